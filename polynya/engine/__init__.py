@@ -1,0 +1,1 @@
+"""Engines: run one task over many granules (see ``protocol``)."""

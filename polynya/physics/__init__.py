@@ -1,0 +1,1 @@
+"""Physics: numpy in, numpy out, one topic a file, no I/O."""

@@ -1,0 +1,1 @@
+"""Readers: one file per product, named as the product."""

@@ -1,0 +1,1 @@
+"""Reports: tables and products to self-contained HTML."""

@@ -1,0 +1,1 @@
+"""Simulators: one file per product, writing the agency's own format with known truth beside it."""

@@ -1,0 +1,1 @@
+"""Workflows: one file each, a Config and a run()."""

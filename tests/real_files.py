@@ -1,0 +1,19 @@
+"""Where the real granules lie, and how a test says it needs them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(os.environ.get("POLYNYA_REAL_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+ICESAT2 = ROOT / "icesat2"
+
+
+def real(name: str) -> Path:
+    """Return a real file's path, or skip the test with the reason."""
+    path = ICESAT2 / name
+    if not path.exists():
+        pytest.skip(f"the real granule {name} is not beside this checkout (set POLYNYA_REAL_DATA)")
+    return path
