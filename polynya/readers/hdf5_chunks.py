@@ -1,0 +1,283 @@
+"""Fast reading of one-dimensional HDF5 variables: raw chunks, inflated on several threads.
+
+libhdf5 holds one lock while it inflates, so h5py reads on one core. This module asks it only where
+the chunks lie, takes the bytes from the file itself, inflates them with ISA-L (or zlib) outside
+Python's lock, undoes the byte shuffle in a compiled loop, and writes into the result in place.
+
+Every chunk is verified: zlib streams end in an Adler-32 checksum that the inflater compares, a
+Fletcher-32 filter is compared here, and the inflated length must be the chunk's. Where a dataset is
+not chunked, or its filter pipeline is not made of shuffle, deflate and fletcher32, h5py reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numba as nb
+import numpy as np
+
+from ..errors import ChecksumError, ProductError, one_line
+
+try:
+    from isal import isal_zlib
+except ImportError:  # the extra [fastio] is not installed; zlib does the same, slower
+    isal_zlib = None
+
+DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
+_KNOWN_PIPELINES = {(), (DEFLATE,), (SHUFFLE, DEFLATE), (SHUFFLE,), (DEFLATE, FLETCHER32), (SHUFFLE, DEFLATE, FLETCHER32)}
+_CHUNKS_PER_JOB = 64
+
+
+@dataclass(frozen=True)
+class Column:
+    """What to read: a dataset, and for two-dimensional ones which column of it."""
+
+    name: str
+    column: int | None = None
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    first: int  # row of the dataset this chunk starts at
+    offset: int
+    size: int
+    mask: int
+
+
+def has_fast_path(node: h5py.Dataset) -> bool:
+    """Return whether :func:`read_columns` inflates this dataset itself."""
+    if node.chunks is None or node.ndim not in (1, 2) or node.dtype.kind not in "fiu":
+        return False
+    if node.ndim == 2 and node.chunks[1] != node.shape[1]:
+        return False
+    if node.dtype.byteorder == ">" or node.file.userblock_size:
+        return False
+    return _pipeline(node) in _KNOWN_PIPELINES
+
+
+def _pipeline(node: h5py.Dataset) -> tuple[int, ...]:
+    plist = node.id.get_create_plist()
+    return tuple(int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
+
+
+def read_columns(
+    handle: h5py.File, path: Path | str, *, columns: Sequence[Column], start: int = 0, stop: int | None = None, threads: int = 2
+) -> dict[str, np.ndarray]:
+    """Read rows ``start:stop`` of several datasets of equal length, each compressed byte once.
+
+    Parameters
+    ----------
+    handle : h5py.File
+        Open on ``path``.
+    columns : sequence of Column
+    start, stop : int, optional
+        Rows to read; only the chunks that hold them are touched.
+    threads : int
+        Threads that inflate; 1 keeps everything on the calling thread.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        One-dimensional, in the file's type, keyed by the dataset's name.
+
+    Raises
+    ------
+    ChecksumError
+        If a chunk's checksum or length does not fit: nothing of that dataset is returned.
+    ProductError
+        If a dataset cannot be read at all.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    out: dict[str, np.ndarray] = {}
+    jobs = []
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        for column in columns:
+            node = handle[column.name]
+            last = node.shape[0] if stop is None else min(stop, node.shape[0])
+            n = max(last - start, 0)
+            if n and has_fast_path(node):
+                target = np.empty(n, node.dtype)
+                chunks = _chunks_of(node, path, size, start, last)
+                covered = sum(min(c.first + node.chunks[0], last) - max(c.first, start) for c in chunks)
+                if covered != n:  # chunks that were never written hold the fill value
+                    target[:] = node.fillvalue
+                job = _Job(fd, path.name, column, _pipeline(node), node.dtype, node.chunks[0],
+                           node.shape[1] if node.ndim == 2 else 1, start, last, target)
+                jobs += [(job, chunks[i : i + _CHUNKS_PER_JOB]) for i in range(0, len(chunks), _CHUNKS_PER_JOB)]
+                out[column.name] = target
+            else:
+                out[column.name] = _slow(node, path, column, start, last)
+        if threads > 1 and len(jobs) > 1:
+            with ThreadPoolExecutor(threads) as pool:
+                for _ in pool.map(lambda j: j[0].run(j[1]), jobs):
+                    pass
+        else:
+            for job, chunks in jobs:
+                job.run(chunks)
+    finally:
+        os.close(fd)
+    return out
+
+
+def _slow(node: h5py.Dataset, path: Path, column: Column, start: int, stop: int) -> np.ndarray:
+    try:
+        data = node[start:stop] if column.column is None else node[start:stop, column.column]
+    except (OSError, RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ProductError(
+            f"{path.name}: {column.name} cannot be read ({one_line(error)[:160]}); expected an intact dataset. "
+            "Download the file again."
+        ) from error
+    return np.ascontiguousarray(data)
+
+
+def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop: int) -> list[_Chunk]:
+    rows = node.chunks[0]
+    found: list[_Chunk] = []
+
+    def visit(info: h5py.h5d.StoreInfo) -> None:
+        first = int(info.chunk_offset[0])
+        if first < stop and first + rows > start:
+            found.append(_Chunk(first, int(info.byte_offset or 0), int(info.size), int(info.filter_mask)))
+
+    node.id.chunk_iter(visit)
+    seen = set()
+    for chunk in found:
+        if chunk.first % rows or chunk.first in seen or chunk.size <= 0 or chunk.offset <= 0 or chunk.offset + chunk.size > file_size:
+            raise ProductError(
+                f"{path.name}: {node.name} points to a chunk of {chunk.size} bytes at {chunk.offset}, row {chunk.first}; "
+                f"expected each chunk once and inside the file's {file_size} bytes. The file is cut short or damaged: download it again."
+            )
+        seen.add(chunk.first)
+    found.sort(key=lambda c: c.offset)
+    return found
+
+
+@dataclass(frozen=True)
+class _Job:
+    fd: int
+    file: str
+    column: Column
+    pipeline: tuple[int, ...]
+    dtype: np.dtype
+    rows: int
+    width: int
+    start: int
+    stop: int
+    target: np.ndarray
+
+    def run(self, chunks: Sequence[_Chunk]) -> None:
+        item = self.dtype.itemsize
+        expected = self.rows * self.width * item
+        scratch = np.empty(expected, np.uint8)
+        for chunk in chunks:
+            raw = os.pread(self.fd, chunk.size, chunk.offset)
+            data = self._decode(raw, chunk, expected)
+            flat = np.frombuffer(data, np.uint8)
+            applied = [f for i, f in enumerate(self.pipeline) if not chunk.mask >> i & 1]
+            lo, hi = max(chunk.first, self.start), min(chunk.first + self.rows, self.stop)
+            a, b = lo - chunk.first, hi - chunk.first
+            into = self.target[lo - self.start : hi - self.start]
+            if SHUFFLE in applied and item > 1:
+                if self.width == 1 and a == 0 and b == self.rows:
+                    _unshuffle(flat, into.view(np.uint8), item)
+                    continue
+                _unshuffle(flat, scratch, item)
+                flat = scratch
+            values = flat.view(self.dtype)
+            if self.width > 1:
+                values = values.reshape(self.rows, self.width)[:, self.column.column or 0]
+            into[:] = values[a:b]
+
+    def _decode(self, raw: bytes, chunk: _Chunk, expected: int) -> bytes:
+        if len(raw) != chunk.size:
+            self._broken(chunk, f"only {len(raw)} of {chunk.size} bytes are in the file")
+        data = raw
+        for i in reversed(range(len(self.pipeline))):
+            if chunk.mask >> i & 1:
+                continue
+            if self.pipeline[i] == FLETCHER32:
+                body, stored = data[:-4], int.from_bytes(data[-4:], "little")
+                if _fletcher32(np.frombuffer(body, np.uint8)) != stored:
+                    self._broken(chunk, "its Fletcher-32 checksum does not fit")
+                data = body
+            elif self.pipeline[i] == DEFLATE:
+                try:
+                    data = _inflate(data, expected)
+                except Exception as error:  # zlib.error, isal's IsalError: both mean a damaged stream
+                    self._broken(chunk, f"it does not inflate ({one_line(error)})")
+        if len(data) != expected:
+            self._broken(chunk, f"it inflates to {len(data)} bytes instead of {expected}")
+        return data
+
+    def _broken(self, chunk: _Chunk, why: str) -> None:
+        raise ChecksumError(
+            f"{self.file}: {self.column.name} is damaged in the chunk at row {chunk.first}: {why}; "
+            "expected a chunk whose checksum fits. Download the file again."
+        )
+
+
+def _inflate(data: bytes, expected: int) -> bytes:
+    if isal_zlib is not None:
+        stream = isal_zlib.decompressobj()
+        out = stream.decompress(data, expected + 1)
+    else:
+        stream = zlib.decompressobj()
+        out = stream.decompress(data, expected + 1)
+    if not stream.eof:
+        raise zlib.error("the stream does not end where it should, or its Adler-32 checksum is missing")
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _unshuffle(source, target, item):  # pragma: no cover - compiled
+    n = source.size // item
+    if item == 8:
+        out = target.view(np.uint64)
+        for i in range(n):
+            out[i] = (
+                np.uint64(source[i])
+                | np.uint64(source[n + i]) << np.uint64(8)
+                | np.uint64(source[2 * n + i]) << np.uint64(16)
+                | np.uint64(source[3 * n + i]) << np.uint64(24)
+                | np.uint64(source[4 * n + i]) << np.uint64(32)
+                | np.uint64(source[5 * n + i]) << np.uint64(40)
+                | np.uint64(source[6 * n + i]) << np.uint64(48)
+                | np.uint64(source[7 * n + i]) << np.uint64(56)
+            )
+    elif item == 4:
+        out4 = target.view(np.uint32)
+        for i in range(n):
+            out4[i] = (
+                np.uint32(source[i])
+                | np.uint32(source[n + i]) << np.uint32(8)
+                | np.uint32(source[2 * n + i]) << np.uint32(16)
+                | np.uint32(source[3 * n + i]) << np.uint32(24)
+            )
+    else:
+        for j in range(item):
+            for i in range(n):
+                target[i * item + j] = source[j * n + i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _fletcher32(data):  # pragma: no cover - compiled
+    """HDF5's Fletcher-32: over big-endian 16-bit words, an odd last byte as the high byte of a word."""
+    sum1 = np.uint32(0)
+    sum2 = np.uint32(0)
+    n = data.size // 2
+    for i in range(n):
+        word = np.uint32(data[2 * i]) << np.uint32(8) | np.uint32(data[2 * i + 1])
+        sum1 = (sum1 + word) % np.uint32(65535)
+        sum2 = (sum2 + sum1) % np.uint32(65535)
+    if data.size % 2:
+        sum1 = (sum1 + (np.uint32(data[data.size - 1]) << np.uint32(8))) % np.uint32(65535)
+        sum2 = (sum2 + sum1) % np.uint32(65535)
+    return np.uint32(sum2 << np.uint32(16) | sum1)

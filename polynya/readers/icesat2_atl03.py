@@ -1,0 +1,365 @@
+"""ATL03: geolocated photons, releases 003-007.
+
+Checked on a real file: release 006 (a Harmony subset: one weak beam, no ``orbit_info``, no
+``ancillary_data``, an un-subset ``bckgrd_atlas``). The other releases' paths follow the data
+dictionaries; release 007 adds ``signal_class_ph`` (not used here), releases before 004 lack
+``geoid_free2mean`` (then the mean sea surface stays in its own tide system, and a note says so).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+
+from ..errors import NoSeaIceError, ProductError
+from ..physics import first_photon_bias
+from . import icesat2
+from .hdf5_chunks import Column, read_columns
+from .icesat2 import Beam, Granule, reading
+
+PRODUCT = "ATL03"
+RELEASES = ("003", "004", "005", "006", "007")
+CHECKED = ("006",)
+DOI = "10.5067/ATLAS/ATL03.006"
+SEA_ICE = 2
+"""Column of ``signal_conf_ph`` and ``surf_type``: land, ocean, sea ice, land ice, inland water."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """One variable of the product: its path below the beam group, units, and who may lack it."""
+
+    name: str
+    group: str
+    units: str
+    kind: str = "f"
+    required: bool = True
+    column: int | None = None
+    about: str = ""
+
+    @property
+    def path(self) -> str:
+        return f"{self.group}/{self.name}"
+
+
+PHOTONS = (
+    Field("h_ph", "heights", "m", about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed"),
+    Field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
+    Field("lat_ph", "heights", "degrees_north"),
+    Field("lon_ph", "heights", "degrees_east"),
+    Field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z"),
+    Field("signal_conf_ph", "heights", "1", "i", column=SEA_ICE, about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high"),
+    Field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
+    Field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
+    Field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
+)
+GEOSEGMENTS = (
+    Field("segment_id", "geolocation", "1", "i"),
+    Field("ph_index_beg", "geolocation", "1", "i", about="1-based, 0 for an empty segment"),
+    Field("segment_ph_cnt", "geolocation", "1", "i"),
+    Field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start"),
+    Field("segment_length", "geolocation", "m"),
+    Field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z"),
+    Field("reference_photon_lat", "geolocation", "degrees_north"),
+    Field("reference_photon_lon", "geolocation", "degrees_east"),
+    Field("solar_elevation", "geolocation", "degree"),
+    Field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
+    Field("full_sat_fract", "geolocation", "1", required=False),
+    Field("dem_h", "geophys_corr", "m", required=False),
+    Field("dem_flag", "geophys_corr", "1", "i", required=False, about="0 none, 1 Arctic, 2 global, 3 mean sea surface, 4 Antarctic"),
+    Field("geoid", "geophys_corr", "m", required=False, about="tide-free"),
+    Field("geoid_free2mean", "geophys_corr", "m", required=False, about="add to a tide-free height to have it mean-tide"),
+    Field("tide_ocean", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+    Field("tide_equilibrium", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+    Field("dac", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+)
+BACKGROUND = (
+    Field("delta_time", "bckgrd_atlas", "seconds since 2018-01-01T00:00:00Z"),
+    Field("bckgrd_rate", "bckgrd_atlas", "Hz"),
+    Field("bckgrd_counts", "bckgrd_atlas", "1", "i"),
+)
+MAX_EXTENT_M = 4.2e7
+"""Longer than one orbit: a beam that claims it is damaged."""
+
+
+@dataclass(frozen=True)
+class BeamData:
+    """One beam of a granule, read once.
+
+    Attributes
+    ----------
+    granule : Granule
+    beam : Beam
+    photons : pyarrow.Table
+        The columns of :data:`PHOTONS` in file order.
+    geosegments : pyarrow.Table
+        The columns of :data:`GEOSEGMENTS`, one row a 20 m segment, plus ``first_photon``: the row
+        of ``photons`` at which the segment starts (0-based, re-based to this table). Optional
+        variables that the file lacks are NaN (or -1 for flags).
+    background : pyarrow.Table
+        50-shot background; may be empty, may span more than the photons.
+    first_photon : CalibrationTable or None
+        CAL-19 at the beam's dead time, None where the granule carries none.
+    notes : tuple of str
+    """
+
+    granule: Granule
+    beam: Beam
+    photons: pa.Table
+    geosegments: pa.Table
+    background: pa.Table
+    first_photon: first_photon_bias.CalibrationTable | None
+    notes: tuple[str, ...]
+
+
+def open_granule(path: Path | str) -> Granule:
+    """Describe an ATL03 granule and refuse one whose orientation is in transition.
+
+    Raises
+    ------
+    ProductError
+        If the file is damaged, another product, or in yaw-flip transition.
+    """
+    granule = icesat2.open_granule(path, product=PRODUCT)
+    icesat2.reject_transition(granule)
+    return granule
+
+
+def is_empty(handle: h5py.File, beam: str) -> bool:
+    """Return whether a beam group holds no photons at all."""
+    name = f"{beam}/heights/h_ph"
+    if f"{beam}/heights" not in handle:
+        return True
+    if name not in handle:
+        return False  # a heights group without its main variable is an error, not an empty beam
+    return handle[name].shape in ((), (0,))
+
+
+def read(
+    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, threads: int = 2,
+    granule: Granule | None = None,
+) -> BeamData | None:
+    """Read one beam.
+
+    Parameters
+    ----------
+    path : Path or str
+    beam : str
+        ``gt1l`` ... ``gt3r``; it must be present.
+    bbox : (west, south, east, north), optional
+        Degrees; ``west > east`` crosses the antimeridian. 20 m segments whose reference photon lies
+        inside are kept, and only the chunks that hold them are read.
+    threads : int
+        Threads that inflate chunks.
+    granule : Granule, optional
+        What :func:`open_granule` returned, to spare a second look.
+
+    Returns
+    -------
+    BeamData or None
+        None where the beam is empty, or has nothing inside ``bbox``.
+
+    Raises
+    ------
+    ProductError
+        If a required variable is missing, of another length, or damaged.
+    """
+    granule = granule or open_granule(path)
+    path = granule.path
+    if beam not in granule.beams:
+        raise ProductError(f"{path.name}: {beam} is missing; found {', '.join(granule.beams)}. Name a beam that is there.")
+    notes: list[str] = []
+    with icesat2.open_hdf5(path) as handle, reading(path, beam):
+        if is_empty(handle, beam):
+            return None
+        n = handle[f"{beam}/heights/h_ph"].shape[0] if f"{beam}/heights/h_ph" in handle else 0
+        for item in PHOTONS:
+            node = icesat2.dataset(handle, path, f"{beam}/{item.path}", release=granule.release, kind=item.kind)
+            width = 5 if item.column is not None else 0
+            if node.shape != ((n, width) if width else (n,)):
+                raise ProductError(
+                    f"{path.name}: {beam}/{item.path} has shape {node.shape}; expected {(n, width) if width else (n,)} as h_ph has. "
+                    "The file is damaged: download it again."
+                )
+        segments = _geosegments(handle, path, beam, granule.release, notes)
+        first, count = _photon_index(segments, n, path, beam)
+        keep = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
+        used = np.flatnonzero(keep & (count > 0))
+        if used.size == 0:
+            return None
+        start, stop = int(first[used].min()), int((first[used] + count[used]).max())
+        columns = [Column(f"{beam}/{f.path}", f.column) for f in PHOTONS]
+        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads)
+        photons = {f.name: data[f"{beam}/{f.path}"] for f in PHOTONS}
+        background = _background(handle, path, beam, granule.release, notes)
+        first_photon = _first_photon_table(handle, path, beam, granule.beams[beam].is_strong, notes)
+    if not np.any(photons["signal_conf_ph"] >= 0):
+        raise NoSeaIceError(
+            f"{path.name}: {beam} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is "
+            f"{int(photons['signal_conf_ph'].max())} throughout, surf_type says {_surface_words(segments)}); expected a granule over sea ice. "
+            "Choose granules of regions with sea ice."
+        )
+    rows = used if bbox else np.arange(count.size)
+    geo = {k: v[rows] for k, v in segments.items()}
+    geo["first_photon"] = first[rows] - start
+    geo["segment_ph_cnt"] = count[rows]
+    return BeamData(granule, granule.beams[beam], _table(photons, PHOTONS), _table(geo, GEOSEGMENTS), background, first_photon, tuple(notes))
+
+
+def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Table:
+    units = {f.name: f.units for f in fields}
+    schema = pa.schema([pa.field(k, pa.from_numpy_dtype(v.dtype), metadata={"units": units.get(k, "1")}) for k, v in columns.items()])
+    return pa.Table.from_arrays([pa.array(v) for v in columns.values()], schema=schema)
+
+
+def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[str]) -> dict[str, np.ndarray]:
+    out: dict[str, np.ndarray] = {}
+    missing = []
+    for item in GEOSEGMENTS:
+        name = f"{beam}/{item.path}"
+        if not item.required and name not in handle:
+            missing.append(item.name)
+            continue
+        node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
+        with reading(path, name):
+            values = node[()] if item.column is None else node[:, item.column]
+        out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
+    n = out["segment_id"].size
+    for item in GEOSEGMENTS:
+        if item.name not in out:
+            out[item.name] = np.full(n, np.nan) if item.kind == "f" else np.full(n, -1, np.int8)
+        elif out[item.name].shape != (n,):
+            raise ProductError(
+                f"{path.name}: {beam}/{item.path} has shape {out[item.name].shape}; expected ({n},) as segment_id has. "
+                "The file is damaged: download it again."
+            )
+    if missing:
+        notes.append(f"{beam}: without {', '.join(missing)}")
+    x = out["segment_dist_x"]
+    if n and not (np.isfinite(x).all() and np.ptp(x) < MAX_EXTENT_M and np.all(np.diff(x) > -1.0)):
+        raise ProductError(
+            f"{path.name}: {beam}/geolocation/segment_dist_x is not increasing within one orbit; expected metres from the equator "
+            "crossing, in order. The file is damaged: download it again."
+        )
+    return out
+
+
+def _photon_index(segments: dict[str, np.ndarray], n: int, path: Path, beam: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return each 20 m segment's first photon (0-based in this file) and photon count.
+
+    Photons are stored segment after segment, so the running sum of the counts is the index; it is
+    used wherever the counts add up to the photons in the file. ``ph_index_beg`` then only has to
+    agree up to one constant (subset files that were not re-based) and one photon (entries that are
+    off by one). Where the counts do not add up, ``ph_index_beg`` is re-based and checked instead.
+    """
+    count = segments["segment_ph_cnt"].astype(np.int64)
+    begin = segments["ph_index_beg"].astype(np.int64)
+    if count.size == 0 or np.any(count < 0) or int(count.sum()) == 0:
+        raise ProductError(
+            f"{path.name}: {beam}/geolocation/segment_ph_cnt holds no photon for {n} photons in heights; expected counts that add up. "
+            "The file is damaged: download it again."
+        )
+    filled = (count > 0) & (begin > 0)
+    if int(count.sum()) == n:
+        first = np.cumsum(count) - count
+        offset = begin[filled] - 1 - first[filled]
+        if offset.size and np.max(np.abs(offset - np.median(offset))) > 1:
+            raise ProductError(
+                f"{path.name}: {beam}/geolocation/ph_index_beg disagrees with segment_ph_cnt by up to "
+                f"{int(np.max(np.abs(offset - np.median(offset))))} photons; expected one constant. The file is damaged: download it again."
+            )
+        return first, count
+    first = np.where(filled, begin - 1, 0)
+    base = int(first[filled].min()) if filled.any() else 0
+    if base and int((first[filled] + count[filled]).max()) > n:
+        first = np.where(filled, first - base, 0)  # not re-based: the index still counts over the whole granule
+    end = first + count
+    if not filled.any() or int(end[filled].max()) > n or np.any(first[filled][1:] + 1 < end[filled][:-1]):
+        raise ProductError(
+            f"{path.name}: {beam}/geolocation/segment_ph_cnt adds up to {int(count.sum())} photons and ph_index_beg points past or "
+            f"over them, but heights holds {n}; expected an index that fits. The file is damaged: download it again."
+        )
+    return first, np.where(filled, count, 0)
+
+
+def _inside(segments: dict[str, np.ndarray], bbox: tuple[float, float, float, float]) -> np.ndarray:
+    west, south, east, north = bbox
+    lat, lon = segments["reference_photon_lat"], segments["reference_photon_lon"]
+    width = (east - west) % 360.0 or 360.0
+    return (lat >= south) & (lat <= north) & ((lon - west) % 360.0 <= width)
+
+
+def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: list[str]) -> pa.Table:
+    if f"{beam}/bckgrd_atlas" not in handle:
+        notes.append(f"{beam}: without bckgrd_atlas, background rates are NaN")
+        return _table({f.name: np.empty(0, np.float64) for f in BACKGROUND}, BACKGROUND)
+    out = {f.name: icesat2.values(handle, path, f"{beam}/{f.path}", release=release, kind=f.kind) for f in BACKGROUND}
+    if len({v.shape for v in out.values()}) != 1:
+        raise ProductError(
+            f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one length. "
+            "The file is damaged: download it again."
+        )
+    order = np.argsort(out["delta_time"], kind="stable")
+    return _table({k: v[order] for k, v in out.items()}, BACKGROUND)
+
+
+def _first_photon_table(
+    handle: h5py.File, path: Path, beam: str, is_strong: bool, notes: list[str]
+) -> first_photon_bias.CalibrationTable | None:
+    root = "ancillary_data/calibrations"
+    cal19, cal42 = f"{root}/first_photon_bias/{beam}", f"{root}/dead_time/{beam}/dead_time"
+    wanted = [f"{cal19}/{k}" for k in ("dead_time", "strength", "width", "ffb_corr")] + [cal42]
+    if any(name not in handle for name in wanted):
+        notes.append(f"{beam}: the granule carries no CAL-19 first-photon-bias table: heights are not corrected for it")
+        return None
+    dead, strength, width, bias, channels = (np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64) for name in wanted)
+    dead = dead.ravel()
+    try:
+        strength, width, bias = _dead_time_first(dead.size, strength, width, bias)
+    except ValueError as error:
+        raise ProductError(
+            f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time, strength, width). "
+            "Pass --no-first-photon-bias, or download the file again."
+        ) from error
+    # CAL-42: sixteen channels of the strong beam's detector, then four of the weak one's.
+    channels = channels.ravel()
+    own = channels[:16] if is_strong else channels[16:20]
+    own = own[np.isfinite(own) & (own > 0)]
+    if own.size == 0 or not all(np.isfinite(a).all() for a in (dead, strength, width, bias)):
+        notes.append(f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for first-photon bias")
+        return None
+    return first_photon_bias.at_dead_time(
+        dead, strength=strength, width_ns=width, correction_ps=bias, beam_dead_time_ns=float(own.mean()) * 1e9
+    )
+
+
+def _dead_time_first(n: int, strength: np.ndarray, width: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Bring the table to (dead_time, strength, width): files list the axes in either order."""
+
+    def axis(a: np.ndarray) -> np.ndarray:
+        if a.ndim == 1:
+            return np.broadcast_to(a, (n, a.size))
+        if a.ndim == 2 and a.shape[0] == n:
+            return a
+        if a.ndim == 2 and a.shape[1] == n:
+            return a.T
+        raise ValueError(f"an axis of shape {a.shape} beside {n} dead times")
+
+    strength, width = axis(strength), axis(width)
+    shape = (n, strength.shape[1], width.shape[1])
+    if bias.shape != shape:
+        if bias.ndim != 3 or bias.shape != (shape[2], shape[1], shape[0]):
+            raise ValueError(f"ffb_corr of shape {bias.shape} beside {shape}")
+        bias = bias.transpose(2, 1, 0)
+    if np.any(np.diff(strength, axis=1) <= 0) or np.any(np.diff(width, axis=1) <= 0):
+        raise ValueError("an axis does not increase")
+    return strength, width, bias
+
+
+def _surface_words(segments: dict[str, np.ndarray]) -> str:
+    flags = segments["surf_type"]
+    return "unknown" if np.all(flags < 0) else "sea ice" if np.any(flags == 1) else "no sea ice"
