@@ -321,7 +321,7 @@ def run_record(*, command: list[str], config: dict, inputs: list[dict], seed: in
         "seed": seed,
         "versions": versions(),
         "platform": f"{platform.system()} {platform.machine()}",
-        "time": dt.datetime.now(dt.timezone.utc).isoformat(timespec="seconds"),
+        "time": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         **more,
     }
 
@@ -329,7 +329,7 @@ def run_record(*, command: list[str], config: dict, inputs: list[dict], seed: in
 def write_json(data: object, path: Path) -> Path:
     """Write JSON under a temporary name, then rename; NaN becomes null."""
     with writing(Path(path)) as temporary:
-        temporary.write_text(json.dumps(_plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
     return Path(path)
 
 
@@ -348,11 +348,11 @@ def read_json(path: Path | str) -> dict:
         raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the run.json of a finished run. Run it again.") from error
 
 
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     if isinstance(value, dict):
-        return {str(k): _plain(v) for k, v in value.items()}
+        return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
+        return [plain(v) for v in value]
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float):

@@ -1,0 +1,342 @@
+"""Our segments against NASA's on the same track: ATL07 and ATL10.
+
+NASA's segments hold 150 photons: some 15 m (strong, over leads) to 400 m (weak) long, and they overlap. Two
+comparisons are given, because they answer different questions:
+
+``segment extents``
+    all our segments inside centre ± length / 2, weighted by their photons: like for like on real data;
+``nearest segment``
+    each of our segments goes to the one NASA segment whose centre is nearest, if it lies inside it: no photon
+    is used twice. Granules simulated from an ATL07 are drawn in this way.
+
+Types 2-5 (specular leads) are water, 1 is ice (NASA has no thin ice: ours is merged with thick ice), 6-9 (dark
+leads, no longer trusted by NASA) and 0 (cloud) are reported apart and enter no score.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from .. import metrics, schema
+from ..errors import ProductError
+from ..metrics import Blocks
+from ..samples import collocation
+from .rows import (
+    CLASS_BLOCK_M,
+    LEAD_COLUMNS,
+    MIN_COVER,
+    SECTION_COLUMNS,
+    SEGMENT_COLUMNS,
+    SURFACE_BLOCK_M,
+    Row,
+    Track,
+    confusion_rows,
+    cut,
+    difference_rows,
+    regions,
+    share_row,
+    tidy,
+    track,
+    whole_scores,
+)
+
+MAX_TIME_DIFFERENCE = np.timedelta64(10, "m")
+ICE, WATER, UNKNOWN = schema.THICK_ICE, schema.OPEN_WATER, schema.UNCLASSIFIED
+SPECULAR, DARK, CLOUD = (2, 3, 4, 5), (6, 7, 8, 9), (0,)
+TYPE_GROUPS = {"ice": (1,), "specular_lead": SPECULAR, "dark_lead": DARK}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """NASA's tables of one granule, by beam, in the product's own names.
+
+    Attributes
+    ----------
+    product : str
+        ``ATL07`` or ``ATL10``.
+    segments : dict of str to pyarrow.Table
+        With ``time``, ``seg_dist_x``, ``height_segment_height``, ``height_segment_type``,
+        ``height_segment_length_seg``; ATL10 also ``beam_fb_height``.
+    leads, sections : dict of str to pyarrow.Table
+        ATL10's leads and reference surface sections; empty for ATL07.
+    """
+
+    product: str
+    segments: dict[str, pa.Table]
+    leads: dict[str, pa.Table]
+    sections: dict[str, pa.Table]
+
+
+def against_product(
+    segments: pa.Table,
+    reference: Reference,
+    *,
+    leads: pa.Table | None = None,
+    sea_surface: pa.Table | None = None,
+    resolution_m: float | None = 2.0,
+    seed: int = 0,
+    n_resamples: int = 500,
+) -> pa.Table:
+    """Score segments, leads and sea surface against NASA's product of the same track.
+
+    Parameters
+    ----------
+    segments : pyarrow.Table
+        Of :data:`polynya.schema.SEGMENTS`.
+    reference : Reference
+    leads, sea_surface : pyarrow.Table, optional
+        Of :data:`polynya.schema.LEADS` and :data:`polynya.schema.SEA_SURFACE`.
+    resolution_m : float or None
+        Length of our segments, m; None where they hold a number of photons.
+    seed : int
+        Of the bootstrap.
+    n_resamples : int
+
+    Returns
+    -------
+    pyarrow.Table
+        Of :data:`polynya.schema.EVALUATION`; heights above the mean sea surface, m, ours minus NASA's.
+
+    Raises
+    ------
+    ProductError
+        If no NASA segment shares a beam, the along-track distance and the time (± 10 minutes) with ours.
+    """
+    ours = track(segments, SEGMENT_COLUMNS, what="segments")
+    options = {"n_resamples": n_resamples, "seed": seed}
+    parts = [_collocate(ours, beam, reference.segments[beam], resolution_m) for beam in ours.slices if reference.segments.get(beam) is not None]
+    parts = [p for p in parts if p is not None]
+    if not any(p["matched"].any() for p in parts):
+        raise ProductError(_other_orbit(ours, reference))
+    nasa = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
+    product = reference.product
+    short = cut(nasa["x"], nasa["beam"], CLASS_BLOCK_M, **options)
+    rows = list(share_row("share_matched", "all", nasa["matched"], nasa["strong"], short, reference=product))
+    in_extent, in_nearest = f"{product}: segment extents", f"{product}: nearest segment"
+    rows += _type_rows(nasa["truth"], nasa["class"], nasa["matched"], nasa["type"], nasa["strong"], short, reference=in_extent)
+    rows += _type_rows(nasa["truth"], nasa["class_nearest"], nasa["n_nearest"] > 0, nasa["type"], nasa["strong"], short, reference=in_nearest)
+    groups = {name: np.isin(nasa["type"], types) for name, types in TYPE_GROUPS.items()}
+    for name, seen in (("height_mean", in_extent), ("height_nearest", in_nearest)):
+        rows += difference_rows("height", nasa[name] - nasa["height"], nasa["strong"], short, reference=seen, groups=groups)
+    rows += _segment_rows(ours, reference, options)
+    if "beam_fb_height" in nasa:
+        long = cut(nasa["x"], nasa["beam"], SURFACE_BLOCK_M, **options)
+        rows += difference_rows("freeboard", nasa["freeboard_mean"] - nasa["beam_fb_height"], nasa["strong"], long, reference=in_extent, groups=groups)
+    if leads is not None:
+        rows += _lead_rows(track(leads, LEAD_COLUMNS, what="leads"), ours, reference, options)
+    if sea_surface is not None and reference.sections:
+        rows += _section_rows(track(sea_surface, SECTION_COLUMNS, what="sea_surface"), reference, options)
+    return tidy(rows, about={"reference": product, "seed": seed, "n_resamples": n_resamples})
+
+
+def _column(table: pa.Table, name: str) -> np.ndarray:
+    if name not in table.column_names:
+        raise ProductError(f"reference: column {name} is missing; found {table.column_names[:12]}. Read the granule with polynya's reader.")
+    column = table[name].combine_chunks()
+    if pa.types.is_timestamp(column.type):
+        return column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64()).to_numpy(zero_copy_only=False).view("datetime64[ns]")
+    return np.asarray(column.to_numpy(zero_copy_only=False))
+
+
+def _classes(types: np.ndarray) -> np.ndarray:
+    """NASA's types as our classes: 1 ice, 2-5 water, others unknown."""
+    return np.where(np.isin(types, SPECULAR), WATER, np.where(types == 1, ICE, UNKNOWN)).astype(np.int64)
+
+
+def _collocate(ours: Track, beam: str, table: pa.Table, resolution_m: float | None) -> dict[str, np.ndarray] | None:
+    """Bring one beam's segments to NASA's: means, classes, and which NASA segments are covered at the same time."""
+    if table.num_rows == 0:
+        return None
+    centre = _column(table, "seg_dist_x").astype(np.float64)
+    order = np.argsort(centre, kind="stable")
+    order = order[np.isfinite(centre[order])]
+    centre = centre[order]
+    length = _column(table, "height_segment_length_seg").astype(np.float64)[order]
+    kind = _column(table, "height_segment_type").astype(np.int64)[order]
+    where = ours.slices[beam]
+    x = ours["x_atc"][where]
+    classes = ours["surface_class"][where].astype(np.int64)
+    first, last = collocation.within(centre - 0.5 * length, centre + 0.5 * length, x)
+    start, end = collocation.extents(x, resolution_m=resolution_m)
+    close = collocation.nearest(centre, x)
+    together = np.abs(ours["time"][where][close] - _column(table, "time")[order]) <= MAX_TIME_DIFFERENCE
+    # Weak beams leave many cells empty, evenly: what counts is how much of NASA's segment ours span.
+    inner_first, inner_last = np.minimum(first, x.size - 1), np.maximum(last - 1, 0)
+    covered = end[inner_last] - start[inner_first] >= MIN_COVER * length
+    photons = ours["n_photons"][where].astype(np.float64)
+    out = {
+        "x": centre,
+        "beam": np.full(centre.size, schema.BEAM_NAMES.index(beam)),
+        "strong": np.full(centre.size, bool(ours["is_strong"][where][0])),
+        "type": kind,
+        "truth": _classes(kind),
+        "height": _column(table, "height_segment_height").astype(np.float64)[order],
+        "matched": covered & together & (last > first),
+    }
+    out["height_mean"] = np.where(out["matched"], collocation.mean_over(ours["height"][where], first, last, weights=photons)[0], np.nan)
+    out["freeboard_mean"] = np.where(out["matched"], collocation.mean_over(ours["total_freeboard"][where], first, last, weights=photons)[0], np.nan)
+    counts = np.stack([collocation.sums_over(classes == k, first, last) for k in (0, 1, 2, -1)])
+    out["class"] = _majority(counts)
+    own = collocation.nearest(x, centre)
+    inside = (np.abs(x - centre[own]) <= 0.5 * length[own]) & together[own]
+    own_counts = np.stack([np.bincount(own[inside & (classes == k)], minlength=centre.size) for k in (0, 1, 2, -1)])
+    out["class_nearest"], out["n_nearest"] = _majority(own_counts), own_counts.sum(axis=0)
+    good = inside & np.isfinite(ours["height"][where])
+    weight = np.bincount(own[good], weights=photons[good], minlength=centre.size)
+    total = np.bincount(own[good], weights=photons[good] * ours["height"][where][good], minlength=centre.size)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        out["height_nearest"] = np.where(weight > 0, total / weight, np.nan)
+    if "beam_fb_height" in table.column_names:
+        out["beam_fb_height"] = _column(table, "beam_fb_height").astype(np.float64)[order]
+    return out
+
+
+def _majority(counts: np.ndarray) -> np.ndarray:
+    """Most frequent of ice (thick and thin together), water and unclassified; rows of counts are thick, thin, water, none."""
+    merged = np.stack([counts[0] + counts[1], counts[2], counts[3]])
+    return np.array([ICE, WATER, UNKNOWN])[np.argmax(merged, axis=0)]
+
+
+def _other_orbit(ours: Track, reference: Reference) -> str:
+    beams = ", ".join(ours.slices) or "no beam"
+    theirs = {b: t for b, t in reference.segments.items() if t.num_rows}
+
+    def day(values: np.ndarray) -> str:
+        values = values[~np.isnat(values)]
+        return str(values.min())[:16] + "Z" if values.size else "no time"
+
+    mine = day(ours["time"])
+    found = day(np.concatenate([_column(t, "time") for t in theirs.values()])) if theirs else "no segment"
+    return (
+        f"reference: no {reference.product} segment lies on our track (ours: {beams} from {mine}; the reference: {', '.join(theirs) or 'no beam'} from "
+        f"{found}); expected the same beams, along-track distances and times within 10 minutes. It is another orbit or place: give the {reference.product} granule of the same track and cycle."
+    )
+
+
+def _type_rows(truth, predicted, matched, types, strong, blocks: Blocks, *, reference: str) -> Iterator[Row]:
+    names = ("ice", "", "specular_lead")
+    for region, chosen in regions(strong):
+        use = chosen & matched
+        sums = metrics.merge_ice(metrics.confusion_sums(truth[use], predicted[use], blocks.take(use)))
+        yield from confusion_rows(sums, blocks, region=region, reference=reference, names=names, only=(0, 2))
+        n = sums.sum(axis=(1, 2))
+        for metric, score in whole_scores(sums.sum(axis=0)):
+            yield metric, "all", region, metrics.estimate(sums, score, blocks=blocks, n=n), "1", reference
+    for name, members in {**TYPE_GROUPS, "cloud": CLOUD}.items():
+        rows = np.flatnonzero(matched & np.isin(types, members))
+        yield from share_row("share_called_water", name, predicted[rows] == WATER, strong[rows], blocks.take(rows), reference=reference)
+
+
+def _segment_rows(ours: Track, reference: Reference, options: dict) -> Iterator[Row]:
+    """Score our own segments, each against the NASA segment it lies in and whose centre is nearest."""
+    truth = np.full(len(ours), UNKNOWN, np.int64)
+    types = np.full(len(ours), -1, np.int64)
+    height = np.full(len(ours), np.nan)
+    inside = np.zeros(len(ours), bool)
+    for beam, where in ours.slices.items():
+        table = reference.segments.get(beam)
+        if table is None or table.num_rows == 0:
+            continue
+        centre = _column(table, "seg_dist_x").astype(np.float64)
+        order = np.argsort(centre, kind="stable")
+        order = order[np.isfinite(centre[order])]
+        own = order[collocation.nearest(ours["x_atc"][where], centre[order])]
+        near = np.abs(ours["x_atc"][where] - centre[own]) <= 0.5 * _column(table, "height_segment_length_seg")[own]
+        near &= np.abs(ours["time"][where] - _column(table, "time")[own]) <= MAX_TIME_DIFFERENCE
+        types[where] = np.where(near, _column(table, "height_segment_type").astype(np.int64)[own], -1)
+        truth[where] = _classes(types[where])
+        height[where] = np.where(near, _column(table, "height_segment_height")[own], np.nan)
+        inside[where] = near
+    strong, seen = ours["is_strong"], f"{reference.product}: our segments"
+    blocks = cut(ours["x_atc"], ours.beam, CLASS_BLOCK_M, **options)
+    yield from _type_rows(truth, ours["surface_class"].astype(np.int64), inside, types, strong, blocks, reference=seen)
+    groups = {name: np.isin(types, members) for name, members in TYPE_GROUPS.items()}
+    yield from difference_rows("height", ours["height"] - height, strong, blocks, reference=seen, sigma=ours["height_uncertainty"], groups=groups)
+
+
+def _nasa_leads(reference: Reference, beam: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Start, end and height of NASA's leads: ATL10's list, or runs of specular segments of ATL07."""
+    listed = reference.leads.get(beam)
+    if listed is not None:
+        x, length = _column(listed, "lead_dist_x").astype(np.float64), _column(listed, "lead_length").astype(np.float64)
+        return x - 0.5 * length, x + 0.5 * length, _column(listed, "lead_height").astype(np.float64)
+    table = reference.segments[beam]
+    x = _column(table, "seg_dist_x").astype(np.float64)
+    order = np.argsort(x, kind="stable")
+    x, half = x[order], 0.5 * _column(table, "height_segment_length_seg").astype(np.float64)[order]
+    height = _column(table, "height_segment_height").astype(np.float64)[order]
+    lead = np.isin(_column(table, "height_segment_type").astype(np.int64)[order], SPECULAR)
+    breaks = np.concatenate([[True], x[1:] - half[1:] > x[:-1] + half[:-1]])[: x.size]
+    first, count = metrics.runs(lead, breaks=breaks)
+    if first.size == 0:
+        return np.zeros(0), np.zeros(0), np.zeros(0)
+    positions = np.add.reduceat  # a run holds only leads, so its extremes are those of its members
+    members = np.concatenate([np.arange(f, f + c) for f, c in zip(first, count, strict=True)])
+    at = np.concatenate([[0], np.cumsum(count)[:-1]])
+    start, end = np.minimum.reduceat((x - half)[members], at), np.maximum.reduceat((x + half)[members], at)
+    return start, end, positions(height[members], at) / count
+
+
+def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -> Iterator[Row]:
+    """Score lead detection and lead heights against NASA's leads that our segments cover."""
+    found = {"x": [], "beam": [], "strong": [], "hit": [], "difference": []}
+    right_x, right_beam, right_strong, right = [], [], [], []
+    for beam, where in ours.slices.items():
+        if reference.segments.get(beam) is None:
+            continue
+        start, end, height = _nasa_leads(reference, beam)
+        strong = bool(ours["is_strong"][where][0])
+        number = schema.BEAM_NAMES.index(beam)
+        x = ours["x_atc"][where]
+        first, last = collocation.within(start, end, x)
+        keep = last > first
+        start, end, height = start[keep], end[keep], height[keep]
+        mine = leads.slices.get(beam, slice(0, 0))
+        a, b = leads["x_atc"][mine] - 0.5 * leads["length"][mine], leads["x_atc"][mine] + 0.5 * leads["length"][mine]
+        # The nearest of our leads stands for the lead's height, if it overlaps.
+        middle = 0.5 * (start + end)
+        hit = metrics.overlaps(start, end, a, b)
+        difference = np.full(middle.size, np.nan)
+        if a.size and middle.size:
+            partner = collocation.nearest(middle, leads["x_atc"][mine])
+            touching = (a[partner] < end) & (b[partner] > start)
+            difference = np.where(touching, leads["height"][mine][partner] - height, np.nan)
+        for name, value in (("x", middle), ("beam", np.full(middle.size, number)), ("strong", np.full(middle.size, strong)), ("hit", hit), ("difference", difference)):
+            found[name].append(value)
+        table = reference.segments[beam]
+        centre, half = _column(table, "seg_dist_x").astype(np.float64), 0.5 * _column(table, "height_segment_length_seg").astype(np.float64)
+        judged = metrics.overlaps(a, b, centre - half, centre + half)  # where NASA has no segment, it says nothing
+        right.append(metrics.overlaps(a, b, start, end)[judged])
+        right_x.append(leads["x_atc"][mine][judged])
+        right_beam.append(np.full(int(judged.sum()), number))
+        right_strong.append(np.full(int(judged.sum()), strong))
+    joined = {n: np.concatenate(v) if v else np.zeros(0) for n, v in found.items()}
+    blocks = cut(joined["x"], joined["beam"].astype(np.int64), CLASS_BLOCK_M, **options)
+    strong = joined["strong"].astype(bool)
+    yield from share_row("lead_recall", "all", joined["hit"], strong, blocks, reference=reference.product)
+    yield from difference_rows("lead_height", joined["difference"], strong, blocks, reference=reference.product)
+    x, beam, strong, hit = (np.concatenate(v) if v else np.zeros(0) for v in (right_x, right_beam, right_strong, right))
+    blocks = cut(x, beam.astype(np.int64), CLASS_BLOCK_M, **options)
+    yield from share_row("lead_precision", "all", hit, strong.astype(bool), blocks, reference=reference.product)
+
+
+def _section_rows(sections: Track, reference: Reference, options: dict) -> Iterator[Row]:
+    """Compare our sea surface at NASA's section centres, from our nearest section within 5 km."""
+    parts = []
+    for beam, where in sections.slices.items():
+        table = reference.sections.get(beam)
+        mine = np.flatnonzero(np.isfinite(sections["sea_surface_height"][where])) + where.start
+        if table is None or table.num_rows == 0 or mine.size == 0:
+            continue
+        x, height = _column(table, "beam_refsurf_dist_x").astype(np.float64), _column(table, "beam_refsurf_height").astype(np.float64)
+        partner = mine[collocation.nearest(x, sections["x_atc"][mine])]
+        near = np.abs(sections["x_atc"][partner] - x) <= 0.5 * SURFACE_BLOCK_M
+        difference = np.where(near, sections["sea_surface_height"][partner] - height, np.nan)
+        parts.append((x, np.full(x.size, schema.BEAM_NAMES.index(beam)), difference, sections["is_strong"][partner]))
+    x, beam, difference, strong = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))
+    blocks = cut(x, beam, SURFACE_BLOCK_M, **options)
+    yield from difference_rows("section_height", difference, strong, blocks, reference=reference.product)

@@ -1,0 +1,115 @@
+"""An evaluation table as text for a terminal."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+
+from .rows import NAMES, STRENGTHS
+
+CLASS_COLUMNS = ("precision", "recall", "f1", "iou", "share_of_reference", "share_observed", "calibration_error", "brier_skill")
+SINGLE_ROWS = (
+    "macro_f1", "accuracy", "accuracy_of_majority_class", "share_unclassified", "share_matched", "share_with_sea_surface", "share_called_water",
+    "lead_observed", "lead_recall", "lead_precision", "lead_precision_half_water",
+)
+DIFFERENCE_COLUMNS = ("bias", "rmse", "median_absolute_difference", "coverage_1sigma", "coverage_2sigma", "median_sigma")
+
+
+def summary(table: pa.Table) -> str:
+    """Return an evaluation table as text for a terminal.
+
+    Classes, single scores with their intervals, differences, and the confusion matrix; what has no sample
+    is named in the last lines and not spread over the page. The whole table holds every interval and n.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Of :data:`polynya.schema.EVALUATION`.
+
+    Returns
+    -------
+    str
+    """
+    found = {(r["metric"], r["class"], r["region"], r["reference"]): r for r in table.to_pylist()}
+    regions_here = [r for r in STRENGTHS if any(k[2] == r and v["n"] for k, v in found.items())]
+    about = (table.schema.metadata or {}).get(b"reference", b"the reference").decode()
+    lines = [f"against {about}"]
+    empty: list[str] = []
+    for reference in dict.fromkeys(k[3] for k in found):
+        mine = {k[:3]: v for k, v in found.items() if k[3] == reference}
+        blocks = [
+            _class_lines(mine, regions_here), _single_lines(mine, regions_here), _difference_lines(mine, regions_here), _confusion_lines(mine, regions_here),
+        ]
+        blocks = [b for b in blocks if b]
+        if blocks:
+            lines += ["", f"== {reference}"]
+            for block in blocks:
+                lines += [*block, ""]
+            lines.pop()
+        empty += [f"{m.replace('_', ' ')} of {c}" for (m, c, r), v in mine.items() if r == "all" and not v["n"] and (m == "recall" or m.endswith(("_bias", "_recall")))]
+    absent = [r for r in STRENGTHS if r not in regions_here]
+    if absent:
+        lines += ["", f"no sample at all: {', '.join(absent)}"]
+    if empty:
+        lines += ["", "no sample (n = 0): " + "; ".join(dict.fromkeys(empty))]
+    return "\n".join(lines)
+
+
+def _number(row: dict | None) -> str:
+    return "-" if row is None or not row["n"] or not np.isfinite(row["value"]) else f"{row['value']:.3f}"
+
+
+def _interval(row: dict) -> str:
+    return f"{_number(row)} [{row['low']:.3f}, {row['high']:.3f}]" if np.isfinite(row["low"]) else _number(row)
+
+
+def _class_lines(mine: dict, regions_here: list[str]) -> list[str]:
+    columns = [c for c in CLASS_COLUMNS if any(k[0] == c for k in mine)]
+    names = [n for n in dict.fromkeys(k[1] for k in mine if k[0] == "recall")]
+    if not names:
+        return []
+    lines = [f"{'class':<15}{'beams':<8}" + "".join(f"{c.replace('_', ' ').replace('of reference', 'in ref.').replace('calibration error', 'cal. error'):>15}" for c in columns) + f"{'n':>10}"]
+    for name in names:
+        for region in regions_here:
+            cells = [mine.get((c, name, region)) for c in columns]
+            n = mine[("recall", name, region)]["n"]
+            lines.append(f"{name:<15}{region:<8}" + "".join(f"{_number(c):>15}" for c in cells) + f"{n:>10}")
+    return lines
+
+
+def _single_lines(mine: dict, regions_here: list[str]) -> list[str]:
+    lines = []
+    for metric in SINGLE_ROWS:
+        for name in dict.fromkeys(k[1] for k in mine if k[0] == metric):
+            cells = [mine.get((metric, name, r)) for r in regions_here]
+            if not any(c and c["n"] for c in cells):
+                continue
+            label = metric.replace("_", " ") + ("" if name == "all" else f", {name}")
+            lines.append(f"{label:<46}" + "".join(f"{r} {_interval(c)} n {c['n']}   " for r, c in zip(regions_here, cells, strict=True) if c).rstrip())
+    return lines
+
+
+def _difference_lines(mine: dict, regions_here: list[str]) -> list[str]:
+    quantities = dict.fromkeys(k[0].removesuffix("_bias") for k in mine if k[0].endswith("_bias"))
+    lines = []
+    for quantity in quantities:
+        for name in dict.fromkeys(k[1] for k in mine if k[0] == f"{quantity}_bias"):
+            for region in regions_here:
+                row = mine.get((f"{quantity}_bias", name, region))
+                if row is None or not row["n"]:
+                    continue
+                cells = [mine.get((f"{quantity}_{c}", name, region)) for c in DIFFERENCE_COLUMNS[1:]]
+                lines.append(f"{quantity:<22}{name:<15}{region:<8}{_interval(row):>24}" + "".join(f"{_number(c):>12}" for c in cells) + f"{row['n']:>10}")
+    head = f"{'difference, m':<22}{'of':<15}{'beams':<8}{'bias':>24}{'RMSE':>12}{'median |d|':>12}{'in 1 sd':>12}{'in 2 sd':>12}{'median sd':>12}{'n':>10}"
+    return [head, *lines] if lines else []
+
+
+def _confusion_lines(mine: dict, regions_here: list[str]) -> list[str]:
+    if not any(k[0] == "confusion" for k in mine):
+        return []
+    lines = [f"{'true class':<15}{'beams':<8}" + "".join(f"{c:>14}" for c in (*NAMES, "unclassified")) + f"{'n':>10}"]
+    for name in NAMES:
+        for region in regions_here:
+            cells = [mine[("confusion", f"{name}>{other}", region)] for other in (*NAMES, "unclassified")]
+            lines.append(f"{name:<15}{region:<8}" + "".join(f"{_number(c):>14}" for c in cells) + f"{cells[0]['n']:>10}")
+    return lines

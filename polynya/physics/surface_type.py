@@ -1,0 +1,304 @@
+"""Thick ice, thin ice, open water at 2 m: NASA's tree as a Bayes rule, smoothed along the track.
+
+NASA's surface-type tree (ATL07/ATL10 ATBD; control values stored in every ATL07) asks three things of
+a 150-photon segment: how bright (photons per shot), how wide (Gaussian width), how dark the background
+by day. A 2 m segment holds a tenth of those photons, so hard thresholds on it flicker. Here the same
+variables, plus height above the lowest surface nearby, have a distribution for each kind of surface
+(Kind), with the photon noise of the segment added to its width, and a hidden Markov chain along the
+track (forward-backward, Rabiner 1989) turns neighbours into evidence. The chain starts afresh after
+every gap. It is a rule: nothing in it was trained; its constants are NASA's thresholds and published
+ranges, named below.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numba as nb
+import numpy as np
+
+from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE, UNCLASSIFIED
+from . import tracks
+
+WEAK_RATIO = 4.0
+"""Strong to weak pulse energy (n_spec_scale of ATL07)."""
+GAIN_SPOT3 = 0.82
+"""ATL07's beam_gain: it belongs to spot 3."""
+CLEAR_RATE = 8.0
+"""Photons per shot over snow under a clear sky; NASA's class of snow and ice is 2.5 to 11."""
+CLOUD_RATE = 0.5
+"""Below this (strong-beam photons per shot) NASA says cloud; here: unclassified."""
+DAY_ELEVATION = 15.0
+"""Solar elevation from which the background counts (theta_cntl of ATL07), degrees."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of surface: its class, share, and distributions of the four variables.
+
+    Attributes
+    ----------
+    name : str
+    surface_class : int
+    share : float
+        Prior share of the track.
+    rate, rate_spread : float
+        Median photons per shot of a strong beam, and standard deviation of its logarithm.
+    width, width_spread : float
+        Median standard deviation of surface height inside the footprint (m), pulse removed, and of its logarithm.
+    height, height_spread : float
+        Height above the local water (m), normal.
+    background, background_spread : float
+        Background relative to its median nearby, by day.
+    length : float
+        How far one such patch goes on, metres.
+    """
+
+    name: str
+    surface_class: int
+    share: float
+    rate: float
+    rate_spread: float
+    width: float
+    width_spread: float
+    height: float
+    height_spread: float
+    background: float
+    background_spread: float
+    length: float
+
+
+# Rates: NASA's bounds 0.5, 2.5, 11, 14. Widths: NASA's 0.13 (smooth) and 0.17 m (rough). Heights: thin ice up to
+# about 0.3 m thick floats 0 to 0.1 m high (buoyancy), laser freeboard of thick ice 0.1 to 0.8 m and ridges above
+# (Kwok et al. 2019, doi:10.1029/2019JC015486; Petty et al. 2020). Lengths: leads of tens to hundreds of metres.
+KINDS = (
+    Kind("specular lead", OPEN_WATER, 0.010, 17.0, 0.35, 0.020, 0.7, 0.00, 0.030, 0.75, 0.25, 40.0),
+    Kind("dark smooth lead", OPEN_WATER, 0.008, 1.4, 0.45, 0.030, 0.7, 0.00, 0.030, 0.70, 0.30, 60.0),
+    Kind("rough lead", OPEN_WATER, 0.007, 2.2, 0.50, 0.080, 0.5, 0.00, 0.040, 0.70, 0.30, 80.0),
+    Kind("nilas", THIN_ICE, 0.025, 3.0, 0.45, 0.030, 0.6, 0.03, 0.025, 0.75, 0.25, 60.0),
+    Kind("grey-white ice", THIN_ICE, 0.025, 5.5, 0.40, 0.040, 0.6, 0.07, 0.040, 0.85, 0.20, 60.0),
+    Kind("shiny thin ice", THIN_ICE, 0.005, 11.0, 0.35, 0.030, 0.6, 0.03, 0.030, 0.80, 0.25, 40.0),
+    Kind("snow-covered ice", THICK_ICE, 0.700, 7.5, 0.25, 0.060, 0.6, 0.35, 0.150, 1.00, 0.12, 500.0),
+    Kind("low floe", THICK_ICE, 0.150, 7.5, 0.25, 0.050, 0.6, 0.16, 0.080, 1.00, 0.12, 500.0),
+    Kind("ridge", THICK_ICE, 0.050, 7.0, 0.35, 0.300, 0.6, 0.90, 0.500, 1.00, 0.15, 20.0),
+    Kind("wet or dark patch on thick ice", THICK_ICE, 0.020, 2.2, 0.60, 0.030, 0.8, 0.25, 0.100, 0.85, 0.20, 30.0),
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Constants of the rule beside the kinds.
+
+    Attributes
+    ----------
+    pulse_sd : float
+        Standard deviation of photon heights over a flat mirror, metres (ATLAS pulse of about 1.5 ns).
+    evidence : float
+        Share of a segment's log-likelihood that counts: footprints of 11 m overlap, so neighbouring
+        2 m segments are not independent.
+    low_window_m, low_quantile : float
+        The first reference for height: this quantile of the medians of 20 m blocks within ± the window.
+        The window is wide because some 10 km hold no water at all, and the sea surface changes by
+        centimetres over 25 km where floes stand decimetres above it.
+    low_error_m : float
+        How well that quantile marks the water: it may be floe where no lead is near.
+    """
+
+    pulse_sd: float = 0.10
+    evidence: float = 0.8
+    low_window_m: float = 25_000.0
+    low_quantile: float = 0.02
+    low_error_m: float = 0.04
+
+
+@dataclass(frozen=True)
+class SurfaceTypes:
+    """Classes of n segments.
+
+    Attributes
+    ----------
+    surface_class : numpy.ndarray of int8, shape (n,)
+        0 thick ice, 1 thin ice, 2 open water, -1 unclassified (cloud, or no height).
+    probability : numpy.ndarray of float32, shape (n, 3)
+        Scores of thick, thin, water; they add up to 1, NaN where unclassified.
+    """
+
+    surface_class: np.ndarray
+    probability: np.ndarray
+
+
+def classify(
+    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, rate: np.ndarray,
+    n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0, starts: np.ndarray,
+    water_level: np.ndarray | None = None, water_level_error: np.ndarray | None = None, rule: Rule | None = None,
+    kinds: tuple[Kind, ...] = KINDS,
+) -> SurfaceTypes:
+    """Classify segments.
+
+    Parameters
+    ----------
+    x, height, height_uncertainty : numpy.ndarray, shape (n,)
+        Along-track distance, corrected height and its standard error, metres.
+    n_photons, height_sd : numpy.ndarray, shape (n,)
+        Photons of the height and their standard deviation (population), metres.
+    rate, n_shots : numpy.ndarray, shape (n,)
+        Signal photons per shot as measured, and shots.
+    background_rate : numpy.ndarray, shape (n,)
+        Hz, NaN where unknown.
+    solar_elevation : numpy.ndarray, shape (n,)
+        Degrees.
+    is_strong, spot : bool, int
+        The beam; spot 0 where unknown.
+    starts : numpy.ndarray
+        Pieces of :func:`polynya.physics.tracks.pieces`; the chain starts afresh at each.
+    water_level : numpy.ndarray, shape (n,), optional
+        Height of the local water where it is known better than from the low quantile; NaN elsewhere.
+    water_level_error : numpy.ndarray, shape (n,), optional
+        Its standard error, metres.
+    rule, kinds : optional
+
+    Returns
+    -------
+    SurfaceTypes
+    """
+    rule = rule or Rule()
+    n = x.size
+    if n == 0:
+        return SurfaceTypes(np.empty(0, np.int8), np.empty((0, 3), np.float32))
+    scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
+    shots = np.maximum(n_shots.astype(np.float64), 1.0)
+    bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
+    # Thin cloud dims everything alike: the median over 2 km, mostly snow, tells how much.
+    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=1000.0, inner=0.5, outer=0.5)
+    transmission = np.clip(typical / CLEAR_RATE, 0.15, 1.0)
+    low = tracks.block_quantile(x, height.astype(np.float64), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=rule.low_quantile)
+    low_error = np.full(n, rule.low_error_m)
+    if water_level is not None:
+        known = np.isfinite(water_level)
+        low = np.where(known, water_level, low)
+        low_error = np.where(known, 0.02 if water_level_error is None else water_level_error, low_error)
+    above = height.astype(np.float64) - low
+    day = solar_elevation > DAY_ELEVATION
+    dark = tracks.block_quantile(x, background_rate.astype(np.float64), block_m=200.0, window_m=2500.0, inner=0.5, outer=0.5)
+    relative = np.where(day & (dark > 0), background_rate / np.where(dark > 0, dark, 1.0), np.nan)
+    table = np.array([[k.rate, k.rate_spread, k.width, k.width_spread, k.height, k.height_spread, k.background, k.background_spread,
+                       k.share, k.length, k.surface_class] for k in kinds], np.float64)
+    cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + height_uncertainty) | (n_photons < 1)
+    probability = _chain(
+        np.asarray(x, np.float64), above, np.hypot(height_uncertainty, low_error).astype(np.float64), n_photons.astype(np.float64), height_sd.astype(np.float64),
+        bright / transmission, np.maximum(shots * bright / scale, 1.0), relative, cloud, starts, table, rule.pulse_sd, rule.evidence,
+    )
+    surface = np.argmax(probability, axis=1).astype(np.int8)
+    surface[cloud] = UNCLASSIFIED
+    probability[cloud] = np.nan
+    return SurfaceTypes(surface, probability)
+
+
+@nb.njit(cache=True, nogil=True)
+def _chain(x, above, sigma, n, sd, rate, counts, relative, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+    """Forward-backward over the kinds; a step either stays or draws a new kind by its share and length."""
+    m = x.size
+    k = kinds.shape[0]
+    like = _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, pulse_sd, evidence)
+    out = np.zeros((m, 3), np.float32)
+    share = kinds[:, 8] / kinds[:, 8].sum()
+    enter = share / kinds[:, 9]
+    enter /= enter.sum()
+    # Stay probabilities for steps of whole metres, up to 64 m: a table spares an exponential per kind and step.
+    stay = np.empty((65, k))
+    for metres in range(65):
+        for j in range(k):
+            stay[metres, j] = np.exp(-metres / kinds[j, 9])
+    scratch = np.empty(k)
+    forward = np.empty((m, k), np.float32)
+    back = np.ones(k)
+    for p in range(starts.size - 1):
+        first, last = starts[p], starts[p + 1]
+        for i in range(first, last):
+            total = 0.0
+            if i == first:
+                for j in range(k):
+                    scratch[j] = share[j] * like[i, j]
+                    total += scratch[j]
+            else:
+                s = min(max(int(x[i] - x[i - 1] + 0.5), 1), 64)
+                moved = 0.0
+                for j in range(k):
+                    moved += forward[i - 1, j] * (1.0 - stay[s, j])
+                for j in range(k):
+                    scratch[j] = (forward[i - 1, j] * stay[s, j] + moved * enter[j]) * like[i, j]
+                    total += scratch[j]
+            for j in range(k):
+                forward[i, j] = scratch[j] / total
+        back[:] = 1.0
+        for i in range(last - 1, first - 1, -1):
+            total = 0.0
+            for j in range(k):
+                total += forward[i, j] * back[j]
+            for j in range(k):
+                out[i, int(kinds[j, 10])] += forward[i, j] * back[j] / total
+            if i > first:
+                s = min(max(int(x[i] - x[i - 1] + 0.5), 1), 64)
+                arrive = 0.0
+                for j in range(k):
+                    scratch[j] = like[i, j] * back[j]
+                    arrive += enter[j] * scratch[j]
+                peak = 0.0
+                for j in range(k):
+                    back[j] = stay[s, j] * scratch[j] + (1.0 - stay[s, j]) * arrive
+                    peak = max(peak, back[j])
+                for j in range(k):
+                    back[j] /= peak
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+    """Likelihood of each kind for each segment, the largest scaled to 1, shape (m, k)."""
+    m = above.size
+    k = kinds.shape[0]
+    like = np.empty((m, k), np.float32)
+    log_rate_of = np.log(kinds[:, 0])
+    rate_variance = kinds[:, 1] ** 2
+    photon_variance = pulse_sd * pulse_sd + kinds[:, 2] ** 2
+    log_variance_of = np.log(photon_variance)
+    # The logarithm of the width spreads; so does that of the photon variance, by the width's share of it.
+    variance_spread = (2.0 * kinds[:, 3] * kinds[:, 2] ** 2 / photon_variance) ** 2 + 0.05
+    height_variance = kinds[:, 5] ** 2
+    dark_variance = kinds[:, 7] ** 2
+    value = np.empty(k)
+    for i in range(m):
+        if cloud[i]:
+            like[i, :] = 1.0
+            continue
+        log_rate = np.log(max(rate[i], 0.05))
+        free = n[i] - 1.0
+        log_variance = np.log(max(sd[i] * sd[i] * n[i] / max(free, 1.0), 1e-5))
+        has_width = free >= 1.0
+        has_dark = np.isfinite(relative[i])
+        best = -1e300
+        for j in range(k):
+            s2 = rate_variance[j] + 1.0 / counts[i]
+            d = log_rate - log_rate_of[j]
+            square = d * d / s2
+            product = s2
+            if has_width:
+                s2 = variance_spread[j] + 2.0 / free
+                d = log_variance - log_variance_of[j]
+                square += d * d / s2
+                product *= s2
+            s2 = height_variance[j] + sigma[i] * sigma[i]
+            d = above[i] - kinds[j, 4]
+            if not (kinds[j, 5] > 0.3 and d > 0.0):  # ridges have no upper end
+                square += d * d / s2
+            product *= s2
+            if has_dark:
+                d = relative[i] - kinds[j, 6]
+                square += d * d / dark_variance[j]
+                product *= dark_variance[j]
+            value[j] = -0.5 * evidence * (square + np.log(product))
+            if value[j] > best:
+                best = value[j]
+        for j in range(k):
+            like[i, j] = np.exp(max(value[j] - best, -40.0)) + 1e-12
+    return like

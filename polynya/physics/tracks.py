@@ -1,0 +1,225 @@
+"""Running statistics along a track that never reach across a gap.
+
+A track is cut into pieces wherever two neighbouring segments are further apart than a gap length;
+every function here works inside pieces. Windows are in metres or in segments, weights are photons.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+
+def pieces(x: np.ndarray, *, gap_m: float) -> np.ndarray:
+    """Return where pieces start, and the end.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance, not decreasing, metres.
+    gap_m : float
+        Neighbours further apart than this belong to different pieces.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (pieces + 1,)
+        Piece k is ``starts[k]:starts[k + 1]``; ``[0]`` for an empty track.
+    """
+    n = x.size
+    if n == 0:
+        return np.zeros(1, np.int64)
+    cuts = np.flatnonzero(np.diff(x) > gap_m) + 1
+    return np.concatenate([[0], cuts, [n]]).astype(np.int64)
+
+
+def near_gap(starts: np.ndarray, n: int) -> np.ndarray:
+    """Return True for the first and last segment of every piece, shape (n,)."""
+    out = np.zeros(n, bool)
+    if n:
+        out[starts[:-1]] = True
+        out[starts[1:] - 1] = True
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def running_mean(x, values, weights, starts, half_width):
+    """Weighted mean of values within ±half_width metres of each segment, inside its piece.
+
+    Parameters
+    ----------
+    x, values, weights : numpy.ndarray, shape (n,)
+        NaN values are left out.
+    starts : numpy.ndarray
+        Of :func:`pieces`.
+    half_width : float
+        Metres.
+
+    Returns
+    -------
+    mean, weight : numpy.ndarray, shape (n,)
+        NaN where no weight is in the window.
+    """
+    n = x.size
+    mean = np.full(n, np.nan)
+    total = np.zeros(n)
+    for p in range(starts.size - 1):
+        lo = starts[p]
+        hi = starts[p]
+        s = 0.0
+        w = 0.0
+        for i in range(starts[p], starts[p + 1]):
+            while hi < starts[p + 1] and x[hi] <= x[i] + half_width:
+                if np.isfinite(values[hi]) and weights[hi] > 0:
+                    s += values[hi] * weights[hi]
+                    w += weights[hi]
+                hi += 1
+            while x[lo] < x[i] - half_width:
+                if np.isfinite(values[lo]) and weights[lo] > 0:
+                    s -= values[lo] * weights[lo]
+                    w -= weights[lo]
+                lo += 1
+            if w > 1e-9:
+                mean[i] = s / w
+                total[i] = w
+    return mean, total
+
+
+@nb.njit(cache=True, nogil=True)
+def running_median(values, starts, half_count):
+    """Median over the segment and half_count neighbours on each side, inside its piece.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (n,)
+        NaN are left out.
+    starts : numpy.ndarray
+        Of :func:`pieces`.
+    half_count : int
+        Segments on each side.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+    """
+    n = values.size
+    out = np.full(n, np.nan)
+    window = np.empty(2 * half_count + 1)
+    for p in range(starts.size - 1):
+        first, last = starts[p], starts[p + 1]
+        size = 0
+        lo = first
+        hi = first
+        for i in range(first, last):
+            while hi < last and hi <= i + half_count:
+                v = values[hi]
+                if np.isfinite(v):
+                    j = size
+                    while j > 0 and window[j - 1] > v:
+                        window[j] = window[j - 1]
+                        j -= 1
+                    window[j] = v
+                    size += 1
+                hi += 1
+            while lo < i - half_count:
+                v = values[lo]
+                if np.isfinite(v):
+                    j = 0
+                    while window[j] != v:
+                        j += 1
+                    while j + 1 < size:
+                        window[j] = window[j + 1]
+                        j += 1
+                    size -= 1
+                lo += 1
+            if size % 2:
+                out[i] = window[size // 2]
+            elif size > 0:
+                out[i] = 0.5 * (window[size // 2 - 1] + window[size // 2])
+    return out
+
+
+def block_quantile(x: np.ndarray, values: np.ndarray, *, block_m: float, window_m: float, inner: float, outer: float) -> np.ndarray:
+    """Quantile over a wide window of quantiles of short blocks: a robust level that costs little.
+
+    Parameters
+    ----------
+    x, values : numpy.ndarray, shape (n,)
+        Along-track distance (m), not decreasing; NaN values are left out.
+    block_m, inner : float
+        Blocks of this length are summed up by their ``inner`` quantile.
+    window_m, outer : float
+        Each block gets the ``outer`` quantile of the blocks within ± this distance.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        The level at each segment: that of its block. NaN where no block within reach has a value.
+
+    Notes
+    -----
+    This level does look across gaps, on purpose: it is a reference (water level, clear-sky rate), not
+    a smoothed observation, and depends on distance only.
+    """
+    if x.size == 0:
+        return np.empty(0)
+    number = np.floor(x / block_m).astype(np.int64)
+    heads = np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [x.size]]).astype(np.int64)
+    middle = (number[heads[:-1]] + 0.5) * block_m
+    level = _block_levels(np.ascontiguousarray(values, np.float64), heads, inner)
+    wide = _running_quantile(middle, level, window_m, outer)
+    return np.repeat(wide, np.diff(heads))
+
+
+@nb.njit(cache=True, nogil=True)
+def _quantile_of(a, q):  # pragma: no cover - compiled
+    a.sort()
+    place = q * (a.size - 1)
+    low = int(place)
+    high = min(low + 1, a.size - 1)
+    return a[low] + (place - low) * (a[high] - a[low])
+
+
+@nb.njit(cache=True, nogil=True)
+def _block_levels(values, heads, q):  # pragma: no cover - compiled
+    out = np.full(heads.size - 1, np.nan)
+    for b in range(heads.size - 1):
+        a = values[heads[b] : heads[b + 1]]
+        good = a[np.isfinite(a)]
+        if good.size:
+            out[b] = _quantile_of(good, q)
+    return out
+
+
+@nb.njit(cache=True, nogil=True)
+def _running_quantile(x, values, half_width, q):  # pragma: no cover - compiled
+    """Quantile of values within ±half_width, kept sorted by insertion and removal."""
+    n = x.size
+    out = np.full(n, np.nan)
+    window = np.empty(n)
+    size = 0
+    lo = 0
+    hi = 0
+    for i in range(n):
+        while hi < n and x[hi] <= x[i] + half_width:
+            v = values[hi]
+            if np.isfinite(v):
+                j = np.searchsorted(window[:size], v)
+                for t in range(size, j, -1):
+                    window[t] = window[t - 1]
+                window[j] = v
+                size += 1
+            hi += 1
+        while x[lo] < x[i] - half_width:
+            v = values[lo]
+            if np.isfinite(v):
+                j = np.searchsorted(window[:size], v)
+                for t in range(j, size - 1):
+                    window[t] = window[t + 1]
+                size -= 1
+            lo += 1
+        if size:
+            place = q * (size - 1)
+            a = int(place)
+            b = min(a + 1, size - 1)
+            out[i] = window[a] + (place - a) * (window[b] - window[a])
+    return out

@@ -1,0 +1,1 @@
+"""Products to samples: collocation, windows, tiles, labels."""

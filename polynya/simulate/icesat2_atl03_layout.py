@@ -1,0 +1,227 @@
+"""The layout of ATL03 release 006, and writing arrays into it the way the archive's files hold them.
+
+Names, types, units, fill values and chunking follow a real release 006 granule; the descriptions are
+our own words. Every array is chunked by 10000 rows, shuffled and deflated at level 6.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+import h5py
+import numpy as np
+
+CHUNK = 10000
+DEFLATE = 6
+FILL4, FILL8 = np.float32(3.4028235e38), np.float64(1.7976931348623157e308)
+PHOTON, SEGMENT = "delta_time lat_ph lon_ph", "delta_time reference_photon_lat reference_photon_lon"
+M, ONE, DEG, SECONDS = "meters", "1", "degrees", "seconds since 2018-01-01"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One dataset: type, units, what it is; its fill value and flags where it has them."""
+
+    dtype: str
+    units: str
+    long_name: str
+    fill: object = None
+    standard_name: str = ""
+    flags: tuple[tuple[int, str], ...] = ()
+
+
+def _f4(units: str, long_name: str, **more: object) -> Item:
+    return Item("f4", units, long_name, fill=FILL4, **more)
+
+
+HEIGHTS = {
+    "delta_time": Item("f8", SECONDS, "Time of the shot since 2018-01-01 UTC", standard_name="time"),
+    "dist_ph_across": Item("f4", M, "Across-track distance from the reference ground track"),
+    "dist_ph_along": Item("f4", M, "Along-track distance from the start of the 20 m segment"),
+    "h_ph": Item("f4", M, "Photon height above the WGS 84 ellipsoid; geoid, ocean tide and dac are not removed", standard_name="height"),
+    "lat_ph": Item("f8", "degrees_north", "Photon latitude", standard_name="latitude"),
+    "lon_ph": Item("f8", "degrees_east", "Photon longitude", standard_name="longitude"),
+    "pce_mframe_cnt": Item("u4", "counts", "Major frame counter: 200 pulses each"),
+    "ph_id_channel": Item("u1", ONE, "Detector channel and edge, 1-120"),
+    "ph_id_count": Item("u1", "counts", "Number of the photon in its shot and channel"),
+    "ph_id_pulse": Item("u1", "counts", "Pulse in the major frame, 1-200"),
+    "quality_ph": Item(
+        "i1", ONE, "Photon quality",
+        flags=((0, "nominal"), (1, "possible_afterpulse"), (2, "possible_impulse_response_effect"), (3, "possible_tep")),
+    ),
+    "signal_conf_ph": Item(
+        "i1", ONE, "Signal confidence for land, ocean, sea ice, land ice, inland water",
+        flags=((-2, "possible_tep"), (-1, "not_considered"), (0, "noise"), (1, "buffer"), (2, "low"), (3, "medium"), (4, "high")),
+    ),
+    "weight_ph": Item("u1", ONE, "Photon density weight, 0-255"),
+}  # fmt: skip
+GEOLOCATION = {
+    "altitude_sc": Item("f8", M, "Height of the spacecraft above the ellipsoid", fill=FILL8),
+    "bounce_time_offset": _f4("seconds", "Ground bounce time minus transmit time"),
+    "delta_time": Item("f8", SECONDS, "Time of the reference photon", standard_name="time"),
+    "full_sat_fract": _f4(ONE, "Share of shots with at least as many photons as channels"),
+    "knn": Item("i4", "counts", "Neighbours used for the photon weight"),
+    "near_sat_fract": _f4(ONE, "Share of shots with at least three quarters as many photons as channels"),
+    "neutat_delay_derivative": _f4("meters/meters", "Height derivative of the atmospheric delay"),
+    "neutat_delay_total": _f4(M, "Total neutral atmosphere delay"),
+    "neutat_ht": _f4(M, "Height the atmospheric delay refers to"),
+    "ph_index_beg": Item("i8", "counts", "1-based index of the segment's first photon, 0 where it has none", fill=0),
+    "pitch": _f4(DEG, "Spacecraft pitch"),
+    "podppd_flag": Item(
+        "i1", ONE, "Quality of orbit and pointing",
+        flags=tuple(enumerate(("nominal", "pod_degrade", "ppd_degrade", "podppd_degrade", "cal_nominal", "cal_pod_degrade", "cal_ppd_degrade", "cal_podppd_degrade"))),
+    ),
+    "range_bias_corr": _f4(M, "Range bias removed"),
+    "ref_azimuth": _f4("radians", "Azimuth of the beam, north at 0", standard_name="azimuth"),
+    "ref_elev": _f4("radians", "Elevation of the beam seen from the ground", standard_name="elevation"),
+    "reference_photon_index": Item("i4", "counts", "1-based index of the reference photon within its segment", fill=0),
+    "reference_photon_lat": Item("f8", "degrees_north", "Latitude of the reference photon", standard_name="latitude"),
+    "reference_photon_lon": Item("f8", "degrees_east", "Longitude of the reference photon", standard_name="longitude"),
+    "roll": _f4(DEG, "Spacecraft roll"),
+    "segment_dist_x": Item("f8", M, "Along-track distance of the segment's start from the equator crossing"),
+    "segment_id": Item("i4", ONE, "Number of the 20 m segment in the orbit"),
+    "segment_length": Item("f8", M, "Length of the segment"),
+    "segment_ph_cnt": Item("i4", "counts", "Photons in the segment", fill=0),
+    "sigma_across": _f4(M, "Geolocation uncertainty across track"),
+    "sigma_along": _f4(M, "Geolocation uncertainty along track"),
+    "sigma_h": _f4(M, "Height uncertainty of the reference photon"),
+    "sigma_lat": _f4(DEG, "Latitude uncertainty"),
+    "sigma_lon": _f4(DEG, "Longitude uncertainty"),
+    "solar_azimuth": _f4("degrees_east", "Azimuth of the sun"),
+    "solar_elevation": _f4(DEG, "Elevation of the sun above the horizon"),
+    "surf_type": Item("i1", ONE, "Surface masks: land, ocean, sea ice, land ice, inland water", flags=((0, "not_type"), (1, "is_type"))),
+    "tx_pulse_energy": _f4("Joules", "Transmitted energy"),
+    "tx_pulse_skew_est": _f4("seconds", "Skew of the transmitted pulse"),
+    "tx_pulse_width_lower": _f4("seconds", "Transmitted pulse width at the lower threshold"),
+    "tx_pulse_width_upper": _f4("seconds", "Transmitted pulse width at the upper threshold"),
+    "velocity_sc": _f4("meters/second", "Spacecraft velocity east, north, up"),
+    "yaw": _f4(DEG, "Spacecraft yaw"),
+}  # fmt: skip
+GEOPHYS_CORR = {
+    "dac": _f4(M, "Dynamic atmosphere correction, not removed from h_ph"),
+    "delta_time": Item("f8", SECONDS, "Time of the reference photon", standard_name="time"),
+    "dem_flag": Item("i1", ONE, "Source of dem_h", fill=127, flags=((0, "none"), (1, "arctic"), (2, "global"), (3, "mss"), (4, "antarctic"))),
+    "dem_h": _f4(M, "Surface model height; over ocean the mean sea surface, mean-tide system"),
+    "geoid": _f4(M, "Geoid above the ellipsoid, tide-free system"),
+    "geoid_free2mean": _f4(M, "Added to the tide-free geoid for the mean-tide system"),
+    "tide_earth": _f4(M, "Solid earth tide, removed from h_ph"),
+    "tide_earth_free2mean": _f4(M, "Added to tide-free solid earth heights for the mean-tide system"),
+    "tide_equilibrium": _f4(M, "Long-period equilibrium tide, not removed from h_ph"),
+    "tide_load": _f4(M, "Load tide, removed from h_ph"),
+    "tide_oc_pole": _f4(M, "Ocean pole tide, removed from h_ph"),
+    "tide_ocean": _f4(M, "Ocean tide, not removed from h_ph"),
+    "tide_pole": _f4(M, "Pole tide, removed from h_ph"),
+}
+BCKGRD_ATLAS = {
+    "bckgrd_counts": Item("i4", "counts", "Photons of 50 shots in the background window"),
+    "bckgrd_counts_reduced": Item("i4", "counts", "The same without signal photons"),
+    "bckgrd_hist_top": Item("f4", M, "Top of the background window above the ellipsoid"),
+    "bckgrd_int_height": Item("f4", M, "Height of the background window"),
+    "bckgrd_int_height_reduced": Item("f4", M, "The same without the signal's part"),
+    "bckgrd_rate": Item("f4", "counts / second", "Background rate from the reduced counts"),
+    "delta_time": Item("f8", SECONDS, "Time of the first of the 50 shots", standard_name="time"),
+    "pce_mframe_cnt": Item("i8", "counts", "Major frame counter"),
+    "tlm_height_band1": Item("f4", M, "Height of the first telemetry band"),
+    "tlm_height_band2": Item("f4", M, "Height of the second telemetry band"),
+    "tlm_top_band1": Item("f4", M, "Top of the first telemetry band above the ellipsoid"),
+    "tlm_top_band2": Item("f4", M, "Top of the second telemetry band above the ellipsoid"),
+}
+SIGNAL_FIND = {
+    "bckgrd_mean": _f4("counts", "Mean background count of a histogram bin"),
+    "bckgrd_sigma": _f4("counts", "Standard deviation of the background count of a bin"),
+    "delta_time": Item("f8", SECONDS, "Time of the interval's start", standard_name="time"),
+    "t_pc_delta": _f4("seconds", "Length of the interval"),
+    "z_pc_delta": _f4(M, "Height of a bin"),
+}
+GROUPS = {
+    "heights": ("Arrays for each received photon.", "Photon rate.", HEIGHTS),
+    "geolocation": ("Geolocation of the 20 m along-track segments.", "20 m segments.", GEOLOCATION),
+    "geophys_corr": ("Corrections of photon heights for geophysical effects.", "20 m segments.", GEOPHYS_CORR),
+    "bckgrd_atlas": ("Background counts of 50 shots.", "50 shots, 200 Hz.", BCKGRD_ATLAS),
+    "signal_find_output/ocean": ("Histogram settings of the signal finder.", "Signal finding intervals.", SIGNAL_FIND),
+}
+
+
+def set_text(node: h5py.Group | h5py.Dataset, **attributes: str) -> None:
+    """Write attributes as fixed-length byte strings, as the archive's files have them."""
+    for name, value in attributes.items():
+        node.attrs.create(name, np.bytes_(value.encode("utf-8") or b" "))
+
+
+def describe(node: h5py.Dataset, name: str, item: Item, *, group: str) -> None:
+    """Write a dataset's attributes."""
+    set_text(node, units=item.units, long_name=item.long_name, description=item.long_name + ".", contentType="modelResult", source="polynya simulation")
+    if item.standard_name:
+        set_text(node, standard_name=item.standard_name)
+    coordinates = PHOTON if group == "heights" else SEGMENT if group == "geolocation" else "delta_time"
+    others = " ".join(c for c in coordinates.split() if c != name)
+    if others:
+        set_text(node, coordinates=others)
+    if item.fill is not None:
+        node.attrs.create("_FillValue", np.array(item.fill, item.dtype))
+    if item.flags:
+        node.attrs.create("flag_values", np.array([v for v, _ in item.flags], item.dtype))
+        set_text(node, flag_meanings=" ".join(m for _, m in item.flags))
+
+
+def write_group(parent: h5py.Group, name: str, arrays: dict[str, np.ndarray], *, pool: Executor) -> None:
+    """Write one of :data:`GROUPS` with all its datasets.
+
+    Parameters
+    ----------
+    parent : h5py.Group
+        The beam's group.
+    name : str
+    arrays : dict of str to numpy.ndarray
+        Exactly the group's datasets.
+    pool : concurrent.futures.Executor
+        Threads that deflate chunks.
+    """
+    words, rate, items = GROUPS[name]
+    group = parent.create_group(name)
+    set_text(group, Description=words, data_rate=rate)
+    for key, item in items.items():
+        node = write_array(group, key, np.asarray(arrays[key]), item, pool=pool)
+        describe(node, key, item, group=name)
+
+
+def write_array(group: h5py.Group, name: str, array: np.ndarray, item: Item, *, pool: Executor) -> h5py.Dataset:
+    """Write one chunked, shuffled, deflated dataset; floating-point NaN becomes the fill value."""
+    dtype = np.dtype(item.dtype)
+    array = np.ascontiguousarray(array, dtype)
+    if dtype.kind == "f" and item.fill is not None and np.isnan(array).any():
+        array = np.where(np.isnan(array), item.fill, array).astype(dtype)
+    chunk = (CHUNK, *array.shape[1:])
+    node = group.create_dataset(
+        name, array.shape, dtype, chunks=chunk, maxshape=(None, *array.shape[1:]), shuffle=True, compression="gzip", compression_opts=DEFLATE,
+        fillvalue=item.fill,
+    )
+    starts = range(0, array.shape[0], CHUNK)
+    zeros = (0,) * (array.ndim - 1)
+    for start, packed in zip(starts, pool.map(_pack, _chunks(array, starts)), strict=True):
+        node.id.write_direct_chunk((start, *zeros), packed)
+    return node
+
+
+def _chunks(array: np.ndarray, starts: Iterable[int]) -> Iterable[np.ndarray]:
+    for start in starts:
+        part = array[start : start + CHUNK]
+        if part.shape[0] < CHUNK:
+            part = np.concatenate([part, np.zeros((CHUNK - part.shape[0], *array.shape[1:]), array.dtype)])
+        yield part
+
+
+def _pack(part: np.ndarray) -> bytes:
+    size = part.dtype.itemsize
+    raw = part.view(np.uint8).reshape(-1, size).T.tobytes() if size > 1 else part.tobytes()
+    return zlib.compress(raw, DEFLATE)
+
+
+def write_scalar(group: h5py.Group, name: str, value: object, *, units: str, long_name: str) -> None:
+    """Write an un-chunked dataset of one or a few values; text as fixed bytes."""
+    data = np.array([np.bytes_(value.encode())]) if isinstance(value, str) else np.atleast_1d(value)
+    node = group.create_dataset(name, data=data)
+    set_text(node, units=units, long_name=long_name, description=long_name + ".")

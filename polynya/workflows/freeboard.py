@@ -1,0 +1,735 @@
+"""ATL03 photons to surface classes, local sea surface and freeboard: the main workflow.
+
+The story of one beam is :func:`beam_tables`; of one granule, :func:`process`; of many, :func:`run`.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import logging
+import os
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from .. import io, schema
+from ..engine.local import LocalEngine
+from ..engine.protocol import DONE, FAILED, SKIPPED, Engine, Record
+from ..errors import NoSeaIceError, OutputError, ProductError, UsageError, one_line
+from ..physics import averages, corrections, heights, leads, sea_surface, segments, surface_type, tracks
+from ..readers import height_grid, icesat2, icesat2_atl03
+
+log = logging.getLogger("polynya.freeboard")
+
+RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
+MAX_HEIGHT_M = 10.0
+"""Segments further than this from the mean sea surface are icebergs, land or noise: dropped."""
+GROUND_SPEED = 7000.0
+LAND_KM = 25.0
+MEAN_LENGTHS_KM = (1, 10, 25)
+
+
+class Config(BaseModel):
+    """What a run is asked for. Frozen; unknown keys are refused.
+
+    Attributes
+    ----------
+    beams : str
+        ``all``, ``strong``, ``weak`` or names with commas.
+    bbox : tuple of float, optional
+        West, south, east, north, degrees.
+    resolution : str
+        ``2``, ``10``, ``30`` (metres) or ``150ph`` (photons).
+    sea_surface : str
+        ``leads`` (default), ``nasa``, ``minimum``, ``mean`` or ``nearest``.
+    mss, land, ice_concentration : str, optional
+        Grid files, ``FILE`` or ``FILE:VARIABLE``.
+    mss_tide_system : str
+        ``mean`` or ``free``.
+    tide_ocean, tide_equilibrium, dac, first_photon_bias : bool
+        Corrections switched on.
+    min_confidence : int
+        Sea-ice signal confidence of the photons that make heights.
+    netcdf : bool
+        Also write CF NetCDF.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    beams: str = "all"
+    bbox: tuple[float, float, float, float] | None = None
+    resolution: Literal["2", "10", "30", "150ph"] = "2"
+    sea_surface: Literal["leads", "nasa", "minimum", "mean", "nearest"] = "leads"
+    mss: str | None = None
+    mss_tide_system: Literal["mean", "free"] = "mean"
+    tide_ocean: bool = True
+    tide_equilibrium: bool = True
+    dac: bool = True
+    first_photon_bias: bool = True
+    land: str | None = None
+    ice_concentration: str | None = None
+    min_confidence: int = Field(default=segments.MEDIUM, ge=0, le=4)
+    netcdf: bool = False
+
+    @field_validator("resolution", mode="before")
+    @classmethod
+    def _resolution(cls, value: object) -> object:
+        text = str(value).lower().removesuffix(".0").removesuffix("m").strip()
+        return "150ph" if text in ("150", "150ph", "150-photon", "150photon", "150-photons") else text
+
+    @field_validator("bbox")
+    @classmethod
+    def _bbox(cls, value: tuple[float, float, float, float] | None) -> tuple[float, float, float, float] | None:
+        if value is not None:
+            west, south, east, north = value
+            if not (-90 <= south < north <= 90 and -180 <= west <= 360 and -180 <= east <= 360):
+                raise ValueError("give W S E N in degrees with S < N (W > E crosses the antimeridian)")
+        return value
+
+    @classmethod
+    def checked(cls, **values: object) -> Config:
+        """Build a configuration, or raise :class:`UsageError` that names the option.
+
+        Raises
+        ------
+        UsageError
+            If a value does not exist or does not fit.
+        """
+        try:
+            config = cls.model_validate(values)
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "option"
+            raise UsageError(f"--{name} {first.get('input')}: {first['msg'].removeprefix('Value error, ')}. See polynya freeboard --help.") from error
+        for name in ("mss", "land", "ice_concentration"):
+            value = getattr(config, name)
+            if value and not split_grid(value)[0].exists():
+                raise UsageError(f"--{name.replace('_', '-')} {value}: no such file; expected a GeoTIFF or NetCDF grid. Check the path.")
+        return config
+
+    def digest(self) -> str:
+        """Return a short hash of everything that decides the numbers."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Grids:
+    """The user's grids, read once per granule."""
+
+    mss: height_grid.Grid | None = None
+    land: height_grid.Grid | None = None
+    ice_concentration: height_grid.Grid | None = None
+
+
+@dataclass(frozen=True)
+class BeamTables:
+    """What one beam gives: three tables that match the schema, and numbers for run.json."""
+
+    segments: pa.Table
+    leads: pa.Table
+    sea_surface: pa.Table
+    numbers: dict[str, object]
+    means: list[dict[str, object]]
+    notes: tuple[str, ...]
+
+
+def split_grid(text: str) -> tuple[Path, str | None]:
+    """Split ``FILE:VARIABLE``; a path that exists as it stands is taken whole."""
+    if Path(text).exists() or ":" not in text:
+        return Path(text), None
+    path, variable = text.rsplit(":", 1)
+    return Path(path), variable
+
+
+def read_grids(config: Config) -> Grids:
+    """Read the grids that a configuration names."""
+
+    def one(text: str | None) -> height_grid.Grid | None:
+        if text is None:
+            return None
+        path, variable = split_grid(text)
+        return height_grid.read(path, variable=variable)
+
+    return Grids(one(config.mss), one(config.land), one(config.ice_concentration))
+
+
+def run(
+    granules: Sequence[Path | str], *, out: Path | str, config: Config | None = None, workers: int = 0, overwrite: bool = False,
+    engine: Engine | None = None, show_progress: bool = False,
+) -> list[Record]:
+    """Process granules, each into its own folder below ``out``.
+
+    Parameters
+    ----------
+    granules : sequence of path
+        ATL03 files.
+    out : path
+        One folder per granule is made in it; a granule whose folder is complete is skipped.
+    config : Config, optional
+    workers : int
+        Granules at a time; threads where there is only one. 0: one per core.
+    overwrite : bool
+        Do finished granules again.
+    engine : Engine, optional
+        The local engine by default.
+    show_progress : bool
+        A progress bar on stderr.
+
+    Returns
+    -------
+    list of Record
+        In the order given; failures are records, not exceptions.
+
+    Raises
+    ------
+    UsageError
+        If two granules have the same name.
+    """
+    config = config or Config()
+    items = [str(Path(g)) for g in granules]
+    names = [Path(i).stem for i in items]
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise UsageError(f"GRANULE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its own folder. Name it once.")
+    cores = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1
+    single = len(items) == 1
+    engine = engine or LocalEngine(workers=min(cores, len(items)))
+    task = functools.partial(process, config=config, out=str(out), overwrite=overwrite, threads=cores if single else 1)
+    records = {}
+    with _progress(len(items), show=show_progress) as advance:
+        for record in engine.map(task, items):
+            records[record.item] = record
+            advance(record)
+    return [records[i] for i in items]
+
+
+def process(item: str, *, config: Config, out: str, overwrite: bool = False, threads: int = 1) -> Record:
+    """Process one granule: the task that engines repeat.
+
+    Parameters
+    ----------
+    item : str
+        Path of an ATL03 granule.
+    config : Config
+    out : str
+        Folder of results.
+    overwrite : bool
+    threads : int
+        Beams at a time.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    PolynyaError
+        If the granule cannot be read, holds no sea ice, or the output cannot be written.
+    """
+    from ..report import freeboard as report
+
+    started = time.perf_counter()
+    path = Path(item)
+    folder = Path(out) / path.stem
+    outputs = {n: str(folder / f) for n, f in (("segments", "segments.parquet"), ("leads", "leads.parquet"),
+                                                ("sea_surface", "sea_surface.parquet"), ("report", "report.html"), ("run", "run.json"))}
+    if (folder / "run.json").exists() and not overwrite:
+        old = io.read_json(folder / "run.json")
+        if old.get("digest") != config.digest():
+            raise OutputError(
+                f"{path.stem}: {folder} holds a result of other settings; expected those of this command. "
+                "Pass --overwrite, or another -o."
+            )
+        return Record(item, SKIPPED, f"done before, in {folder}", outputs=outputs, numbers=old.get("numbers", {}))
+    granule = icesat2_atl03.open_granule(path)
+    chosen = icesat2.select_beams(granule, config.beams)
+    grids = read_grids(config)
+    about = {"granule": granule.granule_id, "product": granule.product, "release": granule.release, "polynya": io.__version__,
+             "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}"}
+    results: dict[str, BeamTables] = {}
+    empty: dict[str, str] = {}
+    with io.writing_folder(folder) as temporary:
+        writers = {spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
+                   for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)}
+        try:
+            for beam, result in _beams(granule, chosen, config=config, grids=grids, threads=threads):
+                if isinstance(result, str):
+                    empty[beam.name] = result
+                    continue
+                writers["segments"].write(result.segments)
+                writers["leads"].write(result.leads)
+                writers["sea_surface"].write(result.sea_surface)
+                if config.netcdf:
+                    for spec, table in ((schema.SEGMENTS, result.segments), (schema.LEADS, result.leads), (schema.SEA_SURFACE, result.sea_surface)):
+                        if table.num_rows:
+                            io.write_netcdf(table, temporary / f"{spec.name}_{beam.name}.nc")
+                keep = result.sea_surface.select(["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"])
+                results[beam.name] = BeamTables(keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes)
+        finally:
+            for writer in writers.values():
+                writer.close()
+        if not results:
+            raise _nothing(granule, empty, config)
+        messages = _messages(granule, results, empty)
+        differences = _differences(results)
+        numbers = _numbers(results, time.perf_counter() - started)
+        record = io.run_record(
+            command=io.command_line(), config=config.model_dump(mode="json"),
+            inputs=[{"granule": granule.granule_id, "product": granule.product, "release": granule.release, "size": path.stat().st_size,
+                     "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"), "notes": list(granule.notes)}],
+            seed=None, digest=config.digest(), classifier="rule (polynya.physics.surface_type)", sea_surface_method=config.sea_surface,
+            beams={n: r.numbers for n, r in results.items()}, messages=messages, means=[m for r in results.values() for m in r.means],
+            beam_differences=differences, numbers=numbers, doi=icesat2_atl03.DOI, notes=[n for r in results.values() for n in r.notes],
+        )
+        io.write_json(record, temporary / "run.json")
+        report.write(temporary)
+    return Record(item, DONE, " ".join(messages), outputs=outputs, numbers=numbers)
+
+
+def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Config, grids: Grids, threads: int):
+    """Yield (beam, BeamTables or the reason why there are none), largest beams first."""
+
+    def one(beam: icesat2.Beam) -> BeamTables | str:
+        started = time.perf_counter()
+        try:
+            data = icesat2_atl03.read(granule.path, beam=beam.name, bbox=config.bbox, threads=1 if threads > 1 and len(chosen) > 1 else threads, granule=granule)
+        except NoSeaIceError as error:
+            return one_line(error)
+        if data is None:
+            return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
+        result = beam_tables(data, config=config, grids=grids)
+        if not isinstance(result, str):
+            seconds = time.perf_counter() - started
+            result.numbers["seconds"] = round(seconds, 3)
+            log.info("%s: %s photons, %s segments, %s leads, %.1f s", beam.name, result.numbers["n_photons_read"],
+                     result.numbers["n_segments"], result.numbers["n_leads"], seconds)
+        return result
+
+    order = sorted(chosen, key=lambda b: not b.is_strong)
+    if threads > 1 and len(order) > 1:
+        with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:
+            waiting = [(b, pool.submit(one, b)) for b in order]
+            try:
+                for beam, future in waiting:
+                    yield beam, future.result()
+            finally:
+                for _, future in waiting:
+                    future.cancel()
+    else:
+        for beam in order:
+            yield beam, one(beam)
+
+
+def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, grids: Grids | None = None) -> BeamTables | str:
+    """Turn one beam's photons into segments, leads and sea surface.
+
+    Parameters
+    ----------
+    data : icesat2_atl03.BeamData
+    config : Config, optional
+    grids : Grids, optional
+
+    Returns
+    -------
+    BeamTables or str
+        The reason, in one sentence, where the beam gives no segment.
+    """
+    config, grids = config or Config(), grids or Grids()
+    beam, name = data.beam, data.beam.name
+    geo = {c: data.geosegments[c].to_numpy() for c in data.geosegments.column_names}
+    photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
+    background = {c: data.background[c].to_numpy() for c in data.background.column_names}
+    middle = geo["segment_dist_x"] + 0.5 * np.where(np.isfinite(geo["segment_length"]), geo["segment_length"], 20.0)
+    lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
+
+    # Photons to segments above the mean sea surface.
+    mss = height_grid.sample(grids.mss, longitude=lon, latitude=lat) if grids.mss else None
+    correction = corrections.corrections(
+        geo, mss_grid=mss, mss_is_mean_tide=config.mss_tide_system == "mean", use_tide_ocean=config.tide_ocean,
+        use_tide_equilibrium=config.tide_equilibrium, use_dac=config.dac,
+    )
+    if not np.isfinite(correction.total).any():
+        return f"{name}: neither a mean sea surface nor a geoid is in the granule; pass --mss GRID"
+    resolution = RESOLUTIONS[config.resolution]
+    if isinstance(resolution, segments.PhotonRuns) and not beam.is_strong:
+        resolution = segments.PhotonRuns(max_length_m=800.0)
+    found = segments.resample(
+        photons, first=geo["first_photon"], count=geo["segment_ph_cnt"], segment_x=geo["segment_dist_x"], reference=correction.total,
+        reference_x=middle, background=background, resolution_m=resolution, min_confidence=config.min_confidence,
+    )
+    n_read, table, granule, notes = data.photons.num_rows, data.first_photon, data.granule, list(data.notes)
+    del photons, data  # the beam's photons are the largest thing in memory
+    if found.x_atc.size == 0:
+        return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
+    starts = tracks.pieces(found.x_atc, gap_m=max(heights.GAP_M, 3.0 * float(np.median(found.length))))
+    surface = heights.surface_heights(found, table=table if config.first_photon_bias else None, starts=starts)
+    x = found.x_atc
+    good = np.abs(surface.height) <= MAX_HEIGHT_M
+    water_area = Water(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
+
+    # Classes: once against the lowest surface around, once more against the water that was found.
+    sun = np.interp(x, middle, geo["solar_elevation"])
+    classify = functools.partial(
+        surface_type.classify, x, np.where(good, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
+        height_sd=found.sd, rate=found.photon_rate_high.mean, n_shots=found.n_shots, background_rate=found.background_rate.mean,
+        solar_elevation=sun, is_strong=beam.is_strong, spot=beam.spot, starts=starts,
+    )
+    types = classify()
+    centres = leads.section_centres(x, step_m=leads.LeadRule().section_step_m)
+    lead = water_area.leads(types)
+    level = leads.combine(lead, centres, is_fit=leads.screen_leads(lead))
+    if np.isfinite(level[0]).any():
+        guess, error = leads.water_level(x, centres, height=level[0], uncertainty=level[1])
+        types = classify(water_level=guess, water_level_error=error)
+        lead = water_area.leads(types)
+
+    # Sea surface and freeboard.
+    sections = local_sea_surface(water_area, types, lead, geo=geo, middle=middle, config=config, grids=grids)
+    reference, reference_error, source = at_segments(x, sections, is_stepped=config.sea_surface != "leads")
+    board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
+
+    quality = _quality(found, surface, correction, starts=starts, middle=middle, source=source, saturated=geo["full_sat_fract"])
+    time_ = icesat2.utc(found.delta_time)
+    corrections_at = functools.partial(_at_segments, x, middle)
+    granule_id = granule.granule_id
+    rows = np.flatnonzero(good)
+    columns = {
+        "time": time_, "latitude": found.latitude, "longitude": found.longitude, "x_atc": x, "n_photons": surface.n_photons,
+        "height_mean": found.mean + found.reference, "height_median": found.median + found.reference, "height_sd": found.sd,
+        "height": surface.height, "height_uncertainty": surface.uncertainty, "photon_rate": found.photon_rate.mean,
+        "photon_rate_high": found.photon_rate_high.mean, "background_rate": found.background_rate.mean, "solar_elevation": sun,
+        "surface_class": types.surface_class, "probability_thick": types.probability[:, 0], "probability_thin": types.probability[:, 1],
+        "probability_water": types.probability[:, 2], "sea_surface_height": reference, "sea_surface_uncertainty": reference_error,
+        "sea_surface_source": source, "total_freeboard": board, "total_freeboard_uncertainty": board_error, "quality_flag": quality,
+        "mean_sea_surface": corrections_at(correction.mean_sea_surface), "tide_ocean": corrections_at(correction.tide_ocean),
+        "tide_equilibrium": corrections_at(correction.tide_equilibrium), "dac": corrections_at(correction.dac),
+        "first_photon_bias": surface.first_photon_bias,
+    }
+    if rows.size < x.size:
+        notes.append(f"{name}: {x.size - rows.size} segments without a surface within {MAX_HEIGHT_M:g} m of the mean sea surface were dropped")
+        columns = {k: v[rows] for k, v in columns.items()}
+    if rows.size == 0:
+        return f"{name}: no segment within {MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs or noise)"
+    identity = {"granule": granule_id, "beam": name}
+
+    def table_of(spec: schema.TableSpec, values: dict[str, np.ndarray]) -> pa.Table:
+        n = len(next(iter(values.values())))
+        return schema.table(spec, {**identity, "is_strong": np.full(n, beam.is_strong), **values})
+
+    lead_rows = ((lead.first + lead.last) // 2).astype(np.int64)
+    rate = leads.mean_over(lead, found.photon_rate_high.mean)
+    chance = leads.mean_over(lead, types.probability[:, 2])
+    bright = rate * (1.0 if beam.is_strong else surface_type.WEAK_RATIO)
+    lead_table = table_of(schema.LEADS, {
+        "time": time_[lead_rows], "latitude": found.latitude[lead_rows], "longitude": found.longitude[lead_rows], "x_atc": lead.x,
+        "length": lead.length, "n_segments": lead.n_segments, "n_photons": lead.n_photons, "height": lead.height,
+        "height_uncertainty": lead.uncertainty, "photon_rate": rate, "is_specular": bright > 11.0, "probability_water": chance,
+        "is_used": sections.is_lead_used,
+    })
+    at = np.clip(np.searchsorted(x, sections.centre), 0, x.size - 1)
+    at = np.where((at > 0) & (np.abs(x[np.maximum(at - 1, 0)] - sections.centre) < np.abs(x[at] - sections.centre)), at - 1, at)
+    section_table = table_of(schema.SEA_SURFACE, {
+        "time": time_[at], "latitude": found.latitude[at], "longitude": found.longitude[at], "x_atc": sections.centre,
+        "section_length": np.full(sections.centre.size, leads.LeadRule().section_length_m), "n_leads": sections.n_leads,
+        "sea_surface_height": sections.height, "sea_surface_uncertainty": sections.uncertainty, "sea_surface_source": sections.source,
+        "height_unsmoothed": sections.height_unsmoothed,
+    })
+    segment_table = table_of(schema.SEGMENTS, columns)
+    has = np.isfinite(columns["total_freeboard"])
+    numbers = {
+        "is_strong": beam.is_strong, "spot": beam.spot, "n_photons_read": n_read, "n_segments": int(rows.size), "n_leads": int(lead.x.size),
+        "n_leads_used": int(sections.is_lead_used.sum()), "n_sections": int(np.isfinite(sections.height).sum()),
+        "share_with_freeboard": float(has.mean()), "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
+        "classes": {c: int(np.sum(columns["surface_class"] == v)) for v, c in schema.SURFACE_CLASSES},
+    }
+    means = _means(name, columns, section_table)
+    return BeamTables(segment_table, lead_table, section_table, numbers, means, tuple(notes))
+
+
+@dataclass(frozen=True)
+class Water:
+    """What leads are made of: the segments' positions, heights, errors, photons and lengths."""
+
+    x: np.ndarray
+    height: np.ndarray
+    uncertainty: np.ndarray
+    n_photons: np.ndarray
+    length: np.ndarray
+
+    def leads(self, types: surface_type.SurfaceTypes) -> leads.Leads:
+        return leads.find_leads(
+            self.x, self.height, uncertainty=self.uncertainty, n_photons=self.n_photons, is_water=types.surface_class == schema.OPEN_WATER,
+            cell_m=self.length,
+        )
+
+
+@dataclass(frozen=True)
+class SectionsOnTrack:
+    """Sea surface sections along one beam, arrays of shape (s,); ``is_lead_used`` has one entry a lead."""
+
+    centre: np.ndarray
+    height: np.ndarray
+    uncertainty: np.ndarray
+    source: np.ndarray
+    n_leads: np.ndarray
+    height_unsmoothed: np.ndarray
+    is_lead_used: np.ndarray
+
+
+def local_sea_surface(
+    water: Water, types: surface_type.SurfaceTypes, lead: leads.Leads, *, geo: dict[str, np.ndarray], middle: np.ndarray, config: Config, grids: Grids
+) -> SectionsOnTrack:
+    """Estimate section heights by the method asked for, screen, fill and smooth them under NASA's limits.
+
+    Parameters
+    ----------
+    water, types, lead : Water, SurfaceTypes, Leads
+    geo, middle : dict of numpy.ndarray, numpy.ndarray
+        20 m segments of the reader and their middles, for time and place of the sections.
+    config, grids : Config, Grids
+
+    Returns
+    -------
+    SectionsOnTrack
+    """
+    rule, limits = leads.LeadRule(), sea_surface.Limits()
+    x = water.x
+    step = rule.section_length_m if config.sea_surface == "nasa" else rule.section_step_m
+    centre = leads.section_centres(x, step_m=step)
+    used = np.zeros(lead.x.size, bool)
+    if config.sea_surface == "leads":
+        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead), rule=rule)
+    else:
+        rows = np.flatnonzero((types.surface_class == schema.OPEN_WATER) & np.isfinite(water.height))
+        breaks = np.concatenate([[True], (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + water.length[rows][1:])]) if rows.size else None
+        found = sea_surface.window_reference(
+            x[rows], water.height[rows], sigma=water.uncertainty[rows], centre=centre, method=config.sea_surface,
+            half_width_m=rule.section_length_m / 2, breaks=breaks,
+        )
+        height, sigma, count = found.height, found.sigma, found.n_leads
+        used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
+    near = np.clip(np.searchsorted(middle, centre), 0, middle.size - 1)
+    lat, lon = geo["reference_photon_lat"][near], geo["reference_photon_lon"][near]
+    land = distance_to_land(grids.land, latitude=lat, longitude=lon) if grids.land else None
+    ice = None
+    if grids.ice_concentration:
+        ice = height_grid.sample(grids.ice_concentration, longitude=lon, latitude=lat)
+        ice = ice / 100.0 if np.nanmax(ice, initial=0.0) > 1.5 else ice
+    kept = sea_surface.screen(height, distance_to_land_m=land, ice_concentration=ice, limits=limits)
+    height = np.where(kept, height, np.nan)
+    measured = np.isfinite(height)
+    sigma = np.where(measured, sigma, np.nan)
+    filled, sigma, source = sea_surface.fill(centre / GROUND_SPEED, height, sigma_ref=sigma, limits=limits)
+    if config.sea_surface in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
+        linear = sea_surface.interpolate_windows(centre, height)
+        extra = np.isfinite(linear) & ~np.isfinite(filled)
+        filled, source = np.where(extra, linear, filled), np.where(extra, schema.SOURCE_TWO_SIDED, source)
+        sigma = np.where(extra, limits.fill_sigma_m, sigma)
+    smoothed = sea_surface.smooth(filled)
+    if land is not None:
+        blocked = land < limits.land_distance_m
+        smoothed, sigma, source = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma), np.where(blocked, schema.SOURCE_NONE, source)
+    return SectionsOnTrack(centre, smoothed, sigma, source.astype(np.int8), count, np.where(measured, height, np.nan), used)
+
+
+def distance_to_land(grid: height_grid.Grid, *, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Return 0 where land lies within 25 km of a point, infinity where none does.
+
+    Parameters
+    ----------
+    grid : Grid
+        Land mask: anything but 0 and NaN is land.
+    latitude, longitude : numpy.ndarray, shape (s,)
+
+    Returns
+    -------
+    numpy.ndarray, shape (s,)
+        Metres, in the two values that the screening needs.
+    """
+    near = np.zeros(latitude.size, bool)
+    for radius_km in np.arange(0.0, LAND_KM + 0.1, 2.5):
+        for bearing in np.radians(np.arange(0, 360, 15)) if radius_km else (0.0,):
+            north = latitude + np.degrees(radius_km / 6371.0) * np.cos(bearing)
+            east = longitude + np.degrees(radius_km / 6371.0) * np.sin(bearing) / np.maximum(np.cos(np.radians(latitude)), 1e-3)
+            value = height_grid.sample(grid, longitude=east, latitude=np.clip(north, -90, 90), nearest=True)
+            near |= np.nan_to_num(value) != 0
+    return np.where(near, 0.0, np.inf)
+
+
+def at_segments(x: np.ndarray, sections: SectionsOnTrack, *, is_stepped: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each segment's reference: of the nearest section (stepped, as NASA), or linear between sections.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+    sections : SectionsOnTrack
+    is_stepped : bool
+
+    Returns
+    -------
+    height, uncertainty : numpy.ndarray, shape (n,)
+        NaN where the nearest section has none.
+    source : numpy.ndarray of int8, shape (n,)
+        That of the nearest section.
+    """
+    if sections.centre.size == 0:
+        return np.full(x.size, np.nan), np.full(x.size, np.nan), np.zeros(x.size, np.int8)
+    nearest = sea_surface.nearest_section(x, sections.centre)
+    height, sigma, source = sections.height[nearest], sections.uncertainty[nearest], sections.source[nearest]
+    if not is_stepped:
+        right = np.clip(np.searchsorted(sections.centre, x), 1, max(sections.centre.size - 1, 1)) if sections.centre.size > 1 else np.zeros(x.size, int)
+        left = np.maximum(right - 1, 0)
+        span = sections.centre[right] - sections.centre[left]
+        f = np.where(span > 0, (x - sections.centre[left]) / np.where(span > 0, span, 1.0), 0.0)
+        both = np.isfinite(sections.height[left]) & np.isfinite(sections.height[right]) & (f >= 0) & (f <= 1)
+        height = np.where(both, (1 - f) * sections.height[left] + f * sections.height[right], height)
+        sigma = np.where(both, (1 - f) * sections.uncertainty[left] + f * sections.uncertainty[right], sigma)
+    return height, sigma, np.where(np.isfinite(height), source, schema.SOURCE_NONE).astype(np.int8)
+
+
+def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:
+    good = np.isfinite(values)
+    return np.interp(x, middle[good], values[good]) if good.any() else np.full(x.size, np.nan)
+
+
+def _quality(found, surface, correction, *, starts, middle, source, saturated) -> np.ndarray:
+    near = np.clip(np.searchsorted(middle, found.x_atc), 0, middle.size - 1)
+    bits = dict((name, bit) for bit, name in schema.QUALITY_BITS)
+    out = np.zeros(found.x_atc.size, np.int16)
+    out[surface.n_photons < 3] |= bits["few_photons"]
+    out[correction.mss_source[near] == corrections.MSS_GEOID] |= bits["geoid_instead_of_mean_sea_surface"]
+    out[~np.isfinite(surface.first_photon_bias)] |= bits["no_first_photon_bias_correction"]
+    out[correction.is_missing[near]] |= bits["correction_missing"]
+    out[surface.is_contaminated] |= bits["background_contaminated"]
+    out[tracks.near_gap(starts, found.x_atc.size)] |= bits["next_to_gap"]
+    out[(source == schema.SOURCE_TWO_SIDED) | (source == schema.SOURCE_ONE_SIDED)] |= bits["sea_surface_filled"]
+    out[np.nan_to_num(saturated[near]) > 0.1] |= bits["saturated_shots"]
+    return out
+
+
+def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> list[dict[str, object]]:
+    """Freeboard averaged over 1, 10 and 25 km: medians over the bins, one row a length."""
+    centre = sections["x_atc"].to_numpy()
+    height = sections["sea_surface_height"].to_numpy()
+    spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0
+    errors = averages.CorrelatedErrors(section_spacing_m=spacing)
+    means = averages.mean_freeboard(
+        columns["x_atc"], columns["total_freeboard"], sigma_random=columns["height_uncertainty"],
+        sigma_sea_surface=columns["sea_surface_uncertainty"], section_x=centre[np.isfinite(height)],
+        lengths_m=(*(1000.0 * k for k in MEAN_LENGTHS_KM), np.inf), errors=errors,
+    )
+    rows = []
+    for length, m in means.items():
+        if m.n.size == 0:
+            continue
+        rows.append({
+            "beam": beam, "length_km": length / 1000.0 if np.isfinite(length) else "track", "n_bins": int(m.n.size), "n": int(np.median(m.n)),
+            "freeboard": float(np.mean(m.freeboard)), "uncertainty": float(np.median(m.uncertainty)),
+            "uncertainty_random": float(np.median(m.uncertainty_random)), "uncertainty_correlated": float(np.median(m.uncertainty_correlated)),
+        })
+    return rows
+
+
+def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
+    tables = [r.sea_surface for r in results.values() if r.sea_surface.num_rows]
+    if len(tables) < 2:
+        return []
+    table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
+    measured = table["sea_surface_source"].to_numpy() == schema.SOURCE_LEADS
+    found = averages.beam_differences(
+        table["x_atc"].to_numpy()[measured], table["sea_surface_height"].to_numpy()[measured],
+        uncertainty=table["sea_surface_uncertainty"].to_numpy()[measured], beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
+    )
+    return [asdict(d) for d in found if d.n]
+
+
+def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]:
+    total = {k: int(sum(r.numbers[k] for r in results.values())) for k in ("n_photons_read", "n_segments", "n_leads", "n_leads_used", "n_sections")}
+    weight = [r.numbers["n_segments"] * r.numbers["share_with_freeboard"] for r in results.values()]
+    share = sum(weight) / max(total["n_segments"], 1)
+    mean = sum(w * r.numbers["mean_freeboard"] for w, r in zip(weight, results.values(), strict=True) if w) / sum(weight) if sum(weight) else float("nan")
+    return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
+
+
+def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, str]) -> list[str]:
+    out = []
+    dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
+    if len(dry) == len(results):
+        out.append("No open water is within reach on any beam: no local sea surface can be had, so freeboard is NaN everywhere; heights and classes stand.")
+    elif dry:
+        out.append(f"No open water is within reach on {', '.join(dry)}: freeboard is NaN there.")
+    uncorrected = [n for n, r in results.items() if any("CAL-19" in note for note in r.notes)]
+    if uncorrected:
+        out.append(f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no usable CAL-19 table.")
+    return out + sorted(empty.values())
+
+
+def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) -> Exception:
+    reasons = "; ".join(sorted(empty.values()))[:420]
+    if config.bbox and all("--bbox" in r for r in empty.values()):
+        return ProductError(
+            f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a box that the track crosses. "
+            "See polynya info for the granule's extent."
+        )
+    return NoSeaIceError(
+        f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice confidence. "
+        "Choose another granule, or see polynya info."
+    )
+
+
+def as_json(record: Record) -> dict[str, object]:
+    """Return a record for machines."""
+    return io.plain(asdict(record))
+
+
+def as_text(record: Record) -> str:
+    """Return what the terminal says of a finished granule."""
+    n = record.numbers
+    lines = []
+    if record.status == SKIPPED:
+        lines.append(f"{Path(record.item).name}: {record.message}")
+    else:
+        lines.append(
+            f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used, "
+            + (f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the segments"
+               if n.get("share_with_freeboard") else "no freeboard") + f" ({record.seconds:.1f} s)"
+        )
+        if record.message:
+            lines.append("  " + record.message)
+    lines.append("  " + "\n  ".join(record.outputs.values()))
+    return "\n".join(lines)
+
+
+class _progress:
+    """A progress bar on stderr, or nothing."""
+
+    def __init__(self, total: int, *, show: bool):
+        self._total, self._show = total, show and total > 1
+
+    def __enter__(self):
+        if not self._show:
+            return lambda record: None
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True))
+        self._bar.start()
+        task = self._bar.add_task("granules", total=self._total)
+
+        def advance(record: Record) -> None:
+            mark = {DONE: "done", SKIPPED: "skipped", FAILED: "failed"}[record.status]
+            self._bar.update(task, advance=1, description=f"{Path(record.item).stem[:40]} {mark}")
+
+        return advance
+
+    def __exit__(self, *error: object) -> None:
+        if self._show:
+            self._bar.stop()
