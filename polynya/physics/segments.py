@@ -214,15 +214,30 @@ def _reference_at(x, ref_x, ref, k):  # pragma: no cover - compiled
 
 
 @nb.njit(cache=True, nogil=True)
+def _count_shots(mframe, pulse):  # pragma: no cover - compiled
+    """Upper bound of the shots in a beam: changes of shot number, and the short runs of empty shots between them."""
+    total = 2
+    last = np.int64(-1)
+    for i in range(mframe.size):
+        this = np.int64(mframe[i]) * np.int64(200) + np.int64(pulse[i])
+        if this != last:
+            # a photon that is left out can hide a shot: then two short gaps make one longer one, still within this sum
+            total += min(max(this - last, 1), 2 * MAX_EMPTY_SHOTS)
+            last = this
+    return total
+
+
+@nb.njit(cache=True, nogil=True)
 def _assign(h, dist, conf, quality, mframe, pulse, time, first, count, seg_x, ref_x, ref, cell, cell0, n_cells, min_conf, run_n, run_length):  # pragma: no cover - compiled
     """Give each photon its height above the reference and its cell (-1: not in the statistics); list the shots."""
     n = h.size
     above = np.empty(n, np.float32)
     cells = np.full(n, -1, np.int32)
-    shot_cell = np.empty(n + 1, np.int32)
-    shot_all = np.empty(n + 1, np.float32)
-    shot_high = np.empty(n + 1, np.float32)
-    shot_time = np.empty(n + 1, np.float64)
+    room = _count_shots(mframe, pulse)
+    shot_cell = np.empty(room, np.int32)
+    shot_all = np.empty(room, np.float32)
+    shot_high = np.empty(room, np.float32)
+    shot_time = np.empty(room, np.float64)
     n_shot = -1
     shot_id = np.int64(-1)
     last_x = 0.0
@@ -259,17 +274,15 @@ def _assign(h, dist, conf, quality, mframe, pulse, time, first, count, seg_x, re
             this = np.int64(mframe[i]) * np.int64(200) + np.int64(pulse[i])
             if this != shot_id:
                 gap = this - shot_id
-                if n_shot >= 0 and 1 < gap <= 20:
+                if n_shot >= 0 and 1 < gap <= MAX_EMPTY_SHOTS and n_shot + gap < room:
                     for j in range(1, gap):
-                        if n_shot + 2 >= shot_cell.size:
-                            break
                         n_shot += 1
                         xe = last_x + (x - last_x) * j / gap
                         shot_cell[n_shot] = place if run_n > 0 else np.int32(min(max(np.floor(xe / cell) - cell0, 0.0), n_cells - 1.0))
                         shot_all[n_shot] = 0.0
                         shot_high[n_shot] = 0.0
                         shot_time[n_shot] = time[i] - 1e-4 * (gap - j)
-                if n_shot + 1 < shot_cell.size:
+                if n_shot + 1 < room:
                     n_shot += 1
                 shot_id = this
                 shot_cell[n_shot] = place

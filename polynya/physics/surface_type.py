@@ -96,6 +96,11 @@ class Rule:
     evidence : float
         Share of a segment's log-likelihood that counts: footprints of 11 m overlap, so neighbouring
         2 m segments are not independent.
+    clear_window_m, clear_quantile, clear_least : float
+        Thin cloud dims everything alike: this quantile of the rates of 100 m blocks within ± the window,
+        against snow under a clear sky, is the transmission, and rates are divided by it. It is never taken
+        below ``clear_least``: a wide lead is dark as well; nor below ``bright_least`` where the question is
+        whether a return is specular, so that NASA's bound of 11 photons per shot keeps its meaning.
     low_window_m, low_quantile : float
         The first reference for height: this quantile of the medians of 20 m blocks within ± the window.
         The window is wide because some 10 km hold no water at all, and the sea surface changes by
@@ -106,6 +111,10 @@ class Rule:
 
     pulse_sd: float = 0.10
     evidence: float = 0.8
+    clear_window_m: float = 3000.0
+    clear_quantile: float = 0.8
+    clear_least: float = 0.4
+    bright_least: float = 0.7
     low_window_m: float = 25_000.0
     low_quantile: float = 0.02
     low_error_m: float = 0.04
@@ -168,9 +177,8 @@ def classify(
     scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
     shots = np.maximum(n_shots.astype(np.float64), 1.0)
     bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
-    # Thin cloud dims everything alike: the median over 2 km, mostly snow, tells how much.
-    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=1000.0, inner=0.5, outer=0.5)
-    transmission = np.clip(typical / CLEAR_RATE, 0.15, 1.0)
+    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
+    transmission = np.clip(typical / CLEAR_RATE, rule.clear_least, 1.0)
     low = tracks.block_quantile(x, height.astype(np.float64), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=rule.low_quantile)
     low_error = np.full(n, rule.low_error_m)
     if water_level is not None:
@@ -186,7 +194,7 @@ def classify(
     cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + height_uncertainty) | (n_photons < 1)
     probability = _chain(
         np.asarray(x, np.float64), above, np.hypot(height_uncertainty, low_error).astype(np.float64), n_photons.astype(np.float64), height_sd.astype(np.float64),
-        bright / transmission, np.maximum(shots * bright / scale, 1.0), relative, cloud, starts, table, rule.pulse_sd, rule.evidence,
+        bright / transmission, bright / np.maximum(transmission, rule.bright_least), np.maximum(shots * bright / scale, 1.0), relative, cloud, starts, table, rule.pulse_sd, rule.evidence,
     )
     surface = np.argmax(probability, axis=1).astype(np.int8)
     surface[cloud] = UNCLASSIFIED
@@ -195,11 +203,11 @@ def classify(
 
 
 @nb.njit(cache=True, nogil=True)
-def _chain(x, above, sigma, n, sd, rate, counts, relative, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Forward-backward over the kinds; a step either stays or draws a new kind by its share and length."""
     m = x.size
     k = kinds.shape[0]
-    like = _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, pulse_sd, evidence)
+    like = _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kinds, pulse_sd, evidence)
     out = np.zeros((m, 3), np.float32)
     share = kinds[:, 8] / kinds[:, 8].sum()
     enter = share / kinds[:, 9]
@@ -253,13 +261,14 @@ def _chain(x, above, sigma, n, sd, rate, counts, relative, cloud, starts, kinds,
 
 
 @nb.njit(cache=True, nogil=True)
-def _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Likelihood of each kind for each segment, the largest scaled to 1, shape (m, k)."""
     m = above.size
     k = kinds.shape[0]
     like = np.empty((m, k), np.float32)
     log_rate_of = np.log(kinds[:, 0])
     rate_variance = kinds[:, 1] ** 2
+    is_mirror = kinds[:, 0] > 11.0
     photon_variance = pulse_sd * pulse_sd + kinds[:, 2] ** 2
     log_variance_of = np.log(photon_variance)
     # The logarithm of the width spreads; so does that of the photon variance, by the width's share of it.
@@ -272,6 +281,7 @@ def _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, puls
             like[i, :] = 1.0
             continue
         log_rate = np.log(max(rate[i], 0.05))
+        log_bright = np.log(max(bright[i], 0.05))
         free = n[i] - 1.0
         log_variance = np.log(max(sd[i] * sd[i] * n[i] / max(free, 1.0), 1e-5))
         has_width = free >= 1.0
@@ -279,7 +289,7 @@ def _likelihoods(above, sigma, n, sd, rate, counts, relative, cloud, kinds, puls
         best = -1e300
         for j in range(k):
             s2 = rate_variance[j] + 1.0 / counts[i]
-            d = log_rate - log_rate_of[j]
+            d = (log_bright if is_mirror[j] else log_rate) - log_rate_of[j]
             square = d * d / s2
             product = s2
             if has_width:

@@ -372,7 +372,8 @@ def values(handle: h5py.File, path: Path | str, name: str, *, release: str = "",
 
 
 def fill_to_nan(array: np.ndarray, fill: object = None) -> np.ndarray:
-    """Return floating-point arrays with fill values as NaN, others as they are."""
+    """Return floating-point arrays with fill values as NaN, others as they are; both in the machine's byte order."""
+    array = native(array)
     if array.dtype.kind != "f" or array.size == 0:
         return array
     with np.errstate(invalid="ignore"):
@@ -381,6 +382,16 @@ def fill_to_nan(array: np.ndarray, fill: object = None) -> np.ndarray:
         array = array.copy()
         array[bad] = np.nan
     return array
+
+
+def native(array: np.ndarray) -> np.ndarray:
+    """Return numbers in the machine's byte order, and odd floating-point types (half, extended) as float64.
+
+    HDF5 allows any of them; Arrow and compiled code take only the machine's own.
+    """
+    if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        return array.astype(np.float64)
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def utc(delta_time: np.ndarray) -> np.ndarray:

@@ -194,7 +194,7 @@ def read(
         start, stop = int(first[used].min()), int((first[used] + count[used]).max())
         columns = [Column(f"{beam}/{f.path}", f.column) for f in PHOTONS]
         data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads)
-        photons = {f.name: data[f"{beam}/{f.path}"] for f in PHOTONS}
+        photons = {f.name: icesat2.native(data[f"{beam}/{f.path}"]) for f in PHOTONS}
         background = _background(handle, path, beam, granule.release, notes)
         first_photon = _first_photon_table(handle, path, beam, granule.beams[beam].is_strong, notes)
     if not np.any(photons["signal_conf_ph"] >= 0):

@@ -238,20 +238,25 @@ def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_lead
             f"The sea surface comes from {n_leads:,} lead{'s' if n_leads != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''}. ",
         ]
         if spread:
-            words.append(f"The \u00b1 is one standard uncertainty of a {spread[1]:g} km mean: its correlated part (sea surface, tides, mean sea surface) does not shrink with more segments. ")
+            words.append(f"The \u00b1 is one standard uncertainty of the mean over {spread[1]}: its correlated part (sea surface, tides, mean sea surface) does not shrink with more segments. ")
         else:
             words.append(f"A single segment has \u00b1{number(sum(s.sigma_sum for s in stats.values()) / with_free, 3, 'm')} on average. ")
     notes = "".join(f"<li>{escape(m)}</li>" for m in said)
     return Markup(f'<section id="result"><p class="result">{"".join(escape(w) for w in words)}</p>{f"<ul class=messages>{notes}</ul>" if notes else ""}</section>')
 
 
-def uncertainty_of_mean(means: object) -> tuple[float, float] | None:
-    """Return the uncertainty (m) of the run's longest means, weighted by their number, and that length (km)."""
+def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
+    """Return the uncertainty (m) of the run's longest means, weighted by their number, and what they are means over.
+
+    Beams share tides, mean sea surface and often leads, so the uncertainty is averaged over beams and not divided by
+    the root of their number.
+    """
     rows = [m for m in means if isinstance(m, dict)] if isinstance(means, list) else []
     found = []
     for row in rows:
         try:
-            length, n, value = float(row["length_km"]), float(row.get("n") or 0), float(row["uncertainty"])
+            length = np.inf if row["length_km"] == "track" else float(row["length_km"])
+            n, value = float(row.get("n_bins") or row.get("n") or 0), float(row["uncertainty"])
         except (KeyError, TypeError, ValueError):
             continue
         if np.isfinite(value) and n > 0:
@@ -260,7 +265,7 @@ def uncertainty_of_mean(means: object) -> tuple[float, float] | None:
         return None
     longest = max(f[0] for f in found)
     n, value = np.array([f[1:] for f in found if f[0] == longest]).T
-    return float((n * value).sum() / n.sum()), longest
+    return float((n * value).sum() / n.sum()), "one beam's whole track" if np.isinf(longest) else f"{longest:g} km"
 
 
 def encode_beams(beams: Sequence[BeamTable], *, leads: pa.Table | None, sea_surface: pa.Table | None, projection: object) -> tuple[list[tuple[str, str, str]], dict]:

@@ -114,28 +114,34 @@ def lead_table(leads: pa.Table | None, *, origin: float) -> Markup:
 
 
 def mean_table(means: object) -> Markup:
-    """Return freeboard over fixed lengths with the random and the correlated part of its uncertainty."""
-    groups: dict[tuple[str, float], list[dict]] = {}
+    """Return freeboard over fixed lengths with the random and the correlated part of its uncertainty.
+
+    A row of ``means`` says ``beam``, ``length_km`` (a number, or ``track``), ``freeboard``, ``uncertainty`` and its two
+    parts, ``n`` segments in a mean, and perhaps ``n_bins`` means; several rows of one beam and length are averaged.
+    """
+    groups: dict[tuple[str, str], list[dict]] = {}
     for row in means if isinstance(means, list) else []:
-        if isinstance(row, dict) and _float(row.get("length_km")) is not None:
-            groups.setdefault((str(row.get("beam", "")), float(row["length_km"])), []).append(row)
+        if isinstance(row, dict) and row.get("length_km") is not None:
+            length = _float(row["length_km"])
+            groups.setdefault((str(row.get("beam", "")), f"{length:g} km" if length is not None else str(row["length_km"])), []).append(row)
     rows = []
     for (beam, length), group in groups.items():
-        n = sum(int(_float(r.get("n")) or 0) for r in group)
+        n = _weighted(group, "n")
+        bins = [v for v in (_float(r.get("n_bins")) for r in group) if v is not None]
         cells = [number(_weighted(group, key), 4) for key in ("freeboard", "uncertainty_random", "uncertainty_correlated", "uncertainty")]
-        rows.append([beam, f"{length:g} km", f"{n:,}", *cells])
+        rows.append([beam, length, number(sum(bins) if bins else len(group), 0), number(n, 0), *cells])
     if not rows:
         return Markup("")
-    head = ("beam", "mean over", "n", "freeboard, m", "random part, m", "correlated part, m", "uncertainty, m")
+    head = ("beam", "mean over", "means", "segments in each", "freeboard, m", "random part, m", "correlated part, m", "uncertainty, m")
     return Markup(
         f'<section id="means"><h2>Mean freeboard over 1, 10 and 25 km</h2>{table(head, rows, text_columns=2, identifier="mean-table")}'
         "<p class=note>Photon noise averages away with the number of segments (random part). What neighbouring segments share does not: the sea surface, the mean sea surface, "
-        "the tides and the atmosphere correction (correlated part). Both are one standard uncertainty; the last column is their root sum of squares.</p></section>"
+        "the tides and the atmosphere correction (correlated part). All are one standard uncertainty of one such mean.</p></section>"
     )
 
 
 def _weighted(group: list[dict], key: str) -> float | None:
-    pairs = [(max(_float(r.get("n")) or 0.0, 1e-9), _float(r.get(key))) for r in group]
+    pairs = [(_float(r.get("n_bins")) or 1.0, _float(r.get(key))) for r in group]
     pairs = [(n, v) for n, v in pairs if v is not None]
     return sum(n * v for n, v in pairs) / sum(n for n, _ in pairs) if pairs else None
 
@@ -150,14 +156,18 @@ def _float(value: object) -> float | None:
 
 def difference_table(differences: object) -> Markup:
     """Return beam-to-beam differences of the sea surface."""
-    rows = [
-        [f"{r.get('beam_a', '')} \u2212 {r.get('beam_b', '')}", f"{int(_float(r.get('n')) or 0):,}", number(r.get("mean"), 4), number(r.get("sd"), 4)]
-        for r in (differences if isinstance(differences, list) else []) if isinstance(r, dict)
-    ]
-    if not rows:
+    found = [r for r in (differences if isinstance(differences, list) else []) if isinstance(r, dict)]
+    if not found:
         return Markup("")
+    more = [(k, w) for k, w in (("expected_sd", "expected sd, m"), ("chi2", "mean square over expected")) if any(k in r for r in found)]
+    rows = [
+        [f"{r.get('beam_a', '')} \u2212 {r.get('beam_b', '')}", number(r.get("n"), 0), number(r.get("mean"), 4), number(r.get("sd"), 4),
+         *(number(r.get(k), 2 if k == "chi2" else 4) for k, _ in more)]
+        for r in found
+    ]
+    head = ("beams", "sections", "mean difference, m", "sd, m", *(w for _, w in more))
     return Markup(
-        f'<section id="differences"><h2>Sea surface, beam against beam</h2>{table(("beams", "sections", "mean difference, m", "sd, m"), rows, identifier="difference-table")}'
+        f'<section id="differences"><h2>Sea surface, beam against beam</h2>{table(head, rows, identifier="difference-table")}'
         "<p class=note>Beams a few kilometres apart see nearly the same sea surface. A mean difference well beyond its uncertainty points at a range bias or at leads that are not water.</p></section>"
     )
 
@@ -228,14 +238,17 @@ def provenance(run: dict, *, title: str) -> Markup:
     facts = [("polynya", run.get("polynya")), ("made", run.get("time")), ("seed", run.get("seed")), ("classifier", run.get("classifier")), ("sea surface", run.get("sea_surface_method"))]
     for key, value in run.items():
         if "versions" in key and isinstance(value, dict):
-            facts += [(str(k), v) for k, v in value.items()]
+            facts += [(str(k), v) for k, v in value.items() if k != "polynya"]
     rows = [[k, v] for k, v in facts if v is not None]
     if rows:
         parts.append("<h3>Versions and methods</h3>" + table(("what", "value"), rows, text_columns=2))
     inputs = [r for r in run.get("inputs") or [] if isinstance(r, dict)] if isinstance(run.get("inputs"), list) else []
     if inputs:
-        cells = [[r.get("granule", ""), r.get("product", ""), r.get("release", ""), f"{r['size']:,}" if isinstance(r.get("size"), int) else DASH, Markup(f"<code>{escape(r.get('sha256', ''))}</code>")] for r in inputs]
-        parts.append("<h3>Inputs</h3>" + table(("granule", "product", "release", "bytes", "sha256"), cells, text_columns=5))
+        keys = [k for k in ("granule", "product", "release", "orientation", "size", "sha256") if any(r.get(k) is not None for r in inputs)]
+        cells = [[_plain(r.get(k)) for k in keys] for r in inputs]
+        parts.append("<h3>Inputs</h3>" + table(["bytes" if k == "size" else k for k in keys], cells, text_columns=len(keys)))
+        notes = [str(n) for r in inputs if isinstance(r.get("notes"), list) for n in r["notes"]]
+        parts.append(f"<ul>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul>" if notes else "")
     if isinstance(run.get("beams"), dict) and run["beams"]:
         known = [(k, v) for k, v in run["beams"].items() if isinstance(v, dict)]
         keys = list(dict.fromkeys(key for _, v in known for key, x in v.items() if isinstance(x, (int, float, str, bool))))

@@ -187,13 +187,14 @@ def land(frame: Frame) -> str:
         (x1, y1), (x2, y2) = ring.min(axis=0), ring.max(axis=0)
         if x1 > high[0] or x2 < low[0] or y1 > high[1] or y2 < low[1]:
             continue
-        if max(x2 - x1, y2 - y1) * frame.scale < 1.2:
+        if max(x2 - x1, y2 - y1) * frame.scale < 2.0:
             continue
         cut = clip_ring(ring, low=low, high=high)
         if len(cut) > 2:
             px, py = frame.pixels(cut[:, 0], cut[:, 1])
-            far = np.hypot(np.diff(px, prepend=px[-1]), np.diff(py, prepend=py[-1])) > 0.05
-            out.append(path(np.rint(px[far] * 2) / 2, np.rint(py[far] * 2) / 2, close=True) if far.sum() > 2 else "")
+            gone = np.cumsum(np.hypot(np.diff(px, prepend=px[0]), np.diff(py, prepend=py[0])))
+            keep = np.diff(np.floor(gone / 1.6), prepend=-1.0) > 0  # a point every 1.6 pixels of coast
+            out.append(path(px[keep], py[keep], close=True) if keep.sum() > 2 else "")
     return "".join(out)
 
 

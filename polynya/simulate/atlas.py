@@ -1,6 +1,6 @@
 """The instrument: ATLAS as a counter of single photons.
 
-A transmitted pulse lights an 11 m footprint (1/e2 diameter; Magruder et al., 2020, doi:10.1029/2020EA001414), photons
+A transmitted pulse lights an 11 m footprint (1/e2 diameter; Magruder et al., 2020, doi:10.3390/rs12213653), photons
 come back one by one, each lands on one of 16 (strong) or 4 (weak) detector channels, and a channel
 that has counted a photon is blind for about 3 ns (2.97-3.07 ns in the average dead times stored with real ATL07).
 Because the earlier photons blind the channels for the later ones, the mean detected height is too
@@ -32,7 +32,7 @@ PULSE_SIGMA, PULSE_TAIL_SHARE, PULSE_TAIL_NS = 0.58, 0.20, 0.75
 """The received pulse from a flat surface: a Gaussian of 0.58 ns, 20 % of it delayed by an exponential tail of
 0.75 ns; full width at half maximum 1.4 ns, near the 1.5 ns that ATLAS sends (Neumann et al., 2019), 10-90 % width 1.8 ns."""
 ECHOES = (0.45, 2.3, 4.2)
-"""Depths of spurious echoes below a bright surface, m (Lu et al., 2021, doi:10.1029/2020EA001508)."""
+"""Depths of spurious echoes below a bright surface, m (Lu et al., 2021, doi:10.1029/2021EA001729)."""
 ECHO_CHANCE = 0.006
 
 

@@ -8,9 +8,9 @@ itself is a smooth field above the mean sea surface. Each range carries its sour
   exponents of Marsan et al. (2004) lie on both sides of it. Leads of tens of metres dominate what
   ICESat-2 sees (Farrell et al., 2020, doi:10.1029/2020GL090708; Kwok et al., 2021, doi:10.5194/tc-15-821-2021).
 - floe chords: power law over 0.1-10 km (Rothrock and Thorndike, 1984, doi:10.1029/JC089iC04p06477).
-- ridge sails: heights exponential above a cut-off, 2-12 sails a kilometre, slopes of about 20-30 degrees
-  (Tin and Jeffries, 2003, doi:10.1017/S0032247403002894; Castellani et al., 2014, doi:10.1002/2014JC009788 (spacings);
-  Duncan and Farrell, 2022, doi:10.1029/2022GL100272).
+- ridge sails: heights exponential above a cut-off, 2-9 sails a kilometre, flanks of 15-30 degrees (Tin and Jeffries, 2003,
+  Cold Regions Science and Technology 36; Castellani et al., 2014, doi:10.1002/2013JC009712; Duncan and Farrell, 2022,
+  doi:10.1029/2022GL100272).
 - albedo of thin ice against thickness, with and without snow: Brandt et al. (2005, doi:10.1175/JCLI3489.1).
 - photon rates of specular, dark and rough leads: the thresholds of NASA's surface-type tree in the
   ATL07 control values (0.5, 2.5, 11, 14 photons a shot; Gaussian widths 0.13 and 0.17 m).

@@ -124,7 +124,7 @@ RUN = {
     "host_independent versions": {"python": "3.11.9", "numpy": "2.3.0"},
     "messages": [],
     "means": [
-        {"beam": b, "length_km": k, "n": 60 // k, "freeboard": 0.345 + 0.01 * i, "uncertainty": 0.03, "uncertainty_random": 0.012 / k, "uncertainty_correlated": 0.0275}
+        {"beam": b, "length_km": k, "n": 480 * k, "n_bins": 60 // k, "freeboard": 0.345 + 0.01 * i, "uncertainty": 0.03, "uncertainty_random": 0.012 / k, "uncertainty_correlated": 0.0275}
         for i, b in enumerate(("gt1r", "gt2r", "gt3r")) for k in (1, 10, 25)
     ],
     "beam_differences": [{"beam_a": "gt1r", "beam_b": "gt2r", "n": 5, "mean": 0.0061, "sd": 0.0142}],

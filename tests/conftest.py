@@ -1,0 +1,21 @@
+"""Fixtures that several rooms share: small simulated granules, written once a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def granules(tmp_path_factory) -> Path:
+    """Folder of the session's simulated granules; read only: copy before you change one."""
+    return tmp_path_factory.mktemp("granules")
+
+
+@pytest.fixture(scope="session")
+def small_granule(granules) -> Path:
+    """Simulated ATL03 of 3 km: one weak beam gt1l, one strong beam gt1r, winter."""
+    from polynya.simulate.icesat2_atl03 import simulate
+
+    return simulate(granules / "ATL03_20200115091200_02800603_006_01.h5", length_km=3, beams="gt1l,gt1r", seed=3).granule
