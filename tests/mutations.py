@@ -22,10 +22,12 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
 
 from polynya import io
 from polynya.engine.protocol import DONE, FAILED
 from polynya.errors import PolynyaError, one_line
+from polynya.readers import icesat2_atl03, icesat2_atl07, icesat2_atl10
 from polynya.workflows import freeboard, info, verify
 
 MEMORY = 6 << 30
@@ -35,12 +37,13 @@ KINDS = ("flip_chunk", "flip_chunk", "flip_metadata", "flip_metadata", "flip_man
 
 @dataclass(frozen=True)
 class Source:
-    """An intact granule: its bytes, where its compressed chunks lie, and its nodes' names."""
+    """An intact granule: its bytes, where its compressed chunks lie, its nodes' names, and those that polynya reads."""
 
     path: Path
     data: bytes
     chunks: tuple[tuple[str, int, int], ...]
     nodes: tuple[str, ...]
+    read: tuple[str, ...]
 
     @classmethod
     def of(cls, path: Path) -> Source:
@@ -54,7 +57,19 @@ class Source:
         with h5py.File(path) as f:
             f.visititems(visit)
         wanted = [n for n in nodes if n.split("/")[0] in ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r", "orbit_info", "ancillary_data")]
-        return cls(path, path.read_bytes(), tuple(chunks), tuple(wanted))
+        fields = (*icesat2_atl03.PHOTONS, *icesat2_atl03.GEOSEGMENTS, *icesat2_atl03.BACKGROUND)
+        tables = (*icesat2_atl07.VARIABLES, *icesat2_atl10.SEGMENTS, *icesat2_atl10.LEADS, *icesat2_atl10.SECTIONS)
+        names = {f.name for f in fields} | {v.name for v in tables} | {"sc_orient", "ffb_corr", "dead_time", "strength", "width"}
+        return cls(path, path.read_bytes(), tuple(chunks), tuple(wanted), tuple(n for n in wanted if n.split("/")[-1] in names))
+
+    def node(self, rng: random.Random) -> str:
+        """Draw a node, mostly among those that polynya reads."""
+        return rng.choice(self.read if rng.random() < 0.75 else self.nodes)
+
+    def chunk(self, rng: random.Random) -> tuple[str, int, int]:
+        """Draw a chunk, mostly among those that polynya reads."""
+        read = set(self.read)
+        return rng.choice([c for c in self.chunks if c[0] in read] if rng.random() < 0.75 else self.chunks)
 
     def is_metadata(self, at: int) -> bool:
         return not any(offset <= at < offset + size for _, offset, size in self.chunks)
@@ -66,7 +81,7 @@ def mutate(source: Source, *, into: Path, rng: random.Random) -> tuple[str, str]
     data = bytearray(source.data)
     where = ""
     if kind == "flip_chunk":
-        name, offset, size = rng.choice(source.chunks)
+        name, offset, size = source.chunk(rng)
         at = offset + rng.randrange(size)
         data[at] ^= 1 << rng.randrange(8)
         where = f"{name} byte {at - offset} of {size}"
@@ -92,7 +107,7 @@ def mutate(source: Source, *, into: Path, rng: random.Random) -> tuple[str, str]
     if kind in ("remove", "cut", "attribute", "values", "reshape"):
         with h5py.File(into, "r+") as f:
             for _ in range(rng.choice((1, 1, 3))):
-                where += _edit(f, kind, rng.choice(source.nodes), rng) + " "
+                where += _edit(f, kind, source.node(rng), rng) + " "
     return kind, where.strip()
 
 
@@ -214,9 +229,29 @@ def _freeboard(path: Path, out: Path, found: dict[str, object], wrong: list[str]
         wrong.append(f"wrote {left}")
     tables = [io.read_table(folder / n) for n in OUTPUTS[:3]]
     io.read_json(folder / "run.json")
-    if tables[0].num_rows == 0:
-        wrong.append("done without a segment")
+    wrong += impossible(tables[0])
     return tables
+
+
+def impossible(segments: pa.Table) -> list[str]:
+    """Return what cannot be in a result, whatever the input was."""
+    column = {n: segments[n].to_numpy() for n in segments.column_names if n not in ("granule", "beam")}
+    found = [] if segments.num_rows else ["done without a segment"]
+    rules = {
+        "latitude": np.abs(column["latitude"]) <= 90.0,
+        "longitude": np.abs(column["longitude"]) <= 180.0,
+        "x_atc": np.isfinite(column["x_atc"]) & (np.abs(column["x_atc"]) < 5.0e7),
+        "time": ~np.isnat(column["time"].astype("datetime64[ns]")),
+        "n_photons": column["n_photons"] > 0,
+        "height": np.abs(column["height"]) <= freeboard.MAX_HEIGHT_M,
+        "height_uncertainty": column["height_uncertainty"] > 0,
+        "surface_class": np.isin(column["surface_class"], (-1, 0, 1, 2)),
+        "sea_surface_source": np.isin(column["sea_surface_source"], (0, 1, 2, 3)),
+        "total_freeboard": ~(column["total_freeboard"] < 0) & ~np.isinf(column["total_freeboard"]),
+        "background_rate": ~(column["background_rate"] < 0) & ~np.isinf(column["background_rate"]),
+    }
+    rules |= {n: ~((column[n] < 0) | (column[n] > 1.0001)) for n in ("probability_thick", "probability_thin", "probability_water")}
+    return found + [f"impossible {n}: {column[n][~good][:3]}" for n, good in rules.items() if not good.all()]
 
 
 def _check_message(message: str, exit_code: int, path: Path, wrong: list[str]) -> None:

@@ -48,8 +48,8 @@ class HeightErrors:
         and its spread (0.011 m) in quadrature.
     """
 
-    instrument_m: float = 0.010
-    tail_m: float = 0.012
+    instrument_m: float = 0.008
+    tail_m: float = 0.010
     first_photon_share: float = 0.3
     first_photon_unknown_m: float = 0.017
 
@@ -66,6 +66,8 @@ class SurfaceHeights:
         Metres, what was subtracted; NaN where unknown or switched off.
     n_photons : numpy.ndarray
         Photons inside the window.
+    sd : numpy.ndarray
+        Standard deviation of the photons inside the window (population), the cut tails put back, metres.
     spread : numpy.ndarray
         Standard deviation of the photons about their segment's mean, pooled over ±10 m, metres.
     rate : numpy.ndarray
@@ -78,6 +80,7 @@ class SurfaceHeights:
     uncertainty: np.ndarray
     first_photon_bias: np.ndarray
     n_photons: np.ndarray
+    sd: np.ndarray
     spread: np.ndarray
     rate: np.ndarray
     is_contaminated: np.ndarray
@@ -131,7 +134,7 @@ def surface_heights(
     squares = np.where(some, sd.astype(np.float64) ** 2 * used_n, 0.0)
     free = np.maximum(used_n - 1.0, 0.0)
     pooled = np.sqrt(tracks.running_mean(x, np.where(free > 0, squares / np.maximum(free, 1e-9), np.nan), free, starts, 10.0)[0])
-    pooled = np.where(np.isfinite(pooled), pooled, 0.15)
+    pooled = np.where(np.isfinite(pooled), pooled, 0.15) / TRUNCATION
     shots = np.maximum(s.n_shots.astype(np.float64), 1.0)
     rate, _ = tracks.running_mean(x, s.photon_rate_high.mean.astype(np.float64), shots, starts, 5.0)
     # A lone photon whose shot began in the cell before leaves a cell without a shot: one shot it is.
@@ -143,11 +146,11 @@ def surface_heights(
         bias = first_photon_bias.lookup(table, strength=rate, width_m=2.563 * pooled)
         bias_error = errors.first_photon_share * np.abs(bias)
     height = np.where(some, mean, np.nan) - np.where(np.isfinite(bias), bias, 0.0)
-    variance = (squares + PRIOR_PHOTONS * pooled**2) / (free + PRIOR_PHOTONS)
+    variance = (squares / TRUNCATION**2 + PRIOR_PHOTONS * pooled**2) / (free + PRIOR_PHOTONS)
     uncertainty = np.sqrt(variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2)
     return SurfaceHeights(
         height.astype(np.float32), np.where(some, uncertainty, np.nan).astype(np.float32), bias.astype(np.float32),
-        used.astype(np.int32), pooled.astype(np.float32), rate.astype(np.float32), used_n < 0.667 * n,
+        used.astype(np.int32), (sd / TRUNCATION).astype(np.float32), pooled.astype(np.float32), rate.astype(np.float32), used_n < 0.667 * n,
     )
 
 

@@ -26,8 +26,18 @@ GAIN_SPOT3 = 0.82
 """ATL07's beam_gain: it belongs to spot 3."""
 CLEAR_RATE = 8.0
 """Photons per shot over snow under a clear sky; NASA's class of snow and ice is 2.5 to 11."""
+LEAST_RATE = 0.7
+"""References come from segments at least this bright: darker ones are noise or nearly so."""
 CLOUD_RATE = 0.5
 """Below this (strong-beam photons per shot) NASA says cloud; here: unclassified."""
+WIDTH_SMOOTH, WIDTH_ROUGH = 0.13, 0.17
+"""NASA's bounds on the Gaussian width of smooth and rough leads, metres."""
+RATE_DARK, RATE_SPECULAR = 2.5, 11.0
+"""NASA's bounds: darker than the first or brighter than the second may be water, what lies between is snow or ice."""
+POOLED_PHOTONS = 75.0
+"""Half of an ATL07 segment's 150 photons on either side of a segment's middle."""
+SPECULAR_RATE = 12.0
+"""Photons per shot that a flat mirror-like surface alone returns: between NASA's 11 and 14."""
 DAY_ELEVATION = 15.0
 """Solar elevation from which the background counts (theta_cntl of ATL07), degrees."""
 
@@ -72,12 +82,12 @@ class Kind:
 # about 0.3 m thick floats 0 to 0.1 m high (buoyancy), laser freeboard of thick ice 0.1 to 0.8 m and ridges above
 # (Kwok et al. 2019, doi:10.1029/2019JC015486; Petty et al. 2020). Lengths: leads of tens to hundreds of metres.
 KINDS = (
-    Kind("specular lead", OPEN_WATER, 0.010, 17.0, 0.35, 0.020, 0.7, 0.00, 0.030, 0.75, 0.25, 40.0),
-    Kind("dark smooth lead", OPEN_WATER, 0.008, 1.4, 0.45, 0.030, 0.7, 0.00, 0.030, 0.70, 0.30, 60.0),
-    Kind("rough lead", OPEN_WATER, 0.007, 2.2, 0.50, 0.080, 0.5, 0.00, 0.040, 0.70, 0.30, 80.0),
+    Kind("specular lead", OPEN_WATER, 0.015, 14.0, 0.20, 0.020, 0.7, 0.00, 0.030, 0.75, 0.25, 40.0),
+    Kind("dark smooth lead", OPEN_WATER, 0.008, 1.3, 0.30, 0.030, 0.7, 0.00, 0.030, 0.70, 0.30, 60.0),
+    Kind("rough lead", OPEN_WATER, 0.003, 1.7, 0.25, 0.080, 0.5, 0.00, 0.040, 0.70, 0.30, 80.0),
     Kind("nilas", THIN_ICE, 0.025, 3.0, 0.45, 0.030, 0.6, 0.03, 0.025, 0.75, 0.25, 60.0),
     Kind("grey-white ice", THIN_ICE, 0.025, 5.5, 0.40, 0.040, 0.6, 0.07, 0.040, 0.85, 0.20, 60.0),
-    Kind("shiny thin ice", THIN_ICE, 0.005, 11.0, 0.35, 0.030, 0.6, 0.03, 0.030, 0.80, 0.25, 40.0),
+    Kind("shiny thin ice", THIN_ICE, 0.012, 8.5, 0.20, 0.030, 0.6, 0.03, 0.030, 0.80, 0.25, 40.0),
     Kind("snow-covered ice", THICK_ICE, 0.700, 7.5, 0.25, 0.060, 0.6, 0.35, 0.150, 1.00, 0.12, 500.0),
     Kind("low floe", THICK_ICE, 0.150, 7.5, 0.25, 0.050, 0.6, 0.16, 0.080, 1.00, 0.12, 500.0),
     Kind("ridge", THICK_ICE, 0.050, 7.0, 0.35, 0.300, 0.6, 0.90, 0.500, 1.00, 0.15, 20.0),
@@ -96,11 +106,18 @@ class Rule:
     evidence : float
         Share of a segment's log-likelihood that counts: footprints of 11 m overlap, so neighbouring
         2 m segments are not independent.
-    clear_window_m, clear_quantile, clear_least : float
-        Thin cloud dims everything alike: this quantile of the rates of 100 m blocks within ± the window,
-        against snow under a clear sky, is the transmission, and rates are divided by it. It is never taken
-        below ``clear_least``: a wide lead is dark as well; nor below ``bright_least`` where the question is
-        whether a return is specular, so that NASA's bound of 11 photons per shot keeps its meaning.
+    clear_window_m, clear_quantile, clear_least, bright_least : float
+        Cloud dims everything alike: this quantile of the rates of 100 m blocks within ± the window, against
+        snow under a clear sky, is taken for the transmission and rates are divided by it. So a stretch that
+        is dark for kilometres counts as cloud rather than lead (NASA's dark leads under cloud stand half a
+        metre above the sea surface in real granules). Never below ``clear_least``, and for bright kinds never
+        below ``bright_least``: they are judged by the rate nearly as it is.
+    width_softness_m : float
+        How soft NASA's width bound of 0.17 m is.
+    rate_softness, guard_most : float
+        How soft NASA's rate bounds are, in the logarithm, and the most standard deviations they count.
+    pool_most : int
+        The rate is pooled over at most so many segments on either side.
     low_window_m, low_quantile : float
         The first reference for height: this quantile of the medians of 20 m blocks within ± the window.
         The window is wide because some 10 km hold no water at all, and the sea surface changes by
@@ -114,7 +131,12 @@ class Rule:
     clear_window_m: float = 3000.0
     clear_quantile: float = 0.8
     clear_least: float = 0.4
-    bright_least: float = 0.7
+    bright_least: float = 0.95
+    width_softness_m: float = 0.01
+    rate_softness: float = 0.03
+    rate_ice: float = 4.5
+    guard_most: float = 3.0
+    pool_most: int = 100
     low_window_m: float = 25_000.0
     low_quantile: float = 0.02
     low_error_m: float = 0.04
@@ -137,8 +159,8 @@ class SurfaceTypes:
 
 
 def classify(
-    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, rate: np.ndarray,
-    n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0, starts: np.ndarray,
+    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, spread: np.ndarray,
+    rate: np.ndarray, n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0, starts: np.ndarray,
     water_level: np.ndarray | None = None, water_level_error: np.ndarray | None = None, rule: Rule | None = None,
     kinds: tuple[Kind, ...] = KINDS,
 ) -> SurfaceTypes:
@@ -150,6 +172,8 @@ def classify(
         Along-track distance, corrected height and its standard error, metres.
     n_photons, height_sd : numpy.ndarray, shape (n,)
         Photons of the height and their standard deviation (population), metres.
+    spread : numpy.ndarray, shape (n,)
+        The same standard deviation pooled over the neighbourhood, metres.
     rate, n_shots : numpy.ndarray, shape (n,)
         Signal photons per shot as measured, and shots.
     background_rate : numpy.ndarray, shape (n,)
@@ -177,10 +201,9 @@ def classify(
     scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
     shots = np.maximum(n_shots.astype(np.float64), 1.0)
     bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
-    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
-    transmission = np.clip(typical / CLEAR_RATE, rule.clear_least, 1.0)
-    low = tracks.block_quantile(x, height.astype(np.float64), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=rule.low_quantile)
-    low_error = np.full(n, rule.low_error_m)
+    transmission, clear, low, low_error = references(
+        x, height.astype(np.float64), height_uncertainty=height_uncertainty, bright=bright, spread=spread, starts=starts, rule=rule
+    )
     if water_level is not None:
         known = np.isfinite(water_level)
         low = np.where(known, water_level, low)
@@ -191,10 +214,25 @@ def classify(
     relative = np.where(day & (dark > 0), background_rate / np.where(dark > 0, dark, 1.0), np.nan)
     table = np.array([[k.rate, k.rate_spread, k.width, k.width_spread, k.height, k.height_spread, k.background, k.background_spread,
                        k.share, k.length, k.surface_class] for k in kinds], np.float64)
+    # NASA's bounds on the rate, at NASA's own scale: as many neighbours as hold 75 photons (for weak beams half
+    # of that, or a 2 m product would know nothing below a few hundred metres).
+    wanted = POOLED_PHOTONS if is_strong else POOLED_PHOTONS / 2
+    pooled = tracks.pooled_ratio(bright / scale * shots, shots, starts, wanted, rule.pool_most) * scale / clear
+    degrees = np.maximum(n_photons - 1.0, 0.0)
+    squares = np.where(np.isfinite(height_sd), height_sd.astype(np.float64) ** 2 * n_photons, 0.0)
+    variance = 1.0 / tracks.pooled_ratio(degrees, np.where(degrees > 0, np.maximum(squares, 1e-6), 0.0), starts, wanted, rule.pool_most)
+    width = np.sqrt(np.maximum(np.where(np.isfinite(variance), variance, spread.astype(np.float64) ** 2) - rule.pulse_sd**2, 0.0))
+    too_wide = np.clip((width - WIDTH_ROUGH) / rule.width_softness_m, 0.0, rule.guard_most)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        log_pooled = np.log(np.maximum(pooled, 0.05))
+    inside = np.minimum(log_pooled - np.log(rule.rate_ice), np.log(RATE_SPECULAR) - log_pooled) / rule.rate_softness
+    not_water = np.hypot(too_wide, np.clip(np.nan_to_num(inside), 0.0, rule.guard_most))
+    smooth_enough = width < WIDTH_SMOOTH
+    only_water = np.where(smooth_enough, np.clip(np.nan_to_num(log_pooled - np.log(RATE_SPECULAR)) / rule.rate_softness, 0.0, rule.guard_most), 0.0)
     cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + height_uncertainty) | (n_photons < 1)
     probability = _chain(
         np.asarray(x, np.float64), above, np.hypot(height_uncertainty, low_error).astype(np.float64), n_photons.astype(np.float64), height_sd.astype(np.float64),
-        bright / transmission, bright / np.maximum(transmission, rule.bright_least), np.maximum(shots * bright / scale, 1.0), relative, cloud, starts, table, rule.pulse_sd, rule.evidence,
+        bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative, not_water, only_water, cloud, starts, table, rule.pulse_sd, rule.evidence,
     )
     surface = np.argmax(probability, axis=1).astype(np.int8)
     surface[cloud] = UNCLASSIFIED
@@ -202,12 +240,49 @@ def classify(
     return SurfaceTypes(surface, probability)
 
 
+def references(
+    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, bright: np.ndarray, spread: np.ndarray, starts: np.ndarray, rule: Rule
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Guess transmission and water level before any class is known.
+
+    Mirror-like returns are water whatever their height (NASA's specular leads): where some lie within
+    reach, their low quantile is the level. Elsewhere it is the low quantile of all 20 m blocks, with
+    the bias that noise gives a low quantile put back.
+
+    Parameters
+    ----------
+    x, height, height_uncertainty, bright, spread : numpy.ndarray, shape (n,)
+        ``bright`` is photons per shot of a strong beam.
+    starts : numpy.ndarray
+    rule : Rule
+
+    Returns
+    -------
+    transmission, level, error : numpy.ndarray, shape (n,)
+    """
+    seen, _ = tracks.running_mean(x, bright, np.ones(x.size), starts, 10.0)
+    height = np.where(seen > LEAST_RATE, height, np.nan)  # stretches of noise have no surface to be low
+    low = tracks.block_quantile(x, height, block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=rule.low_quantile)
+    noise = tracks.block_quantile(x, height_uncertainty.astype(np.float64), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.5)
+    in_block = x.size / max(np.unique(np.floor(x / 20.0)).size, 1)
+    # A 2 % quantile of blocks that scatter by s lies 2 s below their level where all is water, less where little is.
+    low = low + 1.4 * 1.25 * noise / np.sqrt(max(in_block, 1.0))
+    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
+    transmission = np.clip(np.where(np.isfinite(typical), typical, CLEAR_RATE) / CLEAR_RATE, rule.clear_least, 1.0)
+    clear = np.maximum(transmission, rule.bright_least)
+    smooth, _ = tracks.running_mean(x, bright / clear, np.ones(x.size), starts, 6.0)
+    mirror = (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH))
+    seeds = tracks.block_quantile(x, np.where(mirror, height, np.nan), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.3)
+    known = np.isfinite(seeds)
+    return transmission, clear, np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m)
+
+
 @nb.njit(cache=True, nogil=True)
-def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Forward-backward over the kinds; a step either stays or draws a new kind by its share and length."""
     m = x.size
     k = kinds.shape[0]
-    like = _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kinds, pulse_sd, evidence)
+    like = _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence)
     out = np.zeros((m, 3), np.float32)
     share = kinds[:, 8] / kinds[:, 8].sum()
     enter = share / kinds[:, 9]
@@ -261,14 +336,14 @@ def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, cloud, starts
 
 
 @nb.njit(cache=True, nogil=True)
-def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Likelihood of each kind for each segment, the largest scaled to 1, shape (m, k)."""
     m = above.size
     k = kinds.shape[0]
     like = np.empty((m, k), np.float32)
     log_rate_of = np.log(kinds[:, 0])
     rate_variance = kinds[:, 1] ** 2
-    is_mirror = kinds[:, 0] > 11.0
+    is_bright = (kinds[:, 0] > 7.0) & (kinds[:, 10] > 0.0)
     photon_variance = pulse_sd * pulse_sd + kinds[:, 2] ** 2
     log_variance_of = np.log(photon_variance)
     # The logarithm of the width spreads; so does that of the photon variance, by the width's share of it.
@@ -289,7 +364,7 @@ def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kin
         best = -1e300
         for j in range(k):
             s2 = rate_variance[j] + 1.0 / counts[i]
-            d = (log_bright if is_mirror[j] else log_rate) - log_rate_of[j]
+            d = (log_bright if is_bright[j] else log_rate) - log_rate_of[j]
             square = d * d / s2
             product = s2
             if has_width:
@@ -306,6 +381,10 @@ def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, cloud, kin
                 d = relative[i] - kinds[j, 6]
                 square += d * d / dark_variance[j]
                 product *= dark_variance[j]
+            if kinds[j, 10] == 2.0:
+                square += not_water[i] * not_water[i]
+            else:
+                square += only_water[i] * only_water[i]
             value[j] = -0.5 * evidence * (square + np.log(product))
             if value[j] > best:
                 best = value[j]

@@ -223,3 +223,66 @@ def _running_quantile(x, values, half_width, q):  # pragma: no cover - compiled
             b = min(a + 1, size - 1)
             out[i] = window[a] + (place - a) * (window[b] - window[a])
     return out
+
+
+@nb.njit(cache=True, nogil=True)
+def pooled_ratio(numerator, denominator, starts, target, most):
+    """Ratio of sums over as many neighbours as hold a target amount, evenly on both sides, inside the piece.
+
+    Parameters
+    ----------
+    numerator, denominator : numpy.ndarray, shape (n,)
+        Photons and laser shots of each segment, say; the ratio is then photons per shot.
+    starts : numpy.ndarray
+        Of :func:`pieces`.
+    target : float
+        The window grows on both sides until it holds this much of the numerator.
+    most : int
+        At most this many segments on either side.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        NaN where the denominator is 0.
+    """
+    n = numerator.size
+    out = np.full(n, np.nan)
+    for p in range(starts.size - 1):
+        first, last = starts[p], starts[p + 1]
+        reach = 0
+        for i in range(first, last):
+            # The reach changes by little from one segment to the next: start from the last one and adjust.
+            reach = max(reach - 1, 0)
+            lo, hi = max(i - reach, first), min(i + reach, last - 1)
+            a = 0.0
+            b = 0.0
+            for j in range(lo, hi + 1):
+                a += numerator[j]
+                b += denominator[j]
+            while a < target and reach < most and (lo > first or hi < last - 1):
+                reach += 1
+                if i - reach >= first:
+                    lo = i - reach
+                    a += numerator[lo]
+                    b += denominator[lo]
+                if i + reach < last:
+                    hi = i + reach
+                    a += numerator[hi]
+                    b += denominator[hi]
+            while reach > 0:
+                less_a = a
+                if i - reach >= first:
+                    less_a -= numerator[i - reach]
+                if i + reach < last:
+                    less_a -= numerator[i + reach]
+                if less_a < target:
+                    break
+                if i - reach >= first:
+                    b -= denominator[i - reach]
+                if i + reach < last:
+                    b -= denominator[i + reach]
+                a = less_a
+                reach -= 1
+            if b > 0.0:
+                out[i] = a / b
+    return out

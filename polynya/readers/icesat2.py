@@ -17,6 +17,7 @@ import numpy as np
 
 from ..errors import ProductError, UsageError, one_line
 from ..schema import BEAM_NAMES
+from .hdf5_chunks import read_whole
 
 EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
 """ATLAS standard data product epoch, UTC. No leap second has been added since, so UTC = EPOCH + delta_time."""
@@ -358,7 +359,7 @@ def dataset(handle: h5py.File, path: Path | str, name: str, *, release: str = ""
 
 
 def values(handle: h5py.File, path: Path | str, name: str, *, release: str = "", kind: str = "f", advice: str = "") -> np.ndarray:
-    """Read a whole dataset through h5py; floating-point fill becomes NaN.
+    """Read a whole dataset, its chunks verified; floating-point fill becomes NaN.
 
     Returns
     -------
@@ -367,8 +368,8 @@ def values(handle: h5py.File, path: Path | str, name: str, *, release: str = "",
     """
     with reading(path, name):
         node = dataset(handle, path, name, release=release, kind=kind, advice=advice)
-        out = node[()]
-    return fill_to_nan(np.asarray(out), node.fillvalue)
+        out = read_whole(handle, path, name=name)
+    return fill_to_nan(out, node.fillvalue)
 
 
 def fill_to_nan(array: np.ndarray, fill: object = None) -> np.ndarray:

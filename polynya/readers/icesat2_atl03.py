@@ -31,7 +31,7 @@ SEA_ICE = 2
 
 @dataclass(frozen=True)
 class Field:
-    """One variable of the product: its path below the beam group, units, and who may lack it."""
+    """One variable of the product: its path below the beam group, units, who may lack it, and the values that are possible."""
 
     name: str
     group: str
@@ -40,18 +40,20 @@ class Field:
     required: bool = True
     column: int | None = None
     about: str = ""
+    valid: tuple[float, float] | None = None
 
     @property
     def path(self) -> str:
         return f"{self.group}/{self.name}"
 
 
+LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
 PHOTONS = (
     Field("h_ph", "heights", "m", about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed"),
     Field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
-    Field("lat_ph", "heights", "degrees_north"),
-    Field("lon_ph", "heights", "degrees_east"),
-    Field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z"),
+    Field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
+    Field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
+    Field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
     Field("signal_conf_ph", "heights", "1", "i", column=SEA_ICE, about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high"),
     Field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
     Field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
@@ -61,11 +63,11 @@ GEOSEGMENTS = (
     Field("segment_id", "geolocation", "1", "i"),
     Field("ph_index_beg", "geolocation", "1", "i", about="1-based, 0 for an empty segment"),
     Field("segment_ph_cnt", "geolocation", "1", "i"),
-    Field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start"),
+    Field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start", valid=X_ALLOWED),
     Field("segment_length", "geolocation", "m"),
-    Field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z"),
-    Field("reference_photon_lat", "geolocation", "degrees_north"),
-    Field("reference_photon_lon", "geolocation", "degrees_east"),
+    Field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
+    Field("reference_photon_lat", "geolocation", "degrees_north", valid=LATITUDES),
+    Field("reference_photon_lon", "geolocation", "degrees_east", valid=LONGITUDES),
     Field("solar_elevation", "geolocation", "degree"),
     Field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
     Field("full_sat_fract", "geolocation", "1", required=False),
@@ -195,6 +197,8 @@ def read(
         columns = [Column(f"{beam}/{f.path}", f.column) for f in PHOTONS]
         data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads)
         photons = {f.name: icesat2.native(data[f"{beam}/{f.path}"]) for f in PHOTONS}
+        for item in PHOTONS:
+            _check_values(photons[item.name], item, path, beam)
         background = _background(handle, path, beam, granule.release, notes)
         first_photon = _first_photon_table(handle, path, beam, granule.beams[beam].is_strong, notes)
     if not np.any(photons["signal_conf_ph"] >= 0):
@@ -208,6 +212,18 @@ def read(
     geo["first_photon"] = first[rows] - start
     geo["segment_ph_cnt"] = count[rows]
     return BeamData(granule, granule.beams[beam], _table(photons, PHOTONS), _table(geo, GEOSEGMENTS), background, first_photon, tuple(notes))
+
+
+def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> None:
+    """Refuse a variable with values that cannot be: its chunks' checksums fit, yet the file is damaged. NaN is refused too."""
+    if item.valid is None or values.size == 0:
+        return
+    low, high = values.min(), values.max()
+    if not (low >= item.valid[0] and high <= item.valid[1]):
+        raise ProductError(
+            f"{path.name}: {beam}/{item.path} holds {low:g} to {high:g} {item.units}; expected {item.valid[0]:g} to {item.valid[1]:g}. "
+            "The file is damaged: download it again."
+        )
 
 
 def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Table:
@@ -225,9 +241,12 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
             missing.append(item.name)
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
+        if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
+            raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). The file is damaged: download it again.")
         with reading(path, name):
-            values = node[()] if item.column is None else node[:, item.column]
+            values = read_columns(handle, path, columns=[Column(name, item.column)], threads=1)[name] if node.shape else np.asarray(node[()])
         out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
+        _check_values(out[item.name][np.isfinite(out[item.name])], item, path, beam)
     n = out["segment_id"].size
     for item in GEOSEGMENTS:
         if item.name not in out:
@@ -303,6 +322,7 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
             f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one length. "
             "The file is damaged: download it again."
         )
+    out["bckgrd_rate"] = np.where(out["bckgrd_rate"] >= 0, out["bckgrd_rate"], np.nan)
     order = np.argsort(out["delta_time"], kind="stable")
     return _table({k: v[order] for k, v in out.items()}, BACKGROUND)
 

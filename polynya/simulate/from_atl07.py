@@ -222,7 +222,7 @@ def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.rand
     cumulative = np.cumsum(segments.counts.ravel())
     total = segments.counts.sum(axis=1)
     before = cumulative[bins - 1 :: bins] - total
-    drawn = rng.poisson(segments.rate[owner])
+    drawn = _counts(segments.rate, owner, rng)
     shot = np.repeat(np.arange(owner.size, dtype=np.int32), drawn)
     of = owner[shot]
     place = before[of] + (1.0 - rng.random(shot.size)) * total[of]
@@ -240,6 +240,32 @@ def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.rand
     order = np.lexsort((-height, shot))
     channel = rng.integers(0, channels, shot.size).astype(np.uint8)
     return atlas.Photons(shot[order], height[order].astype(np.float32), channel, origin[order])
+
+
+def _counts(rate: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw photons a shot so that each segment's shots together hold its stored rate.
+
+    The stored rate is what was counted, not an expectation: a Poisson draw at it would add the counting
+    noise a second time. The total is therefore fixed (rounded at random to a whole number) and dealt out
+    to the segment's shots at random, which leaves them the scatter that independent shots have.
+
+    Parameters
+    ----------
+    rate : numpy.ndarray, shape (n_segments,)
+    owner : numpy.ndarray of int, shape (n_shots,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n_shots,)
+    """
+    shots = np.bincount(owner, minlength=rate.size)
+    total = np.floor(rate * shots + rng.random(rate.size)).astype(np.int64)
+    order = np.argsort(owner, kind="stable")
+    first = np.cumsum(shots) - shots
+    dealt = np.repeat(np.arange(rate.size), total)
+    to = first[dealt] + np.floor(rng.random(dealt.size) * shots[dealt]).astype(np.int64)
+    return np.bincount(order[to], minlength=owner.size).astype(np.int64)
 
 
 def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreement]:

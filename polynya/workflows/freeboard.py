@@ -253,6 +253,7 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     chosen = icesat2.select_beams(granule, config.beams)
     grids = read_grids(config)
     about = {"granule": granule.granule_id, "product": granule.product, "release": granule.release, "polynya": io.__version__,
+             "resolution_m": RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
              "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}"}
     results: dict[str, BeamTables] = {}
     empty: dict[str, str] = {}
@@ -379,7 +380,7 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     sun = np.interp(x, middle, geo["solar_elevation"])
     classify = functools.partial(
         surface_type.classify, x, np.where(good, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
-        height_sd=found.sd, rate=found.photon_rate_high.mean, n_shots=found.n_shots, background_rate=found.background_rate.mean,
+        height_sd=surface.sd, spread=surface.spread, rate=found.photon_rate_high.mean, n_shots=found.n_shots, background_rate=found.background_rate.mean,
         solar_elevation=sun, is_strong=beam.is_strong, spot=beam.spot, starts=starts,
     )
     types = classify()

@@ -1,0 +1,112 @@
+"""The local engine: one record an item, whatever the task does, in this process and in workers."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from polynya.engine.local import LocalEngine
+from polynya.engine.protocol import DONE, FAILED, Record, attempt
+from polynya.errors import ProductError, UsageError
+
+
+def task(item: str) -> Record:
+    """Obey the item's name; module-level, so that worker processes can import it."""
+    word = Path(item).name
+    if word.startswith("product"):
+        raise ProductError(f"{word}: is\nbroken. Mend it.")
+    if word.startswith("usage"):
+        raise UsageError(f"{word}: no. Try another.")
+    if word.startswith("bug"):
+        return Record(item, DONE, numbers={"x": 1 / 0})
+    if word.startswith("memory"):
+        raise MemoryError
+    if word.startswith("crash"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return Record(item, DONE, message="fine", outputs={"a": "b"}, numbers={"n": 3.0})
+
+
+def test_records_are_small_frozen_and_plain():
+    record = task("good")
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.status = "other"
+    assert json.loads(json.dumps(dataclasses.asdict(record)))["numbers"] == {"n": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("item", "code", "words"),
+    [("product", 1, "product: is broken. Mend it."), ("usage", 2, "usage: no. Try another."), ("bug", 1, "bug: polynya failed on it (ZeroDivisionError: division by zero, at task line"),
+     ("memory", 1, "memory: not enough memory. Use fewer --workers")],
+)
+def test_attempt_turns_errors_into_records(item, code, words):
+    record = attempt(task, item)
+    assert (record.item, record.status, record.exit_code) == (item, FAILED, code)
+    assert record.message.startswith(words) and "\n" not in record.message
+    assert record.seconds >= 0
+
+
+def test_attempt_lets_the_user_stop():
+    def stop(item):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(stop, "a")
+
+
+def test_one_worker_stays_here_and_keeps_the_order():
+    here = []
+
+    def closure(item):  # not picklable: it would not reach another process
+        here.append(os.getpid())
+        return Record(item, DONE)
+
+    items = ["c", "a", "b"]
+    assert [r.item for r in LocalEngine(workers=1).map(closure, items)] == items
+    assert set(here) == {os.getpid()}
+
+
+def test_workers_give_one_record_an_item():
+    items = ["good1", "product", "good2", "bug", "usage"]
+    records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
+    assert set(records) == set(items)
+    assert {i: r.status for i, r in records.items()} == {"good1": DONE, "good2": DONE, "product": FAILED, "bug": FAILED, "usage": FAILED}
+    assert records["usage"].exit_code == 2 and "polynya failed on it" in records["bug"].message
+
+
+def test_a_worker_that_dies_costs_only_its_item():
+    items = ["crash1", "good1", "good2", "good3"]
+    records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
+    assert set(records) == set(items)
+    assert records["crash1"].status == FAILED and "the worker process died on it" in records["crash1"].message and records["crash1"].exit_code == 1
+    assert all(records[i].status == DONE for i in items[1:])
+
+
+def test_no_items():
+    assert list(LocalEngine(workers=3).map(task, [])) == []
+
+
+def test_several_granules_through_workers_equal_one_by_one(small_granule, tmp_path):
+    """The real task in worker processes gives the numbers that it gives here."""
+    import shutil
+
+    from polynya import io
+    from polynya.workflows import freeboard
+
+    twin = shutil.copy(small_granule, tmp_path / "ATL03_20200115091200_02800604_006_01.h5")
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(b"no")
+    records = freeboard.run([small_granule, twin, broken], out=tmp_path / "many", workers=2)
+    assert [Path(r.item).name for r in records] == [small_granule.name, Path(twin).name, "broken.h5"]
+    assert [r.status for r in records] == [DONE, DONE, FAILED]
+    freeboard.run([small_granule], out=tmp_path / "one", workers=1)
+    alone = io.read_table(tmp_path / "one" / small_granule.stem / "segments.parquet")
+    for granule in (small_granule, Path(twin)):
+        many = io.read_table(tmp_path / "many" / granule.stem / "segments.parquet")
+        for name in alone.column_names:
+            if name != "granule":
+                assert many[name].to_pylist() == alone[name].to_pylist() or many.to_pandas()[name].equals(alone.to_pandas()[name]), name

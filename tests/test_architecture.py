@@ -1,0 +1,164 @@
+"""The rooms and who may import whom, walked from the source."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import polynya
+
+PACKAGE = Path(polynya.__file__).parent
+FILES = sorted(p for p in PACKAGE.rglob("*.py"))
+
+# A room may import its own and any of a higher number's; the same number only where it is the same room.
+LEVELS = {
+    "cli": 0,
+    "workflows": 1,
+    "train": 2, "predict": 2, "evaluate": 2, "report": 2, "engine": 2,
+    "samples": 3, "models": 3, "losses": 3, "metrics": 3, "calibrate": 3,
+    "readers": 4, "simulate": 4, "physics": 4,
+    "io": 5, "schema": 5, "errors": 5,
+}  # fmt: skip
+# Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers' constants,
+# and the bottom level is one.
+SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("schema", "errors"), ("samples", "metrics")}
+PLOTTING = {"matplotlib", "seaborn", "plotly", "bokeh", "cartopy", "folium", "pyvista"}
+PHYSICS_MAY = {"numpy", "scipy", "numba"}
+HEAVY = ("numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "pydantic", "torch", "pyspark", "onnxruntime")
+# Keys of a free-form record: what they carry is the file's attributes or run.json's entries, not options.
+TAKES_ANY_KEYWORD = {"io.py:run_record", "simulate/icesat2_atl03_layout.py:set_text"}
+FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+
+
+def room(path: Path) -> str:
+    """Return the room a file belongs to: the folder or the module at the top of the package."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> list[tuple[str, int]]:
+    """Return every module a file imports, absolute, wherever in the file, with the line."""
+    here = path.relative_to(PACKAGE.parent).parent.parts
+    out = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            out += [(a.name, node.lineno) for a in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            start = here[: len(here) - node.level + 1] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
+            # "from . import icesat2" and "from .. import io" import modules, not names
+            out += [(f"{module}.{a.name}" if module.startswith("polynya") else module, node.lineno) for a in node.names]
+    return out
+
+
+def test_the_walk_sees_relative_absolute_and_inner_imports(tmp_path, monkeypatch):
+    (tmp_path / "polynya" / "physics").mkdir(parents=True)
+    source = tmp_path / "polynya" / "physics" / "a.py"
+    source.write_text("from .. import io\nfrom . import b\nfrom ..readers.icesat2 import utc\nimport numpy as np\ndef f():\n    import h5py.h5d\n    from scipy import signal\n")
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "polynya")
+    assert [m for m, _ in imports(source)] == ["polynya.io", "polynya.physics.b", "polynya.readers.icesat2.utc", "numpy", "h5py.h5d", "scipy"]
+
+
+def test_every_room_has_its_place():
+    rooms = {room(p) for p in FILES} - {"__init__", "data", "recipes", "weights"}
+    assert rooms <= set(LEVELS), f"{rooms - set(LEVELS)} are in no level: say in LEVELS where they belong"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_go_one_way(path):
+    own = room(path)
+    if own not in LEVELS:
+        return
+    for module, line in imports(path):
+        parts = module.split(".")
+        if parts[0] != "polynya" or len(parts) < 2 or parts[1] not in LEVELS or parts[1] == own:
+            continue
+        other = parts[1]
+        allowed = LEVELS[other] > LEVELS[own] or (own, other) in SAME_LEVEL
+        assert allowed, f"{path.relative_to(PACKAGE)}:{line} ({own}) imports {module}: imports go cli -> workflows -> ... -> errors"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_third_parties_keep_to_their_rooms(path):
+    own = room(path)
+    for module, line in imports(path):
+        top = module.split(".")[0]
+        where = f"{path.relative_to(PACKAGE)}:{line} imports {module}"
+        assert top not in ("pickle", "cPickle", "dill", "cloudpickle", "joblib"), where
+        if top == "pyspark":
+            assert path.relative_to(PACKAGE).as_posix() == "engine/spark.py", where
+        if top in PLOTTING:
+            assert own == "report", where
+        if own == "physics" and top != "polynya" and top not in sys.stdlib_module_names:
+            assert top in PHYSICS_MAY, where
+        if own == "physics" and top == "polynya" and len(module.split(".")) > 1:
+            assert module.split(".")[1] in ("physics", "schema", "errors"), where
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_house_rules_that_the_source_shows(path):
+    assert not FORBIDDEN_NAMES & set(path.relative_to(PACKAGE).with_suffix("").parts)
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts: raise a PolynyaError"
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in ("eval", "exec"), f"{path.name}:{node.lineno} calls {node.func.id}"
+    public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
+    for function in public:
+        name = f"{path.relative_to(PACKAGE).as_posix()}:{function.name}"
+        assert function.args.kwarg is None or name in TAKES_ANY_KEYWORD, f"{name} (line {function.lineno}) takes **kwargs"
+    if path.name != "__init__.py" or tree.body:
+        assert ast.get_docstring(tree), f"{path.relative_to(PACKAGE)} does not say what it is"
+
+
+def loaded_by(program: str) -> set[str]:
+    done = subprocess.run([sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"], capture_output=True, text=True, check=True)
+    return {m.split(".")[0] for m in done.stdout.split()}
+
+
+def test_importing_polynya_is_light():
+    assert not loaded_by("import polynya") & set(HEAVY)
+
+
+def test_importing_the_command_line_is_light():
+    assert not loaded_by("import polynya.cli") & set(HEAVY)
+
+
+def test_the_main_workflow_needs_no_training_stack():
+    assert not loaded_by("import polynya.workflows.freeboard") & {"torch", "pyspark", "onnxruntime", "matplotlib", "geopandas", "rasterio"}
+
+
+READERS = [f"polynya.readers.{p.stem}" for p in sorted((PACKAGE / "readers").glob("*.py")) if p.stem != "__init__"]
+
+
+def test_readers_with_a_product_are_found():
+    assert {"polynya.readers.icesat2_atl03", "polynya.readers.icesat2_atl07", "polynya.readers.icesat2_atl10"} <= set(READERS)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_reader_says_what_it_reads(name):
+    module = importlib.import_module(name)
+    if not hasattr(module, "PRODUCT"):
+        assert not hasattr(module, "RELEASES")
+        return
+    assert isinstance(module.PRODUCT, str) and module.PRODUCT
+    assert isinstance(module.RELEASES, tuple) and isinstance(module.CHECKED, tuple)
+    assert set(module.CHECKED) <= set(module.RELEASES)
+    assert callable(module.read) and module.read.__doc__
+    assert "Raises" in module.read.__doc__
+    assert (module.__doc__ or "").find("Checked on") >= 0, "say on which real files the reader was checked"
+
+
+def test_every_workflow_is_a_command():
+    """A workflow file with run() is imported by name in the command line."""
+    workflows = {p.stem for p in (PACKAGE / "workflows").glob("*.py") if "\ndef run(" in p.read_text(encoding="utf-8")}
+    assert {"freeboard", "verify", "info", "evaluate"} <= workflows
+    called = {m.split(".")[-1] for m, _ in imports(PACKAGE / "cli.py") if m.startswith("polynya.workflows.")}
+    assert workflows <= called, f"{workflows - called} cannot be reached from the command line"
+    for name in workflows:
+        module = importlib.import_module(f"polynya.workflows.{name}")
+        assert module.run.__doc__ and "Raises" in module.run.__doc__

@@ -1,0 +1,168 @@
+"""The command line as a user meets it: help without heavy imports, exit codes, one-line errors, JSON on stdout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import polynya
+from polynya import cli
+from polynya.errors import OutputError, ProductError, UsageError
+
+# pydantic is not among them: typer itself may load it.
+HEAVY = {"numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "torch", "pyspark", "onnxruntime", "shapely", "pyproj"}
+
+
+def polynya_command(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "polynya.cli", *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False)
+
+
+def run_main(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
+    """Run main() in this process: quicker than a subprocess, and the same code."""
+    monkeypatch.setattr(sys, "argv", ["polynya", *map(str, words)])
+    with pytest.raises(SystemExit) as stop:
+        cli.main()
+    said = capsys.readouterr()
+    return int(stop.value.code or 0), said.out, said.err
+
+
+@pytest.mark.parametrize("command", [(), ("freeboard",), ("simulate", "atl03"), ("verify",), ("evaluate",), ("info",)])
+def test_help_imports_nothing_heavy(command):
+    program = (
+        "import sys\nfrom polynya import cli\n"
+        f"sys.argv = ['polynya', *{list(command)!r}, '--help']\n"
+        "try:\n    cli.main()\nexcept SystemExit as stop:\n    code = stop.code or 0\n"
+        "print('\\nLOADED', code, *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    words = done.stdout.split("LOADED")[-1].split()
+    assert words[0] == "0", done.stderr
+    assert sorted({m.split(".")[0] for m in words[1:]} & HEAVY) == []
+    assert "Usage" in done.stdout and done.stderr == ""
+
+
+def test_help_lists_every_command(monkeypatch, capsys):
+    code, out, _ = run_main(monkeypatch, capsys, "--help")
+    assert code == 0
+    for word in ("freeboard", "simulate", "evaluate", "verify", "info"):
+        assert word in out
+
+
+def test_freeboard_help_names_every_option(monkeypatch, capsys):
+    code, out, _ = run_main(monkeypatch, capsys, "freeboard", "-h")
+    assert code == 0
+    for option in ("--beams", "--bbox", "--sea-surface", "--mss", "--workers", "--overwrite", "--json", "--resolution", "--netcdf", "--no-dac", "--land", "--ice-concentration", "--out"):
+        assert option in out, option
+
+
+def test_version(monkeypatch, capsys):
+    assert run_main(monkeypatch, capsys, "--version") == (0, f"polynya {polynya.__version__}\n", "")
+
+
+@pytest.mark.parametrize("words", [("nonsense",), ("freeboard",), ("freeboard", "a.h5"), ("freeboard", "a.h5", "-o", "x", "--nonsense"), ("freeboard", "a.h5", "-o", "x", "--workers", "-1"), ("info",)])
+def test_usage_errors_exit_2(monkeypatch, capsys, tmp_path, words):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run_main(monkeypatch, capsys, *words)
+    assert code == 2 and out == "" and "Traceback" not in err and err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ProductError("a.h5: is\nbroken. Mend it."), 1), (OutputError("out: full. Free space."), 1), (UsageError("--x 1: no. Try 2."), 2), (KeyboardInterrupt(), 130),
+     (MemoryError(), 1), (PermissionError(13, "Permission denied", "out"), 1), (ZeroDivisionError("division by zero"), 1)],
+)
+def test_every_error_is_one_line(monkeypatch, capsys, error, code):
+    def fail():
+        raise error
+
+    monkeypatch.delenv("POLYNYA_DEBUG", raising=False)
+    monkeypatch.setattr(cli, "app", fail)
+    got, out, err = run_main(monkeypatch, capsys)
+    assert got == code and out == ""
+    assert err.startswith("polynya: ") and err.count("\n") == 1 and err.endswith("\n")
+
+
+def test_debug_shows_where(monkeypatch):
+    def fail():
+        raise ZeroDivisionError
+
+    monkeypatch.setenv("POLYNYA_DEBUG", "1")
+    monkeypatch.setattr(cli, "app", fail)
+    with pytest.raises(ZeroDivisionError):
+        cli.main()
+
+
+def test_freeboard_from_the_shell(small_granule, tmp_path):
+    """Once as a real process: exit 0, JSON alone on stdout, and what it names is there."""
+    done = polynya_command("freeboard", small_granule, "-o", "out", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["exit_code"] == 0 and len(said["granules"]) == 1
+    record = said["granules"][0]
+    assert record["status"] == "done" and set(record["outputs"]) == {"segments", "leads", "sea_surface", "report", "run"}
+    for path in record["outputs"].values():
+        assert (tmp_path / path).stat().st_size > 0
+    run = json.loads((tmp_path / record["outputs"]["run"]).read_text())
+    assert run["polynya"] == polynya.__version__ and run["command"][1:] == ["freeboard", str(small_granule), "-o", "out", "--json"]
+    assert run["inputs"][0]["granule"] == small_granule.stem and run["config"]["beams"] == "all" and run["versions"]["numpy"]
+    assert os.sep not in run["command"][0]
+
+
+def test_what_is_printed_is_what_was_written(monkeypatch, capsys, small_granule, tmp_path):
+    out = tmp_path / "out"
+    code, said, _ = run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", out, "--netcdf")
+    assert code == 0 and small_granule.name in said
+    for name in ("segments.parquet", "leads.parquet", "sea_surface.parquet", "report.html", "run.json"):
+        assert str(out / small_granule.stem / name) in said
+        assert (out / small_granule.stem / name).exists()
+    assert (out / small_granule.stem / "segments_gt1r.nc").exists()
+
+
+def test_json_of_a_failure(monkeypatch, capsys, tmp_path):
+    bad = tmp_path / "a.h5"
+    bad.write_text("text")
+    code, out, err = run_main(monkeypatch, capsys, "freeboard", bad, "-o", tmp_path / "out", "--json")
+    said = json.loads(out)
+    assert code == said["exit_code"] == 1 and said["granules"][0]["status"] == "failed"
+    assert "a.h5" in said["granules"][0]["message"] and "a.h5" in err and err.count("\n") == 1
+
+
+def test_exit_codes_of_several(monkeypatch, capsys, small_granule, tmp_path):
+    bad, worse = tmp_path / "a.h5", tmp_path / "b.h5"
+    bad.write_text("text")
+    worse.write_text("text")
+    code, _, err = run_main(monkeypatch, capsys, "freeboard", small_granule, bad, "-o", tmp_path / "out", "--workers", 1)
+    assert code == cli.FINISHED_WITH_FAILURES == 3 and err.count("\n") == 1
+    code, said, err = run_main(monkeypatch, capsys, "freeboard", bad, worse, "-o", tmp_path / "none", "--workers", 1)
+    assert code == 3 and err.count("\n") == 2 and "0 of 2 granules" in said
+
+
+def test_info_in_words_and_json(monkeypatch, capsys, small_granule):
+    code, out, err = run_main(monkeypatch, capsys, "info", small_granule)
+    assert code == 0 and err == "" and out.startswith(f"{small_granule.name}: ATL03, release 006")
+    code, out, _ = run_main(monkeypatch, capsys, "info", small_granule, "--json")
+    assert code == 0 and json.loads(out)["product"] == "ATL03"
+
+
+def test_simulate_writes_what_it_names(monkeypatch, capsys, tmp_path):
+    code, out, _ = run_main(monkeypatch, capsys, "simulate", "atl03", tmp_path / "s.h5", "--length-km", 1, "--beams", "gt1l", "--seed", 4)
+    assert code == 0
+    assert [Path(p).name for p in out.split()] == ["s.h5", "s_truth.parquet"]
+    assert all(Path(p).exists() for p in out.split())
+    code, _, err = run_main(monkeypatch, capsys, "simulate", "atl03", tmp_path / "t.h5", "--season", "autumn", "--length-km", 1)
+    assert code == 2 and err.count("\n") == 1 and "autumn" in err and not (tmp_path / "t.h5").exists()
+
+
+def test_evaluate_against_the_simulations_truth(monkeypatch, capsys, small_granule, tmp_path):
+    out = tmp_path / "out"
+    assert run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", out)[0] == 0
+    truth = small_granule.with_name(small_granule.stem + "_truth.parquet")
+    code, said, _ = run_main(monkeypatch, capsys, "evaluate", out / small_granule.stem, "--reference", truth, "--json")
+    rows = json.loads(said)
+    assert code == 0 and {"metric", "class", "region", "value", "low", "high", "n"} <= set(rows[0])
