@@ -17,6 +17,7 @@ FILES = sorted(p for p in PACKAGE.rglob("*.py"))
 
 # A room may import its own and any of a higher number's; the same number only where it is the same room.
 LEVELS = {
+    "__main__": -1,
     "cli": 0,
     "workflows": 1,
     "train": 2, "predict": 2, "evaluate": 2, "report": 2, "engine": 2,

@@ -143,6 +143,46 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the rule knows of n segments before it knows the water level; arrays of shape (n,).
+
+    Attributes
+    ----------
+    x, height, height_uncertainty, n_photons, height_sd : numpy.ndarray
+        As given to :func:`gather`.
+    rate, bright : numpy.ndarray
+        Photons per shot of a strong beam under a clear sky: for dark and ordinary kinds, and for bright ones.
+    counts : numpy.ndarray
+        Photons that the rate rests on.
+    background : numpy.ndarray
+        Background relative to its median nearby; NaN by night.
+    not_water, only_water : numpy.ndarray
+        How far NASA's bounds say so, in standard deviations.
+    is_cloud : numpy.ndarray of bool
+    water_level, water_level_error : numpy.ndarray
+        First guess of the water's height and its standard error, metres.
+    starts : numpy.ndarray
+        Pieces of the track.
+    """
+
+    x: np.ndarray
+    height: np.ndarray
+    height_uncertainty: np.ndarray
+    n_photons: np.ndarray
+    height_sd: np.ndarray
+    rate: np.ndarray
+    bright: np.ndarray
+    counts: np.ndarray
+    background: np.ndarray
+    not_water: np.ndarray
+    only_water: np.ndarray
+    is_cloud: np.ndarray
+    water_level: np.ndarray
+    water_level_error: np.ndarray
+    starts: np.ndarray
+
+
+@dataclass(frozen=True)
 class SurfaceTypes:
     """Classes of n segments.
 
@@ -158,18 +198,17 @@ class SurfaceTypes:
     probability: np.ndarray
 
 
-def classify(
+def gather(
     x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, spread: np.ndarray,
-    rate: np.ndarray, n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0, starts: np.ndarray,
-    water_level: np.ndarray | None = None, water_level_error: np.ndarray | None = None, rule: Rule | None = None,
-    kinds: tuple[Kind, ...] = KINDS,
-) -> SurfaceTypes:
-    """Classify segments.
+    rate: np.ndarray, n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0,
+    starts: np.ndarray, rule: Rule | None = None,
+) -> Evidence:
+    """Gather what classes are decided from.
 
     Parameters
     ----------
     x, height, height_uncertainty : numpy.ndarray, shape (n,)
-        Along-track distance, corrected height and its standard error, metres.
+        Along-track distance, corrected height and its standard error, metres; NaN heights are cloud.
     n_photons, height_sd : numpy.ndarray, shape (n,)
         Photons of the height and their standard deviation (population), metres.
     spread : numpy.ndarray, shape (n,)
@@ -184,10 +223,59 @@ def classify(
         The beam; spot 0 where unknown.
     starts : numpy.ndarray
         Pieces of :func:`polynya.physics.tracks.pieces`; the chain starts afresh at each.
-    water_level : numpy.ndarray, shape (n,), optional
-        Height of the local water where it is known better than from the low quantile; NaN elsewhere.
-    water_level_error : numpy.ndarray, shape (n,), optional
-        Its standard error, metres.
+    rule : Rule, optional
+
+    Returns
+    -------
+    Evidence
+    """
+    rule = rule or Rule()
+    x, height, sigma = (np.asarray(a, np.float64) for a in (x, height, height_uncertainty))
+    n_photons, height_sd, spread = (np.asarray(a, np.float64) for a in (n_photons, height_sd, spread))
+    scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
+    shots = np.maximum(np.asarray(n_shots, np.float64), 1.0)
+    bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
+    transmission = cloud_transmission(x, bright, rule=rule)
+    clear = np.maximum(transmission, rule.bright_least)
+    level, level_error = first_water_level(x, height, height_uncertainty=sigma, bright=bright, clear=clear, spread=spread, starts=starts, rule=rule)
+    day = solar_elevation > DAY_ELEVATION
+    relative = np.full(x.size, np.nan)
+    if day.any():
+        usual = tracks.block_quantile(x, background_rate, block_m=200.0, window_m=2500.0, inner=0.5, outer=0.5)
+        relative = np.where(day & (usual > 0), background_rate / np.where(usual > 0, usual, 1.0), np.nan)
+    # NASA's bounds, at NASA's own scale: as many neighbours as hold 75 photons (half of that for weak beams, or a
+    # 2 m product would know nothing below a few hundred metres).
+    wanted = POOLED_PHOTONS if is_strong else POOLED_PHOTONS / 2
+    pooled = tracks.pooled_ratio(bright / scale * shots, shots, starts, wanted, rule.pool_most) * scale / clear
+    log_rate = np.log(np.maximum(np.nan_to_num(pooled), 0.05))
+    between = np.minimum(log_rate - np.log(rule.rate_ice), np.log(RATE_SPECULAR) - log_rate) / rule.rate_softness
+    degrees = np.maximum(n_photons - 1.0, 0.0)
+    squares = np.where(degrees > 0, np.maximum(np.nan_to_num(height_sd) ** 2 * n_photons, 1e-6), 0.0)
+    variance = 1.0 / tracks.pooled_ratio(degrees, squares, starts, wanted, rule.pool_most)
+    width = np.sqrt(np.maximum(np.where(np.isfinite(variance), variance, spread**2) - rule.pulse_sd**2, 0.0))
+    too_wide = np.clip((width - WIDTH_ROUGH) / rule.width_softness_m, 0.0, rule.guard_most)
+    not_water = np.hypot(too_wide, np.clip(between, 0.0, rule.guard_most))
+    mirror = np.clip((log_rate - np.log(RATE_SPECULAR)) / rule.rate_softness, 0.0, rule.guard_most)
+    is_cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1)
+    return Evidence(
+        x, height, sigma, n_photons, height_sd, bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative,
+        not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, starts,
+    )
+
+
+def classify(
+    evidence: Evidence, *, water_level: np.ndarray | None = None, water_level_error: np.ndarray | None = None, rule: Rule | None = None,
+    kinds: tuple[Kind, ...] = KINDS,
+) -> SurfaceTypes:
+    """Classify segments.
+
+    Parameters
+    ----------
+    evidence : Evidence
+        Of :func:`gather`.
+    water_level, water_level_error : numpy.ndarray, shape (n,), optional
+        Height of the local water where it is known better than from the first guess, and its standard error;
+        NaN elsewhere. Metres.
     rule, kinds : optional
 
     Returns
@@ -195,55 +283,49 @@ def classify(
     SurfaceTypes
     """
     rule = rule or Rule()
-    n = x.size
-    if n == 0:
+    e = evidence
+    if e.x.size == 0:
         return SurfaceTypes(np.empty(0, np.int8), np.empty((0, 3), np.float32))
-    scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
-    shots = np.maximum(n_shots.astype(np.float64), 1.0)
-    bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
-    transmission, clear, low, low_error = references(
-        x, height.astype(np.float64), height_uncertainty=height_uncertainty, bright=bright, spread=spread, starts=starts, rule=rule
-    )
+    level, error = e.water_level, e.water_level_error
     if water_level is not None:
         known = np.isfinite(water_level)
-        low = np.where(known, water_level, low)
-        low_error = np.where(known, 0.02 if water_level_error is None else water_level_error, low_error)
-    above = height.astype(np.float64) - low
-    day = solar_elevation > DAY_ELEVATION
-    dark = tracks.block_quantile(x, background_rate.astype(np.float64), block_m=200.0, window_m=2500.0, inner=0.5, outer=0.5)
-    relative = np.where(day & (dark > 0), background_rate / np.where(dark > 0, dark, 1.0), np.nan)
+        level = np.where(known, water_level, level)
+        error = np.where(known, 0.02 if water_level_error is None else water_level_error, error)
     table = np.array([[k.rate, k.rate_spread, k.width, k.width_spread, k.height, k.height_spread, k.background, k.background_spread,
                        k.share, k.length, k.surface_class] for k in kinds], np.float64)
-    # NASA's bounds on the rate, at NASA's own scale: as many neighbours as hold 75 photons (for weak beams half
-    # of that, or a 2 m product would know nothing below a few hundred metres).
-    wanted = POOLED_PHOTONS if is_strong else POOLED_PHOTONS / 2
-    pooled = tracks.pooled_ratio(bright / scale * shots, shots, starts, wanted, rule.pool_most) * scale / clear
-    degrees = np.maximum(n_photons - 1.0, 0.0)
-    squares = np.where(np.isfinite(height_sd), height_sd.astype(np.float64) ** 2 * n_photons, 0.0)
-    variance = 1.0 / tracks.pooled_ratio(degrees, np.where(degrees > 0, np.maximum(squares, 1e-6), 0.0), starts, wanted, rule.pool_most)
-    width = np.sqrt(np.maximum(np.where(np.isfinite(variance), variance, spread.astype(np.float64) ** 2) - rule.pulse_sd**2, 0.0))
-    too_wide = np.clip((width - WIDTH_ROUGH) / rule.width_softness_m, 0.0, rule.guard_most)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log_pooled = np.log(np.maximum(pooled, 0.05))
-    inside = np.minimum(log_pooled - np.log(rule.rate_ice), np.log(RATE_SPECULAR) - log_pooled) / rule.rate_softness
-    not_water = np.hypot(too_wide, np.clip(np.nan_to_num(inside), 0.0, rule.guard_most))
-    smooth_enough = width < WIDTH_SMOOTH
-    only_water = np.where(smooth_enough, np.clip(np.nan_to_num(log_pooled - np.log(RATE_SPECULAR)) / rule.rate_softness, 0.0, rule.guard_most), 0.0)
-    cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + height_uncertainty) | (n_photons < 1)
     probability = _chain(
-        np.asarray(x, np.float64), above, np.hypot(height_uncertainty, low_error).astype(np.float64), n_photons.astype(np.float64), height_sd.astype(np.float64),
-        bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative, not_water, only_water, cloud, starts, table, rule.pulse_sd, rule.evidence,
+        e.x, e.height - level, np.hypot(e.height_uncertainty, error), e.n_photons, e.height_sd, e.rate, e.bright, e.counts, e.background,
+        e.not_water, e.only_water, e.is_cloud, e.starts, table, rule.pulse_sd, rule.evidence,
     )
     surface = np.argmax(probability, axis=1).astype(np.int8)
-    surface[cloud] = UNCLASSIFIED
-    probability[cloud] = np.nan
+    surface[e.is_cloud] = UNCLASSIFIED
+    probability[e.is_cloud] = np.nan
     return SurfaceTypes(surface, probability)
 
 
-def references(
-    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, bright: np.ndarray, spread: np.ndarray, starts: np.ndarray, rule: Rule
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Guess transmission and water level before any class is known.
+def cloud_transmission(x: np.ndarray, bright: np.ndarray, *, rule: Rule) -> np.ndarray:
+    """Return how much a stretch is dimmed against snow under a clear sky.
+
+    Parameters
+    ----------
+    x, bright : numpy.ndarray, shape (n,)
+        Along-track distance (m) and photons per shot of a strong beam.
+    rule : Rule
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Between ``clear_least`` and 1.
+    """
+    usual = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
+    return np.clip(np.where(np.isfinite(usual), usual, CLEAR_RATE) / CLEAR_RATE, rule.clear_least, 1.0)
+
+
+def first_water_level(
+    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, bright: np.ndarray, clear: np.ndarray, spread: np.ndarray,
+    starts: np.ndarray, rule: Rule,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Guess the water level before any class is known.
 
     Mirror-like returns are water whatever their height (NASA's specular leads): where some lie within
     reach, their low quantile is the level. Elsewhere it is the low quantile of all 20 m blocks, with
@@ -251,30 +333,30 @@ def references(
 
     Parameters
     ----------
-    x, height, height_uncertainty, bright, spread : numpy.ndarray, shape (n,)
-        ``bright`` is photons per shot of a strong beam.
+    x, height, height_uncertainty, bright, clear, spread : numpy.ndarray, shape (n,)
+        ``bright`` is photons per shot of a strong beam, ``clear`` what to divide it by for cloud.
     starts : numpy.ndarray
     rule : Rule
 
     Returns
     -------
-    transmission, level, error : numpy.ndarray, shape (n,)
+    level, error : numpy.ndarray, shape (n,)
+        Metres.
     """
-    seen, _ = tracks.running_mean(x, bright, np.ones(x.size), starts, 10.0)
+    one = np.ones(x.size)
+    seen, _ = tracks.running_mean(x, bright, one, starts, 10.0)
     height = np.where(seen > LEAST_RATE, height, np.nan)  # stretches of noise have no surface to be low
     low = tracks.block_quantile(x, height, block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=rule.low_quantile)
-    noise = tracks.block_quantile(x, height_uncertainty.astype(np.float64), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.5)
-    in_block = x.size / max(np.unique(np.floor(x / 20.0)).size, 1)
-    # A 2 % quantile of blocks that scatter by s lies 2 s below their level where all is water, less where little is.
+    noise = tracks.block_quantile(x, height_uncertainty, block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.5)
+    in_block = x.size / (1 + np.count_nonzero(np.diff(np.floor(x / 20.0)))) if x.size else 1.0
+    # A 2 % quantile of blocks that scatter by s lies 2 s below their level where all is water, less where little is;
+    # a median scatters 1.25 times as much as a mean.
     low = low + 1.4 * 1.25 * noise / np.sqrt(max(in_block, 1.0))
-    typical = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
-    transmission = np.clip(np.where(np.isfinite(typical), typical, CLEAR_RATE) / CLEAR_RATE, rule.clear_least, 1.0)
-    clear = np.maximum(transmission, rule.bright_least)
-    smooth, _ = tracks.running_mean(x, bright / clear, np.ones(x.size), starts, 6.0)
+    smooth, _ = tracks.running_mean(x, bright / clear, one, starts, 6.0)
     mirror = (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH))
     seeds = tracks.block_quantile(x, np.where(mirror, height, np.nan), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.3)
     known = np.isfinite(seeds)
-    return transmission, clear, np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m)
+    return np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m)
 
 
 @nb.njit(cache=True, nogil=True)

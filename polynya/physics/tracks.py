@@ -171,22 +171,28 @@ def block_quantile(x: np.ndarray, values: np.ndarray, *, block_m: float, window_
 
 
 @nb.njit(cache=True, nogil=True)
-def _quantile_of(a, q):  # pragma: no cover - compiled
-    a.sort()
-    place = q * (a.size - 1)
-    low = int(place)
-    high = min(low + 1, a.size - 1)
-    return a[low] + (place - low) * (a[high] - a[low])
-
-
-@nb.njit(cache=True, nogil=True)
 def _block_levels(values, heads, q):  # pragma: no cover - compiled
+    """Quantile of the finite values between consecutive heads; insertion sort, since blocks are short."""
     out = np.full(heads.size - 1, np.nan)
+    scratch = np.empty(64)
     for b in range(heads.size - 1):
-        a = values[heads[b] : heads[b + 1]]
-        good = a[np.isfinite(a)]
-        if good.size:
-            out[b] = _quantile_of(good, q)
+        size = 0
+        if heads[b + 1] - heads[b] > scratch.size:
+            scratch = np.empty(2 * (heads[b + 1] - heads[b]))
+        for i in range(heads[b], heads[b + 1]):
+            v = values[i]
+            if np.isfinite(v):
+                j = size
+                while j > 0 and scratch[j - 1] > v:
+                    scratch[j] = scratch[j - 1]
+                    j -= 1
+                scratch[j] = v
+                size += 1
+        if size:
+            place = q * (size - 1)
+            low = int(place)
+            high = min(low + 1, size - 1)
+            out[b] = scratch[low] + (place - low) * (scratch[high] - scratch[low])
     return out
 
 

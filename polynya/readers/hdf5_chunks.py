@@ -81,7 +81,8 @@ def read_whole(handle: h5py.File, path: Path | str, *, name: str) -> np.ndarray:
 
 
 def read_columns(
-    handle: h5py.File, path: Path | str, *, columns: Sequence[Column], start: int = 0, stop: int | None = None, threads: int = 2
+    handle: h5py.File, path: Path | str, *, columns: Sequence[Column], start: int = 0, stop: int | None = None, threads: int = 2,
+    allow_holes: bool = True,
 ) -> dict[str, np.ndarray]:
     """Read rows ``start:stop`` of several datasets of equal length, each compressed byte once.
 
@@ -94,6 +95,9 @@ def read_columns(
         Rows to read; only the chunks that hold them are touched.
     threads : int
         Threads that inflate; 1 keeps everything on the calling thread.
+    allow_holes : bool
+        Whether rows of chunks that the file does not hold become the fill value, as HDF5 has it. Where a
+        product writes every row, a hole is a damaged index: pass False to refuse it.
 
     Returns
     -------
@@ -123,6 +127,11 @@ def read_columns(
                 target = np.empty(n if is_column else (n, node.shape[1]), node.dtype)
                 chunks = _chunks_of(node, path, size, start, last)
                 covered = sum(min(c.first + node.chunks[0], last) - max(c.first, start) for c in chunks)
+                if covered != n and not allow_holes:
+                    raise ProductError(
+                        f"{path.name}: {column.name} lacks {n - covered} of {n} rows (a chunk is not in the file); expected all of them. "
+                        "The file is damaged: download it again."
+                    )
                 if covered != n:  # chunks that were never written hold the fill value
                     target[:] = node.fillvalue
                 job = _Job(fd, path.name, column, _pipeline(node), node.dtype, node.chunks[0],

@@ -195,7 +195,7 @@ def read(
             return None
         start, stop = int(first[used].min()), int((first[used] + count[used]).max())
         columns = [Column(f"{beam}/{f.path}", f.column) for f in PHOTONS]
-        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads)
+        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
         photons = {f.name: icesat2.native(data[f"{beam}/{f.path}"]) for f in PHOTONS}
         for item in PHOTONS:
             _check_values(photons[item.name], item, path, beam)
@@ -244,7 +244,7 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
         if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
             raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). The file is damaged: download it again.")
         with reading(path, name):
-            values = read_columns(handle, path, columns=[Column(name, item.column)], threads=1)[name] if node.shape else np.asarray(node[()])
+            values = read_columns(handle, path, columns=[Column(name, item.column)], threads=1, allow_holes=not item.required)[name] if node.shape else np.asarray(node[()])
         out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
         _check_values(out[item.name][np.isfinite(out[item.name])], item, path, beam)
     n = out["segment_id"].size

@@ -5,6 +5,7 @@ The story of one beam is :func:`beam_tables`; of one granule, :func:`process`; o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
@@ -275,8 +276,9 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                 keep = result.sea_surface.select(["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"])
                 results[beam.name] = BeamTables(keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes)
         finally:
-            for writer in writers.values():
-                writer.close()
+            with contextlib.ExitStack() as closing:  # every one, also where another cannot be closed
+                for writer in writers.values():
+                    closing.callback(writer.close)
         if not results:
             raise _nothing(granule, empty, config)
         messages = _messages(granule, results, empty)
@@ -378,18 +380,18 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
 
     # Classes: once against the lowest surface around, once more against the water that was found.
     sun = np.interp(x, middle, geo["solar_elevation"])
-    classify = functools.partial(
-        surface_type.classify, x, np.where(good, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
-        height_sd=surface.sd, spread=surface.spread, rate=found.photon_rate_high.mean, n_shots=found.n_shots, background_rate=found.background_rate.mean,
-        solar_elevation=sun, is_strong=beam.is_strong, spot=beam.spot, starts=starts,
+    evidence = surface_type.gather(
+        x, np.where(good, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
+        height_sd=surface.sd, spread=surface.spread, rate=found.photon_rate_high.mean, n_shots=found.n_shots,
+        background_rate=found.background_rate.mean, solar_elevation=sun, is_strong=beam.is_strong, spot=beam.spot, starts=starts,
     )
-    types = classify()
+    types = surface_type.classify(evidence)
     centres = leads.section_centres(x, step_m=leads.LeadRule().section_step_m)
     lead = water_area.leads(types)
     level = leads.combine(lead, centres, is_fit=leads.screen_leads(lead))
     if np.isfinite(level[0]).any():
         guess, error = leads.water_level(x, centres, height=level[0], uncertainty=level[1])
-        types = classify(water_level=guess, water_level_error=error)
+        types = surface_type.classify(evidence, water_level=guess, water_level_error=error)
         lead = water_area.leads(types)
 
     # Sea surface and freeboard.

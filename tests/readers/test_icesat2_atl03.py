@@ -260,6 +260,17 @@ def test_flipped_bit_in_every_variable_is_seen(granule):
             atl03.read(granule, beam=BEAM)
 
 
+@pytest.mark.parametrize("name", ["heights/lat_ph", "geolocation/reference_photon_lat"])
+def test_a_chunk_that_is_not_there_is_damage_and_not_zeros(granule, name):
+    """HDF5 gives the fill value, 0 degrees, for a chunk that a damaged index no longer lists."""
+    with h5py.File(granule, "r+") as f:
+        shape = f[f"{BEAM}/{name}"].shape
+        del f[f"{BEAM}/{name}"]
+        f.create_dataset(f"{BEAM}/{name}", shape, "f8", chunks=(10_000,), maxshape=(None,), compression="gzip", shuffle=True)
+    with pytest.raises(ProductError, match=rf"{BEAM}/{name} lacks {shape[0]} of {shape[0]} rows .*download it again"):
+        atl03.read(granule, beam=BEAM)
+
+
 # --- photon index
 
 

@@ -1,0 +1,162 @@
+"""Time the main job against plain h5py and against the usual script, in one run.
+
+    python benchmarks/bench_freeboard.py [--photons-million 30] [--repeat 3] [--keep FOLDER]
+
+On a simulated granule (three strong and three weak beams, chunks of 10,000, gzip-6 + shuffle) it times
+
+  a  a plain h5py read of the variables that ``freeboard`` needs,
+  b  polynya's read of the same variables,
+  c  ``polynya freeboard`` end to end with its report, as its own process,
+  d  the usual h5py + pandas script that reads and resamples to 2 m, nothing else, as its own process.
+
+Each is run once to warm caches (page cache, compiled functions) and then ``--repeat`` times in turn
+(a b c d, a b c d ...); medians and ratios of medians are printed, with c's peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import h5py
+
+from polynya.readers import icesat2_atl03
+from polynya.simulate.icesat2_atl03 import simulate
+
+TARGETS = {"b / a": 0.7, "c / a": 2.0, "c / d": 0.5}
+
+
+def plain_read(path: Path) -> int:
+    """(a) Read the same variables with h5py, beam after beam; nothing is kept."""
+    n = 0
+    with h5py.File(path) as handle:
+        for beam in (b for b in handle if b.startswith("gt")):
+            for item in icesat2_atl03.PHOTONS:
+                node = handle[f"{beam}/{item.path}"]
+                data = node[()] if item.column is None else node[:, item.column]
+            for item in (*icesat2_atl03.GEOSEGMENTS, *icesat2_atl03.BACKGROUND):
+                if f"{beam}/{item.path}" in handle:
+                    _ = handle[f"{beam}/{item.path}"][()]
+            n += data.size
+    return n
+
+
+def polynya_read(path: Path) -> int:
+    """(b) Read every beam with polynya's reader."""
+    granule = icesat2_atl03.open_granule(path)
+    return sum(icesat2_atl03.read(path, beam=b, granule=granule).photons.num_rows for b in granule.beams)
+
+
+USUAL_SCRIPT = '''
+import sys
+import h5py, numpy as np, pandas as pd
+names = ["h_ph", "dist_ph_along", "lat_ph", "lon_ph", "delta_time", "quality_ph", "pce_mframe_cnt", "ph_id_pulse"]
+with h5py.File(sys.argv[1]) as f:
+    for beam in [b for b in f if b.startswith("gt")]:
+        h, g = f[beam]["heights"], f[beam]["geolocation"]
+        d = pd.DataFrame({n: h[n][()] for n in names})
+        d["conf"] = h["signal_conf_ph"][()][:, 2]
+        count = g["segment_ph_cnt"][()]
+        d["x"] = np.repeat(g["segment_dist_x"][()], count) + d["dist_ph_along"]
+        d["shot"] = d["pce_mframe_cnt"].astype("i8") * 200 + d["ph_id_pulse"]
+        d["rate"] = d.groupby("shot")["h_ph"].transform("size")
+        d = d[(d["conf"] >= 3) & (d["quality_ph"] == 0)]
+        cell = np.floor(d["x"] / 2).astype("i8")
+        s = d.groupby(cell).agg(n=("h_ph", "size"), height_mean=("h_ph", "mean"), height_median=("h_ph", "median"), height_sd=("h_ph", "std"),
+                                lat=("lat_ph", "mean"), lon=("lon_ph", "mean"), x=("x", "mean"), time=("delta_time", "mean"), rate=("rate", "mean"))
+        print(beam, len(s))
+'''
+
+
+def process(command: list[str]) -> tuple[float, float]:
+    """Run a command; return wall seconds and its peak memory in MB."""
+    started = time.perf_counter()
+    probe = "import resource,subprocess,sys;r=subprocess.run(sys.argv[1:],stdout=subprocess.DEVNULL).returncode;"
+    probe += "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss);sys.exit(r)"
+    done = subprocess.run([sys.executable, "-c", probe, *command], check=True, capture_output=True, text=True)
+    return time.perf_counter() - started, float(done.stdout) / 1024
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--photons-million", type=float, default=30.0)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--keep", type=Path, help="keep the granule here and use it again")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    folder = options.keep or Path(tempfile.mkdtemp(prefix="polynya-bench-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        granule = make_granule(folder, options.photons_million)
+        result = measure(granule, folder, options.repeat)
+        print(json.dumps(result, indent=1) if options.json else as_text(result))
+    finally:
+        if options.keep is None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def make_granule(folder: Path, million: float) -> Path:
+    """Simulate a granule of about so many photons, long enough, unless it is there."""
+    path = folder / f"bench_{million:g}M.h5"
+    if not path.exists():
+        probe = simulate(folder / "probe.h5", length_km=40.0, season="summer", seed=2)
+        length = 40.0 * million * 1e6 / sum(probe.photons.values())
+        print(f"simulating {length:.0f} km ...", file=sys.stderr, flush=True)
+        simulate(path, length_km=min(length, 3000.0), season="summer", seed=2)
+        for name in ("probe.h5", "probe_truth.parquet"):
+            (folder / name).unlink(missing_ok=True)
+    return path
+
+
+def measure(granule: Path, folder: Path, repeat: int) -> dict[str, object]:
+    script = folder / "usual_script.py"
+    script.write_text(USUAL_SCRIPT)
+    out = folder / "out"
+    times: dict[str, list[float]] = {k: [] for k in "abcd"}
+    peak = 0.0
+    for k in range(repeat + 1):
+        round_ = {}
+        started = time.perf_counter()
+        photons = plain_read(granule)
+        round_["a"] = time.perf_counter() - started
+        started = time.perf_counter()
+        polynya_read(granule)
+        round_["b"] = time.perf_counter() - started
+        shutil.rmtree(out, ignore_errors=True)
+        round_["c"], memory = process([sys.executable, "-m", "polynya", "freeboard", str(granule), "-o", str(out)])
+        round_["d"], _ = process([sys.executable, str(script), str(granule)])
+        if k:  # the first round warms the caches
+            peak = max(peak, memory)
+            for name, value in round_.items():
+                times[name].append(value)
+    middle = {k: statistics.median(v) for k, v in times.items()}
+    return {
+        "photons": photons, "megabytes": granule.stat().st_size / 1e6, "seconds": middle, "all_seconds": times,
+        "peak_memory_mb": peak, "own_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "ratios": {"b / a": middle["b"] / middle["a"], "c / a": middle["c"] / middle["a"], "c / d": middle["c"] / middle["d"]},
+    }
+
+
+def as_text(result: dict) -> str:
+    s = result["seconds"]
+    lines = [
+        f"{result['photons'] / 1e6:.1f} M photons in six beams, {result['megabytes']:.0f} MB; medians of {len(result['all_seconds']['a'])}",
+        f"a  plain h5py read of the needed variables   {s['a']:7.2f} s",
+        f"b  polynya's read of the same                {s['b']:7.2f} s",
+        f"c  polynya freeboard with report, process    {s['c']:7.2f} s   peak memory {result['peak_memory_mb']:.0f} MB (limit 2048)",
+        f"d  h5py + pandas, read and resample, process {s['d']:7.2f} s",
+    ]
+    lines += [f"{name} = {value:.2f}   (aim: at most {TARGETS[name]})" for name, value in result["ratios"].items()]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Score the main job on photons drawn from real ATL07 granules, against NASA's heights and surface types.
+
+    python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] [--seeds 1-4] [--keep FOLDER]
+
+For every file and seed an ATL03 granule is drawn from the file's photon-height histograms, worked, and compared with
+the file. ``extents`` averages our segments over NASA's, ``nearest`` gives each of ours to one of NASA's only; specular leads
+are types 2-5, ice is type 1, and a NASA segment is water where most of ours in it are. The last column is a bound:
+NASA's own tree with its stored widths, background and sun, but with the photon rate counted again on the drawn photons.
+
+Heights are then real, and NASA's numbers the reference; noise of the draw is part of every difference.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from score_simulated import seeds_of
+
+from polynya.physics import nasa_surface_type, segments
+from polynya.readers import icesat2_atl03, icesat2_atl07
+from polynya.samples import collocation
+from polynya.simulate.from_atl07 import simulate_from_atl07
+from polynya.workflows import evaluate, freeboard
+
+EXTENTS, NEAREST = "ATL07: segment extents", "ATL07: nearest segment"
+STRENGTHS = ("strong", "weak", "all")
+
+
+def oracle(granule: Path, atl07: Path) -> dict[str, np.ndarray]:
+    """Return (hits, misses, false alarms) of NASA's tree on the drawn photons, by beam strength."""
+    out = {s: np.zeros(3, int) for s in STRENGTHS}
+    described = icesat2_atl03.open_granule(granule)
+    for name, beam in described.beams.items():
+        data = icesat2_atl03.read(granule, beam=name, granule=described)
+        theirs = icesat2_atl07.read(atl07, beam=name)
+        if data is None or theirs.num_rows == 0:
+            continue
+        geo = {c: data.geosegments[c].to_numpy() for c in data.geosegments.column_names}
+        photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
+        ours = segments.resample(
+            photons, first=geo["first_photon"], count=geo["segment_ph_cnt"], segment_x=geo["segment_dist_x"],
+            reference=np.zeros(geo["segment_dist_x"].size), reference_x=geo["segment_dist_x"],
+        )
+        column = {n: theirs[n].to_numpy(zero_copy_only=False) for n in (
+            "seg_dist_x", "height_segment_length_seg", "height_segment_type", "height_segment_w_gaussian", "background_r_norm", "solar_elevation")}
+        order = np.argsort(column["seg_dist_x"], kind="stable")
+        column = {n: v[order] for n, v in column.items()}
+        own = collocation.nearest(ours.x_atc, column["seg_dist_x"])
+        inside = np.abs(ours.x_atc - column["seg_dist_x"][own]) <= 0.5 * column["height_segment_length_seg"][own]
+        own, shots = own[inside], ours.n_shots[inside].astype(float)
+        counted = np.nan_to_num(ours.photon_rate_high.mean[inside]) * shots
+        size = order.size
+        shots_in = np.bincount(own, shots, size)
+        rate = np.bincount(own, counted, size) / np.maximum(shots_in, 1.0)
+        found = nasa_surface_type.surface_type(
+            rate, column["height_segment_w_gaussian"], background_norm=column["background_r_norm"], solar_elevation=column["solar_elevation"],
+            spot=beam.spot, is_strong=beam.is_strong,
+        )
+        water = np.isin(found, nasa_surface_type.SPECULAR_TYPES) & (shots_in > 0)
+        specular = np.isin(column["height_segment_type"], nasa_surface_type.SPECULAR_TYPES) & (shots_in > 0)
+        ice = (column["height_segment_type"] == nasa_surface_type.OTHER) & (shots_in > 0)
+        for strength in ("strong" if beam.is_strong else "weak", "all"):
+            out[strength] += np.array([np.sum(water & specular), np.sum(specular & ~water), np.sum(water & ice)])
+    return out
+
+
+def counts(values: dict[tuple[str, str], tuple[float, int]], reference: str) -> np.ndarray:
+    """Return (hits, misses, false alarms) of specular leads from recall and precision and their n."""
+    recall, positives = values.get(("recall", reference), (np.nan, 0))
+    precision, called = values.get(("precision", reference), (np.nan, 0))
+    hits = round(np.nan_to_num(recall) * positives)
+    return np.array([hits, positives - hits, round(called - np.nan_to_num(precision) * called)])
+
+
+def ratios(c: np.ndarray) -> str:
+    """Return recall, precision and the count of positives as text."""
+    hits, missed, false = (int(v) for v in c)
+    recall = f"{hits / (hits + missed):.3f}" if hits + missed else "-"
+    precision = f"{hits / (hits + false):.3f}" if hits + false else "-"
+    return f"{recall} {precision} n {hits + missed}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("files", nargs="+", type=Path)
+    parser.add_argument("--seeds", default="1-4")
+    parser.add_argument("--keep", type=Path)
+    options = parser.parse_args()
+    print(f"{'file, seed':28s}{'beams':8s}{'height: median |d|, m':>24s}{'specular: recall, precision':>54s}{'bound: NASA tree on these photons':>36s}")
+    print(f"{'':36s}{'extents':>12s}{'nearest':>12s}{'extents':>27s}{'nearest':>27s}")
+    total = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "oracle")}
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, atl07 in enumerate(options.files):
+            for seed in seeds_of(options.seeds):
+                granule = folder / f"from{number}_{seed}.h5"
+                simulate_from_atl07(atl07, granule, seed=seed)
+                (record,) = freeboard.run([granule], out=folder / "out", overwrite=True)
+                if record.status == "failed":
+                    raise SystemExit(f"{atl07.name}, seed {seed}: {record.message}")
+                table = evaluate.run(folder / "out" / granule.stem, reference=atl07, n_resamples=1).to_pylist()
+                bound = oracle(granule, atl07)
+                for strength in STRENGTHS:
+                    rows = [r for r in table if r["region"] == strength]
+                    specular = {(r["metric"], r["reference"]): (r["value"], r["n"]) for r in rows if r["class"] == "specular_lead"}
+                    height = {r["reference"]: r["value"] for r in rows if r["metric"] == "height_median_absolute_difference" and r["class"] == "all"}
+                    found = {r: counts(specular, r) for r in (EXTENTS, NEAREST)}
+                    for r in (EXTENTS, NEAREST):
+                        total[strength, r] += found[r]
+                    total[strength, "oracle"] += bound[strength]
+                    print(
+                        f"{atl07.name[-28:-12] if len(atl07.name) > 28 else atl07.stem:24s}{seed:3d} {strength:8s}"
+                        f"{height.get(EXTENTS, np.nan):12.4f}{height.get(NEAREST, np.nan):12.4f}"
+                        f"{ratios(found[EXTENTS]):>27s}{ratios(found[NEAREST]):>27s}{ratios(bound[strength]):>36s}"
+                    )
+    for strength in STRENGTHS:
+        print(f"{'pooled':28s}{strength:8s}{'':24s}" + "".join(f"{ratios(total[strength, r]):>{w}s}" for r, w in ((EXTENTS, 27), (NEAREST, 27), ("oracle", 36))))
+
+
+if __name__ == "__main__":
+    main()
