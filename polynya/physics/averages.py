@@ -37,9 +37,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba as nb
 import numpy as np
 from scipy import sparse
-from scipy.signal import lfilter
 
 GRID_M = 500.0
 """Cell of the grid on which correction errors are represented, m: short against every correlation length."""
@@ -344,9 +344,20 @@ def _exponential(u: sparse.csr_matrix, length_m: float) -> np.ndarray:
     out = np.empty(u.shape[0])
     for i in range(u.shape[0]):
         dense = u[i].toarray().ravel()
-        forward = lfilter([1.0], [1.0, -decay], dense)
+        forward = _decaying_sum(dense, decay)
         out[i] = dense @ (2.0 * forward - dense)  # symmetric: the backward sum equals the forward one
     return np.maximum(out, 0.0)
+
+
+@nb.njit(cache=True, nogil=True)
+def _decaying_sum(values, decay):  # pragma: no cover - compiled
+    """y[i] = values[i] + decay * y[i - 1]."""
+    out = np.empty(values.size)
+    y = 0.0
+    for i in range(values.size):
+        y = values[i] + decay * y
+        out[i] = y
+    return out
 
 
 @dataclass(frozen=True)

@@ -8,17 +8,17 @@ defined as. The window, because a photon of background among sixteen shifts a pl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import erf
 
 from . import first_photon_bias, tracks
 from .segments import Segments, window_statistics
 
 FIRST_WINDOW_M, TRIM, TRIMS = 0.7, 2.0, 3
 """First half width of the photon window (m), its later half width in standard deviations, and how often it is narrowed."""
-TRUNCATION = float(np.sqrt(1.0 - 2.0 * TRIM * np.exp(-(TRIM**2) / 2.0) / (np.sqrt(2.0 * np.pi) * erf(TRIM / np.sqrt(2.0)))))
+TRUNCATION = float(np.sqrt(1.0 - 2.0 * TRIM * np.exp(-(TRIM**2) / 2.0) / (np.sqrt(2.0 * np.pi) * math.erf(TRIM / math.sqrt(2.0)))))
 """A normal distribution cut at ± TRIM standard deviations keeps this share of its standard deviation."""
 CENTRE_M = 2.0
 """Half width of the neighbourhood that centres the window of poor segments: this times a photon-dependent reach (m)."""

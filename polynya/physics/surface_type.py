@@ -359,7 +359,7 @@ def first_water_level(
     return np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m)
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
 def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Forward-backward over the kinds; a step either stays or draws a new kind by its share and length."""
     m = x.size
@@ -375,6 +375,7 @@ def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, on
         for j in range(k):
             stay[metres, j] = np.exp(-metres / kinds[j, 9])
     scratch = np.empty(k)
+    class_of = kinds[:, 10].astype(np.int64)
     forward = np.empty((m, k), np.float32)
     back = np.ones(k)
     for p in range(starts.size - 1):
@@ -393,15 +394,17 @@ def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, on
                 for j in range(k):
                     scratch[j] = (forward[i - 1, j] * stay[s, j] + moved * enter[j]) * like[i, j]
                     total += scratch[j]
+            total = 1.0 / total
             for j in range(k):
-                forward[i, j] = scratch[j] / total
+                forward[i, j] = scratch[j] * total
         back[:] = 1.0
         for i in range(last - 1, first - 1, -1):
             total = 0.0
             for j in range(k):
                 total += forward[i, j] * back[j]
+            total = 1.0 / total
             for j in range(k):
-                out[i, int(kinds[j, 10])] += forward[i, j] * back[j] / total
+                out[i, class_of[j]] += forward[i, j] * back[j] * total
             if i > first:
                 s = min(max(int(x[i] - x[i - 1] + 0.5), 1), 64)
                 arrive = 0.0
@@ -412,12 +415,13 @@ def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, on
                 for j in range(k):
                     back[j] = stay[s, j] * scratch[j] + (1.0 - stay[s, j]) * arrive
                     peak = max(peak, back[j])
+                peak = 1.0 / peak
                 for j in range(k):
-                    back[j] /= peak
+                    back[j] *= peak
     return out
 
 
-@nb.njit(cache=True, nogil=True)
+@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
 def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
     """Likelihood of each kind for each segment, the largest scaled to 1, shape (m, k)."""
     m = above.size
@@ -432,7 +436,12 @@ def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water,
     variance_spread = (2.0 * kinds[:, 3] * kinds[:, 2] ** 2 / photon_variance) ** 2 + 0.05
     height_variance = kinds[:, 5] ** 2
     dark_variance = kinds[:, 7] ** 2
-    value = np.empty(k)
+    height_of = kinds[:, 4].copy()
+    is_open = kinds[:, 5] > 0.3
+    dark_of = kinds[:, 6].copy()
+    is_water = kinds[:, 10] == 2.0
+    square = np.empty(k)
+    product = np.empty(k)
     for i in range(m):
         if cloud[i]:
             like[i, :] = 1.0
@@ -443,33 +452,38 @@ def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water,
         log_variance = np.log(max(sd[i] * sd[i] * n[i] / max(free, 1.0), 1e-5))
         has_width = free >= 1.0
         has_dark = np.isfinite(relative[i])
-        best = -1e300
+        rate_noise = 1.0 / counts[i]
+        width_noise = 2.0 / max(free, 1.0)
+        height_noise = sigma[i] * sigma[i]
+        no_water = not_water[i] * not_water[i]
+        no_ice = only_water[i] * only_water[i]
         for j in range(k):
-            s2 = rate_variance[j] + 1.0 / counts[i]
+            s2 = rate_variance[j] + rate_noise
             d = (log_bright if is_bright[j] else log_rate) - log_rate_of[j]
-            square = d * d / s2
-            product = s2
-            if has_width:
-                s2 = variance_spread[j] + 2.0 / free
+            square[j] = d * d / s2 + (no_water if is_water[j] else no_ice)
+            product[j] = s2
+        if has_width:
+            for j in range(k):
+                s2 = variance_spread[j] + width_noise
                 d = log_variance - log_variance_of[j]
-                square += d * d / s2
-                product *= s2
-            s2 = height_variance[j] + sigma[i] * sigma[i]
-            d = above[i] - kinds[j, 4]
-            if not (kinds[j, 5] > 0.3 and d > 0.0):  # ridges have no upper end
-                square += d * d / s2
-            product *= s2
-            if has_dark:
-                d = relative[i] - kinds[j, 6]
-                square += d * d / dark_variance[j]
-                product *= dark_variance[j]
-            if kinds[j, 10] == 2.0:
-                square += not_water[i] * not_water[i]
-            else:
-                square += only_water[i] * only_water[i]
-            value[j] = -0.5 * evidence * (square + np.log(product))
-            if value[j] > best:
-                best = value[j]
+                square[j] += d * d / s2
+                product[j] *= s2
         for j in range(k):
-            like[i, j] = np.exp(max(value[j] - best, -40.0)) + 1e-12
+            s2 = height_variance[j] + height_noise
+            d = above[i] - height_of[j]
+            if is_open[j]:  # ridges have no upper end
+                d = min(d, 0.0)
+            square[j] += d * d / s2
+            product[j] *= s2
+        if has_dark:
+            for j in range(k):
+                d = relative[i] - dark_of[j]
+                square[j] += d * d / dark_variance[j]
+                product[j] *= dark_variance[j]
+        best = 1e300
+        for j in range(k):
+            square[j] += np.log(product[j])
+            best = min(best, square[j])
+        for j in range(k):
+            like[i, j] = np.exp(max(-0.5 * evidence * (square[j] - best), -40.0)) + 1e-12
     return like

@@ -148,7 +148,8 @@ def block_quantile(x: np.ndarray, values: np.ndarray, *, block_m: float, window_
     block_m, inner : float
         Blocks of this length are summed up by their ``inner`` quantile.
     window_m, outer : float
-        Each block gets the ``outer`` quantile of the blocks within ± this distance.
+        Each block gets the ``outer`` quantile of the blocks within ± this distance, taken at every 25th
+        part of it and linear between.
 
     Returns
     -------
@@ -166,8 +167,11 @@ def block_quantile(x: np.ndarray, values: np.ndarray, *, block_m: float, window_
     heads = np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [x.size]]).astype(np.int64)
     middle = (number[heads[:-1]] + 0.5) * block_m
     level = _block_levels(np.ascontiguousarray(values, np.float64), heads, inner)
-    wide = _running_quantile(middle, level, window_m, outer)
-    return np.repeat(wide, np.diff(heads))
+    # The level changes over its window, not over a block: every 25th of the window is enough, linear between.
+    place, wide = _running_quantile(middle, level, window_m, outer, max(int(window_m / 25.0 / block_m), 1))
+    between = np.interp(middle, place, wide)
+    nearest = np.clip(np.searchsorted((place[1:] + place[:-1]) / 2, middle), 0, place.size - 1)
+    return np.repeat(np.where(np.isfinite(between), between, wide[nearest]), np.diff(heads))
 
 
 @nb.njit(cache=True, nogil=True)
@@ -197,38 +201,37 @@ def _block_levels(values, heads, q):  # pragma: no cover - compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def _running_quantile(x, values, half_width, q):  # pragma: no cover - compiled
-    """Quantile of values within ±half_width, kept sorted by insertion and removal."""
+def _running_quantile(x, values, half_width, q, stride):  # pragma: no cover - compiled
+    """Quantile of values within ±half_width of every stride-th place; returns places and quantiles."""
     n = x.size
-    out = np.full(n, np.nan)
-    window = np.empty(n)
-    size = 0
+    m = (n + stride - 1) // stride
+    place = np.empty(m)
+    out = np.full(m, np.nan)
+    scratch = np.empty(n)
     lo = 0
     hi = 0
-    for i in range(n):
+    for k in range(m):
+        i = min(k * stride + stride // 2, n - 1)
+        place[k] = x[i]
         while hi < n and x[hi] <= x[i] + half_width:
-            v = values[hi]
-            if np.isfinite(v):
-                j = np.searchsorted(window[:size], v)
-                for t in range(size, j, -1):
-                    window[t] = window[t - 1]
-                window[j] = v
-                size += 1
             hi += 1
         while x[lo] < x[i] - half_width:
-            v = values[lo]
-            if np.isfinite(v):
-                j = np.searchsorted(window[:size], v)
-                for t in range(j, size - 1):
-                    window[t] = window[t + 1]
-                size -= 1
             lo += 1
+        size = 0
+        for j in range(lo, hi):
+            if np.isfinite(values[j]):
+                scratch[size] = values[j]
+                size += 1
         if size:
-            place = q * (size - 1)
-            a = int(place)
-            b = min(a + 1, size - 1)
-            out[i] = window[a] + (place - a) * (window[b] - window[a])
-    return out
+            rank = q * (size - 1)
+            a = int(rank)
+            part = np.partition(scratch[:size], a)
+            low = part[a]
+            high = low
+            if a + 1 < size:
+                high = np.min(part[a + 1 :])
+            out[k] = low + (rank - a) * (high - low)
+    return place, out
 
 
 @nb.njit(cache=True, nogil=True)
