@@ -163,6 +163,7 @@ def evaluate(
     reference: Annotated[Path, typer.Option("--reference", "-r", metavar="FILE", help="Truth of a simulation (parquet), or an ATL07 or ATL10 granule.")],
     table: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    brief: Annotated[bool, typer.Option("--brief", help="Only the main numbers, against simulation truth.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
     """Compare a result with simulation truth, ATL07 or ATL10: classes, leads, heights, sea surface, freeboard, coverage."""
@@ -176,7 +177,7 @@ def evaluate(
     if as_json:
         print(json.dumps(io.plain(result.to_pylist())))
     else:
-        print(evaluation.summary(result))
+        print(evaluation.brief(result) if brief else evaluation.summary(result))
 
 
 @app.command()

@@ -11,7 +11,7 @@ intervals are wide: that is the truth about 60 km.
 """
 
 from .products import Reference, against_product
-from .text import summary
+from .text import brief, summary
 from .truth import against_truth
 
-__all__ = ["Reference", "against_product", "against_truth", "summary"]
+__all__ = ["Reference", "against_product", "against_truth", "brief", "summary"]

@@ -113,3 +113,42 @@ def _confusion_lines(mine: dict, regions_here: list[str]) -> list[str]:
             cells = [mine[("confusion", f"{name}>{other}", region)] for other in (*NAMES, "unclassified")]
             lines.append(f"{name:<15}{region:<8}" + "".join(f"{_number(c):>14}" for c in cells) + f"{cells[0]['n']:>10}")
     return lines
+
+
+def brief(table: pa.Table) -> str:
+    """Return the handful of numbers that say whether a result is good, a column per beam strength.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Of :data:`polynya.schema.EVALUATION`, against simulation truth.
+
+    Returns
+    -------
+    str
+    """
+    rows = table.to_pylist()
+
+    def find(metric: str, region: str, *, cls: str = "all", footprint: bool = False) -> dict | None:
+        for r in rows:
+            if (r["metric"], r["class"], r["region"]) == (metric, cls, region) and footprint == ("footprint" in r["reference"]):
+                return r
+        return None
+
+    wanted = [
+        ("segments", "macro_f1", "all", False), ("macro-F1 of the classes", "macro_f1", "all", False),
+        ("recall of thick ice", "recall", "thick_ice", False), ("recall of thin ice", "recall", "thin_ice", False),
+        ("recall of open water", "recall", "open_water", False), ("sea surface, bias (m)", "sea_surface_bias", "all", False),
+        ("sea surface, RMSE (m)", "sea_surface_rmse", "all", False), ("freeboard, bias (m)", "freeboard_bias", "all", True),
+        ("freeboard, RMSE (m)", "freeboard_rmse", "all", True), ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", True),
+        ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", True), ("median sigma (m)", "freeboard_median_sigma", "all", True),
+    ]
+    lines = ["against the simulation's truth (freeboard: footprint mean)    strong      weak"]
+    for label, metric, cls, footprint in wanted:
+        cells = []
+        for region in ("strong", "weak"):
+            row = find(metric, region, cls=cls, footprint=footprint)
+            cells.append(f"{row['n']:,}" if row and label == "segments" else _number(row))
+        lines.append(f"{label:<58}{cells[0]:>10}{cells[1]:>10}")
+    lines.append("Simulated numbers are not skill on real data. The whole table: the same command without --brief.")
+    return "\n".join(lines)

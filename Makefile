@@ -1,0 +1,49 @@
+# make demo    set up, simulate a granule, run the main job on it, say where the report is
+# make test    set up, run the tests
+# make bench   set up, time the main job against plain h5py and the usual script
+# make score   set up, score the main job on simulated granules and on photons of real ATL07 granules
+# make lint    ruff
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.polynya-installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test bench score lint clean
+
+help:
+	@sed -n '1,5p' Makefile | sed 's/^# //'
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "polynya needs Python 3.11 or newer; none was found. Pass PYTHON=/path/to/python3.11."; exit 1; }
+	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "polynya needs Python 3.11 or newer; $(PYTHON) is older. Pass PYTHON=/path/to/python3.11."; exit 1; }
+	"$(PYTHON)" -m venv "$(VENV)"
+	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fastio,dev]'
+	@touch "$(STAMP)"
+
+demo: setup
+	@mkdir -p demo
+	@test -s demo/granule.h5 -a -s demo/granule_truth.parquet || "$(BIN)/polynya" simulate atl03 demo/granule.h5 --season winter --length-km 60 --seed 1
+	"$(BIN)/polynya" freeboard demo/granule.h5 -o demo/out --overwrite
+	@echo
+	"$(BIN)/polynya" evaluate demo/out/granule --reference demo/granule_truth.parquet --brief
+	@echo
+	@echo "The report: $(CURDIR)/demo/out/granule/report.html"
+
+test: setup
+	"$(BIN)/python" -m pytest -n auto --dist loadfile
+
+bench: setup
+	"$(BIN)/python" benchmarks/bench_freeboard.py
+
+score: setup
+	"$(BIN)/python" benchmarks/score_simulated.py
+	"$(BIN)/python" benchmarks/score_atl07.py
+
+lint: setup
+	"$(BIN)/ruff" check polynya tests benchmarks scripts
+
+clean:
+	rm -rf "$(VENV)" demo build dist .pytest_cache .ruff_cache .hypothesis
