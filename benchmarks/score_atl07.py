@@ -13,6 +13,7 @@ Heights are then real, and NASA's numbers the reference; noise of the draw is pa
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from pathlib import Path
 
@@ -96,6 +97,8 @@ def main() -> None:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for number, atl07 in enumerate(options.files):
+            date = re.search(r"\d{14}", atl07.name)
+            label = date.group() if date else atl07.stem[:24]
             for seed in seeds_of(options.seeds):
                 granule = folder / f"from{number}_{seed}.h5"
                 simulate_from_atl07(atl07, granule, seed=seed)
@@ -113,7 +116,7 @@ def main() -> None:
                         total[strength, r] += found[r]
                     total[strength, "oracle"] += bound[strength]
                     print(
-                        f"{atl07.name[-28:-12] if len(atl07.name) > 28 else atl07.stem:24s}{seed:3d} {strength:8s}"
+                        f"{label:24s}{seed:3d} {strength:8s}"
                         f"{height.get(EXTENTS, np.nan):12.4f}{height.get(NEAREST, np.nan):12.4f}"
                         f"{ratios(found[EXTENTS]):>27s}{ratios(found[NEAREST]):>27s}{ratios(bound[strength]):>36s}"
                     )

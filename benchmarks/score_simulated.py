@@ -1,7 +1,7 @@
 """Score the main job on simulated granules: one table of the numbers that docs/freeboard.md quotes.
 
     python benchmarks/score_simulated.py [--seeds 201-206] [--length-km 60] [--seasons winter summer]
-                                         [--sea-surface leads nasa ...] [--resolution 2] [--keep FOLDER]
+                                         [--sea-surface leads nasa ...] [--resolution 2] [--brief] [--keep FOLDER]
 
 For every season and seed a granule is simulated, worked and compared with the footprint mean of its truth.
 Each line pools the granules of one season and beam strength: a bias by its segments, an RMSE by its squares,
@@ -69,11 +69,11 @@ def pooled(granules: list[Granule], metric: str, *, reference: str, of: str = "a
     return float((np.sum(n[good] * v[good] ** power) / np.sum(n[good])) ** (1.0 / power)) if good.any() else np.nan
 
 
-def worst(granules: list[Granule], metric: str, *, reference: str, of: str = "all", lowest: bool = False) -> float:
-    """Return the largest (or lowest) magnitude among granules, with its sign."""
-    v = np.array([g[metric, of, reference] for g in granules], float)
+def worst(granules: list[Granule], metric: str, *, reference: str) -> float:
+    """Return the value of largest magnitude among granules, with its sign."""
+    v = np.array([g[metric, "all", reference] for g in granules], float)
     v = v[np.isfinite(v)]
-    return float((v.min() if lowest else v[np.argmax(np.abs(v))])) if v.size else np.nan
+    return float(v[np.argmax(np.abs(v))]) if v.size else np.nan
 
 
 def confusion(granules: list[Granule]) -> np.ndarray:
@@ -157,6 +157,7 @@ def main() -> None:
     parser.add_argument("--seasons", nargs="+", default=["winter", "summer"], choices=["winter", "summer"])
     parser.add_argument("--sea-surface", nargs="+", default=["leads"])
     parser.add_argument("--resolution", default="2")
+    parser.add_argument("--brief", action="store_true", help="only freeboard and sea surface")
     parser.add_argument("--keep", type=Path, help="folder for granules and results (used again where they are there); a temporary one by default")
     options = parser.parse_args()
     seeds = seeds_of(options.seeds)
@@ -173,6 +174,8 @@ def main() -> None:
             print(f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution {options.resolution}: pooled (worst granule, or range)")
             print(f"{'':36s}" + "".join(f"{c:>20s}" for c in columns))
             for row in zip(*columns.values(), strict=True):
+                if options.brief and not row[0][0].startswith(("freeboard", "sea surface")):
+                    continue
                 print(f"{row[0][0]:36s}" + "".join(f"{text:>20s}" for _, text in row))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -108,6 +109,7 @@ def freeboard(
     polynya freeboard ATL03_20191104195311_05940510_006_01.h5 -o ross
     polynya freeboard granules/*.h5 -o ross --beams strong --workers 8
     """
+    from .report import terminal
     from .workflows import freeboard as workflow
 
     config = workflow.Config.checked(
@@ -126,7 +128,7 @@ def freeboard(
         if record.status == "failed":
             _say(f"polynya: {record.message}")
         elif not as_json:
-            print(workflow.as_text(record))
+            print(terminal.granule_text(record))
     if len(records) > 1 and not as_json:
         done = len(records) - len(failed)
         print(f"{done} of {len(records)} granules are in {out}" + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else "."))
@@ -190,6 +192,8 @@ def verify(
 
     Exit code 1 where a check is beyond the tolerance, or where nothing could be checked.
     """
+    from . import io
+    from .report import terminal
     from .workflows import verify as workflow
 
     results, failures = [], 0
@@ -202,9 +206,9 @@ def verify(
             failures += 1
             _say(f"polynya: {one_line(error)}")
     if as_json:
-        print(json.dumps([workflow.as_json(r) for r in results], indent=1))
+        print(json.dumps([io.plain({**asdict(r), "passed": r.passed, "summary": r.summary}) for r in results], indent=1))
     else:
-        print("\n\n".join(workflow.as_text(r) for r in results))
+        print("\n\n".join(terminal.verification_text(r) for r in results))
     bad = failures + sum(not r.passed for r in results)
     raise typer.Exit(0 if not bad else 1 if len(files) == 1 or bad == len(files) else FINISHED_WITH_FAILURES)
 

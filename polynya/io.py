@@ -149,7 +149,7 @@ def point_wkb(longitude: np.ndarray, latitude: np.ndarray) -> pa.Array:
 
 
 def _geo_metadata(bounds: list[float] | None) -> bytes:
-    column: dict[str, object] = {"encoding": "WKB", "geometry_types": ["Point"], "crs": _CRS84, "edges": "spherical"}
+    column: dict[str, object] = {"encoding": "WKB", "geometry_types": ["Point"], "crs": _CRS84}
     if bounds:
         column["bbox"] = bounds
     return json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}).encode()

@@ -158,3 +158,29 @@ def sample(grid: Grid, *, longitude: np.ndarray, latitude: np.ndarray, nearest: 
     u, v = fy[ok] - i, fx[ok] - j
     out[ok] = (1 - u) * ((1 - v) * values[i, j] + v * values[i, j + 1]) + u * ((1 - v) * values[i + 1, j] + v * values[i + 1, j + 1])
     return out
+
+
+def is_land_near(grid: Grid, *, longitude: np.ndarray, latitude: np.ndarray, within_km: float) -> np.ndarray:
+    """Return whether a mask has anything but 0 within a distance of points.
+
+    Parameters
+    ----------
+    grid : Grid
+        Land mask: anything but 0 and NaN is land.
+    longitude, latitude : numpy.ndarray, shape (n,)
+        EPSG:4326 degrees.
+    within_km : float
+        The mask is looked up on rings 2.5 km apart, every 15 degrees of bearing.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+    """
+    near = np.zeros(latitude.size, bool)
+    for radius in np.linspace(0.0, within_km, int(np.ceil(within_km / 2.5)) + 1):
+        for bearing in np.radians(np.arange(0, 360, 15)) if radius else (0.0,):
+            step = np.degrees(radius / 6371.0)
+            north = np.clip(latitude + step * np.cos(bearing), -90.0, 90.0)
+            east = longitude + step * np.sin(bearing) / np.maximum(np.cos(np.radians(latitude)), 1e-3)
+            near |= np.nan_to_num(sample(grid, longitude=east, latitude=north, nearest=True)) != 0
+    return near

@@ -234,6 +234,8 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
         absent = [b for b in BEAM_NAMES if b not in beams]
         if absent:
             notes.append(f"beam groups missing: {', '.join(absent)}")
+        if "polynya_simulation" in handle.attrs:
+            notes.append("simulated granule, not satellite data")
         return Granule(path, found, release_of(handle, path), path.stem, orientation, source, beams, tuple(notes))
 
 

@@ -23,17 +23,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from .. import io, schema
 from ..engine.local import LocalEngine
-from ..engine.protocol import DONE, FAILED, SKIPPED, Engine, Record
+from ..engine.protocol import DONE, SKIPPED, Engine, Record
 from ..errors import NoSeaIceError, OutputError, ProductError, UsageError, one_line
-from ..physics import averages, corrections, heights, leads, sea_surface, segments, surface_type, tracks
+from ..physics import averages, corrections, heights, leads, local_sea_surface, sea_surface, segments, surface_type, tracks
+from ..physics.quality import quality_flag
 from ..readers import height_grid, icesat2, icesat2_atl03
+from ..report import terminal
 
 log = logging.getLogger("polynya.freeboard")
 
 RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
 MAX_HEIGHT_M = 10.0
 """Segments further than this from the mean sea surface are icebergs, land or noise: dropped."""
-GROUND_SPEED = 7000.0
 LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
 
@@ -205,7 +206,7 @@ def run(
     engine = engine or LocalEngine(workers=min(cores, len(items)))
     task = functools.partial(process, config=config, out=str(out), overwrite=overwrite, threads=cores if single else 1)
     records = {}
-    with _progress(len(items), show=show_progress) as advance:
+    with terminal.progress(len(items), show=show_progress) as advance:
         for record in engine.map(task, items):
             records[record.item] = record
             advance(record)
@@ -376,7 +377,7 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     surface = heights.surface_heights(found, table=table if config.first_photon_bias else None, starts=starts)
     x = found.x_atc
     good = np.abs(surface.height) <= MAX_HEIGHT_M
-    water_area = Water(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
+    area = local_sea_surface.Surface(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
 
     # Classes: once against the lowest surface around, once more against the water that was found.
     sun = np.interp(x, middle, geo["solar_elevation"])
@@ -387,19 +388,29 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     )
     types = surface_type.classify(evidence)
     centres = leads.section_centres(x, step_m=leads.LeadRule().section_step_m)
-    lead = water_area.leads(types)
+    lead = area.leads(types.surface_class)
     level = leads.combine(lead, centres, is_fit=leads.screen_leads(lead))
     if np.isfinite(level[0]).any():
         guess, error = leads.water_level(x, centres, height=level[0], uncertainty=level[1])
         types = surface_type.classify(evidence, water_level=guess, water_level_error=error)
-        lead = water_area.leads(types)
+        lead = area.leads(types.surface_class)
 
     # Sea surface and freeboard.
-    sections = local_sea_surface(water_area, types, lead, geo=geo, middle=middle, config=config, grids=grids)
-    reference, reference_error, source = at_segments(x, sections, is_stepped=config.sea_surface != "leads")
+    centre = local_sea_surface.section_centres(x, method=config.sea_surface)
+    near = np.clip(np.searchsorted(middle, centre), 0, middle.size - 1)
+    sections = local_sea_surface.sections(
+        area, surface_class=types.surface_class, lead=lead, centre=centre, method=config.sea_surface,
+        land_distance=_land_distance(grids, lat[near], lon[near]), ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
+    )
+    reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=config.sea_surface != local_sea_surface.DEFAULT)
     board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
 
-    quality = _quality(found, surface, correction, starts=starts, middle=middle, source=source, saturated=geo["full_sat_fract"])
+    own = np.clip(np.searchsorted(middle, x), 0, middle.size - 1)
+    quality = quality_flag(
+        n_photons=surface.n_photons, is_geoid=correction.mss_source[own] == corrections.MSS_GEOID, first_photon_bias=surface.first_photon_bias,
+        is_missing=correction.is_missing[own], is_contaminated=surface.is_contaminated, is_next_to_gap=tracks.near_gap(starts, x.size),
+        source=source, saturated_share=geo["full_sat_fract"][own],
+    )
     time_ = icesat2.utc(found.delta_time)
     corrections_at = functools.partial(_at_segments, x, middle)
     granule_id = granule.granule_id
@@ -441,7 +452,7 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     at = np.where((at > 0) & (np.abs(x[np.maximum(at - 1, 0)] - sections.centre) < np.abs(x[at] - sections.centre)), at - 1, at)
     section_table = table_of(schema.SEA_SURFACE, {
         "time": time_[at], "latitude": found.latitude[at], "longitude": found.longitude[at], "x_atc": sections.centre,
-        "section_length": np.full(sections.centre.size, leads.LeadRule().section_length_m), "n_leads": sections.n_leads,
+        "section_length": np.full(sections.centre.size, sections.length), "n_leads": sections.n_leads,
         "sea_surface_height": sections.height, "sea_surface_uncertainty": sections.uncertainty, "sea_surface_source": sections.source,
         "height_unsmoothed": sections.height_unsmoothed,
     })
@@ -457,165 +468,9 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     return BeamTables(segment_table, lead_table, section_table, numbers, means, tuple(notes))
 
 
-@dataclass(frozen=True)
-class Water:
-    """What leads are made of: the segments' positions, heights, errors, photons and lengths."""
-
-    x: np.ndarray
-    height: np.ndarray
-    uncertainty: np.ndarray
-    n_photons: np.ndarray
-    length: np.ndarray
-
-    def leads(self, types: surface_type.SurfaceTypes) -> leads.Leads:
-        return leads.find_leads(
-            self.x, self.height, uncertainty=self.uncertainty, n_photons=self.n_photons, is_water=types.surface_class == schema.OPEN_WATER,
-            cell_m=self.length,
-        )
-
-
-@dataclass(frozen=True)
-class SectionsOnTrack:
-    """Sea surface sections along one beam, arrays of shape (s,); ``is_lead_used`` has one entry a lead."""
-
-    centre: np.ndarray
-    height: np.ndarray
-    uncertainty: np.ndarray
-    source: np.ndarray
-    n_leads: np.ndarray
-    height_unsmoothed: np.ndarray
-    is_lead_used: np.ndarray
-
-
-def local_sea_surface(
-    water: Water, types: surface_type.SurfaceTypes, lead: leads.Leads, *, geo: dict[str, np.ndarray], middle: np.ndarray, config: Config, grids: Grids
-) -> SectionsOnTrack:
-    """Estimate section heights by the method asked for, screen, fill and smooth them under NASA's limits.
-
-    Parameters
-    ----------
-    water, types, lead : Water, SurfaceTypes, Leads
-    geo, middle : dict of numpy.ndarray, numpy.ndarray
-        20 m segments of the reader and their middles, for time and place of the sections.
-    config, grids : Config, Grids
-
-    Returns
-    -------
-    SectionsOnTrack
-    """
-    rule, limits = leads.LeadRule(), sea_surface.Limits()
-    x = water.x
-    step = rule.section_length_m if config.sea_surface == "nasa" else rule.section_step_m
-    centre = leads.section_centres(x, step_m=step)
-    used = np.zeros(lead.x.size, bool)
-    if config.sea_surface == "leads":
-        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead), rule=rule)
-    else:
-        rows = np.flatnonzero((types.surface_class == schema.OPEN_WATER) & np.isfinite(water.height))
-        breaks = np.concatenate([[True], (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + water.length[rows][1:])]) if rows.size else None
-        found = sea_surface.window_reference(
-            x[rows], water.height[rows], sigma=water.uncertainty[rows], centre=centre, method=config.sea_surface,
-            half_width_m=rule.section_length_m / 2, breaks=breaks,
-        )
-        height, sigma, count = found.height, found.sigma, found.n_leads
-        used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
-    near = np.clip(np.searchsorted(middle, centre), 0, middle.size - 1)
-    lat, lon = geo["reference_photon_lat"][near], geo["reference_photon_lon"][near]
-    land = distance_to_land(grids.land, latitude=lat, longitude=lon) if grids.land else None
-    ice = None
-    if grids.ice_concentration:
-        ice = height_grid.sample(grids.ice_concentration, longitude=lon, latitude=lat)
-        ice = ice / 100.0 if np.nanmax(ice, initial=0.0) > 1.5 else ice
-    kept = sea_surface.screen(height, distance_to_land_m=land, ice_concentration=ice, limits=limits)
-    height = np.where(kept, height, np.nan)
-    measured = np.isfinite(height)
-    sigma = np.where(measured, sigma, np.nan)
-    filled, sigma, source = sea_surface.fill(centre / GROUND_SPEED, height, sigma_ref=sigma, limits=limits)
-    if config.sea_surface in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
-        linear = sea_surface.interpolate_windows(centre, height)
-        extra = np.isfinite(linear) & ~np.isfinite(filled)
-        filled, source = np.where(extra, linear, filled), np.where(extra, schema.SOURCE_TWO_SIDED, source)
-        sigma = np.where(extra, limits.fill_sigma_m, sigma)
-    smoothed = sea_surface.smooth(filled)
-    if land is not None:
-        blocked = land < limits.land_distance_m
-        smoothed, sigma, source = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma), np.where(blocked, schema.SOURCE_NONE, source)
-    return SectionsOnTrack(centre, smoothed, sigma, source.astype(np.int8), count, np.where(measured, height, np.nan), used)
-
-
-def distance_to_land(grid: height_grid.Grid, *, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Return 0 where land lies within 25 km of a point, infinity where none does.
-
-    Parameters
-    ----------
-    grid : Grid
-        Land mask: anything but 0 and NaN is land.
-    latitude, longitude : numpy.ndarray, shape (s,)
-
-    Returns
-    -------
-    numpy.ndarray, shape (s,)
-        Metres, in the two values that the screening needs.
-    """
-    near = np.zeros(latitude.size, bool)
-    for radius_km in np.arange(0.0, LAND_KM + 0.1, 2.5):
-        for bearing in np.radians(np.arange(0, 360, 15)) if radius_km else (0.0,):
-            north = latitude + np.degrees(radius_km / 6371.0) * np.cos(bearing)
-            east = longitude + np.degrees(radius_km / 6371.0) * np.sin(bearing) / np.maximum(np.cos(np.radians(latitude)), 1e-3)
-            value = height_grid.sample(grid, longitude=east, latitude=np.clip(north, -90, 90), nearest=True)
-            near |= np.nan_to_num(value) != 0
-    return np.where(near, 0.0, np.inf)
-
-
-def at_segments(x: np.ndarray, sections: SectionsOnTrack, *, is_stepped: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return each segment's reference: of the nearest section (stepped, as NASA), or linear between sections.
-
-    Parameters
-    ----------
-    x : numpy.ndarray, shape (n,)
-    sections : SectionsOnTrack
-    is_stepped : bool
-
-    Returns
-    -------
-    height, uncertainty : numpy.ndarray, shape (n,)
-        NaN where the nearest section has none.
-    source : numpy.ndarray of int8, shape (n,)
-        That of the nearest section.
-    """
-    if sections.centre.size == 0:
-        return np.full(x.size, np.nan), np.full(x.size, np.nan), np.zeros(x.size, np.int8)
-    nearest = sea_surface.nearest_section(x, sections.centre)
-    height, sigma, source = sections.height[nearest], sections.uncertainty[nearest], sections.source[nearest]
-    if not is_stepped:
-        right = np.clip(np.searchsorted(sections.centre, x), 1, max(sections.centre.size - 1, 1)) if sections.centre.size > 1 else np.zeros(x.size, int)
-        left = np.maximum(right - 1, 0)
-        span = sections.centre[right] - sections.centre[left]
-        f = np.where(span > 0, (x - sections.centre[left]) / np.where(span > 0, span, 1.0), 0.0)
-        both = np.isfinite(sections.height[left]) & np.isfinite(sections.height[right]) & (f >= 0) & (f <= 1)
-        height = np.where(both, (1 - f) * sections.height[left] + f * sections.height[right], height)
-        sigma = np.where(both, (1 - f) * sections.uncertainty[left] + f * sections.uncertainty[right], sigma)
-    return height, sigma, np.where(np.isfinite(height), source, schema.SOURCE_NONE).astype(np.int8)
-
-
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:
     good = np.isfinite(values)
     return np.interp(x, middle[good], values[good]) if good.any() else np.full(x.size, np.nan)
-
-
-def _quality(found, surface, correction, *, starts, middle, source, saturated) -> np.ndarray:
-    near = np.clip(np.searchsorted(middle, found.x_atc), 0, middle.size - 1)
-    bits = dict((name, bit) for bit, name in schema.QUALITY_BITS)
-    out = np.zeros(found.x_atc.size, np.int16)
-    out[surface.n_photons < 3] |= bits["few_photons"]
-    out[correction.mss_source[near] == corrections.MSS_GEOID] |= bits["geoid_instead_of_mean_sea_surface"]
-    out[~np.isfinite(surface.first_photon_bias)] |= bits["no_first_photon_bias_correction"]
-    out[correction.is_missing[near]] |= bits["correction_missing"]
-    out[surface.is_contaminated] |= bits["background_contaminated"]
-    out[tracks.near_gap(starts, found.x_atc.size)] |= bits["next_to_gap"]
-    out[(source == schema.SOURCE_TWO_SIDED) | (source == schema.SOURCE_ONE_SIDED)] |= bits["sea_surface_filled"]
-    out[np.nan_to_num(saturated[near]) > 0.1] |= bits["saturated_shots"]
-    return out
 
 
 def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> list[dict[str, object]]:
@@ -688,51 +543,21 @@ def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) ->
     )
 
 
+def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Metres in the two values that screening needs: 0 where land lies within 25 km, else infinity."""
+    if grids.land is None:
+        return None
+    return np.where(height_grid.is_land_near(grids.land, longitude=longitude, latitude=latitude, within_km=LAND_KM), 0.0, np.inf)
+
+
+def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Fraction 0-1, whether the grid holds fractions or per cent."""
+    if grids.ice_concentration is None:
+        return None
+    ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
+    return ice / 100.0 if np.nanmax(grids.ice_concentration.values) > 1.5 else ice
+
+
 def as_json(record: Record) -> dict[str, object]:
     """Return a record for machines."""
     return io.plain(asdict(record))
-
-
-def as_text(record: Record) -> str:
-    """Return what the terminal says of a finished granule."""
-    n = record.numbers
-    lines = []
-    if record.status == SKIPPED:
-        lines.append(f"{Path(record.item).name}: {record.message}")
-    else:
-        lines.append(
-            f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used, "
-            + (f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the segments"
-               if n.get("share_with_freeboard") else "no freeboard") + f" ({record.seconds:.1f} s)"
-        )
-        if record.message:
-            lines.append("  " + record.message)
-    lines.append("  " + "\n  ".join(record.outputs.values()))
-    return "\n".join(lines)
-
-
-class _progress:
-    """A progress bar on stderr, or nothing."""
-
-    def __init__(self, total: int, *, show: bool):
-        self._total, self._show = total, show and total > 1
-
-    def __enter__(self):
-        if not self._show:
-            return lambda record: None
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-        self._bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), console=Console(stderr=True))
-        self._bar.start()
-        task = self._bar.add_task("granules", total=self._total)
-
-        def advance(record: Record) -> None:
-            mark = {DONE: "done", SKIPPED: "skipped", FAILED: "failed"}[record.status]
-            self._bar.update(task, advance=1, description=f"{Path(record.item).stem[:40]} {mark}")
-
-        return advance
-
-    def __exit__(self, *error: object) -> None:
-        if self._show:
-            self._bar.stop()

@@ -1,0 +1,157 @@
+"""The local sea surface along one beam: from water segments or leads to a reference at every segment.
+
+This joins the steps of :mod:`polynya.physics.leads` (the default) and :mod:`polynya.physics.sea_surface`
+(NASA's estimator and the paper's three window methods) with NASA's screening, filling and smoothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_TWO_SIDED
+from . import leads, sea_surface
+
+GROUND_SPEED = 7000.0
+"""Metres per second: NASA's limits on filling are times."""
+DEFAULT = "leads"
+METHODS = (DEFAULT, *sea_surface.METHODS)
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Segments along a beam, arrays of shape (n,): distance, height, its error, photons, segment length."""
+
+    x: np.ndarray
+    height: np.ndarray
+    uncertainty: np.ndarray
+    n_photons: np.ndarray
+    length: np.ndarray
+
+    def leads(self, surface_class: np.ndarray) -> leads.Leads:
+        """Return the leads that a classification makes of these segments."""
+        return leads.find_leads(
+            self.x, self.height, uncertainty=self.uncertainty, n_photons=self.n_photons, is_water=surface_class == OPEN_WATER, cell_m=self.length
+        )
+
+
+@dataclass(frozen=True)
+class Sections:
+    """Sea surface sections along one beam.
+
+    Attributes
+    ----------
+    centre : numpy.ndarray, shape (s,)
+        Along-track distance, metres, increasing.
+    length : float
+        Length of a section's window, metres.
+    height, uncertainty : numpy.ndarray, shape (s,)
+        Above the mean sea surface, metres; NaN where there is none.
+    source : numpy.ndarray of int8, shape (s,)
+        As ``schema.SEA_SURFACE_SOURCES``.
+    n_leads : numpy.ndarray, shape (s,)
+        Leads (water segments for the window methods) in the section.
+    height_unsmoothed : numpy.ndarray, shape (s,)
+        Before filling and smoothing.
+    is_lead_used : numpy.ndarray of bool, shape (leads,)
+    """
+
+    centre: np.ndarray
+    length: float
+    height: np.ndarray
+    uncertainty: np.ndarray
+    source: np.ndarray
+    n_leads: np.ndarray
+    height_unsmoothed: np.ndarray
+    is_lead_used: np.ndarray
+
+
+def section_centres(x: np.ndarray, *, method: str) -> np.ndarray:
+    """Return section centres: every 10 km for ``nasa``, every 5 km for the others."""
+    rule = leads.LeadRule()
+    return leads.section_centres(x, step_m=rule.section_length_m if method == "nasa" else rule.section_step_m)
+
+
+def sections(
+    surface: Surface, *, surface_class: np.ndarray, lead: leads.Leads, centre: np.ndarray, method: str = DEFAULT,
+    land_distance: np.ndarray | None = None, ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
+) -> Sections:
+    """Estimate section heights by one method, then screen, fill and smooth them under NASA's limits.
+
+    Parameters
+    ----------
+    surface : Surface
+    surface_class : numpy.ndarray of int8, shape (n,)
+    lead : leads.Leads
+        Of :meth:`Surface.leads`.
+    centre : numpy.ndarray, shape (s,)
+        Of :func:`section_centres`.
+    method : str
+        One of :data:`METHODS`.
+    land_distance, ice_concentration : numpy.ndarray, shape (s,), optional
+        Metres to the nearest land; fraction 0-1.
+    limits : sea_surface.Limits, optional
+
+    Returns
+    -------
+    Sections
+    """
+    rule, limits = leads.LeadRule(), limits or sea_surface.Limits()
+    x = surface.x
+    used = np.zeros(lead.x.size, bool)
+    if method == DEFAULT:
+        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead), rule=rule)
+    else:
+        rows = np.flatnonzero((surface_class == OPEN_WATER) & np.isfinite(surface.height))
+        apart = (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + surface.length[rows][1:])
+        found = sea_surface.window_reference(
+            x[rows], surface.height[rows], sigma=surface.uncertainty[rows], centre=centre, method=method,
+            half_width_m=rule.section_length_m / 2, breaks=np.concatenate([[True], apart]) if rows.size else np.empty(0, bool),
+        )
+        height, sigma, count = found.height, found.sigma, found.n_leads
+        used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
+    height = np.where(sea_surface.screen(height, distance_to_land_m=land_distance, ice_concentration=ice_concentration, limits=limits), height, np.nan)
+    measured = np.isfinite(height)
+    filled, sigma, source = sea_surface.fill(centre / GROUND_SPEED, height, sigma_ref=np.where(measured, sigma, np.nan), limits=limits)
+    if method in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
+        linear = sea_surface.interpolate_windows(centre, height)
+        extra = np.isfinite(linear) & ~np.isfinite(filled)
+        filled, source = np.where(extra, linear, filled), np.where(extra, SOURCE_TWO_SIDED, source)
+        sigma = np.where(extra, limits.fill_sigma_m, sigma)
+    smoothed = sea_surface.smooth(filled)
+    if land_distance is not None:  # nothing is filled nearer to land either
+        blocked = land_distance < limits.land_distance_m
+        smoothed, sigma, source = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma), np.where(blocked, SOURCE_NONE, source)
+    return Sections(centre, rule.section_length_m, smoothed, sigma, source.astype(np.int8), count, height, used)
+
+
+def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return each segment's reference: of the nearest section (stepped, as NASA), or linear between sections.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+    found : Sections
+    is_stepped : bool
+
+    Returns
+    -------
+    height, uncertainty : numpy.ndarray, shape (n,)
+        NaN where the nearest section has none.
+    source : numpy.ndarray of int8, shape (n,)
+        That of the nearest section.
+    """
+    centre = found.centre
+    if centre.size == 0:
+        return np.full(x.size, np.nan), np.full(x.size, np.nan), np.zeros(x.size, np.int8)
+    nearest = sea_surface.nearest_section(x, centre)
+    height, sigma, source = found.height[nearest], found.uncertainty[nearest], found.source[nearest]
+    if not is_stepped and centre.size > 1:
+        right = np.clip(np.searchsorted(centre, x), 1, centre.size - 1)
+        left = right - 1
+        f = (x - centre[left]) / (centre[right] - centre[left])
+        both = np.isfinite(found.height[left]) & np.isfinite(found.height[right]) & (f >= 0) & (f <= 1)
+        height = np.where(both, (1 - f) * found.height[left] + f * found.height[right], height)
+        sigma = np.where(both, (1 - f) * found.uncertainty[left] + f * found.uncertainty[right], sigma)
+    return height, sigma, np.where(np.isfinite(height), source, SOURCE_NONE).astype(np.int8)

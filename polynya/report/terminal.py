@@ -1,0 +1,65 @@
+"""What commands say on a terminal: finished granules, verifications, a progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from ..engine.protocol import SKIPPED, Record
+
+
+def granule_text(record: Record) -> str:
+    """Return what is said of a finished granule: counts, the result, and what was written."""
+    n = record.numbers
+    if record.status == SKIPPED:
+        lines = [f"{Path(record.item).name}: {record.message}"]
+    else:
+        result = "no freeboard"
+        if n.get("share_with_freeboard"):
+            result = f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the segments"
+        lines = [f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used, {result} ({record.seconds:.1f} s)"]
+        if record.message:
+            lines.append(record.message)
+    return "\n  ".join([*lines, *record.outputs.values()])
+
+
+def verification_text(verification: object) -> str:
+    """Return a verification as a table: a row per check with n, largest error, tolerance and verdict.
+
+    Parameters
+    ----------
+    verification : polynya.workflows.verify.Verification
+        Anything with its attributes.
+    """
+    v = verification
+    rows = [("check", "where", "n", "largest error", "tolerance", "verdict")]
+    for c in v.checks:
+        error = "-" if not math.isfinite(c.max_error) else f"{c.max_error:.2e} {c.units}" if c.units == "m" else f"{c.max_error:.4g} {c.units}".strip()
+        limit = "-" if not math.isfinite(c.tolerance) else f"{c.tolerance:g}"
+        rows.append((c.name, c.region, f"{c.n:,}", error, limit, c.status))
+    widths = [max(len(r[i]) for r in rows) for i in range(6)]
+    lines = [f"{v.path.name}  {v.product} release {v.release or 'unknown'}", ""]
+    for row in rows:
+        cells = [cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        lines.append("  ".join(cells).rstrip())
+    notes = list(dict.fromkeys(f"{c.name}: {c.note}" for c in v.checks if c.note))
+    if notes:
+        lines += ["", "notes:", *(f"  {note}" for note in notes)]
+    return "\n".join([*lines, "", v.summary + "."])
+
+
+@contextlib.contextmanager
+def progress(total: int, *, show: bool) -> Iterator[Callable[[Record], None]]:
+    """Yield a function to call with every finished record; it moves a bar on stderr, or does nothing."""
+    if not show or total < 2:
+        yield lambda record: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("granules", total=total)
+        yield lambda record: bar.update(task, advance=1, description=f"{Path(record.item).stem[:40]} {record.status}")
