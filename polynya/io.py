@@ -198,9 +198,12 @@ class TableWriter:
 
     def close(self) -> None:
         """Write the footer, with GeoParquet's metadata."""
-        if self._has_points:
-            self._writer.add_key_value_metadata({"geo": _geo_metadata(self._bounds)})
-        self._writer.close()
+        try:
+            if self._has_points and self._writer.is_open:
+                self._writer.add_key_value_metadata({"geo": _geo_metadata(self._bounds)})
+            self._writer.close()
+        finally:
+            self._writer.is_open = False  # pyarrow would try again when it is collected, and print a traceback
 
 
 def write_table(table: pa.Table, path: Path, *, spec: schema.TableSpec, about: dict[str, object] | None = None) -> Path:

@@ -7,13 +7,17 @@ import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from ..engine.protocol import SKIPPED, Record
 
+def granule_text(record: object) -> str:
+    """Return what is said of a finished granule: counts, the result, and what was written.
 
-def granule_text(record: Record) -> str:
-    """Return what is said of a finished granule: counts, the result, and what was written."""
+    Parameters
+    ----------
+    record : polynya.engine.protocol.Record
+        Anything with its attributes.
+    """
     n = record.numbers
-    if record.status == SKIPPED:
+    if record.status == "skipped":
         lines = [f"{Path(record.item).name}: {record.message}"]
     else:
         result = "no freeboard"
@@ -51,7 +55,7 @@ def verification_text(verification: object) -> str:
 
 
 @contextlib.contextmanager
-def progress(total: int, *, show: bool) -> Iterator[Callable[[Record], None]]:
+def progress(total: int, *, show: bool) -> Iterator[Callable[[object], None]]:
     """Yield a function to call with every finished record; it moves a bar on stderr, or does nothing."""
     if not show or total < 2:
         yield lambda record: None
