@@ -150,7 +150,7 @@ def surface_heights(
     uncertainty = np.sqrt(variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2)
     return SurfaceHeights(
         height.astype(np.float32), np.where(some, uncertainty, np.nan).astype(np.float32), bias.astype(np.float32),
-        used.astype(np.int32), (sd / TRUNCATION).astype(np.float32), pooled.astype(np.float32), rate.astype(np.float32), used_n < 0.667 * n,
+        used.astype(np.int32), (sd / TRUNCATION).astype(np.float32), pooled.astype(np.float32), rate.astype(np.float32), 3.0 * used_n < 2.0 * n,
     )
 
 
