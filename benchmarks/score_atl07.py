@@ -1,10 +1,10 @@
 """Score the main job on photons drawn from real ATL07 granules, against NASA's heights and surface types.
 
-    python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] [--seeds 1-4] [--keep FOLDER]
+    python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] [--seeds 1-4] [--markdown] [--keep FOLDER]
 
 For every file and seed an ATL03 granule is drawn from the file's photon-height histograms, worked, and compared with
 the file. ``extents`` averages our segments over NASA's, ``nearest`` gives each of ours to one of NASA's only; specular leads
-are types 2-5, ice is type 1, and a NASA segment is water where most of ours in it are. The last column is a bound:
+are types 2-5, ice is type 1, and a NASA segment is water where most of ours in it are. ``bound`` is what a draw allows:
 NASA's own tree with its stored widths, background and sun, but with the photon rate counted again on the drawn photons.
 
 Heights are then real, and NASA's numbers the reference; noise of the draw is part of every difference.
@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-from score_simulated import seeds_of
+from score_simulated import as_markdown, as_text, seeds_of
 
 from polynya.physics import nasa_surface_type, segments
 from polynya.readers import icesat2_atl03, icesat2_atl07
@@ -81,24 +81,26 @@ def ratios(c: np.ndarray) -> str:
     hits, missed, false = (int(v) for v in c)
     recall = f"{hits / (hits + missed):.3f}" if hits + missed else "-"
     precision = f"{hits / (hits + false):.3f}" if hits + false else "-"
-    return f"{recall} {precision} n {hits + missed}"
+    return f"{recall}, {precision} (n {hits + missed})"
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--seeds", default="1-4")
-    parser.add_argument("--keep", type=Path)
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
+    parser.add_argument("--keep", type=Path, help="folder for granules and results; a temporary one by default")
     options = parser.parse_args()
-    print(f"{'file, seed':28s}{'beams':8s}{'height: median |d|, m':>24s}{'specular: recall, precision':>54s}{'bound: NASA tree on these photons':>36s}")
-    print(f"{'':36s}{'extents':>12s}{'nearest':>12s}{'extents':>27s}{'nearest':>27s}")
-    total = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "oracle")}
+    columns = ["height, extents, m", "height, nearest, m", "leads, extents", "leads, nearest", "leads, bound"]
+    rows: list[tuple[str, list[str]]] = []
+    total = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "bound")}
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for number, atl07 in enumerate(options.files):
-            date = re.search(r"\d{14}", atl07.name)
-            label = date.group() if date else atl07.stem[:24]
+            date = re.search(r"_(\d{8})\d{6}_", atl07.name)
+            heights: dict[str, list[tuple[float, float]]] = {s: [] for s in STRENGTHS}
+            part = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "bound")}
             for seed in seeds_of(options.seeds):
                 granule = folder / f"from{number}_{seed}.h5"
                 simulate_from_atl07(atl07, granule, seed=seed)
@@ -108,20 +110,22 @@ def main() -> None:
                 table = evaluate.run(folder / "out" / granule.stem, reference=atl07, n_resamples=1).to_pylist()
                 bound = oracle(granule, atl07)
                 for strength in STRENGTHS:
-                    rows = [r for r in table if r["region"] == strength]
-                    specular = {(r["metric"], r["reference"]): (r["value"], r["n"]) for r in rows if r["class"] == "specular_lead"}
-                    height = {r["reference"]: r["value"] for r in rows if r["metric"] == "height_median_absolute_difference" and r["class"] == "all"}
-                    found = {r: counts(specular, r) for r in (EXTENTS, NEAREST)}
+                    of = [r for r in table if r["region"] == strength]
+                    specular = {(r["metric"], r["reference"]): (r["value"], r["n"]) for r in of if r["class"] == "specular_lead"}
+                    median = {r["reference"]: r["value"] for r in of if r["metric"] == "height_median_absolute_difference" and r["class"] == "all"}
+                    heights[strength].append((median.get(EXTENTS, np.nan), median.get(NEAREST, np.nan)))
                     for r in (EXTENTS, NEAREST):
-                        total[strength, r] += found[r]
-                    total[strength, "oracle"] += bound[strength]
-                    print(
-                        f"{label:24s}{seed:3d} {strength:8s}"
-                        f"{height.get(EXTENTS, np.nan):12.4f}{height.get(NEAREST, np.nan):12.4f}"
-                        f"{ratios(found[EXTENTS]):>27s}{ratios(found[NEAREST]):>27s}{ratios(bound[strength]):>36s}"
-                    )
+                        part[strength, r] += counts(specular, r)
+                    part[strength, "bound"] += bound[strength]
+            for strength in STRENGTHS:
+                spans = [f"{np.nanmin(v):.3f}-{np.nanmax(v):.3f}" if np.isfinite(v).any() else "-" for v in np.array(heights[strength]).T]
+                rows.append((f"{date.group(1) if date else atl07.stem[:24]}, {strength}", [*spans, *(ratios(part[strength, r]) for r in (EXTENTS, NEAREST, "bound"))]))
+            for key, value in part.items():
+                total[key] += value
     for strength in STRENGTHS:
-        print(f"{'pooled':28s}{strength:8s}{'':24s}" + "".join(f"{ratios(total[strength, r]):>{w}s}" for r, w in ((EXTENTS, 27), (NEAREST, 27), ("oracle", 36))))
+        rows.append((f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))]))
+    print(f"seeds {options.seeds}: median absolute height difference (range over seeds); specular leads (pooled over seeds): recall, precision, n with repeats")
+    print(as_markdown(columns, rows) if options.markdown else as_text(columns, rows))
 
 
 if __name__ == "__main__":

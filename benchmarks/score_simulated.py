@@ -1,7 +1,8 @@
 """Score the main job on simulated granules: one table of the numbers that docs/freeboard.md quotes.
 
     python benchmarks/score_simulated.py [--seeds 201-206] [--length-km 60] [--seasons winter summer]
-                                         [--sea-surface leads nasa ...] [--resolution 2] [--brief] [--keep FOLDER]
+                                         [--sea-surface leads nasa ...] [--resolution 2] [--brief] [--markdown]
+                                         [--keep FOLDER]
 
 For every season and seed a granule is simulated, worked and compared with the footprint mean of its truth.
 Each line pools the granules of one season and beam strength: a bias by its segments, an RMSE by its squares,
@@ -113,30 +114,30 @@ def lines(granules: list[Granule]) -> list[tuple[str, str]]:
     out = [
         ("freeboard RMSE, m", both("freeboard_rmse", reference=FOOTPRINT, power=2)),
         ("freeboard bias, m", both("freeboard_bias", reference=FOOTPRINT)),
-        ("freeboard in 1 sigma, %", cover("freeboard_coverage_1sigma", reference=FOOTPRINT)),
-        ("freeboard in 2 sigma, %", cover("freeboard_coverage_2sigma", reference=FOOTPRINT)),
-        ("freeboard median sigma, m", both("freeboard_median_sigma", reference=FOOTPRINT)),
+        ("freeboard inside ±1σ, %", cover("freeboard_coverage_1sigma", reference=FOOTPRINT)),
+        ("freeboard inside ±2σ, %", cover("freeboard_coverage_2sigma", reference=FOOTPRINT)),
+        ("freeboard median σ, m", both("freeboard_median_sigma", reference=FOOTPRINT)),
         ("height RMSE, m", both("height_rmse", reference=FOOTPRINT, power=2)),
         ("height bias, m", both("height_bias", reference=FOOTPRINT)),
-        ("height in 1 sigma, %", cover("height_coverage_1sigma", reference=FOOTPRINT)),
-        ("height in 2 sigma, %", cover("height_coverage_2sigma", reference=FOOTPRINT)),
+        ("height inside ±1σ, %", cover("height_coverage_1sigma", reference=FOOTPRINT)),
+        ("height inside ±2σ, %", cover("height_coverage_2sigma", reference=FOOTPRINT)),
         ("sea surface RMSE, m", both("sea_surface_rmse", reference="truth", power=2)),
         ("sea surface bias, m", both("sea_surface_bias", reference="truth")),
-        ("sea surface in 1 sigma, %", cover("sea_surface_coverage_1sigma", reference="truth")),
-        ("sea surface in 2 sigma, %", cover("sea_surface_coverage_2sigma", reference="truth")),
-        ("with a sea surface, %", cover("share_with_sea_surface", reference="truth")),
+        ("sea surface inside ±1σ, %", cover("sea_surface_coverage_1sigma", reference="truth")),
+        ("sea surface inside ±2σ, %", cover("sea_surface_coverage_2sigma", reference="truth")),
+        ("segments with a sea surface, %", cover("share_with_sea_surface", reference="truth")),
         ("macro-F1 (lowest)", f"{macro:.3f} ({lowest:.3f})"),
         ("macro-F1 of 'always thick'", f"{scores(np.column_stack([matrix.sum(axis=1), np.zeros((3, 3))]))[2]:.3f}"),
     ]
     for k, name in enumerate(CLASSES):
-        out.append((f"{name}: share, %", f"{100 * shares[k]:.1f}"))
-        out.append((f"{name}: recall, precision", f"{recall[k]:.3f}, {precision[k]:.3f}"))
+        out.append((f"{name.replace('_', ' ')}: share, %", f"{100 * shares[k]:.1f}"))
+        out.append((f"{name.replace('_', ' ')}: recall, precision", f"{recall[k]:.3f}, {precision[k]:.3f}"))
     for km in (1, 10, 25):
-        out.append((f"mean over {km} km RMSE, m", both(f"freeboard_mean_{km}km_rmse", reference=FOOTPRINT, power=2)))
-        out.append((f"mean over {km} km in 1 sigma, %", cover(f"freeboard_mean_{km}km_coverage_1sigma", reference=FOOTPRINT)))
+        out.append((f"freeboard mean over {km} km: RMSE, m", both(f"freeboard_mean_{km}km_rmse", reference=FOOTPRINT, power=2)))
+        out.append((f"freeboard mean over {km} km inside ±1σ, %", cover(f"freeboard_mean_{km}km_coverage_1sigma", reference=FOOTPRINT)))
     for of in ("longer_than_11_m", "specular_lead", "dark_lead", "rough_lead"):
         value = pooled(granules, "lead_recall", reference="truth", of=of)
-        out.append((f"lead recall, {of}", f"{value:.2f} (n {sum(g.count(('lead_recall', of, 'truth')) for g in granules)})"))
+        out.append((f"{of.replace('_', ' ')}: lead recall", f"{value:.2f} (n {sum(g.count(('lead_recall', of, 'truth')) for g in granules)})"))
     out.append(("lead precision", f"{pooled(granules, 'lead_precision', reference='truth'):.2f} (n {sum(g.count(('lead_precision', 'all', 'truth')) for g in granules)})"))
     return out
 
@@ -150,6 +151,16 @@ def seeds_of(text: str) -> list[int]:
     return out
 
 
+def as_text(columns: list[str], rows: list[tuple[str, list[str]]]) -> str:
+    """Return rows (name, cells) in columns of fixed width."""
+    return "\n".join(f"{name:40s}" + "".join(f"{c:>20s}" for c in cells) for name, cells in [("", columns), *rows])
+
+
+def as_markdown(columns: list[str], rows: list[tuple[str, list[str]]]) -> str:
+    """Return rows (name, cells) as a Markdown table."""
+    return "\n".join("| " + " | ".join([name, *cells]) + " |" for name, cells in [("", columns), ("---", ["---"] * len(columns)), *rows])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="201-206")
@@ -158,6 +169,7 @@ def main() -> None:
     parser.add_argument("--sea-surface", nargs="+", default=["leads"])
     parser.add_argument("--resolution", default="2")
     parser.add_argument("--brief", action="store_true", help="only freeboard and sea surface")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
     parser.add_argument("--keep", type=Path, help="folder for granules and results (used again where they are there); a temporary one by default")
     options = parser.parse_args()
     seeds = seeds_of(options.seeds)
@@ -171,12 +183,11 @@ def main() -> None:
                 tables = [work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds]
                 for region in ("strong", "weak"):
                     columns[f"{season} {region}"] = lines([granule_of(t, region=region, seed=s) for t, s in zip(tables, seeds, strict=True)])
+            rows = [(r[0][0], [text for _, text in r]) for r in zip(*columns.values(), strict=True)]
+            if options.brief:
+                rows = [r for r in rows if r[0].startswith(("freeboard", "sea surface")) and " km" not in r[0]]
             print(f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution {options.resolution}: pooled (worst granule, or range)")
-            print(f"{'':36s}" + "".join(f"{c:>20s}" for c in columns))
-            for row in zip(*columns.values(), strict=True):
-                if options.brief and not row[0][0].startswith(("freeboard", "sea surface")):
-                    continue
-                print(f"{row[0][0]:36s}" + "".join(f"{text:>20s}" for _, text in row))
+            print(as_markdown(list(columns), rows) if options.markdown else as_text(list(columns), rows))
 
 
 if __name__ == "__main__":

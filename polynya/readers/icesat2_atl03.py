@@ -89,33 +89,47 @@ MAX_EXTENT_M = 4.2e7
 
 
 @dataclass(frozen=True)
-class BeamData:
-    """One beam of a granule, read once.
+class BeamIndex:
+    """One beam without its photons: all that is needed to read those in pieces.
 
     Attributes
     ----------
     granule : Granule
     beam : Beam
-    photons : pyarrow.Table
-        The columns of :data:`PHOTONS` in file order.
     geosegments : pyarrow.Table
-        The columns of :data:`GEOSEGMENTS`, one row a 20 m segment, plus ``first_photon``: the row
-        of ``photons`` at which the segment starts (0-based, re-based to this table). Optional
-        variables that the file lacks are NaN (or -1 for flags).
+        The columns of :data:`GEOSEGMENTS`, one row a 20 m segment, plus ``first_photon``: the row of the
+        file's photons at which the segment starts (0-based). Optional variables that the file lacks are
+        NaN (or -1 for flags).
     background : pyarrow.Table
         50-shot background; may be empty, may span more than the photons.
     first_photon : CalibrationTable or None
         CAL-19 at the beam's dead time, None where the granule carries none.
+    start, stop : int
+        The file's photons that belong to the geosegments.
     notes : tuple of str
     """
 
     granule: Granule
     beam: Beam
-    photons: pa.Table
     geosegments: pa.Table
     background: pa.Table
     first_photon: first_photon_bias.CalibrationTable | None
+    start: int
+    stop: int
     notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BeamData(BeamIndex):
+    """One beam with its photons in memory.
+
+    Attributes
+    ----------
+    photons : pyarrow.Table
+        The columns of :data:`PHOTONS` in file order; ``first_photon`` of the geosegments counts over it.
+    """
+
+    photons: pa.Table
 
 
 def open_granule(path: Path | str) -> Granule:
@@ -141,11 +155,10 @@ def is_empty(handle: h5py.File, beam: str) -> bool:
     return handle[name].shape in ((), (0,))
 
 
-def read(
-    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, threads: int = 2,
-    granule: Granule | None = None,
-) -> BeamData | None:
-    """Read one beam.
+def index(
+    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, granule: Granule | None = None
+) -> BeamIndex | None:
+    """Read everything of one beam but its photons.
 
     Parameters
     ----------
@@ -154,15 +167,13 @@ def read(
         ``gt1l`` ... ``gt3r``; it must be present.
     bbox : (west, south, east, north), optional
         Degrees; ``west > east`` crosses the antimeridian. 20 m segments whose reference photon lies
-        inside are kept, and only the chunks that hold them are read.
-    threads : int
-        Threads that inflate chunks.
+        inside are kept.
     granule : Granule, optional
         What :func:`open_granule` returned, to spare a second look.
 
     Returns
     -------
-    BeamData or None
+    BeamIndex or None
         None where the beam is empty, or has nothing inside ``bbox``.
 
     Raises
@@ -193,25 +204,105 @@ def read(
         used = np.flatnonzero(keep & (count > 0))
         if used.size == 0:
             return None
-        start, stop = int(first[used].min()), int((first[used] + count[used]).max())
-        columns = [Column(f"{beam}/{f.path}", f.column) for f in PHOTONS]
-        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
-        photons = {f.name: icesat2.native(data[f"{beam}/{f.path}"]) for f in PHOTONS}
-        for item in PHOTONS:
-            _check_values(photons[item.name], item, path, beam)
         background = _background(handle, path, beam, granule.release, notes)
         first_photon = _first_photon_table(handle, path, beam, granule.beams[beam].is_strong, notes)
-    if not np.any(photons["signal_conf_ph"] >= 0):
-        raise NoSeaIceError(
-            f"{path.name}: {beam} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is "
-            f"{int(photons['signal_conf_ph'].max())} throughout, surf_type says {_surface_words(segments)}); expected a granule over sea ice. "
-            "Choose granules of regions with sea ice."
-        )
     rows = used if bbox else np.arange(count.size)
     geo = {k: v[rows] for k, v in segments.items()}
-    geo["first_photon"] = first[rows] - start
-    geo["segment_ph_cnt"] = count[rows]
-    return BeamData(granule, granule.beams[beam], _table(photons, PHOTONS), _table(geo, GEOSEGMENTS), background, first_photon, tuple(notes))
+    geo["first_photon"], geo["segment_ph_cnt"] = first[rows], count[rows]
+    start, stop = int(first[used].min()), int((first[used] + count[used]).max())
+    return BeamIndex(granule, granule.beams[beam], _table(geo, GEOSEGMENTS), background, first_photon, start, stop, tuple(notes))
+
+
+def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict[str, np.ndarray]:
+    """Read some of a beam's photons; only the chunks that hold them are touched, each byte once.
+
+    Parameters
+    ----------
+    beam : BeamIndex
+    start, stop : int
+        Rows of the file's photons, half-open.
+    threads : int
+        Threads that inflate chunks.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray, shape (stop - start,)
+        The variables of :data:`PHOTONS`.
+
+    Raises
+    ------
+    ProductError
+        If a chunk's checksum does not fit, or a value is impossible.
+    """
+    path, name = beam.granule.path, beam.beam.name
+    with icesat2.open_hdf5(path) as handle, reading(path, name):
+        columns = [Column(f"{name}/{f.path}", f.column) for f in PHOTONS]
+        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
+        out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in PHOTONS}
+        for item in PHOTONS:
+            _check_values(out[item.name], item, path, name)
+    return out
+
+
+def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
+    """Raise where no photon of the beam was considered for sea ice.
+
+    Parameters
+    ----------
+    beam : BeamIndex
+    highest_confidence : int
+        Largest ``signal_conf_ph`` of the sea-ice column among the beam's photons.
+
+    Raises
+    ------
+    NoSeaIceError
+        If it is negative: ATL03 looked for other surfaces only.
+    """
+    if highest_confidence < 0:
+        flags = beam.geosegments["surf_type"].to_numpy()
+        raise NoSeaIceError(
+            f"{beam.granule.path.name}: {beam.beam.name} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is "
+            f"{highest_confidence} throughout, surf_type says {_surface_words(flags)}); expected a granule over sea ice. "
+            "Choose granules of regions with sea ice."
+        )
+
+
+def read(
+    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, threads: int = 2,
+    granule: Granule | None = None,
+) -> BeamData | None:
+    """Read one beam whole: :func:`index`, then all its :func:`photons`.
+
+    Parameters
+    ----------
+    path, beam, bbox, granule
+        As for :func:`index`.
+    threads : int
+        Threads that inflate chunks.
+
+    Returns
+    -------
+    BeamData or None
+        None where the beam is empty, or has nothing inside ``bbox``.
+
+    Raises
+    ------
+    ProductError
+        If a required variable is missing, of another length, or damaged.
+    NoSeaIceError
+        If no photon was considered for sea ice.
+    """
+    found = index(path, beam=beam, bbox=bbox, granule=granule)
+    if found is None:
+        return None
+    data = photons(found, start=found.start, stop=found.stop, threads=threads)
+    refuse_without_sea_ice(found, int(data["signal_conf_ph"].max()))
+    place = found.geosegments.schema.get_field_index("first_photon")
+    here = pa.array(found.geosegments["first_photon"].to_numpy() - found.start)
+    geosegments = found.geosegments.set_column(place, found.geosegments.schema.field(place), here)
+    return BeamData(
+        found.granule, found.beam, geosegments, found.background, found.first_photon, 0, found.stop - found.start, found.notes, _table(data, PHOTONS)
+    )
 
 
 def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> None:
@@ -380,6 +471,5 @@ def _dead_time_first(n: int, strength: np.ndarray, width: np.ndarray, bias: np.n
     return strength, width, bias
 
 
-def _surface_words(segments: dict[str, np.ndarray]) -> str:
-    flags = segments["surf_type"]
+def _surface_words(flags: np.ndarray) -> str:
     return "unknown" if np.all(flags < 0) else "sea ice" if np.any(flags == 1) else "no sea ice"

@@ -5,9 +5,11 @@ The story of one beam is :func:`beam_tables`; of one granule, :func:`process`; o
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import functools
 import hashlib
+import itertools
 import logging
 import os
 import time
@@ -36,6 +38,8 @@ RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
 MAX_HEIGHT_M = 10.0
 """Segments further than this from the mean sea surface are icebergs, land or noise: dropped."""
 LAND_KM = 25.0
+BLOCK_PHOTONS = 2_000_000
+"""Photons read and resampled at a time: about 160 MB."""
 MEAN_LENGTHS_KM = (1, 10, 25)
 
 
@@ -304,12 +308,12 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
     def one(beam: icesat2.Beam) -> BeamTables | str:
         started = time.perf_counter()
         try:
-            data = icesat2_atl03.read(granule.path, beam=beam.name, bbox=config.bbox, threads=1 if threads > 1 and len(chosen) > 1 else threads, granule=granule)
+            data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
+            if data is None:
+                return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
+            result = beam_tables(data, config=config, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads)
         except NoSeaIceError as error:
             return one_line(error)
-        if data is None:
-            return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
-        result = beam_tables(data, config=config, grids=grids)
         if not isinstance(result, str):
             seconds = time.perf_counter() - started
             result.numbers["seconds"] = round(seconds, 3)
@@ -320,10 +324,12 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
     order = sorted(chosen, key=lambda b: not b.is_strong)
     if threads > 1 and len(order) > 1:
         with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:
-            waiting = [(b, pool.submit(one, b)) for b in order]
+            waiting = collections.deque((b, pool.submit(one, b)) for b in order)
             try:
-                for beam, future in waiting:
+                while waiting:
+                    beam, future = waiting.popleft()  # a future keeps its result: let go of it
                     yield beam, future.result()
+                    del future
             finally:
                 for _, future in waiting:
                     future.cancel()
@@ -332,14 +338,19 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
             yield beam, one(beam)
 
 
-def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, grids: Grids | None = None) -> BeamTables | str:
+def beam_tables(
+    data: icesat2_atl03.BeamIndex, *, config: Config | None = None, grids: Grids | None = None, threads: int = 2
+) -> BeamTables | str:
     """Turn one beam's photons into segments, leads and sea surface.
 
     Parameters
     ----------
-    data : icesat2_atl03.BeamData
+    data : icesat2_atl03.BeamIndex
+        With the photons in memory (``BeamData``), or without: then they are read in blocks.
     config : Config, optional
     grids : Grids, optional
+    threads : int
+        Threads that inflate chunks.
 
     Returns
     -------
@@ -349,8 +360,6 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     config, grids = config or Config(), grids or Grids()
     beam, name = data.beam, data.beam.name
     geo = {c: data.geosegments[c].to_numpy() for c in data.geosegments.column_names}
-    photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
-    background = {c: data.background[c].to_numpy() for c in data.background.column_names}
     middle = geo["segment_dist_x"] + 0.5 * np.where(np.isfinite(geo["segment_length"]), geo["segment_length"], 20.0)
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
 
@@ -365,12 +374,8 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     resolution = RESOLUTIONS[config.resolution]
     if isinstance(resolution, segments.PhotonRuns) and not beam.is_strong:
         resolution = segments.PhotonRuns(max_length_m=800.0)
-    found = segments.resample(
-        photons, first=geo["first_photon"], count=geo["segment_ph_cnt"], segment_x=geo["segment_dist_x"], reference=correction.total,
-        reference_x=middle, background=background, resolution_m=resolution, min_confidence=config.min_confidence,
-    )
-    n_read, table, granule, notes = data.photons.num_rows, data.first_photon, data.granule, list(data.notes)
-    del photons, data  # the beam's photons are the largest thing in memory
+    found = resample(data, resolution=resolution, reference=correction.total, reference_x=middle, min_confidence=config.min_confidence, threads=threads)
+    n_read, table, granule, notes = data.stop - data.start, data.first_photon, data.granule, list(data.notes)
     if found.x_atc.size == 0:
         return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
     starts = tracks.pieces(found.x_atc, gap_m=max(heights.GAP_M, 3.0 * float(np.median(found.length))))
@@ -397,7 +402,7 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
 
     # Sea surface and freeboard.
     centre = local_sea_surface.section_centres(x, method=config.sea_surface)
-    near = np.clip(np.searchsorted(middle, centre), 0, middle.size - 1)
+    near = sea_surface.nearest_section(centre, middle)
     sections = local_sea_surface.sections(
         area, surface_class=types.surface_class, lead=lead, centre=centre, method=config.sea_surface,
         land_distance=_land_distance(grids, lat[near], lon[near]), ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
@@ -405,7 +410,7 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=config.sea_surface != local_sea_surface.DEFAULT)
     board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
 
-    own = np.clip(np.searchsorted(middle, x), 0, middle.size - 1)
+    own = sea_surface.nearest_section(x, middle)
     quality = quality_flag(
         n_photons=surface.n_photons, is_geoid=correction.mss_source[own] == corrections.MSS_GEOID, first_photon_bias=surface.first_photon_bias,
         is_missing=correction.is_missing[own], is_contaminated=surface.is_contaminated, is_next_to_gap=tracks.near_gap(starts, x.size),
@@ -413,6 +418,10 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
     )
     time_ = icesat2.utc(found.delta_time)
     corrections_at = functools.partial(_at_segments, x, middle)
+
+    def tide_at(values: np.ndarray) -> np.ndarray:
+        return np.where(np.isfinite(values[own]), corrections_at(values), np.nan)  # where it was missing, nothing was subtracted
+
     granule_id = granule.granule_id
     rows = np.flatnonzero(good)
     columns = {
@@ -423,8 +432,8 @@ def beam_tables(data: icesat2_atl03.BeamData, *, config: Config | None = None, g
         "surface_class": types.surface_class, "probability_thick": types.probability[:, 0], "probability_thin": types.probability[:, 1],
         "probability_water": types.probability[:, 2], "sea_surface_height": reference, "sea_surface_uncertainty": reference_error,
         "sea_surface_source": source, "total_freeboard": board, "total_freeboard_uncertainty": board_error, "quality_flag": quality,
-        "mean_sea_surface": corrections_at(correction.mean_sea_surface), "tide_ocean": corrections_at(correction.tide_ocean),
-        "tide_equilibrium": corrections_at(correction.tide_equilibrium), "dac": corrections_at(correction.dac),
+        "mean_sea_surface": corrections_at(correction.mean_sea_surface), "tide_ocean": tide_at(correction.tide_ocean),
+        "tide_equilibrium": tide_at(correction.tide_equilibrium), "dac": tide_at(correction.dac),
         "first_photon_bias": surface.first_photon_bias,
     }
     if rows.size < x.size:
@@ -541,6 +550,67 @@ def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) ->
         f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice confidence. "
         "Choose another granule, or see polynya info."
     )
+
+
+def resample(
+    data: icesat2_atl03.BeamIndex, *, resolution: float | segments.PhotonRuns, reference: np.ndarray, reference_x: np.ndarray,
+    min_confidence: int, threads: int,
+) -> segments.Segments:
+    """Resample a beam's photons, in blocks where they are not in memory yet.
+
+    A block is a run of geosegments, read with two more on either side, of which only the cells inside it are
+    kept: the same segments come out as from the whole beam, with a fraction of the memory. Runs of photons
+    (150ph) depend on where they start, so they are made from the whole beam.
+
+    Parameters
+    ----------
+    data : icesat2_atl03.BeamIndex
+    resolution : float or PhotonRuns
+    reference, reference_x : numpy.ndarray, shape (geosegments,)
+    min_confidence, threads : int
+
+    Returns
+    -------
+    segments.Segments
+
+    Raises
+    ------
+    NoSeaIceError
+        If no photon was considered for sea ice.
+    """
+    geo = {c: data.geosegments[c].to_numpy() for c in ("first_photon", "segment_ph_cnt", "segment_dist_x")}
+    background = {c: data.background[c].to_numpy() for c in data.background.column_names}
+    first, count, x = geo["first_photon"], geo["segment_ph_cnt"], geo["segment_dist_x"]
+    make = functools.partial(segments.resample, background=background, resolution_m=resolution, min_confidence=min_confidence,
+                             reference=reference, reference_x=reference_x)
+    if isinstance(data, icesat2_atl03.BeamData):
+        photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
+        return make(photons, first=first, count=count, segment_x=x)
+    whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
+    edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
+    pieces, highest = [], -2
+    for a, b in itertools.pairwise(edges):
+        low, high = max(a - 2, 0), min(b + 2, count.size)
+        rows = low + np.flatnonzero(count[low:high] > 0)
+        if rows.size == 0:
+            continue
+        start, stop = int(first[rows].min()), int((first[rows] + count[rows]).max())
+        photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads)
+        highest = max(highest, int(photons["signal_conf_ph"].max()))
+        piece = make(photons, first=first[rows] - start, count=count[rows], segment_x=x[rows])
+        if not whole:
+            cells = np.floor(x[[a, min(b, count.size - 1)]] / resolution).astype(np.int64)
+            piece = segments.select(piece, low=cells[0] if a else np.iinfo(np.int64).min, high=cells[1] if b < count.size else np.iinfo(np.int64).max)
+        pieces.append(piece)
+    icesat2_atl03.refuse_without_sea_ice(data, highest)
+    return segments.concatenate(pieces)
+
+
+def _block_edges(count: np.ndarray, most: int) -> np.ndarray:
+    """Cut geosegments into runs of about ``most`` photons; returns the first geosegment of each, and the end."""
+    total = np.cumsum(count)
+    cuts = np.searchsorted(total, np.arange(most, total[-1], most)) + 1
+    return np.unique(np.concatenate([[0], cuts, [count.size]]))
 
 
 def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
