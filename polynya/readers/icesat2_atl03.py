@@ -3,7 +3,7 @@
 Checked on a real file: release 006 (a Harmony subset: one weak beam, no ``orbit_info``, no
 ``ancillary_data``, an un-subset ``bckgrd_atlas``). The other releases' paths follow the data
 dictionaries; release 007 adds ``signal_class_ph`` (not used here), releases before 004 lack
-``geoid_free2mean`` (then the mean sea surface stays in its own tide system, and a note says so).
+``geoid_free2mean`` (``physics/corrections`` then computes it from the latitude).
 """
 
 from __future__ import annotations

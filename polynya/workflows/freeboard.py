@@ -277,7 +277,7 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                 if config.netcdf:
                     for spec, table in ((schema.SEGMENTS, result.segments), (schema.LEADS, result.leads), (schema.SEA_SURFACE, result.sea_surface)):
                         if table.num_rows:
-                            io.write_netcdf(table, temporary / f"{spec.name}_{beam.name}.nc")
+                            io.write_netcdf(table.replace_schema_metadata(spec.schema(about=about).metadata), temporary / f"{spec.name}_{beam.name}.nc")
                 keep = result.sea_surface.select(["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"])
                 results[beam.name] = BeamTables(keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes)
         finally:
@@ -378,7 +378,8 @@ def beam_tables(
     n_read, table, granule, notes = data.stop - data.start, data.first_photon, data.granule, list(data.notes)
     if found.x_atc.size == 0:
         return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
-    starts = tracks.pieces(found.x_atc, gap_m=max(heights.GAP_M, 3.0 * float(np.median(found.length))))
+    gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
+    starts = tracks.pieces(found.x_atc, gap_m=gap_m)
     surface = heights.surface_heights(found, table=table if config.first_photon_bias else None, starts=starts)
     x = found.x_atc
     good = np.abs(surface.height) <= MAX_HEIGHT_M
@@ -410,10 +411,13 @@ def beam_tables(
     reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=config.sea_surface != local_sea_surface.DEFAULT)
     board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
 
+    rows = np.flatnonzero(good)
+    is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
+    is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
     quality = quality_flag(
         n_photons=surface.n_photons, is_geoid=correction.mss_source[own] == corrections.MSS_GEOID, first_photon_bias=surface.first_photon_bias,
-        is_missing=correction.is_missing[own], is_contaminated=surface.is_contaminated, is_next_to_gap=tracks.near_gap(starts, x.size),
+        is_missing=correction.is_missing[own], is_contaminated=surface.is_contaminated, is_next_to_gap=is_next_to_gap,
         source=source, saturated_share=geo["full_sat_fract"][own],
     )
     time_ = icesat2.utc(found.delta_time)
@@ -423,7 +427,6 @@ def beam_tables(
         return np.where(np.isfinite(values[own]), corrections_at(values), np.nan)  # where it was missing, nothing was subtracted
 
     granule_id = granule.granule_id
-    rows = np.flatnonzero(good)
     columns = {
         "time": time_, "latitude": found.latitude, "longitude": found.longitude, "x_atc": x, "n_photons": surface.n_photons,
         "height_mean": found.mean + found.reference, "height_median": found.median + found.reference, "height_sd": found.sd,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -54,10 +56,10 @@ def test_running_mean_is_brute_force(seed, half_width):
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("half_count", [0, 2, 9])
 def test_running_median_is_brute_force(seed, half_count):
-    x, values, _, starts = track(seed)
+    _x, values, _, starts = track(seed)
     values = np.round(values, 1)  # equal values must leave the window one at a time
     found = tracks.running_median(values, starts, half_count)
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in itertools.pairwise(starts):
         for i in range(first, last):
             window = values[max(i - half_count, first) : min(i + half_count + 1, last)]
             window = window[np.isfinite(window)]
@@ -72,7 +74,7 @@ def test_pooled_ratio_is_the_smallest_even_window_that_holds_the_target(seed, ta
     n = starts[-1]
     photons, shots = rng.poisson(4.0, n).astype(float), rng.integers(0, 4, n).astype(float)
     found = tracks.pooled_ratio(photons, shots, starts, target, most)
-    for first, last in zip(starts[:-1], starts[1:], strict=True):
+    for first, last in itertools.pairwise(starts):
         for i in range(first, last):
             for reach in range(most + 1):
                 rows = slice(max(i - reach, first), min(i + reach + 1, last))
@@ -87,15 +89,17 @@ def test_pooled_ratio_is_the_smallest_even_window_that_holds_the_target(seed, ta
 def test_nothing_crosses_a_gap(seed, shift):
     x, values, weights, starts = track(seed, 120, gaps=3)
     cut = int(starts[2])
-    other = values.copy()
-    other[cut:] = np.nan_to_num(other[cut:]) * 3.0 + shift + 1.0
-    for one, two in (
-        (tracks.running_mean(x, values, weights, starts, 400.0)[0], tracks.running_mean(x, other, weights, starts, 400.0)[0]),
-        (tracks.running_median(values, starts, 30), tracks.running_median(other, starts, 30)),
-        (tracks.pooled_ratio(np.abs(np.nan_to_num(values)), weights, starts, 40.0, 60), tracks.pooled_ratio(np.abs(np.nan_to_num(other)), weights, starts, 40.0, 60)),
-    ):
-        np.testing.assert_array_equal(one[:cut], two[:cut])
-        assert not np.array_equal(one[cut:], two[cut:], equal_nan=True)
+    for here, there in ((slice(0, cut), slice(cut, None)), (slice(cut, None), slice(0, cut))):
+        other = values.copy()
+        other[there] = np.nan_to_num(other[there]) * 3.0 + shift + 1.0
+        size, changed = np.abs(np.nan_to_num(values)), np.abs(np.nan_to_num(other))
+        for one, two in (
+            (tracks.running_mean(x, values, weights, starts, 400.0)[0], tracks.running_mean(x, other, weights, starts, 400.0)[0]),
+            (tracks.running_median(values, starts, 30), tracks.running_median(other, starts, 30)),
+            (tracks.pooled_ratio(size, weights, starts, 40.0, 60), tracks.pooled_ratio(changed, weights, starts, 40.0, 60)),
+        ):
+            np.testing.assert_array_equal(one[here], two[here])
+            assert not np.array_equal(one[there], two[there], equal_nan=True)
 
 
 def quantile_by_hand(x, values, block_m, window_m, inner, outer):
