@@ -106,7 +106,7 @@ def freeboard(
     report.html (open it in a browser) and run.json. Run the same command again to go on where it stopped.
 
     \b
-    polynya freeboard ATL03_20191104195311_05940510_006_01.h5 -o ross
+    polynya freeboard ATL03_granule.h5 -o ross
     polynya freeboard granules/*.h5 -o ross --beams strong --workers 8
     """
     from .report import terminal

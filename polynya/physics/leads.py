@@ -41,7 +41,7 @@ class LeadRule:
     reject_above, reject_below : float
         In combined standard deviations; above is tighter, since ice taken for water is always too high.
     section_floor_m : float
-        Error of a section that does not fall with its leads.
+        Error of a section that does not fall with its leads: the trimmed mean stands about 1 cm high (docs/freeboard.md).
     level_window_m, level_quantile, level_tolerance_m : float
         A lead that stands above this weighted quantile of the leads within ± the window by more than the
         tolerance and two of its errors is a low floe or thin ice: left out.
@@ -61,7 +61,7 @@ class LeadRule:
     quantile: float = 0.35
     reject_above: float = 2.0
     reject_below: float = 3.0
-    section_floor_m: float = 0.008
+    section_floor_m: float = 0.012
     level_window_m: float = 30_000.0
     level_quantile: float = 0.3
     level_tolerance_m: float = 0.05

@@ -42,6 +42,12 @@ def test_short_runs_are_left_out_and_exact_ones_kept():
     assert found(x, np.zeros(40, bool)).x.size == 0
 
 
+def test_a_few_photons_make_no_lead():
+    x, water = 1.0 + 2.0 * np.arange(10), np.ones(10)
+    least = LeadRule().min_photons
+    assert found(x, water, n=least / 10).x.size == 1 and found(x, water, n=(least - 1) / 10).x.size == 0
+
+
 def test_one_missing_cell_is_bridged_two_are_not():
     x = 1.0 + 2.0 * np.arange(30)
     for missing, pieces in ((1, 1), (2, 2), (3, 2)):
@@ -85,7 +91,7 @@ def test_height_is_the_inverse_variance_mean():
     x = 1.0 + 2.0 * np.arange(12)
     rng = np.random.default_rng(0)
     height, sigma = rng.normal(0, 0.05, 12), rng.uniform(0.02, 0.1, 12)
-    lead = leads.find_leads(x, height, uncertainty=sigma, n_photons=np.ones(12), is_water=np.ones(12, bool))
+    lead = leads.find_leads(x, height, uncertainty=sigma, n_photons=np.full(12, 9), is_water=np.ones(12, bool))
     h, w = height[2:-2], sigma[2:-2] ** -2.0
     assert lead.height[0] == pytest.approx(np.sum(w * h) / np.sum(w))
     assert lead.uncertainty[0] == pytest.approx(np.hypot(np.sum(w) ** -0.5, LeadRule().floor_m))
@@ -95,7 +101,7 @@ def test_missing_heights_and_errors_are_not_water():
     x = 1.0 + 2.0 * np.arange(20)
     height, sigma = np.zeros(20), np.full(20, 0.05)
     height[4], sigma[5], sigma[16] = np.nan, np.nan, 0.0
-    lead = leads.find_leads(x, height, uncertainty=sigma, n_photons=np.ones(20), is_water=np.ones(20, bool))
+    lead = leads.find_leads(x, height, uncertainty=sigma, n_photons=np.full(20, 9), is_water=np.ones(20, bool))
     assert np.isfinite(lead.height).all() and lead.n_segments.sum() == 17
 
 
@@ -141,6 +147,14 @@ def test_screen_drops_a_low_floe():
     assert leads.screen_leads(lead_list([], [], 0.02)).size == 0
 
 
+def test_screen_allows_a_tilted_sea_surface():
+    """5 cm in 10 km all along 40 km is more than the sea usually tilts, and no floe."""
+    x = 2000.0 * np.arange(21)
+    lead = lead_list(x, 5e-6 * x, 0.02)
+    assert leads.screen_leads(lead).all()
+    assert not leads.screen_leads(lead, rule=LeadRule(level_tilt=0.0)).all()
+
+
 def test_combine_is_the_weighted_mean_of_good_leads():
     rng = np.random.default_rng(2)
     h, s = rng.normal(0.0, 0.005, 9), rng.uniform(0.015, 0.05, 9)
@@ -159,6 +173,9 @@ def test_combine_rejects_ice_above_and_takes_only_its_window():
     assert abs(height[0]) < 0.005 and n.tolist() == [4, 1, 0]
     assert height[1] == pytest.approx(0.5) and np.isnan(height[2])
     assert used.tolist() == [True, True, False, True, True, True]
+    deep = lead_list(x[:5], -h[:5], 0.02)  # a lead far below the others is no water either: noise, or a wrong height
+    level, _, n, used = leads.combine(deep, np.array([3000.0]))
+    assert abs(level[0]) < 0.005 and n.tolist() == [4] and not used[2]
     fit = np.array([False] * 5 + [True])
     assert leads.combine(lead, np.array([3000.0]), is_fit=fit)[2].tolist() == [0]
 
