@@ -187,7 +187,7 @@ class TableWriter:
         if table.num_rows == 0:
             return
         if self._has_points:
-            lon, lat = table["longitude"].to_numpy(), table["latitude"].to_numpy()
+            lon, lat = schema.to_numpy(table["longitude"]), schema.to_numpy(table["latitude"])
             table = table.append_column(GEOMETRY, point_wkb(lon, lat))
             bounds = [float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())]
             if self._bounds:

@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from ..errors import NoSeaIceError, ProductError
 from ..physics import first_photon_bias
+from ..schema import from_numpy, to_numpy
 from . import icesat2
 from .hdf5_chunks import Column, read_columns
 from .icesat2 import Beam, Granule, reading
@@ -259,7 +260,7 @@ def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
         If it is negative: ATL03 looked for other surfaces only.
     """
     if highest_confidence < 0:
-        flags = beam.geosegments["surf_type"].to_numpy()
+        flags = to_numpy(beam.geosegments["surf_type"])
         raise NoSeaIceError(
             f"{beam.granule.path.name}: {beam.beam.name} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is "
             f"{highest_confidence} throughout, surf_type says {_surface_words(flags)}); expected a granule over sea ice. "
@@ -298,7 +299,7 @@ def read(
     data = photons(found, start=found.start, stop=found.stop, threads=threads)
     refuse_without_sea_ice(found, int(data["signal_conf_ph"].max()))
     place = found.geosegments.schema.get_field_index("first_photon")
-    here = pa.array(found.geosegments["first_photon"].to_numpy() - found.start)
+    here = from_numpy(to_numpy(found.geosegments["first_photon"]) - found.start)
     geosegments = found.geosegments.set_column(place, found.geosegments.schema.field(place), here)
     return BeamData(
         found.granule, found.beam, geosegments, found.background, found.first_photon, 0, found.stop - found.start, found.notes, _table(data, PHOTONS)
@@ -320,7 +321,7 @@ def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> Non
 def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Table:
     units = {f.name: f.units for f in fields}
     schema = pa.schema([pa.field(k, pa.from_numpy_dtype(v.dtype), metadata={"units": units.get(k, "1")}) for k, v in columns.items()])
-    return pa.Table.from_arrays([pa.array(v) for v in columns.values()], schema=schema)
+    return pa.Table.from_arrays([from_numpy(v) for v in columns.values()], schema=schema)
 
 
 def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[str]) -> dict[str, np.ndarray]:

@@ -359,7 +359,7 @@ def beam_tables(
     """
     config, grids = config or Config(), grids or Grids()
     beam, name = data.beam, data.beam.name
-    geo = {c: data.geosegments[c].to_numpy() for c in data.geosegments.column_names}
+    geo = {c: schema.to_numpy(data.geosegments[c]) for c in data.geosegments.column_names}
     middle = geo["segment_dist_x"] + 0.5 * np.where(np.isfinite(geo["segment_length"]), geo["segment_length"], 20.0)
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
 
@@ -487,8 +487,8 @@ def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.nd
 
 def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> list[dict[str, object]]:
     """Freeboard averaged over 1, 10 and 25 km: medians over the bins, one row a length."""
-    centre = sections["x_atc"].to_numpy()
-    height = sections["sea_surface_height"].to_numpy()
+    centre = schema.to_numpy(sections["x_atc"])
+    height = schema.to_numpy(sections["sea_surface_height"])
     spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0
     errors = averages.CorrelatedErrors(section_spacing_m=spacing)
     means = averages.mean_freeboard(
@@ -513,10 +513,10 @@ def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
     if len(tables) < 2:
         return []
     table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
-    measured = table["sea_surface_source"].to_numpy() == schema.SOURCE_LEADS
+    measured = schema.to_numpy(table["sea_surface_source"]) == schema.SOURCE_LEADS
     found = averages.beam_differences(
-        table["x_atc"].to_numpy()[measured], table["sea_surface_height"].to_numpy()[measured],
-        uncertainty=table["sea_surface_uncertainty"].to_numpy()[measured], beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
+        schema.to_numpy(table["x_atc"])[measured], schema.to_numpy(table["sea_surface_height"])[measured],
+        uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured], beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
     )
     return [asdict(d) for d in found if d.n]
 
@@ -581,13 +581,13 @@ def resample(
     NoSeaIceError
         If no photon was considered for sea ice.
     """
-    geo = {c: data.geosegments[c].to_numpy() for c in ("first_photon", "segment_ph_cnt", "segment_dist_x")}
-    background = {c: data.background[c].to_numpy() for c in data.background.column_names}
+    geo = {c: schema.to_numpy(data.geosegments[c]) for c in ("first_photon", "segment_ph_cnt", "segment_dist_x")}
+    background = {c: schema.to_numpy(data.background[c]) for c in data.background.column_names}
     first, count, x = geo["first_photon"], geo["segment_ph_cnt"], geo["segment_dist_x"]
     make = functools.partial(segments.resample, background=background, resolution_m=resolution, min_confidence=min_confidence,
                              reference=reference, reference_x=reference_x)
     if isinstance(data, icesat2_atl03.BeamData):
-        photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
+        photons = {c: schema.to_numpy(data.photons[c]) for c in data.photons.column_names}
         return make(photons, first=first, count=count, segment_x=x)
     whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
     edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
