@@ -179,12 +179,14 @@ def mean_over(leads: Leads, values: np.ndarray) -> np.ndarray:
     return np.where(n > 0, (total[leads.last] - total[leads.first]) / np.maximum(n, 1), np.nan)
 
 
-def screen_leads(leads: Leads, *, rule: LeadRule | None = None) -> np.ndarray:
+def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadRule | None = None) -> np.ndarray:
     """Say which leads fit the level of those around them.
 
     Parameters
     ----------
     leads : Leads
+    ceiling : numpy.ndarray, shape (m,), optional
+        Height that no water reaches at each lead, from the lowest surfaces nearby: it judges a lone lead too.
     rule : LeadRule, optional
 
     Returns
@@ -201,7 +203,12 @@ def screen_leads(leads: Leads, *, rule: LeadRule | None = None) -> np.ndarray:
         weighted_quantile(leads.height[a:b] + rule.level_tilt * np.abs(leads.x[a:b] - x), weight[a:b], rule.level_quantile)
         for x, a, b in zip(leads.x, lo, hi, strict=True)
     ])
-    return leads.height - level < rule.level_tolerance_m + 2.0 * leads.uncertainty if leads.x.size else np.empty(0, bool)
+    if leads.x.size == 0:
+        return np.empty(0, bool)
+    keep = leads.height - level < rule.level_tolerance_m + 2.0 * leads.uncertainty
+    if ceiling is not None:
+        keep &= ~(leads.height - 2.0 * leads.uncertainty > ceiling)
+    return keep
 
 
 def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:

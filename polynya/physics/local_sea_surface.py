@@ -79,7 +79,7 @@ def section_centres(x: np.ndarray, *, method: str) -> np.ndarray:
 
 def sections(
     surface: Surface, *, surface_class: np.ndarray, lead: leads.Leads, centre: np.ndarray, method: str = DEFAULT,
-    land_distance: np.ndarray | None = None, ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
+    is_fit: np.ndarray | None = None, land_distance: np.ndarray | None = None, ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
 ) -> Sections:
     """Estimate section heights by one method, then screen, fill and smooth them under NASA's limits.
 
@@ -93,6 +93,8 @@ def sections(
         Of :func:`section_centres`.
     method : str
         One of :data:`METHODS`.
+    is_fit : numpy.ndarray of bool, shape (leads,), optional
+        Leads that the default method may use, of :func:`polynya.physics.leads.screen_leads`.
     land_distance, ice_concentration : numpy.ndarray, shape (s,), optional
         Metres to the nearest land; fraction 0-1.
     limits : sea_surface.Limits, optional
@@ -107,7 +109,7 @@ def sections(
     x = surface.x
     used = np.zeros(lead.x.size, bool)
     if method == DEFAULT:
-        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead), rule=rule)
+        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, rule=rule)
     else:
         rows = np.flatnonzero((surface_class == OPEN_WATER) & np.isfinite(surface.height))
         apart = (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + surface.length[rows][1:])

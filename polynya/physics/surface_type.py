@@ -38,6 +38,9 @@ POOLED_PHOTONS = 75.0
 """Half of an ATL07 segment's 150 photons on either side of a segment's middle."""
 SPECULAR_RATE = 12.0
 """Photons per shot that a flat mirror-like surface alone returns: between NASA's 11 and 14."""
+ABOVE_LOWEST_M = 0.15
+"""Nothing floats below the water: what stands higher than this above the lowest surfaces within 25 km is none. Room is
+left for the tilt of the sea surface and for the noise of a low quantile."""
 DAY_ELEVATION = 15.0
 """Solar elevation from which the background counts (theta_cntl of ATL07), degrees."""
 
@@ -161,6 +164,8 @@ class Evidence:
     is_cloud : numpy.ndarray of bool
     water_level, water_level_error : numpy.ndarray
         First guess of the water's height and its standard error, metres.
+    lowest : numpy.ndarray
+        Level of the lowest surfaces nearby, metres: water does not stand much above it.
     starts : numpy.ndarray
         Pieces of the track.
     """
@@ -179,6 +184,7 @@ class Evidence:
     is_cloud: np.ndarray
     water_level: np.ndarray
     water_level_error: np.ndarray
+    lowest: np.ndarray
     starts: np.ndarray
 
 
@@ -237,7 +243,7 @@ def gather(
     bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
     transmission = cloud_transmission(x, bright, rule=rule)
     clear = np.maximum(transmission, rule.bright_least)
-    level, level_error = first_water_level(x, height, height_uncertainty=sigma, bright=bright, clear=clear, spread=spread, starts=starts, rule=rule)
+    level, level_error, lowest = first_water_level(x, height, height_uncertainty=sigma, bright=bright, clear=clear, spread=spread, starts=starts, rule=rule)
     day = solar_elevation > DAY_ELEVATION
     relative = np.full(x.size, np.nan)
     if day.any():
@@ -259,7 +265,7 @@ def gather(
     is_cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1)
     return Evidence(
         x, height, sigma, n_photons, height_sd, bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative,
-        not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, starts,
+        not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, lowest, starts,
     )
 
 
@@ -324,7 +330,7 @@ def cloud_transmission(x: np.ndarray, bright: np.ndarray, *, rule: Rule) -> np.n
 def first_water_level(
     x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, bright: np.ndarray, clear: np.ndarray, spread: np.ndarray,
     starts: np.ndarray, rule: Rule,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Guess the water level before any class is known.
 
     Mirror-like returns are water whatever their height (NASA's specular leads): where some lie within
@@ -340,7 +346,7 @@ def first_water_level(
 
     Returns
     -------
-    level, error : numpy.ndarray, shape (n,)
+    level, error, lowest : numpy.ndarray, shape (n,)
         Metres.
     """
     one = np.ones(x.size)
@@ -353,10 +359,10 @@ def first_water_level(
     # a median scatters 1.25 times as much as a mean.
     low = low + 1.4 * 1.25 * noise / np.sqrt(max(in_block, 1.0))
     smooth, _ = tracks.running_mean(x, bright / clear, one, starts, 6.0)
-    mirror = (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH))
+    mirror = (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH)) & (height - low < ABOVE_LOWEST_M)
     seeds = tracks.block_quantile(x, np.where(mirror, height, np.nan), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.3)
     known = np.isfinite(seeds)
-    return np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m)
+    return np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m), low
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})

@@ -312,8 +312,8 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
             if data is None:
                 return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
             result = beam_tables(data, config=config, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads)
-        except NoSeaIceError as error:
-            return one_line(error)
+        except NoSeaIceError as error:  # one beam's reason, without its advice: the granule's own sentence follows
+            return one_line(error).split("; expected")[0].removeprefix(f"{granule.path.name}: ")
         if not isinstance(result, str):
             seconds = time.perf_counter() - started
             result.numbers["seconds"] = round(seconds, 3)
@@ -395,17 +395,19 @@ def beam_tables(
     types = surface_type.classify(evidence)
     centres = leads.section_centres(x, step_m=leads.LeadRule().section_step_m)
     lead = area.leads(types.surface_class)
-    level = leads.combine(lead, centres, is_fit=leads.screen_leads(lead))
+    is_fit = leads.screen_leads(lead, ceiling=_at_leads(lead, evidence.lowest) + surface_type.ABOVE_LOWEST_M)
+    level = leads.combine(lead, centres, is_fit=is_fit)
     if np.isfinite(level[0]).any():
         guess, error = leads.water_level(x, centres, height=level[0], uncertainty=level[1])
         types = surface_type.classify(evidence, water_level=guess, water_level_error=error)
         lead = area.leads(types.surface_class)
+        is_fit = leads.screen_leads(lead, ceiling=_at_leads(lead, evidence.lowest) + surface_type.ABOVE_LOWEST_M)
 
     # Sea surface and freeboard.
     centre = local_sea_surface.section_centres(x, method=config.sea_surface)
     near = sea_surface.nearest_section(centre, middle)
     sections = local_sea_surface.sections(
-        area, surface_class=types.surface_class, lead=lead, centre=centre, method=config.sea_surface,
+        area, surface_class=types.surface_class, lead=lead, centre=centre, method=config.sea_surface, is_fit=is_fit,
         land_distance=_land_distance(grids, lat[near], lon[near]), ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
     )
     reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=config.sea_surface != local_sea_surface.DEFAULT)
@@ -478,6 +480,10 @@ def beam_tables(
     }
     means = _means(name, columns, section_table)
     return BeamTables(segment_table, lead_table, section_table, numbers, means, tuple(notes))
+
+
+def _at_leads(lead: leads.Leads, values: np.ndarray) -> np.ndarray:
+    return values[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
 
 
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:
