@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -31,13 +32,15 @@ FINISHED_WITH_FAILURES = 3
 
 def main() -> None:
     """Run the command line; every error is one line on stderr and an exit code."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _stop)
     try:
         app()
     except PolynyaError as error:
         _say(f"polynya: {one_line(error)}")
         raise SystemExit(error.exit_code) from None
-    except KeyboardInterrupt:
-        _say("polynya: stopped. Nothing half-written is left; the same command goes on from here.")
+    except (Stopped, KeyboardInterrupt):
+        _say("polynya: stopped. Nothing half-written counts as done; the same command goes on from here.")
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
@@ -52,6 +55,14 @@ def main() -> None:
             raise
         _say(f"polynya: failed unexpectedly ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened.")
         raise SystemExit(1) from None
+
+
+class Stopped(BaseException):
+    """Ctrl-C or a scheduler's SIGTERM: passes every handler of ordinary errors."""
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
 
 
 def _say(text: str) -> None:
@@ -142,7 +153,7 @@ def simulate_atl03(
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
     season: Annotated[str, typer.Option(help="winter (night) or summer (day).")] = "winter",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same granule.")] = 0,
-    from_atl07: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw photons from a real ATL07's photon-height histograms instead.")] = None,
+    from_atl07: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw photons from a real ATL07's photon-height histograms instead; length and season are then the file's.")] = None,
 ) -> None:
     """A granule in the full ATL03 release 006 layout, with known truth: for trying, teaching and testing.
 

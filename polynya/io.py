@@ -283,7 +283,7 @@ def to_xarray(table: pa.Table) -> xarray.Dataset:
             values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
         out[field.name] = ("obs", values, attributes)
     about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items() if k not in (b"geo", b"pandas", b"ARROW:schema")}
-    data = xr.Dataset(out, attrs={"Conventions": "CF-1.11", "featureType": "trajectory", "source": f"polynya {__version__}", **about})
+    data = xr.Dataset(out, attrs={"Conventions": "CF-1.11", "source": f"polynya {__version__}", **about})
     return data.set_coords([n for n in ("time", "latitude", "longitude", "x_atc") if n in data])
 
 
@@ -346,7 +346,10 @@ def read_json(path: Path | str) -> dict:
     """
     path = Path(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError(f"holds a {type(found).__name__}")
+        return found
     except (OSError, ValueError) as error:
         raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the run.json of a finished run. Run it again.") from error
 

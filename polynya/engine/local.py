@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
+import signal
+import threading
+import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -38,7 +42,8 @@ class LocalEngine:
         suspects: list[str] = []
         while waiting or suspects:
             alone = bool(suspects)
-            with ProcessPoolExecutor(1 if alone else self.workers, mp_context=multiprocessing.get_context("spawn")) as pool:
+            context = multiprocessing.get_context("spawn")
+            with ProcessPoolExecutor(1 if alone else self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
                 running: dict[Future[Record], str] = {}
                 try:
                     while True:
@@ -63,3 +68,20 @@ class LocalEngine:
                             )
                     else:
                         suspects.extend(running.values())
+                except BaseException:  # stopped, or the caller lost interest: what is under way can be done again
+                    pool.shutdown(wait=False, cancel_futures=True)
+                    for worker in multiprocessing.active_children():
+                        worker.terminate()
+                    raise
+
+
+def _end_with(parent: int) -> None:
+    """Leave interrupts to the parent, and end when it is gone: a worker alone would hold pipes and memory."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()

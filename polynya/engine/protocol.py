@@ -59,6 +59,15 @@ class Engine(Protocol):
         ...
 
 
+def _stop_behind(error: BaseException | None) -> BaseException | None:
+    """Return the interrupt that a compiled function turned into an ordinary error, if there is one."""
+    for _ in range(20):
+        if error is None or not isinstance(error, Exception):
+            return error
+        error = error.__cause__ or error.__context__
+    return None
+
+
 def attempt(task: Task, item: str) -> Record:
     """Run a task on one item; whatever goes wrong becomes a failed record with one line.
 
@@ -81,6 +90,9 @@ def attempt(task: Task, item: str) -> Record:
     except MemoryError:
         record = Record(item, FAILED, f"{item}: not enough memory. Use fewer --workers, or a --bbox.", exit_code=1)
     except Exception as error:
+        stop = _stop_behind(error)
+        if stop is not None:
+            raise stop from None
         where = traceback.extract_tb(error.__traceback__)[-1]
         record = Record(
             item, FAILED,

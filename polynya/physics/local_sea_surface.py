@@ -121,6 +121,7 @@ def sections(
         used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
     height = np.where(sea_surface.screen(height, distance_to_land_m=land_distance, ice_concentration=ice_concentration, limits=limits), height, np.nan)
     measured = np.isfinite(height)
+    used &= np.any(measured[:, None] & (np.abs(lead.x[None, :] - centre[:, None]) <= rule.section_length_m / 2), axis=0)
     filled, sigma, source = sea_surface.fill(centre / GROUND_SPEED, height, sigma_ref=np.where(measured, sigma, np.nan), limits=limits)
     if method in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
         linear = sea_surface.interpolate_windows(centre, height)

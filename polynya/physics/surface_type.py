@@ -119,6 +119,9 @@ class Rule:
         How soft NASA's width bound of 0.17 m is.
     rate_softness, guard_most : float
         How soft NASA's rate bounds are, in the logarithm, and the most standard deviations they count.
+    rate_ice : float
+        From this pooled rate up to NASA's 11 photons per shot nothing is water: above NASA's 2.5, since thin
+        cloud and the scatter of rough leads reach it.
     pool_most : int
         The rate is pooled over at most so many segments on either side.
     low_window_m, low_quantile : float
@@ -204,6 +207,11 @@ class SurfaceTypes:
     probability: np.ndarray
 
 
+def strong_equivalent(*, is_strong: bool, spot: int) -> float:
+    """Return what to multiply a beam's photons per shot by to have those of a strong beam of gain 1."""
+    return (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
+
+
 def gather(
     x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, spread: np.ndarray,
     rate: np.ndarray, n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0,
@@ -238,7 +246,7 @@ def gather(
     rule = rule or Rule()
     x, height, sigma = (np.asarray(a, np.float64) for a in (x, height, height_uncertainty))
     n_photons, height_sd, spread = (np.asarray(a, np.float64) for a in (n_photons, height_sd, spread))
-    scale = (1.0 if is_strong else WEAK_RATIO) / (GAIN_SPOT3 if spot == 3 else 1.0)
+    scale = strong_equivalent(is_strong=is_strong, spot=spot)
     shots = np.maximum(np.asarray(n_shots, np.float64), 1.0)
     bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
     transmission = cloud_transmission(x, bright, rule=rule)

@@ -219,7 +219,7 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
         found = product_of(handle, path)
         if product and found != product:
             what = f"holds {found}" if found else "is HDF5, but not an ICESat-2 product that is known here"
-            raise ProductError(f"{path.name}: {what}; expected {product}. Give a {product} granule.")
+            raise ProductError(f"{path.name}: {what}; expected {product}. Give an {product} granule.")
         notes = []
         orientation, source = _orientation(handle, notes, path)
         beams = {}

@@ -141,6 +141,8 @@ def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
     facts: dict[str, object] = {"projection": NORTH}
     inputs = run.get("inputs")
     first = inputs[0] if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict) else {}
+    notes = first.get("notes")
+    facts["is_simulated"] = isinstance(notes, list) and any("simulated" in str(n) for n in notes)
     facts["product"] = " ".join(str(v) for v in (first.get("product"), f"release {first['release']}" if first.get("release") else None) if v)
     if not beams:
         return facts
@@ -190,7 +192,7 @@ def header(title: str, facts: dict[str, object]) -> Markup:
     """Return the title and the line of facts below it."""
     parts = []
     if facts.get("product"):
-        parts.append(("Product", f"ICESat-2 {facts['product']}"))
+        parts.append(("Product", f"SIMULATED in the layout of {facts['product']}: not satellite data" if facts.get("is_simulated") else f"ICESat-2 {facts['product']}"))
     if "time" in facts:
         start, stop = (np.datetime_as_string(t, unit="s") for t in facts["time"])  # type: ignore[attr-defined]
         date, clock = start.split("T")

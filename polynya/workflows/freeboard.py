@@ -38,6 +38,8 @@ RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
 MAX_HEIGHT_M = 10.0
 """Segments further than this from the mean sea surface are icebergs, land or noise: dropped."""
 LAND_KM = 25.0
+SIMULATED = "simulated granule"
+"""How a reader's note says so."""
 BLOCK_PHOTONS = 2_000_000
 """Photons read and resampled at a time: about 160 MB."""
 MEAN_LENGTHS_KM = (1, 10, 25)
@@ -122,8 +124,11 @@ class Config(BaseModel):
         return config
 
     def digest(self) -> str:
-        """Return a short hash of everything that decides the numbers."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        """Return a short hash of everything that decides the numbers: settings, and the grids' sizes and times."""
+        paths = [split_grid(g)[0] for g in (self.mss, self.land, self.ice_concentration) if g]
+        grids = [p.stat() for p in paths if p.exists()]
+        text = self.model_dump_json() + "".join(f"|{s.st_size}:{s.st_mtime_ns}" for s in grids)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -247,13 +252,12 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     folder = Path(out) / path.stem
     outputs = {n: str(folder / f) for n, f in (("segments", "segments.parquet"), ("leads", "leads.parquet"),
                                                 ("sea_surface", "sea_surface.parquet"), ("report", "report.html"), ("run", "run.json"))}
-    if (folder / "run.json").exists() and not overwrite:
-        old = io.read_json(folder / "run.json")
-        if old.get("digest") != config.digest():
-            raise OutputError(
-                f"{path.stem}: {folder} holds a result of other settings; expected those of this command. "
-                "Pass --overwrite, or another -o."
-            )
+    old = None if overwrite else _finished(folder, outputs)
+    if old is not None:
+        same_granule = path.exists() and [path.stat().st_size] == [i.get("size") for i in old.get("inputs", ())]
+        if old.get("digest") != config.digest() or not (same_granule or not path.exists()):
+            what = "of other settings" if same_granule else "of another file with this name, or of other settings"
+            raise OutputError(f"{path.stem}: {folder} holds a result {what}; expected that of this command. Pass --overwrite, or another -o.")
         return Record(item, SKIPPED, f"done before, in {folder}", outputs=outputs, numbers=old.get("numbers", {}))
     granule = icesat2_atl03.open_granule(path)
     chosen = icesat2.select_beams(granule, config.beams)
@@ -300,6 +304,16 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
         io.write_json(record, temporary / "run.json")
         report.write(temporary)
     return Record(item, DONE, " ".join(messages), outputs=outputs, numbers=numbers)
+
+
+def _finished(folder: Path, outputs: dict[str, str]) -> dict | None:
+    """Return the run.json of a finished granule; None where it is missing or damaged, or a table is gone."""
+    if not all(Path(p).exists() for p in outputs.values()):
+        return None
+    try:
+        return io.read_json(folder / "run.json")
+    except ProductError:
+        return None
 
 
 def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Config, grids: Grids, threads: int):
@@ -455,11 +469,11 @@ def beam_tables(
     lead_rows = ((lead.first + lead.last) // 2).astype(np.int64)
     rate = leads.mean_over(lead, found.photon_rate_high.mean)
     chance = leads.mean_over(lead, types.probability[:, 2])
-    bright = rate * (1.0 if beam.is_strong else surface_type.WEAK_RATIO)
+    bright = rate * surface_type.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
     lead_table = table_of(schema.LEADS, {
         "time": time_[lead_rows], "latitude": found.latitude[lead_rows], "longitude": found.longitude[lead_rows], "x_atc": lead.x,
         "length": lead.length, "n_segments": lead.n_segments, "n_photons": lead.n_photons, "height": lead.height,
-        "height_uncertainty": lead.uncertainty, "photon_rate": rate, "is_specular": bright > 11.0, "probability_water": chance,
+        "height_uncertainty": lead.uncertainty, "photon_rate": rate, "is_specular": bright > surface_type.RATE_SPECULAR, "probability_water": chance,
         "is_used": sections.is_lead_used,
     })
     at = np.clip(np.searchsorted(x, sections.centre), 0, x.size - 1)
@@ -539,9 +553,17 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
     out = []
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
-        out.append("No open water is within reach on any beam: no local sea surface can be had, so freeboard is NaN everywhere; heights and classes stand.")
+        found = sum(r.numbers["n_leads"] for r in results.values())
+        why = "No open water is within reach on any beam" if not found else (
+            f"{found} leads were found, but none gives a sea surface that passes the screening (land, ice concentration, or more than 0.5 m "
+            "from the mean sea surface)"
+        )
+        out.append(f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water level thin ice "
+                   "cannot be told from level thick ice.")
     elif dry:
-        out.append(f"No open water is within reach on {', '.join(dry)}: freeboard is NaN there.")
+        out.append(f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN there.")
+    if any(SIMULATED in note for note in granule.notes):
+        out.append("This granule is simulated, not satellite data.")
     uncorrected = [n for n, r in results.items() if any("CAL-19" in note for note in r.notes)]
     if uncorrected:
         out.append(f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no usable CAL-19 table.")
@@ -634,7 +656,9 @@ def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray
     if grids.ice_concentration is None:
         return None
     ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
-    return ice / 100.0 if np.nanmax(grids.ice_concentration.values) > 1.5 else ice
+    cells = grids.ice_concentration.values
+    full = 100.0 if np.any((cells > 1.5) & (cells <= 100.0)) else 1.0
+    return np.where((ice < 0) | (ice > full), np.nan, ice) / full  # beyond the full value lie flags: land, coast, missing
 
 
 def as_json(record: Record) -> dict[str, object]:

@@ -110,3 +110,16 @@ def test_several_granules_through_workers_equal_one_by_one(small_granule, tmp_pa
         for name in alone.column_names:
             if name != "granule":
                 assert many[name].to_pylist() == alone[name].to_pylist() or many.to_pandas()[name].equals(alone.to_pandas()[name]), name
+
+
+def test_an_interrupt_inside_a_compiled_function_stops_the_run():
+    """Compiled code wraps an interrupt in an ordinary error: it must not pass for a bad granule."""
+
+    def task(item):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as stop:
+            raise SystemError("returned a result with an exception set") from stop
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(task, "a")

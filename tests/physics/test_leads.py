@@ -227,3 +227,12 @@ def test_water_level_is_linear_held_and_less_sure_far_away():
 def test_weighted_quantile():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0])
     assert [leads.weighted_quantile(values, weights, q) for q in (0.0, 0.2, 0.25, 0.5, 0.75, 0.8, 1.0)] == [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+
+
+def test_a_lone_lead_far_above_the_lowest_surfaces_is_no_water():
+    """Nothing floats below the water: a ceiling judges a lead that has no neighbour to compare with."""
+    lone = leads.Leads(*(np.array([v]) for v in (0, 8, 5000.0, 16.0, 0.28, 0.02, 8, 60)))
+    assert leads.screen_leads(lone).tolist() == [True]
+    assert leads.screen_leads(lone, ceiling=np.array([0.15])).tolist() == [False]
+    assert leads.screen_leads(lone, ceiling=np.array([0.30])).tolist() == [True]
+    assert leads.screen_leads(lone, ceiling=np.array([np.nan])).tolist() == [True]

@@ -236,3 +236,8 @@ def test_empty_track():
     )
     types = surface_type.classify(evidence)
     assert types.surface_class.size == 0 and types.probability.shape == (0, 3)
+
+
+@pytest.mark.parametrize(("is_strong", "spot", "factor"), [(True, 1, 1.0), (True, 3, 1 / 0.82), (False, 2, 4.0), (False, 0, 4.0)])
+def test_rates_are_brought_to_those_of_a_strong_beam_of_gain_one(is_strong, spot, factor):
+    assert surface_type.strong_equivalent(is_strong=is_strong, spot=spot) == pytest.approx(factor)

@@ -524,3 +524,23 @@ def test_the_real_granule(tmp_path):
     assert np.isfinite(found["height"]).mean() > 0.95 and np.abs(np.nanmedian(found["height"])) < 1.0
     assert found.record.exit_code == 0 and "No open water is within reach" in found.record.message and "first-photon bias" in found.record.message
     assert (found["quality_flag"] & BITS["no_first_photon_bias_correction"]).all()
+
+
+def test_another_file_of_the_same_name_is_not_taken_for_done(tmp_path, small_granule):
+    """The name decides the folder, so the size must agree before a granule is skipped; a lost table is made again."""
+    first = small_granule
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    shutil.copy(first, tmp_path / "a" / "g.h5")
+    shutil.copy(first, tmp_path / "b" / "g.h5")
+    with open(tmp_path / "b" / "g.h5", "ab") as more:
+        more.write(b"\0" * 4096)
+    out = tmp_path / "out"
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "skipped"
+    (other,) = freeboard.run([tmp_path / "b" / "g.h5"], out=out)
+    assert other.status == "failed" and "another file with this name" in other.message and "--overwrite" in other.message
+    (out / "g" / "segments.parquet").unlink()
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    (out / "g" / "run.json").write_text("[1]")
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
