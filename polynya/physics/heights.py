@@ -22,6 +22,8 @@ TRUNCATION = float(np.sqrt(1.0 - 2.0 * TRIM * np.exp(-(TRIM**2) / 2.0) / (np.sqr
 """A normal distribution cut at ± TRIM standard deviations keeps this share of its standard deviation."""
 CENTRE_M = 2.0
 """Half width of the neighbourhood that centres the window of poor segments: this times a photon-dependent reach (m)."""
+STRAY_M = 2.0
+"""A segment of one or two photons further than this from the median surface within 250 m is noise (m)."""
 GAP_M = 20.0
 """Nothing is smoothed across a stretch this long without a segment."""
 PRIOR_PHOTONS = 6.0
@@ -146,6 +148,11 @@ def surface_heights(
         bias = first_photon_bias.lookup(table, strength=rate, width_m=2.563 * pooled)
         bias_error = errors.first_photon_share * np.abs(bias)
     height = np.where(some, mean, np.nan) - np.where(np.isfinite(bias), bias, 0.0)
+    # One or two photons metres away from everything around them are noise that passed for signal under cloud.
+    usual_level = tracks.block_quantile(x, height, block_m=20.0, window_m=250.0, inner=0.5, outer=0.5)
+    stray = (used_n < 3) & (np.abs(height - usual_level) > STRAY_M)
+    height = np.where(stray, np.nan, height)
+    some &= ~stray
     variance = (squares / TRUNCATION**2 + PRIOR_PHOTONS * pooled**2) / (free + PRIOR_PHOTONS)
     uncertainty = np.sqrt(variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2)
     return SurfaceHeights(

@@ -158,3 +158,13 @@ def test_one_segment():
     found, starts = cells(np.array([1]), np.array([0.7]), seed=19)
     got = estimate(found, starts, table=FLAT)
     assert got.height.shape == (1,) and got.height[0] == pytest.approx(found.mean[0] - 0.04, abs=1e-6) and np.isfinite(got.uncertainty[0]) and got.uncertainty[0] > 0.1
+
+
+def test_a_lone_photon_metres_away_is_noise():
+    """One photon 9 m above a surface of many is dropped; a ridge of many photons 3 m above it stays."""
+    counts, level = np.full(200, 12), np.zeros(200)
+    counts[100], level[100], level[60] = 1, 9.0, 3.0
+    surface = estimate(*cells(counts, level, seed=5))
+    assert np.isnan(surface.height[100]) and np.isnan(surface.uncertainty[100])
+    assert surface.height[60] == pytest.approx(3.0, abs=0.2)
+    assert np.isfinite(np.delete(surface.height, 100)).all()
