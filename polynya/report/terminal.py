@@ -40,18 +40,26 @@ def verification_text(verification: object) -> str:
     v = verification
     rows = [("check", "where", "n", "largest error", "tolerance", "verdict")]
     for c in v.checks:
-        error = "-" if not math.isfinite(c.max_error) else f"{c.max_error:.2e} {c.units}" if c.units == "m" else f"{c.max_error:.4g} {c.units}".strip()
-        limit = "-" if not math.isfinite(c.tolerance) else f"{c.tolerance:g}"
+        error, limit = _amount(c.max_error, c.units, "{:.2e}"), _amount(c.tolerance, c.units, "{:g}")
         rows.append((c.name, c.region, f"{c.n:,}", error, limit, c.status))
     widths = [max(len(r[i]) for r in rows) for i in range(6)]
     lines = [f"{v.path.name}  {v.product} release {v.release or 'unknown'}", ""]
     for row in rows:
         cells = [cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
         lines.append("  ".join(cells).rstrip())
-    notes = list(dict.fromkeys(f"{c.name}: {c.note}" for c in v.checks if c.note))
+    notes = list(dict.fromkeys(f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and c.n))
+    if any(c.status == "listed" for c in v.checks):
+        notes.insert(0, "listed: reported, not judged; not checkable: nothing of it in the file, never a pass")
     if notes:
         lines += ["", "notes:", *(f"  {note}" for note in notes)]
     return "\n".join([*lines, "", v.summary + "."])
+
+
+def _amount(value: float, units: str, form: str) -> str:
+    """A number with its units; shares as per cent."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{100 * value:.2f} %" if units == "1" else f"{form.format(value)} {units}".strip()
 
 
 @contextlib.contextmanager

@@ -105,7 +105,7 @@ class Verification:
         if failed:
             return f"{len(failed)} checks failed: {', '.join(dict.fromkeys(failed))}"
         n = sum(c.status == PASS for c in self.checks)
-        return f"{n} checks passed" if n else "nothing could be checked"
+        return f"{n} check{'s' if n > 1 else ''} passed" if n else "nothing could be checked"
 
 
 def run(path: Path | str, *, tolerance_m: float = TOLERANCE_M, type_tolerance: float = TYPE_TOLERANCE) -> Verification:
