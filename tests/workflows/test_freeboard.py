@@ -419,7 +419,7 @@ def test_run_json_tells_the_whole_story(granule, usual):
         assert told["n_leads"] == np.sum(column(usual.tables["leads"], "beam") == beam)
     total = run["numbers"]
     assert total["n_segments"] == usual["height"].size and total["mean_freeboard"] == pytest.approx(np.nanmean(usual["total_freeboard"].astype(float)), abs=1e-5)
-    assert run["messages"] == [] and usual.record.message == ""
+    assert run["messages"] == ["This granule is simulated, not satellite data."] and usual.record.message == run["messages"][0]
     text = json.dumps(run)
     assert "NaN" not in text
 
@@ -443,7 +443,7 @@ def test_no_water_in_reach_is_nan_and_said_plainly(dry_granule, tmp_path):
     found = work(dry_granule, tmp_path)
     assert np.isnan(found["total_freeboard"]).all() and np.isnan(found["sea_surface_height"]).all() and np.isfinite(found["height"]).mean() > 0.99
     assert found.record.exit_code == 0 and found.record.message.startswith("No open water is within reach on any beam")
-    assert found.run["messages"] == [found.record.message] and found.run["numbers"]["mean_freeboard"] is None
+    assert " ".join(found.run["messages"]) == found.record.message and len(found.run["messages"]) == 2 and found.run["numbers"]["mean_freeboard"] is None
     assert found.tables["leads"].num_rows == 0 and np.isnan(column(found.tables["sea_surface"], "sea_surface_height")).all()
     report = (tmp_path / dry_granule.stem / "report.html").read_text(encoding="utf-8")
     assert "No open water" in report
