@@ -47,7 +47,7 @@ def verification_text(verification: object) -> str:
     for row in rows:
         cells = [cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
         lines.append("  ".join(cells).rstrip())
-    notes = list(dict.fromkeys(f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and c.n))
+    notes = list(dict.fromkeys(f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and (c.n or "NOT checked" in c.note)))
     if any(c.status == "listed" for c in v.checks):
         notes.insert(0, "listed: reported, not judged; not checkable: nothing of it in the file, never a pass")
     if notes:

@@ -206,6 +206,11 @@ def _lead_errors(beam: Beam, notes: dict[str, list[str]]) -> dict[str, np.ndarra
     """Return the errors of the leads whose segments are in the file."""
     place, position_error = locate_leads(beam)
     rows = np.flatnonzero((place >= 0) & np.isfinite(beam.lead_h) & np.isfinite(beam.lead_sigma))
+    if beam.x.size:
+        inside = (beam.lead_x >= np.nanmin(beam.x)) & (beam.lead_x <= np.nanmax(beam.x))
+        lost = int(np.count_nonzero(inside)) - int(np.count_nonzero(inside & (place >= 0)))
+        if lost:
+            notes.setdefault("lead height", []).append(f"{beam.name}: {lost} leads within its extent could not be placed on segments and are NOT checked")
     if rows.size == 0:
         return {}
     first, count = place[rows], beam.lead_n[rows]
