@@ -222,6 +222,66 @@ TRUTH = TableSpec(
     ),
 )
 
+# What a track network sees of a 2 m segment: no label, no class and no truth enters any of these.
+FEATURES = TableSpec(
+    "features",
+    (
+        Variable("height", F4, "m", "corrected surface height above the mean sea surface"),
+        Variable("height_uncertainty", F4, "m", "one standard uncertainty of height"),
+        Variable("height_sd", F4, "m", "standard deviation of all the segment's signal photons"),
+        Variable("mean_minus_median", F4, "m", "mean less median height of all the segment's signal photons"),
+        Variable("height_above_low", F4, "m", "height above the running 2 % quantile within 10 km, no classes needed"),
+        Variable("height_above_water", F4, "m", "height above the first guess of the local water level: mirror-like returns within 25 km, else a low quantile"),
+        Variable("n_photons", pa.int32(), "1", "photons that made height: those inside the window around the surface"),
+        Variable("photon_rate", F4, "1", "photons per laser shot"),
+        Variable("photon_rate_high", F4, "1", "photons of medium or high sea-ice confidence per laser shot"),
+        Variable("photon_rate_change", F4, "1", "photon_rate_high less that of the segment before, 0 after a gap"),
+        Variable("background_count", F4, "1", "background photons of the 50-shot block"),
+        Variable("background_rate", F4, "Hz", "background photon rate of the 50-shot block"),
+        Variable("background_rate_change", F4, "Hz", "background_rate less that of the segment before, 0 after a gap"),
+        Variable("background_relative", F4, "1", "background_rate over its median nearby, 1 by night"),
+        Variable("rate_clear", F4, "1", "photons per shot that a strong beam would get without cloud"),
+        Variable("transmission", F4, "1", "how much the stretch is dimmed against snow under a clear sky"),
+        Variable("rate_pooled", F4, "1", "rate_clear pooled over half an ATL07 segment on either side"),
+        Variable("width_pooled", F4, "m", "surface height spread pooled over half an ATL07 segment on either side, pulse removed"),
+        Variable("solar_elevation", F4, "degree", "solar elevation", "solar_elevation_angle"),
+    ),
+)
+
+# Labels of 2 m segments, with where they come from, and the features they are learnt from.
+ANY_ICE = 3
+LABEL_CLASSES = (*SURFACE_CLASSES[:3], (ANY_ICE, "ice_thick_or_thin"), (-1, "unlabelled"))
+LABEL_NONE, LABEL_IMAGE, LABEL_PERSON, LABEL_SIMULATION, LABEL_ATL07 = 0, 1, 2, 3, 4
+LABEL_SOURCES = ((0, "none"), (1, "image"), (2, "person"), (3, "simulation_truth"), (4, "atl07_surface_type"))
+LABEL_FLAGS = (
+    (0, "labelled"),
+    (1, "class_transition"),
+    (2, "cloud_or_shadow"),
+    (3, "outside_scene"),
+    (4, "shift_unsure"),
+    (5, "no_class"),
+    (6, "set_aside_by_person"),
+)
+LABELS = TableSpec(
+    "labels",
+    (
+        _GRANULE,
+        _BEAM,
+        _STRONG,
+        _TIME,
+        _LAT,
+        _LON,
+        _X,
+        Variable("easting", pa.float64(), "m", "easting in the scene's CRS, drift shift added; NaN without a scene"),
+        Variable("northing", pa.float64(), "m", "northing in the scene's CRS, drift shift added; NaN without a scene"),
+        Variable("image_value", pa.int16(), "1", "V (0-255) of the scene's pixel under the segment, -1 where there is none"),
+        Variable("label", pa.int8(), "1", "label of the surface", flags=LABEL_CLASSES),
+        Variable("label_source", pa.int8(), "1", "who gave the label", flags=LABEL_SOURCES),
+        Variable("label_flag", pa.int8(), "1", "why a segment carries no label", flags=LABEL_FLAGS),
+        *FEATURES.variables,
+    ),
+)
+
 # One tidy row per number that evaluate prints.
 EVALUATION = TableSpec(
     "evaluation",
@@ -238,7 +298,7 @@ EVALUATION = TableSpec(
     ),
 )
 
-TABLES = {spec.name: spec for spec in (SEGMENTS, LEADS, SEA_SURFACE, TRUTH, EVALUATION)}
+TABLES = {spec.name: spec for spec in (SEGMENTS, LEADS, SEA_SURFACE, TRUTH, FEATURES, LABELS, EVALUATION)}
 
 
 def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, object] | None = None) -> pa.Table:

@@ -28,6 +28,7 @@ from polynya import io
 from polynya.engine.protocol import DONE, FAILED
 from polynya.errors import PolynyaError, one_line
 from polynya.readers import icesat2_atl03, icesat2_atl07, icesat2_atl10
+from polynya.samples import beam_segments
 from polynya.workflows import freeboard, info, verify
 
 MEMORY = 6 << 30
@@ -243,7 +244,7 @@ def impossible(segments: pa.Table) -> list[str]:
         "x_atc": np.isfinite(column["x_atc"]) & (np.abs(column["x_atc"]) < 5.0e7),
         "time": ~np.isnat(column["time"].astype("datetime64[ns]")),
         "n_photons": column["n_photons"] > 0,
-        "height": np.abs(column["height"]) <= freeboard.MAX_HEIGHT_M,
+        "height": np.abs(column["height"]) <= beam_segments.MAX_HEIGHT_M,
         "height_uncertainty": column["height_uncertainty"] > 0,
         "surface_class": np.isin(column["surface_class"], (-1, 0, 1, 2)),
         "sea_surface_source": np.isin(column["sea_surface_source"], (0, 1, 2, 3)),

@@ -1,0 +1,237 @@
+"""Photons of one beam to corrected segments: what classes, labels and freeboards are made from.
+
+The same segments serve `freeboard`, `label` and the training tables, so a network sees in training what it
+sees later. Nothing here knows a class.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import schema
+from ..physics import corrections, heights, segments, surface_type, tracks
+from ..readers import height_grid, icesat2, icesat2_atl03
+
+BLOCK_PHOTONS = 2_000_000
+"""Photons read and resampled at a time: about 160 MB."""
+MAX_HEIGHT_M = 10.0
+"""Segments further than this from the mean sea surface are icebergs, land or noise."""
+RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
+"""Segment lengths by name: metres, or 150 photons."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the segments of a beam.
+
+    Attributes
+    ----------
+    resolution : str
+        A key of :data:`RESOLUTIONS`.
+    mss : height_grid.Grid, optional
+        Mean sea surface in place of the granule's own.
+    mss_is_mean_tide : bool
+        The tide system of ``mss``.
+    tide_ocean, tide_equilibrium, dac, first_photon_bias : bool
+        Corrections switched on.
+    min_confidence : int
+        Sea-ice signal confidence of the photons that make heights.
+    """
+
+    resolution: str = "2"
+    mss: height_grid.Grid | None = None
+    mss_is_mean_tide: bool = True
+    tide_ocean: bool = True
+    tide_equilibrium: bool = True
+    dac: bool = True
+    first_photon_bias: bool = True
+    min_confidence: int = segments.MEDIUM
+
+
+@dataclass(frozen=True)
+class BeamSegments:
+    """Corrected segments of one beam, n of them, and the geosegments (m) they came from.
+
+    Attributes
+    ----------
+    granule_id : str
+    beam : icesat2.Beam
+    found : physics.segments.Segments
+        Statistics of the photons, heights above the reference that was subtracted.
+    surface : physics.heights.SurfaceHeights
+        Heights above the mean sea surface with their uncertainty.
+    starts : numpy.ndarray
+        Pieces of the track: nothing is smoothed across a gap.
+    gap_m : float
+        Neighbours further apart than this have a gap between them, metres.
+    is_near_surface : numpy.ndarray of bool, shape (n,)
+        Within :data:`MAX_HEIGHT_M` of the mean sea surface.
+    solar_elevation : numpy.ndarray, shape (n,)
+        Degrees.
+    correction : physics.corrections.Corrections
+        At the geosegments.
+    geosegments : dict of str to numpy.ndarray, each of shape (m,)
+    middle : numpy.ndarray, shape (m,)
+        Along-track distance of the geosegments' middles, metres.
+    n_photons_read : int
+    notes : tuple of str
+    """
+
+    granule_id: str
+    beam: icesat2.Beam
+    found: segments.Segments
+    surface: heights.SurfaceHeights
+    starts: np.ndarray
+    gap_m: float
+    is_near_surface: np.ndarray
+    solar_elevation: np.ndarray
+    correction: corrections.Corrections
+    geosegments: dict[str, np.ndarray]
+    middle: np.ndarray
+    n_photons_read: int
+    notes: tuple[str, ...]
+
+    @property
+    def x(self) -> np.ndarray:
+        """Along-track distance, metres, shape (n,)."""
+        return self.found.x_atc
+
+    @property
+    def time(self) -> np.ndarray:
+        """UTC, datetime64[ns], shape (n,)."""
+        return icesat2.utc(self.found.delta_time)
+
+
+def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2) -> BeamSegments | str:
+    """Resample and correct one beam's photons.
+
+    Parameters
+    ----------
+    data : icesat2_atl03.BeamIndex
+        With the photons in memory (``BeamData``), or without: then they are read in blocks.
+    settings : Settings, optional
+    threads : int
+        Threads that inflate chunks.
+
+    Returns
+    -------
+    BeamSegments or str
+        The reason, in one sentence, where the beam gives no segment.
+
+    Raises
+    ------
+    NoSeaIceError
+        If no photon was considered for sea ice.
+    """
+    settings = settings or Settings()
+    beam, name = data.beam, data.beam.name
+    geo = {c: schema.to_numpy(data.geosegments[c]) for c in data.geosegments.column_names}
+    middle = geo["segment_dist_x"] + 0.5 * np.where(np.isfinite(geo["segment_length"]), geo["segment_length"], 20.0)
+    mss = None
+    if settings.mss is not None:
+        mss = height_grid.sample(settings.mss, longitude=geo["reference_photon_lon"], latitude=geo["reference_photon_lat"])
+    correction = corrections.corrections(
+        geo, mss_grid=mss, mss_is_mean_tide=settings.mss_is_mean_tide, use_tide_ocean=settings.tide_ocean,
+        use_tide_equilibrium=settings.tide_equilibrium, use_dac=settings.dac,
+    )
+    if not np.isfinite(correction.total).any():
+        return f"{name}: neither a mean sea surface nor a geoid is in the granule; pass --mss GRID"
+    resolution = RESOLUTIONS[settings.resolution]
+    if isinstance(resolution, segments.PhotonRuns) and not beam.is_strong:
+        resolution = segments.PhotonRuns(max_length_m=800.0)
+    found = resample(data, resolution=resolution, reference=correction.total, reference_x=middle, min_confidence=settings.min_confidence, threads=threads)
+    n_read = data.stop - data.start
+    if found.x_atc.size == 0:
+        return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
+    gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
+    starts = tracks.pieces(found.x_atc, gap_m=gap_m)
+    surface = heights.surface_heights(found, table=data.first_photon if settings.first_photon_bias else None, starts=starts)
+    return BeamSegments(
+        data.granule.granule_id, beam, found, surface, starts, gap_m, np.abs(surface.height) <= MAX_HEIGHT_M,
+        np.interp(found.x_atc, middle, geo["solar_elevation"]), correction, geo, middle, n_read, tuple(data.notes),
+    )
+
+
+def evidence(beam: BeamSegments) -> surface_type.Evidence:
+    """Gather what classes are decided from: no class enters it.
+
+    Parameters
+    ----------
+    beam : BeamSegments
+
+    Returns
+    -------
+    surface_type.Evidence
+    """
+    found, surface = beam.found, beam.surface
+    return surface_type.gather(
+        beam.x, np.where(beam.is_near_surface, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
+        height_sd=surface.sd, spread=surface.spread, rate=found.photon_rate_high.mean, n_shots=found.n_shots,
+        background_rate=found.background_rate.mean, solar_elevation=beam.solar_elevation, is_strong=beam.beam.is_strong, spot=beam.beam.spot,
+        starts=beam.starts,
+    )
+
+
+def resample(
+    data: icesat2_atl03.BeamIndex, *, resolution: float | segments.PhotonRuns, reference: np.ndarray, reference_x: np.ndarray,
+    min_confidence: int, threads: int,
+) -> segments.Segments:
+    """Resample a beam's photons, in blocks where they are not in memory yet.
+
+    A block is a run of geosegments, read with two more on either side, of which only the cells inside it are
+    kept: the same segments come out as from the whole beam, with a fraction of the memory. Runs of photons
+    (150ph) depend on where they start, so they are made from the whole beam.
+
+    Parameters
+    ----------
+    data : icesat2_atl03.BeamIndex
+    resolution : float or PhotonRuns
+    reference, reference_x : numpy.ndarray, shape (geosegments,)
+    min_confidence, threads : int
+
+    Returns
+    -------
+    segments.Segments
+
+    Raises
+    ------
+    NoSeaIceError
+        If no photon was considered for sea ice.
+    """
+    geo = {c: schema.to_numpy(data.geosegments[c]) for c in ("first_photon", "segment_ph_cnt", "segment_dist_x")}
+    background = {c: schema.to_numpy(data.background[c]) for c in data.background.column_names}
+    first, count, x = geo["first_photon"], geo["segment_ph_cnt"], geo["segment_dist_x"]
+    make = functools.partial(segments.resample, background=background, resolution_m=resolution, min_confidence=min_confidence,
+                             reference=reference, reference_x=reference_x)
+    if isinstance(data, icesat2_atl03.BeamData):
+        photons = {c: schema.to_numpy(data.photons[c]) for c in data.photons.column_names}
+        return make(photons, first=first, count=count, segment_x=x)
+    whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
+    edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
+    pieces, highest = [], -2
+    for a, b in itertools.pairwise(edges):
+        low, high = max(a - 2, 0), min(b + 2, count.size)
+        rows = low + np.flatnonzero(count[low:high] > 0)
+        if rows.size == 0:
+            continue
+        start, stop = int(first[rows].min()), int((first[rows] + count[rows]).max())
+        photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads)
+        highest = max(highest, int(photons["signal_conf_ph"].max()))
+        piece = make(photons, first=first[rows] - start, count=count[rows], segment_x=x[rows])
+        if not whole:
+            cells = np.floor(x[[a, min(b, count.size - 1)]] / resolution).astype(np.int64)
+            piece = segments.select(piece, low=cells[0] if a else np.iinfo(np.int64).min, high=cells[1] if b < count.size else np.iinfo(np.int64).max)
+        pieces.append(piece)
+    icesat2_atl03.refuse_without_sea_ice(data, highest)
+    return segments.concatenate(pieces)
+
+
+def _block_edges(count: np.ndarray, most: int) -> np.ndarray:
+    """Cut geosegments into runs of about ``most`` photons; returns the first geosegment of each, and the end."""
+    total = np.cumsum(count)
+    cuts = np.searchsorted(total, np.arange(most, total[-1], most)) + 1
+    return np.unique(np.concatenate([[0], cuts, [count.size]]))
