@@ -171,6 +171,10 @@ class Evidence:
         Level of the lowest surfaces nearby, metres: water does not stand much above it.
     starts : numpy.ndarray
         Pieces of the track.
+    transmission : numpy.ndarray
+        How much cloud dims the stretch, 0.4 to 1.
+    rate_pooled, width_pooled : numpy.ndarray
+        Photons per shot (for bright kinds) and surface spread (pulse removed, m) at NASA's own scale.
     """
 
     x: np.ndarray
@@ -189,6 +193,9 @@ class Evidence:
     water_level_error: np.ndarray
     lowest: np.ndarray
     starts: np.ndarray
+    transmission: np.ndarray
+    rate_pooled: np.ndarray
+    width_pooled: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -274,6 +281,7 @@ def gather(
     return Evidence(
         x, height, sigma, n_photons, height_sd, bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative,
         not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, lowest, starts,
+        transmission, pooled, width,
     )
 
 
