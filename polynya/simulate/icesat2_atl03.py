@@ -19,47 +19,21 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pyarrow as pa
-from pyproj import Geod
 
 from .. import io, schema
 from ..errors import OutputError, UsageError, one_line
 from ..readers.icesat2 import SPOTS
 from . import atlas, sea_ice
+from .ground_track import BEAM_OFFSET, across_of, beam_position, reference_track
 from .icesat2_atl03_granule import BeamTrack, Surface, beam_group
 from .icesat2_atl03_head import granule_head
+from .presets import Season
+from .random_fields import smooth_field
+from .season import season_at, seconds_of
 
-PAIR_OFFSET = {"gt1": 3345.0, "gt2": 0.0, "gt3": -3345.0}
-"""Across-track distance of the beam pairs, m, left of the reference track positive (Neumann et al., 2019)."""
-BEAM_OFFSET = 45.0
 MARGIN = 20.0
 """Ice on both sides of the first and last shot, m, so that every footprint is whole."""
-
-
-@dataclass(frozen=True)
-class Season:
-    """Where and when a season's default track lies, and what its window and background are.
-
-    ``start`` is latitude and heading; the longitude is set so that the track crosses 180 degrees half way.
-    Background, Hz, is a strong beam's over bright ice without cloud: 5.9 MHz is the mean of real daylight segments;
-    tens of kHz are what real night granules hold.
-    """
-
-    date: str
-    latitude: float
-    heading: float
-    x_start: float
-    window: float
-    background: tuple[float, float]
-    background_window: float
-    rgt: int
-    cycle: int
-    region: int
-
-
-SEASONS = {
-    "winter": Season("2020-01-15T09:12:00", 75.0, -11.0, 8.35e6, 33.0, (1.2e4, 5.0e4), 5006.0, 284, 6, 4),
-    "summer": Season("2019-11-16T21:40:00", -73.0, -168.0, 2.86e7, 64.0, (5.0e6, 8.8e6), 712.0, 717, 5, 11),
-}
+IceOfBeam = Callable[[str, float, float], sea_ice.IceField]
 
 
 @dataclass(frozen=True)
@@ -83,7 +57,9 @@ class Simulated:
     settings: dict[str, object] = field(default_factory=dict)
 
 
-def simulate(out: Path | str, *, length_km: float = 60.0, beams: str = "all", season: str = "winter", seed: int = 0) -> Simulated:
+def simulate(
+    out: Path | str, *, length_km: float = 60.0, beams: str = "all", season: str = "winter", seed: int = 0, sun_elevation: float | None = None
+) -> Simulated:
     """Write a simulated ATL03 granule and its truth.
 
     Parameters
@@ -95,9 +71,11 @@ def simulate(out: Path | str, *, length_km: float = 60.0, beams: str = "all", se
     beams : str
         ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: right beams are strong.
     season : str
-        ``winter`` (Arctic, night) or ``summer`` (Ross Sea, daylight).
+        ``winter`` (Arctic, night), ``spring`` (Arctic, low sun) or ``summer`` (Ross Sea, daylight).
     seed : int
         Same arguments and seed, same arrays.
+    sun_elevation : float, optional
+        Degrees, where the season has sun. Left out, summer keeps its own day and hour and spring draws one.
 
     Returns
     -------
@@ -110,35 +88,79 @@ def simulate(out: Path | str, *, length_km: float = 60.0, beams: str = "all", se
     OutputError
         If the files cannot be written.
     """
-    names = parse_beams(beams)
-    if season not in SEASONS:
-        raise UsageError(f"season {season!r} is unknown; expected winter or summer. Choose one of them.")
+    parse_beams(beams)
+    check_arguments(length_km=length_km, seed=seed)
+    place = season_at(season, rng_of(seed, 3), sun_elevation=sun_elevation)
+    parameters = sea_ice.draw_parameters(season, rng_of(seed, 0))
+    settings: dict[str, object] = {"kind": "sea ice model", "length_km": length_km, "beams": beams, "season": season, "seed": seed, "ice": asdict(parameters)}
+    if sun_elevation is not None:
+        settings["sun_elevation"] = sun_elevation
+
+    def ice(name: str, grid_start: float, grid_length: float) -> sea_ice.IceField:
+        pair = int(name[2])
+        leads = sea_ice.draw_leads(parameters, rng_of(seed, 10, pair), length=grid_length)
+        if not name.endswith("r"):
+            leads = sea_ice.neighbour_leads(leads, rng_of(seed, 11, pair), across=2.0 * BEAM_OFFSET)
+        return sea_ice.ice_field(parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=grid_length)
+
+    return write_granule(out, ice, beams=beams, place=place, length=length_km * 1000.0, seed=seed, settings=settings)
+
+
+def check_arguments(*, length_km: float, seed: int) -> None:
+    """Refuse a length or a seed that cannot be simulated.
+
+    Raises
+    ------
+    UsageError
+    """
     if not 1.0 <= length_km <= 3000.0:
         raise UsageError(f"length_km is {length_km}; expected 1 to 3000. Choose a length in that range.")
     if seed < 0:
         raise UsageError(f"seed is {seed}; expected 0 or more. Choose another seed.")
-    place = SEASONS[season]
-    parameters = sea_ice.draw_parameters(season, _rng(seed, 0))
-    start = place.x_start + float(np.round(_rng(seed, 1).uniform(0.0, 2000.0), 3))
-    settings = {"kind": "sea ice model", "length_km": length_km, "beams": beams, "season": season, "seed": seed, "ice": asdict(parameters)}
+
+
+def write_granule(
+    out: Path | str, ice: IceOfBeam, *, beams: str, place: Season, length: float, seed: int, settings: dict[str, object]
+) -> Simulated:
+    """Count the photons of an ice cover and write the granule with its truth.
+
+    Parameters
+    ----------
+    out : Path or str
+    ice : function
+        Beam name, along-track distance of the first cell's edge from the track's start (m), length (m) -> the ice under it.
+    beams : str
+    place : Season
+    length : float
+        Of the track, m.
+    seed : int
+    settings : dict
+        What the file says of itself; ``season`` must be in it.
+
+    Raises
+    ------
+    UsageError, OutputError
+    """
+    names = parse_beams(beams)
+    start = place.x_start + float(np.round(rng_of(seed, 1).uniform(0.0, 2000.0), 3))
     earth = _earth(seed)
-    track = _reference_track(place, length_km * 1000.0)
+    track = reference_track(place, length)
     photons, shares = {}, {}
-    start_time = float((np.datetime64(place.date, "ns") - np.datetime64("2018-01-01", "ns")) / np.timedelta64(1, "s"))
+    start_time = seconds_of(place.date)
     granule_id = Path(out).stem
     with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (handle, write_truth, pool):
         for name in names:
             beam, surface, truth = _simulate_beam(
-                name, seed=seed, place=place, parameters=parameters, earth=earth, track=track, start=start, start_time=start_time,
-                length=length_km * 1000.0, granule_id=granule_id,
+                name, seed=seed, place=place, ice_of=ice, is_night=settings["season"] == "winter", earth=earth, track=track, start=start,
+                start_time=start_time, length=length, granule_id=granule_id,
             )
-            beam_group(handle, beam, surface, pool=pool, rng=_rng(seed, 40, schema.BEAM_NAMES.index(name)))
+            beam_group(handle, beam, surface, pool=pool, rng=rng_of(seed, 40, schema.BEAM_NAMES.index(name)))
             write_truth(truth)
             photons[name] = int(surface.photons.shot.size)
             shares[name] = class_shares(truth)
         granule_head(
             handle, granule_id=granule_id, orientation=1, rgt=place.rgt, cycle=place.cycle, region=place.region,
-            times=(start_time, start_time + length_km * 1000.0 / atlas.SHOT_SPACING * 1e-4), settings=settings, seed=seed,
+            times=(start_time, start_time + length / atlas.SHOT_SPACING * 1e-4), settings=settings, seed=seed,
             channels={n: _channels(seed, n) for n in names},
         )
     return Simulated(Path(out), truth_name(out), photons, shares, settings)
@@ -211,17 +233,19 @@ def class_shares(truth: pa.Table) -> dict[str, float]:
     return {name: float(np.mean(values == code)) for code, name in schema.SURFACE_CLASSES if code >= 0}
 
 
-def _rng(*key: int) -> np.random.Generator:
-    return np.random.Generator(np.random.PCG64(_seed(*key)))
+def rng_of(*key: int) -> np.random.Generator:
+    """Return the generator of one part of a simulation: seed, then the part's own numbers."""
+    return np.random.Generator(np.random.PCG64(seed_of(*key)))
 
 
-def _seed(seed: int, *key: int) -> np.random.SeedSequence:
+def seed_of(seed: int, *key: int) -> np.random.SeedSequence:
+    """Return the seed sequence of one part of a simulation."""
     return np.random.SeedSequence(seed, spawn_key=key)
 
 
 def _channels(seed: int, name: str) -> np.ndarray:
     """Return the dead times of a beam pair's 20 channels, ns: the same whichever beams are simulated."""
-    return np.concatenate([atlas.channel_dead_times(is_strong, _rng(seed, 31, int(name[2]), int(is_strong))) for is_strong in (True, False)])
+    return np.concatenate([atlas.channel_dead_times(is_strong, rng_of(seed, 31, int(name[2]), int(is_strong))) for is_strong in (True, False)])
 
 
 def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
@@ -231,61 +255,37 @@ def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km are what CryoSat-2 sees (Kwok and Morison, 2016, doi:10.1002/2015JC011357).
     MSS and geoid slopes are those of gentle marine geoids; tides and dac change over hundreds of kilometres.
     """
-    rng = _rng(seed, 2)
-    mss = sea_ice.smooth_field(rng, offset=(-60.0, 15.0), slope=1.2e-5, rms=0.5, wavelengths=(2.5e4, 2.0e5))
-    topography = sea_ice.smooth_field(rng, offset=(-1.2, -0.3), slope=2.0e-7, rms=0.05, wavelengths=(1.0e5, 5.0e5), waves=3)
+    rng = rng_of(seed, 2)
+    mss = smooth_field(rng, offset=(-60.0, 15.0), slope=1.2e-5, rms=0.5, wavelengths=(2.5e4, 2.0e5))
+    topography = smooth_field(rng, offset=(-1.2, -0.3), slope=2.0e-7, rms=0.05, wavelengths=(1.0e5, 5.0e5), waves=3)
     return {
-        "sea_surface": sea_ice.smooth_field(rng, offset=(-0.18, 0.18), slope=1.5e-7, rms=0.045, wavelengths=(3.0e4, 2.5e5)),
+        "sea_surface": smooth_field(rng, offset=(-0.18, 0.18), slope=1.5e-7, rms=0.045, wavelengths=(3.0e4, 2.5e5)),
         "mss": mss,
         "geoid": lambda x: mss(x) - topography(x),
-        "tide_ocean": sea_ice.smooth_field(rng, offset=(-0.5, 0.5), slope=3.0e-7, rms=0.05, wavelengths=(3.0e5, 1.0e6), waves=3),
-        "tide_equilibrium": sea_ice.smooth_field(rng, offset=(-0.015, 0.015), slope=0.0, rms=0.0005, wavelengths=(5.0e5, 2.0e6), waves=2),
-        "dac": sea_ice.smooth_field(rng, offset=(-0.35, 0.35), slope=1.0e-7, rms=0.02, wavelengths=(3.0e5, 1.0e6), waves=3),
+        "tide_ocean": smooth_field(rng, offset=(-0.5, 0.5), slope=3.0e-7, rms=0.05, wavelengths=(3.0e5, 1.0e6), waves=3),
+        "tide_equilibrium": smooth_field(rng, offset=(-0.015, 0.015), slope=0.0, rms=0.0005, wavelengths=(5.0e5, 2.0e6), waves=2),
+        "dac": smooth_field(rng, offset=(-0.35, 0.35), slope=1.0e-7, rms=0.02, wavelengths=(3.0e5, 1.0e6), waves=3),
     }
 
 
-def _reference_track(place: Season, length: float) -> np.ndarray:
-    """Return knots every 100 m along the reference track: columns latitude, longitude, azimuth (degrees)."""
-    geod = Geod(ellps="WGS84")
-    distance = np.arange(-200.0, length + 300.0, 100.0)
-    n = distance.size
-    lon, lat, back = geod.fwd(np.zeros(n), np.full(n, place.latitude), np.full(n, place.heading), distance)
-    middle = np.interp(length / 2.0, distance, np.unwrap(lon, period=360.0))
-    azimuth = (np.asarray(back) + 180.0) % 360.0
-    azimuth[distance < 0] = (azimuth[distance < 0] + 180.0) % 360.0
-    return np.stack([lat, np.asarray(lon) + 180.0 - middle, np.full(n, 0.0) + azimuth], axis=1)
-
-
-def _beam_position(track: np.ndarray, along: np.ndarray, across: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return latitude and longitude of points ``along`` metres from the start, ``across`` metres left of the reference track."""
-    geod = Geod(ellps="WGS84")
-    lon, lat, _ = geod.fwd(track[:, 1], track[:, 0], track[:, 2] - 90.0, np.full(track.shape[0], across))
-    at = np.arange(track.shape[0]) * 100.0 - 200.0
-    longitude = np.interp(along, at, np.unwrap(np.asarray(lon), period=360.0))
-    return np.interp(along, at, lat), (longitude + 180.0) % 360.0 - 180.0
-
-
 def _simulate_beam(
-    name: str, *, seed: int, place: Season, parameters: sea_ice.IceParameters, earth: dict, track: np.ndarray, start: float, start_time: float,
+    name: str, *, seed: int, place: Season, ice_of: IceOfBeam, is_night: bool, earth: dict, track: np.ndarray, start: float, start_time: float,
     length: float, granule_id: str,
 ) -> tuple[BeamTrack, Surface, pa.Table]:
-    pair, is_right = int(name[2]), name.endswith("r")
+    pair = int(name[2])
     spot = SPOTS[1][name]
     is_strong = spot % 2 == 1
-    across = PAIR_OFFSET[name[:3]] + (-BEAM_OFFSET if is_right else BEAM_OFFSET)
+    across = across_of(name)
     shots = int(length / atlas.SHOT_SPACING)
     x = start + np.arange(shots) * atlas.SHOT_SPACING
     grid_start = 2.0 * np.floor((start - MARGIN) / 2.0)
     grid_length = 2.0 * np.ceil((x[-1] + MARGIN - grid_start) / 2.0)
-    leads = sea_ice.draw_leads(parameters, _rng(seed, 10, pair), length=grid_length)
-    if not is_right:
-        leads = sea_ice.neighbour_leads(leads, _rng(seed, 11, pair), across=2.0 * BEAM_OFFSET)
-    ice = sea_ice.ice_field(parameters, leads, _rng(seed, 12, spot), length=grid_length)
+    ice = ice_of(name, grid_start - start, grid_length)
     grid_x = grid_start + (np.arange(ice.freeboard.size) + 0.5) * sea_ice.STEP
-    clear = atlas.cloud_transmission(grid_x, shared=_rng(seed, 20), own=_rng(seed, 21, pair))
-    background = _background(place, ice.albedo, clear, _rng(seed, 22), season=parameters.season)
+    clear = atlas.cloud_transmission(grid_x, shared=rng_of(seed, 20), own=rng_of(seed, 21, pair))
+    background = _background(place, ice.albedo, clear, rng_of(seed, 22), is_night=is_night)
     cell = ((x - grid_start) / sea_ice.STEP).astype(np.int64)
-    rng = _rng(seed, 30, spot)
+    rng = rng_of(seed, 30, spot)
     bottom = -place.window * rng.uniform(0.40, 0.50) + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
     window = (bottom, bottom + place.window)
     gain = atlas.SPOT_GAIN[spot] * (1.0 if is_strong else atlas.WEAK_SHARE)
@@ -293,18 +293,18 @@ def _simulate_beam(
     dead_time = _channels(seed, name)[:16] if is_strong else _channels(seed, name)[16:]
     photons = atlas.detect(
         ice.rate, ice.freeboard, ice.roughness, step=sea_ice.STEP, shot_cell=cell, transmission=clear[cell], background=noise, window=window,
-        dead_time=dead_time, gain=gain, seed=_seed(seed, 32, spot),
+        dead_time=dead_time, gain=gain, seed=seed_of(seed, 32, spot),
     )
     confidence, weight = atlas.signal_confidence(
         photons, shots=shots, background_per_metre=noise / atlas.METRES_PER_NS * 1e-9, bottom=float(bottom.min()), top=float(window[1].max())
     )
     along = x - start
-    beam_shift = 0.002 * _rng(seed, 33, spot).standard_normal()
+    beam_shift = 0.002 * rng_of(seed, 33, spot).standard_normal()
     surface = dict(earth)
     surface["sea_surface"] = lambda d: earth["sea_surface"](d) + beam_shift
     base = sum(surface[k](along) for k in ("sea_surface", "mss", "tide_ocean", "tide_equilibrium", "dac"))
     height = base[photons.shot] + photons.height
-    latitude, longitude = _beam_position(track, along, across)
+    latitude, longitude = beam_position(track, along, across)
     time = start_time + np.arange(shots) * 1e-4 + (0.0 if is_strong else 0.36)
     beam = BeamTrack(
         name=name, is_strong=is_strong, spot=spot, orientation=1, rgt=place.rgt, x=x, time=time, latitude=latitude, longitude=longitude,
@@ -321,10 +321,10 @@ def _from(function: Callable, start: float) -> Callable:
     return lambda x: function(np.asarray(x) - start)
 
 
-def _background(place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.random.Generator, *, season: str) -> np.ndarray:
+def _background(place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.random.Generator, *, is_night: bool) -> np.ndarray:
     """Return the strong-beam background rate on the grid, Hz: sunlight off the 45 m field of view and off cloud."""
     level = rng.uniform(*place.background)
-    if season == "winter":
+    if is_night:
         return level * np.exp(0.2 * (1.0 - clear))
     cells = round(45.0 / sea_ice.STEP) | 1
     seen = np.convolve(np.pad(albedo, cells // 2, mode="edge"), np.full(cells, 1.0 / cells), mode="valid")
@@ -345,7 +345,7 @@ def _truth(name, beam: BeamTrack, ice: sea_ice.IceField, grid_x, clear, sea_surf
     board = ice.freeboard.reshape(four).mean(axis=1)[inside].astype(np.float64)
     board_seen = (blurred.reshape(four).sum(axis=1) / seen.reshape(four).sum(axis=1))[inside]
     level = sea_surface(centre)
-    latitude, longitude = _beam_position(track, centre - start, across)
+    latitude, longitude = beam_position(track, centre - start, across)
     columns = {
         "granule": granule_id, "beam": name, "is_strong": beam.is_strong, "latitude": latitude, "longitude": longitude, "x_atc": centre,
         "surface_class": surface_class, "lead_type": lead, "surface_height": level + board, "surface_height_footprint": level + board_seen,

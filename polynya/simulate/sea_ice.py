@@ -2,7 +2,8 @@
 
 Numpy only, no instrument. Everything is drawn on a grid of :data:`STEP` metres along the track.
 Heights here are metres above the local sea surface (freeboard, snow included); the sea surface
-itself is a smooth field above the mean sea surface. Each range carries its source:
+itself is a smooth field above the mean sea surface. The ranges of a granule and their sources are in :mod:`.presets`;
+further sources:
 
 - lead widths: power law, exponent 2.47 (Wernecke and Kaleschke, 2015, doi:10.5194/tc-9-1955-2015); the
   exponents of Marsan et al. (2004) lie on both sides of it. Leads of tens of metres dominate what
@@ -20,11 +21,13 @@ itself is a smooth field above the mean sea surface. Each range carries its sour
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE
+from .presets import FLOE_CHORDS, ICE, LEAD_WIDTHS
+from .random_fields import power_law, red_noise
 
 STEP = 0.5
 """Grid spacing along the track, m: four cells make one 2 m truth cell."""
@@ -40,7 +43,7 @@ class IceParameters:
     Attributes
     ----------
     season : str
-        ``winter`` or ``summer``.
+        A key of :data:`~polynya.simulate.presets.ICE`.
     floe_freeboard : float
         Median freeboard of floes.
     floe_spread : float
@@ -96,6 +99,28 @@ class Leads:
 
 
 @dataclass(frozen=True)
+class Cut:
+    """What a map of the ice dictates along one track, in the track's own order; the rest is drawn.
+
+    Attributes
+    ----------
+    level, bright : numpy.ndarray, shape (cells,)
+        Freeboard of the floe over each cell (m) and its brightness, 1 on average.
+    ridge_centre, ridge_sail : numpy.ndarray
+        Position from the field's start, and sail height, m.
+    patch_start, patch_length : numpy.ndarray
+        Melt patches, m.
+    """
+
+    level: np.ndarray
+    bright: np.ndarray
+    ridge_centre: np.ndarray
+    ridge_sail: np.ndarray
+    patch_start: np.ndarray
+    patch_length: np.ndarray
+
+
+@dataclass(frozen=True)
 class IceField:
     """The surface on the grid: arrays of shape (n,), cell i covers ``i * STEP .. (i + 1) * STEP`` metres.
 
@@ -120,76 +145,38 @@ class IceField:
     lead_type: np.ndarray
 
 
-@dataclass(frozen=True)
-class SmoothField:
-    """A smooth function of along-track distance: offset, slope and a few long waves."""
-
-    offset: float
-    slope: float
-    amplitudes: np.ndarray
-    wavelengths: np.ndarray
-    phases: np.ndarray
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Evaluate at distances ``x`` (m), same shape out."""
-        x = np.asarray(x, dtype=np.float64)
-        out = self.offset + self.slope * x
-        for amplitude, wavelength, phase in zip(self.amplitudes, self.wavelengths, self.phases, strict=True):
-            out = out + amplitude * np.sin(2.0 * np.pi * x / wavelength + phase)
-        return out
-
-
-def smooth_field(
-    rng: np.random.Generator, *, offset: tuple[float, float], slope: float, rms: float, wavelengths: tuple[float, float], waves: int = 6
-) -> SmoothField:
-    """Draw a smooth field whose waves have a red spectrum.
-
-    Parameters
-    ----------
-    rng : numpy.random.Generator
-    offset : tuple of float
-        Range of the constant, m.
-    slope : float
-        Standard deviation of the mean slope, m/m.
-    rms : float
-        Root mean square of the waves together, m.
-    wavelengths : tuple of float
-        Shortest and longest wave, m; drawn evenly in the logarithm, amplitude proportional to the wavelength.
-    waves : int
-    """
-    lengths = np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), waves))
-    amplitudes = lengths * rng.uniform(0.5, 1.0, waves)
-    amplitudes *= rms / np.sqrt(np.sum(amplitudes**2) / 2.0)
-    return SmoothField(rng.uniform(*offset), slope * rng.standard_normal(), amplitudes, lengths, rng.uniform(0.0, 2.0 * np.pi, waves))
-
-
 def draw_parameters(season: str, rng: np.random.Generator) -> IceParameters:
-    """Draw one granule's ice parameters; ranges as the module's sources give them.
+    """Draw one granule's ice parameters from :data:`~polynya.simulate.presets.ICE`.
 
     Parameters
     ----------
     season : str
-        ``winter`` or ``summer``.
+        ``winter``, ``spring`` or ``summer``.
     rng : numpy.random.Generator
     """
-    winter = season == "winter"
-    specular = rng.uniform(0.40, 0.60)
-    dark = (1.0 - specular) * rng.uniform(0.40, 0.70)
+    of = ICE[season]
+    specular = rng.uniform(*of.specular_share)
+    dark = (1.0 - specular) * rng.uniform(*of.dark_share)
     return IceParameters(
         season=season,
-        floe_freeboard=rng.uniform(0.22, 0.42),
-        floe_spread=rng.uniform(0.25, 0.45),
-        roughness=rng.uniform(0.03, 0.08),
-        ridges_per_km=rng.uniform(2.0, 9.0),
-        sail_height=rng.uniform(0.20, 0.45),
-        lead_share=0.090 * np.exp(0.30 * rng.standard_normal() - 0.045),
-        clustering=rng.uniform(0.6, 1.0),
-        snow_rate=rng.uniform(8.0, 9.6),
-        open_share=rng.uniform(0.15, 0.25) if winter else rng.uniform(0.22, 0.36),
-        mixed_share=rng.uniform(0.15, 0.25),
+        floe_freeboard=rng.uniform(*of.floe_freeboard),
+        floe_spread=rng.uniform(*of.floe_spread),
+        roughness=rng.uniform(*of.roughness),
+        ridges_per_km=rng.uniform(*of.ridges_per_km),
+        sail_height=rng.uniform(*of.sail_height),
+        lead_share=of.lead_share * np.exp(of.lead_share_spread * rng.standard_normal() - of.lead_share_spread**2 / 2.0),
+        clustering=rng.uniform(*of.clustering),
+        snow_rate=rng.uniform(*of.snow_rate),
+        open_share=rng.uniform(*of.open_share),
+        mixed_share=rng.uniform(*of.mixed_share),
         kind_shares=(specular, dark, 1.0 - specular - dark),
-        melt_patches_per_km=0.0 if winter else rng.uniform(0.2, 0.8),
+        melt_patches_per_km=rng.uniform(*of.melt_patches_per_km) if of.melt_patches_per_km[1] > 0.0 else 0.0,
     )
+
+
+def without_leads(parameters: IceParameters) -> IceParameters:
+    """Return a cover that is closed: no lead, no melt patch."""
+    return replace(parameters, lead_share=0.0, melt_patches_per_km=0.0)
 
 
 def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: float) -> Leads:
@@ -197,17 +184,28 @@ def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: f
 
     The density follows a lognormal field correlated over 12 km, so that some 10 km hold no lead.
     """
-    widths = _power_law(rng, 4096, low=14.0, high=2500.0, exponent=2.47)
-    per_metre = parameters.lead_share / widths.mean()
+    per_metre = leads_per_metre(parameters, rng)
     knots = max(int(length / 6000.0), 2) + 1
-    log_density = parameters.clustering * _red(knots, 2, rng)
+    log_density = parameters.clustering * red_noise(knots, 2, rng)
     where = np.linspace(0.0, length, knots)
     fine = np.arange(0.0, length, 100.0)
     density = per_metre * np.exp(np.interp(fine, where, log_density) - parameters.clustering**2 / 2.0)
     counts = rng.poisson(density * 100.0)
     centre = np.sort(np.repeat(fine, counts) + rng.uniform(0.0, 100.0, counts.sum()))
+    return lead_properties(parameters, rng, centre=centre)
+
+
+def leads_per_metre(parameters: IceParameters, rng: np.random.Generator) -> float:
+    """Return how many leads a metre of track crosses on average."""
+    low, high, exponent = LEAD_WIDTHS
+    return parameters.lead_share / power_law(rng, 4096, low=low, high=high, exponent=exponent).mean()
+
+
+def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, centre: np.ndarray) -> Leads:
+    """Draw width, fate, kind of water and ice of the leads at ``centre`` (m), as a track crosses them."""
     n = centre.size
-    width = _power_law(rng, n, low=14.0, high=2500.0, exponent=2.47)
+    low, high, exponent = LEAD_WIDTHS
+    width = power_law(rng, n, low=low, high=high, exponent=exponent)
     fate = rng.random(n)
     share = np.where(fate < parameters.open_share, 1.0, np.where(fate < parameters.open_share + parameters.mixed_share, rng.uniform(0.15, 0.75, n), 0.0))
     # Small leads are sheltered from wind: mirror-like; wide ones roughen.
@@ -237,7 +235,7 @@ def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 9
     )
 
 
-def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator, *, length: float) -> IceField:
+def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator, *, length: float, cut: Cut | None = None) -> IceField:
     """Draw the surface of one track on the grid.
 
     Parameters
@@ -247,6 +245,8 @@ def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator,
     rng : numpy.random.Generator
     length : float
         Length of the field, m.
+    cut : Cut, optional
+        Floes, ridges and patches where a map gives them; drawn where it is left out.
 
     Returns
     -------
@@ -254,13 +254,13 @@ def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator,
         ``round(length / STEP)`` cells.
     """
     n = round(length / STEP)
-    freeboard, rough, rate, albedo = _floes(parameters, n, rng)
-    _ridges(parameters, freeboard, rough, rng)
+    freeboard, rough, rate, albedo = _floes(parameters, n, rng, cut)
+    _ridges(parameters, freeboard, rough, rng, cut)
     surface_class = np.full(n, THICK_ICE, dtype=np.int8)
     lead_type = np.zeros(n, dtype=np.int8)
-    _melt_patches(parameters, freeboard, rough, rate, albedo, rng)
+    _melt_patches(parameters, freeboard, rough, rate, albedo, rng, cut)
     _fill_leads(parameters, leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng)
-    mottle = 0.09 * _red(n, 6, rng) + 0.08 * _red(n, 160, rng) + 0.15 * _red(n, 2400, rng)
+    mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
     rate *= np.exp(mottle * np.where(surface_class == OPEN_WATER, 2.0, 1.0))
     return IceField(freeboard.astype(np.float32), rough.astype(np.float32), rate.astype(np.float32), albedo.astype(np.float32), surface_class, lead_type)
 
@@ -274,27 +274,43 @@ def thin_ice_albedo(thickness: np.ndarray, snow: np.ndarray) -> np.ndarray:
     return bare + (0.80 - bare) * 0.7 * (1.0 - np.exp(-np.asarray(snow) / 0.03))
 
 
-def _floes(parameters: IceParameters, n: int, rng: np.random.Generator) -> tuple[np.ndarray, ...]:
-    chords = _power_law(rng, int(n * STEP / 150.0) + 20, low=120.0, high=10000.0, exponent=1.9)
+def draw_levels(parameters: IceParameters, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the freeboard (m, before clipping to 0.10-1.5) and the brightness of ``count`` floes."""
+    level = parameters.floe_freeboard * np.exp(parameters.floe_spread * rng.standard_normal(count))
+    return level, np.exp(0.11 * rng.standard_normal(count))
+
+
+def _floes(parameters: IceParameters, n: int, rng: np.random.Generator, cut: Cut | None) -> tuple[np.ndarray, ...]:
+    level, bright = (cut.level, cut.bright) if cut is not None else _floe_chords(parameters, n, rng)
+    level = np.clip(level, 0.10, 1.5)
+    waves = 0.55 * red_noise(n, 16, rng) + 0.60 * red_noise(n, 60, rng) + 0.60 * red_noise(n, 240, rng)
+    freeboard = level + parameters.roughness * waves * np.sqrt(level / 0.3)
+    rough = np.full(n, 0.02) + 0.5 * parameters.roughness * np.abs(red_noise(n, 100, rng))
+    return np.maximum(freeboard, 0.05), rough, parameters.snow_rate * bright, np.full(n, SNOW_ALBEDO)
+
+
+def _floe_chords(parameters: IceParameters, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    low, high, exponent = FLOE_CHORDS
+    chords = power_law(rng, int(n * STEP / 150.0) + 20, low=low, high=high, exponent=exponent)
     ends = np.minimum(np.cumsum(np.round(chords / STEP)).astype(np.int64), n)
     last = int(np.searchsorted(ends, n)) + 1
     counts = np.diff(np.concatenate([[0], ends[:last]]))
     if counts.sum() < n:
         counts[-1] += n - counts.sum()
-    level = parameters.floe_freeboard * np.exp(parameters.floe_spread * rng.standard_normal(counts.size))
-    bright = np.exp(0.11 * rng.standard_normal(counts.size))
-    level = np.clip(np.repeat(level, counts), 0.10, 1.5)
-    waves = 0.55 * _red(n, 16, rng) + 0.60 * _red(n, 60, rng) + 0.60 * _red(n, 240, rng)
-    freeboard = level + parameters.roughness * waves * np.sqrt(level / 0.3)
-    rough = np.full(n, 0.02) + 0.5 * parameters.roughness * np.abs(_red(n, 100, rng))
-    rate = parameters.snow_rate * np.repeat(bright, counts)
-    return np.maximum(freeboard, 0.05), rough, rate, np.full(n, SNOW_ALBEDO)
+    level, bright = draw_levels(parameters, counts.size, rng)
+    return np.repeat(level, counts), np.repeat(bright, counts)
 
 
-def _ridges(parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator) -> None:
+def _ridges(parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator, cut: Cut | None) -> None:
     n = freeboard.size
-    for centre in rng.integers(0, n, rng.poisson(parameters.ridges_per_km * n * STEP / 1000.0)):
-        sail = min(0.4 + rng.exponential(parameters.sail_height), 4.5)
+    if cut is not None:
+        centres = (cut.ridge_centre / STEP).astype(np.int64)
+        inside = (centres >= 0) & (centres < n)
+        centres, sails = centres[inside], cut.ridge_sail[inside]
+    else:
+        centres, sails = rng.integers(0, n, rng.poisson(parameters.ridges_per_km * n * STEP / 1000.0)), None
+    for i, centre in enumerate(centres):
+        sail = draw_sails(parameters, rng) if sails is None else sails[i]
         half = max(int(sail * rng.uniform(1.8, 3.5) / STEP), 2)
         low, high = max(centre - half, 0), min(centre + half + 1, n)
         shape = sail * (1.0 - np.abs(np.arange(low, high) - centre) / (half + 1.0))
@@ -302,10 +318,21 @@ def _ridges(parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray,
         rough[low:high] = np.maximum(rough[low:high], 0.12 * sail)
 
 
-def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Generator) -> None:
+def draw_sails(parameters: IceParameters, rng: np.random.Generator, count: int | None = None) -> np.ndarray:
+    """Draw sail heights, m: the 0.4 m cut-off and an exponential excess, at most 4.5."""
+    return np.minimum(0.4 + rng.exponential(parameters.sail_height, count), 4.5)
+
+
+def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Generator, cut: Cut | None) -> None:
     n = freeboard.size
-    for start in rng.integers(0, n, rng.poisson(parameters.melt_patches_per_km * n * STEP / 1000.0)):
-        cells = slice(start, start + int(rng.uniform(6.0, 40.0) / STEP))
+    if cut is not None:
+        starts, lengths = (cut.patch_start / STEP).astype(np.int64), cut.patch_length
+        keep = (starts >= 0) & (starts < n)
+        starts, lengths = starts[keep], lengths[keep]
+    else:
+        starts, lengths = rng.integers(0, n, rng.poisson(parameters.melt_patches_per_km * n * STEP / 1000.0)), None
+    for i, start in enumerate(starts):
+        cells = slice(start, start + int((rng.uniform(6.0, 40.0) if lengths is None else lengths[i]) / STEP))
         if freeboard[cells].size:
             freeboard[cells] = np.maximum(freeboard[cells].min() * rng.uniform(0.6, 0.95), 0.04)
             rough[cells] = 0.005
@@ -325,12 +352,12 @@ def _fill_leads(parameters, leads: Leads, freeboard, rough, rate, albedo, surfac
         if low_in >= high_in:
             continue
         m = high_in - low_in
-        board = np.clip(0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * _red(m, 30, rng), 0.001, 0.16)
+        board = np.clip(0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16)
         freeboard[low_in:high_in] = board
         rough[low_in:high_in] = 0.005 + 0.05 * leads.thickness[i]
         shine = leads.water_rate[i] if leads.kind[i] == SPECULAR else rng.uniform(6.0, 18.0)
         bright = shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
-        rate[low_in:high_in] = bright * np.exp(0.15 * _red(m, 40, rng))
+        rate[low_in:high_in] = bright * np.exp(0.15 * red_noise(m, 40, rng))
         albedo[low_in:high_in] = thin_albedo[i]
         surface_class[low_in:high_in] = THIN_ICE
         lead_type[low_in:high_in] = NO_LEAD
@@ -338,28 +365,9 @@ def _fill_leads(parameters, leads: Leads, freeboard, rough, rate, albedo, surfac
         if b <= a:
             continue
         m = b - a
-        freeboard[a:b] = leads.wave[i] * 0.5 * _red(m, 8, rng)
+        freeboard[a:b] = leads.wave[i] * 0.5 * red_noise(m, 8, rng)
         rough[a:b] = leads.wave[i]
-        rate[a:b] = leads.water_rate[i] * np.exp((0.25 if leads.kind[i] == SPECULAR else 0.15) * _red(m, 50, rng))
+        rate[a:b] = leads.water_rate[i] * np.exp((0.25 if leads.kind[i] == SPECULAR else 0.15) * red_noise(m, 50, rng))
         albedo[a:b] = 0.07
         surface_class[a:b] = OPEN_WATER
         lead_type[a:b] = leads.kind[i]
-
-
-def _power_law(rng: np.random.Generator, n: int, *, low: float, high: float, exponent: float) -> np.ndarray:
-    """Draw from a density proportional to x**-exponent between two limits, by inverting its distribution."""
-    a = 1.0 - exponent
-    return (low**a + rng.random(n) * (high**a - low**a)) ** (1.0 / a)
-
-
-def _red(n: int, scale: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw a unit-variance Gaussian field of ``n`` cells, correlated over ``scale`` cells.
-
-    White noise at knots, linear between them, divided by the interpolation's own standard deviation;
-    the knots' phase is drawn too.
-    """
-    at = (np.arange(n) + rng.uniform(0.0, scale)) / scale
-    knot = at.astype(np.int64)
-    share = at - knot
-    noise = rng.standard_normal(int(n / scale) + 3)
-    return (noise[knot] * (1.0 - share) + noise[knot + 1] * share) / np.sqrt(share**2 + (1.0 - share) ** 2)

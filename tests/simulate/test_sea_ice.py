@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE
-from polynya.simulate import sea_ice
+from polynya.simulate import random_fields, sea_ice
 
 
 def rng(seed: int) -> np.random.Generator:
@@ -26,7 +26,7 @@ def fields() -> dict[str, list[sea_ice.IceField]]:
 
 
 def test_power_law_has_its_median():
-    drawn = sea_ice._power_law(rng(0), 200000, low=14.0, high=2500.0, exponent=2.47)
+    drawn = random_fields.power_law(rng(0), 200000, low=14.0, high=2500.0, exponent=2.47)
     a = -1.47
     median = (0.5 * (14.0**a + 2500.0**a)) ** (1.0 / a)
     assert np.median(drawn) == pytest.approx(median, rel=0.01)
@@ -34,14 +34,14 @@ def test_power_law_has_its_median():
 
 
 def test_red_noise_has_unit_variance_and_forgets():
-    field = sea_ice._red(400000, 20, rng(1))
+    field = random_fields.red_noise(400000, 20, rng(1))
     assert field.std() == pytest.approx(1.0, abs=0.02)
     assert np.corrcoef(field[:-5], field[5:])[0, 1] > 0.6
     assert abs(np.corrcoef(field[:-60], field[60:])[0, 1]) < 0.05
 
 
 def test_smooth_field_has_its_rms_and_no_short_wave():
-    field = sea_ice.smooth_field(rng(2), offset=(0.0, 0.0), slope=0.0, rms=0.05, wavelengths=(3e4, 2.5e5))
+    field = random_fields.smooth_field(rng(2), offset=(0.0, 0.0), slope=0.0, rms=0.05, wavelengths=(3e4, 2.5e5))
     x = np.arange(0.0, 5e7, 500.0)
     assert field(x).std() == pytest.approx(0.05, rel=0.05)
     assert np.abs(np.diff(field(x))).max() / 500.0 < 2.0 * np.pi / 3e4 * 0.05 * 3.0
