@@ -7,9 +7,11 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v p
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.polynya-installed
+TORCH  := $(VENV)/.polynya-installed-with-torch
+INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test bench score lint clean
+.PHONY: help setup setup-train demo test bench score lint clean
 
 help:
 	@sed -n '1,5p' Makefile | sed 's/^# //'
@@ -20,8 +22,14 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "polynya needs Python 3.11 or newer; none was found. Pass PYTHON=/path/to/python3.11."; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "polynya needs Python 3.11 or newer; $(PYTHON) is older. Pass PYTHON=/path/to/python3.11."; exit 1; }
 	"$(PYTHON)" -m venv "$(VENV)"
-	"$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[fastio,dev]'
+	$(INSTALL) '.[fastio,dev]'
 	@touch "$(STAMP)"
+
+setup-train: $(TORCH)
+
+$(TORCH): $(STAMP)
+	$(INSTALL) '.[fastio,dev,train]'
+	@touch "$(TORCH)"
 
 demo: setup
 	@mkdir -p demo
@@ -32,10 +40,10 @@ demo: setup
 	@echo
 	@echo "The report: $(CURDIR)/demo/out/granule/report.html"
 
-test: setup
+test: setup-train
 	"$(BIN)/python" -m pytest -n auto --dist loadfile
 
-bench: setup
+bench: setup-train
 	"$(BIN)/python" benchmarks/bench_freeboard.py
 
 score: setup

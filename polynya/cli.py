@@ -94,6 +94,9 @@ def freeboard(
     sea_surface: Annotated[
         str, typer.Option(help="leads (default: unbiased at 2 m, with an error floor), or nasa, minimum, mean, nearest.")
     ] = "leads",
+    classifier: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE.onnx|rule", help="A shipped network, one that polynya train exported, or the rule; by default the shipped network at 2 m, else the rule.")
+    ] = None,
     mss: Annotated[str | None, typer.Option(metavar="FILE[:VAR]", help="Mean sea surface grid (GeoTIFF, NetCDF) instead of the granule's dem_h.")] = None,
     mss_tide_system: Annotated[str, typer.Option(help="Permanent-tide system of the mean sea surface: mean or free.")] = "mean",
     tide_ocean: Annotated[bool, typer.Option("--tide-ocean/--no-tide-ocean", help="Subtract the ocean tide.")] = True,
@@ -119,12 +122,13 @@ def freeboard(
     \b
     polynya freeboard ATL03_granule.h5 -o ross
     polynya freeboard granules/*.h5 -o ross --beams strong --workers 8
+    polynya freeboard ATL03_granule.h5 -o ross --classifier rule
     """
     from .report import terminal
     from .workflows import freeboard as workflow
 
     config = workflow.Config.checked(
-        beams=beams, bbox=bbox, resolution=resolution, sea_surface=sea_surface, mss=mss, mss_tide_system=mss_tide_system,
+        beams=beams, bbox=bbox, resolution=resolution, sea_surface=sea_surface, classifier=classifier, mss=mss, mss_tide_system=mss_tide_system,
         tide_ocean=tide_ocean, tide_equilibrium=tide_equilibrium, dac=dac, first_photon_bias=first_photon_bias, land=land,
         ice_concentration=ice_concentration, netcdf=netcdf,
     )
@@ -151,8 +155,9 @@ def simulate_atl03(
     out: Annotated[Path, typer.Argument(metavar="OUT.h5", help="The granule to write; OUT_truth.parquet is written beside it.")],
     length_km: Annotated[float, typer.Option(min=1.0, max=3000.0, help="Length of the track.")] = 60.0,
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
-    season: Annotated[str, typer.Option(help="winter (night) or summer (day).")] = "winter",
+    season: Annotated[str, typer.Option(help="winter (Arctic night), spring (Arctic, low sun) or summer (Ross Sea, day).")] = "winter",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same granule.")] = 0,
+    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG", help="Fly when the sun stands so; spring draws one if left out.")] = None,
     from_atl07: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw photons from a real ATL07's photon-height histograms instead; length and season are then the file's.")] = None,
 ) -> None:
     """A granule in the full ATL03 release 006 layout, with known truth: for trying, teaching and testing.
@@ -166,8 +171,45 @@ def simulate_atl03(
     else:
         from .simulate.icesat2_atl03 import simulate
 
-        result = simulate(out, length_km=length_km, beams=beams, season=season, seed=seed)
+        result = simulate(out, length_km=length_km, beams=beams, season=season, seed=seed, sun_elevation=sun_elevation)
     print(f"{result.granule}\n{result.truth}")
+
+
+@simulate_app.command("pair")
+def simulate_pair_command(
+    out: Annotated[Path, typer.Argument(metavar="OUT_FOLDER", help="A new folder for the granule, the scene, both truths and pair.json.")],
+    length_km: Annotated[float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene reaches 2 km beyond it.")] = 20.0,
+    season: Annotated[str, typer.Option(help="spring (Arctic, sun 5-25 degrees) or summer (Ross Sea, 8-35 degrees).")] = "summer",
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pair; it draws what is left out below.")] = 0,
+    beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
+    drift_m: Annotated[
+        tuple[float, float] | None, typer.Option(metavar="EAST NORTH", help="Drift of the ice: added to an ICESat-2 position it finds the same ice in the image.")
+    ] = None,
+    minutes: Annotated[float | None, typer.Option(help="Image time minus ICESat-2 time.")] = None,
+    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG", help="Of the sun when the image is taken.")] = None,
+    cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides the ice.")] = None,
+    ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, nothing to see the drift by.")] = "drawn",
+    level: Annotated[str, typer.Option(help="1C or 2A (with scene classification), for the SAFE folder.")] = "1C",
+    image: Annotated[str, typer.Option(help="safe, geotiff or both.")] = "safe",
+    as_json: Annotated[bool, typer.Option("--json", help="Print pair.json instead of the paths.")] = False,
+) -> None:
+    """An ATL03 granule and the Sentinel-2 scene over it from one ice cover that drifts between the passes, with truth for both.
+
+    Numbers from simulated pairs are never skill on real data. What is simulated, and from which sources: docs/simulator.md.
+
+    \b
+    polynya simulate pair pair1 --seed 1
+    polynya simulate pair pair2 --season spring --sun-elevation 8 --drift-m 300 -120 --image both
+    """
+    from . import io
+    from .simulate.pair import simulate_pair
+
+    pair = simulate_pair(
+        out, length_km=length_km, season=season, seed=seed, beams=beams, drift_m=drift_m, minutes=minutes, sun_elevation=sun_elevation,
+        cloud_cover=cloud_cover, ice=ice, level=level, image=image,
+    )
+    written = (pair.granule, pair.truth, pair.safe, pair.bands, pair.colour, pair.image_truth, pair.record)
+    print(json.dumps(io.plain(pair.about), indent=1) if as_json else "\n".join(str(p) for p in written if p is not None))
 
 
 @app.command()
@@ -233,6 +275,168 @@ def info(
     from .workflows import info as workflow
 
     result = workflow.run(file)
+    print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
+
+
+@app.command()
+def label(
+    granule: Annotated[Path | None, typer.Argument(metavar="[ATL03.h5]", help="The granule; none with --pairs.")] = None,
+    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE.parquet", help="The label table; with --pairs the folder of the tables.")] = None,
+    image: Annotated[Path | None, typer.Option(metavar="SCENE", help="Sentinel-2 .SAFE folder (1C or 2A), or a GeoTIFF with red, green, blue.")] = None,
+    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of a scene: the _truth.parquet of a simulated granule.")] = None,
+    pairs: Annotated[Path | None, typer.Option(metavar="CSV", help="Many: columns granule, image (or truth), and perhaps shift_east, shift_north, corrections, name.")] = None,
+    shift: Annotated[tuple[float, float] | None, typer.Option(metavar="EAST NORTH", help="Metres to add to the track; estimated by default.")] = None,
+    max_shift_m: Annotated[float, typer.Option(min=50.0, max=5000.0, help="Largest shift looked for, east and north.")] = 1000.0,
+    max_minutes: Annotated[float, typer.Option(min=0.0, help="Largest time between granule and scene.")] = 80.0,
+    beams: Annotated[str, typer.Option(help="strong, all, weak, or names: gt1r,gt3r.")] = "strong",
+    method: Annotated[str, typer.Option(help="How the scene is classified: published, filtered, percentile, sun or unet; see polynya segment.")] = "published",
+    cloud_mask: Annotated[str, typer.Option(help="auto, scl, s2cloudless or none.")] = "auto",
+    weights: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="The network of --method unet.")] = None,
+    image_time: Annotated[str | None, typer.Option(metavar="UTC", help="When the scene was taken, for files that do not say.")] = None,
+    corrections: Annotated[Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved: they win.")] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Pairs at a time; 0 means one per core.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is already done.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Labels for 2 m segments from the Sentinel-2 scene under the track, drift between the two passes taken out.
+
+    Writes the table, NAME.run.json and NAME_shift.html (look at it: it shows whether the shift is right). Where the
+    shift is not sure no segment is labelled.
+
+    \b
+    polynya label ATL03_granule.h5 --image S2B_MSIL1C_scene.SAFE -o labels.parquet
+    polynya label ATL03_granule.h5 --image scene.tif --shift 240 -130 -o labels.parquet --overwrite
+    polynya label --pairs pairs.csv -o labels --workers 4
+    """
+    from .errors import UsageError
+    from .report import label as report
+    from .workflows import freeboard as records_as
+    from .workflows import label as workflow
+
+    config = workflow.Config.checked(
+        beams=beams, max_shift_m=max_shift_m, max_minutes=max_minutes, method=method, cloud_mask=cloud_mask, image_time=image_time,
+        weights=str(weights) if weights else None,
+    )
+    if out is None:
+        raise UsageError("-o: is missing; expected where the labels go. Pass -o labels.parquet, or -o FOLDER with --pairs.")
+    if pairs is not None:
+        if granule or image or truth or shift or corrections:
+            raise UsageError("--pairs: goes with no granule, --image, --truth, --shift or --corrections of its own; expected these as columns. Put them into the table.")
+        items = workflow.read_pairs(pairs, out=out)
+    else:
+        if granule is None or (image is None) == (truth is None):
+            raise UsageError("ATL03.h5: a granule and one of --image and --truth are needed; expected both, or --pairs. See polynya label --help.")
+        items = [workflow.Pair(str(granule), str(out), str(image or ""), str(truth or ""), shift, str(corrections or ""))]
+    records = workflow.run(items, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty())
+    failed = [r for r in records if r.status == "failed"]
+    code = failed[0].exit_code if len(records) == 1 and failed else FINISHED_WITH_FAILURES if failed else 0
+    if as_json:
+        print(json.dumps({"exit_code": code, "pairs": [records_as.as_json(r) for r in records]}, indent=1))
+    for record in records:
+        if record.status == "failed":
+            _say(f"polynya: {record.message}")
+        elif not as_json:
+            print(report.text(record))
+    raise typer.Exit(code)
+
+
+@app.command()
+def review(
+    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Label tables (.parquet) that polynya label wrote, or folders of them.")],
+    who: Annotated[str, typer.Option(metavar="NAME", help="Written into every correction; your login name by default.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this computer; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the default browser.")] = True,
+) -> None:
+    """Correct labels by hand in a page on this computer: scene and profile, stretch by stretch, saved at once.
+
+    Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label --corrections.
+    Ctrl-C ends it; nothing is lost however it ends, and the same command goes on.
+
+    \b
+    polynya review labels.parquet
+    polynya review ross/ --who "A. Reviewer" --port 8765 --no-browser
+    """
+    import webbrowser
+
+    from .workflows import review as workflow
+
+    def tell(started: workflow.Started) -> None:
+        for name in started.torn:
+            _say(f"polynya: {name}: the last line was never finished and is left out; all before it holds")
+        for path in started.corrections[:5]:
+            print(f"corrections: {path}")
+        if len(started.corrections) > 5:
+            print(f"corrections: and {len(started.corrections) - 5} more, beside their labels")
+        print(f"open {started.address}  (this computer only; Ctrl-C ends it)", flush=True)
+        if browser:
+            webbrowser.open(started.address)
+
+    workflow.run(labels, who=who, port=port, on_start=tell)
+
+
+@app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="mlp, lstm-paper, lstm-notebook, track-unet, or a YAML file.")],
+    data: Annotated[list[Path], typer.Option("--data", metavar="PATH", help="Label table, or a folder of them; may be given again.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")],
+    split: Annotated[str, typer.Option(help="granule, block (of track, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
+    shares: Annotated[tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")] = (0.7, 0.1, 0.1, 0.1),
+    block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,
+    gap_km: Annotated[float, typer.Option(help="Least distance between blocks of different parts.")] = 1.0,
+    split_seed: Annotated[int, typer.Option(min=0, help="Which groups go where; apart from --seed, so that trainings can share a split.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
+    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes one for window networks, a core each for others.")] = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch, to the same result.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw an earlier training in FOLDER away.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Train a network on label tables, calibrate its probabilities, score it and export it to ONNX. Needs the extra [train].
+
+    FOLDER gets NAME.onnx (all that freeboard needs), NAME.safetensors, NAME.json, history.json, report.html and run.json.
+    Under torchrun the processes share every batch: torchrun --nproc_per_node 2 -m polynya train ...
+
+    \b
+    polynya train track-unet --data labels -o trained/track-unet
+    polynya train lstm-paper --data labels --split random --shares 0.7 0.05 0.05 0.2 -o trained/paper
+    """
+    from . import io
+    from .report import training as report
+    from .workflows import train as workflow
+
+    config = workflow.split_config(method=split, shares=shares, block_km=block_km, gap_km=gap_km, seed=split_seed)
+    result = workflow.run(
+        recipe, data=data, out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
+    )
+    if result.is_leader:
+        outputs = {k: str(v) for k, v in result.outputs.items()}
+        print(json.dumps(io.plain({"outputs": outputs, "numbers": result.numbers}), indent=1) if as_json else report.text(result.numbers, outputs))
+
+
+@app.command()
+def segment(
+    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="Sentinel-2 .SAFE folder (Level-1C or 2A), or a GeoTIFF with red, green, blue.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.tif", help="The map (cloud-optimised GeoTIFF); NAME.png and NAME.run.json go beside it.")],
+    method: Annotated[str, typer.Option(help="published (V against 30 and 204), filtered (thin cloud and shadow removed), percentile or sun (thresholds scaled), unet.")] = "published",
+    cloud_mask: Annotated[str, typer.Option(help="auto (scl where there is one), scl, s2cloudless (needs polynya[cloud]) or none.")] = "auto",
+    weights: Annotated[str | None, typer.Option(metavar="FILE.onnx", help="The network, for --method unet; none is shipped.")] = None,
+    with_value: Annotated[bool, typer.Option("--with-value", help="Also write V, the brightness the rule looks at, as NAME_value.tif.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the map.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """A Sentinel-2 scene to a map of thick ice, thin ice and open water, by colour.
+
+    0 thick ice, 1 thin ice, 2 open water, 3 cloud or shadow, 255 no data. Which method when: docs/labels.md.
+
+    \b
+    polynya segment S2B_MSIL1C_scene.SAFE -o classes.tif
+    polynya segment S2B_MSIL2A_scene.SAFE -o classes.tif --method percentile --cloud-mask scl
+    """
+    from .workflows import segment as workflow
+
+    config = workflow.Config.checked(method=method, cloud_mask=cloud_mask, weights=weights, with_value=with_value)
+    result = workflow.run(scene, out=out, config=config, overwrite=overwrite, show_progress=sys.stderr.isatty())
     print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
 
 

@@ -38,8 +38,8 @@ PROPERTY = "polynya"
 """Name of the ONNX metadata property."""
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 CLASSES = tuple(name for code, name in SURFACE_CLASSES if code >= 0)
-TILE = 8192
-"""Cells of a tile without its halo: activations of a small network then stay in the processor's cache."""
+TILE = 32_768
+"""Cells of a tile without its halo: some megabytes for each layer, and a halo of two thousand cells costs an eighth."""
 BATCH = 16_384
 """Windows given to a window network at once."""
 
@@ -60,7 +60,9 @@ class Description(BaseModel):
     classes : tuple of str
         In the order of the outputs.
     temperature : float
-        Divides the logits inside the graph; 1 means uncalibrated.
+        Divides the logits inside the graph, or stands for the scaling that does.
+    decision_weights : tuple of float, optional
+        The class of a segment is that of the largest ``weight * probability``; equal weights where it is missing.
     cell_m, gap_m : float
         Grid of the segments; neighbours further apart than the gap belong to different pieces. Metres.
     window_length : int
@@ -82,6 +84,7 @@ class Description(BaseModel):
     mean: tuple[float, ...]
     classes: tuple[str, ...] = CLASSES
     temperature: float = Field(default=1.0, gt=0)
+    decision_weights: tuple[float, ...] | None = None
     cell_m: float = Field(default=2.0, gt=0)
     gap_m: float = Field(default=20.0, gt=0)
     window_length: int = Field(default=5, ge=1)
@@ -213,6 +216,9 @@ def _agree(file: str, description: Description, inputs: list, outputs: list) -> 
         raise ProductError(f"{file}: mean holds {len(d.mean)} numbers for {len(d.features)} features; expected one finite number each. Export it again.")
     if d.classes != CLASSES:
         raise ProductError(f"{file}: classes are {', '.join(d.classes)}; expected {', '.join(CLASSES)}. Train with these classes.")
+    weights = d.decision_weights or (1.0,) * len(CLASSES)
+    if len(weights) != len(CLASSES) or not all(0 < w < np.inf for w in weights):
+        raise ProductError(f"{file}: decision_weights are {list(weights)}; expected a positive number for each of {len(CLASSES)} classes. Export it again.")
     if d.kind == "window" and d.window_length % 2 == 0:
         raise ProductError(f"{file}: window_length is {d.window_length}; expected an odd number, since a window is classified at its middle. Export it again.")
     expected = (d.window_length, len(d.features)) if d.kind == "window" else (len(d.features) + 1, None)
@@ -248,7 +254,7 @@ def _openvino(path: Path, threads: int, *, must: bool) -> tuple[str, Callable[[n
 
 
 def classify(
-    classifier: Classifier, features: dict[str, np.ndarray], *, x: np.ndarray, threads: int = 1, tile: int = TILE
+    classifier: Classifier, features: dict[str, np.ndarray], *, x: np.ndarray, cell: np.ndarray | None = None, threads: int = 1, tile: int = TILE
 ) -> np.ndarray:
     """Return the probability of each class of every segment of one beam.
 
@@ -258,7 +264,9 @@ def classify(
     features : dict of str to numpy.ndarray, shape (n,)
         At least the columns that the network was trained on, as :data:`polynya.schema.FEATURES` defines them; NaN is missing.
     x : numpy.ndarray, shape (n,)
-        Along-track distance of the segments, metres, at most one a cell, increasing.
+        Along-track distance of the segments, metres.
+    cell : numpy.ndarray of int, shape (n,), optional
+        Number of each segment's cell, increasing; ``floor(x / 2)`` by default.
     threads : int
         Tiles or batches at a time.
     tile : int
@@ -283,7 +291,7 @@ def classify(
     wrong = [f for f, c in zip(d.features, columns, strict=True) if c.shape != (n,)]
     if wrong:
         raise UsageError(f"features {wrong} are not of shape ({n},); expected one value a segment. Align them with x.")
-    cell = np.floor(np.asarray(x, np.float64) / d.cell_m).astype(np.int64)
+    cell = np.floor(np.asarray(x, np.float64) / d.cell_m).astype(np.int64) if cell is None else np.asarray(cell, np.int64)
     if n > 1 and np.any(np.diff(cell) < 1):
         raise UsageError(f"segments: not in order, or more than one in a cell of {d.cell_m:g} m; network {classifier.name} needs one beam's {d.cell_m:g} m segments. Use --resolution 2.")
     out = np.empty((n, len(d.classes)), np.float32)
@@ -301,6 +309,12 @@ def classify(
         for job in jobs:
             job()
     return out
+
+
+def surface_class(classifier: Classifier, probability: np.ndarray) -> np.ndarray:
+    """Return the class that a network decides for, int8, shape (n,), from its probabilities, shape (n, 3)."""
+    weights = classifier.description.decision_weights
+    return np.argmax(probability if weights is None else probability * np.array(weights, np.float32), axis=1).astype(np.int8)
 
 
 def _window_jobs(classifier: Classifier, columns: list[np.ndarray], mean: np.ndarray, cell: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:

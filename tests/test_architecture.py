@@ -21,13 +21,13 @@ LEVELS = {
     "cli": 0,
     "workflows": 1,
     "train": 2, "predict": 2, "evaluate": 2, "report": 2, "engine": 2,
-    "samples": 3, "models": 3, "losses": 3, "metrics": 3, "calibrate": 3,
+    "samples": 3, "models": 3, "losses": 3, "metrics": 3, "calibrate": 3, "checkpoint": 3, "recipes": 3,
     "readers": 4, "simulate": 4, "physics": 4,
     "io": 5, "schema": 5, "errors": 5,
 }  # fmt: skip
 # Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers' constants,
 # and the bottom level is one.
-SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("schema", "errors"), ("samples", "metrics")}
+SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("schema", "errors"), ("samples", "metrics"), ("calibrate", "metrics"), ("checkpoint", "models")}
 PLOTTING = {"matplotlib", "seaborn", "plotly", "bokeh", "cartopy", "folium", "pyvista"}
 PHYSICS_MAY = {"numpy", "scipy", "numba"}
 HEAVY = ("numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "pydantic", "torch", "pyspark", "onnxruntime")

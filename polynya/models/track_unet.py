@@ -6,8 +6,10 @@ dilated residual convolutions see kilometres, and up again with the finer levels
 and Brox, 2015, arXiv:1505.04597; residual blocks: He et al., 2016, arXiv:1512.03385; dilated context: Yu and
 Koltun, 2016, arXiv:1511.07122). Almost all arithmetic is on the finest level, so depth is nearly free.
 
-Cells without a segment are zero, and the last input channel says so; gaps longer than the pieces allow never get in.
-There is no normalisation over the track: what a cell becomes depends on its receptive field only, so tiles equal the whole.
+Cells without a segment are zero, in the input and in every layer: the last input channel says where there are segments, and
+coarse cells without any are emptied too. So nothing travels through empty track, and pieces ``separation`` cells apart know
+nothing of each other. There is no normalisation over the track: what a cell becomes depends on its receptive field only, so tiles
+equal the whole.
 """
 
 from __future__ import annotations
@@ -78,31 +80,38 @@ class Config(BaseModel):
             scale //= s
         return -(-reach // self.stride) * self.stride
 
+    @property
+    def separation(self) -> int:
+        """Empty cells between two pieces that keep them from knowing of each other: what one convolution can bridge, and a coarse cell."""
+        return (self.kernel // 2 * max((1, *self.dilations)) + 1) * self.stride
+
 
 class Residual(nn.Module):
     """Two convolutions beside a shortcut: (batch, width, cells) to the same."""
 
-    def __init__(self, width: int, kernel: int, dilation: int = 1):
+    def __init__(self, width: int, kernel: int, dilation: int):
         super().__init__()
         pad = dilation * (kernel // 2)
         self.first = nn.Conv1d(width, width, kernel, padding=pad, dilation=dilation)
         self.second = nn.Conv1d(width, width, kernel, padding=pad, dilation=dilation)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return F.relu(x + self.second(F.relu(self.first(x))))
+    def forward(self, x: Tensor, here: Tensor) -> Tensor:
+        inner = F.relu(self.first(x)) * here
+        return F.relu(x + self.second(inner)) * here
 
 
 class Level(nn.Module):
-    """What one level does on the way down."""
+    """One level on the way down: (batch, before, cells) to (batch, width, cells / stride)."""
 
     def __init__(self, before: int, width: int, kernel: int, stride: int):
         super().__init__()
-        self.enter = nn.Conv1d(before, width, kernel if stride == 1 else stride + 2 * (kernel // 2), stride=stride, padding=kernel // 2)
-        self.inner = nn.Conv1d(width, width, kernel, padding=kernel // 2)
+        half = kernel // 2
+        self.enter = nn.Conv1d(before, width, kernel if stride == 1 else stride + 2 * half, stride=stride, padding=half)
+        self.inner = nn.Conv1d(width, width, kernel, padding=half)
 
-    def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.enter(x))
-        return F.relu(self.inner(x))
+    def forward(self, x: Tensor, here: Tensor) -> Tensor:
+        x = F.relu(self.enter(x)) * here
+        return F.relu(self.inner(x)) * here
 
 
 class TrackUNet(nn.Module):
@@ -114,23 +123,28 @@ class TrackUNet(nn.Module):
         self.strides = config.strides
         before = (len(config.features) + 1, *widths[:-1])
         self.down = nn.ModuleList(Level(b, w, kernel, s) for b, w, s in zip(before, widths, (1, *config.strides), strict=True))
-        self.context = nn.Sequential(*(Residual(widths[-1], kernel, d) for d in config.dilations))
+        self.context = nn.ModuleList(Residual(widths[-1], kernel, d) for d in config.dilations)
         self.dropout = nn.Dropout1d(config.dropout)
         self.narrow = nn.ModuleList(nn.Conv1d(c, f, 1) for f, c in zip(widths[:-1], widths[1:], strict=True))
         self.join = nn.ModuleList(nn.Conv1d(2 * f, f, kernel, padding=kernel // 2) for f in widths[:-1])
         self.head = nn.Conv1d(widths[0], config.classes, 1)
 
     def forward(self, track: Tensor) -> Tensor:
-        here = track[:, -1:]  # (batch, 1, cells): 1 where a segment exists
+        here = [track[:, -1:]]  # (batch, 1, cells): 1 where a segment exists
+        for stride in self.strides:
+            here.append(F.max_pool1d(here[-1], stride))  # (batch, 1, cells / stride so far)
         x, kept = track, []
-        for level in self.down:
-            x = level(x)  # (batch, width, cells / stride so far)
+        for level, mask in zip(self.down, here, strict=True):
+            x = level(x, mask)  # (batch, width, cells / stride so far)
             kept.append(x)
-        x = self.dropout(self.context(kept.pop()))
+        x = kept.pop()
+        for block in self.context:
+            x = block(x, here[-1])
+        x = self.dropout(x)
         for k in range(len(kept) - 1, -1, -1):
             x = F.interpolate(self.narrow[k](x), scale_factor=float(self.strides[k]), mode="linear", align_corners=False)
-            x = F.relu(self.join[k](cat([kept[k], x], dim=1)))  # (batch, width of level k, cells of level k)
-        return self.head(x) * here  # (batch, classes, cells)
+            x = F.relu(self.join[k](cat([kept[k], x * here[k]], dim=1))) * here[k]  # (batch, width of level k, cells of level k)
+        return self.head(x) * here[0]  # (batch, classes, cells)
 
 
 def build(config: Config) -> TrackUNet:

@@ -10,6 +10,7 @@ stand out above. Equations in ``docs/freeboard.md``.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numba as nb
@@ -42,6 +43,8 @@ class LeadRule:
         In combined standard deviations; above is tighter, since ice taken for water is always too high.
     section_floor_m : float
         Error of a section that does not fall with its leads: the trimmed mean stands about 1 cm high (docs/freeboard.md).
+    doubt_floor_m : float
+        The same where doubt about its leads is counted by itself: what ice in leads had in ``section_floor_m`` is taken out.
     level_window_m, level_quantile, level_tolerance_m : float
         A lead that stands above this weighted quantile of the leads within ± the window by more than the
         tolerance and two of its errors is a low floe or thin ice: left out.
@@ -62,6 +65,7 @@ class LeadRule:
     reject_above: float = 2.0
     reject_below: float = 3.0
     section_floor_m: float = 0.012
+    doubt_floor_m: float = 0.011
     level_window_m: float = 30_000.0
     level_quantile: float = 0.3
     level_tolerance_m: float = 0.05
@@ -229,7 +233,10 @@ def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:
     return np.unique(np.concatenate([number, number + 1])) * step_m
 
 
-def combine(leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = None, rule: LeadRule | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def combine(
+    leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = None, added_variance: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    rule: LeadRule | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Combine the leads around each section centre to a reference height.
 
     Parameters
@@ -238,6 +245,9 @@ def combine(leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = No
     centres : numpy.ndarray, shape (s,)
     is_fit : numpy.ndarray of bool, shape (m,), optional
         Leads that may be used, of :func:`screen_leads`; all by default.
+    added_variance : callable, optional
+        Variance (m²) of a section's reference beyond noise and scatter, from the numbers of the leads that made it and
+        their weights: :func:`polynya.physics.lead_doubt.reference_variance`.
     rule : LeadRule, optional
 
     Returns
@@ -256,6 +266,7 @@ def combine(leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = No
     hi = np.searchsorted(leads.x, centres + rule.section_length_m / 2)
     variance = leads.uncertainty**2 + rule.scatter_m**2
     fit = np.ones(leads.x.size, bool) if is_fit is None else is_fit
+    floor = rule.section_floor_m if added_variance is None else rule.doubt_floor_m
     for k in np.flatnonzero(hi > lo):
         rows = lo[k] + np.flatnonzero(fit[lo[k] : hi[k]])
         if rows.size == 0:
@@ -279,7 +290,9 @@ def combine(leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = No
         n = int(keep.sum())
         # the scatter that the leads show, if it is more than their errors allow
         excess = max(scatter * n / max(n - 1, 1) / (np.sum(w * v) / np.sum(w)), 1.0)
-        height[k], sigma[k], count[k] = level, np.sqrt(formal * excess + rule.section_floor_m**2), n
+        height[k], sigma[k], count[k] = level, np.sqrt(formal * excess + floor**2), n
+        if added_variance is not None:
+            sigma[k] = np.sqrt(sigma[k] ** 2 + added_variance(rows[keep], 1.0 / v[keep]))
         used[rows] |= keep
     return height, sigma, count, used
 
@@ -289,8 +302,6 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> floa
     order = np.argsort(values)
     total = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(total, q * total[-1])])
-
-
 
 
 def water_level(x: np.ndarray, centres: np.ndarray, *, height: np.ndarray, uncertainty: np.ndarray, rule: LeadRule | None = None) -> tuple[np.ndarray, np.ndarray]:

@@ -6,12 +6,13 @@ This joins the steps of :mod:`polynya.physics.leads` (the default) and :mod:`pol
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
-from . import leads, sea_surface
+from . import lead_doubt, leads, sea_surface
 
 GROUND_SPEED = 7000.0
 """Metres per second: NASA's limits on filling are times."""
@@ -79,7 +80,8 @@ def section_centres(x: np.ndarray, *, method: str) -> np.ndarray:
 
 def sections(
     surface: Surface, *, surface_class: np.ndarray, lead: leads.Leads, centre: np.ndarray, method: str = DEFAULT,
-    is_fit: np.ndarray | None = None, land_distance: np.ndarray | None = None, ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
+    is_fit: np.ndarray | None = None, doubt: lead_doubt.Doubt | None = None, land_distance: np.ndarray | None = None,
+    ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
 ) -> Sections:
     """Estimate section heights by one method, then screen, fill and smooth them under NASA's limits.
 
@@ -95,6 +97,8 @@ def sections(
         One of :data:`METHODS`.
     is_fit : numpy.ndarray of bool, shape (leads,), optional
         Leads that the default method may use, of :func:`polynya.physics.leads.screen_leads`.
+    doubt : lead_doubt.Doubt, optional
+        What the classifier says of the leads: it widens the errors of the default method's sections, no height.
     land_distance, ice_concentration : numpy.ndarray, shape (s,), optional
         Metres to the nearest land; fraction 0-1.
     limits : sea_surface.Limits, optional
@@ -109,7 +113,8 @@ def sections(
     x = surface.x
     used = np.zeros(lead.x.size, bool)
     if method == DEFAULT:
-        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, rule=rule)
+        more = None if doubt is None else functools.partial(_doubt_variance, lead, doubt)
+        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, added_variance=more, rule=rule)
     else:
         rows = np.flatnonzero((surface_class == OPEN_WATER) & np.isfinite(surface.height))
         apart = (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + surface.length[rows][1:])
@@ -128,16 +133,19 @@ def sections(
         extra = np.isfinite(linear) & ~np.isfinite(filled)
         filled, source = np.where(extra, linear, filled), np.where(extra, SOURCE_TWO_SIDED, source)
         sigma = np.where(extra, limits.fill_sigma_m, sigma)
-    if method == DEFAULT and measured.any():  # NASA's 0.05 m holds near leads; further away the surface has tilted
+    if method == DEFAULT and measured.any():  # NASA's 0.05 m holds near sure leads; further away the surface has tilted
         filled_in = (source == SOURCE_ONE_SIDED) | (source == SOURCE_TWO_SIDED)
-        near = centre[measured]
-        away = np.abs(centre - near[sea_surface.nearest_section(centre, near)])
-        sigma = np.where(filled_in, np.hypot(sigma, SLOPE * away), sigma)
+        near = np.flatnonzero(measured)[sea_surface.nearest_section(centre, centre[measured])]
+        sigma = np.where(filled_in, np.hypot(np.maximum(sigma, sigma[near]), SLOPE * np.abs(centre - centre[near])), sigma)
     smoothed = sea_surface.smooth(filled)
     if land_distance is not None:  # nothing is filled nearer to land either
         blocked = land_distance < limits.land_distance_m
         smoothed, sigma, source = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma), np.where(blocked, SOURCE_NONE, source)
     return Sections(centre, rule.section_length_m, smoothed, sigma, source.astype(np.int8), count, height, used)
+
+
+def _doubt_variance(lead: leads.Leads, doubt: lead_doubt.Doubt, rows: np.ndarray, weight: np.ndarray) -> float:
+    return lead_doubt.reference_variance(lead.x[rows], lead.height[rows], weight=weight, doubt=lead_doubt.Doubt(doubt.probability[rows], doubt.excess[rows]))
 
 
 def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

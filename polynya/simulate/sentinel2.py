@@ -16,14 +16,14 @@ from .ice_picture import Surfaces
 from .scene_frame import Frame
 from .sky import CLOUD_NAMES, SHADOW, THICK_CLOUD, THIN_CLOUD, Light, Sky, band_reflectance, surface_reflectance
 
-TRUE_COLOUR_SATURATION = 0.3558
+TRUE_COLOUR_SATURATION = {"1C": 0.3558, "2A": 0.2}
 """Reflectance that is 255 in a Level-1C true-colour image (TCI), 1-255 linear below, 0 no data: Sentinel-2 Products Specification Document."""
 RGB = ("B04", "B03", "B02")
 
 
-def true_colour(reflectance: np.ndarray) -> np.ndarray:
+def true_colour(reflectance: np.ndarray, *, level: str = "1C") -> np.ndarray:
     """Return the 8-bit true-colour value of reflectances, any shape, uint8."""
-    return np.clip(np.rint(255.0 / TRUE_COLOUR_SATURATION * reflectance), 1, 255).astype(np.uint8)
+    return np.clip(np.rint(255.0 / TRUE_COLOUR_SATURATION[level] * reflectance), 1, 255).astype(np.uint8)
 
 
 def digital_numbers(reflectance: np.ndarray) -> np.ndarray:
@@ -72,7 +72,7 @@ def write_safe(
         _jp2(path, digital_numbers(reflectance)[None], frame, resolution)
         files.append(path)
         if band in RGB:
-            colour[RGB.index(band)] = true_colour(reflectance)
+            colour[RGB.index(band)] = true_colour(reflectance, level=level)
     path = _image_path(images, of.prefix, "TCI", level, 10)
     _jp2(path, colour, frame, 10)
     files.append(path)

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from .. import io, schema
+from .. import io, predict, schema
 from ..engine.local import LocalEngine
 from ..engine.protocol import DONE, SKIPPED, Engine, Record
 from ..errors import NoSeaIceError, OutputError, ProductError, UsageError, one_line
@@ -30,6 +30,7 @@ from ..physics import averages, segments
 from ..readers import height_grid, icesat2, icesat2_atl03
 from ..report import terminal
 from ..samples import beam_segments
+from . import freeboard_classifier
 from .freeboard_beam import BeamTables, Choices, Grids, beam_tables
 
 log = logging.getLogger("polynya.freeboard")
@@ -51,6 +52,8 @@ class Config(BaseModel):
         ``2``, ``10``, ``30`` (metres) or ``150ph`` (photons).
     sea_surface : str
         ``leads`` (default), ``nasa``, ``minimum``, ``mean`` or ``nearest``.
+    classifier : str, optional
+        ``rule``, a shipped network's name or an ``.onnx`` file; by default the shipped network at 2 m, else the rule.
     mss, land, ice_concentration : str, optional
         Grid files, ``FILE`` or ``FILE:VARIABLE``.
     mss_tide_system : str
@@ -69,6 +72,7 @@ class Config(BaseModel):
     bbox: tuple[float, float, float, float] | None = None
     resolution: Literal["2", "10", "30", "150ph"] = "2"
     sea_surface: Literal["leads", "nasa", "minimum", "mean", "nearest"] = "leads"
+    classifier: str | None = None
     mss: str | None = None
     mss_tide_system: Literal["mean", "free"] = "mean"
     tide_ocean: bool = True
@@ -114,23 +118,28 @@ class Config(BaseModel):
             value = getattr(config, name)
             if value and not split_grid(value)[0].exists():
                 raise UsageError(f"--{name.replace('_', '-')} {value}: no such file; expected a GeoTIFF or NetCDF grid. Check the path.")
+        config.chosen()
         return config
 
-    def choices(self, grids: Grids) -> Choices:
+    def chosen(self) -> freeboard_classifier.Chosen:
+        """Return the classifier that these settings mean."""
+        return freeboard_classifier.choose(self.classifier, resolution=self.resolution)
+
+    def choices(self, grids: Grids, *, classifier: predict.Classifier | None = None) -> Choices:
         """Return what these settings mean for each beam."""
         return Choices(
             segments=beam_segments.Settings(
                 resolution=self.resolution, mss=grids.mss, mss_is_mean_tide=self.mss_tide_system == "mean", tide_ocean=self.tide_ocean,
                 tide_equilibrium=self.tide_equilibrium, dac=self.dac, first_photon_bias=self.first_photon_bias, min_confidence=self.min_confidence,
             ),
-            sea_surface=self.sea_surface,
+            sea_surface=self.sea_surface, classifier=classifier,
         )
 
     def digest(self) -> str:
-        """Return a short hash of everything that decides the numbers: settings, and the grids' sizes and times."""
+        """Return a short hash of everything that decides the numbers: settings, the network's file, and the grids' sizes and times."""
         paths = [split_grid(g)[0] for g in (self.mss, self.land, self.ice_concentration) if g]
         grids = [p.stat() for p in paths if p.exists()]
-        text = self.model_dump_json() + "".join(f"|{s.st_size}:{s.st_mtime_ns}" for s in grids)
+        text = self.model_dump_json(exclude={"classifier"}) + "".join(f"|{s.st_size}:{s.st_mtime_ns}" for s in grids) + f"|{self.chosen().key}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -184,9 +193,14 @@ def run(
     Raises
     ------
     UsageError
-        If two granules have the same name.
+        If two granules have the same name, or there is no such classifier.
+    ProductError
+        If the classifier's file is no network.
     """
     config = config or Config()
+    network = config.chosen().path
+    if network is not None:
+        predict.load(network)  # a file that is none fails once, not with every granule
     items = [str(Path(g)) for g in granules]
     names = [Path(i).stem for i in items]
     double = sorted({n for n in names if names.count(n) > 1})
@@ -244,7 +258,10 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     granule = icesat2_atl03.open_granule(path)
     chosen = icesat2.select_beams(granule, config.beams)
     grids = read_grids(config)
-    about = {"granule": granule.granule_id, "product": granule.product, "release": granule.release, "polynya": io.__version__,
+    chosen_classifier = config.chosen()
+    classifier = predict.load(chosen_classifier.path, threads=threads) if chosen_classifier.path else None
+    classifier_line, network = freeboard_classifier.describe(classifier)
+    about = {"granule": granule.granule_id, "product": granule.product, "release": granule.release, "polynya": io.__version__, "classifier": classifier_line,
              "resolution_m": beam_segments.RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
              "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}"}
     results: dict[str, BeamTables] = {}
@@ -253,7 +270,7 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
         writers = {spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
                    for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)}
         try:
-            for beam, result in _beams(granule, chosen, config=config, grids=grids, threads=threads):
+            for beam, result in _beams(granule, chosen, config=config, choices=config.choices(grids, classifier=classifier), grids=grids, threads=threads):
                 if isinstance(result, str):
                     empty[beam.name] = result
                     continue
@@ -272,14 +289,14 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                     closing.callback(writer.close)
         if not results:
             raise _nothing(granule, empty, config)
-        messages = _messages(granule, results, empty)
+        messages = [*_messages(granule, results, empty), *([chosen_classifier.message] if chosen_classifier.message else [])]
         differences = _differences(results)
         numbers = _numbers(results, time.perf_counter() - started)
         record = io.run_record(
             command=io.command_line(), config=config.model_dump(mode="json"),
             inputs=[{"granule": granule.granule_id, "product": granule.product, "release": granule.release, "size": path.stat().st_size,
                      "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"), "notes": list(granule.notes)}],
-            seed=None, digest=config.digest(), classifier="rule (polynya.physics.surface_type)", sea_surface_method=config.sea_surface,
+            seed=None, digest=config.digest(), classifier=classifier_line, network=network, sea_surface_method=config.sea_surface,
             beams={n: r.numbers for n, r in results.items()}, messages=messages, means=[m for r in results.values() for m in r.means],
             beam_differences=differences, numbers=numbers, doi=icesat2_atl03.DOI, notes=[n for r in results.values() for n in r.notes],
         )
@@ -298,7 +315,7 @@ def _finished(folder: Path, outputs: dict[str, str]) -> dict | None:
         return None
 
 
-def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Config, grids: Grids, threads: int):
+def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Config, choices: Choices, grids: Grids, threads: int):
     """Yield (beam, BeamTables or the reason why there are none), largest beams first."""
 
     def one(beam: icesat2.Beam) -> BeamTables | str:
@@ -317,7 +334,6 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
                      result.numbers["n_segments"], result.numbers["n_leads"], seconds)
         return result
 
-    choices = config.choices(grids)
     order = sorted(chosen, key=lambda b: not b.is_strong)
     if threads > 1 and len(order) > 1:
         with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from .. import schema
-from ..physics import averages, corrections, leads, local_sea_surface, sea_surface, surface_type, tracks
+from .. import predict, schema
+from ..physics import averages, corrections, lead_doubt, leads, local_sea_surface, sea_surface, surface_type, tracks
 from ..physics.quality import quality_flag
 from ..readers import height_grid, icesat2_atl03
-from ..samples import beam_segments
+from ..samples import beam_segments, track_features
 
 LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
@@ -36,10 +36,13 @@ class Choices:
     segments : beam_segments.Settings
     sea_surface : str
         The method: ``leads``, ``nasa``, ``minimum``, ``mean`` or ``nearest``.
+    classifier : predict.Classifier, optional
+        A network for 2 m segments; the rule of :mod:`polynya.physics.surface_type` by default.
     """
 
     segments: beam_segments.Settings = field(default_factory=beam_segments.Settings)
     sea_surface: str = local_sea_surface.DEFAULT
+    classifier: predict.Classifier | None = None
 
 
 @dataclass(frozen=True)
@@ -82,24 +85,19 @@ def beam_tables(
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
     area = local_sea_surface.Surface(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
 
-    # Classes: once against the lowest surface around, once more against the water that was found.
+    # Classes, and the leads they make.
     evidence = beam_segments.evidence(made)
-    types = surface_type.classify(evidence)
-    centres = leads.section_centres(x, step_m=leads.LeadRule().section_step_m)
+    types = _classes_by_rule(area, evidence) if choices.classifier is None else _classes_by_network(made, evidence, choices.classifier, threads)
     lead = area.leads(types.surface_class)
-    is_fit = leads.screen_leads(lead, ceiling=_at_leads(lead, evidence.lowest) + surface_type.ABOVE_LOWEST_M)
-    level = leads.combine(lead, centres, is_fit=is_fit)
-    if np.isfinite(level[0]).any():
-        guess, error = leads.water_level(x, centres, height=level[0], uncertainty=level[1])
-        types = surface_type.classify(evidence, water_level=guess, water_level_error=error)
-        lead = area.leads(types.surface_class)
-        is_fit = leads.screen_leads(lead, ceiling=_at_leads(lead, evidence.lowest) + surface_type.ABOVE_LOWEST_M)
+    doubt, is_fit = lead_doubt.doubt_of(lead, types.probability), _is_fit(lead, evidence)
+    if choices.classifier is not None:  # the rule's scores are not calibrated: they widen errors, they choose no lead
+        is_fit = lead_doubt.is_likely(lead, doubt, is_fit=is_fit)
 
     # Sea surface and freeboard.
     centre = local_sea_surface.section_centres(x, method=choices.sea_surface)
     near = sea_surface.nearest_section(centre, middle)
     sections = local_sea_surface.sections(
-        area, surface_class=types.surface_class, lead=lead, centre=centre, method=choices.sea_surface, is_fit=is_fit,
+        area, surface_class=types.surface_class, lead=lead, centre=centre, method=choices.sea_surface, is_fit=is_fit, doubt=doubt,
         land_distance=_land_distance(grids, lat[near], lon[near]), ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
     )
     reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT)
@@ -173,8 +171,33 @@ def beam_tables(
     return BeamTables(segment_table, lead_table, section_table, numbers, means, tuple(notes))
 
 
-def _at_leads(lead: leads.Leads, values: np.ndarray) -> np.ndarray:
-    return values[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
+def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:
+    """Classify once against the lowest surface around, once more against the water that was found."""
+    types = surface_type.classify(evidence)
+    centres = leads.section_centres(area.x, step_m=leads.LeadRule().section_step_m)
+    lead = area.leads(types.surface_class)
+    height, error, _, _ = leads.combine(lead, centres, is_fit=_is_fit(lead, evidence))
+    if not np.isfinite(height).any():
+        return types
+    level, level_error = leads.water_level(area.x, centres, height=height, uncertainty=error)
+    return surface_type.classify(evidence, water_level=level, water_level_error=level_error)
+
+
+def _classes_by_network(
+    made: beam_segments.BeamSegments, evidence: surface_type.Evidence, classifier: predict.Classifier, threads: int
+) -> surface_type.SurfaceTypes:
+    """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
+    probability = predict.classify(classifier, track_features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
+    surface = predict.surface_class(classifier, probability)
+    surface[evidence.is_cloud] = schema.UNCLASSIFIED
+    probability[evidence.is_cloud] = np.nan
+    return surface_type.SurfaceTypes(surface, probability)
+
+
+def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
+    """Say which leads may enter a section: those at the level of others, and not above what water can reach."""
+    lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
+    return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M)
 
 
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -502,7 +502,8 @@ def test_wrong_options_are_named(options, word):
 def test_every_setting_changes_the_digest():
     others = [{"beams": "strong"}, {"bbox": (0, 1, 2, 3)}, {"resolution": "10"}, {"sea_surface": "nasa"}, {"mss": "x"}, {"mss_tide_system": "free"}, {"tide_ocean": False},
               {"tide_equilibrium": False}, {"dac": False}, {"first_photon_bias": False}, {"land": "x"}, {"ice_concentration": "x"}, {"min_confidence": 4}, {"netcdf": True}]
-    assert {next(iter(o)) for o in others} == set(Config.model_fields)
+    # the classifier's part of the digest is that of its file: tests/workflows/test_freeboard_classifier.py
+    assert {next(iter(o)) for o in others} == set(Config.model_fields) - {"classifier"}
     digests = {Config(**o).digest() for o in others} | {Config().digest()}
     assert len(digests) == len(others) + 1 and Config(resolution="2m").digest() == Config().digest()
 

@@ -1,0 +1,188 @@
+"""Probabilities that mean what they say: temperature and vector scaling of logits, fitted on a part of its own.
+
+Guo et al. 2017 (arXiv:1706.04599): a network's softmax is too sure; dividing the logits by one temperature mends most of it.
+Losses that weigh classes also shift the priors, which one temperature cannot mend; vector scaling (a factor and an offset per class)
+can. Both are inside the exported graph. What is calibrated is the probability; which class a segment is called may still use
+decision weights (:func:`fit_decision`), since the most probable class is not the one that makes macro-F1 highest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import log_softmax, softmax
+
+from . import metrics
+from .errors import ProductError
+
+METHODS = ("none", "temperature", "vector")
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """``softmax(scale * logits + offset)``.
+
+    Attributes
+    ----------
+    method : str
+        ``none``, ``temperature`` or ``vector``.
+    scale, offset : tuple of float
+        A class each.
+    n : int
+        Labelled samples it was fitted on.
+    """
+
+    method: str
+    scale: tuple[float, ...]
+    offset: tuple[float, ...]
+    n: int = 0
+
+    @property
+    def temperature(self) -> float:
+        """1 / mean scale: exact for ``temperature``, an equivalent for ``vector``."""
+        return 1.0 / float(np.mean(self.scale))
+
+    def probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Return calibrated probabilities (n, classes) of logits (n, classes)."""
+        return softmax(np.asarray(logits, np.float64) * np.asarray(self.scale) + np.asarray(self.offset), axis=-1)
+
+    def as_dict(self) -> dict[str, object]:
+        return {**asdict(self), "temperature": self.temperature}
+
+
+def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
+    """Fit a calibration by maximum likelihood.
+
+    Parameters
+    ----------
+    logits : numpy.ndarray, shape (n, classes)
+    targets : numpy.ndarray of uint8, shape (n,)
+        Admissible classes as bits; samples without a bit are left out.
+    method : str
+        ``none``, ``temperature`` or ``vector``.
+
+    Returns
+    -------
+    Calibration
+
+    Raises
+    ------
+    ProductError
+        If no sample is labelled.
+    """
+    classes = logits.shape[1]
+    if method == "none":
+        return Calibration("none", (1.0,) * classes, (0.0,) * classes)
+    allowed = (np.asarray(targets, np.int64)[:, None] >> np.arange(classes)) & 1 == 1
+    used = allowed.any(axis=1) & ~allowed.all(axis=1)
+    if not used.any():
+        raise ProductError("calibration: the part holds no labelled segment; expected some. Give more label tables, or a larger share.")
+    z, allowed = np.asarray(logits, np.float64)[used], allowed[used]
+
+    def cost(scale: np.ndarray, offset: np.ndarray) -> float:
+        log_p = log_softmax(z * scale + offset, axis=1)
+        return -float(np.logaddexp.reduce(np.where(allowed, log_p, -np.inf), axis=1).mean())
+
+    best = minimize_scalar(lambda t: cost(np.exp(-t), 0.0), bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-6})
+    scale, offset = np.full(classes, np.exp(-best.x)), np.zeros(classes)
+    if method == "vector":
+        # A class that nobody saw keeps its offset: likelihood alone would push it to minus infinity.
+        seen = np.array([(allowed[:, k] & (allowed.sum(axis=1) == 1)).any() for k in range(classes)])
+
+        def flat(v: np.ndarray) -> tuple[float, np.ndarray]:
+            s, b = np.exp(v[:classes]), np.where(seen, v[classes:], 0.0)
+            logits_now = z * s + b
+            log_p = log_softmax(logits_now, axis=1)
+            inside = np.where(allowed, log_p, -np.inf)
+            value = -np.logaddexp.reduce(inside, axis=1).mean()
+            slope = (np.exp(log_p) - softmax(inside, axis=1)) / len(z)  # of the mean, by the scaled logits
+            ridge = 1e-6
+            gradient = np.concatenate([(slope * z * s).sum(axis=0), np.where(seen, slope.sum(axis=0), 0.0)])
+            return value + ridge * float(v @ v), gradient + 2 * ridge * v
+
+        found = minimize(flat, np.concatenate([np.log(scale), offset]), jac=True, method="L-BFGS-B", bounds=[(-3.0, 3.0)] * classes + [(-10.0, 10.0)] * classes)
+        scale, offset = np.exp(found.x[:classes]), np.where(seen, found.x[classes:], 0.0)
+        offset = offset - offset.mean()
+    return Calibration(method, tuple(scale.tolist()), tuple(offset.tolist()), int(used.sum()))
+
+
+def fit_decision(probability: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:
+    """Return class weights whose ``argmax(weight * probability)`` has the highest macro-F1; coordinate search on a log grid.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n, classes)
+    truth : numpy.ndarray of int, shape (n,)
+        Classes; -1 is left out.
+
+    Returns
+    -------
+    tuple of float
+        The first class weighs 1.
+    """
+    known = truth >= 0
+    log_p, truth = np.log(np.maximum(probability[known], 1e-12)), truth[known]
+    classes = log_p.shape[1]
+    weights = np.zeros(classes)
+    if truth.size == 0:
+        return (1.0,) * classes
+
+    def score(w: np.ndarray) -> float:
+        return float(metrics.macro_f1(metrics.confusion(truth, np.argmax(log_p + w, axis=1))))
+
+    best = score(weights)
+    for step in (0.8, 0.4, 0.2, 0.1):
+        improved = True
+        while improved:
+            improved = False
+            for k in range(1, classes):
+                for move in (-step, step):
+                    trial = weights.copy()
+                    trial[k] = np.clip(trial[k] + move, -4.0, 4.0)
+                    value = score(trial)
+                    if value > best + 1e-6:
+                        weights, best, improved = trial, value, True
+    return tuple(np.exp(weights).tolist())
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """One class of a reliability table; ``reliability`` is (bins, 3): samples, mean probability, frequency."""
+
+    name: str
+    n: int
+    events: int
+    calibration_error: float
+    brier_skill: float
+    reliability: tuple[tuple[float, float, float], ...]
+
+
+def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]) -> list[ClassScore]:
+    """Score probabilities class by class: expected calibration error and Brier skill against the sample's own frequency.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n, classes)
+    truth : numpy.ndarray of int, shape (n,)
+        Classes; -1 (unknown, or one of several) is left out.
+    names : tuple of str
+
+    Returns
+    -------
+    list of ClassScore
+        A class each; NaN where the class does not occur.
+    """
+    known = truth >= 0
+    probability, truth = probability[known], truth[known]
+    one = metrics.Blocks(np.zeros(truth.size, np.int64), 1, np.zeros((0, 1)))
+    out = []
+    for k, name in enumerate(names):
+        sums = metrics.reliability_sums(probability[:, k], truth == k, one)[0]
+        n = np.maximum(sums[:, 0], 1)
+        table = tuple((float(s[0]), float(s[1] / m), float(s[2] / m)) for s, m in zip(sums, n, strict=True) if s[0] > 0)
+        events = int(sums[:, 2].sum())
+        skill = float(metrics.brier_skill(sums)) if 0 < events < truth.size else float("nan")
+        out.append(ClassScore(name, int(truth.size), events, float(metrics.calibration_error(sums)), skill, table))
+    return out

@@ -1,0 +1,68 @@
+"""Losses for labels that may admit several classes: cross-entropy, weighted, focal.
+
+A target is a set of admissible classes, a bit each (see :mod:`polynya.samples.labelled_tracks`): one bit is an ordinary
+label, ``thick or thin`` costs -log(p_thick + p_thin) (a superset label: Cour, Sapp and Taskar 2011, JMLR 12:1501), no bit costs nothing.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .errors import UsageError
+
+KINDS = ("cross_entropy", "weighted", "focal")
+
+
+def admissible(targets: Tensor, classes: int) -> Tensor:
+    """Return (..., classes) bool from bits (...)."""
+    return (targets.unsqueeze(-1).long() >> torch.arange(classes, device=targets.device)) & 1 == 1
+
+
+def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor | None = None, gamma: float = 2.0) -> Tensor:
+    """Return the loss of every sample; 0 for those without a label.
+
+    Parameters
+    ----------
+    logits : Tensor
+        (..., classes), classes last.
+    targets : Tensor
+        (...) bits of admissible classes.
+    kind : str
+        ``cross_entropy``: -log p. ``weighted``: -alpha log p. ``focal``: -alpha (1 - p)^gamma log p (Lin et al. 2017,
+        arXiv:1708.02002). p is the summed probability of the admissible classes.
+    alpha : Tensor, optional
+        (classes,) weight of each class; a set of classes gets their mean. 1 by default.
+    gamma : float
+        Focal only.
+
+    Returns
+    -------
+    Tensor, shape (...)
+        Not divided by anything: the training loop divides by the number of labelled samples in the whole batch.
+
+    Raises
+    ------
+    UsageError
+        If the kind is unknown.
+    """
+    if kind not in KINDS:
+        raise UsageError(f"loss {kind}: expected one of {', '.join(KINDS)}. Change loss.kind in the recipe.")
+    allowed = admissible(targets, logits.shape[-1])
+    labelled = allowed.any(-1)
+    open_set = allowed | ~labelled.unsqueeze(-1)  # nothing known: every class is admissible and the loss is 0
+    log_p = torch.logsumexp(F.log_softmax(logits, -1).masked_fill(~open_set, -torch.inf), -1).clamp(max=0.0)
+    loss = -log_p
+    if kind == "focal":
+        loss = loss * (-torch.expm1(log_p)).clamp(min=1e-12) ** gamma  # 1 - p without cancellation; no infinite slope at p = 1
+    if kind != "cross_entropy" and alpha is not None:
+        loss = loss * (open_set.to(alpha.dtype) @ alpha) / open_set.sum(-1)
+    return torch.where(labelled, loss, torch.zeros_like(loss))
+
+
+def balanced_alpha(counts: Tensor) -> Tensor:
+    """Return class weights in inverse proportion to counts (classes,), their mean over the samples 1; absent classes weigh 0."""
+    present = counts > 0
+    inverse = torch.where(present, counts.sum() / counts.clamp(min=1), torch.zeros_like(counts))
+    return inverse / present.sum().clamp(min=1)

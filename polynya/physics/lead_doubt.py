@@ -1,0 +1,127 @@
+"""What it does to a sea surface that its leads may be no water.
+
+A classifier says of every segment how probable open water is. A section's reference is the mean of the
+leads that were taken for water, so two things can be wrong with it beside noise: a lead among others may be
+ice, and then the reference is that of the others; or none of them is water, and then the reference floats as
+high as such ice does. Both enter the reference's variance. The reference itself is left as it is.
+
+``docs/decisions/0012-doubt-about-leads-in-the-sea-surface.md`` argues why, and why nothing is added at a segment.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE
+from .leads import Leads, mean_over
+
+THIN_EXCESS_M = 0.04
+"""Root mean square height above the water of the thin ice that passes for it: the rule's nilas and shiny thin ice, 0.03 m and their spread."""
+THICK_EXCESS_M = 0.18
+"""The same of low floes, the kind of thick ice that passes for water."""
+APART_M = 500.0
+"""Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong together."""
+
+LIKELY, LEAST = 0.7, 0.5
+"""A lead that is water with the first probability may enter a section; with the second where no better one is in reach."""
+REACH_M = 10_000.0
+"""How far a better lead is looked for: sections take leads within ±5 km, and one-sided fills reach 10 km."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """What a classifier says of m leads, arrays of shape (m,).
+
+    Attributes
+    ----------
+    probability : numpy.ndarray
+        Of open water: the mean over the lead's segments. They are not independent, so it is no product.
+    excess : numpy.ndarray
+        Root mean square height above the water of what the lead is otherwise, metres.
+    """
+
+    probability: np.ndarray
+    excess: np.ndarray
+
+
+def doubt_of(lead: Leads, probability: np.ndarray) -> Doubt:
+    """Gather what a classifier says of leads.
+
+    Parameters
+    ----------
+    lead : Leads
+    probability : numpy.ndarray, shape (n, 3)
+        Of thick ice, thin ice and open water of every segment; NaN where unclassified.
+
+    Returns
+    -------
+    Doubt
+        Where nothing is known, water is as likely as not.
+    """
+    thick, thin, water = (mean_over(lead, probability[:, k].astype(np.float64)) for k in (THICK_ICE, THIN_ICE, OPEN_WATER))
+    ice = thick + thin
+    share = np.divide(thick, ice, out=np.zeros(water.size), where=ice > 1e-6)
+    excess = np.sqrt(share * THICK_EXCESS_M**2 + (1.0 - share) * THIN_EXCESS_M**2)
+    return Doubt(np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0), np.where(np.isfinite(water), excess, THIN_EXCESS_M))
+
+
+def is_likely(lead: Leads, doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
+    """Say which leads are likely enough to be water to enter a section.
+
+    For calibrated probabilities only. A network that was told to find rare water calls it water long before it is
+    likely to be; the sea surface rather has few leads than wrong ones.
+
+    Parameters
+    ----------
+    lead : Leads
+    doubt : Doubt
+    is_fit : numpy.ndarray of bool, shape (m,)
+        Leads that fit the level of others, of :func:`polynya.physics.leads.screen_leads`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (m,)
+        Fit leads of probability 0.7 and more; those of 0.5 and more where none of the first lies within 10 km.
+    """
+    good = is_fit & (doubt.probability >= LIKELY)
+    sure = lead.x[good]
+    alone = np.searchsorted(sure, lead.x - REACH_M) == np.searchsorted(sure, lead.x + REACH_M, side="right")
+    return good | (is_fit & alone & (doubt.probability >= LEAST))
+
+
+def reference_variance(x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, doubt: Doubt, apart_m: float = APART_M) -> float:
+    """Variance that doubt about leads adds to their weighted mean.
+
+    ``Σ_k (1 − P_k) (h − h_without_k)²  +  Π_j (1 − P_j) · e²``
+
+    The first sum is the mean square distance of h from the mean of those leads that are water, each by its
+    probability P_k, to first order (two leads left out at once are not counted). It is 1 − P and not P (1 − P), since h
+    keeps every lead and is not the mean over the cases. The second term is the chance that no body of water is among the
+    leads, times the mean square height e² of what they are then; leads closer than ``apart_m`` count as one body j, as
+    probable as the likeliest of them.
+
+    Parameters
+    ----------
+    x, height, weight : numpy.ndarray, shape (m,)
+        Leads of one section: place along the track, increasing (m), height (m) and weight in the mean.
+    doubt : Doubt
+        Of these leads.
+    apart_m : float
+
+    Returns
+    -------
+    float
+        Square metres; 0 where every lead is water for sure.
+    """
+    a = weight / np.sum(weight)
+    level = float(np.sum(a * height))
+    p = doubt.probability
+    rest = 1.0 - a
+    shift = np.divide(a * (height - level), rest, out=np.zeros(a.size), where=rest > 1e-9)
+    others = float(np.sum((1.0 - p) * shift**2))
+    body = np.concatenate([[0], np.cumsum(np.diff(x) > apart_m)])
+    best = np.zeros(body[-1] + 1)
+    np.maximum.at(best, body, p)
+    return others + float(np.prod(1.0 - best) * np.sum(a * doubt.excess**2))

@@ -1,0 +1,161 @@
+"""Recipes: everything that makes a training, in one YAML file. The folder holds one per published result, and ours.
+
+A recipe names a network (a file of :mod:`polynya.models`, or a dotted module of your own), its settings, the features, the loss, the
+optimiser and how long to train. What a recipe leaves out has the default written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from ..errors import UsageError, one_line
+
+FOLDER = Path(__file__).parent
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Loss(_Settings):
+    """``cross_entropy``, ``weighted`` or ``focal``; ``alpha`` a weight per class, ``balanced`` from the training part, or none."""
+
+    kind: Literal["cross_entropy", "weighted", "focal"] = "cross_entropy"
+    alpha: tuple[float, ...] | Literal["balanced"] | None = None
+    gamma: float = Field(2.0, ge=0)
+
+
+class Optimiser(_Settings):
+    """Adam or AdamW with its rate and how the rate moves.
+
+    Attributes
+    ----------
+    kind : str
+        ``adam`` or ``adamw``.
+    rate : float
+        Highest learning rate.
+    weight_decay : float
+    schedule : str
+        ``constant``; ``cosine`` (to 0); ``onecycle`` (cosine up from rate/25 over the first 30 %, then down to rate/10000).
+    warmup : float
+        Share of the training in which ``constant`` and ``cosine`` rise from 0.
+    clip_norm : float or None
+        Gradients are shortened to this norm.
+    """
+
+    kind: Literal["adam", "adamw"] = "adam"
+    rate: float = Field(1e-3, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    schedule: Literal["constant", "cosine", "onecycle"] = "constant"
+    warmup: float = Field(0.0, ge=0, lt=1)
+    clip_norm: float | None = Field(None, gt=0)
+
+
+class Samples(_Settings):
+    """How samples are made and drawn.
+
+    Attributes
+    ----------
+    length : int
+        Cells of a row (sequence networks; a window's length is the network's setting).
+    gap_m : float
+        A longer gap ends a stretch (sequence networks).
+    balance : str
+        ``none``; ``class``, ``beam`` (strong and weak) or ``both``: drawn equally often, with replacement.
+    per_epoch : int or None
+        Samples of an epoch; all by default. The rest is not lost: every epoch mixes anew.
+    """
+
+    length: int = Field(2048, ge=16)
+    gap_m: float = Field(20.0, gt=0)
+    balance: Literal["none", "class", "beam", "both"] = "none"
+    per_epoch: int | None = Field(None, ge=1)
+
+
+class Stop(_Settings):
+    """When to stop early and which epoch is kept: the best ``metric`` of the validation part.
+
+    Attributes
+    ----------
+    metric : str
+        ``macro_f1`` (highest) or ``loss`` (lowest).
+    patience : int or None
+        Epochs without a better value; None trains all epochs.
+    keep : str
+        ``best`` or ``last`` epoch.
+    """
+
+    metric: Literal["macro_f1", "loss"] = "macro_f1"
+    patience: int | None = Field(None, ge=1)
+    keep: Literal["best", "last"] = "best"
+
+
+class Recipe(_Settings):
+    """A training. ``model`` holds ``name`` and the settings of that network's Config but ``features``."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    about: str = ""
+    model: dict[str, object]
+    features: tuple[str, ...] = Field(min_length=1)
+    samples: Samples = Samples()
+    loss: Loss = Loss()
+    optimiser: Optimiser = Optimiser()
+    stop: Stop = Stop()
+    batch: int = Field(256, ge=1)
+    epochs: int = Field(20, ge=1)
+    average: float | None = Field(None, gt=0, lt=1)
+    """Decay a step of the exponential average of the weights that is judged and kept; None for the weights themselves."""
+    calibration: Literal["none", "temperature", "vector"] = "temperature"
+    decision: Literal["most_probable", "macro_f1"] = "most_probable"
+    """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay calibrated."""
+
+    def as_dict(self) -> dict:
+        return json.loads(self.model_dump_json())
+
+    def digest(self) -> str:
+        """Return a hash of all settings but the text about them."""
+        return hashlib.sha256(json.dumps({**self.as_dict(), "about": ""}, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def names() -> list[str]:
+    """Return the recipes that come with the package."""
+    return sorted(p.stem for p in FOLDER.glob("*.yaml"))
+
+
+def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
+    """Read a recipe by its name or its path.
+
+    Parameters
+    ----------
+    name : Path or str
+        One of :func:`names`, or a YAML file.
+    epochs : int, optional
+        Instead of the recipe's own.
+
+    Raises
+    ------
+    UsageError
+        If there is none, or a setting does not fit.
+    """
+    path = Path(name)
+    if path.suffix not in (".yaml", ".yml"):
+        path = FOLDER / f"{name}.yaml"
+    if not path.is_file():
+        raise UsageError(f"recipe {name}: no such recipe; expected one of {', '.join(names())}, or a YAML file. Check the name.")
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise UsageError(f"{path.name}: holds no settings; expected a YAML mapping with name, model and features. See docs/training.md.")
+        return Recipe.model_validate({**found, **({"epochs": epochs} if epochs is not None else {})})
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise UsageError(f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Mend this setting.") from error
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path.name}: cannot be read as YAML ({one_line(error)[:160]}). Mend the file.") from error

@@ -1,0 +1,227 @@
+"""The report of a training: learning curves, confusion, calibration before and after, the recipe, and on what data it rests."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+from . import html
+from .histograms import nice_top
+from .html import Markup, escape, number, percent
+
+WIDTH, HEIGHT = 470, 270
+LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
+LABELS = {"thick_ice": "thick ice", "thin_ice": "thin ice", "open_water": "open water"}
+COLOURS = ("#3b7fb5", "#e69f00", "#08306b", "#a0307a")
+
+
+def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict], numbers: dict, split: dict) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : Path
+    plan, description : dict
+        The recipe, and what the network says of itself.
+    history : sequence of dict
+        A row an epoch, as :class:`polynya.train.Fitted` has them.
+    numbers : dict
+        Scores of the judging part.
+    split : dict
+        Of :meth:`polynya.samples.splits.Split.describe`.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    return html.write_text(path, page(plan=plan, description=description, history=history, numbers=numbers, split=split))
+
+
+def text(numbers: dict, outputs: dict[str, str]) -> str:
+    """Return what is said of a finished training on a terminal: scores beside the majority class, calibration, files."""
+    lines = [
+        f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {numbers['n']:,} segments (always the most frequent class: {numbers['majority_macro_f1']:.3f}); "
+        f"epoch {numbers['epoch']} of {numbers['epochs']}" + ("; the split leaks, these scores are too high" if numbers["is_leaky"] else "")
+    ]
+    both = numbers["calibration"]["all"]
+    for k, name in enumerate(LABELS.values()):
+        before, after = both["before"][k], both["after"][k]
+        values = [numbers["recall"][k], numbers["precision"][k], before["calibration_error"], after["calibration_error"], after["brier_skill"]]
+        recall, precision, first, last, skill = ("-" if v is None or not math.isfinite(v) else f"{v:.3f}" for v in values)
+        lines.append(f"  {name:10}  recall {recall}  precision {precision}  calibration error {first} -> {last}  Brier skill {skill}  n {after['events']:,}")
+    return "\n".join([*lines, *(f"  {path}" for path in outputs.values())])
+
+
+def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dict, split: dict) -> str:
+    """Return the page as HTML; see :func:`write`."""
+    classes = [LABELS.get(c, c) for c in description["classes"]]
+    body = [
+        f'<p class="brand">polynya train</p><h1>{escape(plan["name"])}</h1>', _result(numbers, history), _warning(numbers, description),
+        "<section><h2>Learning</h2><div class=figures>", _loss_curve(history, numbers["epoch"]), _score_curve(history, numbers["epoch"], classes), "</div></section>",
+        f"<section><h2>Classes on the {escape(numbers['part'])} part</h2>", _class_table(numbers, classes), _confusion(numbers["confusion"], classes), "</section>",
+        "<section><h2>Calibration</h2>", _calibration_table(numbers, classes), "<div class=figures>",
+        _reliability(numbers["reliability"]["before"], "As the network says it", classes), _reliability(numbers["reliability"]["after"], "Calibrated", classes), "</div>",
+        f"<p>Fitted on the {escape(numbers['calibrated_on'])} part: {escape(_calibration_text(description['calibration']))} Bins without segments are not drawn.</p></section>",
+        "<section><h2>Data and split</h2>", _data(description["data"], split, classes), "</section>",
+        f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p><pre>{escape(json.dumps({k: v for k, v in plan.items() if k != 'about'}, indent=1))}</pre></section>",
+    ]
+    return html.page(title=f"{plan['name']}: training", body=body)
+
+
+def _result(numbers: dict, history: Sequence[dict]) -> Markup:
+    recall = ", ".join(f"{LABELS[c]} {number(r, 3)}" for c, r in zip(LABELS, numbers["recall"], strict=True))
+    return Markup(
+        f'<section id="result"><p class="result">Macro-F1 <strong>{number(numbers["macro_f1"], 3)}</strong> on {numbers["n"]:,} segments of the {escape(numbers["part"])} part '
+        f"(always saying the most frequent class: {number(numbers['majority_macro_f1'], 3)}). Recall: {escape(recall)}. Epoch {numbers['epoch']} of {len(history)} is kept; "
+        f"{numbers['parameters']:,} parameters. ONNX and torch differ by at most {numbers['onnx_parity']:.0e}.</p></section>"
+    )
+
+
+def _warning(numbers: dict, description: dict) -> Markup:
+    said = []
+    if numbers["is_leaky"]:
+        said.append("The split is random over segments and leaks: neighbours of every judged segment were trained on. These scores are too high; they are here to compare with publications that split so.")
+    elif numbers["part"] != "test":
+        said.append(f"There is no test part: the scores are of the {numbers['part']} part, on which the calibration was fitted or the epoch chosen, and are a little too high.")
+    said.append("Scores rest on the label tables listed below. Where these are simulated, the scores say how well the simulation is learnt and nothing of real ice.")
+    return Markup(f"<ul class=messages>{''.join(f'<li>{escape(s)}</li>' for s in said)}</ul>")
+
+
+def curve_figure(series: Sequence[tuple[str, Sequence[float], str]], *, title: str, label: str, mark: float | None = None, top: float | None = None) -> Markup:
+    """Return lines over epochs.
+
+    Parameters
+    ----------
+    series : sequence of (name, values an epoch, colour)
+        Values that are missing break the line.
+    title, label : str
+        Above the plot and along its upright axis.
+    mark : float, optional
+        An epoch to mark.
+    top : float, optional
+        End of the upright axis, which starts at 0.
+    """
+    n = max((len(values) for _, values, _ in series), default=0)
+    finite = [v for _, values, _ in series for v in values if v is not None and math.isfinite(v)]
+    if not finite:
+        return Markup(f'<figure class="none"><figcaption>{escape(title)}: no value.</figcaption></figure>')
+    end, tick = (top, top / 5) if top else nice_top(max(finite))
+    wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+
+    def x(epoch: float) -> float:
+        return LEFT + wide * ((epoch - 1) / (n - 1) if n > 1 else 0.5)
+
+    def y(value: float) -> float:
+        return TOP + tall * (1 - value / end)
+
+    out = [f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"><text class="title" x="{LEFT}" y="15">{escape(title)}</text>']
+    for k in range(round(end / tick) + 1):
+        out.append(f'<path class="rule" d="M{LEFT} {y(k * tick):.1f}h{wide}"/><text x="{LEFT - 6}" y="{y(k * tick) + 4:.1f}" text-anchor="end">{k * tick:.3g}</text>')
+    for epoch in sorted({round(1 + (n - 1) * q / 5) for q in range(6)}):
+        out.append(f'<text x="{x(epoch):.1f}" y="{TOP + tall + 16}" text-anchor="middle">{epoch}</text>')
+    if mark:
+        out.append(f'<path class="median" d="M{x(mark):.1f} {TOP}v{tall}"/>')
+    for _, values, colour in series:
+        path, pen = [], "M"
+        for k, value in enumerate(values):
+            if value is None or not math.isfinite(value):
+                pen = "M"
+                continue
+            path.append(f"{pen}{x(k + 1):.1f} {y(min(value, end)):.1f}")
+            pen = "L"
+        dots = "".join(f'<circle cx="{x(k + 1):.1f}" cy="{y(min(v, end)):.1f}" r="1.8" fill="{colour}"/>' for k, v in enumerate(values) if v is not None and math.isfinite(v)) if n <= 40 else ""
+        out.append(f'<path d="{"".join(path)}" fill="none" stroke="{colour}" stroke-width="1.8"/>{dots}')
+    out.append(
+        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">epoch</text>'
+        f'<text x="13" y="{TOP + tall / 2}" text-anchor="middle" transform="rotate(-90 13 {TOP + tall / 2})">{escape(label)}</text></svg>{_legend(series)}</figure>'
+    )
+    return Markup("".join(out))
+
+
+def _legend(series: Sequence[tuple[str, object, str]]) -> str:
+    swatches = "".join(
+        f'<span><svg class="sw" viewBox="0 0 13 13" style="display:inline-block;width:13px;height:13px"><rect width="13" height="13" fill="{colour}"/></svg>{escape(name)}</span>' for name, _, colour in series
+    )
+    return f'<figcaption class="swatches">{swatches}</figcaption>'
+
+
+def _loss_curve(history: Sequence[dict], kept: int) -> Markup:
+    series = [("training", [r["train_loss"] for r in history], COLOURS[0]), ("validation", [r["validation_loss"] for r in history], COLOURS[1])]
+    return curve_figure(series, title="Loss", label="loss per labelled segment", mark=kept)
+
+
+def _score_curve(history: Sequence[dict], kept: int, classes: list[str]) -> Markup:
+    series = [("macro-F1", [r["macro_f1"] for r in history], COLOURS[3])]
+    series += [(f"recall {name}", [r["recall"][k] for r in history], COLOURS[k]) for k, name in enumerate(classes)]
+    return curve_figure(series, title="Validation", label="score", mark=kept, top=1.0)
+
+
+def _class_table(numbers: dict, classes: list[str]) -> Markup:
+    support = [sum(row) for row in numbers["confusion"]]
+    rows = [(name, number(numbers["recall"][k], 3), number(numbers["precision"][k], 3), number(numbers["f1"][k], 3), f"{support[k]:,.0f}") for k, name in enumerate(classes)]
+    more = f"Accuracy {number(numbers['accuracy'], 3)}, of always saying the most frequent class {number(numbers['majority_accuracy'], 3)}."
+    if numbers["n_ice_of_unknown_thickness"]:
+        more += (
+            f" {numbers['n_ice_of_unknown_thickness']:,} more segments are known to be ice, thick or thin; with them water has recall {number(numbers['water_recall'], 3)}"
+            f" and precision {number(numbers['water_precision'], 3)}."
+        )
+    return Markup(html.table(("class", "recall", "precision", "F1", "n"), rows) + f"<p>{escape(more)}</p>")
+
+
+def _confusion(confusion: list[list[float]], classes: list[str]) -> Markup:
+    rows = [(name, *(f"{c:,.0f} ({percent(c, sum(row))})" for c in row[: len(classes)])) for name, row in zip(classes, confusion, strict=True)]
+    return html.table(("truth, then called", *classes), rows, caption="Confusion: segments, and their share of the true class")
+
+
+def _calibration_table(numbers: dict, classes: list[str]) -> Markup:
+    rows = []
+    for who, table in numbers["calibration"].items():
+        for k, name in enumerate(classes):
+            b, a = table["before"][k], table["after"][k]
+            rows.append((f"{who} beams", name, number(b["calibration_error"], 4), number(a["calibration_error"], 4), number(b["brier_skill"], 3), number(a["brier_skill"], 3), f"{a['events']:,} of {a['n']:,}"))
+    head = ("beams", "class", "calibration error before", "after", "Brier skill before", "after", "segments of the class")
+    return html.table(head, rows, text_columns=2)
+
+
+def _calibration_text(calibration: dict) -> str:
+    if calibration["method"] == "none":
+        return "nothing was fitted."
+    if calibration["method"] == "temperature":
+        return f"logits are divided by {calibration['temperature']:.3f} ({calibration['n']:,} segments)."
+    pairs = ", ".join(f"{s:.3f} z {o:+.3f}" for s, o in zip(calibration["scale"], calibration["offset"], strict=True))
+    return f"a factor and an offset per class, {pairs} ({calibration['n']:,} segments)."
+
+
+def _reliability(scores: list[dict], title: str, classes: list[str]) -> Markup:
+    wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
+    out = [f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"><text class="title" x="{LEFT}" y="15">{escape(title)}</text>']
+    for k in range(6):
+        q = k / 5
+        out.append(f'<path class="rule" d="M{LEFT} {TOP + tall * (1 - q):.1f}h{wide}"/><text x="{LEFT - 6}" y="{TOP + tall * (1 - q) + 4:.1f}" text-anchor="end">{q:g}</text>')
+        out.append(f'<text x="{LEFT + wide * q:.1f}" y="{TOP + tall + 16}" text-anchor="middle">{q:g}</text>')
+    out.append(f'<path class="axis" stroke-dasharray="3 3" d="M{LEFT} {TOP + tall}L{LEFT + wide} {TOP}"/>')
+    for k, score in enumerate(scores):
+        points = [(LEFT + wide * p, TOP + tall * (1 - f), n) for n, p, f in score["reliability"]]
+        line = "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y, _) in enumerate(points))
+        out.append(f'<path d="{line}" fill="none" stroke="{COLOURS[k]}" stroke-width="1.6"/>')
+        out += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 + 1.5 * math.log10(max(n, 1)) / 2:.1f}" fill="{COLOURS[k]}"/>' for x, y, n in points]
+    out.append(
+        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">probability said</text>'
+        f'<text x="13" y="{TOP + tall / 2}" text-anchor="middle" transform="rotate(-90 13 {TOP + tall / 2})">how often it was so</text></svg>'
+    )
+    return Markup("".join(out) + _legend([(name, (), COLOURS[k]) for k, name in enumerate(classes)]) + "</figure>")
+
+
+def _data(data: dict, split: dict, classes: list[str]) -> Markup:
+    rows = []
+    for part, labels in data["labels"].items():
+        rows.append((part, f"{split['groups'][part]:,}", f"{split['segments'][part]:,}", *(f"{labels[c]:,}" for c in LABELS), f"{labels['ice_thick_or_thin']:,}"))
+    unit = {"granule": "granules", "block": "blocks", "random": "segments"}[split["method"]]
+    table = html.table(("part", unit, "segments", *classes, "ice, thickness unknown"), rows, caption=f"Split by {split['method']}; {split['left_out_in_gaps']:,} segments lie in gaps between parts and are in none")
+    told = ("granule", "source", "scene", "truth", "method", "shift_confidence", "is_simulated", "simulator_commit", "season", "label_counts")
+    tables = [(t.get("file", "?"), "; ".join(f"{k} {t[k]}" for k in told if k in t)[:300]) for t in data["tables"]]
+    listed = html.table(("label table", "what it says of itself"), tables, text_columns=2)
+    return Markup(f"{table}<p>{data['granules']:,} granules, {data['segments']:,} segments, {data['labelled']:,} labelled; {percent(data['strong_share'], 1.0)} on strong beams.</p><details><summary>Label tables</summary>{listed}</details>")

@@ -1,0 +1,245 @@
+"""Label tables read for training: features, sets of admissible classes, and where each segment lies.
+
+Features stay raw but for the z-scores of :class:`Scaling`; NaN becomes 0 after scaling, the mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .. import io, schema
+from ..errors import ProductError, UsageError
+from .splits import Split
+
+RESOLUTION_M = 2.0
+N_CLASSES = 3
+UNKNOWN = 0
+"""Target of a segment that nobody labelled: no admissible class."""
+ADMISSIBLE = {schema.THICK_ICE: 0b001, schema.THIN_ICE: 0b010, schema.OPEN_WATER: 0b100, schema.ANY_ICE: 0b011}
+"""Classes that a label allows, as bits."""
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Labelled segments of many granules, sorted by granule, beam and place.
+
+    Attributes
+    ----------
+    features : tuple of str
+    values : numpy.ndarray of float32, shape (n, features)
+        Raw, NaN where unknown.
+    targets : numpy.ndarray of uint8, shape (n,)
+        Admissible classes as bits (1 thick, 2 thin, 4 water; 3 ice of unknown thickness; 0 unlabelled).
+    granule, beam : numpy.ndarray of int32, shape (n,)
+        Positions in ``granules`` and in :data:`polynya.schema.BEAM_NAMES`.
+    is_strong : numpy.ndarray of bool, shape (n,)
+    x : numpy.ndarray of float64, shape (n,)
+        Along-track distance, m.
+    granules : tuple of str
+    group : numpy.ndarray of int32, shape (granules,)
+        Granules that show the same ice share a number: those whose label table names the same ``source``, else each its own.
+    about : tuple of dict
+        What each file says of itself (simulator, scene, shift ...).
+    """
+
+    features: tuple[str, ...]
+    values: np.ndarray
+    targets: np.ndarray
+    granule: np.ndarray
+    beam: np.ndarray
+    is_strong: np.ndarray
+    x: np.ndarray
+    granules: tuple[str, ...]
+    group: np.ndarray
+    about: tuple[dict[str, str], ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def cell(self) -> np.ndarray:
+        """Number of the 2 m cell, ``floor(x / 2)``; shape (n,) int64."""
+        return np.floor(self.x / RESOLUTION_M).astype(np.int64)
+
+    @property
+    def track(self) -> np.ndarray:
+        """One number per granule and beam; shape (n,) int64."""
+        return self.granule.astype(np.int64) * len(schema.BEAM_NAMES) + self.beam
+
+
+def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
+    """Read label tables that ``polynya label`` wrote.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        Files, or folders that are searched for ``*.parquet`` label tables.
+    features : tuple of str
+        Columns of :data:`polynya.schema.FEATURES`.
+
+    Returns
+    -------
+    Tracks
+
+    Raises
+    ------
+    UsageError
+        If a feature does not exist, or nothing is found.
+    ProductError
+        If a file is damaged, is no label table, or a segment occurs twice.
+    """
+    unknown = [f for f in features if f not in schema.FEATURES.names]
+    if unknown or not features:
+        raise UsageError(f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}. Name the features as polynya.schema does.")
+    columns = ["granule", "beam", "is_strong", "x_atc", "label", *features]
+    parts, names, about, sources = [], [], [], {}
+    for file in _files(paths):
+        metadata = _metadata(file)
+        data = io.read_table(file, columns=list(dict.fromkeys(columns)))
+        granule = data["granule"].cast(pa.string()).to_numpy(zero_copy_only=False)
+        found, code = np.unique(granule.astype(str), return_inverse=True)
+        code = np.array([_number(names, n) for n in found.tolist()], np.int32)[code] if found.size else np.zeros(0, np.int32)
+        beam_names, beam = np.unique(data["beam"].cast(pa.string()).to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+        strange = [b for b in beam_names.tolist() if b not in schema.BEAM_NAMES]
+        if strange:
+            raise ProductError(f"{file.name}: beam {strange[0]} is unknown; expected {list(schema.BEAM_NAMES)}. Label the granule again.")
+        beam = np.array([schema.BEAM_NAMES.index(b) for b in beam_names.tolist()], np.int32)[beam] if beam_names.size else beam.astype(np.int32)
+        values = np.stack([schema.to_numpy(data[f]).astype(np.float32) for f in features], axis=1)
+        values[~np.isfinite(values)] = np.nan
+        parts.append((code, beam, np.asarray(data["is_strong"].to_numpy(), bool), schema.to_numpy(data["x_atc"]), targets_of(schema.to_numpy(data["label"])), values))
+        about.append({"file": file.name, **metadata})
+        sources |= {n: metadata.get("source") or n for n in found.tolist()}
+    if not parts:
+        raise UsageError(f"{', '.join(map(str, paths))}: no label table found; expected parquet files that polynya label wrote. Check --data.")
+    granule, beam, strong, x, targets, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    order = np.lexsort((x, beam, granule))
+    out = Tracks(tuple(features), values[order], targets[order], granule[order], beam[order], strong[order], x[order], tuple(names), _same(names, sources), tuple(about))
+    twice = (np.diff(out.track) == 0) & (np.diff(out.cell) == 0)
+    if twice.any():
+        k = int(np.argmax(twice))
+        raise ProductError(
+            f"{names[out.granule[k]]} {schema.BEAM_NAMES[out.beam[k]]}: {int(twice.sum())} segments occur twice, the first at x_atc {out.x[k]:.0f} m; "
+            "expected each segment once. Leave the second label file of this granule out of --data."
+        )
+    if not (out.targets != UNKNOWN).any():
+        raise ProductError(f"{len(parts)} label tables, {len(out)} segments: none is labelled; expected labels 0 to 3. Label with a scene that meets the track.")
+    return out
+
+
+def targets_of(label: np.ndarray) -> np.ndarray:
+    """Return labels as sets of admissible classes, bits in uint8; anything unknown admits nothing and is ignored."""
+    out = np.full(np.shape(label), UNKNOWN, np.uint8)
+    for value, bits in ADMISSIBLE.items():
+        out[np.asarray(label) == value] = bits
+    return out
+
+
+def classes_of(targets: np.ndarray) -> np.ndarray:
+    """Return the class where only one is admissible, else -1; int64."""
+    out = np.full(np.shape(targets), -1, np.int64)
+    for k in range(N_CLASSES):
+        out[targets == 1 << k] = k
+    return out
+
+
+def _files(paths: Iterable[Path | str]) -> list[Path]:
+    out: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            out += sorted(p for p in path.rglob("*.parquet") if not any(w.startswith(".") for w in p.relative_to(path).parts) and _table(p) == "labels")
+        elif path.exists():
+            if _table(path) != "labels":
+                raise ProductError(f"{path.name}: holds the table {_table(path) or 'unknown'}; expected labels. Give files that polynya label wrote.")
+            out.append(path)
+        else:
+            raise UsageError(f"{path}: no such file or folder; expected label tables. Check --data.")
+    return list(dict.fromkeys(p.resolve() for p in out))
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        metadata = pq.read_schema(path).metadata or {}
+    except (pa.ArrowException, OSError):
+        return {}
+    return {k.decode(): v.decode() for k, v in metadata.items() if k not in (b"geo", b"pandas", b"ARROW:schema")}
+
+
+def _table(path: Path) -> str:
+    return _metadata(path).get("polynya_table", "")
+
+
+def _number(names: list[str], name: str) -> int:
+    if name not in names:
+        names.append(name)
+    return names.index(name)
+
+
+def _same(names: list[str], sources: dict[str, str]) -> np.ndarray:
+    return np.unique([sources[n] for n in names], return_inverse=True)[1].astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """z-scores of the training part.
+
+    Attributes
+    ----------
+    mean, std : tuple of float
+        A feature each; std is 1 for a feature that does not vary.
+    limit : float
+        Scaled values are held within ± this, so that a value never seen cannot run away.
+    """
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    limit: float = 10.0
+
+    def apply(self, values: np.ndarray) -> np.ndarray:
+        """Return ``(values - mean) / std`` within the limit, NaN as 0; float32 of the same shape (..., features)."""
+        out = (values - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        np.clip(out, -self.limit, self.limit, out=out)
+        return np.nan_to_num(out, copy=False, nan=0.0).astype(np.float32, copy=False)
+
+
+def fit_scaling(values: np.ndarray) -> Scaling:
+    """Return the z-scores of (n, features) training values; NaN are left out, constant and empty features keep std 1."""
+    values = np.asarray(values, np.float64)
+    good = np.isfinite(values)
+    n = np.maximum(good.sum(axis=0), 1)
+    mean = np.where(good, values, 0.0).sum(axis=0) / n
+    std = np.sqrt(np.where(good, (values - mean) ** 2, 0.0).sum(axis=0) / n)
+    std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-6), std, 1.0)
+    return Scaling(tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist()))
+
+
+def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool, by_beam: bool) -> np.ndarray | None:
+    """Return how often each segment should be drawn so that classes, beam strengths or both come equally often.
+
+    Parameters
+    ----------
+    tracks : Tracks
+    split : Split
+    part : int
+    by_class, by_beam : bool
+
+    Returns
+    -------
+    numpy.ndarray of float64, shape (n,), or None
+        None where nothing is to be balanced. Ice of unknown thickness counts as a class of its own.
+    """
+    if not (by_class or by_beam):
+        return None
+    group = np.zeros(len(tracks), np.int64)
+    if by_class:
+        group = group * 8 + tracks.targets
+    if by_beam:
+        group = group * 2 + tracks.is_strong
+    used = (split.part == part) & (tracks.targets != UNKNOWN)
+    count = np.bincount(group[used], minlength=int(group.max()) + 1)
+    return np.where(used, 1.0 / np.maximum(count[group], 1), 0.0)

@@ -1,0 +1,95 @@
+"""Make the label tables that the shipped network is trained and scored on: simulated granules and pairs, and tracks drawn from ATL07.
+
+    python scripts/make_training_data.py OUT [--atl07 FILE ...] [--granules 18] [--pairs 10] [--seed 7000]
+
+OUT/train gets label tables of simulated ATL03 granules (winter, spring, summer by turns, the sun's elevation drawn) and of the granules of
+simulated pairs; OUT/test those of other pairs and granules; OUT/atl07 those of photons drawn from the ATL07 files, several draws each.
+Labels are the simulation's truth, and for ATL07 NASA's types (2-5 water, 1 ice of unknown thickness). Everything follows from the
+seed; what is there already is kept, so a stopped run goes on. Test granules are kept (the rule is run on them), training granules are not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import numpy as np
+
+from polynya.simulate.from_atl07 import simulate_from_atl07
+from polynya.simulate.icesat2_atl03 import simulate
+from polynya.simulate.pair import simulate_pair
+from polynya.workflows import label
+
+SEASONS = ("winter", "summer", "spring")
+SUN = {"summer": (8.0, 35.0), "spring": (5.0, 25.0)}
+TEST_SEED = 1_000_000
+"""Added to the seed for the test part: no granule of it is ever drawn for training."""
+
+
+def jobs(out: Path, *, seed: int, granules: int, pairs: int, test_granules: int, test_pairs: int, draws: int, length_km: float, atl07: list[str]) -> list[dict]:
+    """List everything to make, each as plain values: folder, name, kind, seed, season, length, sun."""
+    found = []
+    for part, first, n_granules, n_pairs in (("train", seed, granules, pairs), ("test", seed + TEST_SEED, test_granules, test_pairs)):
+        for k in range(n_granules):
+            season = SEASONS[k % 3]
+            sun = float(np.random.default_rng([first, k]).uniform(*SUN[season])) if season in SUN else None
+            found.append({"kind": "atl03", "part": part, "name": f"{part}_{season}_{first + k}", "seed": first + k, "season": season, "length_km": length_km, "sun": sun})
+        for k in range(n_pairs):
+            season = SEASONS[1 + k % 2]
+            found.append({"kind": "pair", "part": part, "name": f"{part}_pair_{season}_{first + 500 + k}", "seed": first + 500 + k, "season": season, "length_km": 20.0})
+    for path in atl07:
+        for k in range(draws):
+            found.append({"kind": "atl07", "part": "atl07", "name": f"{Path(path).stem}_{k}", "seed": seed + k, "path": str(path)})
+    return [{**f, "out": str(out)} for f in found]
+
+
+def make(job: dict) -> str:
+    """Simulate one granule and label it; return its name, or what went wrong."""
+    folder = Path(job["out"]) / job["part"]
+    table = folder / f"{job['name']}.parquet"
+    if table.exists():
+        return ""
+    work = folder / "granules"
+    work.mkdir(parents=True, exist_ok=True)
+    if job["kind"] == "pair":
+        made = simulate_pair(work / job["name"], length_km=job["length_km"], season=job["season"], seed=job["seed"], image="geotiff")
+    elif job["kind"] == "atl07":
+        made = simulate_from_atl07(job["path"], work / f"{job['name']}.h5", seed=job["seed"])
+    else:
+        made = simulate(work / f"{job['name']}.h5", length_km=job["length_km"], season=job["season"], seed=job["seed"], sun_elevation=job["sun"])
+    pair = label.Pair(granule=str(made.granule), out=str(table), image="", truth=str(made.truth))
+    record = label.process(pair.out, pairs={pair.out: pair}, config=label.Config(beams="all"))
+    if job["part"] == "train":
+        made.granule.unlink()
+    return f"{job['name']}: {record.status} {record.message} {json.dumps(record.numbers)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--atl07", nargs="*", default=[], help="real ATL07 granules")
+    parser.add_argument("--granules", type=int, default=45)
+    parser.add_argument("--pairs", type=int, default=16)
+    parser.add_argument("--test-granules", type=int, default=6)
+    parser.add_argument("--test-pairs", type=int, default=10)
+    parser.add_argument("--draws", type=int, default=8, help="draws of photons from each ATL07")
+    parser.add_argument("--length-km", type=float, default=50.0)
+    parser.add_argument("--seed", type=int, default=7000)
+    parser.add_argument("--workers", type=int, default=2)
+    a = parser.parse_args()
+    todo = jobs(a.out, seed=a.seed, granules=a.granules, pairs=a.pairs, test_granules=a.test_granules, test_pairs=a.test_pairs, draws=a.draws, length_km=a.length_km, atl07=a.atl07)
+    done = 0
+    with ProcessPoolExecutor(a.workers) as pool:
+        for future in as_completed([pool.submit(make, job) for job in todo]):
+            done += 1
+            text = future.result()
+            if text:
+                print(f"{done}/{len(todo)} {text}", file=sys.stderr, flush=True)
+    print(a.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""Calibration: known temperatures and offsets are found again, sets of classes count, errors come down on data kept back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from polynya import calibrate
+from polynya.errors import ProductError
+
+NAMES = ("thick_ice", "thin_ice", "open_water")
+
+
+def draw(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Logits whose softmax is right: the classes are drawn from it."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(0, 1.5, (n, 3)) + np.array([1.5, 0.0, -0.5])
+    p = softmax(z, axis=1)
+    truth = (rng.random(n)[:, None] > np.cumsum(p, axis=1)).sum(axis=1)
+    return z, truth
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.7])
+def test_a_temperature_is_found_again(temperature):
+    z, truth = draw(40_000, 1)
+    found = calibrate.fit(z * temperature, 1 << truth, method="temperature")
+    assert found.temperature == pytest.approx(temperature, rel=0.03) and found.offset == (0.0, 0.0, 0.0) and found.n == 40_000
+    assert np.array_equal(found.probabilities(z * temperature).argmax(axis=1), z.argmax(axis=1))  # a temperature changes no class
+
+
+def test_vector_scaling_takes_back_a_shifted_prior():
+    z, truth = draw(60_000, 2)
+    scale, offset = np.array([1.4, 0.8, 2.0]), np.array([-1.0, 0.7, 1.3])
+    shifted = (z - offset) / scale
+    found = calibrate.fit(shifted, 1 << truth, method="vector")
+    assert np.allclose(found.scale, scale, rtol=0.05)
+    assert np.allclose(np.array(found.offset) - found.offset[0], offset - offset[0], atol=0.08)
+    other, kept = draw(60_000, 3)
+    after = calibrate.scores(found.probabilities((other - offset) / scale), kept, names=NAMES)
+    before = calibrate.scores(softmax((other - offset) / scale, axis=1), kept, names=NAMES)
+    assert all(a.calibration_error < 0.01 for a in after) and all(b.calibration_error > 0.03 for b in before)
+    assert all(a.brier_skill > b.brier_skill for a, b in zip(after, before, strict=True))
+
+
+def test_a_set_of_classes_tells_as_much_as_it_holds():
+    """Where every ice label is 'thick or thin' only ice against water can be calibrated, and is."""
+    z, truth = draw(40_000, 4)
+    targets = np.where(truth == 2, 0b100, 0b011)
+    found = calibrate.fit(3.0 * z, targets, method="temperature")
+    assert found.temperature == pytest.approx(3.0, rel=0.05)
+    mixed = np.where(np.arange(truth.size) % 2, targets, 1 << truth)
+    assert calibrate.fit(3.0 * z, mixed, method="temperature").temperature == pytest.approx(3.0, rel=0.04)
+
+
+def test_unlabelled_samples_are_left_out():
+    z, truth = draw(5000, 5)
+    junk = np.concatenate([z, 100 * np.ones((999, 3))])
+    targets = np.concatenate([1 << truth, np.zeros(999, np.int64)])
+    one, two = calibrate.fit(z, 1 << truth, method="vector"), calibrate.fit(junk, targets, method="vector")
+    assert np.allclose(one.scale, two.scale) and np.allclose(one.offset, two.offset) and two.n == 5000
+    with pytest.raises(ProductError, match="holds no labelled segment"):
+        calibrate.fit(z, np.zeros(5000), method="temperature")
+
+
+def test_a_class_nobody_saw_is_not_pushed_away():
+    z, truth = draw(5000, 6)
+    seen = truth != 1
+    found = calibrate.fit(z[seen], 1 << truth[seen], method="vector")
+    assert np.all(np.abs(found.offset) < 6) and np.isfinite(found.scale).all()
+
+
+def test_decision_weights_raise_macro_f1_and_leave_probabilities_alone():
+    rng = np.random.default_rng(7)
+    truth = rng.choice(3, 20_000, p=[0.9, 0.07, 0.03])
+    z = np.log([0.9, 0.07, 0.03]) + 1.2 * rng.normal(size=(20_000, 3))
+    z[np.arange(truth.size), truth] += 2.0
+    p = softmax(z, axis=1)
+    weights = calibrate.fit_decision(p[:10_000], truth[:10_000])
+    from polynya import metrics
+
+    plain = metrics.macro_f1(metrics.confusion(truth[10_000:], p[10_000:].argmax(axis=1)))
+    weighted = metrics.macro_f1(metrics.confusion(truth[10_000:], (p[10_000:] * weights).argmax(axis=1)))
+    assert weights[0] == 1.0 and weighted > plain + 0.02
+    assert calibrate.fit_decision(p, np.full(truth.size, -1)) == (1.0, 1.0, 1.0)
+
+
+def test_scores_of_a_hand_made_case():
+    """Ten samples of p = 0.8 for thick with 8 hits, ten of p = 0.1 with 1: nothing is off."""
+    p = np.array([[0.8, 0.2, 0.0]] * 10 + [[0.1, 0.9, 0.0]] * 10 + [[0.0, 0.0, 1.0]])
+    truth = np.array([0] * 8 + [1] * 2 + [0] + [1] * 9 + [-1])
+    thick, thin, water = calibrate.scores(p, truth, names=NAMES)
+    assert thick.calibration_error == pytest.approx(0.0, abs=1e-12) and thick.n == 20 and thick.events == 9
+    brier = (8 * 0.04 + 2 * 0.64 + 0.81 + 9 * 0.01) / 20
+    assert thick.brier_skill == pytest.approx(1 - brier / (0.45 * 0.55)) and thin.brier_skill == pytest.approx(thick.brier_skill)
+    assert np.isnan(water.brier_skill) and water.events == 0
+    assert [row[0] for row in thick.reliability] == [10.0, 10.0]

@@ -1,0 +1,231 @@
+"""The training loop: learns, goes on to the same weights after a kill, gives one curve with one or two processes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnx")
+
+from safetensors.torch import load_file  # noqa: E402
+
+from polynya import recipes, train  # noqa: E402
+from polynya.errors import PolynyaError, UsageError  # noqa: E402
+
+from .samples.label_tables import write_labels  # noqa: E402
+
+FEATURES = ["height", "photon_rate_high"]
+WINDOW = {
+    "name": "tiny", "model": {"name": "mlp", "length": 3, "hidden": [8], "dropout": 0.2}, "features": FEATURES, "batch": 64, "epochs": 30, "average": 0.9,
+    "samples": {"balance": "both"}, "loss": {"kind": "focal", "alpha": [0.2, 0.5, 0.4]}, "optimiser": {"kind": "adamw", "rate": 0.01, "schedule": "onecycle", "clip_norm": 1.0, "weight_decay": 0.01},
+}
+SEQUENCE = {
+    "name": "row", "model": {"name": "track_unet", "widths": [6, 8], "strides": [4], "kernel": 3, "dilations": [1], "dropout": 0.0}, "features": FEATURES, "batch": 5, "epochs": 4,
+    "samples": {"length": 64}, "optimiser": {"rate": 0.01, "schedule": "cosine", "warmup": 0.2},
+}
+SHARES = ("--shares", "0.5", "0.2", "0.1", "0.2")
+
+
+class Points:
+    """A source of no tracks at all: the loop must not care."""
+
+    def __init__(self, n: int, seed: int, *, labelled: bool = True):
+        rng = np.random.default_rng(seed)
+        self.targets = (1 << rng.integers(0, 3, n)).astype(np.uint8)
+        self.inputs = (np.eye(3)[np.log2(self.targets).astype(int)] + 0.3 * rng.normal(size=(n, 3))).astype(np.float32)
+        if not labelled:
+            self.targets[:] = 0
+
+    def plan(self, rng):
+        return np.arange(len(self.targets)) if rng is None else rng.permutation(len(self.targets))
+
+    def batch(self, items):
+        return type("Batch", (), {"inputs": self.inputs[items], "targets": self.targets[items], "where": items})
+
+
+def points_recipe(**changes) -> recipes.Recipe:
+    return recipes.Recipe.model_validate({"name": "p", "model": {"name": "none"}, "features": ["height"], "batch": 16, "epochs": 5, "optimiser": {"rate": 0.05}, **changes})
+
+
+def linear() -> torch.nn.Module:
+    torch.manual_seed(0)
+    return torch.nn.Linear(3, 3)
+
+
+def test_it_learns_what_can_be_learnt():
+    fitted = train.fit(linear(), train=Points(300, 1), validation=Points(200, 2), recipe=points_recipe(), seed=0)
+    assert [r["epoch"] for r in fitted.history] == [1, 2, 3, 4, 5] and fitted.history[-1]["macro_f1"] > 0.95
+    assert fitted.history[-1]["train_loss"] < 0.6 * fitted.history[0]["train_loss"]
+    best = max(fitted.history, key=lambda r: r["macro_f1"])
+    assert fitted.history[fitted.epoch - 1]["macro_f1"] == best["macro_f1"]
+
+
+def test_one_step_is_plain_gradient_descent_on_the_mean_over_labels():
+    """One batch, Adam's first step: every weight moves by the rate against the sign of its gradient."""
+    source = Points(16, 3)
+    source.targets[:6] = 0  # unlabelled: not in the mean
+    model, other = linear(), linear()
+    train.fit(model, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1), seed=0)
+    z = other(torch.from_numpy(source.inputs[6:]))
+    loss = torch.nn.functional.cross_entropy(z, torch.from_numpy(np.log2(source.targets[6:]).astype(np.int64)))
+    loss.backward()
+    for moved, start in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(moved, start - 0.05 * torch.sign(start.grad), atol=1e-5)
+
+
+def test_early_stop_waits_for_its_patience_and_keeps_the_best():
+    noise = Points(64, 5)
+    noise.targets = (1 << np.random.default_rng(9).integers(0, 3, 64)).astype(np.uint8)  # nothing to learn
+    fitted = train.fit(linear(), train=noise, validation=Points(200, 6), recipe=points_recipe(epochs=200, stop={"metric": "loss", "patience": 3}), seed=0)
+    values = [r["validation_loss"] for r in fitted.history]
+    assert len(values) < 200 and int(np.argmin(values)) == fitted.epoch - 1 == len(values) - 1 - 3
+    last = train.fit(linear(), train=noise, validation=Points(200, 6), recipe=points_recipe(epochs=4, stop={"keep": "last"}), seed=0)
+    assert last.epoch == 4
+
+
+def test_the_average_of_weights_follows_its_formula():
+    recipe = points_recipe(epochs=1, batch=100, average=0.6, stop={"keep": "last"})
+    source, model = Points(300, 1), linear()
+    start = {k: v.clone() for k, v in model.state_dict().items()}
+    seen = []
+    fitted = train.fit(model, train=source, validation=Points(9, 2), recipe=recipe, seed=0, on_step=lambda *_: seen.append({k: v.clone() for k, v in model.state_dict().items()}))
+    expected = start
+    for step, weights in enumerate(seen, 1):
+        decay = min(0.6, step / (step + 10))
+        expected = {k: decay * expected[k] + (1 - decay) * weights[k] for k in expected}
+    assert len(seen) == 3 and all(torch.allclose(fitted.weights[k], expected[k], atol=1e-6) for k in expected)
+
+
+def test_rates_follow_their_schedules():
+    def rate(progress: float, **changes) -> float:
+        return train.learning_rate(recipes.Optimiser(rate=0.1, **changes), progress)
+
+    assert rate(0.7) == 0.1 and rate(0.05, warmup=0.1) == pytest.approx(0.05)
+    assert [rate(p, schedule="cosine") for p in (0.0, 0.5, 1.0)] == pytest.approx([0.1, 0.05, 0.0])
+    assert rate(0.25, schedule="cosine") == pytest.approx(0.05 * (1 + math.cos(math.pi / 4)))
+    assert [rate(p, schedule="onecycle") for p in (0.0, 0.3, 1.0)] == pytest.approx([0.004, 0.1, 1e-5])
+    assert rate(0.65, schedule="onecycle") == pytest.approx(0.5 * (0.1 + 1e-5))
+
+
+def test_parts_without_labels_and_a_runaway_loss_are_one_line():
+    with pytest.raises(UsageError, match="validation: the part holds no labelled segment"):
+        train.fit(linear(), train=Points(30, 1), validation=Points(30, 2, labelled=False), recipe=points_recipe(), seed=0)
+    with pytest.raises(UsageError, match="training part holds no sample"):
+        train.fit(linear(), train=Points(0, 1), validation=Points(30, 2), recipe=points_recipe(), seed=0)
+    bad = Points(30, 1)
+    bad.inputs[:] = np.inf
+    with pytest.raises(PolynyaError, match=r"epoch 1: the loss is nan; expected a finite number"):
+        train.fit(linear(), train=bad, validation=Points(30, 2), recipe=points_recipe(), seed=0)
+
+
+def test_a_device_that_is_not_there_is_refused():
+    with pytest.raises(UsageError, match=r"--device quantum: no such device"):
+        train.start("quantum")
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match=r"--device cuda: found 0 GPUs"):
+            train.start("cuda")
+
+
+def make(folder: Path, settings: dict, **labels) -> tuple[Path, Path]:
+    recipe = folder / f"{settings['name']}.yaml"
+    recipe.write_text(yaml.safe_dump(settings))
+    return recipe, write_labels(folder / "labels", **labels)
+
+
+def command(recipe: Path, data: Path, out: Path, *, processes: int = 1) -> list[str]:
+    start = ["-m", "polynya"] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "polynya"]
+    return [sys.executable, *start, "train", str(recipe), "--data", str(data), "-o", str(out), *SHARES, "--threads", "1", "--device", "cpu"]
+
+
+def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done
+
+
+def here(recipe: Path, data: Path, out: Path, *, seed: int = 0, resume: bool = False) -> None:
+    """Do what the command does, in this process."""
+    from polynya.workflows import train as workflow
+
+    split = workflow.split_config(method="granule", shares=tuple(map(float, SHARES[1:])), block_km=10.0, gap_km=1.0, seed=0)
+    workflow.run(recipe, data=[data], out=out, split=split, seed=seed, resume=resume, device="cpu", threads=1)
+
+
+def history(out: Path) -> list[dict]:
+    return [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads((out / "history.json").read_text())["history"]]
+
+
+def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
+    """SIGKILL between epochs or within one: dropout, balanced drawing, averaging and the rate all go on as if nothing had been."""
+    recipe, data = make(tmp_path, WINDOW, granules=8, n=500, beams=("gt1r", "gt1l"), noise=0.5)
+    here(recipe, data, tmp_path / "whole")
+    out = tmp_path / "killed"
+    victim = subprocess.Popen(command(recipe, data, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    try:
+        until = time.monotonic() + 120
+        while victim.poll() is None and time.monotonic() < until and not ((out / "history.json").exists() and len(history(out)) >= 3):
+            time.sleep(0.005)
+    finally:
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+    assert victim.returncode == -signal.SIGKILL and not (out / "run.json").exists() and not (out / "tiny.onnx").exists()
+    before = len(history(out))
+    assert 3 <= before < 30
+    with pytest.raises(UsageError, match=r"holds a training that was stopped.*--resume goes on"):
+        here(recipe, data, out)
+    here(recipe, data, out, resume=True)
+    whole, again = load_file(tmp_path / "whole" / "tiny.safetensors"), load_file(out / "tiny.safetensors")
+    assert all(torch.equal(whole[k], again[k]) for k in whole)
+    assert history(out) == history(tmp_path / "whole") and len(history(out)) == 30
+    assert not (out / "state.safetensors").exists() and not list(out.glob(".*"))
+
+
+def test_rows_too_go_on_to_the_same_bits(tmp_path, monkeypatch):
+    recipe, data = make(tmp_path, {**SEQUENCE, "model": {**SEQUENCE["model"], "dropout": 0.3}}, granules=8, n=300)
+    here(recipe, data, tmp_path / "whole")
+    save, count = train.checkpoint.save_state, []
+
+    def stop_at_the_third(path, state, *, digest):
+        count.append(1)
+        if len(count) == 3:
+            raise KeyboardInterrupt
+        save(path, state, digest=digest)
+
+    monkeypatch.setattr(train.checkpoint, "save_state", stop_at_the_third)
+    with pytest.raises(KeyboardInterrupt):
+        here(recipe, data, tmp_path / "killed")
+    monkeypatch.setattr(train.checkpoint, "save_state", save)
+    with pytest.raises(UsageError, match="state of a training with other data, recipe, seed or split"):
+        here(recipe, data, tmp_path / "killed", seed=1, resume=True)
+    here(recipe, data, tmp_path / "killed", resume=True)
+    whole, again = load_file(tmp_path / "whole" / "row.safetensors"), load_file(tmp_path / "killed" / "row.safetensors")
+    assert all(torch.equal(whole[k], again[k]) for k in whole) and history(tmp_path / "whole") == history(tmp_path / "killed")
+
+
+@pytest.mark.parametrize("settings", [{**WINDOW, "epochs": 4, "model": {**WINDOW["model"], "dropout": 0.0}}, SEQUENCE], ids=["windows", "rows"])
+def test_two_processes_follow_the_curve_of_one(settings, tmp_path):
+    """Dropout is off: its masks are drawn in each process. The last batch of an epoch is smaller, and rows hold unequal numbers of labels."""
+    recipe, data = make(tmp_path, settings, granules=8, n=300, beams=("gt1r", "gt1l"), noise=0.5)
+    here(recipe, data, tmp_path / "one")
+    said = run(command(recipe, data, tmp_path / "two", processes=2))
+    assert said.stdout.count("macro-F1") == 1  # only one of them speaks
+    one, two = history(tmp_path / "one"), history(tmp_path / "two")
+    assert len(one) == len(two) == 4 and json.loads((tmp_path / "two" / "run.json").read_text())["processes"] == 2
+    for a, b in zip(one, two, strict=True):
+        for key in ("train_loss", "validation_loss", "macro_f1"):
+            assert a[key] == pytest.approx(b[key], abs=1e-5), (key, a, b)
+        assert a["samples"] == b["samples"] and a["rate"] == b["rate"]
+    assert one[0]["train_loss"] > one[-1]["train_loss"]
+    w, v = load_file(tmp_path / "one" / f"{settings['name']}.safetensors"), load_file(tmp_path / "two" / f"{settings['name']}.safetensors")
+    assert all(torch.allclose(w[k], v[k], atol=1e-3) for k in w)
