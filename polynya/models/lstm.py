@@ -10,6 +10,7 @@ sigmoids. With ``tanh`` this is torch's own layer; with ``elu`` the steps are wr
 
 from __future__ import annotations
 
+import itertools
 from typing import Literal
 
 import torch
@@ -103,7 +104,7 @@ class LSTM(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         widths = (config.units, *config.dense)
         layers = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.ELU(), nn.Dropout(config.dense_dropout)]
         self.dense = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], config.classes)

@@ -6,6 +6,8 @@ ice, thin ice and open water (the softmax is in the loss and in the exported gra
 
 from __future__ import annotations
 
+import itertools
+
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -44,7 +46,7 @@ class MLP(nn.Module):
         super().__init__()
         widths = (config.length * len(config.features), *config.hidden)
         layers = []
-        for before, after in zip(widths[:-1], widths[1:], strict=True):
+        for before, after in itertools.pairwise(widths):
             layers += [nn.Linear(before, after), nn.ReLU(), nn.Dropout(config.dropout)]
         self.hidden = nn.Sequential(*layers)
         self.head = nn.Linear(widths[-1], config.classes)

@@ -14,6 +14,8 @@ equal the whole.
 
 from __future__ import annotations
 
+import itertools
+
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, cat, nn
 from torch.nn import functional as F
@@ -125,7 +127,7 @@ class TrackUNet(nn.Module):
         self.down = nn.ModuleList(Level(b, w, kernel, s) for b, w, s in zip(before, widths, (1, *config.strides), strict=True))
         self.context = nn.ModuleList(Residual(widths[-1], kernel, d) for d in config.dilations)
         self.dropout = nn.Dropout1d(config.dropout)
-        self.narrow = nn.ModuleList(nn.Conv1d(c, f, 1) for f, c in zip(widths[:-1], widths[1:], strict=True))
+        self.narrow = nn.ModuleList(nn.Conv1d(c, f, 1) for f, c in itertools.pairwise(widths))
         self.join = nn.ModuleList(nn.Conv1d(2 * f, f, kernel, padding=kernel // 2) for f in widths[:-1])
         self.head = nn.Conv1d(widths[0], config.classes, 1)
 

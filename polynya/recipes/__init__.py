@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from .. import schema
 from ..errors import UsageError, one_line
 
 FOLDER = Path(__file__).parent
@@ -57,6 +58,56 @@ class Optimiser(_Settings):
     clip_norm: float | None = Field(None, gt=0)
 
 
+class Emphasis(_Settings):
+    """Rows with such labels are drawn more often.
+
+    Attributes
+    ----------
+    source : str
+        Who gave the label: a name of ``schema.LABEL_SOURCES``.
+    label : str
+        Name of ``schema.LABEL_CLASSES``.
+    times : float
+        A segment so labelled counts this many times.
+    """
+
+    source: str
+    label: str
+    times: float = Field(gt=0)
+
+    @field_validator("source")
+    @classmethod
+    def _source(cls, value: str) -> str:
+        if value not in dict((n, k) for k, n in schema.LABEL_SOURCES):
+            raise ValueError(f"expected one of {', '.join(n for _, n in schema.LABEL_SOURCES)}")
+        return value
+
+    @field_validator("label")
+    @classmethod
+    def _label(cls, value: str) -> str:
+        if value not in dict((n, k) for k, n in schema.LABEL_CLASSES):
+            raise ValueError(f"expected one of {', '.join(n for _, n in schema.LABEL_CLASSES)}")
+        return value
+
+
+class Jitter(_Settings):
+    """A constant added to features over a whole row, anew each time: errors that training data hold too little of.
+
+    Attributes
+    ----------
+    features : tuple of str
+        They get the same constant (heights above one wrong water level, say).
+    sd : float
+        Standard deviation, in the features' own unit.
+    chance : float
+        Share of rows that get one.
+    """
+
+    features: tuple[str, ...] = Field(min_length=1)
+    sd: float = Field(gt=0)
+    chance: float = Field(1.0, gt=0, le=1)
+
+
 class Samples(_Settings):
     """How samples are made and drawn.
 
@@ -70,12 +121,18 @@ class Samples(_Settings):
         ``none``; ``class``, ``beam`` (strong and weak) or ``both``: drawn equally often, with replacement.
     per_epoch : int or None
         Samples of an epoch; all by default. The rest is not lost: every epoch mixes anew.
+    emphasis : tuple of Emphasis
+        Rare labels that should be seen more often (sequence networks).
+    jitter : tuple of Jitter
+        Constants added to rows of the training part (sequence networks).
     """
 
     length: int = Field(2048, ge=16)
     gap_m: float = Field(20.0, gt=0)
     balance: Literal["none", "class", "beam", "both"] = "none"
     per_epoch: int | None = Field(None, ge=1)
+    emphasis: tuple[Emphasis, ...] = ()
+    jitter: tuple[Jitter, ...] = ()
 
 
 class Stop(_Settings):

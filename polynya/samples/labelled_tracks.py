@@ -36,6 +36,8 @@ class Tracks:
         Raw, NaN where unknown.
     targets : numpy.ndarray of uint8, shape (n,)
         Admissible classes as bits (1 thick, 2 thin, 4 water; 3 ice of unknown thickness; 0 unlabelled).
+    source : numpy.ndarray of int8, shape (n,)
+        Who gave the label: codes of ``schema.LABEL_SOURCES``.
     granule, beam : numpy.ndarray of int32, shape (n,)
         Positions in ``granules`` and in :data:`polynya.schema.BEAM_NAMES`.
     is_strong : numpy.ndarray of bool, shape (n,)
@@ -51,6 +53,7 @@ class Tracks:
     features: tuple[str, ...]
     values: np.ndarray
     targets: np.ndarray
+    source: np.ndarray
     granule: np.ndarray
     beam: np.ndarray
     is_strong: np.ndarray
@@ -97,7 +100,7 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
     unknown = [f for f in features if f not in schema.FEATURES.names]
     if unknown or not features:
         raise UsageError(f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}. Name the features as polynya.schema does.")
-    columns = ["granule", "beam", "is_strong", "x_atc", "label", *features]
+    columns = ["granule", "beam", "is_strong", "x_atc", "label", "label_source", *features]
     parts, names, about, sources = [], [], [], {}
     for file in _files(paths):
         metadata = _metadata(file)
@@ -112,14 +115,14 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
         beam = np.array([schema.BEAM_NAMES.index(b) for b in beam_names.tolist()], np.int32)[beam] if beam_names.size else beam.astype(np.int32)
         values = np.stack([schema.to_numpy(data[f]).astype(np.float32) for f in features], axis=1)
         values[~np.isfinite(values)] = np.nan
-        parts.append((code, beam, np.asarray(data["is_strong"].to_numpy(), bool), schema.to_numpy(data["x_atc"]), targets_of(schema.to_numpy(data["label"])), values))
+        parts.append((code, beam, np.asarray(data["is_strong"].to_numpy(), bool), schema.to_numpy(data["x_atc"]), targets_of(schema.to_numpy(data["label"])), schema.to_numpy(data["label_source"]), values))
         about.append({"file": file.name, **metadata})
         sources |= {n: metadata.get("source") or n for n in found.tolist()}
     if not parts:
         raise UsageError(f"{', '.join(map(str, paths))}: no label table found; expected parquet files that polynya label wrote. Check --data.")
-    granule, beam, strong, x, targets, values = (np.concatenate(column) for column in zip(*parts, strict=True))
+    granule, beam, strong, x, targets, source, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((x, beam, granule))
-    out = Tracks(tuple(features), values[order], targets[order], granule[order], beam[order], strong[order], x[order], tuple(names), _same(names, sources), tuple(about))
+    out = Tracks(tuple(features), values[order], targets[order], source[order], granule[order], beam[order], strong[order], x[order], tuple(names), _same(names, sources), tuple(about))
     twice = (np.diff(out.track) == 0) & (np.diff(out.cell) == 0)
     if twice.any():
         k = int(np.argmax(twice))

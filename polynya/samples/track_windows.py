@@ -6,7 +6,7 @@ lets it).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -120,11 +120,18 @@ class SequenceSource:
         Cells that the network sees to one side, and its total stride. Stretches of one row lie a halo apart. Rows of an
         ordered plan have a halo on both sides and keep the phase of the cells, so that scores are those of the whole track
         as :func:`polynya.predict.classify` sees it.
+    separation : int or None
+        Empty cells that keep stretches of one row from knowing of each other; the halo by default.
     weights : numpy.ndarray or None
         (n,) per segment; a row is drawn in proportion to the mean over its labelled segments.
+    jitter : tuple of Shift
+        Constants added to mixed rows.
     """
 
-    def __init__(self, tracks: Tracks, *, inputs: np.ndarray, split: Split, part: int, length: int, gap_m: float, halo: int, stride: int = 1, weights: np.ndarray | None = None):
+    def __init__(
+        self, tracks: Tracks, *, inputs: np.ndarray, split: Split, part: int, length: int, gap_m: float, halo: int, stride: int = 1,
+        separation: int | None = None, weights: np.ndarray | None = None, jitter: tuple[Shift, ...] = (),
+    ):
         starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=gap_m)
         self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(np.uint8)
         self._labelled = np.concatenate([[0], np.cumsum(self._targets != UNKNOWN)])
@@ -132,6 +139,7 @@ class SequenceSource:
         self._starts, self._stops = starts[:-1][has], starts[1:][has]
         self._cell, self._inputs = tracks.cell, inputs
         self._length, self._halo, self._stride, self._weights = length, halo, stride, weights
+        self._apart, self._jitter = halo if separation is None else separation, jitter
 
     def plan(self, rng: np.random.Generator | None) -> np.ndarray:
         """Return an epoch's rows, each a tuple of :class:`Cut`; with a generator cut and mixed anew, without a halo."""
@@ -149,12 +157,22 @@ class SequenceSource:
         if rng is not None:
             cuts = [cuts[k] for k in rng.permutation(len(cuts))]
         rows = self._pack(cuts, edge=around)
+        if rng is not None and self._jitter:
+            rows = [replace(row, constant=self._constant(rng)) for row in rows]
         out = np.empty(len(rows), object)
         out[:] = rows
         if rng is None or self._weights is None or not rows:
             return out
         chance = np.array([np.mean(np.concatenate([self._weights[c.low : c.high][self._targets[c.low : c.high] != UNKNOWN] for c in row.cuts])) for row in rows])
         return out[rng.choice(len(rows), len(rows), p=chance / chance.sum())]
+
+    def _constant(self, rng: np.random.Generator) -> np.ndarray:
+        out = np.zeros(self._inputs.shape[1], np.float32)
+        for shift in self._jitter:
+            draw, chance = rng.standard_normal(), rng.random()
+            if chance < shift.chance:
+                out[list(shift.columns)] += np.float32(draw) * np.asarray(shift.sd, np.float32)
+        return out
 
     def _pack(self, cuts: list[Cut], *, edge: int) -> list[Row]:
         """Lay cuts one after another, a halo apart; with an edge, what counts keeps it to both ends of the row."""
@@ -165,7 +183,7 @@ class SequenceSource:
         for cut in cuts:
             seen, low, high, stop = (int(self._cell[k]) for k in (cut.seen, cut.low, cut.high - 1, cut.stop - 1))
             while True:
-                place = max(edge - (low - seen), places[-1] + self._reach(row[-1]) + self._halo if row else 0)
+                place = max(edge - (low - seen), places[-1] + self._reach(row[-1]) + self._apart if row else 0)
                 if edge:
                     place += (seen - place) % self._stride
                 if not row or (place + stop - seen < length and place + high - seen < length - edge):
@@ -191,7 +209,8 @@ class SequenceSource:
             for cut, place in zip(row.cuts, row.places, strict=True):
                 to_place = place - self._cell[cut.seen]
                 at = self._cell[cut.seen : cut.stop] + to_place
-                inputs[k, :f, at] = self._inputs[cut.seen : cut.stop]
+                seen = self._inputs[cut.seen : cut.stop]
+                inputs[k, :f, at] = seen if row.constant is None else seen + row.constant
                 inputs[k, f, at] = 1.0
                 at = self._cell[cut.low : cut.high] + to_place
                 targets[k, at] = self._targets[cut.low : cut.high]
@@ -211,8 +230,18 @@ class Cut:
 
 @dataclass(frozen=True)
 class Row:
-    """Cuts and the cell of the row where each begins."""
+    """Cuts and the cell of the row where each begins; a constant to add to the scaled features."""
 
     cuts: tuple[Cut, ...]
     places: tuple[int, ...]
     length: int
+    constant: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Shift:
+    """A random constant for some columns of the scaled inputs: ``sd`` of each, drawn together, with a chance a row."""
+
+    columns: tuple[int, ...]
+    sd: tuple[float, ...]
+    chance: float

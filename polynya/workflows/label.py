@@ -268,18 +268,26 @@ def process(item: str, *, pairs: dict[str, Pair], config: Config, overwrite: boo
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{out}: its folder cannot be made ({one_line(error)}); expected one that can be written to. Choose another with -o.") from error
-    if found.scene is not None:
-        report.write(Path(outputs["picture"]), table=found.table, darkness=found.darkness, about=found.about, shift=found.shift, scene=found.scene, notes=found.notes)
-    inputs: list[dict[str, object]] = [{"granule": found.granule.granule_id, "product": found.granule.product, "release": found.granule.release,
-                                        "size": Path(pair.granule).stat().st_size, "notes": list(found.granule.notes)}]
-    if found.scene is not None:
-        inputs.append({"scene": found.scene.scene_id, "product": found.scene.product, "time": str(found.scene.time), "notes": list(found.scene.notes)})
-    record = io.run_record(
-        command=io.command_line(), config=config.model_dump(mode="json"), inputs=inputs, seed=config.seed, digest=digest,
-        labels={k: v for k, v in found.about.items() if k not in ("granule", "product", "release", "polynya", "scene")}, numbers=numbers, messages=list(found.notes),
-    )
-    io.write_json(record, Path(outputs["run"]))
-    io.write_table(found.table, out, spec=schema.LABELS, about={**found.about, "digest": digest})  # last: a pair is done when its table is there
+    is_new = not out.exists()
+    try:
+        if found.scene is not None:
+            report.write(Path(outputs["picture"]), table=found.table, darkness=found.darkness, about=found.about, shift=found.shift, scene=found.scene, notes=found.notes)
+        inputs: list[dict[str, object]] = [{"granule": found.granule.granule_id, "product": found.granule.product, "release": found.granule.release,
+                                            "size": Path(pair.granule).stat().st_size, "notes": list(found.granule.notes)}]
+        if found.scene is not None:
+            inputs.append({"scene": found.scene.scene_id, "product": found.scene.product, "time": str(found.scene.time), "notes": list(found.scene.notes)})
+        record = io.run_record(
+            command=io.command_line(), config=config.model_dump(mode="json"), inputs=inputs, seed=config.seed, digest=digest,
+            labels={k: v for k, v in found.about.items() if k not in ("granule", "product", "release", "polynya", "scene")}, numbers=numbers, messages=list(found.notes),
+        )
+        io.write_json(record, Path(outputs["run"]))
+        io.write_table(found.table, out, spec=schema.LABELS, about={**found.about, "digest": digest})  # last: a pair is done when its table is there
+    except BaseException:  # also when stopped: what lies beside a table that never came is taken away
+        if is_new:
+            for name in ("picture", "run"):
+                if name in outputs:
+                    Path(outputs[name]).unlink(missing_ok=True)
+        raise
     return Record(item, DONE, " ".join(found.notes), outputs=outputs, numbers=numbers)
 
 

@@ -228,6 +228,8 @@ def from_truth(granule_path: Path | str, truth: Path | str, *, beams: str = "str
         source = schema.LABEL_ATL07 if is_atl07 else schema.LABEL_SIMULATION
         pieces.append(_table(granule, track, found, source=source, easting=nowhere, northing=nowhere))
     about = _about(granule) | {"truth": Path(truth).name, "shift_source": "none", "method": "NASA's surface types" if is_atl07 else "truth of the simulation"}
+    if "source" in metadata:  # draws from one real file show the same ice
+        about["source"] = metadata["source"]
     return _finish(pieces, tracks, about, corrected, None, None, granule, notes)
 
 

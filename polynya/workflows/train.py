@@ -197,7 +197,8 @@ def _run(plan, description, *, data, out, split, seed, overwrite, processes, sho
         options = {"inputs": inputs, "split": parts, "part": part, "weights": weights}
         if description["kind"] == "window":
             return track_windows.WindowSource(tracks, length=description["window_length"], fill_edges=is_judged, **options)
-        return track_windows.SequenceSource(tracks, length=plan.samples.length, gap_m=plan.samples.gap_m, halo=description["halo"], stride=description["stride"], **options)
+        return track_windows.SequenceSource(tracks, length=plan.samples.length, gap_m=plan.samples.gap_m, halo=description["halo"], stride=description["stride"],
+                                          separation=description["separation"], jitter=() if is_judged else _jitter(plan, scaling), **options)
 
     alpha = _alpha(plan, tracks.targets[seen])
     digest = _digest(plan, split, seed, tracks, scaling)
@@ -254,6 +255,24 @@ def _run(plan, description, *, data, out, split, seed, overwrite, processes, sho
     io.write_json(record, out / "run.json")  # last: a training is done when this is there
     (out / STATE).unlink(missing_ok=True)
     return Result(out, {k: out / v for k, v in record["outputs"].items()}, numbers)
+
+
+def _emphasis(plan: recipes.Recipe) -> tuple[tuple[int, int, float], ...]:
+    """Return the recipe's emphasis in codes."""
+    sources, labels = {n: k for k, n in schema.LABEL_SOURCES}, {n: k for k, n in schema.LABEL_CLASSES}
+    return tuple((sources[e.source], labelled_tracks.ADMISSIBLE.get(labels[e.label], labelled_tracks.UNKNOWN), e.times) for e in plan.samples.emphasis)
+
+
+def _jitter(plan: recipes.Recipe, scaling: labelled_tracks.Scaling) -> tuple[track_windows.Shift, ...]:
+    """Return the recipe's constants in the scaled features' units."""
+    out = []
+    for jitter in plan.samples.jitter:
+        unknown = [f for f in jitter.features if f not in plan.features]
+        if unknown:
+            raise UsageError(f"recipe {plan.name}: samples.jitter names {unknown}; expected features of the recipe. Mend the recipe.")
+        columns = tuple(plan.features.index(f) for f in jitter.features)
+        out.append(track_windows.Shift(columns, tuple(jitter.sd / scaling.std[c] for c in columns), jitter.chance))
+    return tuple(out)
 
 
 def _prepare(out: Path, *, is_anew: bool) -> None:

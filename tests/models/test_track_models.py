@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -23,11 +25,11 @@ def test_parameters_of_the_published_networks():
     assert count(mlp.build(mlp.Config(features=SIX))) == (30 * 32 + 32) + (32 * 3 + 3)
     # LSTM of the paper: four gates with one bias each, seven dense layers, the head.
     dense = [16, *PAPER["dense"], 3]
-    expected = 4 * (6 * 16 + 16 * 16 + 16) + sum(a * b + b for a, b in zip(dense[:-1], dense[1:], strict=True))
+    expected = 4 * (6 * 16 + 16 * 16 + 16) + sum(a * b + b for a, b in itertools.pairwise(dense))
     assert count(lstm.build(lstm.Config(features=SIX, **PAPER))) == expected
     # torch's own layer keeps two biases a gate.
     dense = [48, 16, 16, 3]
-    expected = 4 * (6 * 48 + 48 * 48 + 2 * 48) + sum(a * b + b for a, b in zip(dense[:-1], dense[1:], strict=True))
+    expected = 4 * (6 * 48 + 48 * 48 + 2 * 48) + sum(a * b + b for a, b in itertools.pairwise(dense))
     assert count(lstm.build(lstm.Config(features=SIX, **NOTEBOOK))) == expected
 
 

@@ -118,6 +118,12 @@ def test_full_cloud_says_so():
     assert not found.is_sure and "cloud" in found.reason and np.isinf(found.east_error)
 
 
+def test_an_image_of_one_brightness_says_so():
+    image = drift.image_darkness(np.full((LENGTH, WIDTH), 255, np.uint8), np.ones((LENGTH, WIDTH), bool), pixel_m=PIXEL)
+    found = estimate(as_track(lead_field(12, 20)), np.where(np.abs(image) < 1e-3, 0.0, image).astype(np.float32))
+    assert not found.is_sure and found.confidence == 0.0 and "no contrast" in found.reason
+
+
 def test_a_track_beside_the_image_says_so():
     field = lead_field(12, 20)
     track = as_track(field)

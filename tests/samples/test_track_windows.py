@@ -21,7 +21,7 @@ def tracks(cells: list[int], *, targets: list[int] | None = None, beam: list[int
     n = len(cells)
     values = np.repeat(np.array(cells, np.float32)[:, None], features, axis=1)
     return Tracks(
-        tuple(f"f{k}" for k in range(features)), values, np.array(targets or [1] * n, np.uint8), np.zeros(n, np.int32), np.array(beam or [0] * n, np.int32),
+        tuple(f"f{k}" for k in range(features)), values, np.array(targets or [1] * n, np.uint8), np.full(n, schema.LABEL_SIMULATION, np.int8), np.zeros(n, np.int32), np.array(beam or [0] * n, np.int32),
         np.ones(n, bool), 2.0 * np.array(cells) + 1.0, ("g",), np.zeros(1, np.int32),
     )
 

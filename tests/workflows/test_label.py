@@ -364,3 +364,13 @@ def test_a_simulated_pair_is_labelled_where_its_record_says(tmp_path):
     assert found["minutes"] == pytest.approx(made.about["minutes"], abs=0.2) and found["cloud_mask"] == "scl"
     given, true = columns(out, "label")["label"], true_class(out, made.truth)
     assert (given[given >= 0] == true[given >= 0]).mean() > 0.95
+
+
+def test_nothing_stays_of_a_table_that_cannot_be_written(folder, granule, tmp_path, monkeypatch):
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(io.pq, "ParquetWriter", full)
+    record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), shift=SHIFT)
+    assert record.status == "failed" and "No space left" in record.message
+    assert list(tmp_path.iterdir()) == []
