@@ -1,7 +1,9 @@
 # make demo    set up, simulate a granule, run the main job on it, say where the report is
 # make test    set up, run the tests
-# make bench   set up, time the main job against plain h5py and the usual script
+# make bench   set up, time the main job, the network and its training, each against something named
 # make score   set up, score the main job on simulated granules and on photons of real ATL07 granules
+# make weights set up, make the training data (build/data) and train the shipped network anew (polynya/weights)
+# make table   set up, train all recipes with three seeds on that data and print the table of docs/networks.md
 # make lint    ruff
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
@@ -11,10 +13,10 @@ TORCH  := $(VENV)/.polynya-installed-with-torch
 INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo test bench score lint clean
+.PHONY: help setup setup-train demo test bench score weights table lint clean
 
 help:
-	@sed -n '1,5p' Makefile | sed 's/^# //'
+	@sed -n '1,8p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -45,10 +47,27 @@ test: setup-train
 
 bench: setup-train
 	"$(BIN)/python" benchmarks/bench_freeboard.py
+	"$(BIN)/python" benchmarks/bench_predict.py
+	"$(BIN)/python" benchmarks/bench_train.py
 
 score: setup
 	"$(BIN)/python" benchmarks/score_simulated.py
 	"$(BIN)/python" benchmarks/score_atl07.py
+
+# Photons of these real ATL07 granules go into the training; without them the network knows simulated leads only.
+ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
+DATA  := build/data
+
+$(DATA)/.made: | setup-train
+	"$(BIN)/python" scripts/make_training_data.py $(DATA) $(if $(ATL07),--atl07 $(ATL07))
+	@touch $@
+
+weights: setup-train $(DATA)/.made
+	"$(BIN)/polynya" train track-unet --data $(DATA)/train $(if $(ATL07),--also $(DATA)/atl07) -o build/track-unet --threads 2 --resume
+	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights
+
+table: setup-train $(DATA)/.made
+	"$(BIN)/python" benchmarks/score_networks.py $(DATA) -o build/trained
 
 lint: setup
 	"$(BIN)/ruff" check polynya tests benchmarks scripts

@@ -37,7 +37,7 @@ def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threa
     if protocol == "random":
         command += ["--split", "random", "--shares", "0.76", "0.02", "0.02", "0.2"]
     elif (data / "atl07").is_dir():
-        command += ["--data", str(data / "atl07")]
+        command += ["--also", str(data / "atl07")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(f"{recipe} {protocol} seed {seed}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")

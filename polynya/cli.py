@@ -379,6 +379,7 @@ def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="mlp, lstm-paper, lstm-notebook, track-unet, or a YAML file.")],
     data: Annotated[list[Path], typer.Option("--data", metavar="PATH", help="Label table, or a folder of them; may be given again.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")],
+    also: Annotated[list[Path] | None, typer.Option("--also", metavar="PATH", help="Label table or folder that is trained on whatever the split, and judged on never.")] = None,
     split: Annotated[str, typer.Option(help="granule, block (of track, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
     shares: Annotated[tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")] = (0.7, 0.1, 0.1, 0.1),
     block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,
@@ -407,7 +408,7 @@ def train(
 
     config = workflow.split_config(method=split, shares=shares, block_km=block_km, gap_km=gap_km, seed=split_seed)
     result = workflow.run(
-        recipe, data=data, out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
+        recipe, data=data, also=also or (), out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
     )
     if result.is_leader:
         outputs = {k: str(v) for k, v in result.outputs.items()}

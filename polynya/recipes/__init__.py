@@ -125,6 +125,9 @@ class Samples(_Settings):
         Rare labels that should be seen more often (sequence networks).
     jitter : tuple of Jitter
         Constants added to rows of the training part (sequence networks).
+    mirror : bool
+        Half of the training part's rows run backwards (sequence networks): ice does not know which way the satellite flies. Not with
+        features that do, as ``photon_rate_change``.
     """
 
     length: int = Field(2048, ge=16)
@@ -133,6 +136,7 @@ class Samples(_Settings):
     per_epoch: int | None = Field(None, ge=1)
     emphasis: tuple[Emphasis, ...] = ()
     jitter: tuple[Jitter, ...] = ()
+    mirror: bool = False
 
 
 class Stop(_Settings):

@@ -221,7 +221,7 @@ def fit_scaling(values: np.ndarray) -> Scaling:
     return Scaling(tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist()))
 
 
-def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool, by_beam: bool) -> np.ndarray | None:
+def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool, by_beam: bool, emphasis: tuple[tuple[int, int, float], ...] = ()) -> np.ndarray | None:
     """Return how often each segment should be drawn so that classes, beam strengths or both come equally often.
 
     Parameters
@@ -230,13 +230,15 @@ def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool,
     split : Split
     part : int
     by_class, by_beam : bool
+    emphasis : tuple of (source, target, times)
+        Segments with this code of ``schema.LABEL_SOURCES`` and these admissible classes come so many times as often.
 
     Returns
     -------
     numpy.ndarray of float64, shape (n,), or None
         None where nothing is to be balanced. Ice of unknown thickness counts as a class of its own.
     """
-    if not (by_class or by_beam):
+    if not (by_class or by_beam or emphasis):
         return None
     group = np.zeros(len(tracks), np.int64)
     if by_class:
@@ -245,4 +247,7 @@ def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool,
         group = group * 2 + tracks.is_strong
     used = (split.part == part) & (tracks.targets != UNKNOWN)
     count = np.bincount(group[used], minlength=int(group.max()) + 1)
-    return np.where(used, 1.0 / np.maximum(count[group], 1), 0.0)
+    weights = np.where(used, 1.0 / np.maximum(count[group], 1), 0.0)
+    for source, target, times in emphasis:
+        weights[(tracks.source == source) & (tracks.targets == target)] *= times
+    return weights

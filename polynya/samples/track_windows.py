@@ -126,11 +126,13 @@ class SequenceSource:
         (n,) per segment; a row is drawn in proportion to the mean over its labelled segments.
     jitter : tuple of Shift
         Constants added to mixed rows.
+    mirror : bool
+        Half of the mixed rows run backwards.
     """
 
     def __init__(
         self, tracks: Tracks, *, inputs: np.ndarray, split: Split, part: int, length: int, gap_m: float, halo: int, stride: int = 1,
-        separation: int | None = None, weights: np.ndarray | None = None, jitter: tuple[Shift, ...] = (),
+        separation: int | None = None, weights: np.ndarray | None = None, jitter: tuple[Shift, ...] = (), mirror: bool = False,
     ):
         starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=gap_m)
         self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(np.uint8)
@@ -139,7 +141,7 @@ class SequenceSource:
         self._starts, self._stops = starts[:-1][has], starts[1:][has]
         self._cell, self._inputs = tracks.cell, inputs
         self._length, self._halo, self._stride, self._weights = length, halo, stride, weights
-        self._apart, self._jitter = halo if separation is None else separation, jitter
+        self._apart, self._jitter, self._mirror = halo if separation is None else separation, jitter, mirror
 
     def plan(self, rng: np.random.Generator | None) -> np.ndarray:
         """Return an epoch's rows, each a tuple of :class:`Cut`; with a generator cut and mixed anew, without a halo."""
@@ -159,6 +161,8 @@ class SequenceSource:
         rows = self._pack(cuts, edge=around)
         if rng is not None and self._jitter:
             rows = [replace(row, constant=self._constant(rng)) for row in rows]
+        if rng is not None and self._mirror:
+            rows = [replace(row, is_mirrored=bool(m)) for row, m in zip(rows, rng.random(len(rows)) < 0.5, strict=True)]
         out = np.empty(len(rows), object)
         out[:] = rows
         if rng is None or self._weights is None or not rows:
@@ -215,6 +219,8 @@ class SequenceSource:
                 at = self._cell[cut.low : cut.high] + to_place
                 targets[k, at] = self._targets[cut.low : cut.high]
                 where[k, at] = np.arange(cut.low, cut.high)
+            if row.is_mirrored:
+                inputs[k], targets[k], where[k] = inputs[k, :, ::-1].copy(), targets[k, ::-1].copy(), where[k, ::-1].copy()
         return Batch(inputs, targets, where)
 
 
@@ -230,12 +236,13 @@ class Cut:
 
 @dataclass(frozen=True)
 class Row:
-    """Cuts and the cell of the row where each begins; a constant to add to the scaled features."""
+    """Cuts and the cell of the row where each begins; a constant to add to the scaled features; whether it runs backwards."""
 
     cuts: tuple[Cut, ...]
     places: tuple[int, ...]
     length: int
     constant: np.ndarray | None = None
+    is_mirrored: bool = False
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def split_config(*, method: str, shares: Sequence[float], block_km: float, gap_k
 
 def run(
     recipe: str | Path, *, data: Sequence[Path | str], out: Path | str, split: splits.Config | None = None, seed: int = 0, epochs: int | None = None,
-    resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
+    also: Sequence[Path | str] = (), resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
 ) -> Result:
     """Train, calibrate, score, export.
 
@@ -79,6 +79,8 @@ def run(
         Name of a recipe, or a YAML file.
     data : sequence of Path or str
         Label tables, or folders of them.
+    also : sequence of Path or str
+        Label tables that are trained on whatever the split, and in no other part.
     out : Path or str
         Folder of the results. While the training runs it holds the state to go on from.
     split : splits.Config, optional
@@ -127,7 +129,7 @@ def run(
         done = _claim(out, resume=resume, overwrite=overwrite)
         if done is not None:
             return replace(done, is_leader=processes.rank == 0)
-        result = _run(plan, description, data=data, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
+        result = _run(plan, description, data=data, also=also, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
         processes.wait()  # the others wait until the leader has written
         return result
     finally:
@@ -176,14 +178,17 @@ def _network(plan: recipes.Recipe) -> dict[str, object]:
     }
 
 
-def _run(plan, description, *, data, out, split, seed, overwrite, processes, show_progress) -> Result:
+def _run(plan, description, *, data, also, out, split, seed, overwrite, processes, show_progress) -> Result:
     import torch
 
     from .. import checkpoint, train
 
     leads = processes.rank == 0
-    tracks = labelled_tracks.read(data, features=plan.features)
+    tracks = labelled_tracks.read([*data, *also], features=plan.features)
     parts = splits.split(tracks.group[tracks.granule], tracks.x, config=split)
+    if also:
+        names = labelled_tracks.read(also, features=plan.features[:1]).granules
+        parts.part[np.isin(tracks.granule, [tracks.granules.index(n) for n in names])] = splits.TRAIN
     seen = (parts.part == splits.TRAIN) & (tracks.targets != labelled_tracks.UNKNOWN)
     if not seen.any():
         raise UsageError("train: no segment of the training part is labelled; expected some. Label more granules, or change the split.")
@@ -193,12 +198,12 @@ def _run(plan, description, *, data, out, split, seed, overwrite, processes, sho
 
     def source(part: int, *, is_judged: bool):
         balance = plan.samples.balance
-        weights = None if is_judged else labelled_tracks.sampling_weights(tracks, split=parts, part=part, by_class=balance in ("class", "both"), by_beam=balance in ("beam", "both"))
+        weights = None if is_judged else labelled_tracks.sampling_weights(tracks, split=parts, part=part, by_class=balance in ("class", "both"), by_beam=balance in ("beam", "both"), emphasis=_emphasis(plan))
         options = {"inputs": inputs, "split": parts, "part": part, "weights": weights}
         if description["kind"] == "window":
             return track_windows.WindowSource(tracks, length=description["window_length"], fill_edges=is_judged, **options)
         return track_windows.SequenceSource(tracks, length=plan.samples.length, gap_m=plan.samples.gap_m, halo=description["halo"], stride=description["stride"],
-                                          separation=description["separation"], jitter=() if is_judged else _jitter(plan, scaling), **options)
+                                          separation=description["separation"], jitter=() if is_judged else _jitter(plan, scaling), mirror=plan.samples.mirror and not is_judged, **options)
 
     alpha = _alpha(plan, tracks.targets[seen])
     digest = _digest(plan, split, seed, tracks, scaling)
@@ -265,6 +270,9 @@ def _emphasis(plan: recipes.Recipe) -> tuple[tuple[int, int, float], ...]:
 
 def _jitter(plan: recipes.Recipe, scaling: labelled_tracks.Scaling) -> tuple[track_windows.Shift, ...]:
     """Return the recipe's constants in the scaled features' units."""
+    directed = [f for f in plan.features if f.endswith("_change")]
+    if plan.samples.mirror and directed:
+        raise UsageError(f"recipe {plan.name}: samples.mirror with the features {directed}; expected none that knows a direction. Leave them or the mirror out.")
     out = []
     for jitter in plan.samples.jitter:
         unknown = [f for f in jitter.features if f not in plan.features]

@@ -182,3 +182,53 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
     io.write_table(none, tmp_path / "none.parquet", spec=schema.LABELS)
     with pytest.raises(ProductError, match=r"none is labelled"):
         labelled_tracks.read([tmp_path / "none.parquet"], features=("height",))
+
+
+def rows_of(t: Tracks, *, epochs: int = 40, **more) -> list[track_windows.Batch]:
+    """Every row of some mixed epochs."""
+    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, **more)
+    return [source.batch(np.array([row], object)) for seed in range(epochs) for row in source.plan(np.random.default_rng(seed))]
+
+
+def test_a_mirrored_row_runs_backwards_as_a_whole():
+    t = tracks([c for c in range(100, 190) if c % 7], features=2)
+    backwards = forwards = 0
+    for b in rows_of(t, mirror=True):
+        there = b.where[0] >= 0
+        np.testing.assert_array_equal(b.inputs[0, 0, there], t.cell[b.where[0][there]])  # what a cell holds goes with it
+        np.testing.assert_array_equal(b.inputs[0, -1], there.astype(np.float32))
+        np.testing.assert_array_equal(b.targets[0] != 0, there)
+        step = np.diff(b.where[0][there])
+        step = step[np.abs(step) == 1]  # cuts of one row come in any order
+        assert (step > 0).all() or (step < 0).all()
+        backwards, forwards = backwards + bool((step < 0).any()), forwards + bool((step > 0).any())
+    assert 0.35 < backwards / (backwards + forwards) < 0.65
+
+
+def test_jitter_adds_one_constant_to_its_columns_and_nothing_elsewhere():
+    t = tracks([c for c in range(100, 190) if c % 7], features=3)
+    shift = track_windows.Shift((0, 2), (0.5, 1.0), 0.6)
+    found = []
+    for b in rows_of(t, jitter=(shift,)):
+        there = b.where[0] >= 0
+        rest = b.inputs[0, :3, there] - t.values[b.where[0][there]]
+        np.testing.assert_allclose(rest, rest[:1].repeat(len(rest), 0), atol=1e-4)  # one constant a row
+        np.testing.assert_allclose(rest[0, 2], 2.0 * rest[0, 0], atol=1e-4)  # drawn together, each with its own size
+        assert rest[0, 1] == 0 and (b.inputs[0, :, ~there] == 0).all()
+        found.append(rest[0, 0])
+    found = np.array(found)
+    assert 0.45 < np.mean(found != 0) < 0.75
+    assert 0.35 < found[found != 0].std() < 0.65
+    ordered = track_windows.SequenceSource(t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, jitter=(shift,), mirror=True)
+    b = ordered.batch(ordered.plan(None))
+    there = b.where >= 0
+    np.testing.assert_array_equal(np.moveaxis(b.inputs, 1, -1)[there][:, :3], t.values[b.where[there]])  # what is judged is left alone
+
+
+def test_emphasis_counts_a_rare_label_more_often():
+    t = tracks(list(range(100, 200)), targets=[4 if c % 10 == 0 else 3 for c in range(100, 200)])
+    t.source[:50] = schema.LABEL_ATL07
+    plain = sampling_weights(t, split=whole(100), part=0, by_class=False, by_beam=False, emphasis=((schema.LABEL_ATL07, 4, 20.0),))
+    expected = np.where((np.arange(100) < 50) & (np.arange(100, 200) % 10 == 0), 20.0, 1.0)
+    np.testing.assert_allclose(plain / plain[1], expected)
+    assert sampling_weights(t, split=whole(100), part=0, by_class=False, by_beam=False) is None
