@@ -28,12 +28,14 @@ RECIPES = ("mlp", "lstm-paper", "lstm-notebook", "track-unet")
 NAMES = ("thick", "thin", "water")
 
 
-def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threads: int) -> Path:
+def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threads: int, epochs: int | None) -> Path:
     """Train one network in a process of its own, unless it is there; return its folder."""
     folder = out / f"{recipe}-{protocol}-{seed}"
     if (folder / "run.json").exists():
         return folder
     command = [sys.executable, "-m", "polynya", "train", recipe, "--data", str(data / "train"), "-o", str(folder), "--seed", str(seed), "--threads", str(threads), "--resume", "--json"]
+    if epochs is not None:
+        command += ["--epochs", str(epochs)]
     if protocol == "random":
         command += ["--split", "random", "--shares", "0.76", "0.02", "0.02", "0.2"]
     elif (data / "atl07").is_dir():
@@ -98,7 +100,7 @@ class Test:
 
 def commit() -> str:
     """Return the last commit that touched the simulator, or 'unknown'."""
-    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 
@@ -124,14 +126,16 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--random-seeds", nargs="*", type=int, default=[0], help="seeds of the random protocol")
+    parser.add_argument("--epochs", nargs="*", default=[], metavar="RECIPE=N", help="epochs of a recipe instead of its own")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--threads", type=int, default=1, help="threads of a training")
     parser.add_argument("--train-only", action="store_true")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
+    epochs = {name: int(n) for name, n in (e.split("=") for e in a.epochs)}
     wanted = [(r, s, "honest") for s in a.seeds for r in a.recipes] + [(r, s, "random") for s in a.random_seeds for r in a.recipes]
     with ThreadPoolExecutor(a.jobs) as pool:
-        folders = dict(zip(wanted, pool.map(lambda w: train(w[0], seed=w[1], protocol=w[2], data=a.data, out=a.out, threads=a.threads), wanted), strict=True))
+        folders = dict(zip(wanted, pool.map(lambda w: train(w[0], seed=w[1], protocol=w[2], data=a.data, out=a.out, threads=a.threads, epochs=epochs.get(w[0])), wanted), strict=True))
     if a.train_only:
         return
     test = Test(a.data / "test")

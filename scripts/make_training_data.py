@@ -25,11 +25,13 @@ from polynya.workflows import label
 
 SEASONS = ("winter", "summer", "spring")
 SUN = {"summer": (8.0, 35.0), "spring": (5.0, 25.0)}
+BRIGHTNESS = (0.75, 1.5)
+"""Photon rates of further ATL07 draws are scaled within this range: a file holds few leads, and few cases near the bounds of NASA's tree."""
 TEST_SEED = 1_000_000
 """Added to the seed for the test part: no granule of it is ever drawn for training."""
 
 
-def jobs(out: Path, *, seed: int, granules: int, pairs: int, test_granules: int, test_pairs: int, draws: int, length_km: float, atl07: list[str]) -> list[dict]:
+def jobs(out: Path, *, seed: int, granules: int, pairs: int, test_granules: int, test_pairs: int, draws: int, bright_draws: int, length_km: float, atl07: list[str]) -> list[dict]:
     """List everything to make, each as plain values: folder, name, kind, seed, season, length, sun."""
     found = []
     for part, first, n_granules, n_pairs in (("train", seed, granules, pairs), ("test", seed + TEST_SEED, test_granules, test_pairs)):
@@ -42,7 +44,9 @@ def jobs(out: Path, *, seed: int, granules: int, pairs: int, test_granules: int,
             found.append({"kind": "pair", "part": part, "name": f"{part}_pair_{season}_{first + 500 + k}", "seed": first + 500 + k, "season": season, "length_km": 20.0})
     for path in atl07:
         for k in range(draws):
-            found.append({"kind": "atl07", "part": "atl07", "name": f"{Path(path).stem}_{k}", "seed": seed + k, "path": str(path)})
+            found.append({"kind": "atl07", "part": "atl07", "name": f"{Path(path).stem}_{k}", "seed": seed + k, "path": str(path), "brightness": None})
+        for k in range(bright_draws):
+            found.append({"kind": "atl07", "part": "atl07", "name": f"{Path(path).stem}_bright_{k}", "seed": seed + 100 + k, "path": str(path), "brightness": BRIGHTNESS})
     return [{**f, "out": str(out)} for f in found]
 
 
@@ -57,7 +61,7 @@ def make(job: dict) -> str:
     if job["kind"] == "pair":
         made = simulate_pair(work / job["name"], length_km=job["length_km"], season=job["season"], seed=job["seed"], image="geotiff")
     elif job["kind"] == "atl07":
-        made = simulate_from_atl07(job["path"], work / f"{job['name']}.h5", seed=job["seed"])
+        made = simulate_from_atl07(job["path"], work / f"{job['name']}.h5", seed=job["seed"], brightness=job["brightness"])
     else:
         made = simulate(work / f"{job['name']}.h5", length_km=job["length_km"], season=job["season"], seed=job["seed"], sun_elevation=job["sun"])
     pair = label.Pair(granule=str(made.granule), out=str(table), image="", truth=str(made.truth))
@@ -76,11 +80,12 @@ def main() -> None:
     parser.add_argument("--test-granules", type=int, default=6)
     parser.add_argument("--test-pairs", type=int, default=10)
     parser.add_argument("--draws", type=int, default=8, help="draws of photons from each ATL07")
+    parser.add_argument("--bright-draws", type=int, default=16, help="further draws with the photon rates of each beam scaled, types by NASA's tree")
     parser.add_argument("--length-km", type=float, default=50.0)
     parser.add_argument("--seed", type=int, default=7000)
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
-    todo = jobs(a.out, seed=a.seed, granules=a.granules, pairs=a.pairs, test_granules=a.test_granules, test_pairs=a.test_pairs, draws=a.draws, length_km=a.length_km, atl07=a.atl07)
+    todo = jobs(a.out, seed=a.seed, granules=a.granules, pairs=a.pairs, test_granules=a.test_granules, test_pairs=a.test_pairs, draws=a.draws, bright_draws=a.bright_draws, length_km=a.length_km, atl07=a.atl07)
     done = 0
     with ProcessPoolExecutor(a.workers) as pool:
         for future in as_completed([pool.submit(make, job) for job in todo]):

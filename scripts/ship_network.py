@@ -16,7 +16,7 @@ CLASSES = {"thick_ice": "thick or snow-covered ice", "thin_ice": "thin ice", "op
 
 def simulator_commit() -> str:
     """Return the last commit that touched the simulator."""
-    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"
 
 

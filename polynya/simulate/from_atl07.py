@@ -10,7 +10,7 @@ noise is added outside its window only, and no bias on top.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from .. import schema
 from ..errors import ProductError
-from ..physics import first_photon_bias
+from ..physics import first_photon_bias, nasa_surface_type
 from ..readers import icesat2_atl07
 from ..readers.icesat2 import SPOTS, Beam, open_hdf5, reject_transition, select_beams, values
 from . import atlas
@@ -72,10 +72,15 @@ class _Segments:
     across: np.ndarray
     bottom: np.ndarray
     counts: np.ndarray
+    width: np.ndarray
+    background_norm: np.ndarray
+    sun: np.ndarray
     earth: dict[str, np.ndarray]
 
 
-def simulate_from_atl07(atl07: Path | str, out: Path | str, *, beams: str = "all", seed: int = 0) -> Simulated:
+def simulate_from_atl07(
+    atl07: Path | str, out: Path | str, *, beams: str = "all", seed: int = 0, brightness: tuple[float, float] | None = None
+) -> Simulated:
     """Write an ATL03 granule drawn from an ATL07's photon heights, and its truth from NASA's heights and types.
 
     Parameters
@@ -86,6 +91,10 @@ def simulate_from_atl07(atl07: Path | str, out: Path | str, *, beams: str = "all
     beams : str
         ``all``, ``strong``, ``weak`` or names; orientation and strength follow the ATL07.
     seed : int
+    brightness : tuple of float, optional
+        Photon rates of each beam are multiplied by a factor drawn evenly in its logarithm from this range, and types follow from NASA's
+        tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width. To train on more cases near the tree's
+        thresholds than a file holds; not for scores.
 
     Returns
     -------
@@ -106,6 +115,9 @@ def simulate_from_atl07(atl07: Path | str, out: Path | str, *, beams: str = "all
     granule_id = Path(out).stem
     photons, shares, channels, scales, agreement, times = {}, {}, {}, {}, {}, []
     about = {"product": "ATL07 heights and surface types", "source": Path(atl07).name, "seed": seed}
+    factors: dict[str, float] = {}
+    if brightness is not None:
+        about["brightness"] = list(brightness)
     with granule_pair(out, about=about) as (handle, write_truth, pool):
         for beam in chosen:
             segments = _usable(icesat2_atl07.read(atl07, beam=beam.name))
@@ -113,6 +125,9 @@ def simulate_from_atl07(atl07: Path | str, out: Path | str, *, beams: str = "all
                 continue
             key = schema.BEAM_NAMES.index(beam.name)
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(50, key))))
+            if brightness is not None:
+                factors[beam.name] = float(np.exp(rng.uniform(*np.log(brightness))))
+                segments = _brighter(segments, factors[beam.name], beam, orientation)
             dead, scales[beam.name], agreement[beam.name] = _calibrate(atl07, beam)
             channels[beam.name] = np.concatenate([np.full(16, dead if beam.is_strong else 2.98), np.full(4, 3.06 if beam.is_strong else dead)])
             track, surface, owner = _draw(beam, segments, orientation, rng)
@@ -128,6 +143,7 @@ def simulate_from_atl07(atl07: Path | str, out: Path | str, *, beams: str = "all
             )
         settings = {
             "kind": "photon heights of a real ATL07", "atl07": Path(atl07).name, "atl07_release": granule.release, "beams": beams, "seed": seed,
+            **({"brightness": factors} if factors else {}),
             "first_photon_bias": {k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()},
         }  # fmt: skip
         granule_head(
@@ -160,8 +176,18 @@ def _usable(table: pa.Table) -> _Segments:
         x=column("seg_dist_x")[keep], time=column("delta_time")[keep], latitude=column("latitude")[keep], longitude=column("longitude")[keep],
         length=column("height_segment_length_seg", 0.0)[keep], height=column("height_segment_height")[keep],
         kind=np.clip(column("height_segment_type", 0.0)[keep], 0, 9).astype(np.int64), rate=column("photon_rate")[keep], background=background,
-        across=column("across_track_distance", 0.0)[keep], bottom=column("hist_photon_bottom")[keep], counts=counts[keep], earth=earth,
+        across=column("across_track_distance", 0.0)[keep], bottom=column("hist_photon_bottom")[keep], counts=counts[keep],
+        width=column("height_segment_w_gaussian")[keep], background_norm=column("background_r_norm")[keep], sun=column("solar_elevation")[keep], earth=earth,
     )  # fmt: skip
+
+
+def _brighter(segments: _Segments, factor: float, beam: Beam, orientation: int) -> _Segments:
+    """Multiply the photon rates and let NASA's tree say the types; the background stays what it is."""
+    spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
+    kind = nasa_surface_type.surface_type(
+        segments.rate * factor, segments.width, background_norm=segments.background_norm, solar_elevation=segments.sun, spot=spot, is_strong=beam.is_strong
+    )
+    return replace(segments, rate=segments.rate * factor, kind=np.maximum(kind, 0).astype(np.int64))
 
 
 def _nearest(x: np.ndarray, at: np.ndarray) -> np.ndarray:

@@ -9,10 +9,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from polynya import io
 from polynya.errors import ProductError
+from polynya.physics import nasa_surface_type
 from polynya.readers import icesat2_atl07
 from polynya.readers.icesat2 import open_granule
 from polynya.simulate import from_atl07
+from polynya.simulate.from_atl07 import simulate_from_atl07
 from tests.real_files import real
 from tests.simulate.test_icesat2_atl03 import beam_arrays
 
@@ -25,7 +28,7 @@ def segments(x: list[float], length: list[float], *, rate: float = 5.0, counts: 
     counts = np.tile(np.eye(1, 221, 60), (n, 1)) if counts is None else counts
     return from_atl07._Segments(
         x=np.array(x), time=np.array(x) / 7000.0, latitude=zeros + 70.0, longitude=zeros, length=np.array(length), height=zeros, kind=zeros.astype(int) + 1,
-        rate=zeros + rate, background=zeros + background, across=zeros, bottom=zeros - 1.5, counts=counts,
+        rate=zeros + rate, background=zeros + background, across=zeros, bottom=zeros - 1.5, counts=counts, width=zeros + 0.1, background_norm=zeros, sun=zeros,
         earth={k: zeros for k in ("mss", "geoid", "tide_ocean", "tide_equilibrium", "dac")},
     )  # fmt: skip
 
@@ -156,3 +159,32 @@ def test_an_atl07_without_photon_heights_is_refused(tmp_path):
         # A beam of this granule that is there, but empty.
         from_atl07.simulate_from_atl07(real(DISKO[0]), tmp_path / "x.h5", beams="gt2r")
     assert not list(tmp_path.iterdir())
+
+
+def test_scaled_brightness_follows_nasas_tree(tmp_path):
+    """Twice the rate: photons twice as many, and types those of the tree at the new rate."""
+    file = real("processed_ATL07-01_20190222003738_08490201_003_02.h5")
+    plain = simulate_from_atl07(file, tmp_path / "plain.h5", seed=1)
+    same = simulate_from_atl07(file, tmp_path / "same.h5", seed=1, brightness=(1.0, 1.0))
+    twice = simulate_from_atl07(file, tmp_path / "twice.h5", seed=1, brightness=(2.0, 2.0))
+    tables = {n: io.read_table(r.truth) for n, r in (("plain", plain), ("same", same), ("twice", twice))}
+    beams = np.array(tables["plain"]["beam"].cast("string").to_pylist())
+    assert twice.settings["brightness"] == dict.fromkeys(twice.photons, 2.0)
+    agree = changed = 0
+    for name in plain.photons:
+        theirs = icesat2_atl07.read(file, beam=name)
+        column = {c: theirs[c].to_numpy(zero_copy_only=False).astype(float) for c in (
+            "seg_dist_x", "photon_rate", "height_segment_w_gaussian", "background_r_norm", "solar_elevation", "hist_photon_bottom")}
+        beam = icesat2_atl07.open_atl07(file).beams[name]
+        kind = nasa_surface_type.surface_type(2.0 * column["photon_rate"], column["height_segment_w_gaussian"], background_norm=column["background_r_norm"],
+                                              solar_elevation=column["solar_elevation"], spot=beam.spot, is_strong=beam.is_strong)
+        mine = beams == name
+        x = tables["plain"]["x_atc"].to_numpy()[mine]
+        nearest = np.abs(x[:, None] - column["seg_dist_x"][None, :])
+        nearest[:, ~np.isfinite(column["photon_rate"])] = np.inf
+        water = np.isin(kind[np.argmin(nearest, axis=1)], (2, 3, 4, 5))
+        found = tables["twice"]["surface_class"].to_numpy()[mine] == 2
+        agree, changed = agree + np.mean(water == found), changed + np.sum(found) - np.sum(tables["plain"]["surface_class"].to_numpy()[mine] == 2)
+        assert twice.photons[name] > 1.6 * plain.photons[name]  # noise outside the histograms' windows stays
+        assert abs(same.photons[name] - plain.photons[name]) < 0.02 * plain.photons[name] + 5
+    assert agree / len(plain.photons) > 0.99 and changed > 0
