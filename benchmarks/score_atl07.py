@@ -88,6 +88,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--seeds", default="1-4")
+    parser.add_argument("--classifier", help="rule, a shipped network or an .onnx file; freeboard's default by default")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
     parser.add_argument("--keep", type=Path, help="folder for granules and results; a temporary one by default")
     options = parser.parse_args()
@@ -104,7 +105,7 @@ def main() -> None:
             for seed in seeds_of(options.seeds):
                 granule = folder / f"from{number}_{seed}.h5"
                 simulate_from_atl07(atl07, granule, seed=seed)
-                (record,) = freeboard.run([granule], out=folder / "out", overwrite=True)
+                (record,) = freeboard.run([granule], out=folder / "out", config=freeboard.Config.checked(classifier=options.classifier), overwrite=True)
                 if record.status == "failed":
                     raise SystemExit(f"{atl07.name}, seed {seed}: {record.message}")
                 table = evaluate.run(folder / "out" / granule.stem, reference=atl07, n_resamples=1).to_pylist()

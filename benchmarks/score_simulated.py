@@ -54,7 +54,7 @@ def work(seed: int, *, season: str, length_km: float, folder: Path, config: free
     granule = folder / f"{season}_{seed}.h5"
     if not granule.exists():
         simulate(granule, length_km=length_km, season=season, seed=seed)
-    out = folder / f"out_{config.sea_surface}_{config.resolution}"
+    out = folder / f"out_{config.sea_surface}_{config.resolution}_{Path(config.classifier or 'default').stem}"
     (record,) = freeboard.run([granule], out=out, config=config)
     if record.status == "failed":
         raise SystemExit(f"seed {seed}, {season}: {record.message}")
@@ -168,6 +168,7 @@ def main() -> None:
     parser.add_argument("--seasons", nargs="+", default=["winter", "summer"], choices=["winter", "summer"])
     parser.add_argument("--sea-surface", nargs="+", default=["leads"])
     parser.add_argument("--resolution", default="2")
+    parser.add_argument("--classifier", help="rule, a shipped network or an .onnx file; freeboard's default by default")
     parser.add_argument("--brief", action="store_true", help="only freeboard and sea surface")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
     parser.add_argument("--keep", type=Path, help="folder for granules and results (used again where they are there); a temporary one by default")
@@ -177,7 +178,7 @@ def main() -> None:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for method in options.sea_surface:
-            config = freeboard.Config.checked(sea_surface=method, resolution=options.resolution)
+            config = freeboard.Config.checked(sea_surface=method, resolution=options.resolution, classifier=options.classifier)
             columns: dict[str, list[tuple[str, str]]] = {}
             for season in options.seasons:
                 tables = [work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds]
