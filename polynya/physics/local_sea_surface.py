@@ -13,6 +13,7 @@ import numpy as np
 
 from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
 from . import lead_doubt, leads, sea_surface
+from .heights import HeightErrors
 
 GROUND_SPEED = 7000.0
 """Metres per second: NASA's limits on filling are times."""
@@ -177,3 +178,24 @@ def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np
         height = np.where(both, (1 - f) * found.height[left] + f * found.height[right], height)
         sigma = np.where(both, (1 - f) * found.uncertainty[left] + f * found.uncertainty[right], sigma)
     return height, sigma, np.where(np.isfinite(height), source, SOURCE_NONE).astype(np.int8)
+
+
+def freeboard_uncertainty(sigma: np.ndarray, sigma_ref: np.ndarray, *, common_m: float = HeightErrors.tail_m) -> np.ndarray:
+    """Return the uncertainty of freeboard where both heights carry the same error, m.
+
+    Parameters
+    ----------
+    sigma, sigma_ref : numpy.ndarray, shape (n,)
+        Standard uncertainties of the segment's height and of the sea surface there, metres.
+    common_m : float
+        The part of both that is the same: late photons lift the mean of ice and of water alike
+        (:class:`polynya.physics.heights.HeightErrors`), and a difference does not see it.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        ``sqrt(sigma^2 + sigma_ref^2 - 2 common^2)``, never less than the larger of the two without its common part.
+    """
+    sigma, sigma_ref = np.asarray(sigma, np.float64), np.asarray(sigma_ref, np.float64)
+    least = np.maximum(sigma, sigma_ref) ** 2 - common_m**2
+    return np.sqrt(np.maximum(sigma**2 + sigma_ref**2 - 2.0 * common_m**2, np.maximum(least, 0.0)))

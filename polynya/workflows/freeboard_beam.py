@@ -102,6 +102,8 @@ def beam_tables(
     )
     reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT)
     board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
+    if choices.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
+        board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
 
     rows = np.flatnonzero(made.is_near_surface)
     is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
