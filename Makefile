@@ -63,7 +63,7 @@ $(DATA)/.made: | setup-train
 	@touch $@
 
 weights: setup-train $(DATA)/.made
-	"$(BIN)/polynya" train track-unet --data $(DATA)/train $(if $(ATL07),--also $(DATA)/atl07) -o build/track-unet --threads 2 --resume
+	"$(BIN)/polynya" train track-unet --data $(DATA)/train --also $(DATA)/short $(if $(ATL07),--also $(DATA)/atl07) -o build/track-unet --threads 2 --resume
 	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights
 
 table: setup-train $(DATA)/.made

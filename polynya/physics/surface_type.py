@@ -277,7 +277,7 @@ def gather(
     too_wide = np.clip((width - WIDTH_ROUGH) / rule.width_softness_m, 0.0, rule.guard_most)
     not_water = np.hypot(too_wide, np.clip(between, 0.0, rule.guard_most))
     mirror = np.clip((log_rate - np.log(RATE_SPECULAR)) / rule.rate_softness, 0.0, rule.guard_most)
-    is_cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1)
+    is_cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1) | ~np.isfinite(level)  # no level: no surface is bright enough
     return Evidence(
         x, height, sigma, n_photons, height_sd, bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative,
         not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, lowest, starts,
