@@ -1,6 +1,6 @@
 """Make the label tables that the shipped network is trained and scored on: simulated granules and pairs, and tracks drawn from ATL07.
 
-    python scripts/make_training_data.py OUT [--atl07 FILE ...] [--granules 18] [--pairs 10] [--seed 7000]
+    python scripts/make_training_data.py OUT [--atl07 FILE ...] [--granules 45] [--pairs 16] [--seed 7000]
 
 OUT/train gets label tables of simulated ATL03 granules (winter, spring, summer by turns, the sun's elevation drawn) and of the granules of
 simulated pairs; OUT/short those of short granules and of ice without any lead; OUT/test those of other pairs and granules; OUT/atl07 those of photons drawn from the ATL07 files, several draws each.

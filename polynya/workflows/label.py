@@ -303,13 +303,13 @@ def _finished(out: Path, outputs: dict[str, str], digest: str) -> dict | None:
 
 
 def _digest(pair: Pair, config: Config) -> str:
-    """Hash of what decides the labels: settings, and names, sizes and times of the inputs."""
+    """Hash of what decides the labels: settings, and names, sizes and times of the inputs; of a folder (SAFE), of every file in it."""
     parts: list[object] = [config.model_dump(mode="json"), pair.shift]
-    for text in (pair.granule, pair.image, pair.truth, pair.corrections):
+    for text in (pair.granule, pair.image, pair.truth, pair.corrections, config.weights or ""):
         path = Path(text)
         if text and path.exists():
-            stat = path.stat()
-            parts.append([path.name, None if path.is_dir() else stat.st_size, None if path.is_dir() else stat.st_mtime_ns])
+            files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
+            parts.append([path.name, [[str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns] for p in files]])
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

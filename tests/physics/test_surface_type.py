@@ -245,8 +245,8 @@ def test_rates_are_brought_to_those_of_a_strong_beam_of_gain_one(is_strong, spot
 
 def test_a_track_with_nothing_bright_enough_is_unclassified_and_does_not_fail():
     """Where cloud dims a whole beam there is no level to count heights from: no class, and no error."""
-    track = scene([("ice", 80.0)], gain=0.07)  # 0.56 photons a shot: above cloud's bound, below what marks a surface
-    inputs = dict(track.inputs)
+    inputs = dict(scene([("ice", 80.0)], gain=0.07).inputs)
+    inputs["rate"] = np.full(inputs["x"].size, 0.6)  # above cloud's bound, below what marks a surface
     evidence = surface_type.gather(inputs.pop("x"), inputs.pop("height"), **inputs)
     assert np.isnan(evidence.water_level).all() and (evidence.rate > 0).any()
     types = surface_type.classify(evidence)
