@@ -114,6 +114,13 @@ def spread(values: list[float], digits: int = 3) -> str:
     return text if len(values) < 2 else f"{text} ({min(values):.{digits}f}-{max(values):.{digits}f})"
 
 
+def effort(folder: Path, recipe: str) -> dict[str, float]:
+    """Return how long a network was trained: epochs run, asked for and in the recipe, and labelled segments drawn."""
+    numbers, asked = io.read_json(folder / "run.json")["numbers"], io.read_json(folder / "run.json")["config"]["recipe"]["epochs"]
+    drawn = sum(row["samples"] for row in io.read_json(folder / "history.json")["history"])
+    return {"epochs": numbers["epochs"], "asked": asked, "recipe": recipes.load(recipe).epochs, "drawn": drawn}
+
+
 def table(rows: dict[str, dict[str, list]]) -> str:
     """Return the Markdown table."""
     lines = ["| classifier | macro-F1 | strong | weak | most probable class | recall thick / thin / water | random split |", "|---|---|---|---|---|---|---|"]
@@ -163,14 +170,18 @@ def main() -> None:
             probability, called = test.network(folders[recipe, seed, "honest"] / f"{recipes.load(recipe).name}.onnx")
             scored = test.score(called, probability)
             argmax = test.score(np.argmax(probability, axis=1))["all"]["macro_f1"]
-            full[f"{recipe} {seed}"] = {**scored, "most_probable_macro_f1": argmax}
+            full[f"{recipe} {seed}"] = {**scored, "most_probable_macro_f1": argmax, "effort": effort(folders[recipe, seed, "honest"], recipe)}
             add(recipe, scored, argmax)
         for seed in a.random_seeds:
             rows[recipe]["random"].append(io.read_json(folders[recipe, seed, "random"] / "run.json")["numbers"]["macro_f1"])
     io.write_json({**full, "rows": rows}, a.out / "scores.json")
     n = full["rule"]["all"]["n"]
     print(f"Simulator {full['simulator']}; {len(test.tracks.granules)} test granules, {n:,} segments that are not cloud; training seeds {a.seeds}. Simulated data: no skill on real data.\n")
-    print(table(rows))
+    efforts = {r: full[f"{r} {a.seeds[0]}"]["effort"] for r in a.recipes}
+    cut = {r: f"{r}, {e['asked']} of its {e['recipe']} epochs" for r, e in efforts.items() if e["asked"] != e["recipe"]}
+    print(table({cut.get(name, name): row for name, row in rows.items()}))
+    print("Random split: scored on its own fifth of the segments, cloud included, so not on the same segments as the other columns.")
+    print("Labelled segments drawn in training, millions: " + ", ".join(f"{r} {e['drawn'] / 1e6:.1f}" for r, e in efforts.items()))
     for recipe in a.recipes:
         worst = [max(full[f"{recipe} {s}"]["all"]["calibration_error"]) for s in a.seeds]
         skill = [min(full[f"{recipe} {s}"]["all"]["brier_skill"]) for s in a.seeds]

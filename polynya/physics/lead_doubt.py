@@ -24,10 +24,8 @@ THICK_EXCESS_M = 0.18
 APART_M = 500.0
 """Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong together."""
 
-LIKELY, LEAST = 0.7, 0.5
-"""A lead that is water with the first probability may enter a section; with the second where no better one is in reach."""
-REACH_M = 10_000.0
-"""How far a better lead is looked for: sections take leads within ±5 km, and one-sided fills reach 10 km."""
+LIKELY = 0.7
+"""A lead that is water with this probability may enter a section."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +65,7 @@ def doubt_of(lead: Leads, probability: np.ndarray) -> Doubt:
     return Doubt(np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0), np.where(np.isfinite(water), excess, THIN_EXCESS_M))
 
 
-def is_likely(lead: Leads, doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
+def is_likely(doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
     """Say which leads are likely enough to be water to enter a section.
 
     For calibrated probabilities only. A network that was told to find rare water calls it water long before it is
@@ -75,7 +73,6 @@ def is_likely(lead: Leads, doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    lead : Leads
     doubt : Doubt
     is_fit : numpy.ndarray of bool, shape (m,)
         Leads that fit the level of others, of :func:`polynya.physics.leads.screen_leads`.
@@ -83,12 +80,10 @@ def is_likely(lead: Leads, doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (m,)
-        Fit leads of probability 0.7 and more; those of 0.5 and more where none of the first lies within 10 km.
+        Fit leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed ice looks like
+        water at even odds, also on real pack ice.
     """
-    good = is_fit & (doubt.probability >= LIKELY)
-    sure = lead.x[good]
-    alone = np.searchsorted(sure, lead.x - REACH_M) == np.searchsorted(sure, lead.x + REACH_M, side="right")
-    return good | (is_fit & alone & (doubt.probability >= LEAST))
+    return is_fit & (doubt.probability >= LIKELY)
 
 
 def reference_variance(x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, doubt: Doubt, apart_m: float = APART_M) -> float:

@@ -378,8 +378,8 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
     if len(dry) == len(results):
         found = sum(r.numbers["n_leads"] for r in results.values())
         why = "No open water is within reach on any beam" if not found else (
-            f"{found} leads were found, but none gives a sea surface that passes the screening (land, ice concentration, or more than 0.5 m "
-            "from the mean sea surface)"
+            f"{found} leads were found, but none gives a sea surface that passes the screening (too unsure to be water, land, ice "
+            "concentration, or more than 0.5 m from the mean sea surface)"
         )
         out.append(f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water level thin ice "
                    "cannot be told from level thick ice.")

@@ -91,7 +91,7 @@ def beam_tables(
     lead = area.leads(types.surface_class)
     doubt, is_fit = lead_doubt.doubt_of(lead, types.probability), _is_fit(lead, evidence)
     if choices.classifier is not None:  # the rule's scores are not calibrated: they widen errors, they choose no lead
-        is_fit = lead_doubt.is_likely(lead, doubt, is_fit=is_fit)
+        is_fit = lead_doubt.is_likely(doubt, is_fit=is_fit)
 
     # Sea surface and freeboard.
     centre = local_sea_surface.section_centres(x, method=choices.sea_surface)

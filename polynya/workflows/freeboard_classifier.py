@@ -59,7 +59,7 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
         return Chosen(None, RULE)
     if name is None:
         if DEFAULT not in predict.shipped():
-            return Chosen(None, RULE)
+            return Chosen(None, RULE, f"Classes are the rule's: the network {DEFAULT} is not in this installation.")
         if resolution != RESOLUTION:
             return Chosen(None, RULE, f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on {resolution.removesuffix('ph')} {'photons' if resolution.endswith('ph') else 'm'}.")
         name = DEFAULT

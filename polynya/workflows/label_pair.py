@@ -164,6 +164,8 @@ def from_image(
     reach = max_shift_m if given is None else float(np.hypot(*given))
     window = _window(scene, places, reach_m=reach + 500.0)
     found = scene_classes.scene_classes(scene, method=method, cloud_mask=cloud_mask, window=window, weights=Path(weights) if weights else None)
+    if cloud_mask == "auto" and found.statistics.cloud_mask == "none":
+        notes.append("no cloud mask (the scene has no classification): cloud is labelled as ice or water. Look at the picture, pass --cloud-mask s2cloudless, or set such stretches aside in polynya review.")
     pixel_m = abs(found.geobox.affine.a)
     estimate = None
     if given is None:
@@ -241,11 +243,16 @@ def _finish(
         raise ProductError(f"{granule.path.name}: no beam gives a segment ({'; '.join(notes)[:300]}); expected sea ice. Choose other --beams, or see polynya info.")
     table = pa.concat_tables(pieces).unify_dictionaries()
     table = corrections.apply(table, corrected)
+    held = [c for c in corrections.active(corrected) if c.action == corrections.LABEL]
+    beams = {t.name for t in tracks}
+    used = [c for c in held if c.granule == granule.granule_id and c.beam in beams]
+    if len(used) < len(held):
+        notes = [*notes, f"{len(held) - len(used)} of {len(held)} corrections are of other granules or beams and change nothing here."]
     label, flag = schema.to_numpy(table["label"]), schema.to_numpy(table["label_flag"])
     about = about | {
         "label_counts": {name: int((label == k).sum()) for k, name in schema.LABEL_CLASSES},
         "flag_counts": {name: int((flag == k).sum()) for k, name in schema.LABEL_FLAGS},
-        "n_corrections": sum(c.action == corrections.LABEL for c in corrections.active(corrected)),
+        "n_corrections": len(used),
     }
     table = schema.check(table.replace_schema_metadata(schema.LABELS.schema(about=about).metadata), schema.LABELS)
     return Labels(table, np.concatenate([t.darkness for t in tracks]), about, shift, scene, granule, tuple(notes))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hmac
 import json
 import math
+import re
 import secrets
 import socketserver
 from collections.abc import Callable
@@ -23,7 +24,7 @@ from ..report.review import ASSETS
 from .review_session import ConflictError, Session
 
 KEY_HEADER = "X-Polynya-Key"
-LOCAL_NAMES = ("127.0.0.1", "localhost")
+LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 LARGEST_BODY = 16_384
 HEADERS = (
     ("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
@@ -163,9 +164,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer with the page's files, or with data."""
-        parts = urlsplit(self.path)
         if not self._is_ours():
             return
+        try:
+            parts = urlsplit(self.path)
+        except ValueError:
+            return self._refuse(400, "that is no address")
         if parts.path in ASSETS:
             name, kind = ASSETS[parts.path]
             self._send(200, kind, html.resource(name).encode())
@@ -183,7 +187,7 @@ class Handler(BaseHTTPRequestHandler):
         """Answer a change, once it is saved."""
         if not self._is_ours():
             return
-        path = urlsplit(self.path).path
+        path = self.path.partition("?")[0]
         if path not in CHANGES:
             return self._refuse(404, "no such address")
         if not self._has_key():
@@ -204,9 +208,8 @@ class Handler(BaseHTTPRequestHandler):
     def _is_ours(self) -> bool:
         """Refuse what comes from another site or under another name."""
         hosts = self.headers.get_all("Host") or []
-        name = hosts[0].rsplit(":", 1)[0] if len(hosts) == 1 else ""
         origin = self.headers.get("Origin")
-        if name not in LOCAL_NAMES:
+        if len(hosts) != 1 or not LOCAL_HOST.fullmatch(hosts[0]):
             self._refuse(403, "this server answers to 127.0.0.1 and localhost only")
         elif origin is not None and origin != f"http://{hosts[0]}":
             self._refuse(403, "requests from other sites are refused")

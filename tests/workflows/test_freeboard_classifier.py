@@ -72,6 +72,7 @@ def test_the_rule_is_the_rule(granule, tmp_path, no_weights):
     for name, values in usual.items():
         np.testing.assert_array_equal(values, named[name])
     assert run["classifier"] == freeboard_classifier.RULE_TEXT and run["network"] is None
+    assert freeboard_classifier.choose(None, resolution="2").message == "Classes are the rule's: the network track-unet is not in this installation."
     assert Config().digest() == Config(classifier="rule").digest()
 
 

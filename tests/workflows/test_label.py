@@ -237,6 +237,17 @@ def test_corrections_win_and_the_later_one_last(labelled, folder, granule, tmp_p
     before = columns(labelled, "beam", "label")["label"][columns(labelled, "beam")["beam"] == "gt2r"]
     assert np.array_equal(np.delete(label_, slice(100, 250)), np.delete(before, slice(100, 250)))
     assert about(out)["n_corrections"] == 2
+    correct(file, "ATL03_of_another_place", (x[0], x[50]), 2)
+    correct(file, granule.stem, (x[0], x[50]), 2, beam="gt1l")
+    record = one(granule, out, image=str(folder / "scene.tif"), corrections=str(file), overwrite=True)
+    assert "2 of 4 corrections are of other granules or beams and change nothing here." in record.message
+    assert about(out)["n_corrections"] == 2 and np.array_equal(columns(out, "label")["label"], found["label"])
+
+
+def test_without_a_cloud_mask_it_says_so(folder, granule, labelled, tmp_path):
+    record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=CONFIG.model_copy(update={"cloud_mask": "auto"}))
+    assert record.status == "done" and "no cloud mask (the scene has no classification): cloud is labelled as ice or water" in record.message
+    assert "cloud" not in one(granule, tmp_path / "none.parquet", image=str(folder / "scene.tif")).message  # it was asked for
 
 
 def test_a_persons_shift_replaces_the_estimate(folder, granule, tmp_path):
@@ -374,3 +385,19 @@ def test_nothing_stays_of_a_table_that_cannot_be_written(folder, granule, tmp_pa
     record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), shift=SHIFT)
     assert record.status == "failed" and "No space left" in record.message
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_changed_scene_folder_or_network_is_another_input(tmp_path):
+    """A SAFE is a folder: its own time does not change when a band in it does."""
+    safe, network = tmp_path / "S2.SAFE", tmp_path / "unet.onnx"
+    (safe / "GRANULE").mkdir(parents=True)
+    band = safe / "GRANULE" / "B02.jp2"
+    band.write_bytes(b"one")
+    network.write_bytes(b"first")
+    pair, config = label.Pair("g.h5", "out.parquet", image=str(safe)), label.Config(method="unet", weights=str(network))
+    first = label._digest(pair, config)
+    assert first == label._digest(pair, config)
+    band.write_bytes(b"other")
+    second = label._digest(pair, config)
+    network.write_bytes(b"second")
+    assert len({first, second, label._digest(pair, config)}) == 3

@@ -98,12 +98,17 @@ def test_the_page_names_nothing_outside(client):
         assert "http://" not in text and "https://" not in text and "//cdn" not in text
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "192.168.0.7", "[::1]:80", None])
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example", "localhost.evil.example:8000", "", "192.168.0.7", "[::1]:80", "localhost:80@evil.example", "127.0.0.1:80.evil.example", None])
 def test_other_hosts_are_refused(client, labels, host):
     assert client.ask("/", Host=host)[0] in (400, 403)
     assert client.ask("/api/session", Host=host)[0] in (400, 403)
     assert client.ask("/api/done", body={"file": 0, "done": True}, Host=host, Origin=f"http://{host}")[0] in (400, 403)
     assert not corrections.beside(labels).exists()
+
+
+def test_an_address_that_is_none_is_said(client):
+    status, data, _ = client.ask("http://[::1")
+    assert status == 400 and b"no address" in data
 
 
 @pytest.mark.parametrize("origin", ["http://evil.example", "null", "https://127.0.0.1", "http://127.0.0.1:1", "http://localhost.evil.example"])

@@ -1,0 +1,79 @@
+"""The shipped network: its three files are one network, made by the recipe that is here, and name nobody's machine."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import numpy as np
+import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file
+
+from polynya import predict, recipes, schema
+from polynya.workflows import freeboard_classifier
+
+WHERE = predict.WEIGHTS
+NAMES = predict.shipped()
+
+
+def described(name: str) -> dict:
+    return json.loads((WHERE / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def test_the_default_is_shipped():
+    assert freeboard_classifier.DEFAULT in NAMES
+    chosen = freeboard_classifier.choose(None, resolution="2")
+    assert chosen.path == WHERE / f"{freeboard_classifier.DEFAULT}.onnx" and chosen.message is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_its_files_say_one_thing(name):
+    about = described(name)
+    with safe_open(WHERE / f"{name}.safetensors", "np") as file:
+        inside = json.loads(file.metadata()["polynya"])
+    assert about == inside == predict.load(name, runtime="onnxruntime").about
+    weights = load_file(WHERE / f"{name}.safetensors")
+    assert sum(w.size for w in weights.values()) == about["metrics"]["parameters"]
+    assert about["weights_sha256"][:16] in (WHERE / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_recipe_that_is_here_made_it(name):
+    """Otherwise `make weights` makes another network than the one shipped."""
+    made, here = described(name)["recipe"], recipes.load(name).as_dict()
+    assert {k: v for k, v in made.items() if k != "about"} == {k: v for k, v in here.items() if k != "about"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_was_scored_on_an_honest_split(name):
+    about = described(name)
+    assert about["metrics"]["part"] == "test" and not about["data"]["split"]["is_leaky"]
+    assert about["metrics"]["calibrated_on"] == "calibration" and set(about["features"]) <= set(schema.FEATURES.names)
+    parts = about["data"]["granule_parts"]
+    drawn = {t["granule"] for t in about["data"]["tables"] if t.get("source")}
+    assert all(parts[g] == "train" for g in drawn)  # real photons are in no other part
+
+
+@pytest.mark.parametrize("path", sorted(WHERE.iterdir()), ids=lambda p: p.name)
+def test_no_path_of_a_machine_is_in_it(path):
+    assert not re.search(rb"/(?:home|root|tmp|work|Users|mnt|usr)/|[A-Z]:\\\\", path.read_bytes())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_weights_and_graph_are_one_network(name):
+    """The safetensors file through torch gives what the ONNX file gives, over more track than one tile's halo."""
+    torch = pytest.importorskip("torch")
+    from polynya import checkpoint
+
+    network, about = checkpoint.load(WHERE / f"{name}.safetensors")
+    n = 3 * 64 * max(about["stride"], 1) if about["kind"] == "sequence" else about["window_length"]
+    rng = np.random.default_rng(0)
+    raw = (np.array(about["mean"]) + np.array(about["std"]) * rng.normal(size=(1, n, len(about["features"])))).astype(np.float32)
+    if about["kind"] == "sequence":
+        here = (rng.random((1, n, 1)) < 0.95).astype(np.float32)
+        raw = np.ascontiguousarray(np.concatenate([raw * here, here], axis=2).transpose(0, 2, 1))
+    with torch.inference_mode():
+        expected = checkpoint.Exported(network, about).eval()(torch.from_numpy(raw)).numpy()
+    found = predict.load(name, runtime="onnxruntime").evaluate(raw)
+    assert np.abs(found - expected).max() <= 1e-4
