@@ -126,7 +126,7 @@ def run(
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or (1 if description["kind"] == "window" else usual))
     try:
-        done = _claim(out, resume=resume, overwrite=overwrite)
+        done = _claim(out, asked={"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed}, resume=resume, overwrite=overwrite)
         if done is not None:
             return replace(done, is_leader=processes.rank == 0)
         result = _run(plan, description, data=data, also=also, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
@@ -144,16 +144,25 @@ def need_torch() -> None:
         raise UsageError(f"train: {' and '.join(missing)} cannot be imported; expected the extra [train]. pip install 'polynya[train]' (freeboard needs neither).")
 
 
-def _claim(out: Path, *, resume: bool, overwrite: bool) -> Result | None:
+def _claim(out: Path, *, asked: dict[str, object], resume: bool, overwrite: bool) -> Result | None:
     """Look at what the folder holds; return the finished training where one is to be gone on with."""
     if (out / "run.json").exists() and not overwrite:
         if not resume:
             raise UsageError(f"{out}: holds a finished training; expected an empty folder. Choose another with -o, or pass --overwrite.")
         record = io.read_json(out / "run.json")
+        held = {**record["config"], "seed": record["seed"]}
+        other = [k for k, v in asked.items() if _without_text(held.get(k)) != _without_text(io.plain(v))]
+        if other:
+            raise UsageError(f"{out}: holds a finished training of another {' and '.join(other)}; expected the one asked for. Choose another folder with -o, or pass --overwrite.")
         return Result(out, {k: out / v for k, v in record["outputs"].items()}, record["numbers"])
     if (out / STATE).exists() and not (resume or overwrite):
         raise UsageError(f"{out}: holds a training that was stopped; expected to know what to do with it. --resume goes on, --overwrite begins anew.")
     return None
+
+
+def _without_text(settings: object) -> object:
+    """Leave out the recipe's text about itself, which makes no weights."""
+    return {k: v for k, v in settings.items() if k != "about"} if isinstance(settings, dict) else settings
 
 
 def _network(plan: recipes.Recipe) -> dict[str, object]:
@@ -170,6 +179,8 @@ def _network(plan: recipes.Recipe) -> dict[str, object]:
     settings = json.loads(config.model_dump_json())
     settings.pop("features")
     stride, halo = int(getattr(config, "stride", 1)), int(getattr(config, "halo", 0))
+    if module.KIND == "window" and (plan.samples.mirror or plan.samples.jitter):
+        raise UsageError(f"recipe {plan.name}: samples.mirror and samples.jitter are for sequence networks; found the window network {name}. Leave them out.")
     if module.KIND == "sequence" and plan.samples.length % stride:
         raise UsageError(f"recipe {plan.name}: samples.length {plan.samples.length} is no multiple of the network's stride {stride}; expected one. Take {stride * max(1, round(plan.samples.length / stride))}.")
     return {
@@ -187,8 +198,7 @@ def _run(plan, description, *, data, also, out, split, seed, overwrite, processe
     tracks = labelled_tracks.read([*data, *also], features=plan.features)
     parts = splits.split(tracks.group[tracks.granule], tracks.x, config=split)
     if also:
-        names = labelled_tracks.read(also, features=plan.features[:1]).granules
-        parts.part[np.isin(tracks.granule, [tracks.granules.index(n) for n in names])] = splits.TRAIN
+        parts = _with_also(tracks, parts, split, names=labelled_tracks.read(also, features=plan.features[:1]).granules)
     seen = (parts.part == splits.TRAIN) & (tracks.targets != labelled_tracks.UNKNOWN)
     if not seen.any():
         raise UsageError("train: no segment of the training part is labelled; expected some. Label more granules, or change the split.")
@@ -260,6 +270,22 @@ def _run(plan, description, *, data, also, out, split, seed, overwrite, processe
     io.write_json(record, out / "run.json")  # last: a training is done when this is there
     (out / STATE).unlink(missing_ok=True)
     return Result(out, {k: out / v for k, v in record["outputs"].items()}, numbers)
+
+
+def _with_also(tracks: labelled_tracks.Tracks, parts: splits.Split, split: splits.Config, *, names: Sequence[str]) -> splits.Split:
+    """Put the granules of ``--also`` into the training part and count the groups of each part again."""
+    codes = np.array([tracks.granules.index(n) for n in names])
+    others = np.setdiff1d(np.arange(len(tracks.granules)), codes)
+    both = np.intersect1d(tracks.group[codes], tracks.group[others])
+    if both.size and not parts.is_leaky:
+        one, two = (next(tracks.granules[g] for g in side if tracks.group[g] == both[0]) for side in (codes, others))
+        raise UsageError(f"--also: {one} shows the same ice as {two} of --data (they name one source); expected ice that no other part may see. Give both with --data, or both with --also.")
+    part = np.where(np.isin(tracks.granule, codes), np.int8(splits.TRAIN), parts.part)
+    unit = tracks.group[tracks.granule].astype(np.int64)
+    if split.method == "block":
+        unit = (unit << 32) + np.floor(tracks.x / (1000.0 * split.block_km)).astype(np.int64)
+    groups = (np.count_nonzero(part == k) if split.method == "random" else np.unique(unit[part == k]).size for k in range(len(splits.PARTS)))
+    return replace(parts, part=part, groups=tuple(int(n) for n in groups))
 
 
 def _emphasis(plan: recipes.Recipe) -> tuple[tuple[int, int, float], ...]:
@@ -376,7 +402,8 @@ def _data(tracks: labelled_tracks.Tracks, parts: splits.Split, split: splits.Con
         granule_parts = {tracks.granules[tracks.granule[i]]: splits.PARTS[parts.part[i]] for i in first.tolist()}
     return {
         "granules": len(tracks.granules), "segments": len(tracks), "labelled": int(np.count_nonzero(tracks.targets)), "strong_share": float(tracks.is_strong.mean()),
-        "labels": per_part, "split": {**split.model_dump(), **parts.describe()}, "granule_parts": granule_parts, "tables": list(tracks.about),
+        "labels": per_part, "split": {**split.model_dump(), **parts.describe()}, "granule_parts": granule_parts,
+        "tables": [{k: Path(v).name if k == "scene" else v for k, v in t.items()} for t in tracks.about],  # a network is given away: no path of this machine
     }
 
 

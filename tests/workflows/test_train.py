@@ -13,12 +13,12 @@ import yaml
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from polynya import checkpoint, cli, io, predict, recipes  # noqa: E402
+from polynya import checkpoint, cli, io, predict, recipes, schema  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
 from polynya.samples import labelled_tracks, splits  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
 
-from ..samples.label_tables import write_labels  # noqa: E402
+from ..samples.label_tables import label_table, write_labels  # noqa: E402
 
 FEATURES = ["height", "photon_rate_high", "background_rate"]
 RECIPES = {
@@ -102,6 +102,10 @@ def test_a_finished_training_is_left_alone(trained, labels):
     with pytest.raises(UsageError, match="holds a finished training"):
         workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, device="cpu")
     done = workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, device="cpu", resume=True)
+    with pytest.raises(UsageError, match="holds a finished training of another seed; expected the one asked for"):
+        workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, seed=1, device="cpu", resume=True)
+    with pytest.raises(UsageError, match="of another recipe and split"):
+        workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT.model_copy(update={"seed": 7}), epochs=1, device="cpu", resume=True)
     assert done.outputs == trained.outputs and done.numbers["macro_f1"] == trained.numbers["macro_f1"]
     assert trained.outputs["onnx"].stat().st_mtime_ns == stamp
 
@@ -176,6 +180,7 @@ def test_usage_errors_are_one_line_and_leave_nothing(monkeypatch, capsys, labels
     [
         ({"features": ["height", "label"]}, "features ['label']"), ({"model": {"name": "mlp", "depth": 3}}, "model.depth"), ({"model": {"name": "nosuch"}}, "no module polynya.models.nosuch"),
         ({"loss": {"kind": "focal", "alpha": [1.0, 2.0]}}, "loss.alpha holds 2 numbers; expected 3"), ({"epochs": 0}, "epochs"), ({"colour": 1}, "colour"),
+        ({"samples": {"mirror": True}}, "are for sequence networks; found the window network mlp"),
         ({"model": {"name": "track_unet", "widths": [4, 4], "strides": [4]}, "samples": {"length": 130}}, "no multiple of the network's stride 4"),
     ],
 )
@@ -210,3 +215,30 @@ def test_every_recipe_builds_its_network(name):
     about = workflow._network(plan)
     assert plan.name == name and plan.about and about["features"] == list(plan.features)
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
+
+
+def write_drawn(folder: Path, sources: list[str], seed: int) -> Path:
+    """A label table for each source, as draws from real files are."""
+    folder.mkdir()
+    for k, source in enumerate(sources):
+        name = f"{folder.name}{k}"
+        io.write_table(label_table(name, n=300, seed=seed + k), folder / f"{name}.parquet", spec=schema.LABELS, about={"granule": name, "source": source, "scene": f"/home/someone/{name}.SAFE"})
+    return folder
+
+
+def test_what_is_trained_on_also_is_in_no_other_part_and_is_counted(tmp_path):
+    data = write_drawn(tmp_path / "data", [f"file{k}.h5" for k in range(8)], 0)
+    more = write_drawn(tmp_path / "more", ["real.h5"] * 3 + ["short.h5"], 100)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(yaml.safe_dump({**RECIPES["window"], "epochs": 1}))
+    result = workflow.run(recipe, data=[data], also=[more], out=tmp_path / "out", split=SPLIT, device="cpu", threads=1)
+    about = json.loads(result.outputs["description"].read_text())["data"]
+    parts = about["granule_parts"]
+    assert all(parts[f"more{k}"] == "train" for k in range(4))
+    counted = {p: len({"real" if g in ("more0", "more1", "more2") else g for g, q in parts.items() if q == p}) for p in splits.PARTS}
+    assert about["split"]["groups"] == counted and sum(counted.values()) == 10
+    assert about["tables"][0]["scene"] == "data0.SAFE" and "/home/someone" not in result.outputs["report"].read_text() + result.outputs["run"].read_text()
+    shared = write_drawn(tmp_path / "shared", ["file3.h5"], 200)
+    with pytest.raises(UsageError, match=r"--also: shared0 shows the same ice as data3 of --data"):
+        workflow.run(recipe, data=[data], also=[shared], out=tmp_path / "no", split=SPLIT, device="cpu")
+    assert not (tmp_path / "no").exists()
