@@ -30,7 +30,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup-train: $(TORCH)
 
 $(TORCH): $(STAMP)
-	$(INSTALL) '.[fastio,dev,train]'
+	$(INSTALL) '.[fastio,dev,train,cpu,cloud]'
 	@touch "$(TORCH)"
 
 demo: setup
@@ -64,7 +64,7 @@ $(DATA)/.made: | setup-train
 
 weights: setup-train $(DATA)/.made
 	"$(BIN)/polynya" train track-unet --data $(DATA)/train --also $(DATA)/short $(if $(ATL07),--also $(DATA)/atl07) -o build/track-unet --threads 2 --resume
-	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights
+	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights --data $(DATA)
 
 table: setup-train $(DATA)/.made
 	"$(BIN)/python" benchmarks/score_networks.py $(DATA) -o build/trained

@@ -102,10 +102,10 @@ class Test:
         return out
 
 
-def commit() -> str:
-    """Return the last commit that touched the simulator, or 'unknown'."""
-    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+def commit(data: Path) -> str:
+    """Return the simulator's commit that the data were made with, and whether it had been changed."""
+    about = io.read_json(data / "simulator.json")
+    return f"{about['commit']}{' (changed)' if about['is_changed'] else ''}"
 
 
 def spread(values: list[float], digits: int = 3) -> str:
@@ -151,7 +151,7 @@ def main() -> None:
         return
     test = Test(a.data / "test")
     rows: dict[str, dict[str, list]] = {}
-    full: dict[str, object] = {"simulator": commit(), "test_granules": list(test.tracks.granules), "unclassified_share": float(np.mean(test.rule < 0))}
+    full: dict[str, object] = {"simulator": commit(a.data), "test_granules": list(test.tracks.granules), "unclassified_share": float(np.mean(test.rule < 0))}
 
     def add(name: str, scored: dict, argmax: float | None = None) -> None:
         row = rows.setdefault(name, {"all": [], "strong": [], "weak": [], "argmax": [], "recall": [], "random": []})

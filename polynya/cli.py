@@ -191,6 +191,7 @@ def simulate_pair_command(
     ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, nothing to see the drift by.")] = "drawn",
     level: Annotated[str, typer.Option(help="1C or 2A (with scene classification), for the SAFE folder.")] = "1C",
     image: Annotated[str, typer.Option(help="safe, geotiff or both.")] = "safe",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pair that is in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print pair.json instead of the paths.")] = False,
 ) -> None:
     """An ATL03 granule and the Sentinel-2 scene over it from one ice cover that drifts between the passes, with truth for both.
@@ -202,8 +203,11 @@ def simulate_pair_command(
     polynya simulate pair pair2 --season spring --sun-elevation 8 --drift-m 300 -120 --image both
     """
     from . import io
+    from .errors import OutputError
     from .simulate.pair import simulate_pair
 
+    if (out / "pair.json").exists() and not overwrite:
+        raise OutputError(f"{out}: holds a pair; expected a new or empty folder. Pass --overwrite, or choose another folder.")
     pair = simulate_pair(
         out, length_km=length_km, season=season, seed=seed, beams=beams, drift_m=drift_m, minutes=minutes, sun_elevation=sun_elevation,
         cloud_cover=cloud_cover, ice=ice, level=level, image=image,

@@ -19,6 +19,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -177,7 +178,11 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classi
     if runtime not in RUNTIMES:
         raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(RUNTIMES)}. Choose one of these.")
     path = locate(name)
-    return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+    with _LOADING:
+        return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+
+
+_LOADING = threading.Lock()
 
 
 @functools.lru_cache(maxsize=4)
@@ -246,6 +251,9 @@ def _openvino(path: Path, threads: int, *, must: bool) -> tuple[str, Callable[[n
         return None
     options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
     model = openvino.Core().compile_model(str(path), "CPU", options)
+    # The first array given to OpenVINO sets up its numpy bridge under a lock that waits for the interpreter: two threads that come first together
+    # wait for each other for ever. So one comes first here, where only one thread is (the cache's lock holds the others).
+    openvino.Tensor(np.zeros(1, np.float32))
 
     def evaluate(batch: np.ndarray) -> np.ndarray:
         return np.array(model.create_infer_request().infer([batch])[0])

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -27,7 +28,7 @@ SEASONS = ("winter", "summer", "spring")
 SUN = {"summer": (8.0, 35.0), "spring": (5.0, 25.0)}
 BRIGHTNESS = (0.75, 1.5)
 """Photon rates of further ATL07 draws are scaled within this range: a file holds few leads, and few cases near the bounds of NASA's tree."""
-TEST_SEED = 1_000_000
+TEST_SEED = 2_000_000
 """Added to the seed for the test part: no granule of it is ever drawn for training."""
 
 
@@ -78,6 +79,22 @@ def make(job: dict) -> str:
     return f"{job['name']}: {record.status} {record.message} {json.dumps(record.numbers)}"
 
 
+def record_simulator(out: Path) -> None:
+    """Write which simulator makes the data: its last commit, and whether its files differ from it."""
+    root = Path(__file__).resolve().parents[1]
+
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
+
+    commit = git("log", "-1", "--format=%h", "--", "polynya/simulate")
+    about = {"commit": commit or None, "is_changed": bool(git("status", "--porcelain", "--", "polynya/simulate"))}
+    file = out / "simulator.json"
+    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != about:
+        sys.exit(f"{file}: the data here were made by simulator {json.loads(file.read_text(encoding='utf-8'))}; found {about}. Take another folder.")
+    out.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(about), encoding="utf-8")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -94,6 +111,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7000)
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
+    record_simulator(a.out)
     todo = jobs(a.out, seed=a.seed, granules=a.granules, pairs=a.pairs, test_granules=a.test_granules, test_pairs=a.test_pairs, draws=a.draws, bright_draws=a.bright_draws, short=a.short, closed=a.closed, length_km=a.length_km, atl07=a.atl07)
     done = 0
     with ProcessPoolExecutor(a.workers) as pool:

@@ -1,6 +1,6 @@
 """Put a finished training into polynya/weights: the ONNX file, the weights, their description, and a model card made from it.
 
-    python scripts/ship_network.py TRAINED polynya/weights [--name track-unet]
+    python scripts/ship_network.py TRAINED polynya/weights --data DATA [--name track-unet]
 """
 
 from __future__ import annotations
@@ -8,16 +8,17 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
-import subprocess
 from pathlib import Path
 
 CLASSES = {"thick_ice": "thick or snow-covered ice", "thin_ice": "thin ice", "open_water": "open water"}
 
 
-def simulator_commit() -> str:
-    """Return the last commit that touched the simulator."""
-    done = subprocess.run(["git", "log", "-1", "--format=%h", "--", "polynya/simulate"], cwd=Path(__file__).resolve().parents[1], capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+def simulator_commit(data: Path) -> str:
+    """Return the simulator's commit that the data folder was made with."""
+    about = json.loads((data / "simulator.json").read_text(encoding="utf-8"))
+    if not about["commit"] or about["is_changed"]:
+        raise SystemExit(f"{data}: made by simulator {about}; expected one that is committed. Commit it and make the data again.")
+    return about["commit"]
 
 
 def card(d: dict, *, commit: str, size: int) -> str:
@@ -75,13 +76,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("trained", type=Path)
     parser.add_argument("weights", type=Path)
+    parser.add_argument("--data", type=Path, required=True, help="folder of scripts/make_training_data.py")
     parser.add_argument("--name", default="track-unet")
     a = parser.parse_args()
     a.weights.mkdir(parents=True, exist_ok=True)
     for suffix in (".onnx", ".safetensors", ".json"):
         shutil.copyfile(a.trained / f"{a.name}{suffix}", a.weights / f"{a.name}{suffix}")
     description = json.loads((a.weights / f"{a.name}.json").read_text(encoding="utf-8"))
-    text = card(description, commit=simulator_commit(), size=(a.weights / f"{a.name}.onnx").stat().st_size)
+    text = card(description, commit=simulator_commit(a.data), size=(a.weights / f"{a.name}.onnx").stat().st_size)
     (a.weights / f"{a.name}.md").write_text(text, encoding="utf-8")
     print(text)
 

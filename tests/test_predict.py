@@ -237,3 +237,33 @@ def test_prediction_needs_no_torch(tmp_path):
     code = f"import sys; from polynya import predict; predict.load({json.dumps(str(path))}); print([m for m in ('torch', 'onnx', 'pandas') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+OPENVINO_FIRST_CALLS = """
+import sys, threading
+from polynya import predict
+import numpy as np
+
+classifier = predict.load(sys.argv[1], runtime="openvino", threads=4)
+n = 3000
+features = {f: np.ones(n, np.float32) for f in classifier.description.features}
+start = threading.Barrier(4)
+
+def run():
+    start.wait()
+    predict.classify(classifier, features, x=2.0 * np.arange(n) + 1.0)
+
+threads = [threading.Thread(target=run) for _ in range(4)]
+[t.start() for t in threads]
+[t.join() for t in threads]
+print("done")
+"""
+
+
+def test_openvino_survives_several_threads_that_come_first_together():
+    """Its bridge to numpy is set up by the first call; two first calls at once waited for each other for ever."""
+    pytest.importorskip("openvino")
+    name = predict.shipped()[0] if predict.shipped() else pytest.skip("no network is shipped")
+    for _ in range(5):
+        done = subprocess.run([sys.executable, "-c", OPENVINO_FIRST_CALLS, name], capture_output=True, text=True, timeout=60, check=True)
+        assert done.stdout.strip() == "done"

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..errors import ProductError, one_line
 from ..schema import CLASS_NAMES, LEADS, QUALITY_BITS, SEA_SURFACE, SEA_SURFACE_SOURCES, SEGMENTS
@@ -106,7 +107,8 @@ def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table 
     title = granule_name(run, segments, name)
     facts = facts_of(beams, run=run)
     n_leads = leads.num_rows if leads is not None else 0
-    body: list[str] = [header(title, facts), summary(beams, stats, n_leads=n_leads, run=run)]
+    n_used = pc.sum(leads["is_used"]).as_py() or 0 if leads is not None else 0
+    body: list[str] = [header(title, facts), summary(beams, stats, n_leads=n_leads, n_used=n_used, run=run)]
     body.append(key_numbers(stats, n_leads=n_leads))
     data: list[tuple[str, str, str]] = []
     projection = facts["projection"]
@@ -209,7 +211,7 @@ def header(title: str, facts: dict[str, object]) -> Markup:
     return Markup(f'<header><p class="brand">polynya \u00b7 freeboard</p><h1>{escape(title)}</h1><dl class="facts">{cells}</dl></header>')
 
 
-def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_leads: int, run: dict) -> Markup:
+def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_leads: int, n_used: int, run: dict) -> Markup:
     """Return the result in plain words, with the run's own messages behind it."""
     messages = run.get("messages")
     said = [str(m) for m in messages] if isinstance(messages, list) else []
@@ -237,7 +239,7 @@ def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_lead
             Markup(f' <strong>\u00b1 <span id="mean-uncertainty">{number(spread[0], 3)}</span>\u202fm</strong>') if spread else Markup("<strong>\u202fm</strong>"),
             f" (snow included, water as zero; over ice alone {number(ice / ice_n if ice_n else None, 3, 'm')}; 5\u201395 % of segments "
             f"{number(quantile(pooled, 0.05), 2)} to {number(quantile(pooled, 0.95), 2, 'm')}). "
-            f"The sea surface comes from {n_leads:,} lead{'s' if n_leads != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''}. ",
+            f"The sea surface comes from {n_used:,} lead{'s' if n_used != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''}. ",
         ]
         if spread:
             words.append(f"The \u00b1 is one standard uncertainty of the mean over {spread[1]}: its correlated part (sea surface, tides, mean sea surface) does not shrink with more segments. ")

@@ -103,8 +103,14 @@ def text(record: object) -> str:
     shares = ", ".join(f"{int(n.get(f'n_{name}', 0)):,} {name.replace('_', ' ')}" for _, name in schema.LABEL_CLASSES[:4] if n.get(f"n_{name}"))
     lines = [f"{Path(record.item).name}: {int(n['n_labelled']):,} of {int(n['n_segments']):,} segments labelled ({shares or 'none'}) ({record.seconds:.1f} s)"]
     if "shift_east_m" in n:
-        sure = "sure" if n["is_shift_sure"] else "NOT sure"
-        lines.append(f"shift {n['shift_east_m']:+.0f} m east, {n['shift_north_m']:+.0f} m north, {sure} (confidence {n['shift_confidence']:.2f}); scene {abs(n['minutes']):.1f} min {'after' if n['minutes'] >= 0 else 'before'} the granule")
+        sure = f"{'sure' if n['is_shift_sure'] else 'NOT sure'} (confidence {n['shift_confidence']:.2f})"
+        sure = "set by hand, not checked" if n.get("is_shift_given") else sure
+        lines.append(f"shift {n['shift_east_m']:+.0f} m east, {n['shift_north_m']:+.0f} m north, {sure}; scene {abs(n['minutes']):.1f} min {'after' if n['minutes'] >= 0 else 'before'} the granule")
+    why = ", ".join(f"{int(n[f'flag_{name}']):,} {name.replace('_', ' ')}" for _, name in schema.LABEL_FLAGS if n.get(f"flag_{name}"))
+    if why:
+        lines.append(f"without a label: {why}")
+    if n.get("n_corrections"):
+        lines.append(f"{int(n['n_corrections'])} corrections merged")
     if record.message:
         lines.append(record.message)
     return "\n  ".join([*lines, *record.outputs.values()])

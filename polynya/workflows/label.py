@@ -320,4 +320,7 @@ def _numbers(found: object) -> dict[str, float]:
     for name in ("shift_east_m", "shift_north_m", "shift_confidence", "is_shift_sure", "minutes"):
         if name in found.about:
             numbers[name] = float(found.about[name])
-    return numbers
+    numbers["is_shift_given"] = float(found.about["shift_source"] in ("command", "person"))
+    numbers["n_corrections"] = float(found.about["n_corrections"])
+    flags = found.about["flag_counts"]
+    return numbers | {f"flag_{k}": float(v) for k, v in flags.items() if k != "labelled"}

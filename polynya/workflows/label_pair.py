@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from .. import io, schema
 from ..errors import ProductError, UsageError
@@ -213,6 +214,9 @@ def from_truth(granule_path: Path | str, truth: Path | str, *, beams: str = "str
         If the truth is another granule's.
     """
     granule = icesat2_atl03.open_granule(granule_path)
+    table = (pq.read_schema(truth).metadata or {}).get(b"polynya_table", b"").decode() if Path(truth).suffix == ".parquet" and Path(truth).is_file() else ""
+    if table != schema.TRUTH.name:
+        raise ProductError(f"{Path(truth).name}: holds {f'the table {table}' if table else 'no table of polynya'}; expected the truth of a simulated granule. Give the _truth.parquet beside the granule.")
     known = io.read_table(truth, columns=["granule", "beam", "x_atc", "surface_class"])
     metadata = {k.decode(): v.decode() for k, v in (known.schema.metadata or {}).items()}
     of = {str(v) for v in known["granule"].unique().to_pylist()}

@@ -114,7 +114,7 @@ def test_a_60_km_granule_of_six_beams_fits_three_megabytes(folder):
 def test_head_and_summary_say_what_the_tables_say(folder):
     _, page = read(folder)
     data = pq.read_table(folder / "segments.parquet").to_pandas()
-    leads = pq.read_table(folder / "leads.parquet").num_rows
+    leads = int(np.sum(pq.read_table(folder / "leads.parquet")["is_used"].to_numpy()))
     assert value(page.texts["mean-freeboard"]) == pytest.approx(data.total_freeboard.mean(), abs=0.00051)
     assert page.texts["mean-uncertainty"] == "0.030"  # of the 25 km means in run.json
     said = page.texts["result"]
