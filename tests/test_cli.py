@@ -31,7 +31,7 @@ def run_main(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
     return int(stop.value.code or 0), said.out, said.err
 
 
-@pytest.mark.parametrize("command", [(), ("freeboard",), ("simulate", "atl03"), ("verify",), ("evaluate",), ("info",)])
+@pytest.mark.parametrize("command", [(), ("freeboard",), ("simulate", "atl03"), ("simulate", "pair"), ("label",), ("review",), ("segment",), ("train",), ("verify",), ("evaluate",), ("info",)])
 def test_help_imports_nothing_heavy(command):
     program = (
         "import sys\nfrom polynya import cli\n"
@@ -166,3 +166,21 @@ def test_evaluate_against_the_simulations_truth(monkeypatch, capsys, small_granu
     code, said, _ = run_main(monkeypatch, capsys, "evaluate", out / small_granule.stem, "--reference", truth, "--json")
     rows = json.loads(said)
     assert code == 0 and {"metric", "class", "region", "value", "low", "high", "n"} <= set(rows[0])
+
+
+def test_a_pair_is_not_replaced_unasked(monkeypatch, capsys, tmp_path):
+    folder = tmp_path / "pair"
+    folder.mkdir()
+    (folder / "pair.json").write_text("{}")
+    code, _, err = run_main(monkeypatch, capsys, "simulate", "pair", folder, "--length-km", 1)
+    assert code == 1 and "holds a pair; expected a new or empty folder. Pass --overwrite" in err
+    assert [p.name for p in folder.iterdir()] == ["pair.json"]
+
+
+def test_only_a_truth_table_is_truth(monkeypatch, capsys, small_granule, tmp_path):
+    """Predictions have the same columns: taken as truth they would train a network on its own output."""
+    assert run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", tmp_path / "out", "--classifier", "rule")[0] == 0
+    segments = tmp_path / "out" / small_granule.stem / "segments.parquet"
+    code, _, err = run_main(monkeypatch, capsys, "label", small_granule, "--truth", segments, "-o", tmp_path / "labels.parquet")
+    assert code == 1 and "segments.parquet: holds the table segments; expected the truth of a simulated granule" in err
+    assert not (tmp_path / "labels.parquet").exists()
