@@ -264,5 +264,5 @@ def test_the_command_says_what_it_wrote(tmp_path):
     lines = [Path(line) for line in done.output.split("\n") if line]
     assert all(p.exists() for p in lines) and lines[-1].name == "pair.json" and len(lines) == 6
     assert json.loads(lines[-1].read_text())["shift_east_m"] == -50.0
-    again = CliRunner().invoke(cli.app, [*arguments, "--json"])
+    again = CliRunner().invoke(cli.app, [*arguments, "--json", "--overwrite"])
     assert json.loads(again.output)["shift_north_m"] == 20.0

@@ -140,8 +140,8 @@ def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path):
     assert good.any() and more.min() >= 1.0 and np.median(more) > 1.02
 
 
-def test_a_network_that_is_never_sure_still_gives_a_sea_surface(granule, tmp_path):
-    """Leads of 0.55 enter where nothing better is in reach."""
+def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path):
+    """Leads of 0.55 are as likely smooth floes: freeboard is missing rather than counted from them, and the message says why."""
     path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
     (record,) = freeboard.run([granule], out=tmp_path / "out", config=Config(classifier=str(path)))
     lead = pq.read_table(record.outputs["leads"], columns=["probability_water", "is_used"]).to_pandas()
@@ -149,4 +149,6 @@ def test_a_network_that_is_never_sure_still_gives_a_sea_surface(granule, tmp_pat
     path = networks.step_network(tmp_path / "unsure.onnx", sureness=0.1)
     (record,) = freeboard.run([granule], out=tmp_path / "out2", config=Config(classifier=str(path)))
     lead = pq.read_table(record.outputs["leads"], columns=["probability_water", "is_used"]).to_pandas()
-    assert lead.is_used.any() and lead.probability_water.between(0.5, 0.6).all()
+    assert len(lead) and not lead.is_used.any() and lead.probability_water.between(0.5, 0.6).all()
+    assert np.isnan(pq.read_table(record.outputs["segments"], columns=["total_freeboard"]).to_pandas().total_freeboard).all()
+    assert "too unsure to be water" in record.message
