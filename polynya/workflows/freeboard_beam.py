@@ -16,6 +16,10 @@ from ..samples import beam_segments, track_features
 
 LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
+DIM = 0.5
+"""Two-way transmission below which a network's water must also pass NASA's bounds."""
+NOT_WATER = 2.5
+"""How far beyond the bounds, in the rule's standard deviations (it counts three at most), is beyond them."""
 
 
 @dataclass(frozen=True)
@@ -188,8 +192,15 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
 def _classes_by_network(
     made: beam_segments.BeamSegments, evidence: surface_type.Evidence, classifier: predict.Classifier, threads: int
 ) -> surface_type.SurfaceTypes:
-    """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
+    """Classify in one pass, on features that know no class; what is cloud stays the rule's to say.
+
+    Where cloud takes more than half of the light, which the training hardly holds, NASA's bounds hold too: a surface that is
+    wide, or returns 4.5 to 11 photons a shot, is not water however bright it is beside what lies around it.
+    """
     probability = predict.classify(classifier, track_features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
+    barred = (evidence.transmission < DIM) & (evidence.not_water >= NOT_WATER)
+    ice = np.maximum(probability[barred, :2].sum(axis=1, keepdims=True), 1e-6)
+    probability[barred] = np.concatenate([probability[barred, :2] / ice, np.zeros_like(ice)], axis=1)
     surface = predict.surface_class(classifier, probability)
     surface[evidence.is_cloud] = schema.UNCLASSIFIED
     probability[evidence.is_cloud] = np.nan

@@ -5,6 +5,7 @@ The networks here have random weights; what they say of the surface means nothin
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -18,7 +19,7 @@ from polynya.errors import ProductError, UsageError
 from polynya.readers import icesat2_atl03
 from polynya.samples import beam_segments, track_features
 from polynya.simulate.icesat2_atl03 import simulate
-from polynya.workflows import freeboard, freeboard_classifier
+from polynya.workflows import freeboard, freeboard_beam, freeboard_classifier
 from polynya.workflows.freeboard import Config
 
 from .. import onnx_networks as networks
@@ -152,3 +153,21 @@ def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path):
     assert len(lead) and not lead.is_used.any() and lead.probability_water.between(0.5, 0.6).all()
     assert np.isnan(pq.read_table(record.outputs["segments"], columns=["total_freeboard"]).to_pandas().total_freeboard).all()
     assert "too unsure to be water" in record.message
+
+
+def test_under_thick_cloud_nasas_bounds_hold_for_a_network_too(granule, tmp_path):
+    """A network that says water everywhere is held back where the light is less than half and the surface is not as bright as water."""
+    path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
+    data = icesat2_atl03.index(granule, beam="gt2r", granule=icesat2_atl03.open_granule(granule))
+    made = beam_segments.beam_segments(data)
+    evidence = beam_segments.evidence(made)
+    classifier = predict.load(path, runtime="onnxruntime")
+    clear = freeboard_beam._classes_by_network(made, evidence, classifier, 1)
+    half = made.x < np.median(made.x)
+    dim = dataclasses.replace(evidence, transmission=np.where(half, 0.45, 0.9), not_water=np.full(made.x.size, 3.0))
+    held = freeboard_beam._classes_by_network(made, dim, classifier, 1)
+    known = clear.surface_class >= 0
+    assert (clear.surface_class[known & half] == 2).any() and not (held.surface_class[known & half] == 2).any()
+    np.testing.assert_array_equal(held.surface_class[~half], clear.surface_class[~half])
+    np.testing.assert_allclose(held.probability[known].sum(axis=1), 1.0, atol=1e-5)
+    assert (held.probability[known & half, 2] == 0).all()
