@@ -160,7 +160,7 @@ def test_under_thick_cloud_nasas_bounds_hold_for_a_network_too(granule, tmp_path
     path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
     data = icesat2_atl03.index(granule, beam="gt2r", granule=icesat2_atl03.open_granule(granule))
     made = beam_segments.beam_segments(data)
-    evidence = beam_segments.evidence(made)
+    evidence = dataclasses.replace(beam_segments.evidence(made), only_water=np.zeros(made.x.size))
     classifier = predict.load(path, runtime="onnxruntime")
     clear = freeboard_beam._classes_by_network(made, evidence, classifier, 1)
     half = made.x < np.median(made.x)
@@ -171,3 +171,18 @@ def test_under_thick_cloud_nasas_bounds_hold_for_a_network_too(granule, tmp_path
     np.testing.assert_array_equal(held.surface_class[~half], clear.surface_class[~half])
     np.testing.assert_allclose(held.probability[known].sum(axis=1), 1.0, atol=1e-5)
     assert (held.probability[known & half, 2] == 0).all()
+
+
+def test_what_is_clearly_mirror_like_is_probably_water_whatever_a_network_says(granule, tmp_path):
+    path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
+    data = icesat2_atl03.index(granule, beam="gt2r", granule=icesat2_atl03.open_granule(granule))
+    made = beam_segments.beam_segments(data)
+    plain = dataclasses.replace(beam_segments.evidence(made), only_water=np.zeros(made.x.size), not_water=np.zeros(made.x.size))
+    classifier = predict.load(path, runtime="onnxruntime")
+    before = freeboard_beam._classes_by_network(made, plain, classifier, 1)
+    mirror = (np.arange(made.x.size) % 3 == 0) & (before.surface_class >= 0)
+    after = freeboard_beam._classes_by_network(made, dataclasses.replace(plain, only_water=np.where(mirror, 3.0, 0.0)), classifier, 1)
+    assert (before.surface_class[mirror] != 2).any() and (after.surface_class[mirror] == 2).all()
+    np.testing.assert_allclose(after.probability[mirror, 2], np.maximum(before.probability[mirror, 2], freeboard_beam.MIRROR_IS_WATER), atol=1e-6)
+    np.testing.assert_allclose(after.probability[mirror].sum(axis=1), 1.0, atol=1e-5)
+    np.testing.assert_array_equal(after.probability[~mirror], before.probability[~mirror])
