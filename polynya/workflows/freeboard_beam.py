@@ -194,24 +194,30 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
 def _classes_by_network(
     made: beam_segments.BeamSegments, evidence: surface_type.Evidence, classifier: predict.Classifier, threads: int
 ) -> surface_type.SurfaceTypes:
-    """Classify in one pass, on features that know no class; what is cloud stays the rule's to say.
+    """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
+    probability = predict.classify(classifier, track_features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
+    probability = _within_bounds(probability, evidence)
+    surface = predict.surface_class(classifier, probability)
+    surface[evidence.is_cloud] = schema.UNCLASSIFIED
+    probability[evidence.is_cloud] = np.nan
+    return surface_type.SurfaceTypes(surface, probability)
+
+
+def _within_bounds(probability: np.ndarray, evidence: surface_type.Evidence) -> np.ndarray:
+    """Hold a network's probabilities to NASA's bounds where its training knows too little.
 
     Where cloud takes more than half of the light, which the training hardly holds, NASA's bounds hold too: a surface that is
     wide, or returns 4.5 to 11 photons a shot, is not water however bright it is beside what lies around it. What is clearly
     mirror-like by them is water at least as likely as it is in the simulation: real tracks whose first level is decimetres off
     mislead a network there.
     """
-    probability = predict.classify(classifier, track_features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
     barred = (evidence.transmission < DIM) & (evidence.not_water >= NOT_WATER)
     ice = np.maximum(probability[barred, :2].sum(axis=1, keepdims=True), 1e-6)
     probability[barred] = np.concatenate([probability[barred, :2] / ice, np.zeros_like(ice)], axis=1)
     mirror = (evidence.only_water >= NOT_WATER) & (probability[:, 2] < MIRROR_IS_WATER)
     ice = np.maximum(probability[mirror, :2].sum(axis=1, keepdims=True), 1e-6)
     probability[mirror] = np.concatenate([probability[mirror, :2] / ice * (1.0 - MIRROR_IS_WATER), np.full_like(ice, MIRROR_IS_WATER)], axis=1)
-    surface = predict.surface_class(classifier, probability)
-    surface[evidence.is_cloud] = schema.UNCLASSIFIED
-    probability[evidence.is_cloud] = np.nan
-    return surface_type.SurfaceTypes(surface, probability)
+    return probability
 
 
 def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:

@@ -32,6 +32,12 @@ def granule(tmp_path_factory):
 
 
 @pytest.fixture
+def no_bounds(monkeypatch):
+    """Leave a network's probabilities as they are: the bounds have tests of their own."""
+    monkeypatch.setattr(freeboard_beam, "_within_bounds", lambda probability, evidence: probability)
+
+
+@pytest.fixture
 def no_weights(tmp_path, monkeypatch):
     """No network is shipped."""
     monkeypatch.setattr(predict, "WEIGHTS", tmp_path / "weights")
@@ -49,7 +55,7 @@ def work(granule, out, **options) -> tuple[dict[str, np.ndarray], dict]:
 
 
 @pytest.mark.parametrize("kind", ["window", "sequence"])
-def test_classes_are_the_networks_and_cloud_stays_cloud(kind, granule, tmp_path):
+def test_classes_are_the_networks_and_cloud_stays_cloud(kind, granule, tmp_path, no_bounds):
     path = networks.window_network(tmp_path / "mine.onnx")[0] if kind == "window" else networks.sequence_network(tmp_path / "mine.onnx")
     columns, run = work(granule, tmp_path / "out", classifier=str(path))
     made = beam_segments.beam_segments(icesat2_atl03.index(granule, beam="gt2r"))
@@ -124,7 +130,7 @@ def test_threads_and_workers_give_the_same(granule, tmp_path):
     assert out[0].equals(out[1])
 
 
-def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path):
+def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path, no_bounds):
     """Two networks of the same classes, one sure and one at 0.9: no height moves, and the sea surface's error grows."""
     found = {}
     for name, sureness in (("sure", 4.0), ("unsure", 1.1)):
@@ -141,7 +147,7 @@ def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path):
     assert good.any() and more.min() >= 1.0 and np.median(more) > 1.02
 
 
-def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path):
+def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path, no_bounds):
     """Leads of 0.55 are as likely smooth floes: freeboard is missing rather than counted from them, and the message says why."""
     path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
     (record,) = freeboard.run([granule], out=tmp_path / "out", config=Config(classifier=str(path)))
