@@ -281,7 +281,8 @@ def test_some_of_several_fail(granule, out, tmp_path):
 
 
 SLOW = """
-import sys, time
+import signal, sys, time
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job starts with interrupts ignored
 from pathlib import Path
 from polynya.report import freeboard as report
 from polynya.workflows import freeboard
