@@ -12,11 +12,14 @@ STAMP  := $(VENV)/.polynya-installed
 TORCH  := $(VENV)/.polynya-installed-with-torch
 INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
+# Photons of these real ATL07 granules go into the training; without them the network knows simulated leads only.
+ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-train demo test bench score weights table lint clean
 
 help:
-	@sed -n '1,8p' Makefile | sed 's/^# //'
+	@sed -n '1,7p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -52,10 +55,8 @@ bench: setup-train
 
 score: setup
 	"$(BIN)/python" benchmarks/score_simulated.py
-	"$(BIN)/python" benchmarks/score_atl07.py
+	$(if $(ATL07),"$(BIN)/python" benchmarks/score_atl07.py $(ATL07) --seeds 11-14)
 
-# Photons of these real ATL07 granules go into the training; without them the network knows simulated leads only.
-ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 DATA  := build/data
 
 $(DATA)/.made: | setup-train

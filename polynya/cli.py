@@ -124,6 +124,7 @@ def freeboard(
     polynya freeboard granules/*.h5 -o ross --beams strong --workers 8
     polynya freeboard ATL03_granule.h5 -o ross --classifier rule
     """
+    from .engine import protocol as records_as
     from .report import terminal
     from .workflows import freeboard as workflow
 
@@ -138,7 +139,7 @@ def freeboard(
     if failed and len(failed) == len(records) and all(r.exit_code == 2 for r in failed):
         code = 2
     if as_json:
-        print(json.dumps({"exit_code": code, "granules": [workflow.as_json(r) for r in records]}, indent=1))
+        print(json.dumps({"exit_code": code, "granules": [records_as.as_json(r) for r in records]}, indent=1))
     for record in records:
         if record.status == "failed":
             _say(f"polynya: {record.message}")
@@ -312,9 +313,9 @@ def label(
     polynya label ATL03_granule.h5 --image scene.tif --shift 240 -130 -o labels.parquet --overwrite
     polynya label --pairs pairs.csv -o labels --workers 4
     """
+    from .engine import protocol as records_as
     from .errors import UsageError
     from .report import label as report
-    from .workflows import freeboard as records_as
     from .workflows import label as workflow
 
     config = workflow.Config.checked(

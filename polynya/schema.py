@@ -117,6 +117,7 @@ _TIME = Variable("time", UTC_NS, "", "time of the laser shots, UTC", "time")
 _LAT = Variable("latitude", pa.float64(), "degrees_north", "latitude", "latitude")
 _LON = Variable("longitude", pa.float64(), "degrees_east", "longitude", "longitude")
 _X = Variable("x_atc", pa.float64(), "m", "along-track distance from the equator crossing")
+_WHERE = (_GRANULE, _BEAM, _STRONG, _TIME, _LAT, _LON)
 _CLASS = Variable("surface_class", pa.int8(), "1", "surface class", flags=SURFACE_CLASSES)
 
 F4 = pa.float32()
@@ -124,12 +125,7 @@ F4 = pa.float32()
 SEGMENTS = TableSpec(
     "segments",
     (
-        _GRANULE,
-        _BEAM,
-        _STRONG,
-        _TIME,
-        _LAT,
-        _LON,
+        *_WHERE,
         _X,
         Variable("n_photons", pa.int32(), "1", "photons that made height: those inside the window around the surface"),
         Variable("height_mean", F4, "m", "mean height of all the segment's signal photons above the ellipsoid, as in h_ph", "height_above_reference_ellipsoid"),
@@ -162,12 +158,7 @@ SEGMENTS = TableSpec(
 LEADS = TableSpec(
     "leads",
     (
-        _GRANULE,
-        _BEAM,
-        _STRONG,
-        _TIME,
-        _LAT,
-        _LON,
+        *_WHERE,
         Variable("x_atc", pa.float64(), "m", "along-track distance of the lead's centre"),
         Variable("length", F4, "m", "extent of the lead along the track"),
         Variable("n_segments", pa.int32(), "1", "water segments in the lead"),
@@ -184,12 +175,7 @@ LEADS = TableSpec(
 SEA_SURFACE = TableSpec(
     "sea_surface",
     (
-        _GRANULE,
-        _BEAM,
-        _STRONG,
-        _TIME,
-        _LAT,
-        _LON,
+        *_WHERE,
         Variable("x_atc", pa.float64(), "m", "along-track distance of the section's centre"),
         Variable("section_length", F4, "m", "length of the section along the track"),
         Variable("n_leads", pa.int32(), "1", "leads in the section"),
@@ -265,12 +251,7 @@ LABEL_FLAGS = (
 LABELS = TableSpec(
     "labels",
     (
-        _GRANULE,
-        _BEAM,
-        _STRONG,
-        _TIME,
-        _LAT,
-        _LON,
+        *_WHERE,
         _X,
         Variable("easting", pa.float64(), "m", "easting in the scene's CRS, drift shift added; NaN without a scene"),
         Variable("northing", pa.float64(), "m", "northing in the scene's CRS, drift shift added; NaN without a scene"),

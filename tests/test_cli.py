@@ -184,3 +184,13 @@ def test_only_a_truth_table_is_truth(monkeypatch, capsys, small_granule, tmp_pat
     code, _, err = run_main(monkeypatch, capsys, "label", small_granule, "--truth", segments, "-o", tmp_path / "labels.parquet")
     assert code == 1 and "segments.parquet: holds the table segments; expected the truth of a simulated granule" in err
     assert not (tmp_path / "labels.parquet").exists()
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "folder.parquet", "file.txt/labels.parquet"])
+def test_labels_go_to_a_parquet_file_or_nothing_is_worked(monkeypatch, capsys, small_granule, tmp_path, name):
+    (tmp_path / "folder.parquet").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    code, _, err = run_main(monkeypatch, capsys, "label", small_granule, "--truth", small_granule, "-o", tmp_path / name)
+    assert code == 2 and err.count("\n") == 1 and "expected a f" in err
+    assert sorted(p.name for p in tmp_path.rglob("*")) == before

@@ -11,9 +11,10 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol
 
+from .. import io
 from ..errors import PolynyaError, one_line
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
@@ -100,3 +101,8 @@ def attempt(task: Task, item: str) -> Record:
             "Please report it with this line.", exit_code=1,
         )
     return replace(record, seconds=time.perf_counter() - started)
+
+
+def as_json(record: Record) -> dict[str, object]:
+    """Return a record for machines: numbers that are not finite become null."""
+    return io.plain(asdict(record))

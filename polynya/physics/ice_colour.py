@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import UsageError
+from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE, UNCLASSIFIED
 
 PUBLISHED = (30, 204)
 """Largest V of open water, largest V of thin ice; both inclusive."""
-THICK, THIN, WATER, NONE = 0, 1, 2, -1
 BRIGHT_PERCENTILE = 98.0
 LEAST_BRIGHT = 3 * PUBLISHED[0]
 """Below this V the brightest pixels are no snow, and the percentile says nothing of the light."""
@@ -59,10 +59,10 @@ def class_table(thresholds: tuple[int, int] = PUBLISHED) -> np.ndarray:
     water, thin = thresholds
     if not 1 <= water < thin <= 254:
         raise UsageError(f"colour thresholds {water}, {thin}; expected two rising numbers of 1 to 254, as {PUBLISHED[0]}, {PUBLISHED[1]}. Change them.")
-    table = np.full(256, THICK, np.int8)
-    table[: thin + 1] = THIN
-    table[: water + 1] = WATER
-    table[0] = NONE
+    table = np.full(256, THICK_ICE, np.int8)
+    table[: thin + 1] = THIN_ICE
+    table[: water + 1] = OPEN_WATER
+    table[0] = UNCLASSIFIED
     return table
 
 
@@ -268,7 +268,7 @@ def classes_from_filtered(filtered: np.ndarray, v: np.ndarray) -> np.ndarray:
     numpy.ndarray of int8, same shape
         2 where V is at most 30; else 1 where the filtered brightness is at most 204, 0 above; -1 where V is 0.
     """
-    out = np.where(filtered <= PUBLISHED[1], THIN, THICK).astype(np.int8)
-    out[v <= PUBLISHED[0]] = WATER
-    out[v == 0] = NONE
+    out = np.where(filtered <= PUBLISHED[1], THIN_ICE, THICK_ICE).astype(np.int8)
+    out[v <= PUBLISHED[0]] = OPEN_WATER
+    out[v == 0] = UNCLASSIFIED
     return out

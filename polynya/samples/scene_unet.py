@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import schema
 from ..errors import ProductError, UsageError, one_line
 from ..physics import ice_colour, thin_cloud
 from ..readers import sentinel2
@@ -150,7 +151,7 @@ def classes(scene: sentinel2.Scene, network: Network, *, window: Window) -> tupl
         rgb = sentinel2.true_colour(scene, window=around)
         found = scores(thin_cloud.grey(rgb), network)[:, inner[0], inner[1]].argmax(axis=0).astype(np.int8)
         v = ice_colour.value(rgb[inner])
-        found[v == 0] = ice_colour.NONE
+        found[v == 0] = schema.UNCLASSIFIED
         scene_tiles.cut(out, part, within=window)[:] = scene_tiles.cut(found, part, within=tile)
         scene_tiles.cut(value, part, within=window)[:] = scene_tiles.cut(v, part, within=tile)
     return out, value

@@ -20,7 +20,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from .. import io, predict, schema
 from ..engine.local import LocalEngine
@@ -32,6 +32,7 @@ from ..report import terminal
 from ..samples import beam_segments
 from . import freeboard_classifier
 from .freeboard_beam import BeamTables, Choices, Grids, beam_tables
+from .options import validated
 
 log = logging.getLogger("polynya.freeboard")
 
@@ -108,12 +109,7 @@ class Config(BaseModel):
         UsageError
             If a value does not exist or does not fit.
         """
-        try:
-            config = cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "option"
-            raise UsageError(f"--{name} {first.get('input')}: {first['msg'].removeprefix('Value error, ')}. See polynya freeboard --help.") from error
+        config = validated(cls, values, command="freeboard")
         for name in ("mss", "land", "ice_concentration"):
             value = getattr(config, name)
             if value and not split_grid(value)[0].exists():
@@ -404,8 +400,3 @@ def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) ->
         f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice confidence. "
         "Choose another granule, or see polynya info."
     )
-
-
-def as_json(record: Record) -> dict[str, object]:
-    """Return a record for machines."""
-    return io.plain(asdict(record))

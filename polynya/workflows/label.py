@@ -19,13 +19,14 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from .. import io, schema
 from ..engine.local import LocalEngine
 from ..engine.protocol import DONE, SKIPPED, Engine, Record
 from ..errors import OutputError, ProductError, UsageError, one_line
 from ..report import terminal
+from .options import validated
 
 COLUMNS = ("granule", "image", "truth", "shift_east", "shift_north", "corrections", "name")
 """Columns of a table of pairs; ``granule`` and one of ``image`` and ``truth`` must be there."""
@@ -72,12 +73,7 @@ class Config(BaseModel):
         UsageError
             If a value does not exist or does not fit.
         """
-        try:
-            config = cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "option"
-            raise UsageError(f"--{name} {first.get('input')}: {first['msg']}. See polynya label --help.") from error
+        config = validated(cls, values, command="label")
         config.scene_time()
         return config
 
@@ -209,6 +205,12 @@ def run(
     known = {p.out: p for p in pairs}
     if len(known) < len(pairs):
         raise UsageError("PAIRS: two pairs go to one file; expected an output each. Name them differently.")
+    for out in map(Path, known):
+        if out.suffix != ".parquet" or out.is_dir():
+            raise UsageError(f"-o {out}: is {'a folder' if out.is_dir() else 'no name of a Parquet file'}; expected a file to write, ending in .parquet. Name it {out.stem or 'labels'}.parquet.")
+        blocked = next((p for p in out.parents if p.exists() and not p.is_dir()), None)
+        if blocked is not None:
+            raise UsageError(f"-o {out}: {blocked.name} is a file; expected a folder to write into. Choose another place.")
     cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     engine = engine or LocalEngine(workers=min(cores, len(pairs)))
     task = functools.partial(process, pairs=known, config=config, overwrite=overwrite)

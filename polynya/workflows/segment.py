@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from .. import io
 from ..errors import OutputError, UsageError, one_line
 from ..readers import sentinel2
 from ..samples import scene_tiles
 from ..samples.scene_classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
+from .options import validated
 
 if TYPE_CHECKING:
     from rasterio.windows import Window
@@ -67,12 +68,7 @@ class Config(BaseModel):
         UsageError
             If a value does not exist, or weights go with no network.
         """
-        try:
-            config = cls.model_validate(values)
-        except ValidationError as error:
-            first = error.errors()[0]
-            name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "option"
-            raise UsageError(f"--{name} {first.get('input')}: {first['msg']}. See polynya segment --help.") from error
+        config = validated(cls, values, command="segment")
         if (config.weights is not None) != (config.method == "unet"):
             raise UsageError(f"--weights: is {config.weights or 'missing'} with --method {config.method}; expected an ONNX file with unet, and none with {', '.join(METHODS[:-1])}. Pass both or neither.")
         return config
