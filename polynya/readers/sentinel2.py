@@ -126,6 +126,9 @@ def open_scene(path: Path | str) -> Scene:
         return _open_safe(path)
     if path.suffix.lower() == ".zip":
         raise ProductError(f"{path.name}: is a zip archive; expected the .SAFE folder in it. Unpack it first.")
+    with path.open("rb") as handle:
+        if handle.read(8) == b"\x89HDF\r\n\x1a\n":  # ICESat-2 granules are; GDAL would try, and print a page of its own
+            raise ProductError(f"{path.name}: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF. Granule and scene may have changed places.")
     from rasterio.errors import NotGeoreferencedWarning
 
     with _reading(path), warnings.catch_warnings():

@@ -122,7 +122,9 @@ def _swatches() -> str:
 
 def _image(rgb: np.ndarray, *, width: float, height: float) -> str:
     data = base64.b64encode(png(np.maximum(rgb, 1))).decode()
-    return f'<image href="data:image/png;base64,{data}" width="{width:.1f}" height="{height:.1f}" preserveAspectRatio="none" style="image-rendering:pixelated"/>'
+    return f'<image href="data:image/png;base64,{data}" width="{width:.1f}" height="{height:.1f}" preserveAspectRatio="none" style="image-rendering:pixelated"/>' + (
+        f'<rect x="0.5" y="0.5" width="{width - 1:.1f}" height="{height - 1:.1f}" fill="none" stroke="#9aa7b5"/>'  # white ice on a white page has no edge
+    )
 
 
 def _colours(values: np.ndarray) -> np.ndarray:

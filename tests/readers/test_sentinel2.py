@@ -414,3 +414,11 @@ def test_flipped_bytes_in_a_geotiff_are_an_error_not_a_traceback(tmp_path):
             sentinel2.true_colour(sentinel2.open_scene(path))
         except (ProductError, UsageError) as error:
             assert "\n" not in str(error)
+
+
+def test_a_granule_in_the_scene_s_place_is_one_line_and_nothing_is_printed(tmp_path, capfd):
+    path = tmp_path / "ATL03.h5"
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
+    with pytest.raises(ProductError, match=r"ATL03.h5: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF"):
+        sentinel2.open_scene(path)
+    assert capfd.readouterr().err == ""
