@@ -102,6 +102,10 @@ def start(device: str = "auto") -> Processes:
     if chosen.type not in ("cpu", "cuda") or (chosen.type == "cuda" and (chosen.index or 0) >= found):
         raise UsageError(f"--device {device}: found {found} GPUs that torch can use; expected one for each process. Take --device cpu, or fewer processes.")
     if size > 1 and not dist.is_initialized():
+        # DDP imports this. Imported while a group exists, it keeps the group, and so gloo's threads, past `stop`; one that is
+        # still freeing a tensor when the interpreter ends aborts the process after all work was done.
+        from torch import _dynamo  # noqa: F401
+
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     return Processes(rank, size, chosen)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,6 +165,35 @@ def here(recipe: Path, data: Path, out: Path, *, seed: int = 0, resume: bool = F
 
 def history(out: Path) -> list[dict]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads((out / "history.json").read_text())["history"]]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
+def test_no_thread_of_the_group_outlives_it(tmp_path):
+    """A thread of gloo that frees a tensor while the interpreter ends aborts the process (seen as exit code -6 after all was written)."""
+    script = tmp_path / "ends.py"
+    script.write_text(
+        """
+import glob
+import torch
+from polynya import train
+
+processes = train.start("cpu")
+def fit():
+    parallel = torch.nn.parallel.DistributedDataParallel(torch.nn.Linear(3, 2))
+    parallel(torch.ones(4, 3)).sum().backward()
+fit()
+def gloo():
+    return sum("gloo" in open(path).read() for path in glob.glob("/proc/self/task/*/comm"))
+before = gloo()
+processes.wait()
+train.stop(processes)
+print(f"gloo threads {before} then {gloo()};")
+"""
+    )
+    said = run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]).stdout
+    found = re.findall(r"gloo threads (\d+) then (\d+);", said)
+    assert len(found) == 2
+    assert all(int(before) > 0 and int(after) == 0 for before, after in found)
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
