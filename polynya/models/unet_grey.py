@@ -74,6 +74,7 @@ class UNet(nn.Module):
         if len(config.dropout) != len(config.channels):
             raise ValueError(f"dropout has {len(config.dropout)} values for {len(config.channels)} levels")
         widths = config.channels
+        self.bands = config.bands
         self.down = nn.ModuleList(Level(b, a, d) for b, a, d in zip((config.bands, *widths[:-1]), widths, config.dropout, strict=True))
         self.pool = nn.MaxPool2d(2)
         self.grow = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
@@ -81,7 +82,7 @@ class UNet(nn.Module):
         self.head = nn.Conv2d(widths[0], config.classes, 1)
 
     def forward(self, tiles: Tensor) -> Tensor:
-        x = self.down[0](tiles)  # (batch, 16, h, w)
+        x = self.down[0](tiles[:, : self.bands])  # (batch, 16, h, w); planes of presence are not used
         kept = []
         for level in self.down[1:]:
             kept.append(x)
