@@ -186,3 +186,126 @@ def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]
         skill = float(metrics.brier_skill(sums)) if 0 < events < truth.size else float("nan")
         out.append(ClassScore(name, int(truth.size), events, float(metrics.calibration_error(sums)), skill, table))
     return out
+
+
+# Confidence of a class map: how probable it is that the named class is right.
+
+CONFIDENCES = ("probability", "entropy_kernel")
+N_CONFIDENCE_BINS = 100
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """How sure a map is of the class it names.
+
+    Attributes
+    ----------
+    method : str
+        ``probability``: the largest calibrated probability. ``entropy_kernel``: 1 - entropy (in units of its largest value) mapped
+        to how often the class was right by kernel ridge regression with a Laplacian kernel over 100 bins (Maslov et al. 2025).
+    x, y : tuple of float
+        Nodes of that map, for ``entropy_kernel``.
+    held_out_error : dict of str to float
+        Calibration error of each method on the half of the calibration part that it was not fitted on; the least one was chosen.
+    """
+
+    method: str
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+    held_out_error: dict[str, float] | None = None
+
+    def of(self, probability: np.ndarray) -> np.ndarray:
+        """Return confidences (n,) of probabilities (n, classes)."""
+        if self.method == "probability":
+            return probability.max(axis=-1)
+        return np.interp(certainty(probability), self.x, self.y)
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def certainty(probability: np.ndarray) -> np.ndarray:
+    """Return 1 - entropy / log(classes) of probabilities (..., classes): 0 where all are equal, 1 where one is certain."""
+    p = np.asarray(probability, np.float64)
+    entropy = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=-1)
+    return 1.0 - entropy / np.log(p.shape[-1])
+
+
+def kernel_ridge(value: np.ndarray, is_right: np.ndarray, *, width: float = 0.1, ridge: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
+    """Map a score of 0 to 1 to how often it was right: ridge regression with the kernel exp(-|a - b| / width) on bin means.
+
+    Parameters
+    ----------
+    value : numpy.ndarray, shape (n,)
+    is_right : numpy.ndarray of bool, shape (n,)
+    width : float
+    ridge : float
+        Of a bin that holds every sample; bins with fewer bend the curve less.
+
+    Returns
+    -------
+    x, y : numpy.ndarray, shape (101,)
+        Nodes; y is cut to 0..1.
+    """
+    bins = np.clip((value * N_CONFIDENCE_BINS).astype(int), 0, N_CONFIDENCE_BINS - 1)
+    n = np.bincount(bins, minlength=N_CONFIDENCE_BINS)
+    used = n > 0
+    place = np.bincount(bins, weights=value, minlength=N_CONFIDENCE_BINS)[used] / n[used]
+    share = np.bincount(bins, weights=is_right, minlength=N_CONFIDENCE_BINS)[used] / n[used]
+    mean = float(is_right.mean())
+    kernel = np.exp(-np.abs(place[:, None] - place[None, :]) / width)
+    weight = np.linalg.solve(kernel + np.diag(ridge * n.sum() / n[used]), share - mean)
+    x = np.linspace(0.0, 1.0, N_CONFIDENCE_BINS + 1)
+    y = mean + np.exp(-np.abs(x[:, None] - place[None, :]) / width) @ weight
+    return x, np.clip(y, 0.0, 1.0)
+
+
+def fit_confidence(probability: np.ndarray, truth: np.ndarray) -> Confidence:
+    """Choose how confidence is said, by its calibration error on the half it was not fitted on, both ways round.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n, classes)
+        Calibrated, in the order of the ground: the halves are the first and the second.
+    truth : numpy.ndarray of int, shape (n,)
+        Classes; -1 is left out.
+
+    Raises
+    ------
+    ProductError
+        If nothing is labelled.
+    """
+    known = truth >= 0
+    probability, truth = probability[known], truth[known]
+    if truth.size < 2:
+        raise ProductError("calibration: the part holds no labelled sample; expected some. Give more labels, or a larger share.")
+    is_right = probability.argmax(axis=1) == truth
+    score = certainty(probability)
+    half = np.arange(truth.size) < truth.size // 2
+    errors = {"probability": _confidence_error(probability.max(axis=1), is_right), "entropy_kernel": 0.0}
+    for mine in (half, ~half):
+        x, y = kernel_ridge(score[mine], is_right[mine])
+        errors["entropy_kernel"] += 0.5 * _confidence_error(np.interp(score[~mine], x, y), is_right[~mine])
+    method = min(errors, key=errors.get)
+    x, y = kernel_ridge(score, is_right) if method == "entropy_kernel" else (np.empty(0), np.empty(0))
+    return Confidence(method, tuple(x.tolist()), tuple(y.tolist()), errors)
+
+
+def confidence_scores(probability: np.ndarray, truth: np.ndarray, confidence: Confidence) -> dict[str, object]:
+    """Return the calibration error of a confidence on other samples, beside that of raw 1 - entropy, and the share that is sure."""
+    known = truth >= 0
+    probability, truth = probability[known], truth[known]
+    is_right = probability.argmax(axis=1) == truth
+    said = confidence.of(probability)
+    return {
+        "method": confidence.method, "n": int(truth.size), "calibration_error": _confidence_error(said, is_right),
+        "calibration_error_of_entropy": _confidence_error(certainty(probability), is_right), "share_above_0.95": float((said >= 0.95).mean()),
+        "right_above_0.95": float(is_right[said >= 0.95].mean()) if (said >= 0.95).any() else None,
+    }
+
+
+def _confidence_error(said: np.ndarray, is_right: np.ndarray) -> float:
+    """Expected calibration error over 100 equal bins (Naeini et al. 2015)."""
+    bins = np.clip((said * N_CONFIDENCE_BINS).astype(int), 0, N_CONFIDENCE_BINS - 1)
+    gap = np.bincount(bins, weights=said - is_right, minlength=N_CONFIDENCE_BINS)
+    return float(np.abs(gap).sum() / max(said.size, 1))

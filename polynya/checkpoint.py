@@ -10,23 +10,17 @@ from __future__ import annotations
 import hashlib
 import importlib
 import json
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from . import io
-from .errors import PolynyaError, ProductError, UsageError, one_line
+from . import export, io
+from .errors import ProductError, UsageError, one_line
 
-OPSET = 17
-PARITY = 1e-4
-"""Largest difference between the probabilities of torch and of the exported graph."""
-KINDS = ("window", "sequence")
 
 
 @dataclass(frozen=True)
@@ -106,40 +100,9 @@ def build(description: dict) -> nn.Module:
     """Return the untrained network that a description names."""
     module = architecture(description["model"]["name"])
     settings = {k: v for k, v in description["model"].items() if k != "name"}
+    if description["kind"] == "scene":
+        return module.build(module.Config(**settings))
     return module.build(module.Config(**settings, features=tuple(description["features"])))
-
-
-class Exported(nn.Module):
-    """A network between raw feature values and probabilities.
-
-    Parameters
-    ----------
-    network : torch.nn.Module
-    description : dict
-        ``kind``, ``mean``, ``std``, ``limit`` and ``calibration`` (``scale``, ``offset``).
-    """
-
-    def __init__(self, network: nn.Module, description: dict):
-        super().__init__()
-        kind = description["kind"]
-        if kind not in KINDS:
-            raise UsageError(f"kind {kind}: expected one of {', '.join(KINDS)}. Export knows these.")
-        self.network, self.is_window, self.limit = network, kind == "window", float(description["limit"])
-        row = (1, 1, -1) if self.is_window else (1, -1, 1)
-        out = (1, -1) if self.is_window else (1, -1, 1)
-        for name, values, shape in (
-            ("mean", description["mean"], row), ("std", description["std"], row),
-            ("scale", description["calibration"]["scale"], out), ("offset", description["calibration"]["offset"], out),
-        ):
-            self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(shape))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        raw = inputs if self.is_window else inputs[:, :-1]
-        scaled = torch.where(torch.isnan(raw), torch.zeros_like(raw), (raw - self.mean) / self.std).clamp(-self.limit, self.limit)
-        if not self.is_window:
-            here = inputs[:, -1:]
-            scaled = torch.cat([scaled * here, here], dim=1)
-        return torch.softmax(self.network(scaled) * self.scale + self.offset, dim=1)
 
 
 @dataclass(frozen=True)
@@ -181,7 +144,7 @@ def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
     weights_path = folder / f"{name}.safetensors"
     with io.writing(weights_path) as temporary:
         save_file(weights, temporary, metadata={"polynya": json.dumps(description)})
-    worst = export(Exported(network, description), description, path=folder / f"{name}.onnx")
+    worst = export.write(network, description, path=folder / f"{name}.onnx")
     return Saved(weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst)
 
 
@@ -203,63 +166,3 @@ def load(path: Path | str) -> tuple[nn.Module, dict]:
         raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a network that polynya train wrote. Train it again.") from error
     network.eval()
     return network, description
-
-
-def export(whole: Exported, description: dict, *, path: Path) -> float:
-    """Write the ONNX file and return the largest difference to torch on random inputs of other sizes.
-
-    Raises
-    ------
-    PolynyaError
-        If it is above 1e-4.
-    UsageError
-        If the onnx package is missing.
-    """
-    try:
-        import onnx
-    except ImportError as error:
-        raise UsageError("export: the package onnx is not installed; expected the extra [train]. pip install 'polynya[train]'.") from error
-    whole.eval()
-    axes = {0: "batch"} if whole.is_window else {0: "batch", 2: "length"}
-    answer = {0: "batch"} if whole.is_window else {0: "batch", 2: "length"}
-    with io.writing(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that needs no further package is called legacy; its result is checked below
-        torch.onnx.export(
-            whole, (_example(description, batch=2, length=1),), str(temporary), dynamo=False, opset_version=OPSET,
-            input_names=["inputs"], output_names=["probability"], dynamic_axes={"inputs": axes, "probability": answer},
-        )
-        graph = onnx.load(str(temporary))
-        onnx.helper.set_model_props(graph, {"polynya": json.dumps(description)})
-        onnx.save(graph, str(temporary))
-        worst = parity(whole, description, path=temporary)
-        if not worst <= PARITY:
-            raise PolynyaError(f"{path.name}: onnxruntime differs from torch by {worst:.1e}; expected at most {PARITY:g}. The network uses something that does not export; please report it.")
-    return worst
-
-
-def parity(whole: Exported, description: dict, *, path: Path) -> float:
-    """Return the largest difference between torch and onnxruntime over a few sizes, missing values included."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    worst = 0.0
-    for batch, length in ((1, 1), (3, 2), (17, 5)):
-        inputs = _example(description, batch=batch, length=length)
-        with torch.inference_mode():
-            expected = whole(inputs).numpy()
-        worst = max(worst, float(np.abs(session.run(None, {"inputs": inputs.numpy()})[0] - expected).max()))
-    return worst
-
-
-def _example(description: dict, *, batch: int, length: int) -> Tensor:
-    """Return raw inputs drawn from the training's mean and std, a tenth of them missing."""
-    rng = np.random.default_rng(batch)
-    mean, std = np.array(description["mean"]), np.array(description["std"])
-    cells = description["window_length"] if description["kind"] == "window" else length * max(description["stride"], 8)
-    values = mean + std * rng.normal(size=(batch, cells, mean.size))
-    values[rng.random(values.shape) < 0.1] = np.nan
-    if description["kind"] == "window":
-        return torch.from_numpy(values.astype(np.float32))
-    here = (rng.random((batch, cells, 1)) < 0.9).astype(float)
-    values = np.where(here > 0, values, 0.0)
-    return torch.from_numpy(np.concatenate([values, here], axis=2).transpose(0, 2, 1).astype(np.float32).copy())

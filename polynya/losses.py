@@ -20,7 +20,7 @@ def admissible(targets: Tensor, classes: int) -> Tensor:
     return (targets.unsqueeze(-1).long() >> torch.arange(classes, device=targets.device)) & 1 == 1
 
 
-def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor | None = None, gamma: float = 2.0) -> Tensor:
+def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor | None = None, gamma: float = 2.0, smoothing: float = 0.0) -> Tensor:
     """Return the loss of every sample; 0 for those without a label.
 
     Parameters
@@ -36,6 +36,9 @@ def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor |
         (classes,) weight of each class; a set of classes gets their mean. 1 by default.
     gamma : float
         Focal only.
+    smoothing : float
+        Share of every label that is spread over all classes (Szegedy et al. 2016, arXiv:1512.00567): the loss becomes
+        (1 - smoothing) of the label's own plus smoothing times the mean over classes. 0 by default.
 
     Returns
     -------
@@ -52,13 +55,22 @@ def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor |
     allowed = admissible(targets, logits.shape[-1])
     labelled = allowed.any(-1)
     open_set = allowed | ~labelled.unsqueeze(-1)  # nothing known: every class is admissible and the loss is 0
-    log_p = torch.logsumexp(F.log_softmax(logits, -1).masked_fill(~open_set, -torch.inf), -1).clamp(max=0.0)
-    loss = -log_p
-    if kind == "focal":
-        loss = loss * (-torch.expm1(log_p)).clamp(min=1e-12) ** gamma  # 1 - p without cancellation; no infinite slope at p = 1
+    log_all = F.log_softmax(logits, -1)
+    log_p = torch.logsumexp(log_all.masked_fill(~open_set, -torch.inf), -1).clamp(max=0.0)
+    loss = _of(log_p, kind, gamma)
     if kind != "cross_entropy" and alpha is not None:
         loss = loss * (open_set.to(alpha.dtype) @ alpha) / open_set.sum(-1)
+    if smoothing > 0:
+        every = _of(log_all, kind, gamma)
+        if kind != "cross_entropy" and alpha is not None:
+            every = every * alpha
+        loss = (1.0 - smoothing) * loss + smoothing * every.mean(-1)
     return torch.where(labelled, loss, torch.zeros_like(loss))
+
+
+def _of(log_p: Tensor, kind: str, gamma: float) -> Tensor:
+    """Return -log p, or the focal -(1 - p)^gamma log p without cancellation and without an infinite slope at p = 1."""
+    return -log_p * (-torch.expm1(log_p)).clamp(min=1e-12) ** gamma if kind == "focal" else -log_p
 
 
 def balanced_alpha(counts: Tensor) -> Tensor:

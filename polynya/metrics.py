@@ -156,34 +156,36 @@ def ratio(sums: np.ndarray) -> np.ndarray:
 # Classes: c[t, p] counts samples of true class t called p; column 3 holds the unclassified.
 
 
-def confusion_sums(truth: np.ndarray, predicted: np.ndarray, blocks: Blocks) -> np.ndarray:
+def confusion_sums(truth: np.ndarray, predicted: np.ndarray, blocks: Blocks, *, n_classes: int = N_CLASSES) -> np.ndarray:
     """Count samples by block, true class and predicted class.
 
     Parameters
     ----------
     truth, predicted : numpy.ndarray
-        (n,) classes 0, 1, 2; any other prediction counts as unclassified, samples of any other truth
+        (n,) classes 0, 1, ...; any other prediction counts as unclassified, samples of any other truth
         (unknown) are left out.
     blocks : Blocks
+    n_classes : int
 
     Returns
     -------
     numpy.ndarray
-        (count, 3, 4) float64; the last column holds unclassified predictions.
+        (count, classes, classes + 1) float64; the last column holds unclassified predictions.
     """
     truth = np.asarray(truth, np.int64)
     predicted = np.asarray(predicted, np.int64)
-    known = (truth >= 0) & (truth < N_CLASSES)
-    column = np.where((predicted >= 0) & (predicted < N_CLASSES), predicted, N_CLASSES)
-    key = blocks.index * 12 + truth * 4 + column
-    counts = np.bincount(key if known.all() else key[known], minlength=blocks.count * 12)
-    return counts.reshape(blocks.count, 3, 4).astype(np.float64)
+    known = (truth >= 0) & (truth < n_classes)
+    column = np.where((predicted >= 0) & (predicted < n_classes), predicted, n_classes)
+    cells = n_classes * (n_classes + 1)
+    key = blocks.index * cells + truth * (n_classes + 1) + column
+    counts = np.bincount(key if known.all() else key[known], minlength=blocks.count * cells)
+    return counts.reshape(blocks.count, n_classes, n_classes + 1).astype(np.float64)
 
 
-def confusion(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return the (3, 4) confusion matrix of one sample: rows are true classes, column 3 is unclassified."""
+def confusion(truth: np.ndarray, predicted: np.ndarray, *, n_classes: int = N_CLASSES) -> np.ndarray:
+    """Return the (classes, classes + 1) confusion matrix of one sample: rows are true classes, the last column is unclassified."""
     index = np.zeros(len(np.asarray(truth)), np.int64)
-    return confusion_sums(truth, predicted, Blocks(index, 1, np.zeros((0, 1))))[0]
+    return confusion_sums(truth, predicted, Blocks(index, 1, np.zeros((0, 1))), n_classes=n_classes)[0]
 
 
 def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -192,36 +194,36 @@ def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 
 
 def _hits(c: np.ndarray) -> np.ndarray:
-    return np.diagonal(c[..., :N_CLASSES], axis1=-2, axis2=-1)
+    return np.diagonal(c[..., :-1], axis1=-2, axis2=-1)
 
 
 def support(c: np.ndarray) -> np.ndarray:
-    """Samples of each true class, unclassified predictions included; (..., 3)."""
+    """Samples of each true class, unclassified predictions included; (..., classes)."""
     return c.sum(axis=-1)
 
 
 def called(c: np.ndarray) -> np.ndarray:
-    """Samples of each predicted class; (..., 3)."""
-    return c[..., :N_CLASSES].sum(axis=-2)
+    """Samples of each predicted class; (..., classes)."""
+    return c[..., :-1].sum(axis=-2)
 
 
 def precision(c: np.ndarray) -> np.ndarray:
-    """Share of the predictions of a class that are right; NaN where nothing was predicted; (..., 3)."""
+    """Share of the predictions of a class that are right; NaN where nothing was predicted; (..., classes)."""
     return _over(_hits(c), called(c))
 
 
 def recall(c: np.ndarray) -> np.ndarray:
-    """Share of a true class that was found; NaN where the class does not occur; (..., 3)."""
+    """Share of a true class that was found; NaN where the class does not occur; (..., classes)."""
     return _over(_hits(c), support(c))
 
 
 def f1(c: np.ndarray) -> np.ndarray:
-    """Harmonic mean of precision and recall, 2 TP / (support + called); (..., 3)."""
+    """Harmonic mean of precision and recall, 2 TP / (support + called); (..., classes)."""
     return _over(2.0 * _hits(c), support(c) + called(c))
 
 
 def iou(c: np.ndarray) -> np.ndarray:
-    """Intersection over union, TP / (support + called - TP); (..., 3)."""
+    """Intersection over union, TP / (support + called - TP); (..., classes)."""
     return _over(_hits(c), support(c) + called(c) - _hits(c))
 
 
@@ -231,9 +233,9 @@ def macro_f1(c: np.ndarray, *, classes: np.ndarray | None = None) -> np.ndarray:
     Parameters
     ----------
     c : numpy.ndarray
-        (..., 3, 4) confusion matrices.
+        (..., classes, classes + 1) confusion matrices.
     classes : numpy.ndarray, optional
-        (3,) bool, the classes to average; NaN where one of them does not occur in the truth. By default
+        (classes,) bool, the classes to average; NaN where one of them does not occur in the truth. By default
         the classes that occur, in each matrix.
     """
     occurs = support(c) > 0
@@ -254,7 +256,7 @@ def majority_accuracy(c: np.ndarray) -> np.ndarray:
 
 def unclassified_share(c: np.ndarray) -> np.ndarray:
     """Share of samples without a predicted class; (...)."""
-    return _over(c[..., N_CLASSES].sum(axis=-1), c.sum(axis=(-2, -1)))
+    return _over(c[..., -1].sum(axis=-1), c.sum(axis=(-2, -1)))
 
 
 def merge_ice(c: np.ndarray) -> np.ndarray:

@@ -178,25 +178,18 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classi
     if runtime not in RUNTIMES:
         raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(RUNTIMES)}. Choose one of these.")
     path = locate(name)
-    with _LOADING:
+    with LOADING:
         return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
 
 
-_LOADING = threading.Lock()
+LOADING = threading.Lock()
+"""Held while a network is loaded: OpenVINO's first array must come from one thread."""
 
 
 @functools.lru_cache(maxsize=4)
 def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Classifier:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1  # tiles run beside each other instead
-    options.log_severity_level = 3
-    try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime has a class for each status and exports none of them
-        raise ProductError(f"{path.name}: onnxruntime cannot read it ({one_line(error)[:200]}); expected a network exported by polynya train. Export it again.") from error
-    about = session.get_modelmeta().custom_metadata_map.get(PROPERTY)
+    opened = session(path)
+    about = opened.get_modelmeta().custom_metadata_map.get(PROPERTY)
     if about is None:
         raise ProductError(f"{path.name}: metadata property {PROPERTY!r} is missing; expected a network exported by polynya train. Export it again.")
     try:
@@ -206,8 +199,8 @@ def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Clas
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(str(p) for p in first["loc"]) or "JSON"
         raise ProductError(f"{path.name}: metadata property {PROPERTY!r}, {where}: {first['msg']}; expected the description that polynya train writes. Export it again.") from error
-    _agree(path.name, description, session.get_inputs(), session.get_outputs())
-    used, evaluate = (_onnxruntime(session) if runtime == "onnxruntime" else _openvino(path, threads, must=runtime == "openvino") or _onnxruntime(session))
+    _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
+    used, evaluate = evaluator(opened, path, runtime=runtime, threads=threads)
     return Classifier(name, path, sha256(path), description, about, used, evaluate)
 
 
@@ -232,6 +225,30 @@ def _agree(file: str, description: Description, inputs: list, outputs: list) -> 
     if not fits:
         text = ", ".join(str(v or "length") for v in ("batch", *expected))
         raise ProductError(f"{file}: {len(inputs)} inputs, the first of shape {shape}, and {len(outputs)} outputs; a {d.kind} network must have one of ({text}). Export it again.")
+
+
+def session(path: Path):
+    """Return an onnxruntime session of one thread: tiles run beside each other instead.
+
+    Raises
+    ------
+    ProductError
+        If the file cannot be read.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime has a class for each status and exports none of them
+        raise ProductError(f"{path.name}: onnxruntime cannot read it ({one_line(error)[:200]}); expected a network exported by polynya train. Export it again.") from error
+
+
+def evaluator(session, path: Path, *, runtime: str, threads: int) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
+    """Return the name and version of what runs a network, and the call; ``auto`` is OpenVINO where it is installed."""
+    return _onnxruntime(session) if runtime == "onnxruntime" else _openvino(path, threads, must=runtime == "openvino") or _onnxruntime(session)
 
 
 def _onnxruntime(session) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:

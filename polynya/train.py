@@ -123,6 +123,10 @@ def learning_rate(settings: Optimiser, progress: float) -> float:
         if progress < 0.3:
             return _between(top / 25.0, top, progress / 0.3)
         return _between(top, top / 1e4, (progress - 0.3) / 0.7)
+    if settings.schedule == "restarts":  # a cosine between each two ends (Loshchilov and Hutter 2017, arXiv:1608.03983)
+        ends = (0.0, *settings.restarts, 1.0)
+        k = max(i for i, end in enumerate(ends[:-1]) if progress >= end - 1e-9)
+        return _between(top, 0.0, (progress - ends[k]) / (ends[k + 1] - ends[k]))
     rise = min(1.0, progress / settings.warmup) if settings.warmup > 0 else 1.0
     if settings.schedule == "cosine":
         return rise * _between(top, 0.0, max(0.0, progress - settings.warmup) / (1.0 - settings.warmup))
@@ -175,7 +179,7 @@ def fit(
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser.kind]
     optimiser = kind(model.parameters(), lr=recipe.optimiser.rate, weight_decay=recipe.optimiser.weight_decay)
     judged = copy.deepcopy(model) if recipe.average else model
-    weigh = {"kind": recipe.loss.kind, "gamma": recipe.loss.gamma, "alpha": None if alpha is None else torch.tensor(alpha, dtype=torch.float32, device=p.device)}
+    weigh = {"kind": recipe.loss.kind, "gamma": recipe.loss.gamma, "smoothing": recipe.loss.smoothing, "alpha": None if alpha is None else torch.tensor(alpha, dtype=torch.float32, device=p.device)}
     history: list[dict[str, object]] = []
     best, best_epoch, steps = _copy(judged), 0, 0
     if state is not None and state.exists():
@@ -200,7 +204,7 @@ def fit(
             rate = learning_rate(recipe.optimiser, (epoch - 1 + begin / len(plan)) / recipe.epochs)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            loss, n = _batch_loss(parallel, train, plan[begin : begin + recipe.batch], p, weigh)
+            loss, n = _batch_loss(parallel, train, plan[begin : begin + recipe.batch], p, weigh, recipe.loss.auxiliary)
             count = p.sum(torch.tensor(float(n)))
             optimiser.zero_grad(set_to_none=True)
             (loss * (p.size / max(float(count), 1.0))).backward()  # DDP takes the mean over processes
@@ -262,30 +266,42 @@ def _judged_batches(model, source, plan, batch, device):
             yield out[labelled], b.targets[labelled], b.where[labelled]
 
 
-def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict) -> tuple[Tensor, int]:
-    """Return the summed loss of this process's share of a batch, and its labelled samples."""
+def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, auxiliary: float) -> tuple[Tensor, int]:
+    """Return the summed loss of this process's share of a batch, and its labelled samples.
+
+    A network with deep supervision returns its logits and auxiliary ones; their loss counts ``auxiliary`` times.
+    """
     mine = items[p.rank :: p.size]
     b = source.batch(mine if len(mine) else items[:1])  # a process without a share still has to take part
     targets = torch.from_numpy(b.targets).to(p.device)
     if not len(mine):
         targets = torch.zeros_like(targets)
-    out = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True)).movedim(1, -1)
-    return losses.sample_losses(out, targets, **weigh).sum(), int((targets != 0).sum())
+    answer = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True))
+    first, *more = answer if isinstance(answer, tuple) else (answer,)
+    loss = losses.sample_losses(first.movedim(1, -1), targets, **weigh).sum()
+    for other in more:
+        loss = loss + auxiliary * losses.sample_losses(other.movedim(1, -1), targets, **weigh).sum()
+    return loss, int((targets != 0).sum())
 
 
 def _judge(model: nn.Module, source: Source, recipe: Recipe, p: Processes, weigh: dict) -> dict[str, object]:
     """Return loss, macro-F1 and recalls of the validation part, each process judging its share."""
     plan = source.plan(None)
-    sums, confusion = torch.zeros(2, dtype=torch.float64), np.zeros((3, 4))
+    sums, confusion = torch.zeros(2, dtype=torch.float64), np.zeros((1, 1))
     for out, targets, _ in _judged_batches(model, source, plan[p.rank :: p.size], max(1, recipe.batch), p.device):
         loss = losses.sample_losses(torch.from_numpy(out), torch.from_numpy(targets), **{**weigh, "alpha": None if weigh["alpha"] is None else weigh["alpha"].cpu()})
         sums += torch.tensor([float(loss.double().sum()), len(targets)], dtype=torch.float64)
-        confusion += metrics.confusion(_single(targets, out.shape[1]), out.argmax(axis=1))
+        confusion = confusion + metrics.confusion(_single(targets, out.shape[1]), out.argmax(axis=1), n_classes=out.shape[1])
+    if len(confusion) == 1:  # this process had no share; the others' matrices are as large as their classes
+        confusion = np.zeros((recipe.n_classes, recipe.n_classes + 1))
     sums, confusion = p.sum(sums), p.sum(torch.from_numpy(confusion)).numpy()
     if float(sums[1]) == 0:
-        raise UsageError("validation: the part holds no labelled segment; expected some. Label more granules, or change the split.")
+        raise UsageError("validation: the part holds no label; expected some. Label more, or change the split.")
     with np.errstate(invalid="ignore"):
-        return {"validation_loss": float(sums[0] / sums[1]), "macro_f1": float(metrics.macro_f1(confusion)), "recall": metrics.recall(confusion).tolist()}
+        return {
+            "validation_loss": float(sums[0] / sums[1]), "macro_f1": float(metrics.macro_f1(confusion)), "recall": metrics.recall(confusion).tolist(),
+            "iou": metrics.iou(confusion).tolist(),
+        }
 
 
 def _single(targets: np.ndarray, classes: int) -> np.ndarray:
@@ -298,6 +314,8 @@ def _single(targets: np.ndarray, classes: int) -> np.ndarray:
 def _is_better(row: dict, best: dict | None, metric: str) -> bool:
     if best is None:
         return True
+    if metric == "iou":  # of the last class: the glacier
+        return np.nan_to_num(row["iou"][-1]) > np.nan_to_num(best["iou"][-1])
     return row["macro_f1"] > best["macro_f1"] if metric == "macro_f1" else row["validation_loss"] < best["validation_loss"]
 
 

@@ -20,14 +20,14 @@ LEVELS = {
     "__main__": -1,
     "cli": 0,
     "workflows": 1,
-    "train": 2, "predict": 2, "evaluate": 2, "report": 2, "engine": 2,
-    "samples": 3, "models": 3, "losses": 3, "metrics": 3, "calibrate": 3, "checkpoint": 3, "recipes": 3,
+    "train": 2, "predict": 2, "predict_scene": 2, "evaluate": 2, "report": 2, "engine": 2,
+    "samples": 3, "models": 3, "losses": 3, "metrics": 3, "calibrate": 3, "checkpoint": 3, "export": 3, "recipes": 3,
     "readers": 4, "simulate": 4, "physics": 4,
-    "io": 5, "schema": 5, "errors": 5,
+    "io": 5, "polygons": 5, "schema": 5, "sensors": 5, "errors": 5,
 }  # fmt: skip
 # Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers' constants,
 # and the bottom level is one.
-SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("schema", "errors"), ("samples", "metrics"), ("calibrate", "metrics"), ("checkpoint", "models")}
+SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("polygons", "io"), ("polygons", "errors"), ("schema", "errors"), ("samples", "metrics"), ("calibrate", "metrics"), ("checkpoint", "models"), ("checkpoint", "export"), ("predict_scene", "predict"), ("samples", "recipes")}
 PLOTTING = {"matplotlib", "seaborn", "plotly", "bokeh", "cartopy", "folium", "pyvista"}
 PHYSICS_MAY = {"numpy", "scipy", "numba"}
 HEAVY = ("numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "pydantic", "torch", "pyspark", "onnxruntime")

@@ -120,7 +120,7 @@ def test_rates_follow_their_schedules():
 
 
 def test_parts_without_labels_and_a_runaway_loss_are_one_line():
-    with pytest.raises(UsageError, match="validation: the part holds no labelled segment"):
+    with pytest.raises(UsageError, match="validation: the part holds no label;"):
         train.fit(linear(), train=Points(30, 1), validation=Points(30, 2, labelled=False), recipe=points_recipe(), seed=0)
     with pytest.raises(UsageError, match="training part holds no sample"):
         train.fit(linear(), train=Points(0, 1), validation=Points(30, 2), recipe=points_recipe(), seed=0)

