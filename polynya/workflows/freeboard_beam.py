@@ -9,19 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from .. import predict, schema
-from ..physics import averages, corrections, lead_doubt, leads, local_sea_surface, sea_surface, surface_type, tracks
+from ..physics import averages, corrections, lead_doubt, leads, local_sea_surface, sea_surface, surface_type, tracks, water_bounds
 from ..physics.quality import quality_flag
 from ..readers import height_grid, icesat2_atl03
 from ..samples import beam_segments, track_features
 
 LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
-DIM = 0.5
-"""Two-way transmission below which a network's water must also pass NASA's bounds."""
-NOT_WATER = 2.5
-"""How far beyond the bounds, in the rule's standard deviations (it counts three at most), is beyond them."""
-MIRROR_IS_WATER = 0.86
-"""Share of simulated segments clearly brighter and narrower than NASA's bounds of mirror-like leads (12 photons a shot, 0.13 m) that are water."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +89,10 @@ def beam_tables(
     evidence = beam_segments.evidence(made)
     types = _classes_by_rule(area, evidence) if choices.classifier is None else _classes_by_network(made, evidence, choices.classifier, threads)
     lead = area.leads(types.surface_class)
-    doubt, is_fit = lead_doubt.doubt_of(lead, types.probability), _is_fit(lead, evidence)
-    if choices.classifier is not None:  # the rule's scores are not calibrated: they widen errors, they choose no lead
+    is_network = choices.classifier is not None
+    doubt = lead_doubt.doubt_of(lead, types.probability, excess=lead_doubt.LIKELY_EXCESS if is_network else None)
+    is_fit = _is_fit(lead, evidence)
+    if is_network:  # the rule's scores are not calibrated: they widen errors, they choose no lead
         is_fit = lead_doubt.is_likely(doubt, is_fit=is_fit)
 
     # Sea surface and freeboard.
@@ -196,28 +192,11 @@ def _classes_by_network(
 ) -> surface_type.SurfaceTypes:
     """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
     probability = predict.classify(classifier, track_features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
-    probability = _within_bounds(probability, evidence)
+    probability = water_bounds.within(probability, evidence)
     surface = predict.surface_class(classifier, probability)
     surface[evidence.is_cloud] = schema.UNCLASSIFIED
     probability[evidence.is_cloud] = np.nan
     return surface_type.SurfaceTypes(surface, probability)
-
-
-def _within_bounds(probability: np.ndarray, evidence: surface_type.Evidence) -> np.ndarray:
-    """Hold a network's probabilities to NASA's bounds where its training knows too little.
-
-    Where cloud takes more than half of the light, which the training hardly holds, NASA's bounds hold too: a surface that is
-    wide, or returns 4.5 to 11 photons a shot, is not water however bright it is beside what lies around it. What is clearly
-    mirror-like by them is water at least as likely as it is in the simulation: real tracks whose first level is decimetres off
-    mislead a network there.
-    """
-    barred = (evidence.transmission < DIM) & (evidence.not_water >= NOT_WATER)
-    ice = np.maximum(probability[barred, :2].sum(axis=1, keepdims=True), 1e-6)
-    probability[barred] = np.concatenate([probability[barred, :2] / ice, np.zeros_like(ice)], axis=1)
-    mirror = (evidence.only_water >= NOT_WATER) & (probability[:, 2] < MIRROR_IS_WATER)
-    ice = np.maximum(probability[mirror, :2].sum(axis=1, keepdims=True), 1e-6)
-    probability[mirror] = np.concatenate([probability[mirror, :2] / ice * (1.0 - MIRROR_IS_WATER), np.full_like(ice, MIRROR_IS_WATER)], axis=1)
-    return probability
 
 
 def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:

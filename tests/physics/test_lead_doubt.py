@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polynya.physics import lead_doubt, leads, local_sea_surface
-from polynya.physics.lead_doubt import THICK_EXCESS_M, THIN_EXCESS_M, Doubt, reference_variance
+from polynya.physics.lead_doubt import LIKELY_EXCESS, Doubt, Excess, reference_variance
 from polynya.schema import OPEN_WATER
 
 FAR = 10.0 * lead_doubt.APART_M
+THIN, THICK = Excess().thin_m, Excess().thick_m
 
 
 def doubt(probability, excess=0.06) -> Doubt:
@@ -87,7 +88,10 @@ def test_what_a_classifier_says_of_a_lead():
     probability[20] = np.nan  # cloud inside a lead does not count
     found = lead_doubt.doubt_of(lead, probability)
     np.testing.assert_allclose(found.probability, [0.7, 0.6], atol=1e-6)
-    np.testing.assert_allclose(found.excess, [THIN_EXCESS_M, np.sqrt(0.25 * THICK_EXCESS_M**2 + 0.75 * THIN_EXCESS_M**2)], rtol=1e-5)
+    np.testing.assert_allclose(found.excess, [THIN, np.sqrt(0.25 * THICK**2 + 0.75 * THIN**2)], rtol=1e-5)
+    low = lead_doubt.doubt_of(lead, probability, excess=LIKELY_EXCESS)  # of leads that passed every sieve, ice is lower
+    np.testing.assert_allclose(low.excess, [0.025, np.sqrt(0.25 * 0.08**2 + 0.75 * 0.025**2)], rtol=1e-5)
+    np.testing.assert_array_equal(low.probability, found.probability)
     sure = lead_doubt.doubt_of(lead, np.tile(np.array([0.0, 0.0, 1.0], np.float32), (30, 1)))
     assert sure.probability.tolist() == [1.0, 1.0] and np.isfinite(sure.excess).all()
     nothing = lead_doubt.doubt_of(lead, np.full((30, 3), np.nan, np.float32))
@@ -142,10 +146,10 @@ def test_a_lone_doubtful_lead_is_worth_little_and_so_are_its_fills():
     inner = 16  # of twenty segments; 4 m of the lead are left out at either end
     lead_sigma = area.leads(surface).uncertainty[0]
     assert lead_sigma == pytest.approx(np.hypot(0.04 / np.sqrt(inner), rule.floor_m))
-    expected = lead_sigma**2 + rule.scatter_m**2 + rule.doubt_floor_m**2 + 0.4 * THIN_EXCESS_M**2
+    expected = lead_sigma**2 + rule.scatter_m**2 + rule.doubt_floor_m**2 + 0.4 * THIN**2
     np.testing.assert_allclose(found.uncertainty[measured] ** 2, expected, rtol=1e-5)
     excess = lead_doubt.doubt_of(area.leads(surface), np.tile(np.array([1.0, 0.0, 0.0], np.float32), (area.x.size, 1)))
-    assert excess.excess.tolist() == pytest.approx([THICK_EXCESS_M])
+    assert excess.excess.tolist() == pytest.approx([THICK])
     unsure = local_sea_surface.sections(area, surface_class=surface, lead=area.leads(surface), centre=found.centre, doubt=excess)
     filled = np.flatnonzero(unsure.source == 3)
     assert filled.size and np.all(unsure.uncertainty[filled] > unsure.uncertainty[measured].max())
