@@ -1,0 +1,212 @@
+"""``polynya tiles``: scenes and outlines to a set of training tiles in one HDF5 file."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from .. import io
+from ..errors import ProductError, UsageError
+from ..readers import glacier_scene, glacier_tiles, rgi_outlines
+from ..readers.glacier_scene import Scene
+from ..sensors import UNLABELLED
+from .options import validated
+
+if TYPE_CHECKING:
+    import geopandas
+    import h5py
+
+LEAST_SIDE = 32
+"""A strip left at a scene's edge is cut into tiles from this width on, pixels."""
+RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
+
+
+class Config(BaseModel):
+    """How scenes are cut.
+
+    Attributes
+    ----------
+    outlines : Path or None
+        Glacier outlines; else ``truth.tif`` of a scene folder, or the mask.
+    mask : Path or None
+        A raster (0 other, 1 and 2 glacier, 255 unlabelled) or polygons of the labelled area.
+    region : str or None
+    tile : int
+        Side of a tile, pixels.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    outlines: Path | None = None
+    mask: Path | None = None
+    region: str | None = None
+    tile: int = Field(384, ge=64, le=4096)
+
+    @classmethod
+    def checked(cls, *, outlines: Path | None = None, mask: Path | None = None, region: str | None = None, tile: int = 384) -> Config:
+        """Build it from options.
+
+        Raises
+        ------
+        UsageError
+            If a value does not fit.
+        """
+        return validated(cls, {"outlines": outlines, "mask": mask, "region": region, "tile": tile}, command="tiles")
+
+
+@dataclass
+class Result:
+    """What was written: counts, and what a careful user wants to know."""
+
+    path: Path
+    scenes: list[str] = field(default_factory=list)
+    tiles: int = 0
+    pixels: int = 0
+    labelled: int = 0
+    glacier: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, object]:
+        """Return plain values."""
+        return {"path": str(self.path), "scenes": self.scenes, "tiles": self.tiles, "pixels": self.pixels, "labelled": self.labelled, "glacier": self.glacier, "notes": self.notes}
+
+
+def run(paths: Sequence[Path | str], *, out: Path, config: Config, append: bool = False, overwrite: bool = False) -> Result:
+    """Cut scenes into tiles.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        Scene folders, each a scene; or the files of one scene.
+    out : Path
+        The HDF5 file; ``NAME.run.json`` goes beside it.
+    config : Config
+    append : bool
+        Add to an existing file.
+    overwrite : bool
+        Replace it.
+
+    Returns
+    -------
+    Result
+
+    Raises
+    ------
+    UsageError
+        If the file exists and neither is said, or nothing says where glaciers are.
+    ProductError
+        If an input is damaged, or no tile has both image and labels.
+    OutputError
+        If it cannot be written.
+    """
+    import h5py
+
+    out = Path(out)
+    if out.exists() and not append and not overwrite:
+        raise UsageError(f"{out.name}: is there already; expected a new file. Give --append to add to it, --overwrite to replace it, or another name with -o.")
+    if append and out.exists():
+        glacier_tiles.open_tiles(out)
+    result = Result(out)
+    with io.writing(out) as temporary:
+        if append and out.exists():
+            shutil.copyfile(out, temporary)
+        with h5py.File(temporary, "a") as file:
+            for scene in _scenes(paths, config):
+                _cut(file, scene, config, result)
+        if not result.tiles:
+            raise ProductError(f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that meet the scene. Do they lie on the same ground?")
+    record = io.run_record(command=io.command_line(), config=config.model_dump(mode="json"), inputs=[{"path": Path(str(p)).name} for p in paths], numbers=result.as_json())
+    io.write_json(record, out.with_name(f"{out.stem}.run.json"))
+    return result
+
+
+def _scenes(paths: Sequence[Path | str], config: Config) -> Iterator[Scene]:
+    """Yield scenes: every scene folder is one, other files together are one."""
+    folders = [p for p in paths if Path(p).is_dir() and any((Path(p) / f).is_file() for f in glacier_scene.FOLDER_FILES)]
+    if len(folders) == len(paths):
+        for path in paths:
+            yield glacier_scene.open_scene(path, region=config.region)
+    else:
+        yield glacier_scene.open_scene(paths, region=config.region)
+
+
+def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
+    outlines = None
+    if config.outlines is not None:
+        outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
+        if outlines.attrs["mended"]:
+            result.notes.append(f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves and were mended")
+    area = rgi_outlines.read(config.mask, crs=str(scene.geobox.crs)) if config.mask is not None and config.mask.suffix.lower() not in RASTERS else None
+    result.scenes.append(scene.name)
+    result.notes += [n for n in scene.notes if n not in result.notes]
+    truth = _beside(scene, "truth.tif")
+    if outlines is None and config.mask is None and truth is None:
+        raise UsageError(f"{scene.name}: nothing says where glaciers are; expected --outlines, --mask, or truth.tif in the scene folder. Give outlines (RGI, GLIMS).")
+    strata = _beside(scene, "strata.tif")
+    for row in range(0, scene.shape[0], config.tile):
+        for column in range(0, scene.shape[1], config.tile):
+            window = ((row, min(row + config.tile, scene.shape[0])), (column, min(column + config.tile, scene.shape[1])))
+            if min(b - a for a, b in window) < min(LEAST_SIDE, *scene.shape):
+                continue
+            labels = _labels(scene, window, outlines, area, config.mask, truth)
+            if (labels == UNLABELLED).all():
+                continue
+            sensors = glacier_scene.read(scene, window=window)
+            first = sensors[scene.sensors[0]]
+            if not np.isfinite(first).any():
+                continue
+            glacier_tiles.write_tile(
+                file, f"{scene.region or 'TILE'}-{scene.name}-{row // config.tile}-{column // config.tile}", sensors=sensors, labels=labels, geobox=scene.geobox[slice(*window[0]), slice(*window[1])], scene=scene.name,
+                region=scene.region, strata=_strata(scene, strata, window), pad_to=config.tile,
+            )  # fmt: skip
+            result.tiles += 1
+            result.pixels += labels.size
+            result.labelled += int(np.count_nonzero(labels != UNLABELLED))
+            result.glacier += int(np.count_nonzero(labels == 1))
+
+
+def _strata(scene: Scene, path: Path | None, window: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray | None:
+    if path is None:
+        return None
+    found = glacier_scene.read_classes(scene, path, window=window)
+    return np.where(found == 255, 0, found).astype(np.uint8)
+
+
+def _beside(scene: Scene, name: str) -> Path | None:
+    path = scene.folder / name if scene.folder is not None else None
+    return path if path is not None and path.is_file() else None
+
+
+def _labels(
+    scene: Scene, window: tuple[tuple[int, int], tuple[int, int]], outlines: geopandas.GeoDataFrame | None, area: geopandas.GeoDataFrame | None, mask: Path | None, truth: Path | None
+) -> np.ndarray:
+    """Return 0 other, 1 glacier, 255 unlabelled."""
+    box = scene.geobox[slice(*window[0]), slice(*window[1])]
+    known = None
+    if mask is not None and area is None:
+        known = glacier_scene.read_classes(scene, mask, window=window)
+    source = known if known is not None and outlines is None else glacier_scene.read_classes(scene, truth, window=window) if outlines is None and truth is not None else None
+    if outlines is not None:
+        labels = rgi_outlines.rasterise(outlines, box)
+    elif source is not None:
+        labels = np.where(source == 0, 0, np.where(np.isin(source, (1, 2)), 1, UNLABELLED)).astype(np.uint8)
+    else:
+        raise UsageError(f"{scene.name}: --mask gives the labelled area, nothing says where glaciers are; expected --outlines with it.")
+    if known is not None:
+        labels[known == UNLABELLED] = UNLABELLED
+    if area is not None:
+        labels[rgi_outlines.rasterise(area, box) == 0] = UNLABELLED
+    return labels
+
+
+def as_text(result: Result) -> str:
+    """Return a few lines for people."""
+    share = result.glacier / max(result.labelled, 1)
+    lines = [f"{result.path}: {result.tiles} tiles of {', '.join(result.scenes)}; {result.labelled / max(result.pixels, 1):.0%} of the pixels are labelled, {share:.1%} of these are glacier"]
+    return "\n".join([*lines, *(f"  {n}" for n in result.notes)])

@@ -1,0 +1,111 @@
+"""STAC items on disk, in the manner of published ones: which asset is which band, by the item's own factors."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from polynya.errors import ProductError
+from polynya.readers import glacier_scene
+from tests.readers.scene_rasters import write
+from tests.readers.test_landsat import NAME, product
+
+BANDS = {"blue": ("blue", 0), "green": ("green", 1), "red": ("red", 2), "nir": ("nir", 3), "nir08": ("nir08", 9), "swir16": ("swir16", 4), "swir22": ("swir22", 5)}
+
+
+def sentinel2(folder, *, version="1.0.0", change=None):
+    """An item as of a public Sentinel-2 catalogue; blue holds 3000 counts, green 3100 ..."""
+    assets = {
+        "visual": {"href": "./TCI.tif", "roles": ["visual"], "eo:bands": [{"name": "red", "common_name": "red"}, {"name": "green", "common_name": "green"}, {"name": "blue", "common_name": "blue"}]},
+        "thumbnail": {"href": "https://somewhere.org/preview.jpg", "roles": ["thumbnail"], "eo:bands": [{"common_name": "red"}]},
+    }  # fmt: skip
+    for key, (common, i) in BANDS.items():
+        resolution = 10.0 if key in ("blue", "green", "red", "nir") else 20.0
+        size = (1, 24, 32) if resolution == 10.0 else (1, 12, 16)
+        counts = np.full(size, 3000 + 100 * i, np.uint16)
+        counts[0, 0, 0] = 0
+        write(folder / f"{key}.tif", counts, resolution=resolution)
+        factors = {"scale": 1e-4, "offset": -0.1, "nodata": 0, "data_type": "uint16"}
+        if version == "1.0.0":
+            assets[key] = {"href": f"./{key}.tif", "eo:bands": [{"name": key, "common_name": common}], "raster:bands": [factors]}
+        else:
+            assets[key] = {"href": f"./{key}.tif", "nodata": 0, "bands": [{"name": key, "eo:common_name": common, "raster:scale": 1e-4, "raster:offset": -0.1}]}
+    scl = np.full((1, 12, 16), 11, np.uint8)
+    scl[0, :, 8:] = 8
+    write(folder / "SCL.tif", scl, resolution=20.0)
+    assets["scl"] = {"href": "./SCL.tif"}
+    item = {
+        "type": "Feature", "stac_version": version, "id": "S2B_32TPS_20220801_0_L2A", "collection": "sentinel-2-l2a", "assets": assets,
+        "properties": {"datetime": "2022-08-01T10:20:30.500Z", "view:sun_elevation": 55.5, "view:sun_azimuth": 149.0, "platform": "sentinel-2b"},
+    }  # fmt: skip
+    if change:
+        change(item)
+    (folder / "item.json").write_text(json.dumps(item))
+    return folder / "item.json"
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+def test_a_sentinel_2_item_by_its_own_factors(tmp_path, version):
+    scene = glacier_scene.open_scene(sentinel2(tmp_path, version=version))
+    found = glacier_scene.read(scene)["optical"]
+    assert found.shape == (6, 24, 32)
+    np.testing.assert_allclose(found[:, 5, 5], (3000 + 100 * np.arange(6)) * 1e-4 - 0.1, atol=1e-6)
+    assert np.isnan(found[:4, 0, 0]).all()
+    assert scene.time == np.datetime64("2022-08-01T10:20:30.5", "ns") and scene.sun_elevation == 55.5
+    assert any("surface reflectance" in n for n in scene.notes)
+    cloud = glacier_scene.read_cloud(scene)
+    assert (cloud[:, :16] == glacier_scene.CLEAR).all() and (cloud[:, 16:] == glacier_scene.CLOUD).all()
+
+
+def test_one_item_a_sensor_together(tmp_path):
+    s2 = sentinel2(tmp_path / "s2" if (tmp_path / "s2").mkdir() is None else tmp_path)
+    (tmp_path / "s1").mkdir()
+    write(tmp_path / "s1" / "vv.tif", np.full((1, 24, 32), 0.3, np.float32))
+    write(tmp_path / "s1" / "vh.tif", np.full((1, 24, 32), -20.0, np.float32))
+    (tmp_path / "s1" / "item.json").write_text(json.dumps({
+        "type": "Feature", "id": "S1A_IW_RTC", "properties": {"datetime": "2022-08-03T05:00:00Z", "sat:orbit_state": "descending"},
+        "assets": {"vv": {"href": "vv.tif"}, "vh": {"href": "vh.tif", "raster:bands": [{"unit": "dB"}]}},
+    }))  # fmt: skip
+    (tmp_path / "dem").mkdir()
+    write(tmp_path / "dem" / "x.tif", np.tile(np.arange(32, dtype=np.float32) * 5 + 900, (1, 24, 1)))
+    (tmp_path / "dem" / "item.json").write_text(json.dumps({"type": "Feature", "id": "Copernicus_DSM_COG_10", "collection": "cop-dem-glo-30", "properties": {"datetime": None}, "assets": {"data": {"href": "x.tif"}}}))
+    scene = glacier_scene.open_scene([s2, tmp_path / "s1" / "item.json", tmp_path / "dem" / "item.json"])
+    found = glacier_scene.read(scene)
+    assert scene.sensors == ("optical", "dem", "co_pol_sar", "cross_pol_sar")
+    assert np.isnan(found["co_pol_sar"][0]).all() and found["co_pol_sar"][1, 3, 3] == np.float32(0.3)
+    assert found["cross_pol_sar"][1, 3, 3] == pytest.approx(0.01)
+    np.testing.assert_allclose(found["dem"][1], np.degrees(np.arctan(0.5)), atol=0.05)
+    assert not any("no file says from which pass" in n for n in scene.notes)
+
+
+def test_a_landsat_level_1_item_leads_to_its_mtl(tmp_path):
+    folder = product(tmp_path / "p", "LANDSAT_8", form="json")
+    item = {"type": "Feature", "id": NAME["LANDSAT_8"], "properties": {"datetime": "2020-08-01T10:00:00Z", "landsat:correction": "L1TP"}, "assets": {"MTL.json": {"href": f"{NAME['LANDSAT_8']}_MTL.json"}, "blue": {"href": f"{NAME['LANDSAT_8']}_B2.TIF", "eo:bands": [{"common_name": "blue"}]}}}
+    (folder / "item.json").write_text(json.dumps(item))
+    np.testing.assert_allclose(glacier_scene.read(glacier_scene.open_scene(folder / "item.json"))["optical"][:, 3, 3], 0.1, atol=1e-6)
+
+
+def test_what_an_item_may_not_do(tmp_path):
+    def remote(item):
+        item["assets"]["blue"]["href"] = "https://archive.org/x/blue.tif?signature=1"
+
+    def no_factors(item):
+        del item["assets"]["blue"]["raster:bands"]
+
+    def gone(item):
+        item["assets"]["red"]["href"] = "./elsewhere.tif"
+
+    def nothing(item):
+        item["assets"] = {"info": {"href": "./info.html"}}
+
+    def collection(item):
+        item["type"] = "Collection"
+
+    for change, says in ((remote, "expected a local file"), (no_factors, "without scale"), (gone, "elsewhere.tif, is missing"), (nothing, "no asset of it is a band"), (collection, "expected a STAC item")):
+        folder = tmp_path / change.__name__
+        folder.mkdir()
+        with pytest.raises(ProductError, match=says) as error:
+            glacier_scene.open_scene(sentinel2(folder, change=change))
+        assert "signature" not in str(error.value)

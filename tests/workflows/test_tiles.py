@@ -1,0 +1,110 @@
+"""polynya tiles: what lands in the file is what the scenes and outlines hold."""
+
+from __future__ import annotations
+
+import json
+
+import geopandas as gpd
+import numpy as np
+import pytest
+from shapely.geometry import box
+from typer.testing import CliRunner
+
+from polynya.cli import app
+from polynya.errors import ProductError, UsageError
+from polynya.readers import glacier_scene, glacier_tiles
+from polynya.workflows import tiles
+from tests.readers.scene_rasters import CORNER, folder, write
+
+
+def outlines(path, *boxes):
+    """Boxes of (row0, row1, column0, column1) on the 10 m grid."""
+    shapes = [box(CORNER[0] + c0 * 10, CORNER[1] - r1 * 10, CORNER[0] + c1 * 10, CORNER[1] - r0 * 10) for r0, r1, c0, c1 in boxes]
+    gpd.GeoDataFrame({"RGIId": [f"RGI60-11.{i}" for i in range(len(shapes))]}, geometry=shapes, crs=32632).to_file(path)
+    return path
+
+
+def test_tiles_hold_sensors_labels_and_places(tmp_path):
+    scene_folder = folder(tmp_path / "s", shape=(150, 200), about={"name": "s1", "region": "ALP"})
+    config = tiles.Config.checked(outlines=outlines(tmp_path / "o.gpkg", (10, 90, 20, 150)), tile=128)
+    result = tiles.run([scene_folder], out=tmp_path / "t.h5", config=config)
+    assert (result.tiles, result.scenes) == (2, ["s1"])  # the strip of 22 rows below is thinner than 32
+    records = {r.name: r for r in glacier_tiles.open_tiles(tmp_path / "t.h5")}
+    assert set(records) == {"ALP-s1-0-0", "ALP-s1-0-1"}
+    whole = glacier_scene.read(glacier_scene.open_scene(scene_folder))
+    truth = np.zeros((150, 200), np.uint8)
+    truth[10:90, 20:150] = 1
+    for name, place in (("ALP-s1-0-0", (slice(0, 128), slice(0, 128))), ("ALP-s1-0-1", (slice(0, 128), slice(128, 200)))):
+        tile = glacier_tiles.read_window(records[name])
+        np.testing.assert_array_equal(tile.labels, truth[place])
+        for sensor, values in whole.items():
+            np.testing.assert_array_equal(tile.sensors[sensor], values[(slice(None), *place)])
+        assert records[name].corner == (CORNER[0] + 10 * place[1].start, CORNER[1]) and records[name].region == "ALP"
+    assert result.glacier == truth[:128].sum() and result.labelled == 128 * 200
+    record = json.loads((tmp_path / "t.run.json").read_text())
+    assert record["numbers"]["tiles"] == 2 and record["config"]["tile"] == 128
+
+
+def test_a_mask_limits_labels_as_raster_or_as_polygons(tmp_path):
+    scene_folder = folder(tmp_path / "s", shape=(64, 64))
+    rgi = outlines(tmp_path / "o.gpkg", (0, 64, 0, 32))
+    mask = np.zeros((1, 64, 64), np.uint8)
+    mask[0, :, 40:] = 255
+    raster = tiles.Config.checked(outlines=rgi, mask=write(tmp_path / "m.tif", mask, nodata=255), tile=64)
+    polygons = tiles.Config.checked(outlines=rgi, mask=outlines(tmp_path / "a.gpkg", (0, 64, 0, 40)), tile=64)
+    expected = np.zeros((64, 64), np.uint8)
+    expected[:, :32], expected[:, 40:] = 1, 255
+    for i, config in enumerate((raster, polygons)):
+        tiles.run([scene_folder], out=tmp_path / f"{i}.h5", config=config)
+        np.testing.assert_array_equal(glacier_tiles.read_window(glacier_tiles.open_tiles(tmp_path / f"{i}.h5")[0]).labels, expected)
+
+
+def test_truth_and_strata_of_simulated_folders_are_used_each_folder_a_scene(tmp_path):
+    for k in (1, 2):
+        path = folder(tmp_path / f"s{k}", shape=(64, 64), seed=k, sensors=("optical", "dem"))
+        truth = np.full((1, 64, 64), k, np.uint8)
+        truth[0, :16], truth[0, 16:32] = 0, 255
+        write(path / "truth.tif", truth)
+        write(path / "strata.tif", np.full((1, 64, 64), 4 + k, np.uint8))
+    result = tiles.run([tmp_path / "s1", tmp_path / "s2"], out=tmp_path / "t.h5", config=tiles.Config.checked(tile=64))
+    assert result.scenes == ["s1", "s2"] and result.tiles == 2
+    for k, record in enumerate(glacier_tiles.open_tiles(tmp_path / "t.h5"), 1):
+        tile = glacier_tiles.read_window(record)
+        assert np.unique(tile.labels[32:]).tolist() == [1] and np.unique(tile.labels[16:32]).tolist() == [255] and np.unique(tile.labels[:16]).tolist() == [0]
+        assert np.unique(tile.strata).tolist() == [4 + k] and record.scene == f"s{k}"
+
+
+def test_append_adds_and_a_failure_leaves_the_file_as_it_was(tmp_path):
+    rgi = outlines(tmp_path / "o.gpkg", (0, 30, 0, 30))
+    config = tiles.Config.checked(outlines=rgi, tile=64)
+    one, two = (folder(tmp_path / n, shape=(64, 64), sensors=("optical",)) for n in ("one", "two"))
+    tiles.run([one], out=tmp_path / "t.h5", config=config)
+    before = (tmp_path / "t.h5").read_bytes()
+    with pytest.raises(UsageError, match="--append"):
+        tiles.run([two], out=tmp_path / "t.h5", config=config)
+    with pytest.raises(UsageError, match="has a tile of this name"):
+        tiles.run([one], out=tmp_path / "t.h5", config=config, append=True)
+    assert (tmp_path / "t.h5").read_bytes() == before and not list(tmp_path.glob(".*.part"))
+    tiles.run([two], out=tmp_path / "t.h5", config=config, append=True)
+    assert [r.scene for r in glacier_tiles.open_tiles(tmp_path / "t.h5")] == ["one", "two"]
+
+
+def test_nothing_to_learn_from_is_said(tmp_path):
+    scene_folder = folder(tmp_path / "s", shape=(64, 64), sensors=("optical",))
+    with pytest.raises(UsageError, match="nothing says where glaciers are"):
+        tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked())
+    far = write(tmp_path / "far.tif", np.ones((1, 5, 5), np.uint8), corner=(100000.0, 100000.0))
+    with pytest.raises(ProductError, match="no tile has both"):
+        tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(mask=far))
+    with pytest.raises(UsageError, match="--tile 10"):
+        tiles.Config.checked(tile=10)
+    assert not (tmp_path / "t.h5").exists()
+
+
+def test_the_command_line(tmp_path):
+    scene_folder = folder(tmp_path / "s", shape=(64, 64))
+    rgi = outlines(tmp_path / "o.gpkg", (0, 32, 0, 64))
+    done = CliRunner().invoke(app, ["tiles", str(scene_folder), "--outlines", str(rgi), "--region", "ALP", "-o", str(tmp_path / "t.h5")])
+    assert done.exit_code == 0 and "1 tiles of s; 100% of the pixels are labelled, 50.0% of these are glacier" in done.stdout
+    again = CliRunner().invoke(app, ["tiles", str(scene_folder), "--outlines", str(rgi), "-o", str(tmp_path / "t.h5"), "--overwrite", "--json"])
+    assert json.loads(again.stdout)["glacier"] == 32 * 64
