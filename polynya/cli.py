@@ -217,27 +217,112 @@ def simulate_pair_command(
     print(json.dumps(io.plain(pair.about), indent=1) if as_json else "\n".join(str(p) for p in written if p is not None))
 
 
+@simulate_app.command("glacier-scene")
+def simulate_glacier_scene(
+    out: Annotated[Path | None, typer.Argument(metavar="[OUT_FOLDER]", help="A new folder for date1/ and date2/; leave it out to write tiles only.")] = None,
+    region: Annotated[str, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL; or all, in turn (with --count).")] = "HMA",
+    size: Annotated[int, typer.Option(min=96, max=4096, help="Pixels of a side.")] = 512,
+    pixel_m: Annotated[float | None, typer.Option(min=5.0, max=60.0, help="Pixel; drawn from 10-30 m if left out, as is all below.")] = None,
+    dates: Annotated[int, typer.Option(min=1, max=2, help="2: the same glaciers again, some years later.")] = 1,
+    years_between: Annotated[float | None, typer.Option(help="Between the two dates.")] = None,
+    dem: Annotated[Path | None, typer.Option(metavar="FILE", help="A real DEM as the terrain.")] = None,
+    glacier_share: Annotated[float | None, typer.Option(help="Of the scene; met within some hundredths.")] = None,
+    debris_share: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Of the ice below the equilibrium line.")] = None,
+    cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
+    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG")] = None,
+    sun_azimuth: Annotated[float | None, typer.Option(metavar="DEG")] = None,
+    camera: Annotated[str, typer.Option(help="sentinel2, landsat8, landsat5 (8 bit, saturates) or drawn.")] = "drawn",
+    sar_shift_m: Annotated[tuple[float, float], typer.Option(metavar="EAST NORTH", help="Move all radar layers: to try the quality gate.")] = (0.0, 0.0),
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")] = 0,
+    count: Annotated[int, typer.Option(min=1, help="Scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")] = 1,
+    tiles: Annotated[Path | None, typer.Option(metavar="FILE.h5", help="Append every date as a tile to a training set.")] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene that is in the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print what was drawn instead of the paths.")] = False,
+) -> None:
+    """A glacier scene with six sensors (optical, DEM, SAR, coherence, thermal) and its true outlines: for training, teaching and testing.
+
+    Numbers from simulated scenes are never skill on real data. What is simulated, and from which sources: docs/glacier_simulator.md.
+
+    \b
+    polynya simulate glacier-scene scene1 --region ALP --dates 2 --seed 1
+    polynya simulate glacier-scene scene2 --dem srtm_oetztal.tif --region ALP --pixel-m 30
+    polynya simulate glacier-scene --region all --size 384 --count 110 --tiles train.h5
+    """
+    from . import io
+    from .simulate import glacier_request
+
+    wanted = glacier_request.Request(
+        region=region, size=size, pixel_m=pixel_m, dates=dates, years_between=years_between, dem=dem, glacier_share=glacier_share, debris_share=debris_share,
+        cloud_cover=cloud_cover, sun_elevation=sun_elevation, sun_azimuth=sun_azimuth, camera=camera, sar_shift_m=sar_shift_m,
+    )
+    done = glacier_request.fulfil(wanted, out=out, tiles=tiles, seed=seed, count=count, overwrite=overwrite, say=_say)
+    print(json.dumps(io.plain(done.about), indent=1) if as_json else "\n".join(str(p) for p in done.paths))
+
+
 @app.command()
 def evaluate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="One granule's folder that polynya freeboard wrote.")],
-    reference: Annotated[Path, typer.Option("--reference", "-r", metavar="FILE", help="Truth of a simulation (parquet), or an ATL07 or ATL10 granule.")],
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability or classes, or a folder with them.")],
+    reference: Annotated[Path, typer.Option("--reference", "-r", metavar="FILE", help="Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth raster.")],
+    scene: Annotated[Path | None, typer.Option(metavar="SCENE", help="Glaciers: also judge the classical and the DEM-only map of this scene.")] = None,
+    strata: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="Glaciers: bits of snow, shadow, cloud, water, layover; by default the scene's strata.tif.")] = None,
+    within: Annotated[Path | None, typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts.")] = None,
+    region: Annotated[str | None, typer.Option(help="Glaciers: what the column region says.")] = None,
     table: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
-    brief: Annotated[bool, typer.Option("--brief", help="Only the main numbers, against simulation truth.")] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Freeboard: only the main numbers, against simulation truth.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
-    """Compare a result with simulation truth, ATL07 or ATL10: classes, leads, heights, sea surface, freeboard, coverage."""
-    from . import evaluate as evaluation
+    """Compare a result with truth: freeboard with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster.
+
+    \b
+    polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
+    polynya evaluate outlines.gpkg -r rgi.gpkg --scene scene1
+    polynya evaluate probability.tif -r truth.tif --scene scene1 --table scores.parquet
+    """
     from . import io, schema
+    from .errors import UsageError
     from .workflows import evaluate as workflow
 
-    result = workflow.run(out, reference=reference, seed=seed)
-    if table is not None:
-        io.write_table(result, table, spec=schema.EVALUATION)
-    if as_json:
-        print(json.dumps(io.plain(result.to_pylist())))
+    if workflow.is_scene(out):
+        from .evaluate import scene_rows, scene_text
+        from .workflows import evaluate_scene
+
+        if brief:
+            raise UsageError("--brief: is for freeboard; expected none of it for glaciers. Leave it out.")
+        result = evaluate_scene.run(out, reference=reference, scene=scene, strata=strata, within=within, region=region, seed=seed)
+        spec, told = scene_rows.SCENE_EVALUATION, scene_text.summary
     else:
-        print(evaluation.brief(result) if brief else evaluation.summary(result))
+        from . import evaluate as evaluation
+
+        if scene or strata or within or region:
+            raise UsageError(f"{out}: is no outlines file and no raster, so --scene, --strata, --within and --region do not apply; expected glaciers. Leave them out.")
+        result = workflow.run(out, reference=reference, seed=seed)
+        spec, told = schema.EVALUATION, evaluation.brief if brief else evaluation.summary
+    if table is not None:
+        io.write_table(result, table, spec=spec)
+        _say(f"wrote {table}")
+    print(json.dumps(io.plain(result.to_pylist())) if as_json else told(result))
+
+
+@app.command()
+def change(
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Outlines of the first date: gpkg, parquet, shp.")],
+    new: Annotated[Path, typer.Argument(metavar="NEW", help="Outlines of the second date.")],
+    within: Annotated[Path | None, typer.Option(metavar="FILE", help="Polygons of the ground that both dates cover; ice elsewhere does not count.")] = None,
+    position_error_m: Annotated[float | None, typer.Option(help="Standard error of an outline's position, for outlines without intervals of their own; half a pixel is usual.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Glacier area change between two dates, each glacier and in total, with its 95 % interval.
+
+    \b
+    polynya change outlines_2003.gpkg outlines_2018.gpkg
+    polynya change rgi.shp new/outlines.gpkg --position-error-m 15 --within scene_extent.gpkg
+    """
+    from . import io
+    from .workflows import change as workflow
+
+    result = workflow.run(old, new, within=within, position_error_m=position_error_m)
+    print(json.dumps(io.plain(workflow.as_json(result)), indent=1) if as_json else workflow.as_text(result))
 
 
 @app.command()
@@ -380,12 +465,61 @@ def review(
 
 
 @app.command()
+def glaciers(
+    scene: Annotated[list[str], typer.Argument(metavar="SCENE...", help="A scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE says what a file is.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where maps, outlines and the report go.")],
+    network: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Shipped network or .onnx file, given again to average several; 'rule' for the classical rule.")] = None,
+    inventory: Annotated[Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines: their divides and identifiers are kept.")] = None,
+    region: Annotated[str, typer.Option(help="Region told to a network that wants one: ALP, HMA ..., auto, unknown, or optimised.")] = "auto",
+    sensor: Annotated[list[str] | None, typer.Option(help="Use this sensor only (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); may be given again.")] = None,
+    keep_flagged: Annotated[bool, typer.Option("--keep-flagged", help="Use sensors that lie out of register, too.")] = False,
+    threshold: Annotated[float, typer.Option(help="Probability from which a pixel is glacier.")] = 0.5,
+    min_area_km2: Annotated[float, typer.Option(help="Smaller outlines are left out.")] = 0.01,
+    turns: Annotated[int, typer.Option(help="8 averages all turns and mirror images (test-time augmentation); 1 does not.")] = 1,
+    draws: Annotated[int, typer.Option(help="Draws of a network that was exported with dropout on.")] = 1,
+    between_blocks: Annotated[float, typer.Option(help="Correlation of errors between blocks of 3.2 km, for the area's interval.")] = 0.0,
+    each: Annotated[bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")] = False,
+    runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of the interval's draws.")] = 0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FOLDER.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
+) -> None:
+    """Map glaciers in an optical scene with what else is there: DEM, radar, coherence, thermal.
+
+    FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg, uncertainty_band.gpkg,
+    report.html and run.json. Sensors that are missing, or that lie out of register, are left out and named.
+
+    \b
+    polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg
+    polynya glaciers S2A_MSIL2A.SAFE dem=copdem.tif -o mapped
+    polynya glaciers scenes/* --each -o mapped
+    """
+    from .engine import protocol
+    from .workflows import glaciers as workflow
+
+    config = workflow.Config.checked(
+        network=tuple(network or (workflow.DEFAULT,)), region=region, sensors=tuple(sensor or ()), keep_flagged=keep_flagged, threshold=threshold, min_area_km2=min_area_km2, turns=turns, draws=draws,
+        between_blocks=between_blocks, runtime=runtime, seed=seed,
+    )
+    if not each:
+        result = workflow.run(scene, out=out, config=config, inventory=inventory, overwrite=overwrite, threads=threads, show_progress=not as_json)
+        print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
+        return
+    records = workflow.run_each(scene, out=out, config=config, inventory=inventory, overwrite=overwrite, threads=threads, show_progress=not as_json)
+    print(json.dumps([protocol.as_json(r) for r in records], indent=1) if as_json else workflow.records_text(records))
+    if any(r.status == "failed" for r in records):
+        raise typer.Exit(3 if any(r.status != "failed" for r in records) else 1)
+
+
+@app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="mlp, lstm-paper, lstm-notebook, track-unet, or a YAML file.")],
-    data: Annotated[list[Path], typer.Option("--data", metavar="PATH", help="Label table, or a folder of them; may be given again.")],
+    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a recipe (mlp, lstm-paper, lstm-notebook, track-unet, ice-unet, glavitu-small ...), or a YAML file.")],
+    data: Annotated[list[Path], typer.Option("--data", metavar="PATH", help="Label table, tile set (HDF5) or image with classes, or a folder of them; may be given again.")],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")],
-    also: Annotated[list[Path] | None, typer.Option("--also", metavar="PATH", help="Label table or folder that is trained on whatever the split, and judged on never.")] = None,
-    split: Annotated[str, typer.Option(help="granule, block (of track, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
+    also: Annotated[list[Path] | None, typer.Option("--also", metavar="PATH", help="Others that are trained on whatever the split, and judged on never.")] = None,
+    start_from: Annotated[Path | None, typer.Option(metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning).")] = None,
+    split: Annotated[str, typer.Option(help="granule (of scenes: scene), block (of track or ground, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
     shares: Annotated[tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")] = (0.7, 0.1, 0.1, 0.1),
     block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,
     gap_km: Annotated[float, typer.Option(help="Least distance between blocks of different parts.")] = 1.0,
@@ -398,14 +532,15 @@ def train(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw an earlier training in FOLDER away.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Train a network on label tables, calibrate its probabilities, score it and export it to ONNX. Needs the extra [train].
+    """Train a network on label tables or tiles of scenes, calibrate its probabilities, score it and export it to ONNX. Needs the extra [train].
 
-    FOLDER gets NAME.onnx (all that freeboard needs), NAME.safetensors, NAME.json, history.json, report.html and run.json.
+    FOLDER gets NAME.onnx (all that freeboard, glaciers and segment need), NAME.safetensors, NAME.json, history.json, report.html and run.json.
     Under torchrun the processes share every batch: torchrun --nproc_per_node 2 -m polynya train ...
 
     \b
     polynya train track-unet --data labels -o trained/track-unet
     polynya train lstm-paper --data labels --split random --shares 0.7 0.05 0.05 0.2 -o trained/paper
+    polynya train glavitu-small --data tiles.h5 --split block --block-km 3 -o trained/glaciers
     """
     from . import io
     from .report import training as report
@@ -413,7 +548,7 @@ def train(
 
     config = workflow.split_config(method=split, shares=shares, block_km=block_km, gap_km=gap_km, seed=split_seed)
     result = workflow.run(
-        recipe, data=data, also=also or (), out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
+        recipe, data=data, also=also or (), start_from=start_from, out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
     )
     if result.is_leader:
         outputs = {k: str(v) for k, v in result.outputs.items()}
@@ -444,6 +579,31 @@ def segment(
     config = workflow.Config.checked(method=method, cloud_mask=cloud_mask, weights=weights, with_value=with_value)
     result = workflow.run(scene, out=out, config=config, overwrite=overwrite, show_progress=sys.stderr.isatty())
     print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
+
+
+@app.command()
+def tiles(
+    scene: Annotated[list[str], typer.Argument(metavar="SCENE...", help="Scene folders, each a scene; or the files of one scene: .SAFE, Landsat folder, STAC items, GeoTIFFs, dem=FILE, sar:descending=FILE.")],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.h5", help="The tiles; NAME.run.json goes beside it.")],
+    outlines: Annotated[Path | None, typer.Option(metavar="FILE", help="Glacier outlines (RGI 6 or 7, GLIMS); else truth.tif of a scene folder, or --mask.")] = None,
+    mask: Annotated[Path | None, typer.Option(metavar="FILE", help="Raster of 0 other, 1 glacier, 255 unlabelled; or polygons of the labelled area.")] = None,
+    region: Annotated[str | None, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL.")] = None,
+    tile: Annotated[int, typer.Option(min=64, help="Side of a tile, pixels.")] = 384,
+    append: Annotated[bool, typer.Option("--append", help="Add to FILE.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Glacier scenes and outlines to training tiles (HDF5, as the published set has them).
+
+    \b
+    polynya tiles S2A_MSIL1C_scene.SAFE dem=copdem.tif --outlines rgi7_alps.gpkg --region ALP -o tiles.h5
+    polynya tiles simulated/*/date1 -o tiles.h5
+    """
+    from .workflows import tiles as workflow
+
+    config = workflow.Config.checked(outlines=outlines, mask=mask, region=region, tile=tile)
+    result = workflow.run(scene, out=out, config=config, append=append, overwrite=overwrite)
+    print(json.dumps(result.as_json(), indent=1) if as_json else workflow.as_text(result))
 
 
 if __name__ == "__main__":

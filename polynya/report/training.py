@@ -63,7 +63,7 @@ def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dic
         "<section><h2>Learning</h2><div class=figures>", _loss_curve(history, numbers), _score_curve(history, numbers, classes), "</div></section>",
         f"<section><h2>Classes on the {escape(numbers['part'])} part</h2>", _class_table(numbers, classes), _confusion(numbers["confusion"], classes), "</section>",
         "<section><h2>Calibration</h2>", _calibration_table(numbers, classes), "<div class=figures>",
-        _reliability(numbers["reliability"]["before"], "As the network says it", classes), _reliability(numbers["reliability"]["after"], "Calibrated", classes), "</div>",
+        reliability_figure(numbers["reliability"]["before"], "As the network says it", classes), reliability_figure(numbers["reliability"]["after"], "Calibrated", classes), "</div>",
         f"<p>Fitted on the {escape(numbers['calibrated_on'])} part: {escape(_calibration_text(description['calibration']))} Empty bins are not drawn.</p></section>",
         "<section><h2>Data and split</h2>", _data(description["data"], split, classes), "</section>",
         f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p><pre>{escape(json.dumps({k: v for k, v in plan.items() if k != 'about'}, indent=1))}</pre></section>",
@@ -204,7 +204,7 @@ def _calibration_text(calibration: dict) -> str:
     return f"a factor and an offset per class, {pairs} ({calibration['n']:,} samples)."
 
 
-def _reliability(scores: list[dict], title: str, classes: list[str]) -> Markup:
+def reliability_figure(scores: list[dict], title: str, classes: list[str]) -> Markup:
     wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     out = [f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"><text class="title" x="{LEFT}" y="15">{escape(title)}</text>']
     for k in range(6):

@@ -16,6 +16,17 @@ from ..evaluate.rows import LEAD_COLUMNS, SECTION_COLUMNS, SEGMENT_COLUMNS
 from ..readers import icesat2, icesat2_atl07, icesat2_atl10
 from ..samples import collocation
 
+SCENE_FILES = (".tif", ".tiff", ".vrt", ".gpkg", ".shp", ".geojson", ".parquet", ".geoparquet")
+"""How results of the scene family end: rasters and polygons. Results of the track family are folders."""
+
+
+def is_scene(out: Path | str) -> bool:
+    """Tell whether a result is of the scene family: polygons, a raster, or a folder with ``probability.tif`` or ``outlines.gpkg``."""
+    out = Path(out)
+    if out.is_dir():
+        return any((out / name).exists() for name in ("probability.tif", "outlines.gpkg"))
+    return out.suffix.lower() in SCENE_FILES
+
 
 def run(out: Path | str, *, reference: Path | str, seed: int = 0, n_resamples: int = 500) -> pa.Table:
     """Score one granule's output folder against a reference.

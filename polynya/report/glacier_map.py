@@ -1,0 +1,242 @@
+"""The report of mapped glaciers: scene with outlines and uncertainty band, probability, areas, strata, reliability. One page, nothing to fetch."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import shapely
+from odc.geo.geobox import GeoBox
+
+from ..metrics import Estimate
+from ..samples.glacier_areas import pixel_size_m
+from . import html, polar_map, training
+from .html import Markup, escape, number
+from .review_picture import png
+
+WIDTH = 640
+"""Width of a map on the page, in its own units."""
+OUTLINE, BAND = "#d81b60", "#ffb000"
+MOST_GLACIERS = 200
+SCORES = ("iou", "f1", "precision", "recall", "area_deviation", "false_alarm_rate")
+WORDS = {
+    "iou": "IoU", "f1": "F1", "area_deviation": "area deviation", "false_alarm_rate": "false alarms", "polis": "PoLiS distance", "p95_distance": "95th percentile of distances",
+    "boundary_f1_1px": "boundary F1, 1 pixel", "boundary_f1_2px": "boundary F1, 2 pixels",
+}  # fmt: skip
+
+
+def write(
+    path: Path, *, title: str, facts: dict[str, object], outlines: gpd.GeoDataFrame, geobox: GeoBox, optical: np.ndarray | None = None,
+    probability: np.ndarray | None = None, band: gpd.GeoDataFrame | None = None, total: Estimate | None = None, notes: Sequence[str] = (),
+    evaluation: pa.Table | None = None, reliability: Sequence[tuple[float, float, float]] | None = None,
+) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : Path
+    title : str
+        Name of the scene.
+    facts : dict
+        What is told of scene, model and settings, in order.
+    outlines : geopandas.GeoDataFrame
+        With the attributes of :data:`polynya.polygons.ATTRIBUTES` that are known.
+    geobox : odc.geo.GeoBox
+        Grid of the pictures: decimate large scenes first (``geobox.zoom_out``), to 1000 pixels or so.
+    optical : numpy.ndarray, shape (6, h, w), optional
+        Reflectance on that grid; NaN where missing.
+    probability : numpy.ndarray, shape (h, w), optional
+        Of glacier, on that grid.
+    band : geopandas.GeoDataFrame, optional
+        The uncertainty band.
+    total : metrics.Estimate, optional
+        Total area with its interval, km².
+    notes : sequence of str
+        Findings of the quality gate and other warnings.
+    evaluation : pyarrow.Table, optional
+        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
+    reliability : sequence of (n, mean probability, frequency), optional
+        Bins of a reliability diagram.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    body = [f'<p class="brand">polynya glaciers</p><h1>{escape(title)}</h1>', result(outlines, total), fact_list(facts)]
+    if notes:
+        body.append(f"<ul class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul>")
+    maps = []
+    if optical is not None:
+        maps.append(scene_map(optical, geobox, outlines=outlines, band=band))
+    if probability is not None:
+        maps.append(probability_map(probability, geobox, outlines=outlines))
+    body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
+    body += [f"<section><h2>Glaciers</h2>{area_table(outlines)}</section>"]
+    if evaluation is not None:
+        body.append(f"<section><h2>Against the reference</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>")
+    if reliability:
+        body.append(f"<section><h2>Calibration</h2><div class=figures>{reliability_figure(reliability)}</div></section>")
+    return html.write_text(path, html.page(title=f"{title}: glaciers", body=body))
+
+
+def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
+    """Return the one sentence that says what was found."""
+    area = total.value if total is not None else float(outlines["area_km2"].sum()) if len(outlines) else 0.0
+    interval = f" (95 % interval {number(total.low, 2)} to {number(total.high, 2)})" if total is not None and math.isfinite(total.low) else ""
+    n = len(outlines)
+    return Markup(f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,} outline{"" if n == 1 else "s"}{interval}.</p></section>')
+
+
+def fact_list(facts: dict[str, object]) -> Markup:
+    """Return facts as a list."""
+    return Markup('<dl class="facts">' + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items()) + "</dl>")
+
+
+def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
+    """Return a picture of a scene, 0 where nothing is known, and which bands it shows.
+
+    SWIR1, NIR, red (ice turquoise, debris and rock brown) or, without SWIR, NIR, red, green; each band stretched from its
+    2nd to its 98th percentile.
+
+    Parameters
+    ----------
+    optical : numpy.ndarray, shape (6, h, w)
+
+    Returns
+    -------
+    rgb : numpy.ndarray of uint8, shape (h, w, 3)
+    bands : str
+    """
+    seen = [bool(np.isfinite(b).any()) for b in optical]
+    chosen, words = ((4, 3, 2), "SWIR1, NIR, red") if seen[4] else ((3, 2, 1), "NIR, red, green")
+    rgb = np.zeros((*optical.shape[1:], 3), np.uint8)
+    known = np.isfinite(optical[list(chosen)]).all(axis=0)
+    if not known.any():
+        return rgb, words
+    for k, b in enumerate(chosen):
+        low, high = np.quantile(optical[b][known], [0.02, 0.98])
+        rgb[..., k] = np.where(known, np.clip(1 + 254 * (np.nan_to_num(optical[b]) - low) / max(high - low, 1e-6), 1, 255), 0).astype(np.uint8)
+    return rgb, words
+
+
+def scene_map(optical: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, band: gpd.GeoDataFrame | None = None) -> Markup:
+    """Return the scene in false colour under the outlines and the uncertainty band."""
+    rgb, words = false_colour(optical)
+    layers = [(band, f'fill="{BAND}" fill-opacity=".45" stroke="none"')] if band is not None and len(band) else []
+    layers.append((outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.2"'))
+    key = f'<span><span class="sw" style="background:{OUTLINE}"></span>outline</span>'
+    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below 0.95</span>' if len(layers) > 1 else ""
+    return _map(rgb, geobox, layers, title=f"Scene: {words}", key=key)
+
+
+def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame) -> Markup:
+    """Return the probability of glacier, in the colours of viridis, under the outlines."""
+    table = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in polar_map.VIRIDIS], np.float64)
+    known = np.isfinite(probability)
+    at = np.clip(np.nan_to_num(probability), 0.0, 1.0) * (len(table) - 1)
+    k = np.minimum(at.astype(int), len(table) - 2)
+    rgb = np.where(known[..., None], np.maximum(table[k] + (table[k + 1] - table[k]) * (at - k)[..., None], 1), 0).round().astype(np.uint8)
+    key = "".join(f'<span><span class="sw" style="background:{polar_map.VIRIDIS[round(q * (len(polar_map.VIRIDIS) - 1))]}"></span>{q:g}</span>' for q in (0, 0.25, 0.5, 0.75, 1))
+    return _map(rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key)
+
+
+def _map(rgb: np.ndarray, geobox: GeoBox, layers: list[tuple[gpd.GeoDataFrame, str]], *, title: str, key: str) -> Markup:
+    rows, columns = rgb.shape[:2]
+    wide, tall = pixel_size_m(geobox)
+    height = WIDTH * rows * tall / (columns * wide)
+    data = base64.b64encode(png(rgb)).decode()
+    out = [
+        f'<figure><svg viewBox="0 0 {WIDTH} {height:.1f}" role="img" aria-label="{escape(title)}"><rect width="{WIDTH}" height="{height:.1f}" fill="#e6e9ed"/>',
+        f'<image href="data:image/png;base64,{data}" width="{WIDTH}" height="{height:.1f}" preserveAspectRatio="none"/>',
+    ]
+    out += [f'<path d="{outline_path(frame, geobox, (WIDTH / columns, height / rows))}" {style} fill-rule="evenodd" stroke-linejoin="round"/>' for frame, style in layers]
+    return Markup("".join(out) + scale_bar(columns * wide, height) + f'</svg><figcaption>{escape(title)}</figcaption><div class="swatches">{key}</div></figure>')
+
+
+def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float]) -> str:
+    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units a pixel, across and down."""
+    if not len(frame):
+        return ""
+    back = ~geobox.transform
+
+    def place(xy: np.ndarray) -> np.ndarray:
+        return np.column_stack([(back.a * xy[:, 0] + back.b * xy[:, 1] + back.c) * scale[0], (back.d * xy[:, 0] + back.e * xy[:, 1] + back.f) * scale[1]])
+
+    drawn = shapely.simplify(shapely.transform(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy(), place), 0.33)
+    out = []
+    for polygon in shapely.get_parts(drawn):
+        for ring in (polygon.exterior, *polygon.interiors) if polygon.geom_type == "Polygon" and not polygon.is_empty else ():
+            xy = shapely.get_coordinates(ring)[:-1]
+            out.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy) + "Z")
+    return "".join(out)
+
+
+def scale_bar(across_m: float, height: float) -> str:
+    """Return a bar of a round length, at most a quarter of the map."""
+    power = 10.0 ** math.floor(math.log10(across_m / 4.0))
+    length = max(f for f in (1, 2, 5) if f * power <= across_m / 4.0) * power
+    wide = WIDTH * length / across_m
+    told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    style = 'style="paint-order:stroke;stroke:#fff;stroke-width:3px"'
+    return f'<path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#fff" stroke-width="5"/><path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#1c2430" stroke-width="2"/><text x="10" y="{height - 16:.1f}" {style}>{told}</text>'
+
+
+def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS) -> Markup:
+    """Return the largest outlines with area and interval, elevation, slope, aspect and confidence."""
+    head = ("glacier", "name", "area, km²", "95 % interval", "elevation, m", "median", "slope, °", "aspect, °", "confidence")
+    rows = []
+    for row in outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records"):
+        low, high = row.get("area_low_km2"), row.get("area_high_km2")
+        z = (row.get("zmin_m"), row.get("zmax_m"))
+        rows.append((
+            row.get("rgi_id") or "not in the inventory", row.get("glac_name") or "", number(row["area_km2"], 3), _range(low, high, 3), _range(*z, 0),
+            number(row.get("zmed_m"), 0), number(row.get("slope_deg"), 1), number(row.get("aspect_deg"), 0), number(row.get("confidence"), 2),
+        ))  # fmt: skip
+    more = f"<p>The {most} largest of {len(outlines):,}; the outline files hold all.</p>" if len(outlines) > most else ""
+    return Markup(html.table(head, rows, text_columns=2) + more)
+
+
+def _range(low: object, high: object, decimals: int) -> str:
+    a, b = number(low, decimals), number(high, decimals)
+    return html.DASH if html.DASH in (a, b) else f"{a} to {b}"
+
+
+def score_table(evaluation: pa.Table) -> Markup:
+    """Return the scores by stratum, and those of the rules beside."""
+    found = {(r["prediction"], r["stratum"], r["metric"]): r for r in evaluation.to_pylist()}
+    columns = [c for c in SCORES if any(k[2] == c for k in found)]
+    rows = [
+        (prediction.replace("_", " "), stratum.replace("_", " "), *(_cell(found.get((prediction, stratum, c))) for c in columns), f"{max((r['n'] for k, r in found.items() if k[:2] == (prediction, stratum)), default=0):,}")
+        for prediction, stratum in dict.fromkeys(k[:2] for k in found if k[2] in SCORES)
+    ]
+    caption = "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind."
+    return html.table(("map", "stratum", *(WORDS.get(c, c) for c in columns), "n"), rows, text_columns=2, caption=caption)
+
+
+def boundary_table(evaluation: pa.Table) -> Markup:
+    """Return areas, distances between boundaries and calibration."""
+    rows = [
+        (WORDS.get(r["metric"], r["metric"].replace("_", " ")), _cell(r), "" if r["units"] == "1" else r["units"], f"{r['n']:,}")
+        for r in evaluation.to_pylist()
+        if r["prediction"] == "given" and r["stratum"] == "all" and r["metric"] not in (*SCORES, "share_of_reference")
+    ]
+    return html.table(("measure", "value, 95 % interval", "unit", "n"), rows)
+
+
+def _cell(row: dict | None) -> str:
+    if row is None or not row["n"] or row["value"] is None or not math.isfinite(row["value"]):
+        return html.DASH
+    digits = 3 if abs(row["value"]) < 100 else 1
+    told = number(row["value"], digits)
+    return f"{told} ({number(row['low'], digits)} to {number(row['high'], digits)})" if row["low"] is not None and math.isfinite(row["low"]) else told
+
+
+def reliability_figure(bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice where the map said so") -> Markup:
+    """Return the reliability diagram of (n, mean probability, frequency) bins."""
+    return training.reliability_figure([{"reliability": list(bins)}], title, ["glacier"])

@@ -1,0 +1,79 @@
+"""``polynya change``: area change between two sets of outlines, with its uncertainty."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+
+from .. import polygons
+from ..errors import UsageError
+from ..evaluate import area_change
+from ..readers import rgi_outlines
+
+
+def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, position_error_m: float | None = None) -> area_change.Change:
+    """Compare two outline files.
+
+    Parameters
+    ----------
+    old, new : Path or str
+        Outlines: polynya's, RGI 6 or 7, or any polygons.
+    within : Path or str, optional
+        Polygons of the ground that both dates cover.
+    position_error_m : float, optional
+        Standard error of the position of outlines that carry no intervals of their own, m.
+
+    Raises
+    ------
+    ProductError
+        If a file is missing, damaged, or has no CRS.
+    UsageError
+        If the position error is negative.
+    """
+    if position_error_m is not None and position_error_m < 0:
+        raise UsageError(f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual.")
+    ground = polygons.read(within).geometry if within is not None else None
+    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m)
+
+
+def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
+    """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of RGI 7."""
+    frame = polygons.read(path)
+    return frame if not len(frame) or {"rgi_id", "area_km2"} <= set(frame.columns) else rgi_outlines.read(path)
+
+
+def as_json(change: area_change.Change) -> dict[str, object]:
+    """Return a change for machines."""
+    def estimate(e: object) -> dict[str, object]:
+        return {"km2": e.value, "low": e.low, "high": e.high, "n": e.n}
+
+    return {
+        "old": estimate(change.old), "new": estimate(change.new), "change": estimate(change.change), "lost_km2": change.lost_km2, "gained_km2": change.gained_km2,
+        "years": change.years, "only_old": change.only_old, "only_new": change.only_new, "uncertainty": change.uncertainty, "glaciers": change.glaciers.to_dict("records"),
+    }  # fmt: skip
+
+
+def as_text(change: area_change.Change, *, most: int = 30) -> str:
+    """Return a change for reading."""
+    def line(name: str, e: object, sign: str = "") -> str:
+        told = f"[{e.low:{sign}.3f}, {e.high:{sign}.3f}]" if e.low == e.low else "[unknown]"
+        return f"{name:<22}{e.value:>{sign}12.3f} km2  95 % {told}"
+
+    share = 100.0 * change.change.value / change.old.value if change.old.value else float("nan")
+    lines = [line("old", change.old), line("new", change.new), line("change", change.change, "+"), f"{'':<22}{share:>+12.1f} %"]
+    if change.years == change.years and change.years != 0:
+        lines.append(f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {share / change.years:+.2f} % ({change.years:.1f} years)")
+    lines += [f"{'ice lost':<22}{change.lost_km2:>12.3f} km2", f"{'ice gained':<22}{change.gained_km2:>12.3f} km2", f"uncertainty: {change.uncertainty}"]
+    if change.uncertainty == "none known":
+        lines.append("  give --position-error-m (half a pixel is usual) for outlines without intervals of their own")
+    if change.only_old or change.only_new:
+        lines.append(f"glaciers only in the old outlines {change.only_old}, only in the new ones {change.only_new}: vanished, new, or not mapped; --within limits both to common ground")
+    if len(change.glaciers):
+        lines += ["", f"{'glacier':<26}{'old':>10}{'new':>10}{'change':>10}  95 % interval"]
+        for row in change.glaciers.sort_values("old_km2", ascending=False).head(most).itertuples():
+            told = f"[{row.low_km2:+.3f}, {row.high_km2:+.3f}]" if row.low_km2 == row.low_km2 else "[unknown]"
+            lines.append(f"{row.rgi_id:<26}{row.old_km2:>10.3f}{row.new_km2:>10.3f}{row.change_km2:>+10.3f}  {told}")
+        if len(change.glaciers) > most:
+            lines.append(f"and {len(change.glaciers) - most} more: --json lists all")
+    return "\n".join(lines)
