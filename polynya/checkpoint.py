@@ -22,7 +22,6 @@ from . import export, io
 from .errors import ProductError, UsageError, one_line
 
 
-
 @dataclass(frozen=True)
 class State:
     """A training after a whole epoch: weights, optimiser's moments, averaged and best weights, what happened so far."""
@@ -107,16 +106,17 @@ def build(description: dict) -> nn.Module:
 
 @dataclass(frozen=True)
 class Saved:
-    """The files of a network, and the largest difference between torch and onnxruntime."""
+    """The files of a network, and the largest difference between torch and onnxruntime; ``drawn`` is the graph that draws its dropout, if any."""
 
     weights: Path
     description: Path
     onnx: Path
     parity: float
+    drawn: Path | None = None
 
 
 def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
-    """Write weights, description and ONNX graph.
+    """Write weights, description and ONNX graph; a network of scenes with dropout gets a second graph, ``NAME-dropout.onnx``, that draws it at every call.
 
     Parameters
     ----------
@@ -145,7 +145,11 @@ def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
     with io.writing(weights_path) as temporary:
         save_file(weights, temporary, metadata={"polynya": json.dumps(description)})
     worst = export.write(network, description, path=folder / f"{name}.onnx")
-    return Saved(weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst)
+    drawn = folder / f"{name}{DROPOUT}.onnx"
+    if description["kind"] != "scene" or not export.write_drawn(network, description, path=drawn):
+        drawn.unlink(missing_ok=True)  # of an earlier network of the name
+        drawn = None
+    return Saved(weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst, drawn)
 
 
 def load(path: Path | str) -> tuple[nn.Module, dict]:

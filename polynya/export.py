@@ -5,6 +5,7 @@ Scaling, network, calibration and softmax are inside the graph; its metadata pro
 
 from __future__ import annotations
 
+import itertools
 import json
 import warnings
 from pathlib import Path
@@ -71,25 +72,60 @@ class ExportedScene(nn.Module):
         s = description["scaling"]
         self.network, self.limit, self.counts, self.bands = network, float(description["limit"]), list(s["sensors"].values()), sum(s["sensors"].values())
         self.axes = {0: "batch"} if description["is_fixed"] else {0: "batch", 2: "height", 3: "width"}
-        self.has_log = any(s["is_log"])
+        begin = [0, *list(itertools.accumulate(self.counts))]
+        self.logarithmic = [s["is_log"][b] for b in begin[:-1]]
         plane = (1, -1, 1, 1)
         for name, values in (
-            ("low", s["low"]), ("range", [h - low for low, h in zip(s["low"], s["high"], strict=True)]), ("is_log", [float(v) for v in s["is_log"]]),
+            ("low", s["low"]), ("range", [h - low for low, h in zip(s["low"], s["high"], strict=True)]),
             ("scale", description["calibration"]["scale"]), ("offset", description["calibration"]["offset"]),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(plane))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        raw = inputs[:, : self.bands]
-        missing = torch.isnan(raw)
-        known = torch.where(missing, torch.zeros_like(raw), raw)
-        if self.has_log:
-            known = torch.where(self.is_log > 0, torch.log10(known.clamp(min=0.0) + 1e-6), known)
-        scaled = ((known - self.low) / self.range).clamp(-self.limit, self.limit)
-        scaled = torch.where(missing, torch.zeros_like(scaled), scaled)
-        there = (~missing).to(raw.dtype)
-        seen = [part.amax(dim=1, keepdim=True) for part in torch.split(there, self.counts, dim=1)]
-        return torch.softmax(self.network(torch.cat([scaled, *seen, inputs[:, self.bands :]], dim=1)) * self.scale + self.offset, dim=1)
+        *raw, place = torch.split(inputs, [*self.counts, inputs.shape[1] - self.bands], dim=1)
+        known, there = [], []
+        for part, is_log in zip(raw, self.logarithmic, strict=True):
+            seen = ~torch.isnan(part)
+            filled = torch.where(seen, part, torch.zeros_like(part))
+            known.append(torch.log10(filled.clamp(min=0.0) + 1e-6) if is_log else filled)
+            there.append(seen.to(part.dtype))
+        scaled = ((torch.cat(known, dim=1) - self.low) / self.range).clamp(-self.limit, self.limit) * torch.cat(there, dim=1)
+        planes = [part.amax(dim=1, keepdim=True) for part in there]
+        return torch.softmax(self.network(torch.cat([scaled, *planes, place], dim=1)) * self.scale + self.offset, dim=1)
+
+
+class Drawn(nn.Module):
+    """Dropout that draws at every call, in evaluation too: x times (uniform >= p) / (1 - p) (Gal and Ghahramani 2016, arXiv:1506.02142).
+
+    Written in plain operations since exporters leave dropout out of a graph for evaluation.
+
+    Parameters
+    ----------
+    p : float
+        Share that is dropped.
+    is_channel : bool
+        True to drop whole channels of (batch, channels, h, w).
+    """
+
+    def __init__(self, p: float, *, is_channel: bool):
+        super().__init__()
+        self.p, self.is_channel = p, is_channel
+
+    def forward(self, x: Tensor) -> Tensor:
+        like = x[:, :, :1, :1] if self.is_channel else x
+        return x * (torch.rand_like(like) >= self.p).to(x.dtype) / (1.0 - self.p)
+
+
+def with_drawn_dropout(network: nn.Module) -> nn.Module | None:
+    """Return a copy of a network whose dropout draws in evaluation; None where it drops nothing."""
+    twin = copy.deepcopy(network)
+    found = 0
+    for parent in list(twin.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, (nn.Dropout, nn.Dropout2d)) and child.p > 0:
+                setattr(parent, name, Drawn(child.p, is_channel=isinstance(child, nn.Dropout2d)))
+                found += 1
+    return twin.eval() if found else None
 
 
 def whole(network: nn.Module, description: dict) -> Exported | ExportedScene:
@@ -115,24 +151,55 @@ def write(network: nn.Module, description: dict, *, path: Path) -> float:
     UsageError
         If the onnx package is missing.
     """
-    try:
-        import onnx
-    except ImportError as error:
-        raise UsageError("export: the package onnx is not installed; expected the extra [train]. pip install 'polynya[train]'.") from error
     graph_of = whole(network, description)
-    with io.writing(path) as temporary, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that needs no further package is called legacy; its result is checked below
-        torch.onnx.export(
-            graph_of, (_example(description, batch=2, length=1),), str(temporary), dynamo=False, opset_version=OPSET,
-            input_names=["inputs"], output_names=["probability"], dynamic_axes={"inputs": graph_of.axes, "probability": graph_of.axes},
-        )
-        graph = onnx.load(str(temporary))
-        onnx.helper.set_model_props(graph, {"polynya": json.dumps(description)})
-        onnx.save(graph, str(temporary))
+    with io.writing(path) as temporary:
+        _to_onnx(graph_of, description, path=temporary)
         worst = parity(graph_of, description, path=temporary)
         if not worst <= PARITY:
             raise PolynyaError(f"{path.name}: onnxruntime differs from torch by {worst:.1e}; expected at most {PARITY:g}. The network uses something that does not export; please report it.")
     return worst
+
+
+def write_drawn(network: nn.Module, description: dict, *, path: Path) -> bool:
+    """Write the graph that draws its dropout anew at every call, for Monte-Carlo dropout; return False, and write nothing, where there is none.
+
+    Raises
+    ------
+    PolynyaError
+        If two calls of the graph give the same, or what it gives is no probability.
+    UsageError
+        If the onnx package is missing.
+    """
+    import onnxruntime
+
+    twin = with_drawn_dropout(network)
+    if twin is None:
+        return False
+    inputs = _example(description, batch=1, length=2).numpy()
+    with io.writing(path) as temporary:
+        _to_onnx(whole(twin, description), {**description, "is_drawn": True}, path=temporary)
+        session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
+        one, two = (session.run(None, {"inputs": inputs})[0] for _ in range(2))
+        if np.array_equal(one, two) or not np.allclose(one.sum(axis=1), 1.0, atol=1e-4):
+            raise PolynyaError(f"{path.name}: two calls give the same, or no probabilities; expected draws of dropout. The network uses something that does not export; please report it.")
+    return True
+
+
+def _to_onnx(graph_of: nn.Module, description: dict, *, path: Path) -> None:
+    """Export a graph with its description."""
+    try:
+        import onnx
+    except ImportError as error:
+        raise UsageError("export: the package onnx is not installed; expected the extra [train]. pip install 'polynya[train]'.") from error
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter that needs no further package is called legacy; its result is checked by whoever calls
+        torch.onnx.export(
+            graph_of, (_example(description, batch=2, length=1),), str(path), dynamo=False, opset_version=OPSET,
+            input_names=["inputs"], output_names=["probability"], dynamic_axes={"inputs": graph_of.axes, "probability": graph_of.axes},
+        )
+    graph = onnx.load(str(path))
+    onnx.helper.set_model_props(graph, {"polynya": json.dumps(description)})
+    onnx.save(graph, str(path))
 
 
 def parity(graph_of: Exported | ExportedScene, description: dict, *, path: Path) -> float:

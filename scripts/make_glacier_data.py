@@ -28,7 +28,7 @@ from polynya.workflows import tiles
 
 TEST_SEED = 1_000_000
 """Added to the seed for the test part: no scene of it is ever drawn for training."""
-DEMS = {"oetztal": ("oggm/oetztal/srtm_oetztal.tif", "ALP"), "south_glacier": ("oggm/south_glacier/dem_SouthGlacier.tif", "AWA"), "baltoro": ("oggm/baltoro/baltoro_srtm_clip.tif", "HMA")}
+DEMS = {"oetztal": ("oggm/oetztal/srtm_oetztal.tif", "ALP"), "baltoro": ("oggm/baltoro/baltoro_srtm_clip.tif", "HMA")}
 REAL = {
     "khumbu_winter": ("khumbu_sentinel_2024", ("khumbu_s2_winter_2024_west.tif", "khumbu_dem_slope_hma_west.tif"), "khumbu_rgi60_mask_west.tif"),
     "khumbu_spring": ("khumbu_sentinel_2024", ("khumbu_s2_spring_2024_west.tif", "khumbu_dem_slope_hma_west.tif"), "khumbu_rgi60_mask_west.tif"),

@@ -90,6 +90,28 @@ def sequence_network(path: Path, *, about: object = "default", bias_m: float = 0
     return save(path, nodes=nodes, weights=weights, input_shape=["batch", f + 1, "length"], output_shape=["batch", 3, "length"], about=about)
 
 
+def describe_scene(**changes: object) -> dict[str, object]:
+    """Return the description of :func:`scene_network`."""
+    return {
+        "name": "test-scene", "kind": "scene", "scaling": {"sensors": {"optical": 2, "dem": 1}, "low": [0.0, 0.0, 0.0], "high": [1.0, 1.0, 1.0], "is_log": [False, False, False]}, "limit": 2.0,
+        "classes": ["other", "glacier"], "location_kind": "none", "location": 0, "size": 16, "stride": 1, "is_fixed": False, **changes,
+    }
+
+
+def scene_network(path: Path, *, about: object = "default", planes: int = 3) -> tuple[Path, np.ndarray, np.ndarray]:
+    """Write softmax(W z + b) of every pixel by itself, z the planes with 0 where missing; returns the path, W (2, planes) and b (2,)."""
+    rng = np.random.default_rng(8)
+    matrix, bias = rng.normal(0, 1.5, (2, planes)).astype(np.float32), rng.normal(0, 0.5, 2).astype(np.float32)
+    nodes = [
+        helper.make_node("IsNaN", ["inputs"], ["missing"]), helper.make_node("Where", ["missing", "zero", "inputs"], ["known"]),
+        helper.make_node("Conv", ["known", "matrix", "bias"], ["logits"]), helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
+    ]
+    weights = {"zero": np.zeros(1, np.float32), "matrix": matrix[:, :, None, None], "bias": bias}
+    about = describe_scene() if about == "default" else about
+    save(path, nodes=nodes, weights=weights, input_shape=["batch", planes, "h", "w"], output_shape=["batch", 2, "h", "w"], about=about)
+    return path, matrix, bias
+
+
 def step_network(path: Path, *, sureness: float, level_m: float = 0.06) -> Path:
     """Write a network that calls water what lies less than ``level_m`` above the first guess of the water, with probability 1 / (1 + exp(−2 sureness))."""
     nodes = [

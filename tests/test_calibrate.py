@@ -95,3 +95,78 @@ def test_scores_of_a_hand_made_case():
     assert thick.brier_skill == pytest.approx(1 - brier / (0.45 * 0.55)) and thin.brier_skill == pytest.approx(thick.brier_skill)
     assert np.isnan(water.brier_skill) and water.events == 0
     assert [row[0] for row in thick.reliability] == [10.0, 10.0]
+
+
+# Confidence of a map.
+
+
+def under_confident(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities of two classes that are three times too cold: the truth is drawn from the sharp ones."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(0, 4.0, n)
+    p = 1.0 / (1.0 + np.exp(-z))
+    said = 1.0 / (1.0 + np.exp(-z / 3.0))
+    return np.stack([1 - said, said], axis=1), (rng.random(n) < p).astype(int)
+
+
+def test_certainty_is_one_minus_entropy():
+    p = np.array([[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]])
+    bits = 0.25 * 2 + 0.75 * np.log2(4 / 3)
+    np.testing.assert_allclose(calibrate.certainty(p), [0.0, 1.0, 1.0 - bits], atol=1e-10)
+    np.testing.assert_allclose(calibrate.certainty(np.full((4, 3), 1 / 3)), 0.0, atol=1e-12)
+
+
+@pytest.mark.parametrize("curve", [lambda v: 0.5 + 0.5 * v**0.5, lambda v: 0.9 - 0.5 * v, lambda v: np.where(v < 0.3, 0.55, 0.95)])
+def test_a_known_curve_is_found_again(curve):
+    rng = np.random.default_rng(1)
+    value = rng.random(200_000)
+    x, y = calibrate.kernel_ridge(value, rng.random(value.size) < curve(value))
+    inside = (x > 0.02) & (x < 0.98) & (np.abs(x - 0.3) > 0.03)
+    assert x.shape == y.shape == (101,) and x[0] == 0 and x[-1] == 1
+    assert np.abs(y - curve(x))[inside].max() < 0.025
+
+
+def test_bins_with_few_samples_bend_the_curve_little():
+    value, is_right = np.full(100_001, 0.8), np.ones(100_001, bool)
+    value[0], is_right[0] = 0.1, False  # one pixel is no evidence
+    _, y = calibrate.kernel_ridge(value, is_right)
+    assert y[10] > 0.97 and y[80] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_what_is_said_too_faintly_is_mended_on_data_kept_back():
+    confidence = calibrate.fit_confidence(*under_confident(60_000, 2))
+    assert confidence.method == "entropy_kernel" and confidence.held_out_error["probability"] > 0.1 and confidence.held_out_error["entropy_kernel"] < 0.02
+    probability, truth = under_confident(60_000, 3)
+    scored = calibrate.confidence_scores(probability, truth, confidence)
+    assert scored["calibration_error"] < 0.02 and scored["calibration_error_of_entropy"] > 0.1 and scored["n"] == 60_000
+    assert scored["right_above_0.95"] > 0.95 and 0.1 < scored["share_above_0.95"] < 0.9
+    same = calibrate.Confidence(**{**confidence.as_dict(), "x": tuple(confidence.x), "y": tuple(confidence.y)})
+    assert np.array_equal(same.of(probability), confidence.of(probability))
+
+
+def test_of_two_ways_the_one_that_errs_less_is_taken():
+    """Where the probability means what it says it is kept: fitting noise only adds to it."""
+    rng = np.random.default_rng(4)
+    p = np.clip(rng.beta(0.5, 0.5, 3000), 1e-3, 1 - 1e-3)
+    confidence = calibrate.fit_confidence(np.stack([1 - p, p], axis=1), (rng.random(p.size) < p).astype(int))
+    errors = confidence.held_out_error
+    assert confidence.method == min(errors, key=errors.get)
+    constant = np.tile([0.3, 0.7], (1000, 1))
+    exact = calibrate.fit_confidence(constant, (np.arange(1000) % 10 < 7).astype(int))
+    assert exact.held_out_error["probability"] == pytest.approx(0.0, abs=1e-9)
+    assert np.allclose(exact.of(constant), 0.7, atol=1e-3)
+
+
+def test_confidence_scores_of_a_hand_made_case():
+    p = np.array([[0.2, 0.8]] * 10 + [[0.97, 0.03]] * 4 + [[0.5, 0.5]])
+    truth = np.array([1] * 6 + [0] * 4 + [0] * 4 + [-1])
+    scored = calibrate.confidence_scores(p, truth, calibrate.Confidence("probability"))
+    assert scored["n"] == 14 and scored["calibration_error"] == pytest.approx((10 * 0.2 + 4 * 0.03) / 14)
+    assert scored["share_above_0.95"] == pytest.approx(4 / 14) and scored["right_above_0.95"] == 1.0
+    none = calibrate.confidence_scores(p[:10], truth[:10], calibrate.Confidence("probability"))
+    assert none["share_above_0.95"] == 0.0 and none["right_above_0.95"] is None
+
+
+def test_a_confidence_needs_labels():
+    with pytest.raises(ProductError, match="holds no labelled sample"):
+        calibrate.fit_confidence(np.full((5, 2), 0.5), np.full(5, -1))

@@ -44,6 +44,31 @@ def test_one_label_is_torchs_own_cross_entropy():
     assert torch.allclose(losses.sample_losses(z, (1 << classes).to(torch.uint8), kind="cross_entropy"), expected)
 
 
+def test_smoothing_of_one_label_is_torchs_own():
+    z = torch.randn(50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    classes = torch.arange(50) % 3
+    expected = torch.nn.functional.cross_entropy(z, classes, reduction="none", label_smoothing=0.1)
+    assert torch.allclose(losses.sample_losses(z, (1 << classes).to(torch.uint8), kind="cross_entropy", smoothing=0.1), expected)
+
+
+@pytest.mark.parametrize("target", list(SETS))
+@pytest.mark.parametrize(("kind", "alpha"), [("weighted", ALPHA), ("focal", None), ("focal", ALPHA)])
+def test_smoothing_spreads_a_share_over_all_classes(target, kind, alpha):
+    targets = torch.full((4,), target, dtype=torch.uint8)
+    found = losses.sample_losses(torch.tensor(LOGITS), targets, kind=kind, alpha=None if alpha is None else torch.tensor(alpha), smoothing=0.2)
+    own = [formula(z, target, kind=kind, gamma=2.0, alpha=alpha) for z in LOGITS]
+    every = [np.mean([formula(z, 1 << k, kind=kind, gamma=2.0, alpha=alpha) for k in range(3)]) for z in LOGITS]
+    assert np.allclose(found.numpy(), 0.8 * np.array(own) + 0.2 * np.array(every), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kind", losses.KINDS)
+def test_smoothing_leaves_what_is_unlabelled_alone(kind):
+    z = torch.tensor(LOGITS, requires_grad=True)
+    loss = losses.sample_losses(z, torch.tensor([0, 1, 1, 0], dtype=torch.uint8), kind=kind, smoothing=0.1)
+    loss.sum().backward()
+    assert loss[0] == 0 and loss[3] == 0 and not z.grad[0].any() and not z.grad[3].any() and z.grad[1].any()
+
+
 @pytest.mark.parametrize("kind", losses.KINDS)
 def test_no_label_costs_nothing_and_teaches_nothing(kind):
     z = torch.tensor(LOGITS, requires_grad=True)

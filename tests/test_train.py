@@ -119,6 +119,51 @@ def test_rates_follow_their_schedules():
     assert rate(0.65, schedule="onecycle") == pytest.approx(0.5 * (0.1 + 1e-5))
 
 
+def test_rates_start_again_where_they_are_told():
+    settings = recipes.Optimiser(rate=0.1, schedule="restarts", restarts=(0.2, 0.6))
+    for begin, end in ((0.0, 0.2), (0.2, 0.6), (0.6, 1.0)):
+        for share in (0.0, 0.25, 0.5, 0.99):
+            found = train.learning_rate(settings, begin + share * (end - begin))
+            assert found == pytest.approx(0.05 * (1 + math.cos(math.pi * share)), abs=1e-9)
+    assert train.learning_rate(settings, 1.0) == pytest.approx(0.0) and train.learning_rate(recipes.Optimiser(rate=0.1, schedule="restarts"), 0.5) == pytest.approx(0.05)
+    with pytest.raises(ValueError, match="increasing shares between 0 and 1"):
+        recipes.Optimiser(restarts=(0.5, 0.2))
+
+
+class TwoHeads(torch.nn.Module):
+    """Logits, and in training auxiliary ones of its own weights."""
+
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(1)
+        self.main, self.other = torch.nn.Linear(3, 3), torch.nn.Linear(3, 3)
+
+    def forward(self, x):
+        return (self.main(x), self.other(x)) if self.training else self.main(x)
+
+
+def test_an_auxiliary_head_counts_as_the_recipe_says():
+    """The loss is that of the head plus ``auxiliary`` times the other's; gradients by torch's own cross-entropy."""
+    source, model, other = Points(16, 3), TwoHeads(), TwoHeads()
+    fitted = train.fit(model, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1, loss={"auxiliary": 0.4}), seed=0)
+    x, y = torch.from_numpy(source.inputs), torch.from_numpy(np.log2(source.targets).astype(np.int64))
+    one, two = (torch.nn.functional.cross_entropy(z, y) for z in other(x))
+    assert fitted.history[0]["train_loss"] == pytest.approx((one + 0.4 * two).item(), rel=1e-5)
+    (one + 0.4 * two).backward()
+    for moved, start in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(moved, start - 0.05 * torch.sign(start.grad), atol=1e-5)
+    untouched = TwoHeads()
+    before = untouched.other.weight.clone()
+    train.fit(untouched, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1, loss={"auxiliary": 0.0}), seed=0)
+    assert torch.equal(untouched.other.weight, before)
+
+
+def test_the_best_epoch_may_be_that_of_the_last_classs_overlap():
+    fitted = train.fit(linear(), train=Points(40, 1), validation=Points(200, 2), recipe=points_recipe(epochs=6, stop={"metric": "iou"}), seed=0)
+    overlap = [row["iou"][2] for row in fitted.history]
+    assert len(set(overlap)) > 1 and fitted.epoch == int(np.argmax(overlap)) + 1
+
+
 def test_parts_without_labels_and_a_runaway_loss_are_one_line():
     with pytest.raises(UsageError, match="validation: the part holds no label;"):
         train.fit(linear(), train=Points(30, 1), validation=Points(30, 2, labelled=False), recipe=points_recipe(), seed=0)

@@ -118,14 +118,13 @@ class Fusion(nn.Module):
         self.branches = nn.ModuleDict({name: Branch(bands, width) for name, bands in sensors.items()})
 
     def forward(self, x: Tensor) -> Tensor:
-        total, first = sum(self.bands), 0
+        n = len(self.bands)
+        parts = torch.split(x, [*self.bands, *[1] * n, x.shape[1] - sum(self.bands) - n], dim=1)  # values, presence planes, location
         fused = None
-        for k, (bands, branch) in enumerate(zip(self.bands, self.branches.values(), strict=True)):
-            here = (x[:, total + k : total + k + 1] > 0.5).to(x.dtype)  # (batch, 1, h, w)
-            values = torch.where(here > 0, x[:, first : first + bands], 0.0)  # not a product: NaN must not pass
-            part = branch(values, here)  # (batch, width, h, w)
+        for values, seen, branch in zip(parts, parts[n:], self.branches.values(), strict=False):
+            here = (seen > 0.5).to(x.dtype)  # (batch, 1, h, w)
+            part = branch(torch.where(here > 0, values, 0.0), here)  # (batch, width, h, w); not a product: NaN must not pass
             fused = part if fused is None else fused + part
-            first += bands
         return fused
 
 

@@ -1,4 +1,4 @@
-"""The report of mapped glaciers: scene with outlines and uncertainty band, probability, areas, strata, reliability. One page, nothing to fetch."""
+"""The report of mapped glaciers: scene with outlines and uncertainty band, probability, areas, parts by colour, scores, reliability. One page, nothing to fetch."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from ..metrics import Estimate
+from ..samples.colour_strata import CAUTION, MEANING, Look
 from ..samples.glacier_areas import pixel_size_m
 from . import html, polar_map, training
 from .html import Markup, escape, number
@@ -22,6 +23,10 @@ from .review_picture import png
 WIDTH = 640
 """Width of a map on the page, in its own units."""
 OUTLINE, BAND = "#d81b60", "#ffb000"
+KINDS = {"bright_ice": "#4aa8e0", "dark_ice": "#c9733a", "ice_without_colour": "#9aa0a8", "bright_ground_left_out": "#f2d541"}
+"""Colours of the parts in :data:`polynya.samples.colour_strata.NAMES`, in that order."""
+WIDE_BAND = 0.3
+"""Share of the scene from which the uncertainty band is drawn paler, to leave the scene to be seen."""
 MOST_GLACIERS = 200
 SCORES = ("iou", "f1", "precision", "recall", "area_deviation", "false_alarm_rate")
 WORDS = {
@@ -32,10 +37,10 @@ WORDS = {
 
 def write(
     path: Path, *, title: str, facts: dict[str, object], outlines: gpd.GeoDataFrame, geobox: GeoBox, optical: np.ndarray | None = None,
-    probability: np.ndarray | None = None, band: gpd.GeoDataFrame | None = None, total: Estimate | None = None, notes: Sequence[str] = (),
-    evaluation: pa.Table | None = None, reliability: Sequence[tuple[float, float, float]] | None = None,
+    probability: np.ndarray | None = None, band: gpd.GeoDataFrame | None = None, confident: float = 0.95, total: Estimate | None = None, look: Look | None = None,
+    notes: Sequence[str] = (), evaluation: pa.Table | None = None, reliability: Sequence[tuple[float, float, float]] | None = None,
 ) -> Path:
-    """Write the page.
+    """Write the page: total area, map, what to know before using it, glaciers, parts by colour, scores.
 
     Parameters
     ----------
@@ -54,8 +59,12 @@ def write(
         Of glacier, on that grid.
     band : geopandas.GeoDataFrame, optional
         The uncertainty band.
+    confident : float
+        Confidence below which a pixel lies in it.
     total : metrics.Estimate, optional
         Total area with its interval, km².
+    look : polynya.samples.colour_strata.Look, optional
+        Parts of the map by colour.
     notes : sequence of str
         Findings of the quality gate and other warnings.
     evaluation : pyarrow.Table, optional
@@ -68,21 +77,29 @@ def write(
     OutputError
         If it cannot be written.
     """
-    body = [f'<p class="brand">polynya glaciers</p><h1>{escape(title)}</h1>', result(outlines, total), fact_list(facts)]
-    if notes:
-        body.append(f"<ul class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul>")
+    body = [f'<p class="brand">polynya glaciers</p><h1>{escape(title)}</h1>', fact_list(facts), result(outlines, total)]
     maps = []
     if optical is not None:
-        maps.append(scene_map(optical, geobox, outlines=outlines, band=band))
+        maps.append(scene_map(optical, geobox, outlines=outlines, band=band, confident=confident))
     if probability is not None:
         maps.append(probability_map(probability, geobox, outlines=outlines))
-    body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
-    body += [f"<section><h2>Glaciers</h2>{area_table(outlines)}</section>"]
+    if maps:
+        body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
+    if notes:
+        body.append(f"<section><h2>Before you use it</h2><ul class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul></section>")
+    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(total)}</section>")
+    if look is not None and look.strata:
+        body.append(colour_section(look, optical, geobox))
     if evaluation is not None:
-        body.append(f"<section><h2>Against the reference</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>")
+        body.append(f"<section><h2>Against {escape(_reference(evaluation))}</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>")
     if reliability:
         body.append(f"<section><h2>Calibration</h2><div class=figures>{reliability_figure(reliability)}</div></section>")
     return html.write_text(path, html.page(title=f"{title}: glaciers", body=body))
+
+
+def _reference(evaluation: pa.Table) -> str:
+    names = evaluation["reference"].to_pylist()
+    return str(names[0]) if names else "the reference"
 
 
 def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
@@ -91,6 +108,44 @@ def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
     interval = f" (95 % interval {number(total.low, 2)} to {number(total.high, 2)})" if total is not None and math.isfinite(total.low) else ""
     n = len(outlines)
     return Markup(f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,} outline{"" if n == 1 else "s"}{interval}.</p></section>')
+
+
+def interval_text(total: Estimate | None) -> Markup:
+    """Say what the intervals hold."""
+    if total is None:
+        return Markup("")
+    if not math.isfinite(total.low):
+        return Markup('<p class="note">No intervals: the map has no probabilities that they could rest on.</p>')
+    return Markup(
+        '<p class="note">Intervals hold where the margins lie, as far as the probabilities are calibrated on scenes like this one. They do not hold glaciers that were missed '
+        "altogether, ice divides, or an image taken on a bad day.</p>"
+    )
+
+
+def colour_section(look: Look, optical: np.ndarray | None, geobox: GeoBox) -> Markup:
+    """Return the parts of a map by colour: a map, their areas, and what they are not."""
+    rows = []
+    for s in look.strata:
+        swatch = Markup(f'<span class="sw" style="background:{KINDS[s.name]}"></span>{escape(s.name.replace("_", " "))}')
+        rows.append((swatch, number(s.area_km2, 3), html.percent(s.shaded, 1.0) if math.isfinite(s.shaded) else html.DASH, html.percent(s.cloudy, 1.0) if math.isfinite(s.cloudy) else html.DASH))
+    table = html.table(("part", "area, km²", "without sun", "under cloud"), rows)
+    words = "".join(f"<div><dt>{escape(n.replace('_', ' '))}</dt><dd>{escape(MEANING[n])}</dd></div>" for n in (s.name for s in look.strata))
+    told = f'<p class="note">Rule: {escape(look.rule)}. Without sun: {escape(look.shadow)}. {escape(CAUTION)}</p>'
+    figure = kind_map(look.kinds, optical, geobox) if look.kinds is not None and optical is not None else ""
+    return Markup(f'<section><h2>By colour</h2><div class=figures>{figure}<div>{table}<dl class="words" style="margin-top:14px">{words}</dl>{told}</div></div></section>')
+
+
+def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
+    """Return the parts by colour over the scene in grey."""
+    grey = np.nanmean(optical[[2, 3]], axis=0) if np.isfinite(optical[[2, 3]]).any() else np.full(kinds.shape, np.nan)
+    known = np.isfinite(grey)
+    low, high = np.quantile(grey[known], [0.02, 0.98]) if known.any() else (0.0, 1.0)
+    level = np.clip((np.nan_to_num(grey) - low) / max(high - low, 1e-6), 0.0, 1.0)
+    rgb = np.repeat(np.where(known, 40 + 200 * level, 0.0)[..., None], 3, axis=2)
+    for k, name in enumerate(KINDS, 1):
+        colour = np.array([int(KINDS[name][i : i + 2], 16) for i in (1, 3, 5)], float)
+        rgb[kinds == k] = (0.45 + 0.55 * level[kinds == k][:, None]) * colour
+    return _map(np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key="")
 
 
 def fact_list(facts: dict[str, object]) -> Markup:
@@ -125,14 +180,19 @@ def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
     return rgb, words
 
 
-def scene_map(optical: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, band: gpd.GeoDataFrame | None = None) -> Markup:
+def scene_map(optical: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, band: gpd.GeoDataFrame | None = None, confident: float = 0.95) -> Markup:
     """Return the scene in false colour under the outlines and the uncertainty band."""
     rgb, words = false_colour(optical)
-    layers = [(band, f'fill="{BAND}" fill-opacity=".45" stroke="none"')] if band is not None and len(band) else []
-    layers.append((outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.2"'))
+    layers = [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')] if band is not None and len(band) else []
+    layers.append((outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.6"'))
     key = f'<span><span class="sw" style="background:{OUTLINE}"></span>outline</span>'
-    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below 0.95</span>' if len(layers) > 1 else ""
+    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>' if len(layers) > 1 else ""
     return _map(rgb, geobox, layers, title=f"Scene: {words}", key=key)
+
+
+def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
+    """Return the share of the grid that polygons cover."""
+    return float(frame.geometry.to_crs(geobox.crs.to_wkt()).area.sum() / geobox.extent.geom.area)
 
 
 def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame) -> Markup:

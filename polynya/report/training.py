@@ -205,6 +205,7 @@ def _calibration_text(calibration: dict) -> str:
 
 
 def reliability_figure(scores: list[dict], title: str, classes: list[str]) -> Markup:
+    """Return how often a class was true against the probability that was said; ``reliability`` of each score is (n, mean probability, frequency) a bin."""
     wide, tall = WIDTH - LEFT - RIGHT, HEIGHT - TOP - BOTTOM
     out = [f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"><text class="title" x="{LEFT}" y="15">{escape(title)}</text>']
     for k in range(6):

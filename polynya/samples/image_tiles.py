@@ -72,6 +72,8 @@ def open_images(folder: Path) -> list[ImageTile]:
     ProductError
         If an image is missing or of another size.
     """
+    from pyproj import Transformer
+
     out = []
     for truth in sorted(folder.rglob(f"*{TRUTH}")):
         image = truth.with_name(truth.name.removesuffix(TRUTH) + IMAGE)
@@ -83,9 +85,10 @@ def open_images(folder: Path) -> list[ImageTile]:
         with _open(truth) as source:
             if (source.height, source.width) != shape:
                 raise ProductError(f"{truth.name}: is {source.height} x {source.width} pixels; expected those of {image.name}, {shape[0]} x {shape[1]}. Make it on the image's grid.")
-        middle = scene.geobox.geographic_extent.centroid.coords[0]
+        # not the centroid of the extent in degrees, which lies on the far side of the Earth where a scene crosses 180 degrees
+        longitude, latitude = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(*(a @ (shape[1] / 2, shape[0] / 2)))
         stem = truth.name.removesuffix(TRUTH)
-        out.append(ImageTile(truth, image, stem, f"{truth.parent.name}/{stem}", shape, f"EPSG:{crs.epsg}", (a.c, a.f), (abs(a.a), abs(a.e)), float(middle[1]), float(middle[0])))
+        out.append(ImageTile(truth, image, stem, f"{truth.parent.name}/{stem}", shape, f"EPSG:{crs.epsg}", (a.c, a.f), (abs(a.a), abs(a.e)), float(latitude), float(longitude)))
     return out
 
 

@@ -1,7 +1,7 @@
-"""The mixture of regions that makes a network most certain of a scene: the optimised vector of Maslov et al. 2025, section on region encoding.
+"""Regions: those of the RGI for OGGM, and the mixture of regions that makes a network most certain of a scene.
 
-The network stays as it is; a free vector of twelve numbers goes through a softmax into the place of the one-hot region, and is moved (Adam, rate
-1e-2; the paper's 1e-4 needs thousands of steps for the same) until the mean entropy of the output over some windows of the scene is least. Gradients need
+The mixture is the optimised vector of Maslov et al. 2025, section on region encoding. The network stays as it is; a free vector of twelve numbers goes through a softmax into the place of the one-hot region, and is moved (Adam, rate
+0.1; the paper's 1e-4 needs thousands of steps for the same) until the mean entropy of the output over some windows of the scene is least. Gradients need
 torch and the network's weights beside its ONNX file.
 """
 
@@ -9,13 +9,43 @@ from __future__ import annotations
 
 import importlib.util
 
+import geopandas as gpd
 import numpy as np
 
-from .. import predict_scene
+from .. import polygons, predict_scene
 from ..errors import UsageError
 from ..sensors import REGIONS
 
 STEPS, RATE, WINDOWS = 40, 0.1, 4
+RGI = {"ALP": "11", "ANT": "19", "CAU": "12", "GRL": "05", "TRP": "16", "NZL": "18", "SAN": "17", "SCA": "08", "SVAL": "07"}
+"""First-order regions of the RGI 7 that regions of the training data lie in. Alaska and Western America are two (01, 02), High Mountain Asia three (13, 14, 15)."""
+
+
+def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: str = "") -> gpd.GeoDataFrame:
+    """Return outlines as OGGM reads them (:func:`polynya.polygons.to_oggm`).
+
+    Parameters
+    ----------
+    table : geopandas.GeoDataFrame
+    region : str, optional
+        Of :data:`polynya.sensors.REGIONS`.
+    o1region : str
+        First-order region of the RGI; goes before ``region``.
+
+    Raises
+    ------
+    UsageError
+        If no region of the RGI is known.
+    """
+    told = o1region or RGI.get(region or "", "")
+    if "o1region" in table.columns:  # what is no number is another vocabulary
+        table = table.assign(o1region=[RGI.get(str(r), str(r) if str(r).isdigit() else "") for r in table["o1region"]])
+    try:
+        return polygons.to_oggm(table, o1region=told)
+    except UsageError as error:
+        if "no region is known" not in str(error):
+            raise
+        raise UsageError("no first-order region of the RGI is known; expected an inventory with RGI identifiers, or one such region. Pass --rgi-region, two digits: 15 is South Asia East.") from error
 
 
 def optimise(network: predict_scene.SceneNetwork, read: predict_scene.Read, *, shape: tuple[int, int], steps: int = STEPS) -> tuple[np.ndarray, str]:

@@ -1,15 +1,14 @@
 """``polynya glaciers``: a scene to glacier outlines with the probability and the confidence of every pixel.
 
 The story: open the scene, let the quality gate look at it, go over it once with the network, write probability and confidence as they come,
-draw outlines, cut them at the divides of an inventory, describe them, give areas their intervals, write the report. Memory is bounded by
-a strip of the scene. Results appear under their name only when all of them are whole.
+draw outlines, cut them at the divides of an inventory, describe them, give areas their intervals, look at the map by colour, judge it where a
+reference is given, write the report. Memory is bounded by a strip of the scene. Results appear under their name only when all of them are whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import functools
-import sys
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,24 +21,24 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 
-from .. import io, polygons, predict_scene
-from ..engine.local import LocalEngine
-from ..engine.protocol import DONE, SKIPPED, Engine, Record
-from ..errors import OutputError, UsageError, one_line
-from ..physics import ice_rules
+from .. import io, polygons
+from ..errors import UsageError
+from ..evaluate import scene_rows
+from ..metrics import Estimate
 from ..readers import glacier_scene, rgi_outlines
 from ..report import glacier_map
-from ..samples import area_intervals, ice_divides, outline_attributes, outlines, scene_quality, scene_scaling
+from ..samples import area_intervals, colour_strata, ice_divides, outline_attributes, outlines, scene_quality
 from ..sensors import REGIONS, SENSORS
-from . import glacier_region
+from . import glacier_mapper, glacier_rasters, glacier_reference, glacier_region
+from .glacier_mapper import RULE, Mapper
 from .options import validated
 
 DEFAULT = "glavitu-small"
-RULE = "rule"
-GLACIER = -1
-"""The last class is the glacier."""
 PICTURE_PX = 900
-STATES = ("outlines.gpkg", "outlines.parquet", "uncertainty_band.gpkg", "probability.tif", "confidence.tif", "report.html", "run.json")
+BLOCK = 1024
+"""Side of the blocks in which a scene is read after it was mapped."""
+ELSEWHERE = 0.05
+"""Share of the mapped area from which ice expected outside all outlines is worth a note."""
 
 
 class Config(BaseModel):
@@ -64,6 +63,8 @@ class Config(BaseModel):
         Draws with dropout on, for networks exported with it (Monte-Carlo dropout).
     between_blocks : float
         Correlation of errors between blocks in the area's interval.
+    rgi_region : str
+        First-order region of the RGI, two digits, for ``outlines_oggm.gpkg`` where neither inventory nor region tells it.
     keep_flagged : bool
         Use sensors that the quality gate finds out of register; by default they are left out.
     sensors : tuple of str
@@ -83,6 +84,7 @@ class Config(BaseModel):
     turns: Literal[1, 8] = 1
     draws: int = Field(1, ge=1, le=100)
     between_blocks: float = Field(0.0, ge=0, le=1)
+    rgi_region: str = Field("", pattern="^([01][0-9])?$")
     keep_flagged: bool = False
     sensors: tuple[str, ...] = ()
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
@@ -105,6 +107,10 @@ class Config(BaseModel):
             raise UsageError(f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(SENSORS)}. Change it.")
         if RULE in config.network and len(config.network) > 1:
             raise UsageError("--network rule: cannot be averaged with networks; expected rule alone. Run it on its own.")
+        if config.network == (RULE,) and (config.turns, config.draws) != (1, 1):
+            raise UsageError("--network rule: has nothing to turn or to draw; expected it without --turns and --draws. Leave them out.")
+        if config.network == (RULE,) and config.region in ("unknown", "optimised"):
+            raise UsageError(f"--region {config.region}: is for networks that are told a region; the rule is not. Leave it out.")
         return config
 
 
@@ -121,6 +127,8 @@ class Outputs:
     n_outlines : int
     total : Estimate
         km² with its interval.
+    strata : tuple of colour_strata.Stratum
+        Parts of the map by colour.
     notes : tuple of str
     seconds : float
     """
@@ -130,13 +138,14 @@ class Outputs:
     scene: str
     quality: scene_quality.Quality
     n_outlines: int
-    total: object
+    total: Estimate
+    strata: tuple[colour_strata.Stratum, ...]
     notes: tuple[str, ...]
     seconds: float
 
 
 def run(
-    paths: Sequence[Path | str], *, out: Path | str, config: Config | None = None, inventory: Path | str | None = None, overwrite: bool = False,
+    paths: Sequence[Path | str], *, out: Path | str, config: Config | None = None, inventory: Path | str | None = None, reference: Path | str | None = None, overwrite: bool = False,
     threads: int = 2, show_progress: bool = False,
 ) -> Outputs:
     """Map the glaciers of one scene.
@@ -150,7 +159,10 @@ def run(
     config : Config, optional
     inventory : Path or str, optional
         RGI or GLIMS outlines, whose divides and identifiers are kept.
+    reference : Path or str, optional
+        Outlines or a truth raster to judge the map against, in the report and in ``evaluation.parquet``.
     overwrite : bool
+        Replace ``out`` where it is an earlier result.
     threads : int
         Windows at a time.
     show_progress : bool
@@ -169,307 +181,128 @@ def run(
     OutputError
         If nothing can be written.
     """
-    started, config, out = time.monotonic(), config or Config(), Path(out)
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
-    scene = glacier_scene.open_scene(list(paths), region=config.region if config.region in REGIONS else None)
-    mapper = _rule_mapper() if config.network == (RULE,) else _network_mapper(config, threads)
-    height, width = scene.shape
+    started, config, out, paths = time.monotonic(), config or Config(), Path(out), list(paths)
+    _may_write(out, overwrite=overwrite)
+    if reference is not None:
+        glacier_reference.check(reference)
+    scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
+    known = None if inventory is None else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
+    is_rule = config.network == (RULE,)
+    mapper = glacier_mapper.rule() if is_rule else glacier_mapper.networks(
+        config.network, region=config.region, turns=config.turns, draws=config.draws, runtime=config.runtime, threads=threads)
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(_progress(height * width, show=show_progress))
+        advance = stack.enter_context(_progress(scene.shape[0] * scene.shape[1], show=show_progress))
         quality = scene_quality.check(scene)
-        used, notes = _sensors(scene, mapper.sensors, quality, config)
+        used, notes = glacier_mapper.choose(scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged)
         folder = stack.enter_context(io.writing_folder(out))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_glaciers_")))
         place, told = mapper.place(scene, used)
-        seen = _write_maps(scene, mapper.strips(scene, used, place, advance), scratch=scratch, folder=folder, about={"scene": scene.name, "network": mapper.name, "region": told})
-        if not seen:
-            raise UsageError(f"{scene.name}: {mapper.name} sees no pixel with {', '.join(used)}; expected data. Check the files, or take another network.")
-        drawn = _outlines(folder, config)
-        known = None if inventory is None else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
-        drawn = drawn if known is None else ice_divides.divide(drawn, known)
-        table, areas = _describe(drawn, scene, folder, config)
+        about = {"scene": scene.name, "network": mapper.name, "region": told}
+        if not glacier_rasters.write(mapper.strips(scene, used, place, advance), name=scene.name, geobox=scene.geobox, scratch=scratch, folder=folder, about=about):
+            raise UsageError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Check the files (polynya info), or give other sensors.")
+        drawn = outlines.vectorise(outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0], geobox=scene.geobox, min_area_km2=config.min_area_km2)
+        table, areas = _describe(drawn if known is None else ice_divides.divide(drawn, known), scene, folder, config)
         band = outlines.uncertainty_band(outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident)
         polygons.write(table, folder / "outlines.gpkg")
         polygons.write(table, folder / "outlines.parquet")
         polygons.write(band, folder / "uncertainty_band.gpkg")
-        polygons.write(polygons.to_oggm(table), folder / "outlines_oggm.gpkg")
-        notes += _change_notes(areas)
-        facts = _facts(scene, used, mapper, told, config)
-        _report(folder, scene, table, band, areas, facts, [*(f.text for f in quality.warnings), *notes])
+        notes += [*_oggm(table, scene, folder, config), *_missed(areas, table)]
+        step = max(1, -(-max(scene.shape) // PICTURE_PX))
+        look = colour_strata.look(scene, table, step=step, is_rule=is_rule)
+        judged = None if reference is None else glacier_reference.judge(folder, paths=paths, scene=scene, reference=reference, is_probability=not is_rule, seed=config.seed)
+        if judged is not None:
+            io.write_table(judged.table, folder / "evaluation.parquet", spec=scene_rows.SCENE_EVALUATION)
+        small = scene.geobox if step == 1 else scene.geobox.zoom_out(step)
+        glacier_map.write(
+            folder / "report.html", title=scene.name, facts=_facts(scene, used, mapper, told, config), outlines=table, geobox=small, optical=look.picture,
+            probability=None if is_rule else glacier_rasters.reduced(folder / "probability.tif", tuple(int(n) for n in small.shape)), band=band, total=areas.total,
+            confident=config.confident, look=look, notes=[*(f.text for f in quality.warnings), *notes],
+            evaluation=None if judged is None else judged.table, reliability=None if judged is None else judged.reliability,
+        )
         record = io.run_record(
-            command=io.command_line(), config=config.model_dump(), seed=config.seed, inputs=[{"scene": scene.name, "time": str(scene.time), "sensors": list(scene.sensors), "used": list(used), "inventory": Path(inventory).name if inventory else None}],
-            network=mapper.about, quality=quality.as_json(), notes=notes, region=told, glaciers=len(table), area_km2=areas.total.value, area_low_km2=areas.total.low, area_high_km2=areas.total.high,
-            elsewhere_km2=areas.elsewhere_km2, outputs={n.split(".")[0]: n for n in (*STATES, "outlines_oggm.gpkg")},
+            command=io.command_line(), config=config.model_dump(), seed=config.seed, inputs=[_input(scene, used, paths, inventory, reference)], network=mapper.about, quality=quality.as_json(),
+            notes=notes, region=told, glaciers=len(table), area_km2=areas.total.value, area_low_km2=areas.total.low, area_high_km2=areas.total.high, elsewhere_km2=areas.elsewhere_km2,
+            by_colour=look.as_json(), outputs={p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name for p in sorted(folder.iterdir())},
         )
         io.write_json(record, folder / "run.json")
     files = {p.name: p for p in sorted(out.iterdir())}
-    return Outputs(out, files, scene.name, quality, len(table), areas.total, tuple(notes), time.monotonic() - started)
+    return Outputs(out, files, scene.name, quality, len(table), areas.total, look.strata, tuple(notes), time.monotonic() - started)
 
 
-def run_each(
-    scenes: Sequence[Path | str], *, out: Path | str, config: Config | None = None, inventory: Path | str | None = None, overwrite: bool = False, threads: int = 2,
-    engine: Engine | None = None, show_progress: bool = False,
-) -> list[Record]:
-    """Map many scenes, each into a folder of its own under ``out``; those that are there are skipped, one that fails stops no other.
-
-    Parameters
-    ----------
-    scenes : sequence of Path or str
-        A scene each.
-    out : Path or str
-    config : Config, optional
-    inventory : Path or str, optional
-    overwrite : bool
-    threads : int
-    engine : Engine, optional
-        The local engine, one scene at a time, by default.
-    show_progress : bool
-        A line a scene on stderr.
-
-    Returns
-    -------
-    list of Record
+def _may_write(out: Path, *, overwrite: bool) -> None:
+    """Refuse a folder that holds anything but an earlier result, and that without leave.
 
     Raises
     ------
     UsageError
-        If two scenes have one name.
     """
-    names = [Path(s).name for s in scenes]
-    doubled = next((n for n in names if names.count(n) > 1), None)
-    if doubled:
-        raise UsageError(f"--each: two scenes are called {doubled}; expected different names, since each gets a folder of its own. Rename one.")
-    task = functools.partial(process, out=str(out), config=config or Config(), inventory=None if inventory is None else str(inventory), overwrite=overwrite, threads=threads)
-    records = []
-    for record in (engine or LocalEngine(workers=1)).map(task, [str(s) for s in scenes]):
-        records.append(record)
-        if show_progress:
-            print(f"{len(records)}/{len(scenes)} {Path(record.item).name}: {record.status} {record.message}", file=sys.stderr, flush=True)
-    return records
-
-
-def process(item: str, *, out: str, config: Config, inventory: str | None, overwrite: bool, threads: int) -> Record:
-    """Map one scene of many: the task that engines repeat."""
-    folder = Path(out) / Path(item).name.removesuffix(".SAFE").removesuffix(".json").removesuffix(".tif")
-    if (folder / "run.json").exists() and not overwrite:
-        held = io.read_json(folder / "run.json")
-        if held["config"] == io.plain(config.model_dump()):
-            return Record(item, SKIPPED, "was done before", {"folder": str(folder)})
-    result = run([item], out=folder, config=config, inventory=inventory, overwrite=True, threads=threads)
-    t = result.total
-    return Record(item, DONE, f"{t.value:.3f} km2 in {result.n_outlines} outlines (95 % interval {t.low:.3f} to {t.high:.3f})", {"folder": str(folder)}, {"area_km2": t.value, "outlines": result.n_outlines})
-
-
-def records_text(records: Sequence[Record]) -> str:
-    """Return what became of many scenes, for people."""
-    return "\n".join(f"{Path(r.item).name}: {r.status}; {r.message}" + (f" -> {r.outputs['folder']}" if r.outputs else "") for r in records)
-
-
-@dataclass(frozen=True)
-class Mapper:
-    """What turns a scene into probabilities: networks, or the rule.
-
-    Attributes
-    ----------
-    name : str
-    sensors : tuple of str
-        That it can use.
-    about : list of dict
-        For run.json.
-    place : callable
-        Takes scene and sensors; returns what a network is told of the place, and that in words.
-    strips : callable
-        Takes scene, sensors, place and a function to call with pixels done; yields (row, probability (h, w), confidence (h, w), spread (h, w)).
-    """
-
-    name: str
-    sensors: tuple[str, ...]
-    about: list[dict[str, object]]
-    place: Callable[..., tuple[np.ndarray, str]]
-    strips: Callable[..., Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]]
-
-
-def _network_mapper(config: Config, threads: int) -> Mapper:
-    networks = [predict_scene.load(n, runtime=config.runtime, threads=threads) for n in config.network]
-    predict_scene.same_shape(networks)
-    d = networks[0].description
-    if d.classes[GLACIER] != "glacier":
-        raise UsageError(f"--network {networks[0].path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give another.")
-    if config.region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
-        raise UsageError(f"--region {config.region}: network {d.name} is not told a region (it is told: {d.location_kind}); expected a network with region encoding. Leave --region out.")
-
-    def place(scene: glacier_scene.Scene, used: Sequence[str]) -> tuple[np.ndarray, str]:
-        region = scene.region if config.region == "auto" else config.region
-        if d.location_kind == "region" and config.region == "optimised":
-            return glacier_region.optimise(networks[0], _bands(scene, networks[0].sensors, used), shape=scene.shape)
-        longitude, latitude = scene.geobox.geographic_extent.centroid.coords[0]
-        vector = scene_scaling.location_vector(d.location_kind, region=region, latitude=latitude, longitude=longitude)
-        words = {"none": "not told", "region": region if region in REGIONS else "unknown", "coordinates": f"{latitude:.2f}, {longitude:.2f}"}
-        return vector, words[d.location_kind]
-
-    def strips(scene, used, vector, advance):
-        for s in predict_scene.strips(
-            networks, _bands(scene, networks[0].sensors, used), shape=scene.shape, location=vector, turns=config.turns, draws=config.draws, threads=threads, advance=advance,
-        ):
-            yield s.row, s.probability[GLACIER], predict_scene.confidence(networks[0], s.probability), s.spread
-
-    about = [{"file": n.path.name, "sha256": n.sha256, "name": n.description.name, "runtime": n.runtime, "simulator_commit": n.about.get("data", {}).get("simulator_commit")} for n in networks]
-    return Mapper(" + ".join(n.description.name for n in networks), networks[0].sensors, about, place, strips)
-
-
-def _rule_mapper() -> Mapper:
-    """The classical rule as a map of 0 and 1; its confidence is not known and stays empty."""
-
-    def strips(scene, used, vector, advance):
-        height, width = scene.shape
-        for row in range(0, height, 512):
-            end = min(row + 512, height)
-            values = {k: v for k, v in glacier_scene.read(scene, window=((row, end), (0, width))).items() if k in used}
-            found = ice_rules.classical(values)
-            probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
-            yield row, probability, np.full(probability.shape, np.nan, np.float32), np.zeros(probability.shape, np.float32)
-            advance((end - row) * width)
-
-    return Mapper("classical rule", ("optical", "dem"), [{"name": "rule"}], lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
-
-
-def _bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scene.Read:
-    """Return a reader of the network's bands, NaN for sensors that are missing or left out."""
-
-    def read(rows: slice, columns: slice) -> np.ndarray:
-        values = glacier_scene.read(scene, window=((rows.start, rows.stop), (columns.start, columns.stop)))
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        parts = [values[s] if s in used else np.full((len(SENSORS[s]), *shape), np.nan, np.float32) for s in wanted]
-        return np.concatenate(parts)
-
-    return read
-
-
-def _sensors(scene: glacier_scene.Scene, known: Sequence[str], quality: scene_quality.Quality, config: Config) -> tuple[tuple[str, ...], list[str]]:
-    """Return the sensors to use, and why others are not."""
-    notes = []
-    used = [s for s in known if s in scene.sensors and (not config.sensors or s in config.sensors)]
-    flagged = {r.sensor: r for r in quality.registration if r.is_flagged and r.sensor != scene.sensors[0]}
-    for sensor, r in flagged.items():
-        if sensor in used and not config.keep_flagged:
-            used.remove(sensor)
-            notes.append(f"{sensor} is about {r.length_m:.0f} m out of register and was left out; --keep-flagged uses it")
-    absent = [s for s in known if s not in scene.sensors]
-    if absent:
-        notes.append(f"mapped without {', '.join(absent)}, which the network could use")
-    if not used:
-        raise UsageError(f"{scene.name}: has {', '.join(scene.sensors)}; the network uses {', '.join(known)} and none is left. Give more sensors, another network, or --keep-flagged.")
-    return tuple(used), notes
-
-
-def _write_maps(scene, strips, *, scratch: Path, folder: Path, about: dict[str, str]) -> bool:
-    """Write probability, confidence and spread strip by strip, then as cloud-optimised GeoTIFFs; say whether anything was seen."""
-    import rasterio
-    from rasterio.errors import RasterioError
-    from rasterio.shutil import copy
-    from rasterio.windows import Window
-
-    height, width = scene.shape
-    profile = {
-        "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": "float32", "tiled": True, "blockxsize": 512, "blockysize": 512, "nodata": np.nan,
-        "crs": scene.geobox.crs.to_wkt(), "transform": scene.geobox.affine, "compress": "DEFLATE", "predictor": 3, "zlevel": 1, "BIGTIFF": "IF_SAFER",
-    }  # fmt: skip
-    texts = {"probability": "calibrated probability that the pixel is glacier", "confidence": "probability that the mapped class is right", "spread": "standard deviation of the probability over networks, turns and draws"}
-    seen, varies = False, False
-    try:
-        with contextlib.ExitStack() as stack:
-            files = {n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile)) for n in texts}
-            for row, probability, confidence, spread in strips:
-                window = Window(0, row, width, probability.shape[0])
-                for name, values in (("probability", probability), ("confidence", confidence), ("spread", spread)):
-                    files[name].write(values, 1, window=window)
-                seen |= bool(np.isfinite(probability).any())
-                varies |= bool((np.nan_to_num(spread) > 0).any())
-            for name, file in files.items():
-                file.update_tags(long_name=texts[name], units="1", **about)
-                file.set_band_description(1, name)
-        for name in texts:
-            if name != "spread" or varies:
-                copy(scratch / f"{name}.tif", folder / f"{name}.tif", driver="COG", compress="DEFLATE", predictor="FLOATING_POINT", blocksize=512, overview_resampling="AVERAGE", num_threads="ALL_CPUS")
-    except (RasterioError, OSError) as error:
-        raise OutputError(f"{scene.name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space, or set TMPDIR.") from error
-    return seen
-
-
-def _outlines(folder: Path, config: Config) -> gpd.GeoDataFrame:
-    mask, geobox = outlines.from_raster(folder / "probability.tif", threshold=config.threshold)
-    return outlines.vectorise(mask, geobox=geobox, min_area_km2=config.min_area_km2)
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out.is_dir() and (out / "run.json").exists() and (out / "probability.tif").exists()):
+        raise UsageError(f"{out}: exists and is no result of polynya glaciers; expected a new name. Choose another with -o: it is not replaced, with --overwrite neither.")
+    if not overwrite:
+        raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 
 def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config) -> tuple[gpd.GeoDataFrame, area_intervals.Intervals]:
-    """Add attributes and areas' intervals."""
+    """Add attributes and areas' intervals; the largest outline comes first."""
     confidence, _ = outlines.from_raster(folder / "confidence.tif")
     probability, _ = outlines.from_raster(folder / "probability.tif")
-    has_dem = "dem" in scene.sensors
+    only = colour_strata.only_sensors(scene, ("dem",))
 
     def read(rows: slice, columns: slice) -> dict[str, np.ndarray]:
         out = {"confidence": confidence(rows, columns)}
-        if has_dem:
-            dem = glacier_scene.read(scene, window=((rows.start, rows.stop), (columns.start, columns.stop)))["dem"]
+        if only.sensors:
+            dem = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))["dem"]
             out |= {"elevation": dem[0], "slope": dem[1]}
         return out
 
     table = outline_attributes.place(drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z")
-    table = outline_attributes.describe(table, read, geobox=scene.geobox)
+    table = outline_attributes.describe(table, read, geobox=scene.geobox, block=BLOCK)
     margins = area_intervals.gather(probability, outlines=table, geobox=scene.geobox)
     areas = area_intervals.intervals(margins, table["area_km2"].to_numpy(), between_blocks=config.between_blocks, seed=config.seed)
+    if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing tells how sure an area is
+        nan = np.full(len(table), np.nan)
+        areas = dataclasses.replace(areas, low=nan, high=nan, total=Estimate(areas.total.value, np.nan, np.nan, areas.total.n))
     table = table.assign(area_low_km2=areas.low, area_high_km2=areas.high)
     return table.sort_values("area_km2", ascending=False).reset_index(drop=True), areas
 
 
-def _change_notes(areas: area_intervals.Intervals) -> list[str]:
-    if areas.elsewhere_km2 > 0.05 * max(areas.total.value, 1e-9):
-        return [f"{areas.elsewhere_km2:.2f} km2 of ice are to be expected outside all outlines by the probabilities; look at the probability map"]
+def _oggm(table: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config) -> list[str]:
+    """Write the outlines as OGGM takes them; say why where that cannot be."""
+    try:
+        polygons.write(glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region), folder / "outlines_oggm.gpkg")
+    except UsageError as error:
+        return [f"outlines_oggm.gpkg was not written: {error}"]
     return []
 
 
-def _facts(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper, told: str, config: Config) -> dict[str, object]:
-    pixel = scene.pixel_m
+def _missed(areas: area_intervals.Intervals, table: gpd.GeoDataFrame) -> list[str]:
+    if areas.elsewhere_km2 > ELSEWHERE * max(areas.total.value, 1e-9) and areas.elsewhere_km2 > 0.01:
+        return [f"{areas.elsewhere_km2:.2f} km2 of ice are to be expected beyond reach of all outlines, by the probabilities; no interval holds them: look at the probability map"]
+    return [] if len(table) else ["no glacier was found"]
+
+
+def _input(scene: glacier_scene.Scene, used: Sequence[str], paths: Sequence[Path | str], inventory: Path | str | None, reference: Path | str | None) -> dict[str, object]:
     return {
-        "scene": scene.name, "taken": "time unknown" if scene.time is None else np.datetime_as_string(scene.time, unit="m").replace("T", " ") + " UTC",
-        "grid": f"{scene.shape[0]} x {scene.shape[1]} pixels of {pixel[0]:.0f} x {pixel[1]:.0f} m, {_crs_name(scene.geobox)}", "sensors used": ", ".join(used), "network": mapper.name,
-        "region told": told, "glacier from": f"probability {config.threshold:g}", "views averaged": f"{config.turns * config.draws * len(mapper.about)}",
-    }
+        "scene": scene.name, "paths": [Path(p).name for p in paths], "time": None if scene.time is None else str(scene.time), "sensors": list(scene.sensors), "used": list(used),
+        "inventory": Path(inventory).name if inventory else None, "reference": Path(reference).name if reference else None,
+    }  # fmt: skip
+
+
+def _facts(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper, told: str, config: Config) -> dict[str, object]:
+    wide, tall = scene.pixel_m
+    views = config.turns * config.draws * mapper.members
+    return {
+        "taken": "time unknown" if scene.time is None else np.datetime_as_string(scene.time, unit="m").replace("T", " ") + " UTC", "region": f"{REGIONS[scene.region]} ({scene.region})" if scene.region else "not given",
+        "grid": f"{scene.shape[0]} x {scene.shape[1]} pixels of {wide:.0f} x {tall:.0f} m, {_crs_name(scene.geobox)}", "sensors used": ", ".join(used), "mapped by": mapper.name,
+        **({} if told == "not told" else {"region told": told}), **({} if config.network == (RULE,) else {"glacier from": f"probability {config.threshold:g}"}),
+        **({"answers averaged": f"{views} a pixel"} if views > 1 else {}), "least outline": f"{config.min_area_km2:g} km²",
+    }  # fmt: skip
 
 
 def _crs_name(geobox: GeoBox) -> str:
     return f"EPSG:{geobox.crs.epsg}" if geobox.crs.epsg else "a CRS of its own"
-
-
-def _report(folder: Path, scene: glacier_scene.Scene, table: gpd.GeoDataFrame, band: gpd.GeoDataFrame, areas, facts: dict, notes: list[str]) -> None:
-    import rasterio
-
-    height, width = scene.shape
-    step = max(1, -(-max(height, width) // PICTURE_PX))
-    small = scene.geobox if step == 1 else scene.geobox.zoom_out(step)
-    shape = tuple(int(v) for v in small.shape)
-    with rasterio.open(folder / "probability.tif") as source:
-        probability = source.read(1, out_shape=shape)
-    optical = _decimated(scene, shape, step) if "optical" in scene.sensors else None
-    glacier_map.write(folder / "report.html", title=scene.name, facts=facts, outlines=table, geobox=small, optical=optical, probability=probability, band=band, total=areas.total, notes=notes)
-
-
-def _decimated(scene: glacier_scene.Scene, shape: tuple[int, int], step: int) -> np.ndarray:
-    """Return every step-th pixel of the optical bands, strip by strip."""
-    height, width = scene.shape
-    out = np.full((len(SENSORS["optical"]), *shape), np.nan, np.float32)
-    for k in range(shape[0]):
-        row = min(k * step + step // 2, height - 1)
-        if step > 1 or k % 256 == 0:
-            rows = slice(row, row + 1) if step > 1 else slice(k, min(k + 256, height))
-            values = glacier_scene.read(scene, window=((rows.start, rows.stop), (0, width)))["optical"]
-            if step > 1:
-                columns = np.minimum(np.arange(shape[1]) * step + step // 2, width - 1)
-                out[:, k] = values[:, 0, columns]
-            else:
-                out[:, rows] = values
-    return out
 
 
 @contextlib.contextmanager
@@ -490,15 +323,20 @@ def as_json(result: Outputs) -> dict[str, object]:
     """Return a run as plain data."""
     return io.plain({
         "scene": result.scene, "outlines": result.n_outlines, "area_km2": result.total.value, "area_low_km2": result.total.low, "area_high_km2": result.total.high,
+        "by_colour": {s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy} for s in result.strata},
         "notes": list(result.notes), "quality": result.quality.as_json(), "outputs": {k: str(v) for k, v in result.files.items()}, "seconds": round(result.seconds, 2),
     })  # fmt: skip
 
 
+def total_text(total: Estimate, n: int) -> str:
+    interval = f" (95 % interval {total.low:.3f} to {total.high:.3f})" if np.isfinite(total.low) else ""
+    return f"{total.value:.3f} km2 of ice in {n} outline{'' if n == 1 else 's'}{interval}"
+
+
 def as_text(result: Outputs) -> str:
     """Return a run for people."""
-    t = result.total
-    lines = [
-        f"{result.scene}: {t.value:.3f} km2 of ice in {result.n_outlines} outlines (95 % interval {t.low:.3f} to {t.high:.3f}), {result.seconds:.1f} s",
+    parts = ", ".join(f"{s.name.replace('_', ' ')} {s.area_km2:.3f} km2" for s in result.strata)
+    return "\n".join([
+        f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s", *([f"  by colour: {parts}"] if parts else []),
         *(f"  warning: {f.text}" for f in result.quality.warnings), *(f"  note: {n}" for n in result.notes), *(f"  wrote {p}" for p in result.files.values()),
-    ]  # fmt: skip
-    return "\n".join(lines)
+    ])  # fmt: skip

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from .. import recipes
 from ..errors import UsageError
-from ..readers import glacier_tiles  # noqa
+from ..readers import glacier_tiles
 from ..samples import image_tiles, labelled_tracks, scene_scaling, scene_split, scene_windows, splits
 
 OURS = ("sensors", "location", "classes", "tile")
@@ -53,6 +53,8 @@ class Material:
             if self.split.has(k, part):
                 rows, columns = (slice(0, n) for n in tile.shape)
                 targets = np.where(self.split.mask(k, part, rows, columns), tile.target(self.plan.target, rows, columns), 0)
+                if (targets >> len(self.classes)).any():
+                    raise UsageError(f"recipe {self.plan.name}: the target {self.plan.target} of {tile.name} has more classes than {', '.join(self.classes)}; expected a class each. Name them all in classes, or take another target.")
                 out += [np.count_nonzero(targets == 1 << c) for c in range(len(self.classes))]
         return out
 

@@ -68,3 +68,34 @@ def test_the_terminal_text_names_scores_and_files():
     said = training.text(numbers, {"onnx": "out/a.onnx"})
     assert "macro-F1 0.612 on the test part" in said and "0.123 -> 0.011" in said and said.endswith("out/a.onnx") and "leaks" not in said
     assert "too high" in training.text({**numbers, "is_leaky": True}, {})
+
+
+def scene_inputs(classes: tuple[str, ...]) -> dict:
+    """What a training on tiles of scenes gives."""
+    n = len(classes)
+    given = inputs()
+    confusion = [[100.0 * (i == k) + 7.0 for i in range(n)] + [0.0] for k in range(n)]
+    history = [{**row, "recall": row["recall"][:1] * n, "iou": [0.3] * (n - 1) + [0.1 * row["epoch"]]} for row in given["history"]]
+    numbers = {
+        **given["numbers"], "unit": "pixel", "classes": list(classes), "recall": [0.9] * n, "precision": [0.8] * n, "f1": [0.111] * n, "iou": [0.4] * (n - 1) + [0.8764], "confusion": confusion, "all_of_last_class_iou": 0.2344,
+        "calibration": {"all": {w: [score(70, 0.1)] * n for w in ("before", "after")}, "HMA": {w: [score(70, 0.2)] * n for w in ("before", "after")}}, "reliability": {w: [score(70, 0.1)] * n for w in ("before", "after")},
+    }
+    for key in ("n_ice_of_unknown_thickness", "water_recall", "water_precision"):
+        numbers.pop(key)
+    data = {"scenes": 12, "tiles": 34, "pixels": 5678901, "labelled": 4321, "regions": ["ALP", "HMA"], "tables": [{"file": "a.h5", "tiles": 34, "bytes": 99}], "labels": {p: dict.fromkeys(classes, 11) for p in ("train", "validation", "calibration", "test")}}
+    split = {"method": "granule", "is_leaky": False, "groups": dict.fromkeys(data["labels"], 3)}
+    description = {"classes": list(classes), "calibration": {**given["description"]["calibration"], "scale": [1.0] * n, "offset": [0.0] * n, "method": "vector"}, "data": data}
+    return {**given, "description": description, "history": history, "numbers": numbers, "split": split}
+
+
+@pytest.mark.parametrize("classes", [("other", "glacier"), ("other", "bright", "dark_ice")])
+def test_a_page_of_scenes_speaks_of_pixels_scenes_and_overlap(classes):
+    given = scene_inputs(classes)
+    page = training.page(**given)
+    text = re.sub(r"<[^>]+>", " ", page)
+    last = classes[-1].replace("_", " ")
+    for said in ("4,321 pixels", "loss per labelled pixel", "0.876", f"Calling everything {last}: IoU 0.234", "12 scenes, 34 tiles, 5,678,901 pixels, 4,321 labelled; regions ALP, HMA", f"IoU {last}", "HMA", "Split by scene"):
+        assert said in text, said
+    assert "segment" not in text and "granule" not in text and "0.111" not in text  # IoU stands where tracks have F1
+    said = training.text(given["numbers"], {"onnx": "a.onnx"})
+    assert "4,321 pixels" in said and last in said

@@ -94,3 +94,23 @@ def write_tiles(path: Path, pieces: Sequence[Piece]) -> Path:
             for key, value in about.items():
                 group.attrs[key] = value
     return path
+
+
+def cut_images(folder: Path, files: Sequence[Path], *, row: int, column: int, size: int) -> list[Path]:
+    """Write a square piece of GeoTIFFs under their own names."""
+    import rasterio
+    from rasterio.windows import Window
+
+    folder.mkdir(parents=True, exist_ok=True)
+    window, out = Window(column, row, size, size), []
+    for file in files:
+        with rasterio.open(file) as source:
+            profile = {**source.profile, "width": size, "height": size, "transform": source.window_transform(window), "driver": "GTiff", "tiled": False}
+            for key in ("blockxsize", "blockysize", "interleave", "compress"):
+                profile.pop(key, None)
+            with rasterio.open(folder / file.name, "w", **profile) as target:
+                target.write(source.read(window=window))
+                target.update_tags(**source.tags())
+                target.colorinterp = source.colorinterp
+        out.append(folder / file.name)
+    return out

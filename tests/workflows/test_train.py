@@ -218,6 +218,13 @@ def test_every_recipe_builds_its_network(name):
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
 
 
+@pytest.mark.parametrize("name", [n for n in recipes.names() if recipes.load(n).features])
+def test_prediction_understands_what_a_recipe_of_tracks_says_of_itself(name):
+    about = train_tracks.network(recipes.load(name))
+    told = predict.Description.model_validate(io.plain({**about, "mean": [0.0] * len(about["features"])}))
+    assert list(told.features) == about["features"] and told.classes == predict.CLASSES and told.kind == about["kind"]
+
+
 def write_drawn(folder: Path, sources: list[str], seed: int) -> Path:
     """A label table for each source, as draws from real files are."""
     folder.mkdir()

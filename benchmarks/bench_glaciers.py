@@ -1,0 +1,107 @@
+"""Time the shipped glacier network: pixels a second through OpenVINO and onnxruntime against torch, and a scene of 10,980 x 10,980 pixels with its memory.
+
+    python benchmarks/bench_glaciers.py [--network glavitu-small] [--windows 24] [--scene] [--side 10980]
+
+The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a synthetic scene of eight bands (optical and DEM) read block by block
+and mapped with strips as ``polynya glaciers`` does, in a process of its own; its peak memory and pixels a second.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from polynya import predict, predict_scene
+
+
+def windows(network: predict_scene.SceneNetwork, n: int) -> np.ndarray:
+    """Return plausible raw windows."""
+    d, rng = network.description, np.random.default_rng(0)
+    out = rng.random((n, network.bands + d.location, d.size, d.size), dtype=np.float32)
+    begin = 0
+    for sensor, count in d.scaling.sensors.items():
+        if sensor == "dem":
+            out[:, begin] = 4000.0 + 1000.0 * out[:, begin]
+        begin += count
+    return out
+
+
+def timed(evaluate, values: np.ndarray, *, threads: int) -> float:
+    """Return pixels a second of windows one by one over threads, the best of three."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    best = 0.0
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(evaluate, [values[:1]] * threads))
+        for _ in range(3):
+            began = time.perf_counter()
+            list(pool.map(evaluate, [values[k : k + 1] for k in range(len(values))]))
+            best = max(best, values.shape[0] * values.shape[2] * values.shape[3] / (time.perf_counter() - began))
+    return best
+
+
+def runtimes(name: str, n: int) -> None:
+    """Print the table of runtimes."""
+    import torch
+
+    from polynya import checkpoint, export
+
+    torch.set_num_threads(2)
+    path = predict.locate(name)
+    found = {r: predict_scene.load(path, runtime=r, threads=2) for r in ("onnxruntime", "openvino")}
+    values = windows(found["onnxruntime"], n)
+    network, about = checkpoint.load(path.with_suffix(".safetensors"))
+    whole = export.whole(network, about)
+
+    def eager(part: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return whole(torch.from_numpy(part)).numpy()
+
+    base = timed(eager, values, threads=1)  # torch's own two threads share a window
+    print(f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels a second | over torch |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |")
+    for r, network_ in found.items():
+        speed = timed(network_.evaluate, values, threads=2)
+        worst = float(np.abs(network_.evaluate(values[:1]) - eager(values[:1])).max())
+        print(f"| {network_.runtime} | {speed:,.0f} | {speed / base:.2f} | differs by {worst:.0e}")
+
+
+def scene(name: str, side: int) -> None:
+    """Map a synthetic scene and print peak memory and speed; meant for a process of its own."""
+    network = predict_scene.load(name, threads=2)
+    tile = np.random.default_rng(1).random((network.bands, 512, 512), dtype=np.float32)
+
+    def read(rows: slice, columns: slice) -> np.ndarray:
+        r, c = np.arange(rows.start, rows.stop) % 512, np.arange(columns.start, columns.stop) % 512
+        return tile[:, r][:, :, c]
+
+    began, done = time.perf_counter(), 0
+    for strip in predict_scene.strips([network], read, shape=(side, side), location=np.zeros(network.description.location, np.float32), threads=2):
+        done += strip.probability.shape[1] * side
+    seconds = time.perf_counter() - began
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    print(f"scene {side} x {side}, {network.bands} bands, {network.runtime}: {seconds:.0f} s, {done / seconds:,.0f} pixels a second, peak memory {peak:.2f} GB")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--network", default="glavitu-small")
+    parser.add_argument("--windows", type=int, default=24)
+    parser.add_argument("--scene", action="store_true")
+    parser.add_argument("--side", type=int, default=10_980)
+    parser.add_argument("--only-scene", action="store_true", help=argparse.SUPPRESS)
+    a = parser.parse_args()
+    if a.only_scene:
+        scene(a.network, a.side)
+        return
+    runtimes(a.network, a.windows)
+    if a.scene:
+        subprocess.run([sys.executable, __file__, "--network", a.network, "--side", str(a.side), "--only-scene"], check=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,247 @@
+"""Train glacier networks and strategies on simulated scenes and score all on scenes that no training saw, and on the held-back halves of real chips.
+
+    python scripts/make_glacier_data.py build/glaciers --real ../shared/data/glaciers
+    python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N] [--strategies] [--drop]
+
+Every recipe is trained on DATA/train (split by scene) with DATA/real_west (where it is), and scored on DATA/test and DATA/real_east: IoU, of clean and of debris-covered
+ice, calibration error and Brier skill, beside what needs no network: everything glacier, the classical rule, and a DEM rule fitted on the training labels.
+--strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate encoding, and for the regions named with --regions the regional and the
+finetuned network. --drop: the first recipe's first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
+Finished trainings are kept. Prints Markdown and writes scores.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import yaml
+
+from polynya import calibrate, io, metrics, predict_scene, recipes
+from polynya.physics import ice_rules
+from polynya.readers import glacier_tiles
+from polynya.samples import scene_scaling
+from polynya.sensors import SENSORS
+
+TOGETHER_M = 1000.0
+"""A false alarm counts against clean or debris-covered ice where that is the nearest, within this distance."""
+
+
+class Test:
+    """Tiles of a folder: values, truth, and which of the true ice lies under debris."""
+
+    def __init__(self, folder: Path):
+        self.tiles = [t for f in sorted(folder.glob("*.h5")) for t in glacier_tiles.open_tiles(f)]
+        if not self.tiles:
+            sys.exit(f"{folder}: no tile sets there; expected those of scripts/make_glacier_data.py.")
+        self.held = [self._read(t) for t in self.tiles]
+
+    @staticmethod
+    def _read(tile) -> dict:
+        rows, columns = (slice(0, n) for n in tile.shape)
+        bits = tile.target("outlines", rows, columns)
+        with h5py.File(tile.path, "r") as file:
+            held = file[tile.name].get("debris")  # simulated tiles say which ice lies under debris
+            debris = np.zeros(tile.shape, bool) if held is None else held[:, :, 0] > 0
+        truth = np.where(bits == 0, -1, (bits == 2).astype(int))
+        return {"values": {s: tile.values((s,), rows, columns) for s in SENSORS}, "truth": truth, "debris": debris, "rows": rows, "columns": columns}
+
+    def predict(self, network: predict_scene.SceneNetwork, *, drop: tuple[str, ...] = (), region: str = "own") -> list[np.ndarray]:
+        """Return the probability of glacier of every tile."""
+        out = []
+        for tile, held in zip(self.tiles, self.held, strict=True):
+            bands = np.concatenate([np.full_like(held["values"][s], np.nan) if s in drop else held["values"][s] for s in network.sensors])
+            d = network.description
+            place = scene_scaling.location_vector(d.location_kind, region=tile.region if region == "own" else None, latitude=tile.latitude, longitude=tile.longitude)
+            strips = predict_scene.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2)
+            out.append(np.concatenate([s.probability[-1] for s in strips]))
+        return out
+
+    def score(self, probability: list[np.ndarray], *, only: str | None = None, scene: str | None = None) -> dict[str, float]:
+        """Return pooled IoU, IoU of clean and debris-covered ice, and what the probabilities are worth."""
+        chosen = [k for k, t in enumerate(self.tiles) if (only is None or t.region == only) and (scene is None or t.scene == scene)]
+        truth = np.concatenate([self.held[k]["truth"].ravel() for k in chosen])
+        p = np.concatenate([probability[k].ravel() for k in chosen])
+        near = np.concatenate([self._near(k).ravel() for k in chosen])
+        used = (truth >= 0) & np.isfinite(p)
+        truth, p, near = truth[used], p[used], near[used]
+        called = (p >= 0.5).astype(int)
+        c = metrics.confusion(truth, called, n_classes=2)
+        two = np.stack([1.0 - p, p], axis=1)
+        s = calibrate.scores(two, truth, names=("other", "glacier"))[1]
+        out = {"n": int(used.sum()), "iou": float(metrics.iou(c)[1]), "recall": float(metrics.recall(c)[1]), "precision": float(metrics.precision(c)[1]), "area_deviation": float(called.sum() / max(truth.sum(), 1) - 1.0), "calibration_error": s.calibration_error, "brier_skill": s.brier_skill}
+        for kind, name in ((1, "clean"), (2, "debris")):
+            mine = near == kind
+            if (truth[mine] == 1).any():
+                out[f"iou_{name}"] = float(metrics.iou(metrics.confusion(truth[mine], called[mine], n_classes=2))[1])
+        return out
+
+    def _near(self, k: int) -> np.ndarray:
+        """Return 1 where clean ice is the nearest true ice within a kilometre, 2 where it is debris-covered, else 0."""
+        if "near" not in self.held[k]:
+            from scipy.ndimage import distance_transform_edt
+
+            truth, debris = self.held[k]["truth"], self.held[k]["debris"]
+            pixel = float(np.mean(self.tiles[k].pixel))
+            d = [distance_transform_edt(~mask) * pixel if mask.any() else np.full(truth.shape, np.inf) for mask in ((truth == 1) & ~debris, (truth == 1) & debris)]
+            near = np.where(np.minimum(*d) <= TOGETHER_M, np.where(d[0] <= d[1], 1, 2), 0)
+            self.held[k]["near"] = near
+        return self.held[k]["near"]
+
+    def without_networks(self, rule: ice_rules.DemRule | None) -> dict[str, list[np.ndarray]]:
+        """Return maps of 0 and 1 that need no network."""
+        out = {"everything glacier": [np.ones(t.shape) for t in self.tiles], "classical rule": []}
+        for held in self.held:
+            found = ice_rules.classical({k: v for k, v in held["values"].items() if np.isfinite(v).any()}) if np.isfinite(held["values"]["optical"]).any() else None
+            out["classical rule"].append(np.zeros(held["truth"].shape) if found is None else np.where(found.valid & found.mask, 1.0, 0.0))
+        if rule is not None:
+            out["DEM rule"] = [np.nan_to_num(ice_rules.dem_only(h["values"]["dem"], rule=rule).mask.astype(float)) for h in self.held]
+        return out
+
+
+def train(recipe: str | Path, *, name: str, seed: int, data: list[Path], also: list[Path], out: Path, epochs: int | None, threads: int, start: Path | None = None) -> Path:
+    """Train in a process of its own, unless it is there; return the ONNX file."""
+    folder = out / f"{name}-{seed}"
+    if not (folder / "run.json").exists():
+        command = [sys.executable, "-m", "polynya", "train", str(recipe), "-o", str(folder), "--seed", str(seed), "--threads", str(threads), "--resume", "--json"]
+        for path in data:
+            command += ["--data", str(path)]
+        for path in also:
+            command += ["--also", str(path)]
+        if epochs is not None:
+            command += ["--epochs", str(epochs)]
+        if start is not None:
+            command += ["--start-from", str(start)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode:
+            sys.exit(f"{folder.name}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
+        print(f"trained {folder.name}", file=sys.stderr, flush=True)
+    return folder / io.read_json(folder / "run.json")["outputs"]["onnx"]
+
+
+def variant(base: str, out: Path, *, name: str, **changes: object) -> Path:
+    """Write a recipe that differs from another in some settings; return its file."""
+    plan = recipes.load(base).as_dict()
+    for key, value in changes.items():
+        part, _, inner = key.partition("__")
+        if inner:
+            plan[part][inner] = value
+        else:
+            plan[part] = value
+    plan["name"], path = name, out / f"{name}.yaml"
+    out.mkdir(parents=True, exist_ok=True)
+    path.write_text(yaml.safe_dump(plan, sort_keys=False), encoding="utf-8")
+    return path
+
+
+def dem_rule(data: Path) -> ice_rules.DemRule:
+    """Fit the DEM rule on the labels of the training scenes, one in sixteen pixels."""
+    dem, target = [], []
+    for file in sorted((data / "train").glob("*.h5")):
+        for tile in glacier_tiles.open_tiles(file):
+            rows, columns = (slice(0, n) for n in tile.shape)
+            bits = tile.target("outlines", rows, columns)[::4, ::4]
+            dem.append(tile.values(("dem",), rows, columns)[:, ::4, ::4].reshape(2, -1)[:, bits.ravel() > 0])
+            target.append(bits.ravel()[bits.ravel() > 0] == 2)
+    return ice_rules.fit_dem_rule(np.concatenate(dem, axis=1), np.concatenate(target))
+
+
+def line(name: str, scores: list[dict], keys: tuple[str, ...]) -> str:
+    """Return a row: means, and ranges over seeds."""
+    cells = []
+    for key in keys:
+        values = [s[key] for s in scores if key in s and s[key] is not None and np.isfinite(s[key])]
+        text = "" if not values else f"{np.mean(values):.3f}"
+        cells.append(text if len(values) < 2 else f"{text} ({min(values):.3f}-{max(values):.3f})")
+    return f"| {name} | " + " | ".join(cells) + " |"
+
+
+KEYS = ("iou", "iou_clean", "iou_debris", "precision", "recall", "area_deviation", "calibration_error", "brier_skill")
+HEAD = "| {} | IoU | clean | debris | precision | recall | area deviation | calibration error | Brier skill |\n|---|---|---|---|---|---|---|---|---|"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("-o", "--out", type=Path, required=True)
+    parser.add_argument("--recipes", nargs="*", default=["glavitu-small", "unet-glaciers"])
+    parser.add_argument("--networks", nargs="*", type=Path, default=[], help="trained networks (.onnx) to score beside")
+    parser.add_argument("--seeds", nargs="*", type=int, default=[0])
+    parser.add_argument("--epochs", type=int)
+    parser.add_argument("--strategies", action="store_true")
+    parser.add_argument("--regions", nargs="*", default=["HMA", "ALP"], help="of the regional and finetuned networks")
+    parser.add_argument("--drop", action="store_true", help="score the first network without each sensor")
+    parser.add_argument("--no-real", action="store_true", help="train without the real halves")
+    parser.add_argument("--threads", type=int, default=2)
+    a = parser.parse_args()
+    also = [a.data / "real_west"] if (a.data / "real_west").is_dir() and not a.no_real else []
+    options = {"data": [a.data / "train"], "also": also, "out": a.out, "epochs": a.epochs, "threads": a.threads}
+    a.out.mkdir(parents=True, exist_ok=True)
+    found = {r: [predict_scene.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
+    found |= {p.stem: [predict_scene.load(p, threads=2)] for p in a.networks}
+    tests = {"test": Test(a.data / "test")} | ({"real_east": Test(a.data / "real_east")} if (a.data / "real_east").is_dir() else {})
+    rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
+    for name, test in tests.items():
+        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips, eastern halves of the west; the western halves trained' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
+        print(HEAD.format("map"))
+        for label, maps in test.without_networks(rule).items():
+            full[f"{name} {label}"] = test.score(maps)
+            print(line(label, [{k: v for k, v in full[f"{name} {label}"].items() if k not in ("calibration_error", "brier_skill")}], KEYS))
+        for label, networks in found.items():
+            scores = [test.score(test.predict(n)) for n in networks]
+            full[f"{name} {label}"] = scores
+            print(line(label, scores, KEYS), flush=True)
+        if name == "real_east":
+            for label, networks in found.items():
+                p = test.predict(networks[0])
+                everything = [np.ones(t.shape) for t in test.tiles]
+                for scene in sorted({t.scene for t in test.tiles}):
+                    scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
+                    full[f"{label} {scene}"] = scored
+                    print(f"{label}, {scene}: IoU {scored['iou']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
+    if a.drop:
+        test, network = tests["test"], next(iter(found.values()))[0]
+        print("\n" + HEAD.format("sensors"))
+        cases = {"all": (), **{f"without {s}": (s,) for s in network.sensors}}
+        cases |= {f"optical + {s}": tuple(o for o in network.sensors if o not in ("optical", s)) for s in network.sensors[1:]} | {"optical alone": tuple(network.sensors[1:])}
+        for label, drop in cases.items():
+            full[f"sensors {label}"] = test.score(test.predict(network, drop=drop))
+            print(line(label, [full[f"sensors {label}"]], KEYS), flush=True)
+    if a.strategies:
+        full["strategies"] = strategies(a, tests["test"], options)
+    io.write_json(full, a.out / "scores.json")
+
+
+def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
+    """Train the five strategies with one recipe's settings and print IoU by region."""
+    base, out, seed = a.recipes[0], a.out, a.seeds[0]
+    networks = {"global": (train(base, name=Path(base).stem, seed=seed, **options), "own")}
+    for kind in ("region", "coordinates"):
+        path = variant(base, out, name=f"{Path(base).stem}-{kind}", location=kind)
+        networks[f"{kind} encoding"] = (train(path, name=path.stem, seed=seed, **options), "own")
+    networks["region encoding, region unknown"] = (networks["region encoding"][0], "unknown")
+    maps = {k: test.predict(predict_scene.load(path, threads=2), region=told) for k, (path, told) in networks.items()}
+    regions = sorted({t.region for t in test.tiles})
+    table = {k: {r: test.score(m, only=r)["iou"] for r in regions} for k, m in maps.items()}
+    for strategy in ("regional", "finetuning"):
+        table[strategy] = {}
+        for region in a.regions:
+            extra = {"optimiser__rate": 0.0002, "epochs": max(2, recipes.load(base).epochs // 3)} if strategy == "finetuning" else {}
+            path = variant(base, out, name=f"{Path(base).stem}-{strategy}-{region}", scene__regions=[region], **extra)
+            start = networks["global"][0].with_suffix(".safetensors") if strategy == "finetuning" else None
+            own = {**options, "epochs": None if strategy == "finetuning" and a.epochs is None else a.epochs}
+            onnx = train(path, name=path.stem, seed=seed, start=start, **own)
+            table[strategy][region] = test.score(test.predict(predict_scene.load(onnx, threads=2)), only=region)["iou"]
+    print("\n| strategy | " + " | ".join(regions) + " | mean |\n|" + "---|" * (len(regions) + 2))
+    for name, row in table.items():
+        mean = f"{np.mean(list(row.values())):.3f}" if len(row) == len(regions) else ""
+        print(f"| {name} | " + " | ".join(f"{row[r]:.3f}" if r in row else "" for r in regions) + f" | {mean} |")
+    return table
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""What turns a scene into probabilities strip by strip: exported networks, or the classical rule; and which sensors they are given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import predict, predict_scene
+from ..errors import UsageError
+from ..physics import ice_rules
+from ..readers import glacier_scene
+from ..samples import colour_strata, scene_quality, scene_scaling
+from ..sensors import REGIONS, SENSORS
+from . import glacier_region
+
+RULE = "rule"
+GLACIER = -1
+"""The last class is the glacier."""
+DROPOUT = "-dropout"
+"""Ends the name of a network's second graph, which draws its dropout anew at every call."""
+ROWS = 512
+"""Rows of a strip of the rule."""
+DEM_STEP = 16
+
+Strip = tuple[int, np.ndarray, np.ndarray, np.ndarray]
+"""First row, probability of glacier, confidence, spread; each (h, width) float32."""
+
+
+@dataclass(frozen=True)
+class Mapper:
+    """What turns a scene into probabilities.
+
+    Attributes
+    ----------
+    name : str
+    sensors : tuple of str
+        That it can use.
+    about : list of dict
+        For run.json.
+    members : int
+        Networks whose answers are averaged.
+    place : callable
+        Takes scene and sensors; returns what a network is told of the place, and that in words.
+    strips : callable
+        Takes scene, sensors, place and a function to call with pixels done; yields :data:`Strip`.
+    """
+
+    name: str
+    sensors: tuple[str, ...]
+    about: list[dict[str, object]]
+    members: int
+    place: Callable[[glacier_scene.Scene, Sequence[str]], tuple[np.ndarray, str]]
+    strips: Callable[[glacier_scene.Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
+
+
+def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 1, runtime: str = "auto", threads: int = 1) -> Mapper:
+    """Return a mapper that averages networks.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Shipped names or ``.onnx`` files.
+    region : str
+        See :class:`polynya.workflows.glaciers.Config`.
+    turns : int
+        1 or 8.
+    draws : int
+        More than 1 takes the graphs with dropout, ``NAME-dropout.onnx`` beside each network.
+    runtime : str
+    threads : int
+
+    Raises
+    ------
+    UsageError
+        If there is no such network, it has no dropout, is no glacier network, or is told no region though one is given.
+    ProductError
+        If a file is no export of a scene network.
+    """
+    plain = [predict_scene.load(located(n), runtime=runtime, threads=threads) for n in names]
+    predict_scene.same_shape(plain)
+    d = plain[0].description
+    if d.classes[GLACIER] != "glacier":
+        raise UsageError(f"--network {plain[0].path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give another.")
+    if region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
+        raise UsageError(f"--region {region}: network {d.name} is not told a region (it is told: {d.location_kind}); expected a network with region encoding. Leave --region out.")
+    asked = plain if draws == 1 else [predict_scene.load(with_dropout(n.path), runtime=runtime, threads=threads) for n in plain]
+
+    def place(scene: glacier_scene.Scene, used: Sequence[str]) -> tuple[np.ndarray, str]:
+        told = scene.region if region == "auto" else region
+        if d.location_kind == "region" and region == "optimised":
+            return glacier_region.optimise(plain[0], bands(scene, plain[0].sensors, used), shape=scene.shape)
+        longitude, latitude = scene.geobox.geographic_extent.centroid.coords[0]
+        vector = scene_scaling.location_vector(d.location_kind, region=told, latitude=latitude, longitude=longitude)
+        words = {"none": "not told", "region": told if told in REGIONS else "unknown", "coordinates": f"{latitude:.2f}, {longitude:.2f}"}
+        return vector, words[d.location_kind]
+
+    def strips(scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]) -> Iterator[Strip]:
+        read = bands(scene, plain[0].sensors, used)
+        for s in predict_scene.strips(asked, read, shape=scene.shape, location=vector, turns=turns, draws=draws, threads=threads, advance=advance):
+            yield s.row, s.probability[GLACIER], predict_scene.confidence(plain[0], s.probability), s.spread
+
+    about = [
+        {"file": n.path.name, "sha256": n.sha256, "name": n.description.name, "runtime": n.runtime, "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"), "draws": draws}
+        for n in asked
+    ]
+    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), place, strips)
+
+
+def located(name: str) -> Path:
+    """Return a network's file.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    try:
+        return predict.locate(name)
+    except UsageError as error:
+        known = [n for n in predict.shipped() if not n.endswith(DROPOUT)]
+        raise UsageError(f"--network {name}: no such network; expected 'rule', a shipped name ({', '.join(known) or 'none is shipped'}) or an .onnx file. Check the name or the path.") from error
+
+
+def with_dropout(path: Path) -> Path:
+    """Return the graph with dropout of a network.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    found = path.with_name(f"{path.stem}{DROPOUT}.onnx")
+    if not found.is_file():
+        raise UsageError(f"--draws: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained with model.dropout above 0. Leave --draws out, or take --turns 8 or several --network.")
+    return found
+
+
+def rule() -> Mapper:
+    """Return the classical rule as a map of 0 and 1; its confidence is not known and stays empty."""
+
+    def strips(scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]) -> Iterator[Strip]:
+        height, width = scene.shape
+        only = colour_strata.only_sensors(scene, tuple(used))
+        limits = None if "optical" in used else _dem_rule(only)
+        for row in range(0, height, ROWS):
+            end = min(row + ROWS, height)
+            values = glacier_scene.read(only, window=((row, end), (0, width)))
+            found = ice_rules.classical(values) if limits is None else ice_rules.dem_only(values["dem"], rule=limits)
+            probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
+            yield row, probability, np.full(probability.shape, np.nan, np.float32), np.where(found.valid, np.float32(0), np.float32(np.nan))
+            advance((end - row) * width)
+
+    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
+
+
+def _dem_rule(scene: glacier_scene.Scene) -> ice_rules.DemRule:
+    """Return the DEM rule with the median height of the whole scene (every so manieth row), since a strip's own would leave steps."""
+    some = [glacier_scene.read(scene, window=((r, r + 1), (0, scene.shape[1])))["dem"][0, 0] for r in range(0, scene.shape[0], DEM_STEP)]
+    known = np.concatenate(some)
+    known = known[np.isfinite(known)]
+    return ice_rules.DemRule(float(np.median(known)) if known.size else float("nan"))
+
+
+def bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scene.Read:
+    """Return a reader of a network's bands, NaN for sensors that are missing or left out; only those used are read."""
+    only = colour_strata.only_sensors(scene, tuple(used))
+
+    def read(rows: slice, columns: slice) -> np.ndarray:
+        values = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+        shape = (rows.stop - rows.start, columns.stop - columns.start)
+        return np.concatenate([values[s] if s in values else np.full((len(SENSORS[s]), *shape), np.nan, np.float32) for s in wanted])
+
+    return read
+
+
+def choose(scene: glacier_scene.Scene, mapper: Mapper, quality: scene_quality.Quality, *, wanted: Sequence[str] = (), keep_flagged: bool = False) -> tuple[tuple[str, ...], list[str]]:
+    """Return the sensors to use, and in words why others are not.
+
+    Raises
+    ------
+    UsageError
+        If none is left, or one that was asked for is not there or not known to the network.
+    """
+    absent_wanted = [s for s in wanted if s not in scene.sensors or s not in mapper.sensors]
+    if absent_wanted:
+        s = absent_wanted[0]
+        who = f"the scene has {', '.join(scene.sensors)}" if s not in scene.sensors else f"{mapper.name} uses {', '.join(mapper.sensors)}"
+        raise UsageError(f"--sensor {s}: cannot be used: {who}; expected a sensor of both. Leave it out.")
+    notes = []
+    used = [s for s in mapper.sensors if s in scene.sensors and (not wanted or s in wanted)]
+    for sensor, (length, band) in _flagged(scene, quality).items():
+        if sensor in used and keep_flagged:
+            notes.append(f"{sensor} is used although {band} lies about {length:.0f} m out of register (--keep-flagged)")
+        elif sensor in used:
+            used.remove(sensor)
+            notes.append(f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --keep-flagged uses it all the same")
+    absent = [s for s in mapper.sensors if s not in scene.sensors]
+    if absent:
+        notes.append(f"mapped without {', '.join(absent)}, which {mapper.name} could use and the scene does not have")
+    if not used:
+        raise UsageError(f"{scene.name}: has {', '.join(scene.sensors)}; {mapper.name} uses {', '.join(mapper.sensors)} and none is left. Give more sensors, another network, or --keep-flagged.")
+    return tuple(used), notes
+
+
+def _flagged(scene: glacier_scene.Scene, quality: scene_quality.Quality) -> dict[str, tuple[float, str]]:
+    """Return sensors out of register, with the worst band's shift in metres. Both channels and the coherence of a radar come from one
+    geometry, so one flag tells of all; the scene's first sensor is the grid itself and stays.
+    """
+    radar = ("co_pol_sar", "cross_pol_sar", "in_sar")
+    out: dict[str, tuple[float, str]] = {}
+    for r in quality.registration:
+        if r.is_flagged:
+            for sensor in radar if r.sensor in radar else (r.sensor,):
+                if sensor in scene.sensors and sensor != scene.sensors[0] and (sensor not in out or out[sensor][0] < r.length_m):
+                    out[sensor] = (float(r.length_m), r.band)
+    return out
