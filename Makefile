@@ -4,6 +4,8 @@
 # make score   set up, score the main job on simulated granules and on photons of real ATL07 granules
 # make weights set up, make the training data (build/data) and train the shipped network anew (polynya/weights)
 # make table   set up, train all recipes with three seeds on that data and print the table of docs/networks.md
+# make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
+# make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
 # make lint    ruff
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
@@ -16,10 +18,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo test bench score weights table lint clean
+.PHONY: help setup setup-train demo test bench score weights table glacier-weights glacier-table lint clean
 
 help:
-	@sed -n '1,7p' Makefile | sed 's/^# //'
+	@sed -n '1,9p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -52,6 +54,7 @@ bench: setup-train
 	"$(BIN)/python" benchmarks/bench_freeboard.py
 	"$(BIN)/python" benchmarks/bench_predict.py
 	"$(BIN)/python" benchmarks/bench_train.py
+	"$(BIN)/python" benchmarks/bench_glaciers.py --scene
 
 score: setup
 	"$(BIN)/python" benchmarks/score_simulated.py
@@ -69,6 +72,22 @@ weights: setup-train $(DATA)/.made
 
 table: setup-train $(DATA)/.made
 	"$(BIN)/python" benchmarks/score_networks.py $(DATA) -o build/trained
+
+# Real glacier chips go into the training; without them the network knows simulated scenes only.
+GLACIERS ?= $(wildcard ../shared/data/glaciers)
+TILES := build/glaciers
+
+$(TILES)/.made: | setup-train
+	"$(BIN)/python" scripts/make_glacier_data.py $(TILES) $(if $(GLACIERS),--real $(GLACIERS))
+	@touch $@
+
+glacier-weights: setup-train $(TILES)/.made
+	"$(BIN)/polynya" train glavitu-small --data $(TILES)/train $(if $(GLACIERS),--also $(TILES)/real_west) -o build/glavitu-small-0 --threads 2 --resume
+	$(if $(GLACIERS),"$(BIN)/polynya" train glavitu-narrow --data $(TILES)/train --also $(TILES)/real_west --also $(TILES)/real_east --start-from build/glavitu-small-0/glavitu-small.safetensors -o build/glavitu-narrow --threads 2 --resume)
+	"$(BIN)/python" scripts/ship_glaciers.py $(if $(GLACIERS),build/glavitu-narrow/glavitu-narrow,build/glavitu-small-0/glavitu-small) polynya/weights --data $(TILES)
+
+glacier-table: setup-train $(TILES)/.made
+	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --strategies --drop
 
 lint: setup
 	"$(BIN)/ruff" check polynya tests benchmarks scripts

@@ -1,6 +1,6 @@
 """Time the shipped glacier network: pixels a second through OpenVINO and onnxruntime against torch, and a scene of 10,980 x 10,980 pixels with its memory.
 
-    python benchmarks/bench_glaciers.py [--network glavitu-small] [--windows 24] [--scene] [--side 10980]
+    python benchmarks/bench_glaciers.py [--network glavitu-narrow] [--windows 24] [--scene] [--side 10980]
 
 The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a synthetic scene of eight bands (optical and DEM) read block by block
 and mapped with strips as ``polynya glaciers`` does, in a process of its own; its peak memory and pixels a second.
@@ -89,7 +89,7 @@ def scene(name: str, side: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--network", default="glavitu-small")
+    parser.add_argument("--network", default="glavitu-narrow")
     parser.add_argument("--windows", type=int, default=24)
     parser.add_argument("--scene", action="store_true")
     parser.add_argument("--side", type=int, default=10_980)

@@ -33,7 +33,7 @@ from . import glacier_mapper, glacier_rasters, glacier_reference, glacier_region
 from .glacier_mapper import RULE, Mapper
 from .options import validated
 
-DEFAULT = "glavitu-small"
+DEFAULT = "glavitu-narrow"
 PICTURE_PX = 900
 BLOCK = 1024
 """Side of the blocks in which a scene is read after it was mapped."""
