@@ -123,12 +123,17 @@ class Classifier:
     evaluate: Callable[[np.ndarray], np.ndarray]
 
 
-def shipped() -> list[str]:
-    """Return the names of the networks that come with the package."""
-    return sorted(p.stem for p in WEIGHTS.glob("*.onnx"))
+def shipped(*, of_scenes: bool = False) -> list[str]:
+    """Return the names of the networks that come with the package: those of tracks, or those of scenes."""
+    return sorted(p.stem for p in WEIGHTS.glob("*.onnx") if _is_of_scenes(p) == of_scenes)
 
 
-def locate(name: Path | str) -> Path:
+def _is_of_scenes(path: Path) -> bool:
+    about = path.with_suffix(".json")
+    return about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("kind") == "scene"
+
+
+def locate(name: Path | str, *, of_scenes: bool = False) -> Path:
     """Return the ONNX file of a shipped name or a path.
 
     Raises
@@ -142,8 +147,8 @@ def locate(name: Path | str) -> Path:
     inside = WEIGHTS / f"{name}.onnx"
     if path.name == str(name) and inside.is_file():
         return inside
-    known = ", ".join(shipped()) or "none is shipped"
-    raise UsageError(f"--classifier {name}: no such network; expected 'rule', a shipped name ({known}) or an .onnx file. Check the name or the path.")
+    known = ", ".join(shipped(of_scenes=of_scenes)) or "none is shipped"
+    raise UsageError(f"{'--network' if of_scenes else '--classifier'} {name}: no such network; expected 'rule', a shipped name ({known}) or an .onnx file. Check the name or the path.")
 
 
 def sha256(path: Path) -> str:

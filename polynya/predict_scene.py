@@ -152,7 +152,7 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneN
     """
     if runtime not in predict.RUNTIMES:
         raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict.RUNTIMES)}. Choose one of these.")
-    path = predict.locate(name)
+    path = predict.locate(name, of_scenes=True)
     with predict.LOADING:
         return _load(path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
 
