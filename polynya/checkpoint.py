@@ -21,6 +21,9 @@ from torch import Tensor, nn
 from . import export, io
 from .errors import ProductError, UsageError, one_line
 
+DROPOUT = "-dropout"
+"""Ends the name of the graph that draws its dropout."""
+
 
 @dataclass(frozen=True)
 class State:

@@ -306,7 +306,7 @@ def evaluate(
 
 @app.command()
 def change(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Outlines of the first date: gpkg, parquet, shp.")],
+    old: Annotated[Path, typer.Argument(metavar="OLD", help="Outlines of the first date: gpkg, parquet, shp, or a folder that polynya glaciers wrote.")],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Outlines of the second date.")],
     within: Annotated[Path | None, typer.Option(metavar="FILE", help="Polygons of the ground that both dates cover; ice elsewhere does not count.")] = None,
     position_error_m: Annotated[float | None, typer.Option(help="Standard error of an outline's position, for outlines without intervals of their own; half a pixel is usual.")] = None,
@@ -316,6 +316,7 @@ def change(
 
     \b
     polynya change outlines_2003.gpkg outlines_2018.gpkg
+    polynya change mapped/date1 mapped/date2
     polynya change rgi.shp new/outlines.gpkg --position-error-m 15 --within scene_extent.gpkg
     """
     from . import io

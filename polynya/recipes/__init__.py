@@ -201,6 +201,8 @@ class SceneSamples(_Settings):
         Half of the windows are centred on the last class (the glacier), where the tile has any.
     sensor_dropout : float
         Chance of each sensor but one to be blanked in a window, so that one network serves any subset.
+    always : tuple of str
+        Sensors that are never blanked so.
     band_dropout : float
         Chance that the two shortwave-infrared bands are blanked: old and cheap sensors have none.
     unknown_region : float
@@ -216,6 +218,7 @@ class SceneSamples(_Settings):
     draws: float = Field(4.0, gt=0)
     balance: bool = False
     sensor_dropout: float = Field(0.0, ge=0, lt=1)
+    always: tuple[str, ...] = ()
     band_dropout: float = Field(0.0, ge=0, lt=1)
     unknown_region: float = Field(0.1, ge=0, le=1)
     also_share: float | None = Field(None, gt=0, lt=1)

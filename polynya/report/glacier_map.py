@@ -22,16 +22,16 @@ from .review_picture import png
 
 WIDTH = 640
 """Width of a map on the page, in its own units."""
-OUTLINE, BAND = "#d81b60", "#ffb000"
+OUTLINE, BAND = "#101418", "#ffb000"
 KINDS = {"bright_ice": "#4aa8e0", "dark_ice": "#c9733a", "ice_without_colour": "#9aa0a8", "bright_ground_left_out": "#f2d541"}
 """Colours of the parts in :data:`polynya.samples.colour_strata.NAMES`, in that order."""
 WIDE_BAND = 0.3
 """Share of the scene from which the uncertainty band is drawn paler, to leave the scene to be seen."""
 MOST_GLACIERS = 200
-SCORES = ("iou", "f1", "precision", "recall", "area_deviation", "false_alarm_rate")
+SCORES = ("iou", "precision", "recall", "area_deviation", "false_alarm_rate")
 WORDS = {
     "iou": "IoU", "f1": "F1", "area_deviation": "area deviation", "false_alarm_rate": "false alarms", "polis": "PoLiS distance", "p95_distance": "95th percentile of distances",
-    "boundary_f1_1px": "boundary F1, 1 pixel", "boundary_f1_2px": "boundary F1, 2 pixels",
+    "given": "this map", "all_glacier": "all glacier", "dem_only": "DEM only", "boundary_f1_1px": "boundary F1, 1 pixel", "boundary_f1_2px": "boundary F1, 2 pixels",
 }  # fmt: skip
 
 
@@ -184,15 +184,15 @@ def scene_map(optical: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame
     """Return the scene in false colour under the outlines and the uncertainty band."""
     rgb, words = false_colour(optical)
     layers = [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')] if band is not None and len(band) else []
-    layers.append((outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.6"'))
+    layers += [(outlines, 'fill="none" stroke="#fff" stroke-opacity=".85" stroke-width="3"'), (outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.3"')]
     key = f'<span><span class="sw" style="background:{OUTLINE}"></span>outline</span>'
-    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>' if len(layers) > 1 else ""
+    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>' if len(layers) > 2 else ""
     return _map(rgb, geobox, layers, title=f"Scene: {words}", key=key)
 
 
 def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
     """Return the share of the grid that polygons cover."""
-    return float(frame.geometry.to_crs(geobox.crs.to_wkt()).area.sum() / geobox.extent.geom.area)
+    return float(shapely.area(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy()).sum() / geobox.extent.geom.area)
 
 
 def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame) -> Markup:
@@ -249,17 +249,19 @@ def scale_bar(across_m: float, height: float) -> str:
 
 def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS) -> Markup:
     """Return the largest outlines with area and interval, elevation, slope, aspect and confidence."""
-    head = ("glacier", "name", "area, km²", "95 % interval", "elevation, m", "median", "slope, °", "aspect, °", "confidence")
+    shown = outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records")
+    has_ids, has_names = (any(row.get(c) for row in shown) for c in ("rgi_id", "glac_name"))
+    head = ("glacier", *(("name",) if has_names else ()), "area, km²", "95 % interval", "elevation, m", "median", "slope, °", "aspect, °", "confidence")
     rows = []
-    for row in outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records"):
+    for k, row in enumerate(shown, 1):
         low, high = row.get("area_low_km2"), row.get("area_high_km2")
         z = (row.get("zmin_m"), row.get("zmax_m"))
         rows.append((
-            row.get("rgi_id") or "not in the inventory", row.get("glac_name") or "", number(row["area_km2"], 3), _range(low, high, 3), _range(*z, 0),
+            row.get("rgi_id") or ("not in the inventory" if has_ids else f"{k}"), *((row.get("glac_name") or "",) if has_names else ()), number(row["area_km2"], 3), _range(low, high, 3), _range(*z, 0),
             number(row.get("zmed_m"), 0), number(row.get("slope_deg"), 1), number(row.get("aspect_deg"), 0), number(row.get("confidence"), 2),
         ))  # fmt: skip
     more = f"<p>The {most} largest of {len(outlines):,}; the outline files hold all.</p>" if len(outlines) > most else ""
-    return Markup(html.table(head, rows, text_columns=2) + more)
+    return Markup(html.table(head, rows, text_columns=2 if has_names else 1) + more)
 
 
 def _range(low: object, high: object, decimals: int) -> str:
@@ -271,12 +273,15 @@ def score_table(evaluation: pa.Table) -> Markup:
     """Return the scores by stratum, and those of the rules beside."""
     found = {(r["prediction"], r["stratum"], r["metric"]): r for r in evaluation.to_pylist()}
     columns = [c for c in SCORES if any(k[2] == c for k in found)]
-    rows = [
-        (prediction.replace("_", " "), stratum.replace("_", " "), *(_cell(found.get((prediction, stratum, c))) for c in columns), f"{max((r['n'] for k, r in found.items() if k[:2] == (prediction, stratum)), default=0):,}")
-        for prediction, stratum in dict.fromkeys(k[:2] for k in found if k[2] in SCORES)
-    ]
-    caption = "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind."
-    return html.table(("map", "stratum", *(WORDS.get(c, c) for c in columns), "n"), rows, text_columns=2, caption=caption)
+    rows = []
+    for prediction, stratum in dict.fromkeys(k[:2] for k in found if k[2] in SCORES):
+        cells = [_cell(found.get((prediction, stratum, c))) for c in columns]
+        if any(c != html.DASH for c in cells):
+            n = max((r["n"] for k, r in found.items() if k[:2] == (prediction, stratum)), default=0)
+            rows.append((WORDS.get(prediction, prediction.replace("_", " ")), stratum.replace("_", " "), *cells, f"{n:,}"))
+    table = html.table(("map", "stratum", *(WORDS.get(c, c) for c in columns), "n"), rows, text_columns=2)
+    told = "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind. In brackets: 95 % intervals from blocks of 3.2 km drawn again."
+    return Markup(f'{table}<p class="note">{told}</p>')
 
 
 def boundary_table(evaluation: pa.Table) -> Markup:
@@ -292,9 +297,9 @@ def boundary_table(evaluation: pa.Table) -> Markup:
 def _cell(row: dict | None) -> str:
     if row is None or not row["n"] or row["value"] is None or not math.isfinite(row["value"]):
         return html.DASH
-    digits = 3 if abs(row["value"]) < 100 else 1
+    digits = 3 if abs(row["value"]) < 100 and row["units"] != "m" else 1
     told = number(row["value"], digits)
-    return f"{told} ({number(row['low'], digits)} to {number(row['high'], digits)})" if row["low"] is not None and math.isfinite(row["low"]) else told
+    return f"{told} ({number(row['low'], min(digits, 2))} to {number(row['high'], min(digits, 2))})" if row["low"] is not None and math.isfinite(row["low"]) else told
 
 
 def reliability_figure(bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice where the map said so") -> Markup:

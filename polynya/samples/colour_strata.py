@@ -191,15 +191,16 @@ def shading(scene: Scene) -> tuple[Read | None, str]:
 def grid_azimuth(geobox: GeoBox, bearing: float) -> float:
     """Return a bearing from true north as an angle clockwise from the grid's up, degrees, in the middle of the grid."""
     grid = geobox.transform
-    middle = grid * (geobox.shape[1] / 2.0, geobox.shape[0] / 2.0)
+    column, row = geobox.shape[1] / 2.0, geobox.shape[0] / 2.0
+    middle = (grid.a * column + grid.b * row + grid.c, grid.d * column + grid.e * row + grid.f)
+    back = ~grid
     degrees = pyproj.Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
     lon, lat = degrees.transform(*middle)
     steps = []
     for turn in (bearing, 0.0, 90.0):  # the bearing, and both axes to tell a pixel's sides
-        there = degrees.transform(*pyproj.Geod(ellps="WGS84").fwd(lon, lat, turn, 1000.0)[:2], direction="INVERSE")
-        column, row = ~grid * there
-        steps.append((column - geobox.shape[1] / 2.0, row - geobox.shape[0] / 2.0))
-    (column, row), north, east = steps
+        x, y = degrees.transform(*pyproj.Geod(ellps="WGS84").fwd(lon, lat, turn, 1000.0)[:2], direction="INVERSE")
+        steps.append((back.a * x + back.b * y + back.c - column, back.d * x + back.e * y + back.f - row))
+    (right, down), north, east = steps
     wide = 1000.0 / np.hypot(north[0], east[0])
     tall = 1000.0 / np.hypot(north[1], east[1])
-    return float(np.degrees(np.arctan2(column * wide, -row * tall)) % 360.0)
+    return float(np.degrees(np.arctan2(right * wide, -down * tall)) % 360.0)

@@ -250,7 +250,7 @@ def change(
         take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(int)  # the nearest pixel: NaN and classes stay what they are
         scaled, targets = scaled[:, row + take][:, :, column + take], targets[row + take][:, column + take]
     begin = 0
-    present = []
+    present: list[tuple[str, slice]] = []
     for sensor, count in scaling.sensors.items():
         band = slice(begin, begin + count)
         begin += count
@@ -267,14 +267,14 @@ def change(
             row, column = int(rng.integers(size - height + 1)), int(rng.integers(size - width + 1))
             scaled[band, row : row + height, column : column + width] = np.nan
         if np.isfinite(scaled[band]).any():
-            present.append(band)
+            present.append((sensor, band))
     if settings.band_dropout > 0 and SWIR[0] in scaling.sensors and rng.random() < settings.band_dropout:
         start = _start(scaling, SWIR[0])
         scaled[[start + k for k in SWIR[1]]] = np.nan
     if settings.sensor_dropout > 0 and len(present) > 1:
         stays = int(rng.integers(len(present)))
-        for k, band in enumerate(present):
-            if k != stays and rng.random() < settings.sensor_dropout:
+        for k, (sensor, band) in enumerate(present):
+            if k != stays and sensor not in settings.always and rng.random() < settings.sensor_dropout:
                 scaled[band] = np.nan
     return scaled, targets
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
+from ..physics import cast_shadow as cast_shadow_physics
 from . import glacier_presets as presets
 from .glacier_cover import Cover, Land
 from .glacier_noise import fractal, gradient, resize, smoothstep
@@ -65,8 +65,6 @@ def cosine(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
 def cast_shadow(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
     """Return how far, m, a pixel lies below the shadow of the terrain between it and the sun; 0 where the sun is seen.
 
-    The shadow's edge is carried from row to row (or column to column) away from the sun, interpolated between two neighbours.
-
     Parameters
     ----------
     surface : numpy.ndarray, shape (rows, columns)
@@ -78,16 +76,7 @@ def cast_shadow(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
     -------
     numpy.ndarray, float32
     """
-    a = np.radians(sun.azimuth)
-    east, north = np.sin(a), np.cos(a)
-    grid, along, across = (surface, -north, east) if abs(north) >= abs(east) else (surface.T, east, -north)
-    # ``along`` is the sun's direction in rows of ``grid`` (growing), ``across`` in its columns.
-    flipped = along > 0.0
-    grid = np.ascontiguousarray(grid[::-1] if flipped else grid, dtype=np.float64)
-    fall = float(np.hypot(1.0, across / along) * pixel_m * np.tan(np.radians(sun.elevation)))
-    depth = _sweep(grid, float(across / abs(along)), fall)
-    depth = depth[::-1] if flipped else depth
-    return np.ascontiguousarray(depth if abs(north) >= abs(east) else depth.T).astype(np.float32)
+    return cast_shadow_physics.depth_m(surface, east_m=pixel_m, south_m=pixel_m, sun_elevation=sun.elevation, sun_azimuth=sun.azimuth)
 
 
 def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng: np.random.Generator) -> np.ndarray:
@@ -206,23 +195,3 @@ def top_of_atmosphere(
 
 def _henyey_greenstein(cos_angle: float, g: float = 0.65) -> float:
     return (1.0 - g * g) / (1.0 + g * g - 2.0 * g * cos_angle) ** 1.5
-
-
-@numba.njit(cache=True)
-def _sweep(z, across, fall):
-    """Carry the shadow down the rows from row 0, where the sun is; ``across`` is the sun's direction in columns a row."""
-    rows, columns = z.shape
-    edge = z.copy()
-    depth = np.zeros_like(z)
-    for r in range(1, rows):
-        for c in range(columns):
-            at = c + across
-            if at < 0.0 or at > columns - 1:
-                continue
-            k = min(int(at), columns - 2) if columns > 1 else 0
-            t = at - k
-            before = edge[r - 1, k] * (1.0 - t) + edge[r - 1, k + 1] * t - fall
-            if before > z[r, c]:
-                edge[r, c] = before
-                depth[r, c] = before - z[r, c]
-    return depth

@@ -18,7 +18,7 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     Parameters
     ----------
     old, new : Path or str
-        Outlines: polynya's, RGI 6 or 7, or any polygons.
+        Outlines: polynya's, RGI 6 or 7, or any polygons; or a folder of ``polynya glaciers``.
     within : Path or str, optional
         Polygons of the ground that both dates cover.
     position_error_m : float, optional
@@ -38,7 +38,11 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
 
 
 def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
-    """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of RGI 7."""
+    """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of RGI 7.
+
+    A folder is one that ``polynya glaciers`` wrote, or a simulated scene: its ``outlines.gpkg`` is read.
+    """
+    path = Path(path) / "outlines.gpkg" if Path(path).is_dir() else Path(path)
     frame = polygons.read(path)
     return frame if not len(frame) or {"rgi_id", "area_km2"} <= set(frame.columns) else rgi_outlines.read(path)
 

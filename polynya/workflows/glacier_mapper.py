@@ -118,9 +118,9 @@ def located(name: str) -> Path:
         If there is none.
     """
     try:
-        return predict.locate(name)
+        return predict.locate(name, of_scenes=True)
     except UsageError as error:
-        known = [n for n in predict.shipped() if not n.endswith(DROPOUT)]
+        known = [n for n in predict.shipped(of_scenes=True) if not n.endswith(DROPOUT)]
         raise UsageError(f"--network {name}: no such network; expected 'rule', a shipped name ({', '.join(known) or 'none is shipped'}) or an .onnx file. Check the name or the path.") from error
 
 

@@ -22,7 +22,7 @@ from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 
 from .. import io, polygons
-from ..errors import UsageError
+from ..errors import ProductError, UsageError
 from ..evaluate import scene_rows
 from ..metrics import Estimate
 from ..readers import glacier_scene, rgi_outlines
@@ -37,6 +37,7 @@ DEFAULT = "glavitu-narrow"
 PICTURE_PX = 900
 BLOCK = 1024
 """Side of the blocks in which a scene is read after it was mapped."""
+RGI_REGIONS = tuple(f"{k:02d}" for k in range(1, 20))
 ELSEWHERE = 0.05
 """Share of the mapped area from which ice expected outside all outlines is worth a note."""
 
@@ -84,7 +85,7 @@ class Config(BaseModel):
     turns: Literal[1, 8] = 1
     draws: int = Field(1, ge=1, le=100)
     between_blocks: float = Field(0.0, ge=0, le=1)
-    rgi_region: str = Field("", pattern="^([01][0-9])?$")
+    rgi_region: str = ""
     keep_flagged: bool = False
     sensors: tuple[str, ...] = ()
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
@@ -102,6 +103,8 @@ class Config(BaseModel):
         config = validated(cls, values, command="glaciers")
         if config.region not in (*REGIONS, "auto", "unknown", "optimised"):
             raise UsageError(f"--region {config.region}: no such region; expected one of {', '.join(REGIONS)}, auto, unknown, optimised. Change it.")
+        if config.rgi_region and config.rgi_region not in RGI_REGIONS:
+            raise UsageError(f"--rgi-region {config.rgi_region}: is no first-order region of the RGI; expected two digits, 01 to 19. Change it.")
         unknown = [s for s in config.sensors if s not in SENSORS]
         if unknown:
             raise UsageError(f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(SENSORS)}. Change it.")
@@ -199,7 +202,7 @@ def run(
         place, told = mapper.place(scene, used)
         about = {"scene": scene.name, "network": mapper.name, "region": told}
         if not glacier_rasters.write(mapper.strips(scene, used, place, advance), name=scene.name, geobox=scene.geobox, scratch=scratch, folder=folder, about=about):
-            raise UsageError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Check the files (polynya info), or give other sensors.")
+            raise ProductError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Check the files (polynya info), or give other sensors.")
         drawn = outlines.vectorise(outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0], geobox=scene.geobox, min_area_km2=config.min_area_km2)
         table, areas = _describe(drawn if known is None else ice_divides.divide(drawn, known), scene, folder, config)
         band = outlines.uncertainty_band(outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident)
@@ -307,14 +310,15 @@ def _crs_name(geobox: GeoBox) -> str:
 
 @contextlib.contextmanager
 def _progress(pixels: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with pixels done; it moves a bar on stderr, or does nothing."""
+    """Yield a function to call with pixels done; it moves a bar on a terminal's stderr, or does nothing."""
     if not show:
         yield lambda done: None
         return
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
-    with Progress(BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
+    console = Console(stderr=True)
+    with Progress(BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("scene", total=pixels)
         yield lambda done: bar.update(task, advance=done)
 
