@@ -168,7 +168,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, required=True)
-    parser.add_argument("--recipes", nargs="*", default=["glavitu-small", "unet-glaciers"])
+    parser.add_argument("--recipes", nargs="*", default=["glavitu-small", "unet-glaciers", "segformer-glaciers"])
     parser.add_argument("--networks", nargs="*", type=Path, default=[], help="trained networks (.onnx) to score beside")
     parser.add_argument("--seeds", nargs="*", type=int, default=[0])
     parser.add_argument("--epochs", type=int)

@@ -242,7 +242,8 @@ def _example_scene(description: dict, rng: np.random.Generator, *, batch: int, l
     shape = (batch, len(s["low"]), side, side)
     low, high = (np.array(s[k]).reshape(1, -1, 1, 1) for k in ("low", "high"))
     scaled = low + (high - low) * rng.random(shape)
-    values = np.where(np.array(s["is_log"]).reshape(1, -1, 1, 1), 10.0**scaled, scaled)
+    is_log = np.broadcast_to(np.array(s["is_log"]).reshape(1, -1, 1, 1), shape)
+    values = np.power(10.0, scaled, where=is_log, out=scaled.copy())
     values[rng.random(shape) < 0.1] = np.nan
     begin = np.cumsum([0, *s["sensors"].values()])
     if len(begin) > 2:

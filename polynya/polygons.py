@@ -193,15 +193,15 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     if twice:
         raise UsageError(f"outlines for OGGM: {twice[0][0]} occurs {twice[0][1]} times; expected a row a glacier. Dissolve the parts (GeoDataFrame.dissolve).")
     told = _column(frame, "o1region", "")
-    regions = [next((g for g in m.groups() if g), "") if (m := _REGION.match(i)) else str(t or "") for i, t in zip(ids, told, strict=True)]
+    regions = [next((g for g in m.groups() if g), "") if (m := _REGION.match(i)) else t if isinstance(t, str) else "" for i, t in zip(ids, told, strict=True)]
     usual = o1region or next((r for r, _ in Counter(r for r in regions if r).most_common(1)), "")
     if not all(regions) and not usual:
         raise UsageError("outlines for OGGM: no region is known; expected RGI identifiers or a first-order region. Pass o1region, two digits: 11 is Central Europe.")
     regions = [f"{int(r or usual):02d}" for r in regions]
     out = frame.to_crs("EPSG:4326")
     out["o1region"] = regions
-    second = [str(s or "") for s in _column(frame, "o2region", "")]
-    out["o2region"] = [s if "-" in s else f"{r}-{int(s or 0):02d}" for s, r in zip(second, regions, strict=True)]
+    second = [s if isinstance(s, str) else "" for s in _column(frame, "o2region", "")]
+    out["o2region"] = [s if "-" in s else f"{r}-{int(s) if s.isdigit() else 0:02d}" for s, r in zip(second, regions, strict=True)]
     out["rgi_id"] = [i or f"POLYNYA-{r}-{k + 1:05d}" for k, (i, r) in enumerate(zip(ids, regions, strict=True))]
     for name in ("glims_id", "glac_name"):
         out[name] = [str(v) if isinstance(v, str) else "" for v in _column(frame, name, "")]

@@ -91,7 +91,7 @@ def compare(
     Raises
     ------
     ProductError
-        If nothing is labelled.
+        If nothing is labelled, or the truth holds another value.
     """
     total = _add_up(predicted, truth, geobox=geobox, strata=strata, rules=rules or {}, threshold=threshold, block_m=block_m)
     whole = total.counts[("given", "all")]
@@ -156,6 +156,9 @@ def _add_up(predicted: Read, truth: Read, *, geobox: GeoBox, strata: Read | None
     for rows, columns in _windows(shape, side):
         wide_rows, wide_columns, own = widened(rows, columns, shape, halo)
         known = np.asarray(truth(wide_rows, wide_columns))
+        strange = known[(known > 2) & (known != UNLABELLED)]
+        if strange.size:
+            raise ProductError(f"truth: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled. Give another raster, or bring it to these.")
         labelled = (known != UNLABELLED)[own]
         if not labelled.any():
             continue

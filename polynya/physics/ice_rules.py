@@ -134,6 +134,10 @@ def brightness(optical: np.ndarray, *, red_limit: float = RED_LIMIT, nir_limit: 
     return RuleMap(valid & (optical[RED] > red_limit) & (optical[NIR] > nir_limit), valid, f"red > {red_limit:g}, NIR > {nir_limit:g}")
 
 
+_OPTICAL_RULES = {"snow_index": snow_index, "band_ratio": band_ratio, "brightness": brightness}
+"""In the order in which they are tried."""
+
+
 def dem_only(dem: np.ndarray, *, rule: DemRule | None = None) -> RuleMap:
     """Return where the DEM alone would put glaciers.
 
@@ -179,17 +183,45 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
     return RuleMap(seen.copy(), seen, "everything is glacier")
 
 
-def classical(scene: dict[str, np.ndarray], *, steepest_deg: float = STEEPEST_ICE) -> RuleMap:
+def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
+    """Return the rule that :func:`classical` follows: ``snow_index``, ``band_ratio``, ``brightness``, the limits of the DEM rule, or ``none``.
+
+    A map made in pieces must choose once, on the scene or a fair sample of it: a piece without data would choose otherwise.
+
+    Parameters
+    ----------
+    scene : dict of str to numpy.ndarray, shape (bands, h, w)
+
+    Raises
+    ------
+    UsageError
+        If the scene holds no sensor.
+    """
+    all_glacier(scene)
+    optical = scene.get("optical")
+    if optical is not None and np.isfinite(optical).any():
+        half = max(1.0, 0.5 * np.isfinite(optical).any(axis=0).sum())
+        for name, rule in _OPTICAL_RULES.items():
+            if rule(optical).valid.sum() >= half:
+                return name
+    dem = scene.get("dem")
+    valid = np.zeros(1, bool) if dem is None else np.isfinite(dem).all(axis=0)
+    return DemRule(float(np.median(dem[ELEVATION][valid]))) if valid.any() else "none"
+
+
+def classical(scene: dict[str, np.ndarray], *, rule: str | DemRule | None = None, steepest_deg: float = STEEPEST_ICE) -> RuleMap:
     """Return the best classical map that the bands present allow.
 
     In this order: NDSI and near infrared; red / SWIR1 where green is missing; red and near infrared where there is no SWIR1; the DEM
-    alone where there is no optical band; nothing otherwise. One rule serves the whole scene: the first that can be asked on at least
+    alone where no optical rule can be asked; nothing otherwise. One rule serves the whole scene: the first that can be asked on at least
     half of the pixels that any optical band saw.
 
     Parameters
     ----------
     scene : dict of str to numpy.ndarray, shape (bands, h, w)
         As :func:`polynya.readers.glacier_scene.read` gives it; NaN where missing.
+    rule : str or DemRule, optional
+        What :func:`choose` said of the whole scene, where this is a piece of it.
     steepest_deg : float
         Steeper pixels are no glacier, where the slope is known.
 
@@ -203,14 +235,11 @@ def classical(scene: dict[str, np.ndarray], *, steepest_deg: float = STEEPEST_IC
         If the scene holds no sensor.
     """
     everything = all_glacier(scene)
-    optical = scene.get("optical")
-    if optical is not None and np.isfinite(optical).any():
-        half = max(1.0, 0.5 * np.isfinite(optical).any(axis=0).sum())
-        for found in (snow_index(optical), band_ratio(optical), brightness(optical)):
-            if found.valid.sum() >= half:
-                return _without_cliffs(found, scene, steepest_deg)
-    if "dem" in scene and np.isfinite(scene["dem"]).all(axis=0).any():
-        return dem_only(scene["dem"])
+    rule = choose(scene) if rule is None else rule
+    if isinstance(rule, DemRule):
+        return dem_only(scene["dem"], rule=rule)
+    if rule in _OPTICAL_RULES:
+        return _without_cliffs(_OPTICAL_RULES[rule](scene["optical"]), scene, steepest_deg)
     nothing = np.zeros_like(everything.mask)
     return RuleMap(nothing, nothing.copy(), "none: no rule fits the bands present")
 

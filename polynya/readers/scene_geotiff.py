@@ -190,6 +190,8 @@ def _layer(source: rasterio.DatasetReader, path: Path, i: int, meaning: _Meaning
     kind, is_scaled = np.dtype(source.dtypes[i]), (scale, offset) != (1.0, 0.0)
     unit = (source.units[i] or "").strip().lower()
     name = source.descriptions[i] or f"band {i + 1}"
+    if kind.kind not in "iuf":
+        raise ProductError(f"{path.name}: {name} holds {source.dtypes[i]}; expected real numbers. Make intensities of a complex image first.")
     if meaning.sensor == "optical":
         return _optical(source, path, i, name, notes)
     if meaning.sensor == "dem":

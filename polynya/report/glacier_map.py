@@ -137,7 +137,9 @@ def colour_section(look: Look, optical: np.ndarray | None, geobox: GeoBox) -> Ma
 
 def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
     """Return the parts by colour over the scene in grey."""
-    grey = np.nanmean(optical[[2, 3]], axis=0) if np.isfinite(optical[[2, 3]]).any() else np.full(kinds.shape, np.nan)
+    pair = optical[[2, 3]]
+    seen = np.isfinite(pair)
+    grey = np.where(seen.any(axis=0), np.where(seen, pair, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), np.nan)
     known = np.isfinite(grey)
     low, high = np.quantile(grey[known], [0.02, 0.98]) if known.any() else (0.0, 1.0)
     level = np.clip((np.nan_to_num(grey) - low) / max(high - low, 1e-6), 0.0, 1.0)

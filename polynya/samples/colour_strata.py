@@ -33,6 +33,9 @@ MEANING = {
 """What each is, and what it may be instead."""
 CAUTION = "Told by colour and by the network alone, not by any truth: no class of debris or snow was checked on the ground."
 BLOCK = 1024
+CHOICE_PIXELS = 1_000_000
+CHOICE_PIECES = 8
+"""A larger scene chooses its classical rule on so many pixels in so many pieces a side."""
 SHADOW_PIXELS = 2000
 """Shadow is computed on a grid of at most so many pixels a side, since a mountain's shadow may fall anywhere."""
 
@@ -118,12 +121,12 @@ def look(scene: Scene, mapped: gpd.GeoDataFrame, *, step: int = 1, is_rule: bool
     polygons = mapped.geometry.to_crs(scene.geobox.crs.to_wkt()).to_numpy()
     bounds = np.array([g.bounds for g in polygons]).reshape(-1, 4)
     sums = np.zeros((len(NAMES) + 1, 4))  # km² in all, shaded, with known cloud, cloudy
-    rule = ""
+    rule, chosen = "", None if is_rule else classical_rule(only)
     for rows, columns in outline_blocks.windows(shape, block=BLOCK):
         values = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))
         kind = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.uint8)
         if not is_rule:
-            found = ice_rules.classical(values)
+            found = ice_rules.classical(values, rule=chosen)
             rule = rule or (found.name if found.valid.any() else "")
             is_mapped = rasterised(polygons, scene.geobox, rows, columns, bounds=bounds) >= 0
             kind = np.select([is_mapped & ~found.valid, is_mapped & found.mask, is_mapped, found.mask], [3, 1, 2, 4], 0).astype(np.uint8)
@@ -149,6 +152,28 @@ def only_sensors(scene: Scene, wanted: tuple[str, ...]) -> Scene:
     """Return a scene that reads some of its sensors only."""
     kept = tuple(s for s in scene.sources if s.sensor in wanted)
     return replace(scene, sources=kept, sensors=tuple(s.sensor for s in kept))
+
+
+def classical_rule(scene: Scene) -> str | ice_rules.DemRule:
+    """Return the classical rule that serves a whole scene, chosen on all of it or, where that is large, on pieces spread over it.
+
+    Raises
+    ------
+    ProductError
+        If a file of the scene is damaged.
+    """
+    only, (height, width) = only_sensors(scene, ("optical", "dem")), scene.shape
+    if not only.sensors:
+        return "none"
+    if height * width <= CHOICE_PIXELS:
+        return ice_rules.choose(glacier_scene.read(only))
+    side = max(1, round((CHOICE_PIXELS / CHOICE_PIECES**2) ** 0.5))
+    pieces = []
+    for top in np.linspace(0, max(height - side, 0), CHOICE_PIECES).astype(int):
+        for left in np.linspace(0, max(width - side, 0), CHOICE_PIECES).astype(int):
+            part = glacier_scene.read(only, window=((int(top), int(min(top + side, height))), (int(left), int(min(left + side, width)))))
+            pieces.append({s: v.reshape(len(v), 1, -1) for s, v in part.items()})
+    return ice_rules.choose({s: np.concatenate([p[s] for p in pieces], axis=2) for s in only.sensors})
 
 
 def _sums(scene: Scene, kind: np.ndarray, rows: slice, columns: slice, shade: Read | None) -> np.ndarray:
@@ -188,14 +213,20 @@ def shading(scene: Scene) -> tuple[Read | None, str]:
     return read, f"by the DEM on pixels of {east * factor:.0f} m and the sun {scene.sun_elevation:.0f} degrees high in {scene.sun_azimuth:.0f} degrees"
 
 
+def middle(geobox: GeoBox) -> tuple[float, float]:
+    """Return latitude and longitude of a grid's middle, degrees; right over the antimeridian too."""
+    grid, column, row = geobox.transform, geobox.shape[1] / 2.0, geobox.shape[0] / 2.0
+    x, y = grid.a * column + grid.b * row + grid.c, grid.d * column + grid.e * row + grid.f
+    lon, lat = pyproj.Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True).transform(x, y)
+    return float(lat), (float(lon) + 180.0) % 360.0 - 180.0
+
+
 def grid_azimuth(geobox: GeoBox, bearing: float) -> float:
     """Return a bearing from true north as an angle clockwise from the grid's up, degrees, in the middle of the grid."""
-    grid = geobox.transform
     column, row = geobox.shape[1] / 2.0, geobox.shape[0] / 2.0
-    middle = (grid.a * column + grid.b * row + grid.c, grid.d * column + grid.e * row + grid.f)
-    back = ~grid
+    back = ~geobox.transform
     degrees = pyproj.Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
-    lon, lat = degrees.transform(*middle)
+    lat, lon = middle(geobox)
     steps = []
     for turn in (bearing, 0.0, 90.0):  # the bearing, and both axes to tell a pixel's sides
         x, y = degrees.transform(*pyproj.Geod(ellps="WGS84").fwd(lon, lat, turn, 1000.0)[:2], direction="INVERSE")

@@ -30,7 +30,7 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
     outlines : geopandas.GeoDataFrame
         Polygons that do not overlap, in a projected CRS or in degrees.
     inventory : geopandas.GeoDataFrame
-        Glaciers with ``rgi_id``, in any CRS. Where two overlap, the smaller identifier wins.
+        Glaciers with ``rgi_id`` (where that is empty, ``glims_id``), in any CRS. Where two overlap, the smaller identifier wins.
     spacing_m : float
         Spacing of the points on the glaciers' edges between which "nearest" is judged; a pixel or two.
 
@@ -43,16 +43,17 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
     Raises
     ------
     UsageError
-        If the inventory has no ``rgi_id`` or it occurs twice.
+        If the inventory has no ``rgi_id``, a glacier has no identifier, or one occurs twice.
     """
     if "rgi_id" not in inventory.columns:
         raise UsageError(f"inventory: column rgi_id is missing; found {list(inventory.columns)[:8]}. Read it with polynya's reader of outlines, or rename the column.")
-    if inventory["rgi_id"].duplicated().any():
-        raise UsageError(f"inventory: {inventory['rgi_id'][inventory['rgi_id'].duplicated()].iloc[0]} occurs twice; expected a row a glacier. Dissolve it by rgi_id.")
+    names = _names(inventory)
+    if names.duplicated().any():
+        raise UsageError(f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected a row a glacier. Dissolve it by rgi_id (GLIMS: keep one date of each glac_id).")
     unit = 1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0
     grid, spacing = _GRID_M * unit, spacing_m * unit
     columns = [c for c in KEPT if c in inventory.columns]
-    known = inventory.sort_values("rgi_id").to_crs(outlines.crs).reset_index(drop=True)
+    known = inventory.loc[names.sort_values().index].to_crs(outlines.crs).reset_index(drop=True)
     polygons = shapely.get_parts(shapely.set_precision(outlines.geometry.to_numpy(), grid))
     glaciers = shapely.make_valid(shapely.set_precision(known.geometry.to_numpy(), grid))
     parts: dict[int, list] = {}
@@ -70,11 +71,28 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
     merged = [shapely.union_all(parts[k], grid_size=grid) for k in order]
     table = pd.concat([known.loc[order, columns], pd.DataFrame({"rgi_id": [""] * len(new)})], ignore_index=True)
     for name in columns:
-        if table[name].dtype == object:
-            table[name] = table[name].where(table[name].notna(), "")
+        if name != "term_type":
+            table[name] = table[name].astype(object).where(table[name].notna(), "")
     frame = gpd.GeoDataFrame(table, geometry=gpd.GeoSeries([*merged, *new], crs=outlines.crs), crs=outlines.crs)
     frame["area_km2"] = area_km2(frame)
     return frame
+
+
+def _names(inventory: gpd.GeoDataFrame) -> pd.Series:
+    """Return what tells the glaciers of an inventory apart: ``rgi_id``, where that is empty ``glims_id``.
+
+    Raises
+    ------
+    UsageError
+        If a glacier has neither.
+    """
+    names = inventory["rgi_id"]
+    if "glims_id" in inventory.columns:
+        names = names.where(names.notna() & (names != ""), inventory["glims_id"])
+    without = int((names.isna() | (names == "")).sum())
+    if without:
+        raise UsageError(f"inventory: {without} of {len(names)} glaciers have no identifier; expected RGI or GLIMS outlines (rgi_id, RGIId or glac_id). Add a column rgi_id with a name for each.")
+    return names
 
 
 def _inside(polygon: shapely.Polygon, glaciers: np.ndarray, near: np.ndarray, grid: float) -> dict[int, list]:

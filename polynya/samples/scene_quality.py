@@ -20,7 +20,7 @@ BLOCK = 1024
 MOST_BLOCKS = 36
 """A larger scene is looked at in so many blocks, spread evenly; ``share_seen`` says how much that was."""
 CLOUD_RULE = "blue and swir1 above 0.35, NDSI between -0.2 and 0.3, thermal below 290 K where known"
-WARN_SHARE = {"missing": 0.05, "cloud": 0.10, "shadow": 0.20, "saturation": 0.02, "out_of_range": 0.001}
+WARN_SHARE = {"missing": 0.05, "cloud": 0.10, "shadow": 0.20, "saturation": 0.02, "out_of_range": 0.001, "zero": 0.001}
 """Shares of pixels from which a finding is a warning; below it is for information."""
 
 
@@ -33,7 +33,7 @@ class Finding:
     sensor : str
         ``scene`` where it concerns all.
     kind : str
-        ``missing_sensor``, ``missing_band``, ``missing``, ``cloud``, ``shadow``, ``saturation``, ``out_of_range``, ``misregistration``,
+        ``missing_sensor``, ``missing_band``, ``missing``, ``cloud``, ``shadow``, ``saturation``, ``out_of_range``, ``zero``, ``misregistration``,
         ``register_unknown``, ``note``.
     is_warning : bool
         False where it is for information.
@@ -128,7 +128,7 @@ class _Counts:
         self.extreme = {s: np.array([[np.inf] * len(SENSORS[s]), [-np.inf] * len(SENSORS[s])]) for s in scene.sensors}
         self.saturated = {s: np.zeros(len(SENSORS[s]), np.int64) for s in scene.sensors}
         self.cloud = np.zeros(256, np.int64)
-        self.by_rule = self.rule_pixels = 0
+        self.by_rule = self.rule_pixels = self.zero = self.optical_pixels = 0
 
     def add(self, data: dict[str, np.ndarray], cloud: np.ndarray) -> None:
         self.pixels += cloud.size
@@ -147,6 +147,9 @@ class _Counts:
                 if layer.top is not None and layer.kind == "linear":
                     self.saturated[sensor][i] += np.count_nonzero(value >= (layer.top * layer.scale + layer.offset) * (1 - 1e-6))
         if "optical" in data:
+            there = np.isfinite(data["optical"])
+            self.zero += int(np.count_nonzero(there.any(axis=0) & (~there | (data["optical"] == 0)).all(axis=0)))
+            self.optical_pixels += int(there.any(axis=0).sum())
             found = _cloud_rule(data["optical"], data.get("thermal"))
             if found is not None:
                 self.by_rule += int(np.count_nonzero(found))
@@ -160,7 +163,7 @@ class _Counts:
             name = band_names(sensor)
             worst = there[int(np.argmin(known[there]))]
             if share > 0:
-                yield Finding(sensor, "missing", share > WARN_SHARE["missing"], share, None, f"{sensor}: {share:.1%} of the pixels have no {name[worst]}" + (": the scene is empty" if share == 1 else ""))
+                yield Finding(sensor, "missing", share > WARN_SHARE["missing"], share, None, f"{sensor}: {share:.1%} of the pixels have no {name[worst]}" + (": nothing of it lies on the scene" if share == 1 else ""))
             for i in there:
                 count = int(self.beyond[sensor][:, i].sum())
                 if count:
@@ -171,6 +174,9 @@ class _Counts:
                 if self.saturated[sensor][i]:
                     part = int(self.saturated[sensor][i]) / max(int(known[i]), 1)
                     yield Finding(sensor, "saturation", part > WARN_SHARE["saturation"], part, float(self.saturated[sensor][i]), f"{sensor}: {part:.1%} of {name[i]} is saturated: differences inside snow and ice are lost")
+        if self.zero:
+            part = self.zero / self.optical_pixels
+            yield Finding("optical", "zero", part > WARN_SHARE["zero"], part, float(self.zero), f"optical: {part:.1%} of the pixels are exactly 0 in every band, which no ground is: fill that the file does not declare (gdal_edit -a_nodata 0)")
         yield from self._clouds()
 
     def _clouds(self) -> Iterator[Finding]:

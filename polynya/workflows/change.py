@@ -65,9 +65,10 @@ def as_text(change: area_change.Change, *, most: int = 30) -> str:
         return f"{name:<22}{e.value:>{sign}12.3f} km2  95 % {told}"
 
     share = 100.0 * change.change.value / change.old.value if change.old.value else float("nan")
-    lines = [line("old", change.old), line("new", change.new), line("change", change.change, "+"), f"{'':<22}{share:>+12.1f} %"]
+    lines = [line("old", change.old), line("new", change.new), line("change", change.change, "+"), *([f"{'':<22}{share:>+12.1f} %"] if share == share else [])]
     if change.years == change.years and change.years != 0:
-        lines.append(f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {share / change.years:+.2f} % ({change.years:.1f} years)")
+        rate = f"{share / change.years:+.2f} % " if share == share else ""
+        lines.append(f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {rate}({change.years:.1f} years)")
     lines += [f"{'ice lost':<22}{change.lost_km2:>12.3f} km2", f"{'ice gained':<22}{change.gained_km2:>12.3f} km2", f"uncertainty: {change.uncertainty}"]
     if change.uncertainty == "none known":
         lines.append("  give --position-error-m (half a pixel is usual) for outlines without intervals of their own")

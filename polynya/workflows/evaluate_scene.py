@@ -9,6 +9,7 @@ import geopandas as gpd
 import numpy as np
 import pyarrow as pa
 import rasterio
+import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
@@ -19,6 +20,7 @@ from ..errors import ProductError, UsageError, one_line
 from ..evaluate import outlines, rasters, scene_rows
 from ..physics import ice_rules
 from ..readers import glacier_scene
+from ..samples import colour_strata
 from ..samples.glacier_areas import pixel_size_m
 from ..samples.outline_attributes import rasterised
 from ..samples.outlines import windows
@@ -79,6 +81,7 @@ def run(
     ours = polygons.read(out) if out.suffix.lower() not in RASTERS else None
     theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else None
     ground = polygons.read(within).geometry if within is not None else None
+    _same_place(theirs if theirs is not None else _frame_of(reference), ours if ours is not None else _frame_of(out), opened, reference=reference.name)
     grid = _grid(opened, reference if theirs is None else None, out if ours is None else None, strata)
     options = {"seed": seed, "n_resamples": n_resamples}
     rows: list[scene_rows.Row] = []
@@ -116,6 +119,44 @@ def _grid(opened: glacier_scene.Scene | None, *files: Path | str | None) -> GeoB
             with _opened(Path(path)) as data:
                 return GeoBox((data.height, data.width), data.transform, data.crs)
     return None
+
+
+def check_place(reference: Path, scene: glacier_scene.Scene) -> None:
+    """Refuse a reference that lies beside a scene.
+
+    Raises
+    ------
+    ProductError
+    """
+    theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else _frame_of(reference)
+    _same_place(theirs, theirs, scene, reference=reference.name)
+
+
+def _frame_of(path: Path) -> gpd.GeoDataFrame:
+    with _opened(path) as data:
+        return gpd.GeoDataFrame(geometry=_extent(GeoBox((data.height, data.width), data.transform, data.crs)))
+
+
+def _same_place(theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacier_scene.Scene | None, *, reference: str) -> None:
+    """Refuse a reference of another place: scores of 0 would look like a bad map.
+
+    A map may miss every glacier, so boxes that do not meet are no fault; they are where they lie further apart than the larger one is wide.
+    With a scene the reference must meet the scene.
+
+    Raises
+    ------
+    ProductError
+    """
+    other = gpd.GeoDataFrame(geometry=_extent(opened.geobox)) if opened is not None else ours
+    if not len(theirs) or not len(other) or theirs.crs is None or other.crs is None:
+        return
+    crs = other.crs if other.crs.is_projected else theirs.crs if theirs.crs.is_projected else theirs.estimate_utm_crs()
+    boxes = [shapely.box(*f.to_crs(crs).total_bounds) for f in (theirs, other)]
+    gap = shapely.distance(*boxes)
+    wide = 0.0 if opened is not None else max(float(np.hypot(b.bounds[2] - b.bounds[0], b.bounds[3] - b.bounds[1])) for b in boxes)
+    if not np.isfinite(gap) or gap > wide:
+        far = f"{gap / 1000.0:.1f} km away" if np.isfinite(gap) else "on the other side of the earth"
+        raise ProductError(f"{reference}: lies {far} from {opened.name if opened is not None else 'the result'}; expected a reference of the same place. Check both files and their coordinate systems.")
 
 
 def _extent(geobox: GeoBox) -> gpd.GeoSeries:
@@ -177,7 +218,8 @@ def _rules(opened: glacier_scene.Scene, truth: Read) -> dict[str, Read]:
     def scene(rows: slice, columns: slice) -> dict[str, np.ndarray]:
         return glacier_scene.read(opened, window=((rows.start, rows.stop), (columns.start, columns.stop)))
 
-    rules: dict[str, Read] = {"classical": lambda rows, columns: ice_rules.classical(scene(rows, columns)).mask}
+    rule = colour_strata.classical_rule(opened)
+    rules: dict[str, Read] = {"classical": lambda rows, columns: ice_rules.classical(scene(rows, columns), rule=rule).mask}
     if opened.source("dem") is None:
         return rules
     halves = _dem_halves(opened, scene, truth)

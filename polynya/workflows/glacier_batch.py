@@ -11,6 +11,7 @@ from .. import io, predict_scene
 from ..engine.local import LocalEngine
 from ..engine.protocol import DONE, SKIPPED, Engine, Record
 from ..errors import UsageError
+from ..readers import glacier_scene
 from . import glacier_mapper, glaciers
 
 
@@ -79,10 +80,12 @@ def process(item: str, *, out: str, names: dict[str, str], config: glaciers.Conf
     folder = Path(out) / names[item]
     if (folder / "run.json").exists() and not overwrite:
         held = io.read_json(folder / "run.json")
-        found = [[n.get("sha256") for n in held["network"]], held["config"], [(i["paths"], i["inventory"]) for i in held["inputs"]]]
-        if found == [_digests(config), io.plain(config.model_dump()), [([Path(item).name], Path(inventory).name if inventory else None)]]:
+        scene = glacier_scene.open_scene(item)
+        found = [[n.get("sha256") for n in held["network"]], held["config"], [(i["paths"], i["scene"], i["time"], i["inventory"]) for i in held["inputs"]]]
+        own = ([Path(item).name], scene.name, None if scene.time is None else str(scene.time), Path(inventory).name if inventory else None)
+        if found == [_digests(config), io.plain(config.model_dump()), [own]]:
             return Record(item, SKIPPED, "was done before", {"folder": str(folder)})
-        raise UsageError(f"{folder}: holds a result with other settings, network or inventory; expected the same. Pass --overwrite to replace it, or choose another folder with -o.")
+        raise UsageError(f"{folder}: holds a result with other settings, network or inventory, or of another scene; expected the same. Pass --overwrite to replace it, or choose another folder with -o.")
     result = glaciers.run([item], out=folder, config=config, inventory=inventory, overwrite=overwrite, threads=threads)
     return Record(item, DONE, glaciers.total_text(result.total, result.n_outlines), {"folder": str(folder)}, {"area_km2": result.total.value, "outlines": result.n_outlines})
 

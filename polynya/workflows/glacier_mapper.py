@@ -23,7 +23,6 @@ DROPOUT = "-dropout"
 """Ends the name of a network's second graph, which draws its dropout anew at every call."""
 ROWS = 512
 """Rows of a strip of the rule."""
-DEM_STEP = 16
 
 Strip = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 """First row, probability of glacier, confidence, spread; each (h, width) float32."""
@@ -92,7 +91,7 @@ def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 
         told = scene.region if region == "auto" else region
         if d.location_kind == "region" and region == "optimised":
             return glacier_region.optimise(plain[0], bands(scene, plain[0].sensors, used), shape=scene.shape)
-        longitude, latitude = scene.geobox.geographic_extent.centroid.coords[0]
+        latitude, longitude = colour_strata.middle(scene.geobox)
         vector = scene_scaling.location_vector(d.location_kind, region=told, latitude=latitude, longitude=longitude)
         words = {"none": "not told", "region": told if told in REGIONS else "unknown", "coordinates": f"{latitude:.2f}, {longitude:.2f}"}
         return vector, words[d.location_kind]
@@ -144,11 +143,11 @@ def rule() -> Mapper:
     def strips(scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]) -> Iterator[Strip]:
         height, width = scene.shape
         only = colour_strata.only_sensors(scene, tuple(used))
-        limits = None if "optical" in used else _dem_rule(only)
+        chosen = colour_strata.classical_rule(only)
         for row in range(0, height, ROWS):
             end = min(row + ROWS, height)
             values = glacier_scene.read(only, window=((row, end), (0, width)))
-            found = ice_rules.classical(values) if limits is None else ice_rules.dem_only(values["dem"], rule=limits)
+            found = ice_rules.classical(values, rule=chosen)
             probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
             yield row, probability, np.full(probability.shape, np.nan, np.float32), np.where(found.valid, np.float32(0), np.float32(np.nan))
             advance((end - row) * width)
@@ -156,12 +155,14 @@ def rule() -> Mapper:
     return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
 
 
-def _dem_rule(scene: glacier_scene.Scene) -> ice_rules.DemRule:
-    """Return the DEM rule with the median height of the whole scene (every so manieth row), since a strip's own would leave steps."""
-    some = [glacier_scene.read(scene, window=((r, r + 1), (0, scene.shape[1])))["dem"][0, 0] for r in range(0, scene.shape[0], DEM_STEP)]
-    known = np.concatenate(some)
-    known = known[np.isfinite(known)]
-    return ice_rules.DemRule(float(np.median(known)) if known.size else float("nan"))
+def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
+    """Say so where the classical rule is not the one with short-wave infrared: what it then maps means less."""
+    chosen = colour_strata.classical_rule(colour_strata.only_sensors(scene, tuple(used)))
+    if isinstance(chosen, ice_rules.DemRule):
+        return [f"the rule had no bands in near and short-wave infrared to go by: it maps ground above {chosen.lowest_m:.0f} m and gentler than {chosen.steepest_deg:g} degrees by the DEM alone, ice or not"]
+    if chosen == "brightness":
+        return ["the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright rock too"]
+    return []
 
 
 def bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scene.Read:

@@ -36,15 +36,17 @@ class Judged:
     reliability: list[tuple[float, float, float]]
 
 
-def check(reference: Path | str) -> None:
-    """Look whether a reference can be read, before any work is done.
+def check(reference: Path | str, *, scene: Scene | None = None) -> None:
+    """Look whether a reference can be read, and where a scene is given whether it meets it, before any work is done.
 
     Raises
     ------
     ProductError
-        If it is missing, damaged, or has no CRS.
+        If it is missing, damaged, has no CRS, or lies elsewhere.
     """
     path = Path(reference)
+    if scene is not None:
+        evaluate_scene.check_place(path, scene)
     if path.suffix.lower() not in evaluate_scene.RASTERS:
         read_outlines(path)
         return

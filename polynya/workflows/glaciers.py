@@ -189,6 +189,8 @@ def run(
     if reference is not None:
         glacier_reference.check(reference)
     scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
+    if reference is not None:
+        glacier_reference.check(reference, scene=scene)
     known = None if inventory is None else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
     is_rule = config.network == (RULE,)
     mapper = glacier_mapper.rule() if is_rule else glacier_mapper.networks(
@@ -197,12 +199,14 @@ def run(
         advance = stack.enter_context(_progress(scene.shape[0] * scene.shape[1], show=show_progress))
         quality = scene_quality.check(scene)
         used, notes = glacier_mapper.choose(scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged)
+        notes += glacier_mapper.rule_notes(scene, used) if is_rule else []
+        notes += [f"{Path(inventory).name}: none of its glaciers lies in the scene: all ice is new to it"] if known is not None and not len(known) else []
         folder = stack.enter_context(io.writing_folder(out))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_glaciers_")))
         place, told = mapper.place(scene, used)
         about = {"scene": scene.name, "network": mapper.name, "region": told}
         if not glacier_rasters.write(mapper.strips(scene, used, place, advance), name=scene.name, geobox=scene.geobox, scratch=scratch, folder=folder, about=about):
-            raise ProductError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Check the files (polynya info), or give other sensors.")
+            raise ProductError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors.")
         drawn = outlines.vectorise(outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0], geobox=scene.geobox, min_area_km2=config.min_area_km2)
         table, areas = _describe(drawn if known is None else ice_divides.divide(drawn, known), scene, folder, config)
         band = outlines.uncertainty_band(outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident)

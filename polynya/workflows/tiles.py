@@ -138,10 +138,15 @@ def _scenes(paths: Sequence[Path | str], config: Config) -> Iterator[Scene]:
 
 def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
     outlines = None
+    if config.outlines is not None and config.outlines.suffix.lower() in RASTERS:
+        raise UsageError(f"--outlines {config.outlines.name}: is a raster; expected polygons. Give a raster of 0 other, 1 glacier, 255 unlabelled with --mask.")
     if config.outlines is not None:
         outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
         if outlines.attrs["mended"]:
             result.notes.append(f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves and were mended")
+        box = scene.geobox.boundingbox
+        if not len(outlines.cx[box.left : box.right, box.bottom : box.top]):
+            result.notes.append(f"{config.outlines.name}: no outline meets {scene.name}: all of it is labelled as no glacier")
     area = rgi_outlines.read(config.mask, crs=str(scene.geobox.crs)) if config.mask is not None and config.mask.suffix.lower() not in RASTERS else None
     result.scenes.append(scene.name)
     result.notes += [n for n in scene.notes if n not in result.notes]
@@ -195,6 +200,9 @@ def _labels(
     if outlines is not None:
         labels = rgi_outlines.rasterise(outlines, box)
     elif source is not None:
+        strange = source[(source > 2) & (source != UNLABELLED)]
+        if strange.size:
+            raise ProductError(f"{(mask or truth).name}: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled. Bring it to these.")
         labels = np.where(source == 0, 0, np.where(np.isin(source, (1, 2)), 1, UNLABELLED)).astype(np.uint8)
     else:
         raise UsageError(f"{scene.name}: --mask gives the labelled area, nothing says where glaciers are; expected --outlines with it.")

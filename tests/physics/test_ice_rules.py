@@ -29,6 +29,23 @@ def test_places_and_values_are_those_of_the_vocabulary():
     assert rules.UNLABELLED == UNLABELLED
 
 
+def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
+    """The right half has no short-wave infrared, or nothing at all: alone it would be judged by brightness or by height."""
+    bright_rock = (0.5, 0.5, 0.5, 0.5, np.nan, np.nan)
+    optical = pixels(SNOW, SNOW, ROCK, bright_rock, GAP)
+    dem = np.stack([np.full((1, 5), 3000.0), np.full((1, 5), 5.0)]).astype(np.float32)
+    whole = rules.classical({"optical": optical, "dem": dem})
+    rule = rules.choose({"optical": optical, "dem": dem})
+    assert rule == "snow_index" and whole.mask[0].tolist() == [True, True, False, False, False]
+    for part in (slice(0, 3), slice(3, 4), slice(4, 5)):
+        piece = {"optical": optical[..., part], "dem": dem[..., part]}
+        found = rules.classical(piece, rule=rule)
+        assert found.mask[0].tolist() == whole.mask[0, part].tolist() and found.valid[0].tolist() == whole.valid[0, part].tolist()
+    assert rules.choose({"optical": optical[..., 3:4], "dem": dem[..., 3:4]}) == "brightness"
+    assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.DemRule(3000.0)
+    assert rules.choose({"optical": optical[..., 4:]}) == "none"
+
+
 def test_ndsi_in_closed_form():
     np.testing.assert_allclose(rules.ndsi(np.array([0.8, 0.1, 0.3]), np.array([0.2, 0.3, 0.3])), [0.6, -0.5, 0.0])
     assert np.isnan(rules.ndsi(np.array([0.0, np.nan]), np.array([0.0, 0.2]))).all()

@@ -214,6 +214,7 @@ REFUSED = [
     ("nothing", lambda t: t / "gone.tif", "no such scene"),
     ("counts", lambda t: write(t / "a.tif", np.full((6, 4, 4), 3000, np.uint16), names=OPTICAL), "without a scale"),
     ("percent", lambda t: write(t / "a.tif", np.full((6, 4, 4), 35.0, np.float32), names=OPTICAL), "without a scale"),
+    ("complex numbers", lambda t: write(t / "a.tif", np.ones((6, 4, 4), np.complex64), names=OPTICAL), "real numbers"),
     ("unnamed", lambda t: write(t / "a.tif", np.ones((3, 4, 4), np.float32)), "say nothing of a sensor"),
     ("counts of radar", lambda t: write(t / "a.tif", np.full((1, 4, 4), 300, np.uint16), names=("VV",)), "expected sigma0"),
     ("coherence in percent", lambda t: write(t / "a.tif", np.full((1, 4, 4), 55.0, np.float32), names=("coherence",)), "from 0 to 1"),

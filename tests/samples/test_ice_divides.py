@@ -9,6 +9,7 @@ import shapely
 from shapely import box
 
 from polynya.errors import UsageError
+from polynya.polygons import to_oggm
 from polynya.samples.ice_divides import divide
 
 CRS = "EPSG:32632"
@@ -84,3 +85,20 @@ def test_other_projections_and_refusals():
         divide(INVENTORY, INVENTORY.drop(columns="rgi_id"))
     with pytest.raises(UsageError, match="occurs twice"):
         divide(INVENTORY, INVENTORY.assign(rgi_id="a"))
+
+
+def test_glims_has_its_own_identifiers_and_nameless_glaciers_are_refused():
+    glims = INVENTORY.assign(rgi_id=[None, None], glims_id=["G010E46N", "G011E46N"])
+    found = divide(frame([at(100, 200, 1900, 2800)]), glims)
+    assert list(found["rgi_id"]) == ["", ""] and list(found["glims_id"]) == ["G010E46N", "G011E46N"]
+    with pytest.raises(UsageError, match="2 of 2 glaciers have no identifier"):
+        divide(frame([at(0, 0, 1, 1)]), glims.assign(glims_id=[None, ""]))
+
+
+def test_an_inventory_with_no_glacier_here_leaves_ice_new_and_text_empty():
+    found = divide(frame([at(100, 200, 1900, 2800)]), INVENTORY.assign(o1region="11", o2region="11-01", glims_id="G")[:0])
+    assert found[["rgi_id", "glims_id", "glac_name", "o1region", "o2region"]].to_numpy().tolist() == [[""] * 5]
+    told = to_oggm(found.assign(cenlon=10.8, cenlat=46.8), o1region="11")
+    assert list(told["rgi_id"]) == ["POLYNYA-11-00001"] and list(told["o2region"]) == ["11-00"]
+    bare = found.assign(cenlon=10.8, cenlat=46.8, o1region=np.nan, o2region=np.nan)  # what a file with empty columns may hold
+    assert list(to_oggm(bare, o1region="11")["o2region"]) == ["11-00"]

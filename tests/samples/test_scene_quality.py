@@ -142,3 +142,12 @@ def test_everest_is_saturated_half_empty_and_in_register():
     assert sum(f.kind == "saturation" and f.is_warning for f in quality.findings) == 4
     assert kinds(quality, "missing")["dem"].share > 0.5
     assert [r.is_flagged for r in quality.registration] == [False] and quality.registration[0].is_confident
+
+
+def test_fill_that_a_file_does_not_declare_is_told(tmp_path):
+    bands = np.full((6, 40, 50), 0.3, np.float32)
+    bands[:, :10] = 0.0
+    bands[:5, 20] = 0.0  # one band still sees something: no fill
+    write(tmp_path / "s" / "optical.tif", bands, names=OPTICAL)
+    found = kinds(scene_quality.check(glacier_scene.open_scene(tmp_path / "s")), "zero")["optical"]
+    assert found.is_warning and found.share == pytest.approx(0.25) and found.number == 500 and "nodata" in found.text

@@ -114,17 +114,25 @@ def test_the_labelled_ground_and_other_grids(made):
 
 def test_what_does_not_fit_is_one_line(made):
     far = write(made / "far.tif", np.ones((9, 9), np.uint8), grid=GeoBox((9, 9), Affine(20, 0, 100_000, 0, -20, 4_000_000), "EPSG:32632"))
+    write(made / "strange.tif", np.full((150, 200), 100, np.uint8))
     cases = {
         (made / "none.tif", made / "rgi.parquet"): "no such file", (made / "probability.tif", made / "none.tif"): "no such file", (made / "scene", made / "rgi.parquet"): "holds neither",
-        (made / "mapped.gpkg", made / "probability.tif"): "floating-point numbers; expected classes", (far, made / "rgi.parquet"): None,
+        (made / "mapped.gpkg", made / "probability.tif"): "floating-point numbers; expected classes", (far, made / "rgi.parquet"): r"rgi.parquet: lies \d+\.\d km away",
+        (made / "mapped.gpkg", far): "far.tif: lies", (made / "probability.tif", made / "strange.tif"): "holds the value 100",
     }  # fmt: skip
     for (out, reference), words in cases.items():
-        if words is None:
-            assert lookup(evaluate_scene.run(out, reference=reference))[("given", "all", "recall")]["n"] == 81
-            continue
         with pytest.raises(ProductError, match=words) as error:
             evaluate_scene.run(out, reference=reference)
         assert "\n" not in str(error.value) and "expected" in str(error.value)
+
+
+def test_a_map_that_misses_every_glacier_is_judged_and_a_reference_beside_the_scene_is_not(made):
+    """A map whose ice lies 2 km from the reference's scores 0; a reference that misses the scene is a mistake."""
+    beside = made / "beside.gpkg"
+    polygons.write(gpd.GeoDataFrame({"rgi_id": ["x"], "area_km2": [1.0]}, geometry=[box(505_000, 5_198_000, 506_000, 5_199_000)], crs="EPSG:32632"), beside)
+    assert lookup(evaluate_scene.run(beside, reference=made / "rgi.parquet"))[("given", "all", "iou")]["value"] == 0.0
+    with pytest.raises(ProductError, match=r"beside.gpkg: lies 1.0 km away from made"):
+        evaluate_scene.run(made / "mapped.gpkg", reference=beside, scene=made / "scene")
 
 
 def test_the_commands(made):

@@ -227,6 +227,18 @@ def test_scenes_of_one_name_get_folders_of_their_own(disc, network, tmp_path):
     assert code == 2 and "is given twice" in said
 
 
+def test_each_does_not_take_another_scene_of_one_name_for_done(disc, network, tmp_path):
+    for name in ("one/date1", "two/date1"):
+        shutil.copytree(disc, tmp_path / name)
+    told = io.read_json(tmp_path / "two/date1/scene.json")
+    (tmp_path / "two/date1/scene.json").write_text(json.dumps({**told, "time": "2023-08-01T10:00:00Z"}))
+    words = ["--each", "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime", "--json"]
+    assert cli("glaciers", tmp_path / "one/date1", *words)[0] == 0
+    assert json.loads(cli("glaciers", tmp_path / "one/date1", *words)[1])[0]["status"] == "skipped"
+    code, said, _ = cli("glaciers", tmp_path / "two/date1", *words)
+    assert code == 1 and "or of another scene" in json.loads(said)[0]["message"]
+
+
 def test_networks_are_averaged_and_their_spread_written(disc, network, tmp_path):
     other = pieces.linear_network(tmp_path / "other.onnx", {("optical", 0): 40.0}, bias=-18.0)  # a logit 2 higher
     glaciers.run([disc], out=tmp_path / "one", config=config(network))
@@ -335,6 +347,33 @@ def test_the_rule_of_heights_leaves_no_steps_between_strips(tmp_path):
     found = pieces.values_of(tmp_path / "out/probability.tif")
     edge = int(np.flatnonzero(found[:, 0] == 1)[0])
     assert abs(edge - 550) <= 16 and (found[edge:] == 1).all() and (found[:edge] == 0).all()
+
+
+def test_the_rule_leaves_empty_what_the_optical_image_did_not_see(tmp_path):
+    """The first strip of 512 rows has heights only: alone it would be mapped by the DEM."""
+    optical = np.full((6, 700, 30), 0.1)
+    optical[:4, 600:] = 0.8
+    optical[:, :540] = np.nan
+    scene = pieces.write_scene(tmp_path / "half", pieces.grid(700, 30), optical=optical, dem=np.stack([np.full((700, 30), 3000.0), np.full((700, 30), 5.0)]))
+    glaciers.run([scene], out=tmp_path / "out", config=glaciers.Config(network=("rule",)))
+    found = pieces.values_of(tmp_path / "out/probability.tif")
+    assert np.isnan(found[:540]).all() and (found[540:600] == 0).all() and (found[600:] == 1).all()
+
+
+def test_the_rule_says_when_it_has_no_infrared_to_go_by(tmp_path):
+    optical = np.full((6, 60, 60), 0.5)
+    optical[3:] = np.nan
+    scene = pieces.write_scene(tmp_path / "rgb", pieces.grid(60, 60), optical=optical, dem=np.stack([np.full((60, 60), 3000.0), np.full((60, 60), 5.0)]))
+    notes = glaciers.run([scene], out=tmp_path / "out", config=glaciers.Config(network=("rule",))).notes
+    assert any("by the DEM alone" in n and "above 3000 m" in n for n in notes)
+
+
+def test_an_inventory_of_another_place_is_said_and_the_ice_is_new(disc, network, tmp_path):
+    far = gpd.GeoDataFrame({"RGIId": ["RGI60-11.00001"], "O1Region": ["11"], "O2Region": ["1"]}, geometry=[box(700_000, 5_180_000, 701_000, 5_181_000)], crs="EPSG:32632")
+    far.to_file(tmp_path / "far.gpkg")
+    done = glaciers.run([disc], out=tmp_path / "out", config=config(network, rgi_region="11"), inventory=tmp_path / "far.gpkg")
+    assert any("none of its glaciers lies in the scene" in n for n in done.notes)
+    assert list(polygons.read(tmp_path / "out/outlines.gpkg")["rgi_id"]) == [""] and (tmp_path / "out/outlines_oggm.gpkg").exists()
 
 
 def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):

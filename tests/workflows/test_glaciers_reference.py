@@ -86,8 +86,11 @@ def test_the_rule_has_scores_but_no_diagram(judged, tmp_path):
 def test_a_reference_elsewhere_or_none_leaves_nothing(judged, tmp_path):
     scene, network, _, _ = judged
     far = pieces.write_tiff(tmp_path / "far.tif", np.ones((20, 20), np.uint8), pieces.grid(20, 20, left=100_000.0), nodata=255)
-    with pytest.raises(ProductError, match="no pixel is labelled"):
+    with pytest.raises(ProductError, match=r"far\.tif: lies \d+\.\d km away"):
         glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=far)
+    blank = pieces.write_tiff(tmp_path / "blank.tif", np.full((20, 20), 255, np.uint8), pieces.grid(20, 20), nodata=255)
+    with pytest.raises(ProductError, match="no pixel is labelled"):
+        glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=blank)
     (tmp_path / "bad.tif").write_bytes(b"nothing")
     with pytest.raises(ProductError, match=r"bad\.tif: cannot be read"):
         glacier_reference.check(tmp_path / "bad.tif")

@@ -96,6 +96,13 @@ def test_nothing_to_learn_from_is_said(tmp_path):
     far = write(tmp_path / "far.tif", np.ones((1, 5, 5), np.uint8), corner=(100000.0, 100000.0))
     with pytest.raises(ProductError, match="no tile has both"):
         tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(mask=far))
+    strange = write(tmp_path / "strange.tif", np.full((1, 64, 64), 100, np.uint8))
+    with pytest.raises(ProductError, match=r"strange.tif: holds the value 100"):
+        tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(mask=strange))
+    with pytest.raises(UsageError, match="is a raster; expected polygons"):
+        tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(outlines=strange))
+    beside = tiles.run([scene_folder], out=tmp_path / "none.h5", config=tiles.Config.checked(outlines=outlines(tmp_path / "beside.gpkg", (5000, 5010, 0, 9)), tile=64))
+    assert beside.glacier == 0 and any("no outline meets" in n for n in beside.notes)
     with pytest.raises(UsageError, match="--tile 10"):
         tiles.Config.checked(tile=10)
     assert not (tmp_path / "t.h5").exists()
