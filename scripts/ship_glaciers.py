@@ -28,7 +28,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         f"- Network: `polynya/models/{d['model']['name']}.py`, width {d['model']['width']}, {m['parameters']:,} parameters, {size / 1e6:.1f} MB as ONNX; windows of {d['size']} pixels.",
         f"- Inputs (bands): {sensors}; physical units, NaN where missing. Pixels of 10 to 30 m.",
         f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}.",
-        f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), both on scenes of their own.", "",
+        f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), {'half on simulated scenes of their own, half on the real chips, which were trained on' if d['recipe']['scene'].get('calibrate_also') and real else 'both on scenes of their own'}.", "",
         "## Data", "",
         f"- Simulated: {data['scenes'] - len(real)} scenes or so of {len([r for r in data['regions'] if r != 'unknown'])} regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines.",
         f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of 2000-2010: labels are noisy.",

@@ -54,6 +54,9 @@ class Material(Protocol):
     def more_scores(self, targets: np.ndarray, called: np.ndarray) -> dict[str, object]:
         """Return scores that only this family has."""
 
+    def more_calibration(self) -> object | None:
+        """Return judged samples that the calibration is fitted on beside those of its part, None where there are none."""
+
     def about(self) -> dict[str, object]:
         """Return counts, parts and what each file says of itself."""
 
@@ -237,6 +240,8 @@ def _run(plan, material: Material, description: dict, *, start_from, out, split,
 
     fit_part = splits.CALIBRATION if split.calibration > 0 else splits.VALIDATION
     raw, targets, _ = judged(fit_part)
+    if (more := material.more_calibration()) is not None:
+        raw, targets = _as_many(raw, targets, *train.logits(model.to(processes.device), more, batch=plan.batch, device=processes.device)[:2])
     calibration = calibrate.fit(raw, targets, method=plan.calibration)
     weights = (1.0,) * len(material.classes)
     if plan.decision == "macro_f1":
@@ -268,6 +273,14 @@ def _run(plan, material: Material, description: dict, *, start_from, out, split,
     io.write_json(record, out / "run.json")  # last: a training is done when this is there
     (out / STATE).unlink(missing_ok=True)
     return Result(out, {k: out / v for k, v in record["outputs"].items()}, numbers)
+
+
+def _as_many(raw: np.ndarray, targets: np.ndarray, more_raw: np.ndarray, more_targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return samples of two kinds, as many of each, evenly taken from the larger set and mixed: halves of them hold both."""
+    n = min(len(raw), len(more_raw))
+    one, two = (np.linspace(0, len(part) - 1, n).round().astype(int) for part in (raw, more_raw))
+    both = np.stack([raw[one], more_raw[two]], axis=1).reshape(2 * n, -1)
+    return both, np.stack([targets[one], more_targets[two]], axis=1).reshape(-1)
 
 
 def _start_from(path: Path, model, description: dict) -> dict[str, str]:

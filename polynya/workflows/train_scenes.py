@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +76,13 @@ class Material:
         truth = labelled_tracks.classes_of(targets)
         last = np.count_nonzero(truth == len(self.classes) - 1)
         return {"all_of_last_class_iou": last / max(np.count_nonzero(truth >= 0), 1)}
+
+    def more_calibration(self) -> scene_windows.SceneSource | None:
+        """Return the windows of ``--also``, where the recipe wants them in the calibration."""
+        if not (self.plan.scene.calibrate_also and self.also):
+            return None
+        only = replace(self.split, maps=tuple(splits.CALIBRATION if k in self.also else splits.LEFT_OUT for k in range(len(self.tiles))))
+        return scene_windows.SceneSource(self.tiles, split=only, part=splits.CALIBRATION, settings=self.plan.scene, is_judged=True)
 
     def about(self) -> dict[str, object]:
         """Return counts, parts and the tile sets."""
