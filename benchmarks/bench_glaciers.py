@@ -64,7 +64,7 @@ def runtimes(name: str, n: int) -> None:
 
     base = timed(eager, values, threads=1)  # torch's own two threads share a window
     print(f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels a second | over torch |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |")
-    for r, network_ in found.items():
+    for network_ in found.values():
         speed = timed(network_.evaluate, values, threads=2)
         worst = float(np.abs(network_.evaluate(values[:1]) - eager(values[:1])).max())
         print(f"| {network_.runtime} | {speed:,.0f} | {speed / base:.2f} | differs by {worst:.0e}")

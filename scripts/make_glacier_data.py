@@ -1,6 +1,6 @@
 """Make the tile sets that the shipped glacier network is trained and scored on: simulated scenes of eleven regions, and real ones.
 
-    python scripts/make_glacier_data.py OUT [--each 14] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER] [--jobs 2]
+    python scripts/make_glacier_data.py OUT [--each 10] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER] [--jobs 2]
 
 OUT/train and OUT/test get a file a region, drawn with different seeds; a share of the training scenes has two dates. With --real, the folder of real glacier data
 (khumbu_sentinel_2024, everest_landsat7_2000, oggm as their readme has them): OUT/real_west and OUT/real_east get the two halves of each labelled chip, cut
@@ -11,8 +11,6 @@ seed; files that are there are kept, so a stopped run goes on.
 from __future__ import annotations
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -20,6 +18,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
+import simulator_commit
 
 from polynya.sensors import REGIONS, UNLABELLED
 from polynya.simulate import glacier_files
@@ -81,32 +80,17 @@ def halve(folder: Path, out: Path, *, name: str) -> None:
             tiles.run([folder / place / n for n in images], out=file, config=tiles.Config.checked(mask=cut, region="HMA"))
 
 
-def remember_simulator(out: Path) -> None:
-    """Write which commit of the glacier simulator makes the data; refuse to mix two."""
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[1]).stdout.strip()
-
-    files = "polynya/simulate/glacier_*.py"
-    about = {"commit": git("log", "-1", "--format=%h", "--", files) or None, "is_changed": bool(git("status", "--porcelain", "--", files))}
-    file = out / "simulator.json"
-    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != about:
-        sys.exit(f"{file}: the data here were made by simulator {file.read_text(encoding='utf-8')}; found {about}. Take another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about), encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--each", type=int, default=14, help="training scenes a region")
+    parser.add_argument("--each", type=int, default=10, help="training scenes a region")
     parser.add_argument("--test-each", type=int, default=3, help="test scenes a region")
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--seed", type=int, default=20_000)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     a = parser.parse_args()
-    remember_simulator(a.out)
+    simulator_commit.remember(a.out, files=simulator_commit.GLACIERS)
     jobs = []
     for k, region in enumerate(REGIONS):
         for part, first, n in (("train", a.seed, a.each), ("test", a.seed + TEST_SEED, a.test_each)):

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import numpy as np
+import simulator_commit
 
 from polynya.simulate.from_atl07 import simulate_from_atl07
 from polynya.simulate.icesat2_atl03 import simulate
@@ -79,22 +79,6 @@ def make(job: dict) -> str:
     return f"{job['name']}: {record.status} {record.message} {json.dumps(record.numbers)}"
 
 
-def record_simulator(out: Path) -> None:
-    """Write which simulator makes the data: its last commit, and whether its files differ from it."""
-    root = Path(__file__).resolve().parents[1]
-
-    def git(*words: str) -> str:
-        return subprocess.run(["git", *words], cwd=root, capture_output=True, text=True, check=False).stdout.strip()
-
-    commit = git("log", "-1", "--format=%h", "--", "polynya/simulate")
-    about = {"commit": commit or None, "is_changed": bool(git("status", "--porcelain", "--", "polynya/simulate"))}
-    file = out / "simulator.json"
-    if file.exists() and json.loads(file.read_text(encoding="utf-8")) != about:
-        sys.exit(f"{file}: the data here were made by simulator {json.loads(file.read_text(encoding='utf-8'))}; found {about}. Take another folder.")
-    out.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(about), encoding="utf-8")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
@@ -111,7 +95,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=7000)
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
-    record_simulator(a.out)
+    simulator_commit.remember(a.out, files=simulator_commit.TRACKS)
     todo = jobs(a.out, seed=a.seed, granules=a.granules, pairs=a.pairs, test_granules=a.test_granules, test_pairs=a.test_pairs, draws=a.draws, bright_draws=a.bright_draws, short=a.short, closed=a.closed, length_km=a.length_km, atl07=a.atl07)
     done = 0
     with ProcessPoolExecutor(a.workers) as pool:

@@ -10,7 +10,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ship_network import simulator_commit
+import simulator_commit
 
 
 def card(d: dict, *, commit: str, size: int) -> str:
@@ -30,7 +30,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}.",
         f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), {'half on simulated scenes of their own, half on the real chips, which were trained on' if d['recipe']['scene'].get('calibrate_also') and real else 'both on scenes of their own'}.", "",
         "## Data", "",
-        f"- Simulated: {data['scenes'] - len(real)} scenes or so of {len([r for r in data['regions'] if r != 'unknown'])} regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines.",
+        f"- Simulated: {data['scenes'] - len(real)} scenes of {len([r for r in data['regions'] if r != 'unknown'])} regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines.",
         f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of 2000-2010: labels are noisy.",
         f"- Split by scene: {', '.join(f'{n} {p}' for p, n in data['split']['groups'].items())}. Labelled pixels of the training part: {', '.join(f'{v:,} {k}' for k, v in data['labels']['train'].items())}.", "",
         f"## Scores on the {m['part']} part ({m['n']:,} simulated pixels; no skill on real data)", "",
@@ -58,7 +58,7 @@ def main() -> None:
     for suffix in (".onnx", ".safetensors", ".json"):
         shutil.copyfile(a.trained.with_name(name + suffix), a.weights / f"{name}{suffix}")
     description = json.loads((a.weights / f"{name}.json").read_text(encoding="utf-8"))
-    text = card(description, commit=simulator_commit(a.data), size=(a.weights / f"{name}.onnx").stat().st_size)
+    text = card(description, commit=simulator_commit.of(a.data), size=(a.weights / f"{name}.onnx").stat().st_size)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
 

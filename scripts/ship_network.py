@@ -10,15 +10,9 @@ import json
 import shutil
 from pathlib import Path
 
+import simulator_commit
+
 CLASSES = {"thick_ice": "thick or snow-covered ice", "thin_ice": "thin ice", "open_water": "open water"}
-
-
-def simulator_commit(data: Path) -> str:
-    """Return the simulator's commit that the data folder was made with."""
-    about = json.loads((data / "simulator.json").read_text(encoding="utf-8"))
-    if not about["commit"] or about["is_changed"]:
-        raise SystemExit(f"{data}: made by simulator {about}; expected one that is committed. Commit it and make the data again.")
-    return about["commit"]
 
 
 def card(d: dict, *, commit: str, size: int) -> str:
@@ -83,7 +77,7 @@ def main() -> None:
     for suffix in (".onnx", ".safetensors", ".json"):
         shutil.copyfile(a.trained / f"{a.name}{suffix}", a.weights / f"{a.name}{suffix}")
     description = json.loads((a.weights / f"{a.name}.json").read_text(encoding="utf-8"))
-    text = card(description, commit=simulator_commit(a.data), size=(a.weights / f"{a.name}.onnx").stat().st_size)
+    text = card(description, commit=simulator_commit.of(a.data), size=(a.weights / f"{a.name}.onnx").stat().st_size)
     (a.weights / f"{a.name}.md").write_text(text, encoding="utf-8")
     print(text)
 
