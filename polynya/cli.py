@@ -480,7 +480,7 @@ def glaciers(
     min_area_km2: Annotated[float, typer.Option(help="Smaller outlines are left out.")] = 0.01,
     turns: Annotated[int, typer.Option(help="8 averages all turns and mirror images (test-time augmentation); 1 does not.")] = 1,
     draws: Annotated[int, typer.Option(help="Draws of a network that was trained with dropout (Monte-Carlo dropout); spread.tif shows how they differ.")] = 1,
-    between_blocks: Annotated[float, typer.Option(help="Correlation of errors between blocks of 3.2 km, for the area's interval.")] = 0.0,
+    between_blocks: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Correlation of errors between blocks of 3.2 km, for the areas' intervals; the network's own by default.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")] = False,
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,

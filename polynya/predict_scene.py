@@ -41,6 +41,12 @@ class _Confidence(BaseModel):
     y: tuple[float, ...] = ()
 
 
+class _Areas(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    between_blocks: float = Field(0.0, ge=0, le=1)
+
+
 class Description(BaseModel):
     """What an export says of itself; other keys are kept in :attr:`SceneNetwork.about`.
 
@@ -63,6 +69,8 @@ class Description(BaseModel):
     is_fixed : bool
         True where windows must have exactly ``size``.
     confidence : _Confidence
+    areas : _Areas
+        ``between_blocks``: how errors of different blocks go together (:mod:`polynya.samples.area_intervals`), fitted on scenes kept back.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -77,6 +85,7 @@ class Description(BaseModel):
     stride: int = Field(1, ge=1)
     is_fixed: bool = False
     confidence: _Confidence = _Confidence()
+    areas: _Areas = _Areas()
 
 
 @dataclass(frozen=True)

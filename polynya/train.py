@@ -204,7 +204,7 @@ def fit(
             rate = learning_rate(recipe.optimiser, (epoch - 1 + begin / len(plan)) / recipe.epochs)
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            loss, n = _batch_loss(parallel, train, plan[begin : begin + recipe.batch], p, weigh, recipe.loss.auxiliary)
+            loss, n = _batch_loss(parallel, train, plan[begin : begin + recipe.batch], p, weigh, recipe)
             count = p.sum(torch.tensor(float(n)))
             optimiser.zero_grad(set_to_none=True)
             (loss * (p.size / max(float(count), 1.0))).backward()  # DDP takes the mean over processes
@@ -266,21 +266,22 @@ def _judged_batches(model, source, plan, batch, device):
             yield out[labelled], b.targets[labelled], b.where[labelled]
 
 
-def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, auxiliary: float) -> tuple[Tensor, int]:
+def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, recipe: Recipe) -> tuple[Tensor, int]:
     """Return the summed loss of this process's share of a batch, and its labelled samples.
 
-    A network with deep supervision returns its logits and auxiliary ones; their loss counts ``auxiliary`` times.
+    A network with deep supervision returns its logits and auxiliary ones; their loss counts ``loss.auxiliary`` times.
     """
     mine = items[p.rank :: p.size]
     b = source.batch(mine if len(mine) else items[:1])  # a process without a share still has to take part
     targets = torch.from_numpy(b.targets).to(p.device)
     if not len(mine):
         targets = torch.zeros_like(targets)
-    answer = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True))
-    first, *more = answer if isinstance(answer, tuple) else (answer,)
+    with torch.autocast(p.device.type, torch.bfloat16, enabled=recipe.optimiser.precision == "bfloat16"):
+        answer = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True))
+    first, *more = (part.float() for part in (answer if isinstance(answer, tuple) else (answer,)))
     loss = losses.sample_losses(first.movedim(1, -1), targets, **weigh).sum()
     for other in more:
-        loss = loss + auxiliary * losses.sample_losses(other.movedim(1, -1), targets, **weigh).sum()
+        loss = loss + recipe.loss.auxiliary * losses.sample_losses(other.movedim(1, -1), targets, **weigh).sum()
     return loss, int((targets != 0).sum())
 
 

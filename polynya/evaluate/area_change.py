@@ -52,14 +52,16 @@ class Change:
     uncertainty: str
 
 
-def compare(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame, *, within: gpd.GeoSeries | None = None, position_error_m: float | None = None) -> Change:
+def compare(
+    old: gpd.GeoDataFrame, new: gpd.GeoDataFrame, *, within: gpd.GeoSeries | None = None, position_error_m: float | None = None, totals: tuple[Estimate | None, Estimate | None] = (None, None)
+) -> Change:
     """Return the change of area from old to new outlines.
 
     Uncertainty. Where a set has ``area_low_km2`` and ``area_high_km2`` (polynya's outlines) these are its intervals; else, with
     ``position_error_m``, its outlines are moved out and in by 1.96 times that distance (the buffer method of Granshaw and
     Fountain 2006, doi:10.3189/172756506781828782; Paul et al. 2017, doi:10.1016/j.rse.2017.08.038); else it has none and neither has the change.
     The errors of the two dates are taken as independent, those of glaciers in one block of 3.2 km as the same, those of different
-    blocks as independent. Errors that both dates share (one DEM, the same debris) make the true interval of the change narrower.
+    blocks as independent; where ``totals`` says how sure the sum of a set is, that is taken instead. Errors that both dates share (one DEM, the same debris) make the true interval of the change narrower.
 
     Parameters
     ----------
@@ -69,6 +71,8 @@ def compare(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame, *, within: gpd.GeoSeri
         Ground that both dates cover; ice elsewhere does not count. Outlines that it cuts lose their intervals' shares with their area.
     position_error_m : float, optional
         Standard error of the position of an outline, m.
+    totals : (Estimate or None, Estimate or None)
+        km² of all old and all new outlines with their intervals, from maps that drew them (``polynya glaciers``).
 
     Raises
     ------
@@ -85,7 +89,7 @@ def compare(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame, *, within: gpd.GeoSeri
         raise ProductError("outlines: neither set has ice on the ground compared; expected some. Check that they cover the same place.")
     before, after = (shapely.union_all(f.geometry.to_numpy(), grid_size=1e-3) for f in (old, new))
     lost, gained = (float(area_km2(gpd.GeoDataFrame(geometry=[only_area(shapely.difference(a, b, grid_size=1e-3))], crs=crs))[0]) for a, b in ((before, after), (after, before)))
-    sums = [_total(f) for f in (old, new)]
+    sums = [_total(f, drawn) for f, drawn in zip((old, new), totals, strict=True)]
     change = _difference(sums[0], sums[1], n=len(old) + len(new))
     glaciers = _by_glacier(old, new)
     ids = [set(f["rgi_id"]) - {""} for f in (old, new)]
@@ -143,9 +147,12 @@ def _years(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> float:
     return mean[1] - mean[0]
 
 
-def _total(frame: gpd.GeoDataFrame) -> Estimate:
-    """Sum areas; half-widths add up inside a block and in quadrature between blocks."""
+def _total(frame: gpd.GeoDataFrame, drawn: Estimate | None) -> Estimate:
+    """Sum areas; half-widths are the map's own (its share, where the outlines were cut), else they add up inside a block and in quadrature between blocks."""
     area = float(frame["area"].sum())
+    if drawn is not None and drawn.value > 0 and np.isfinite(drawn.low) and np.isfinite(drawn.high):
+        share = area / drawn.value
+        return Estimate(area, max(area - (drawn.value - drawn.low) * share, 0.0), area + (drawn.high - drawn.value) * share, len(frame))
     if frame[["below", "above"]].isna().any(axis=None) or not len(frame):
         return Estimate(area, np.nan, np.nan, len(frame)) if len(frame) else Estimate(0.0, 0.0, 0.0, 0)
     at = frame.geometry.representative_point()

@@ -24,7 +24,7 @@ import geopandas as gpd
 import numpy as np
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import distance_transform_edt
-from scipy.special import ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
 
 from ..errors import UsageError
 from ..metrics import Estimate
@@ -36,8 +36,9 @@ BLOCK_M = 3200.0
 """Side of a block, metres."""
 REACH_M = 500.0
 """Ice further outside every outline belongs to none of them."""
-BINS = 256
-"""Steps of probability."""
+BINS = 320
+"""Steps of probability, of equal width in its logit: most pixels of a scene are all but certain, and a coarse first step would lend them ice."""
+EDGES = np.concatenate([[0.0], expit(np.linspace(-8.0, 8.0, BINS - 1)), [1.0]])
 
 Read = Callable[[slice, slice], np.ndarray]
 """Takes rows and columns; returns the calibrated probability of glacier, NaN where nothing was predicted."""
@@ -52,7 +53,7 @@ class Margins:
     glacier, block : numpy.ndarray of int64, shape (m,)
         Pairs that occur.
     above : numpy.ndarray, shape (m, BINS + 1)
-        km² with probability of at least k / BINS; the last column is 0.
+        km² with probability of at least EDGES[k]; the last column is 0.
     mapped : numpy.ndarray, shape (m,)
         km² inside the outlines.
     n_glaciers, n_blocks : int
@@ -155,7 +156,7 @@ def _sums(glacier: np.ndarray, block: np.ndarray, p: np.ndarray, area: np.ndarra
     span = int(block.max()) + 1
     cell, at = np.unique(glacier.astype(np.int64) * span + block, return_inverse=True)
     pairs = np.column_stack([cell // span, cell % span])
-    key = at * BINS + np.clip((p * BINS).astype(np.int64), 0, BINS - 1)
+    key = at * BINS + np.clip(np.searchsorted(EDGES, p, side="right") - 1, 0, BINS - 1)
     histogram = np.bincount(key, weights=area, minlength=len(pairs) * BINS).reshape(len(pairs), BINS)
     return pairs[:, 0], pairs[:, 1], histogram, np.bincount(at, weights=area * inside, minlength=len(pairs))
 
@@ -193,11 +194,10 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
 
 def _area_above(margins: Margins, u: np.ndarray) -> np.ndarray:
     """Return the area with probability above u of every pair, linear between the steps."""
-    at = np.clip(u * BINS, 0.0, BINS)
-    k = np.minimum(at.astype(np.int64), BINS - 1)
+    k = np.clip(np.searchsorted(EDGES, u, side="right") - 1, 0, BINS - 1)
     rows = np.arange(len(u))
     low, high = margins.above[rows, k], margins.above[rows, k + 1]
-    return low + (high - low) * (at - k)
+    return low + (high - low) * np.clip((u - EDGES[k]) / (EDGES[k + 1] - EDGES[k]), 0.0, 1.0)
 
 
 def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, between_blocks: float = 0.0, seed: int = 0) -> Intervals:
@@ -267,5 +267,5 @@ def block_scores(margins: Margins, truth_km2: np.ndarray) -> np.ndarray:
     out = np.full(len(margins.glacier), np.nan)
     for k, above in enumerate(margins.above):
         if above[0] > above[-2]:
-            out[k] = 1.0 - np.interp(truth_km2[k], above[::-1], np.linspace(1.0, 0.0, BINS + 1))
+            out[k] = 1.0 - np.interp(truth_km2[k], above[::-1], EDGES[::-1])
     return out

@@ -256,6 +256,8 @@ def change(
         begin += count
         if sensor == "optical":
             _radiometry(scaled[band], a, rng)
+            if a.saturation > 0 and rng.random() < a.saturation:
+                _saturate(scaled[band], scaling.low[band], scaling.high[band], rng)
         if sensor == "dem" and a.elevation_m > 0:
             low, high = scaling.low[band.start], scaling.high[band.start]
             scaled[band.start] += rng.normal(0.0, a.elevation_m) / (high - low)
@@ -286,6 +288,17 @@ def _radiometry(bands: np.ndarray, a: Augment, rng: np.random.Generator) -> None
         np.power(np.maximum(bands, 0.0), np.float32(power), out=bands)
     if a.gain > 0:
         bands *= np.float32(np.exp(rng.normal(0.0, a.gain)))
+
+
+def _saturate(bands: np.ndarray, low: Sequence[float], high: Sequence[float], rng: np.random.Generator) -> None:
+    """Amplify visible and near-infrared reflectances in place until a random share of the window lies at 1 or above, and cut them there."""
+    share = rng.uniform(0.4, 1.0)
+    for k in range(SWIR[1][0]):
+        seen = bands[k][np.isfinite(bands[k])]
+        if seen.size:
+            zero, one = -low[k] / (high[k] - low[k]), (1.0 - low[k]) / (high[k] - low[k])
+            factor = np.clip((one - zero) / max(float(np.quantile(seen, share)) - zero, 1e-3), 0.8, 3.0)
+            bands[k] = np.minimum(zero + (bands[k] - zero) * np.float32(factor), np.float32(one))
 
 
 def _start(scaling: scene_scaling.Scaling, sensor: str) -> int:

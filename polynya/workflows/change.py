@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import geopandas as gpd
 
-from .. import polygons
+from .. import io, polygons
 from ..errors import UsageError
 from ..evaluate import area_change
+from ..metrics import Estimate
 from ..readers import rgi_outlines
 
 
@@ -34,7 +36,20 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     if position_error_m is not None and position_error_m < 0:
         raise UsageError(f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual.")
     ground = polygons.read(within).geometry if within is not None else None
-    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m)
+    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(_drawn_total(old), _drawn_total(new)))
+
+
+def _drawn_total(path: Path | str) -> Estimate | None:
+    """Return the total area and its interval that ``polynya glaciers`` wrote beside the outlines, if it did."""
+    path = Path(path)
+    record = (path if path.is_dir() else path.parent) / "run.json"
+    if not record.is_file() or (path.is_file() and path.stem != "outlines"):
+        return None
+    held = io.read_json(record)
+    numbers = [held.get(k) for k in ("area_km2", "area_low_km2", "area_high_km2")]
+    if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
+        return None
+    return Estimate(*numbers, int(held.get("glaciers") or 0))
 
 
 def read_outlines(path: Path | str) -> gpd.GeoDataFrame:

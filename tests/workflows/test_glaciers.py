@@ -113,6 +113,21 @@ def test_area_and_interval_of_a_disc(disc, network, tmp_path):
     assert width == pytest.approx(2 * 20.0 * np.log(0.95 / 0.05), rel=0.1)
 
 
+def test_how_errors_go_together_is_the_networks_own_unless_told(tmp_path):
+    """Nine glaciers in nine blocks: independent errors give a total's interval a third as wide, relative to the total, as errors that are one."""
+    centres = [(1600.0 + 3200.0 * i, 1600.0 + 3200.0 * j) for i in range(3) for j in range(3)]
+    inside = pieces.discs((480, 480), pixel_m=20.0, centres=centres, radius_m=900.0)
+    scene = pieces.write_scene(tmp_path / "nine", pieces.grid(480, 480), optical=pieces.optical_of(np.clip(inside / 20.0, -8, 8)))
+    networks = {rho: pieces.linear_network(tmp_path / f"rho{k}.onnx", areas={"between_blocks": rho}) for k, rho in enumerate((0.0, 1.0))}
+    width = {}
+    for rho, told in ((0.0, None), (1.0, None), (1.0, 0.0)):
+        name = f"{rho}-{told}"
+        total = glaciers.run([scene], out=tmp_path / name, config=config(networks[rho], between_blocks=told)).total
+        width[name] = total.high - total.low
+        assert io.read_json(tmp_path / name / "run.json")["between_blocks"] == (rho if told is None else told)
+    assert width["1.0-None"] / width["0.0-None"] == pytest.approx(3.0, rel=0.1) and width["1.0-0.0"] == pytest.approx(width["0.0-None"])
+
+
 def test_missing_sensors_are_named(disc, network, tmp_path):
     result = glaciers.run([disc], out=tmp_path / "out", config=config(network))
     note = next(n for n in result.notes if n.startswith("mapped without"))

@@ -10,6 +10,7 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from scipy.special import ndtr
 
+from polynya import io
 from polynya.samples.glacier_areas import row_areas_m2
 
 from . import glacier_pieces as pieces
@@ -38,6 +39,8 @@ def test_the_true_change_of_discs_lies_inside(seed, tmp_path):
     assert code == 0 and found["uncertainty"] == "intervals in the file" and found["years"] == pytest.approx(10.0, abs=0.01)
     for name, truth in (("old", areas[0]), ("new", areas[1])):
         assert found[name]["low"] < truth < found[name]["high"], name
+        mapped = io.read_json(tmp_path / f"mapped/date{1 + (name == 'new')}/run.json")
+        assert (found[name]["low"], found[name]["high"]) == pytest.approx((mapped["area_low_km2"], mapped["area_high_km2"]), rel=1e-6), "the map and the change tell one interval of one total"
     change = found["change"]
     assert change["low"] < areas[1] - areas[0] < change["high"] < 0.0
     # a margin of 2 pi r each, errors of sigma, three glaciers and two dates independent
