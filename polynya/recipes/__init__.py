@@ -216,9 +216,6 @@ class SceneSamples(_Settings):
         Chance that the region is told as unknown.
     also_share : float or None
         Share of the windows that come from the tiles of ``--also``; by default every tile is drawn equally often.
-    calibrate_also : bool
-        The calibration is fitted on as many pixels of the tiles of ``--also`` as of the calibration part: where these are real and the others
-        simulated, the base rate is then half the world's. They were trained on, so what is fitted is a little too sure of them.
     regions : tuple of str
         Only tiles of these regions are used; all by default (the regional strategy names one).
     augment : Augment
@@ -232,7 +229,6 @@ class SceneSamples(_Settings):
     band_dropout: float = Field(0.0, ge=0, lt=1)
     unknown_region: float = Field(0.1, ge=0, le=1)
     also_share: float | None = Field(None, gt=0, lt=1)
-    calibrate_also: bool = False
     regions: tuple[str, ...] = ()
     augment: Augment = Augment()
 

@@ -243,7 +243,7 @@ def fit_between_blocks(scores: list[np.ndarray]) -> float:
         Share of the variance of the normal scores that the scenes' means hold beyond chance (one-way analysis of variance), 0 to 1;
         NaN with fewer than two scenes, or none with two blocks.
     """
-    z = [ndtri(np.clip(s[np.isfinite(s)], 0.5 / BINS, 1.0 - 0.5 / BINS)) for s in scores]
+    z = [normal_scores(s[np.isfinite(s)]) for s in scores]
     z = [v for v in z if v.size]
     n = np.array([v.size for v in z], float)
     if len(z) < 2 or n.sum() <= len(z):
@@ -253,6 +253,38 @@ def fit_between_blocks(scores: list[np.ndarray]) -> float:
     within = sum(float(((v - v.mean()) ** 2).sum()) for v in z) / (n.sum() - len(z))
     size = (n.sum() - (n**2).sum() / n.sum()) / (len(z) - 1)
     return float(np.clip((between - within) / (between + (size - 1.0) * within), 0.0, 1.0)) if between + (size - 1.0) * within > 0 else 0.0
+
+
+def normal_scores(score: np.ndarray) -> np.ndarray:
+    """Return shares in 0..1 as what a normal distribution has at them, within ±3."""
+    return ndtri(np.clip(score, ndtr(-3.0), ndtr(3.0)))
+
+
+def scores_of_blocks(probability: np.ndarray, truth: np.ndarray, block: np.ndarray, *, least_doubt: float = 25.0) -> dict[int, float]:
+    """Return where the true area of every block falls among its areas above 0..1, as a share, for pixels of equal area.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n,)
+        Calibrated, of the class whose area it is.
+    truth : numpy.ndarray, shape (n,)
+        1 for the class, 0 for others, below 0 unknown.
+    block : numpy.ndarray of int64, shape (n,)
+        Number of each pixel's block.
+    least_doubt : float
+        Blocks with less than so many pixels in doubt (the sum of p (1 - p)) tell nothing and are left out.
+    """
+    out: dict[int, float] = {}
+    used = (truth >= 0) & np.isfinite(probability)
+    probability, truth, block = probability[used], truth[used], block[used]
+    order = np.argsort(block, kind="stable")
+    numbers, first = np.unique(block[order], return_index=True)
+    for number, at in zip(numbers.tolist(), np.split(order, first[1:]), strict=True):
+        p, n = np.sort(probability[at])[::-1], int(np.count_nonzero(truth[at] == 1))
+        if float((p * (1.0 - p)).sum()) >= least_doubt:
+            above, below = 1.0 if n == 0 else p[n - 1], 0.0 if n == p.size else p[n]
+            out[number] = 1.0 - 0.5 * float(above + below)
+    return out
 
 
 def block_scores(margins: Margins, truth_km2: np.ndarray) -> np.ndarray:

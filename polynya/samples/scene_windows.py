@@ -20,6 +20,10 @@ from .scene_split import SceneSplit
 KEEP_BYTES = 3_000_000_000
 """Tiles are kept in memory as long as all of them together take less."""
 SWIR = ("optical", (4, 5))
+BLOCK_M = 3200.0
+"""Side of a block of ground, as in :mod:`polynya.samples.area_intervals`."""
+BLOCKS = 2**16
+"""More blocks than a tile has along a side."""
 
 
 class Tile(Protocol):
@@ -31,6 +35,7 @@ class Tile(Protocol):
     shape: tuple[int, int]
     latitude: float
     longitude: float
+    pixel: tuple[float, float]
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
         """Return float32 (bands of these sensors, h, w), physical units, NaN where missing, or where the tile has no such sensor."""
@@ -41,7 +46,7 @@ class Tile(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) the tile's number."""
+    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) tile and block (:func:`tile_of`)."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -185,13 +190,18 @@ class SceneSource:
         """Return targets without those of other parts."""
         return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(np.uint8)
 
+    def _blocks(self, number: int, first: int, size: int, axis: int) -> np.ndarray:
+        """Return numbers of the blocks of ground that rows (axis 1) or columns (axis 0) of a tile lie in, shape (size,)."""
+        side = max(round(BLOCK_M / self.tiles.tiles[number].pixel[axis]), 1)
+        return np.minimum(np.arange(first, first + size) // side, BLOCKS - 1)
+
     def batch(self, items: np.ndarray) -> Batch:
         """Return windows as arrays; beyond a tile's edge nothing is present and nothing labelled."""
         size, places = self.settings.size, scene_scaling.LOCATIONS[self.tiles.location]
         channels = self.tiles.scaling.bands + len(self.tiles.scaling.sensors) + places
         inputs = np.zeros((len(items), channels, size, size), np.float32)
         targets = np.zeros((len(items), size, size), np.uint8)
-        where = np.empty((len(items), size, size), np.int32)
+        where = np.empty((len(items), size, size), np.int64)
         for i, (number, row, column, seed) in enumerate(np.asarray(items, np.int64).tolist()):
             rows, columns = slice(row, row + size), slice(column, column + size)
             values, truth = self.tiles.read(number, rows, columns)
@@ -207,8 +217,13 @@ class SceneSource:
             inputs[i, : channels - places] = self.tiles.scaling.inputs(scaled)
             if places:
                 inputs[i, channels - places :] = self.tiles.place(number, region=region)[:, None, None]
-            where[i] = number
+            where[i] = number * BLOCKS**2 + self._blocks(number, row, size, 1)[:, None] * BLOCKS + self._blocks(number, column, size, 0)[None, :]
         return Batch(inputs, targets, where)
+
+
+def tile_of(where: np.ndarray) -> np.ndarray:
+    """Return the number of the tile of each place."""
+    return np.asarray(where) // BLOCKS**2
 
 
 def grid(shape: tuple[int, int], size: int) -> list[tuple[int, int]]:

@@ -24,7 +24,7 @@ from .. import __version__, calibrate, io, metrics, recipes
 from ..errors import OutputError, UsageError, one_line
 from ..report import training as report
 from ..samples import labelled_tracks, splits
-from . import train_scenes, train_tracks
+from . import kept_back, train_scenes, train_tracks
 
 log = logging.getLogger("polynya.train")
 
@@ -53,9 +53,6 @@ class Material(Protocol):
 
     def more_scores(self, targets: np.ndarray, called: np.ndarray) -> dict[str, object]:
         """Return scores that only this family has."""
-
-    def more_calibration(self) -> object | None:
-        """Return judged samples that the calibration is fitted on beside those of its part, None where there are none."""
 
     def about(self) -> dict[str, object]:
         """Return counts, parts and what each file says of itself."""
@@ -101,7 +98,7 @@ def split_config(*, method: str, shares: Sequence[float], block_km: float, gap_k
 
 def run(
     recipe: str | Path, *, data: Sequence[Path | str], out: Path | str, split: splits.Config | None = None, seed: int = 0, epochs: int | None = None,
-    also: Sequence[Path | str] = (), start_from: Path | str | None = None, resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
+    also: Sequence[Path | str] = (), start_from: Path | str | None = None, held_out: Sequence[str] = (), resume: bool = False, overwrite: bool = False, device: str = "auto", threads: int = 0, show_progress: bool = False,
 ) -> Result:
     """Train, calibrate, score, export.
 
@@ -115,6 +112,9 @@ def run(
         Others that are trained on whatever the split, and in no other part.
     start_from : Path or str, optional
         ``NAME.safetensors`` of a network of the same shape whose weights are the first ones (finetuning).
+    held_out : sequence of str
+        ``NETWORK.safetensors=TILES`` each (:mod:`polynya.workflows.kept_back`): ground of ``also`` and a network of the recipe that did not see it.
+        Half of the calibration is fitted on their answers.
     out : Path or str
         Folder of the results. While the training runs it holds the state to go on from.
     split : splits.Config, optional
@@ -157,16 +157,21 @@ def run(
     split = split or splits.Config()
     family = train_scenes if plan.sensors else train_tracks
     description = family.network(plan)
+    pairs = [kept_back.Pair.of(text) for text in held_out]
+    if pairs and not plan.sensors:
+        raise UsageError(f"--kept-back: is for networks of scenes; recipe {plan.name} is one of tracks. Leave it out.")
     processes = train.start(device)
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or (1 if description["kind"] == "window" else usual))
     try:
-        asked = {"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed, "start_from": Path(start_from).name if start_from else None}
+        told = {"start_from": Path(start_from).name if start_from else None, "kept_back": [f"{p.network.name}={p.tiles.name}" for p in pairs] or None}
+        asked = {"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed, **told}
         done = _claim(out, asked=asked, resume=resume, overwrite=overwrite)
         if done is not None:
             return replace(done, is_leader=processes.rank == 0)
         material = family.material(plan, description, data=data, also=also, split=split)
-        result = _run(plan, material, description | material.description, start_from=start_from, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
+        opened = kept_back.open_pairs(pairs, plan=plan, description=description)
+        result = _run(plan, material, description | material.description, start_from=start_from, opened=opened, told=told, out=out, split=split, seed=seed, overwrite=overwrite, processes=processes, show_progress=show_progress)
         processes.wait()  # the others wait until the leader has written
         return result
     finally:
@@ -202,7 +207,7 @@ def _without_text(settings: object) -> object:
     return {k: v for k, v in settings.items() if k != "about"} if isinstance(settings, dict) else settings
 
 
-def _run(plan, material: Material, description: dict, *, start_from, out, split, seed, overwrite, processes, show_progress) -> Result:
+def _run(plan, material: Material, description: dict, *, start_from, opened, told, out, split, seed, overwrite, processes, show_progress) -> Result:
     import torch
 
     from .. import checkpoint, train
@@ -239,9 +244,10 @@ def _run(plan, material: Material, description: dict, *, start_from, out, split,
         return train.logits(model.to(processes.device), material.source(part, is_judged=True), batch=plan.batch, device=processes.device)
 
     fit_part = splits.CALIBRATION if split.calibration > 0 else splits.VALIDATION
-    raw, targets, _ = judged(fit_part)
-    if (more := material.more_calibration()) is not None:
-        raw, targets = _as_many(raw, targets, *train.logits(model.to(processes.device), more, batch=plan.batch, device=processes.device)[:2])
+    raw, targets, where = judged(fit_part)
+    own = kept_back.Judged("", "", raw, targets, where, getattr(material, "scenes", ()))
+    others = kept_back.judge(opened, batch=plan.batch, device=processes.device)
+    raw, targets = kept_back.mixed(own, others)
     calibration = calibrate.fit(raw, targets, method=plan.calibration)
     weights = (1.0,) * len(material.classes)
     if plan.decision == "macro_f1":
@@ -256,16 +262,18 @@ def _run(plan, material: Material, description: dict, *, start_from, out, split,
     }
     if confidence is not None:
         numbers["confidence"] = calibrate.confidence_scores(calibration.probabilities(raw), labelled_tracks.classes_of(targets), confidence)
+        numbers["areas"] = kept_back.area_errors([[own], others], calibration=calibration)
+        numbers["kept_back"] = kept_back.scores(own, others, method=plan.calibration, names=material.classes)
     about = material.about()
     description |= {
         "calibration": calibration.as_dict(), "temperature": calibration.temperature, "decision_weights": weights, "recipe": plan.as_dict(), "seed": seed,
         "data": about, "metrics": {k: v for k, v in numbers.items() if k != "reliability"}, "polynya": __version__, "torch": torch.__version__, "numpy": np.__version__,
-        **({"start_from": first} if first else {}), **({"confidence": confidence.as_dict()} if confidence else {}),
+        **({"start_from": first} if first else {}), **({"confidence": confidence.as_dict(), "areas": numbers["areas"]} if confidence else {}),
     }
     saved = checkpoint.save(out, network=model.to("cpu"), description=description)
     numbers["onnx_parity"] = saved.parity
     record = io.run_record(
-        command=io.command_line(), config={"recipe": plan.as_dict(), "split": split.model_dump(), **({"start_from": first["file"]} if first else {})}, inputs=about["tables"], seed=seed, numbers=numbers, digest=digest,
+        command=io.command_line(), config={"recipe": plan.as_dict(), "split": split.model_dump(), **{k: v for k, v in told.items() if v}}, inputs=about["tables"], seed=seed, numbers=numbers, digest=digest,
         data={k: v for k, v in about.items() if k != "tables"}, device=str(processes.device), processes=processes.size,
         outputs={"onnx": saved.onnx.name, "weights": saved.weights.name, "description": saved.description.name, "history": "history.json", "report": "report.html", "run": "run.json"},
     )
@@ -273,14 +281,6 @@ def _run(plan, material: Material, description: dict, *, start_from, out, split,
     io.write_json(record, out / "run.json")  # last: a training is done when this is there
     (out / STATE).unlink(missing_ok=True)
     return Result(out, {k: out / v for k, v in record["outputs"].items()}, numbers)
-
-
-def _as_many(raw: np.ndarray, targets: np.ndarray, more_raw: np.ndarray, more_targets: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return samples of two kinds, as many of each, evenly taken from the larger set and mixed: halves of them hold both."""
-    n = min(len(raw), len(more_raw))
-    one, two = (np.linspace(0, len(part) - 1, n).round().astype(int) for part in (raw, more_raw))
-    both = np.stack([raw[one], more_raw[two]], axis=1).reshape(2 * n, -1)
-    return both, np.stack([targets[one], more_targets[two]], axis=1).reshape(-1)
 
 
 def _start_from(path: Path, model, description: dict) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +67,7 @@ class Material:
 
     def groups(self, where: np.ndarray) -> dict[str, np.ndarray]:
         """Return regions."""
-        region = np.array([t.region or "unknown" for t in self.tiles.tiles])[where]
+        region = np.array([t.region or "unknown" for t in self.tiles.tiles])[scene_windows.tile_of(where)]
         names = np.unique(region)
         return {str(n): region == n for n in names} if names.size > 1 else {}
 
@@ -77,12 +77,10 @@ class Material:
         last = np.count_nonzero(truth == len(self.classes) - 1)
         return {"all_of_last_class_iou": last / max(np.count_nonzero(truth >= 0), 1)}
 
-    def more_calibration(self) -> scene_windows.SceneSource | None:
-        """Return the windows of ``--also``, where the recipe wants them in the calibration."""
-        if not (self.plan.scene.calibrate_also and self.also):
-            return None
-        only = replace(self.split, maps=tuple(splits.CALIBRATION if k in self.also else splits.LEFT_OUT for k in range(len(self.tiles))))
-        return scene_windows.SceneSource(self.tiles, split=only, part=splits.CALIBRATION, settings=self.plan.scene, is_judged=True)
+    @property
+    def scenes(self) -> tuple[str, ...]:
+        """Return the scene of each tile."""
+        return tuple(t.scene for t in self.tiles.tiles)
 
     def about(self) -> dict[str, object]:
         """Return counts, parts and the tile sets."""
@@ -167,6 +165,14 @@ def material(plan: recipes.Recipe, description: dict[str, object], *, data: Sequ
     files = sorted({t.path for t in tiles})
     told = tuple({"file": f.name, "tiles": sum(1 for t in tiles if t.path == f), "bytes": f.stat().st_size, "changed": f.stat().st_mtime_ns} for f in files)
     return Material(plan, scene_windows.Tiles(tiles, scene_scaling.of(plan.sensors), plan.target, plan.location), parts, told, tuple(k for k, more in enumerate(is_also) if more))
+
+
+def judging(plan: recipes.Recipe, tiles: Path) -> tuple[scene_windows.SceneSource, tuple[str, ...], set[tuple[str, int]]]:
+    """Open tiles to be judged only; return their windows, the scene of each tile, and names and sizes of the files."""
+    found = _open([tiles], plan)
+    split = scene_split.SceneSplit((splits.TEST,) * len(found), "kept back", False, (0, 0, 0, len({t.scene for t in found})))
+    source = scene_windows.SceneSource(scene_windows.Tiles(found, scene_scaling.of(plan.sensors), plan.target, plan.location), split=split, part=splits.TEST, settings=plan.scene, is_judged=True)
+    return source, tuple(t.scene for t in found), {(t.path.name, t.path.stat().st_size) for t in found}
 
 
 def _open(paths: Sequence[Path | str], plan: recipes.Recipe) -> list[scene_windows.Tile]:

@@ -75,9 +75,6 @@ class Material:
         two = metrics.merge_ice(metrics.confusion(labelled_tracks.classes_of(targets), called)) + _any_ice(targets, called)
         return {"n_ice_of_unknown_thickness": int(np.count_nonzero(targets == 0b011)), "water_recall": float(metrics.recall(two)[2]), "water_precision": float(metrics.precision(two)[2])}
 
-    def more_calibration(self) -> None:
-        """Nothing: tables of ``--also`` are trained on only."""
-
     def about(self) -> dict[str, object]:
         """Return counts, parts, and what each table says of itself."""
         return _data(self.tracks, self.split, self.config)

@@ -136,3 +136,23 @@ def test_nonsense_is_refused():
         ai.intervals(margins, np.ones(2))
     with pytest.raises(UsageError, match="larger blocks"):
         ai.gather(read(edge(g, 1600, 80.0)), outlines=frame(), geobox=g, block_m=30.0)
+
+
+def test_scores_of_blocks_find_the_draw_that_the_truth_is():
+    """Where the truth is everything above u, the score of a block is 1 - u; blocks without doubt, and pixels without truth, tell nothing."""
+    rng = np.random.default_rng(3)
+    p, block = rng.uniform(0.0, 1.0, 40_000), np.repeat(np.arange(4), 10_000)
+    u = np.array([0.1, 0.5, 0.9, 0.5])[block]
+    truth = (p > u).astype(int)
+    p[block == 3] = np.where(truth[block == 3] == 1, 1.0 - 1e-5, 1e-5)
+    truth[::7] = -1
+    found = ai.scores_of_blocks(p, truth, block)
+    assert set(found) == {0, 1, 2} and [found[k] for k in range(3)] == pytest.approx([0.9, 0.5, 0.1], abs=0.01)
+
+
+def test_errors_that_a_scene_shares_are_found():
+    """Normal scores with correlation r between the blocks of a scene."""
+    rng = np.random.default_rng(5)
+    for r in (0.0, 0.5, 0.9):
+        scenes = [ndtr(np.sqrt(r) * rng.standard_normal() + np.sqrt(1 - r) * rng.standard_normal(12)) for _ in range(300)]
+        assert ai.fit_between_blocks(scenes) == pytest.approx(r, abs=0.06)

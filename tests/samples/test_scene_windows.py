@@ -256,7 +256,7 @@ def test_judged_windows_hold_every_label_of_a_part_once(shapes, seed, gap_km):
         plan = judged.plan(None)
         batch = judged.batch(plan)
         for (k, row, column, _), targets, where in zip(plan, batch.targets, batch.where, strict=True):
-            assert (where == k).all()
+            assert (scene_windows.tile_of(where) == k).all()
             own = np.broadcast_to(split.maps[k], tiles[k].shape) == part
             for r, c in np.argwhere(targets):
                 assert own[row + r, column + c] and targets[r, c] == tiles[k].truth[row + r, column + c]

@@ -21,7 +21,7 @@ from safetensors.torch import load_file  # noqa: E402
 from polynya import checkpoint, io, predict_scene, recipes, train  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
 from polynya.readers import glacier_tiles  # noqa: E402
-from polynya.samples import scene_scaling, splits  # noqa: E402
+from polynya.samples import scene_scaling, scene_windows, splits  # noqa: E402
 from polynya.sensors import REGIONS  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
 from polynya.workflows import train_scenes  # noqa: E402
@@ -307,3 +307,32 @@ def test_the_sea_ice_recipe_trains_on_a_simulated_pair_and_segments_with_its_exp
     said = network.evaluate(padded[None, None])[0][:, :height, :width]
     sure = (np.sort(said, axis=0)[-1] - np.sort(said, axis=0)[-2] > 1e-3) & (classes <= 2)
     assert sure.mean() > 0.5 and np.array_equal(classes[sure], said.argmax(axis=0)[sure])
+
+
+def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, trained, tmp_path):
+    """The scores are those of the other network's file on the other tiles, and half of the calibration is fitted on them."""
+    apart = write_tiles(tmp_path / "apart.h5", [piece((40, 34), 100 + k, region=("ALP", "HMA")[k % 2], corner=(5000.0 * k, 6e6)) for k in range(3)])
+    pair = f"{trained.outputs['weights']}={apart}"
+    result = run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], held_out=[pair])
+    found = result.numbers["kept_back"]
+    names = [t.scene for t in glacier_tiles.open_tiles(apart)]
+    assert [f["scene"] for f in found] == sorted(names) and {f["network"] for f in found} == {"u.safetensors"} and {f["tiles"] for f in found} == {"apart.h5"}
+    network, told = checkpoint.load(trained.outputs["weights"])
+    plan = recipes.load(trained.out.parent / "u.yaml")
+    source, scenes, _ = train_scenes.judging(plan, apart)
+    logits, targets, where = train.logits(network, source, batch=4)
+    first = scene_windows.tile_of(where) == scenes.index(found[0]["scene"])
+    ice = targets[first] == 2
+    assert found[0]["n"] == first.sum() and found[0]["everything_iou"] == pytest.approx(ice.mean()) and ice.any()
+    called = logits[first].argmax(axis=1) == 1  # before calibration, which moves few pixels of these easy scenes over the half
+    assert found[0]["iou"] == pytest.approx((called & ice).sum() / (called | ice).sum(), abs=0.05)
+    own = json.loads(result.outputs["description"].read_text())
+    alone = json.loads(run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="alone").outputs["description"].read_text())
+    assert own["weights_sha256"] == alone["weights_sha256"] and own["calibration"] != alone["calibration"] and alone["metrics"]["kept_back"] == []
+    assert 0.0 <= own["areas"]["between_blocks"] <= 1.0 and predict_scene.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks == own["areas"]["between_blocks"]
+    with pytest.raises(UsageError, match="trained on apart.h5; expected a network that did not see"):
+        run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="seen", held_out=[f"{result.outputs['weights']}={apart}"])
+    with pytest.raises(UsageError, match="another scaling"):
+        run({**UNET, "sensors": ["optical"], "epochs": 1}, tmp_path, tiles, also=[apart], name="other", held_out=[pair])
+    with pytest.raises(UsageError, match="is no pair"):
+        run({**UNET, "epochs": 1}, tmp_path, tiles, name="none", held_out=["nothing"])

@@ -1,0 +1,202 @@
+"""Ground that a network trains on, judged by networks of the same recipe that did not: its honest score, and what its calibration is fitted on.
+
+Where labelled ground is too little to keep some of it back for good, the recipe is trained once more without each part in turn, and the network
+without a part judges it (cross-validation; Stone 1974). The network that trained on all of it takes its calibration from these answers: its own would be too
+sure of themselves. That it is as good on new ground as the others were on theirs is an assumption, and a cautious one: it saw more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from .. import calibrate, metrics, recipes
+from ..errors import UsageError
+from ..samples import area_intervals, labelled_tracks, scene_windows
+from . import train_scenes
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A network and the tiles that it did not see.
+
+    Attributes
+    ----------
+    network : Path
+        ``NAME.safetensors``.
+    tiles : Path
+        Tile set, or a folder of them.
+    """
+
+    network: Path
+    tiles: Path
+
+    @classmethod
+    def of(cls, text: str) -> Pair:
+        """Read ``NETWORK=TILES``.
+
+        Raises
+        ------
+        UsageError
+            If there is no such pair, or no such network.
+        """
+        network, equals, tiles = text.partition("=")
+        if not (network and equals and tiles):
+            raise UsageError(f"--kept-back {text}: is no pair; expected NETWORK.safetensors=TILES. Name the network and the tiles it did not see.")
+        if not Path(network).is_file():
+            raise UsageError(f"--kept-back {network}: no such network; expected NAME.safetensors of polynya train. Train it first, without {tiles}.")
+        return cls(Path(network), Path(tiles))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Answers of a network on ground that it did not see.
+
+    Attributes
+    ----------
+    network, tiles : str
+        Names of the files.
+    logits : numpy.ndarray, shape (n, classes)
+    targets : numpy.ndarray of uint8, shape (n,)
+    where : numpy.ndarray, shape (n,)
+        Of :class:`polynya.samples.scene_windows.Batch`.
+    scenes : tuple of str
+        Of each tile.
+    """
+
+    network: str
+    tiles: str
+    logits: np.ndarray
+    targets: np.ndarray
+    where: np.ndarray
+    scenes: tuple[str, ...]
+
+
+def open_pairs(pairs: Sequence[Pair], *, plan: recipes.Recipe, description: dict[str, object]) -> list[tuple[Pair, object, scene_windows.SceneSource, tuple[str, ...]]]:
+    """Load networks and open tiles before a training, so that what does not fit is said before hours have gone.
+
+    Raises
+    ------
+    UsageError
+        If a network takes other inputs than the recipe's, or has seen the tiles.
+    ProductError
+        If a file is damaged.
+    """
+    from .. import checkpoint
+
+    out = []
+    for pair in pairs:
+        model, told = checkpoint.load(pair.network)
+        differs = [k for k in ("kind", "classes", "target", "scaling", "location_kind", "size") if told.get(k) != _plain(description.get(k))]
+        if differs:
+            raise UsageError(f"--kept-back {pair.network.name}: has another {' and '.join(differs)} than recipe {plan.name}; expected a network of this recipe. Train it by the recipe.")
+        source, scenes, files = train_scenes.judging(plan, pair.tiles)
+        seen = {(t["file"], t["bytes"]) for t in told.get("data", {}).get("tables", [])}
+        if doubled := sorted(files & seen):
+            raise UsageError(f"--kept-back {pair.network.name}: trained on {doubled[0][0]}; expected a network that did not see {pair.tiles.name}. Train it without.")
+        out.append((pair, model, source, scenes))
+    return out
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, (list, tuple)) else value
+
+
+def judge(opened: Sequence[tuple], *, batch: int, device: object) -> list[Judged]:
+    """Return the answers of all pairs."""
+    from .. import train
+
+    return [Judged(pair.network.name, pair.tiles.name, *train.logits(model.to(device), source, batch=batch, device=device), scenes) for pair, model, source, scenes in opened]
+
+
+def mixed(own: Judged, others: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray]:
+    """Return logits and targets of the calibration part and of the ground kept back, as many of each, evenly taken from the larger set and mixed: halves of them hold both."""
+    if not others:
+        return own.logits, own.targets
+    more, more_targets = (np.concatenate([getattr(j, name) for j in others]) for name in ("logits", "targets"))
+    n = min(len(own.logits), len(more))
+    one, two = (np.linspace(0, len(part) - 1, n).round().astype(int) for part in (own.logits, more))
+    both = np.stack([own.logits[one], more[two]], axis=1).reshape(2 * n, -1)
+    return both, np.stack([own.targets[one], more_targets[two]], axis=1).reshape(-1)
+
+
+def scores(own: Judged, others: Sequence[Judged], *, method: str, names: tuple[str, ...]) -> list[dict[str, object]]:
+    """Score every scene of the ground kept back, its probabilities calibrated on the calibration part and the other ground.
+
+    Parameters
+    ----------
+    own : Judged
+        The calibration part, by the network itself.
+    others : sequence of Judged
+    method : str
+        Of :func:`polynya.calibrate.fit`.
+    names : tuple of str
+        Classes; the last is scored.
+
+    Returns
+    -------
+    list of dict
+        ``network``, ``tiles``, ``scene``, ``n``, ``iou``, ``everything_iou``, ``precision``, ``recall``, ``area_deviation``,
+        ``calibration_error``, ``brier_skill``.
+    """
+    out = []
+    for k, here in enumerate(others):
+        probability = calibrate.fit(*mixed(own, [j for i, j in enumerate(others) if i != k]), method=method).probabilities(here.logits)
+        truth, tile = labelled_tracks.classes_of(here.targets), scene_windows.tile_of(here.where)
+        for scene in sorted(set(here.scenes)):
+            mine = np.isin(tile, [i for i, s in enumerate(here.scenes) if s == scene]) & (truth >= 0)
+            if not mine.any():
+                continue
+            t, p = truth[mine], probability[mine]
+            last, called = len(names) - 1, p.argmax(axis=1)
+            c, s = metrics.confusion(t, called, n_classes=len(names)), calibrate.scores(p, t, names=names)[last]
+            everything, found = np.count_nonzero(t == last), np.count_nonzero(called == last)
+            with np.errstate(invalid="ignore"):
+                out.append({
+                    "network": here.network, "tiles": here.tiles, "scene": scene, "n": int(mine.sum()), "iou": float(metrics.iou(c)[last]), "everything_iou": everything / t.size,
+                    "precision": float(metrics.precision(c)[last]), "recall": float(metrics.recall(c)[last]), "area_deviation": found / everything - 1.0 if everything else float("nan"),
+                    "calibration_error": s.calibration_error, "brier_skill": s.brier_skill,
+                })  # fmt: skip
+    return out
+
+
+def area_errors(sets: Sequence[Sequence[Judged]], *, calibration: calibrate.Calibration) -> dict[str, object]:
+    """Fit how errors of areas of the last class go together over the blocks of a scene.
+
+    Each set is fitted for itself and the largest correlation is taken: a few real scenes shall not drown in many simulated ones.
+
+    Parameters
+    ----------
+    sets : sequence of sequence of Judged
+    calibration : polynya.calibrate.Calibration
+
+    Returns
+    -------
+    dict
+        ``between_blocks`` (0 where no set can tell), and of the set that it comes from ``scenes``, ``blocks`` and ``sd``: the spread of the blocks' errors, 1 where they are as
+        large as the probabilities say.
+    """
+    best: dict[str, object] = {"between_blocks": 0.0}
+    for judged in sets:
+        lists = [np.array(v) for j in judged for v in _of_scenes(j, calibration).values()]
+        rho = area_intervals.fit_between_blocks(lists)
+        if np.isfinite(rho) and rho >= best["between_blocks"]:
+            every = np.concatenate(lists)
+            best = {"between_blocks": round(rho, 3), "scenes": len(lists), "blocks": every.size, "sd": round(float(area_intervals.normal_scores(every).std()), 3)}
+    return best
+
+
+def _of_scenes(judged: Judged, calibration: calibrate.Calibration) -> dict[str, list[float]]:
+    """Return the scores of the blocks of each scene."""
+    truth = labelled_tracks.classes_of(judged.targets)
+    last = judged.logits.shape[1] - 1
+    found = area_intervals.scores_of_blocks(calibration.probabilities(judged.logits)[:, last], np.where(truth < 0, -1, truth == last), judged.where)
+    out: dict[str, list[float]] = {}
+    for place, score in found.items():
+        out.setdefault(judged.scenes[int(scene_windows.tile_of(place))], []).append(score)
+    return out
