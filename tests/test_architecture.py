@@ -158,7 +158,7 @@ def test_every_workflow_is_a_command():
     """A workflow file with run() is imported by name in the command line."""
     workflows = {p.stem for p in (PACKAGE / "workflows").glob("*.py") if "\ndef run(" in p.read_text(encoding="utf-8")}
     assert {"freeboard", "verify", "info", "evaluate"} <= workflows
-    called = {m.split(".")[-1] for m, _ in imports(PACKAGE / "cli.py") if m.startswith("polynya.workflows.")}
+    called = {m.split(".")[-1] for file in (PACKAGE / "cli").glob("*.py") for m, _ in imports(file) if m.startswith("polynya.workflows.")}
     assert workflows <= called, f"{workflows - called} cannot be reached from the command line"
     for name in workflows:
         module = importlib.import_module(f"polynya.workflows.{name}")

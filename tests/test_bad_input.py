@@ -28,13 +28,13 @@ BEAMS = ("gt1l", "gt1r")
 
 def command(*words: object) -> tuple[int, str, str]:
     """Run the command line as a user does, in this process; return exit code, stdout, stderr."""
-    from polynya import cli
+    from polynya import errors
 
     runner = CliRunner()
     result = runner.invoke(app, [str(w) for w in words])
     error = result.stderr
     if isinstance(result.exception, PolynyaError):  # what main() does with it
-        return result.exception.exit_code, result.stdout, error + f"polynya: {cli.one_line(result.exception)}\n"
+        return result.exception.exit_code, result.stdout, error + f"polynya: {errors.one_line(result.exception)}\n"
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     return result.exit_code, result.stdout, error
 

@@ -82,7 +82,7 @@ def test_every_error_is_one_line(monkeypatch, capsys, error, code):
         raise error
 
     monkeypatch.delenv("POLYNYA_DEBUG", raising=False)
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli.root, "app", fail)
     got, out, err = run_main(monkeypatch, capsys)
     assert got == code and out == ""
     assert err.startswith("polynya: ") and err.count("\n") == 1 and err.endswith("\n")
@@ -93,7 +93,7 @@ def test_debug_shows_where(monkeypatch):
         raise ZeroDivisionError
 
     monkeypatch.setenv("POLYNYA_DEBUG", "1")
-    monkeypatch.setattr(cli, "app", fail)
+    monkeypatch.setattr(cli.root, "app", fail)
     with pytest.raises(ZeroDivisionError):
         cli.main()
 

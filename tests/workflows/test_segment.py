@@ -83,11 +83,11 @@ def test_a_geotiff_of_reflectances(tmp_path):
 
 
 def run(*words) -> tuple[int, str, str]:
-    from polynya import cli
+    from polynya import errors
 
     result = CliRunner().invoke(app, ["segment", *map(str, words)])
     if isinstance(result.exception, PolynyaError):
-        return result.exception.exit_code, result.stdout, cli.one_line(result.exception)
+        return result.exception.exit_code, result.stdout, errors.one_line(result.exception)
     assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
     return result.exit_code, result.stdout, result.stderr
 

@@ -1,0 +1,5 @@
+"""``python -m polynya.cli`` is the command line."""
+
+from . import main
+
+main()

@@ -1,0 +1,79 @@
+"""The command line's frame: the programs, and how an error ends one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+from ..errors import PolynyaError, one_line
+
+app = typer.Typer(
+    name="polynya",
+    help="Open satellite data to maps of ice, with the uncertainty of every number.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+simulate_app = typer.Typer(help="Write a granule in the agency's own format, with the truth beside it.", no_args_is_help=True, rich_markup_mode=None)
+app.add_typer(simulate_app, name="simulate")
+
+FINISHED_WITH_FAILURES = 3
+
+
+def main() -> None:
+    """Run the command line; every error is one line on stderr and an exit code."""
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, _stop)
+    try:
+        app()
+    except PolynyaError as error:
+        say(f"polynya: {one_line(error)}")
+        raise SystemExit(error.exit_code) from None
+    except (Stopped, KeyboardInterrupt):
+        say("polynya: stopped. Nothing half-written counts as done; the same command goes on from here.")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        raise SystemExit(0) from None
+    except MemoryError:
+        say("polynya: not enough memory; expected room for one beam. Use fewer --workers, or a --bbox.")
+        raise SystemExit(1) from None
+    except OSError as error:
+        say(f"polynya: {one_line(error)}. Check the path, its permissions and the free space.")
+        raise SystemExit(1) from None
+    except Exception as error:
+        if os.environ.get("POLYNYA_DEBUG"):
+            raise
+        say(f"polynya: failed unexpectedly ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened.")
+        raise SystemExit(1) from None
+
+
+class Stopped(BaseException):
+    """Ctrl-C or a scheduler's SIGTERM: passes every handler of ordinary errors."""
+
+
+def _stop(*_: object) -> None:
+    raise Stopped
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"polynya {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")] = False,
+) -> None:
+    pass
