@@ -81,9 +81,13 @@ $(TILES)/.made: | setup-train
 	"$(BIN)/python" scripts/make_glacier_data.py $(TILES) $(if $(GLACIERS),--real $(GLACIERS))
 	@touch $@
 
+NARROW := "$(BIN)/polynya" train glavitu-narrow --data $(TILES)/train --start-from build/glavitu-small-0/glavitu-small.safetensors --threads 2 --resume
+
 glacier-weights: setup-train $(TILES)/.made
-	"$(BIN)/polynya" train glavitu-small --data $(TILES)/train $(if $(GLACIERS),--also $(TILES)/real_west) -o build/glavitu-small-0 --threads 2 --resume
-	$(if $(GLACIERS),"$(BIN)/polynya" train glavitu-narrow --data $(TILES)/train --also $(TILES)/real_west --also $(TILES)/real_east --start-from build/glavitu-small-0/glavitu-small.safetensors -o build/glavitu-narrow --threads 2 --resume)
+	"$(BIN)/polynya" train glavitu-small --data $(TILES)/train -o build/glavitu-small-0 --threads 2 --resume
+	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west -o build/glavitu-narrow-west)
+	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_east -o build/glavitu-narrow-east)
+	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west --also $(TILES)/real_east -o build/glavitu-narrow --kept-back build/glavitu-narrow-west/glavitu-narrow.safetensors=$(TILES)/real_east --kept-back build/glavitu-narrow-east/glavitu-narrow.safetensors=$(TILES)/real_west)
 	"$(BIN)/python" scripts/ship_glaciers.py $(if $(GLACIERS),build/glavitu-narrow/glavitu-narrow,build/glavitu-small-0/glavitu-small) polynya/weights --data $(TILES)
 
 glacier-table: setup-train $(TILES)/.made

@@ -34,6 +34,8 @@ REAL = {
     "everest": ("everest_landsat7_2000", ("everest_l7_20001030_b_g_r_nir_dn8_west.tif", "everest_l7_dem_slope_hma_west.tif"), "everest_l7_rgi60_mask_west.tif"),
 }
 """Scenes and masks. Radar over Khumbu is left out: it lies a kilometre off."""
+REAL_TILE = 448
+"""Side of the real tiles, pixels: as wide as the chips, for a window at a tile's edge sees nothing beyond it."""
 GAP_PX = 8
 """Columns without a label between the two halves of a real chip."""
 
@@ -77,7 +79,7 @@ def halve(folder: Path, out: Path, *, name: str) -> None:
             cut = Path(temporary) / f"{half}.tif"
             with rasterio.open(cut, "w", **{**profile, "nodata": UNLABELLED}) as target:
                 target.write(own, 1)
-            tiles.run([folder / place / n for n in images], out=file, config=tiles.Config.checked(mask=cut, region="HMA"))
+            tiles.run([folder / place / n for n in images], out=file, config=tiles.Config.checked(mask=cut, region="HMA", tile=REAL_TILE))
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         f"- Network: `polynya/models/{d['model']['name']}.py`, width {d['model']['width']}, {m['parameters']:,} parameters, {size / 1e6:.1f} MB as ONNX; windows of {d['size']} pixels.",
         f"- Inputs (bands): {sensors}; physical units, NaN where missing. Pixels of 10 to 30 m.",
         f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}.",
-        f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), {'half on simulated scenes of their own, half on the real chips, which were trained on' if d['recipe']['scene'].get('calibrate_also') and real else 'both on scenes of their own'}.", "",
+        f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), {'half on simulated scenes of their own, half on halves of the real chips as judged by networks of the recipe that did not see them' if m.get('kept_back') else 'both on scenes of their own'}. Errors of blocks of 3.2 km go together with {d['areas']['between_blocks']:.2f} (fitted on the same scenes; the areas' intervals use it).", "",
         "## Data", "",
         f"- Simulated: {data['scenes'] - len(real)} scenes of {len([r for r in data['regions'] if r != 'unknown'])} regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines.",
         f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of 2000-2010: labels are noisy.",
@@ -37,6 +37,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         f"IoU of calling everything glacier: {m['all_of_last_class_iou']:.3f}.", "",
         "| class | recall | precision | IoU | calibration error | Brier skill | n |", "|---|---|---|---|---|---|---|", *rows, "",
         f"Confidence: calibration error {c['calibration_error']:.4f} (raw 1 - entropy: {c['calibration_error_of_entropy']:.3f}); {100 * c['share_above_0.95']:.0f} % of the pixels lie above 0.95.", "",
+        *kept_back(m.get("kept_back") or []),
         "Rivals, strategies, missing sensors and real chips: docs/glacier_networks.md.", "",
         "## Not for", "",
         "- Outlines to be published without a look: debris-covered margins, snow patches, shadow and lakes are where it fails first.",
@@ -45,6 +46,18 @@ def card(d: dict, *, commit: str, size: int) -> str:
         "- Claims of skill on regions of the world from simulated scores.", "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def kept_back(rows: list[dict]) -> list[str]:
+    """Return the table of the real ground kept back."""
+    if not rows:
+        return []
+    return [
+        "## Real ground kept back", "",
+        "Halves of the real chips, each judged by a network of this recipe that was trained without that half (windows side by side, not blended). The shipped network was trained on both halves.", "",
+        "| chip | half | IoU | everything glacier | precision | recall | area deviation | calibration error | Brier skill |", "|---|---|---|---|---|---|---|---|---|",
+        *(f"| {r['scene']} | {r['tiles'].removeprefix('real_')} | {r['iou']:.3f} | {r['everything_iou']:.3f} | {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} | {r['calibration_error']:.3f} | {r['brier_skill']:.3f} |" for r in rows), "",
+    ]  # fmt: skip
 
 
 def main() -> None:

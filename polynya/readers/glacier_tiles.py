@@ -61,6 +61,8 @@ class TileRecord:
         Sensors of the tile, to bands.
     is_scaled : bool
         True for tiles of the published set.
+    is_simulated : bool
+        True for tiles that say so of themselves: their place is drawn, no ground lies there.
     has_strata : bool
     latitude, longitude : float
         Centre, degrees.
@@ -87,6 +89,7 @@ class TileRecord:
     grid: str
     corner: tuple[float, float]
     pixel: tuple[float, float]
+    is_simulated: bool = False
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
         """Return float32 (bands of these sensors, h, w), physical units, NaN where missing or where the tile has no such sensor."""
@@ -157,7 +160,7 @@ def _record(path: Path, name: str, group: h5py.Group) -> TileRecord:
     ours = str(about.get("units", "")) == UNITS
     place = _place(about, shape, stored, offset)
     scene = _word(about.get("scene")) or name
-    return TileRecord(path, name, scene, _word(about.get("region")), _word(about.get("subregion")), shape, offset, sensors, not ours and _is_scaled(group, sensors, shape, offset), "strata" in group, *place)
+    return TileRecord(path, name, scene, _word(about.get("region")), _word(about.get("subregion")), shape, offset, sensors, not ours and _is_scaled(group, sensors, shape, offset), "strata" in group, *place, is_simulated="simulated" in about)
 
 
 def _word(value: object) -> str | None:

@@ -13,10 +13,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import shapely
 
 from ..errors import UsageError
 from . import splits
 
+EDGE = 0.05
+"""Tiles side by side may overlap by so much of their size on each side and still be different ground."""
+UNPLACED = "unknown"
+"""Grid of tiles that do not say where they are."""
 log = logging.getLogger("polynya.splits")
 
 
@@ -97,7 +102,8 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
         is_random = config.method == "random"
         if is_random:
             log.warning("the random split puts neighbours of every training tile into the other parts: the scores leak and are too high. Quote those of --split granule or block.")
-        names, group = np.unique([tiles[k].name if is_random else tiles[k].scene for k in drawn], return_inverse=True)
+        ground = {} if is_random else same_ground([tiles[k] for k in drawn])
+        names, group = np.unique([tiles[k].name if is_random else ground[tiles[k].scene] for k in drawn], return_inverse=True)
         of_group = splits.draw(names.size, config, "tiles" if is_random else "scenes")
         for k, g in zip(drawn, group, strict=True):
             maps[k] = int(of_group[g])
@@ -105,10 +111,40 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     return SceneSplit(tuple(maps), config.method, config.method == "random", groups)
 
 
+def same_ground(tiles: Sequence[Placed]) -> dict[str, str]:
+    """Return for every scene the first name among those that share ground with it, directly or through others: another date or sensor's image of a place is no other place.
+
+    Scenes share ground where their tiles' rectangles overlap in one grid; simulated ones, whose place is drawn too, never do.
+    """
+    first = {t.scene: t.scene for t in tiles}
+
+    def root(name: str) -> str:
+        while first[name] != name:
+            name = first[name]
+        return name
+
+    of_grid: dict[str, list[Placed]] = {}
+    for t in tiles:
+        if not getattr(t, "is_simulated", False):
+            of_grid.setdefault(t.grid, []).append(t)
+    for grid, here in of_grid.items():
+        if grid == UNPLACED:
+            continue
+        left, top = (np.array([t.corner[k] for t in here]) for k in (0, 1))
+        wide, high = (np.array([t.shape[axis] * t.pixel[1 - axis] for t in here]) for axis in (1, 0))
+        boxes = shapely.box(left + EDGE * wide, top - (1.0 - EDGE) * high, left + (1.0 - EDGE) * wide, top - EDGE * high)
+        tree = shapely.STRtree(boxes)
+        for predicate in ("overlaps", "contains"):  # equal ones do not overlap, they contain each other
+            for a, b in zip(*tree.query(boxes, predicate=predicate), strict=True):
+                one, other = sorted((root(here[a].scene), root(here[b].scene)))
+                first[other] = one
+    return {name: root(name) for name in first}
+
+
 def _by_block(tiles: Sequence[Placed], numbers: Sequence[int], maps: list[int | np.ndarray], config: splits.Config) -> tuple[int, int, int, int]:
     length, half_gap = 1000.0 * config.block_km, 500.0 * config.gap_km
     keys = sorted({(t.grid, bx, by) for t in tiles for bx, by in _blocks_of(t, length)})
-    of_block = dict(zip(keys, splits.draw(len(keys), config, "blocks").tolist(), strict=True))
+    of_block = dict(zip(keys, splits.draw(len(keys), config, "blocks of ground").tolist(), strict=True))
     for k, tile in zip(numbers, tiles, strict=True):
         x = tile.corner[0] + (np.arange(tile.shape[1]) + 0.5) * tile.pixel[0]
         y = tile.corner[1] - (np.arange(tile.shape[0]) + 0.5) * tile.pixel[1]

@@ -157,12 +157,13 @@ class SceneSource:
         return out
 
     def _chances(self) -> np.ndarray | None:
-        """Return how likely each tile of the part is drawn; None where all are alike."""
+        """Return how likely each tile of the part is drawn, by its windows; None where all are alike."""
         share = self.settings.also_share
         more = np.array([k in self.also for k in self.members])
         if share is None or not more.any() or more.all():
             return None
-        return np.where(more, share / more.sum(), (1.0 - share) / (~more).sum())
+        windows = np.array([len(self._corners[k]) for k in self.members], float)
+        return np.where(more, share * windows / windows[more].sum(), (1.0 - share) * windows / windows[~more].sum())
 
     def _corner(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
         """Draw a window of a tile: anywhere, or (balanced) every other one about a pixel of the last class."""

@@ -150,6 +150,9 @@ def _by_block(granule: np.ndarray, x: np.ndarray, config: Config) -> Split:
     return Split(np.where(cut, np.int8(LEFT_OUT), part), False, "block", _counts(of_group))
 
 
+_COUNTED = {"scenes": " (those that share ground are one)"}
+
+
 def draw(n: int, config: Config, what: str) -> np.ndarray:
     """Give n groups to the parts in the wanted shares, at least one each."""
     wanted = np.array(config.shares)
@@ -157,7 +160,7 @@ def draw(n: int, config: Config, what: str) -> np.ndarray:
     if n < needed.sum():
         cure = _CURES.get(what, "Give longer tracks, or smaller block_km.")
         names = [name for name, has in zip(PARTS, needed, strict=True) if has]
-        raise UsageError(f"split by {what}: found {n} {what}; expected at least one for each of {', '.join(names)}. {cure}")
+        raise UsageError(f"split by {what}: found {n} {what}{_COUNTED.get(what, '')}; expected at least one for each of {', '.join(names)}. {cure}")
     count = np.where(needed, np.maximum(np.floor(wanted * n), 1), 0).astype(np.int64)
     while count.sum() != n:  # give to the part that lacks most, take from the one that has most too much
         lack = np.where(needed, wanted * n - count, np.nan)
@@ -169,7 +172,7 @@ def draw(n: int, config: Config, what: str) -> np.ndarray:
     return np.random.default_rng(config.seed).permutation(part)
 
 
-_CURES = {"granules": "Label more granules, or take --split block.", "scenes": "Give more scenes, or take --split block.", "tiles": "Give more tiles."}
+_CURES = {"granules": "Label more granules, or take --split block.", "scenes": "Give more scenes, or take --split block.", "tiles": "Give more tiles.", "blocks of ground": "Give more ground, or smaller blocks (--block-km)."}
 
 
 def _counts(part: np.ndarray) -> tuple[int, int, int, int]:

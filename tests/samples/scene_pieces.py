@@ -28,6 +28,7 @@ class Piece:
     grid: str = "EPSG:32632"
     corner: tuple[float, float] = (0.0, 0.0)
     pixel: tuple[float, float] = (PIXEL, PIXEL)
+    is_simulated: bool = False
     asked: list = field(default_factory=list)
 
     @property

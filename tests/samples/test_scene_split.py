@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from itertools import combinations
 
@@ -103,7 +104,7 @@ def test_other_grids_are_other_ground():
 
 
 def test_a_scene_is_in_one_part():
-    tiles = [tile(name=f"t{k}", scene=f"s{k % 10}") for k in range(40)]
+    tiles = [tile(name=f"t{k}", scene=f"s{k % 10}", corner=(2000.0 * k, 0.0)) for k in range(40)]
     found = scene_split.split(tiles, config=config("granule"))
     assert found.groups == (5, 2, 1, 2) and not found.is_leaky
     for s in range(10):
@@ -144,7 +145,20 @@ def test_the_seed_decides():
         assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize(("method", "words"), [("granule", r"found 1 scenes; .* Give more scenes, or take --split block"), ("block", r"found 1 blocks; .*smaller block_km")])
+@pytest.mark.parametrize(("method", "words"), [("granule", r"found 1 scenes \(those that share ground are one\); .* Give more scenes, or take --split block"), ("block", r"found 1 blocks of ground; .*smaller blocks")])
 def test_too_few_groups_is_one_clear_line(method, words):
     with pytest.raises(UsageError, match=words):
         scene_split.split([tile((100.0, 2100.0)), tile((100.0, 2100.0))], config=config(method, block_km=10.0))
+
+
+def test_other_images_of_one_place_go_with_it():
+    """Two dates under two names share a part, whatever the draw; so does what overlaps either, and neither neighbours side by side nor simulated places do."""
+    places = {"a-2000": (0.0, 0.0), "z-2020": (0.0, 0.0), "half": (3200.0, 0.0), "beside": (0.0, 6400.0), "far": (9e4, 0.0), "also-far": (9e4, 9e4)}
+    tiles = [tile(corner=c, shape=(64, 64), name=n, scene=n) for n, c in places.items()]
+    found = scene_split.same_ground(tiles)
+    assert found == {"a-2000": "a-2000", "z-2020": "a-2000", "half": "a-2000", "beside": "beside", "far": "far", "also-far": "also-far"}
+    for seed in range(8):
+        parts = scene_split.split(tiles, config=config("granule", (0.4, 0.2, 0.2, 0.2), seed=seed)).maps
+        assert parts[0] == parts[1] == parts[2] and len({parts[k] for k in (0, 3, 4, 5)}) == 4
+    drawn = [dataclasses.replace(t, is_simulated=True) for t in tiles]
+    assert set(scene_split.same_ground(drawn).values()) == set(places)
