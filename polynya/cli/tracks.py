@@ -116,11 +116,22 @@ def verify(
 
 @app.command()
 def info(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="An ICESat-2 granule: ATL03, ATL07 or ATL10.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="An ICESat-2 granule (ATL03, ATL07, ATL10); the files of one glacier scene, as polynya glaciers takes them; or a tile set.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What a file is: product, release, beams and their strength, extent, time, counts, what is missing."""
+    """What a file is: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.
+
+    \b
+    polynya info ATL03_granule.h5
+    polynya info S2A_MSIL1C_scene.SAFE dem=copdem.tif
+    """
+    from ..workflows import info_scene
+
+    if info_scene.is_scene(files):
+        about = info_scene.run(files)
+        print(json.dumps(about, indent=1) if as_json else info_scene.as_text(about))
+        return
     from ..workflows import info as workflow
 
-    result = workflow.run(file)
+    result = workflow.run(Path(files[0]))
     print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
