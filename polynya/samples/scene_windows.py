@@ -157,12 +157,12 @@ class SceneSource:
         return out
 
     def _chances(self) -> np.ndarray | None:
-        """Return how likely each tile of the part is drawn, by its windows; None where all are alike."""
+        """Return how likely each tile of the part is drawn, by the root of its windows; None where all are alike."""
         share = self.settings.also_share
         more = np.array([k in self.also for k in self.members])
         if share is None or not more.any() or more.all():
             return None
-        windows = np.array([len(self._corners[k]) for k in self.members], float)
+        windows = np.sqrt([len(self._corners[k]) for k in self.members])  # large tiles more often, small ones not hardly ever
         return np.where(more, share * windows / windows[more].sum(), (1.0 - share) * windows / windows[~more].sum())
 
     def _corner(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
