@@ -3,7 +3,7 @@
     python scripts/make_glacier_data.py build/glaciers --real ../shared/data/glaciers
     python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N] [--strategies] [--drop]
 
-Every recipe is trained on DATA/train (split by scene) with DATA/real_west (where it is), and scored on DATA/test and DATA/real_east: IoU, of clean and of debris-covered
+Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test and DATA/real_east: IoU, of clean and of debris-covered
 ice, calibration error and Brier skill, beside what needs no network: everything glacier, the classical rule, and a DEM rule fitted on the training labels.
 --strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate encoding, and for the regions named with --regions the regional and the
 finetuned network. --drop: the first recipe's first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
@@ -103,15 +103,13 @@ class Test:
         return out
 
 
-def train(recipe: str | Path, *, name: str, seed: int, data: list[Path], also: list[Path], out: Path, epochs: int | None, threads: int, start: Path | None = None) -> Path:
+def train(recipe: str | Path, *, name: str, seed: int, data: list[Path], out: Path, epochs: int | None, threads: int, start: Path | None = None) -> Path:
     """Train in a process of its own, unless it is there; return the ONNX file."""
     folder = out / f"{name}-{seed}"
     if not (folder / "run.json").exists():
         command = [sys.executable, "-m", "polynya", "train", str(recipe), "-o", str(folder), "--seed", str(seed), "--threads", str(threads), "--resume", "--json"]
         for path in data:
             command += ["--data", str(path)]
-        for path in also:
-            command += ["--also", str(path)]
         if epochs is not None:
             command += ["--epochs", str(epochs)]
         if start is not None:
@@ -175,18 +173,17 @@ def main() -> None:
     parser.add_argument("--strategies", action="store_true")
     parser.add_argument("--regions", nargs="*", default=["HMA", "ALP"], help="of the regional and finetuned networks")
     parser.add_argument("--drop", action="store_true", help="score the first network without each sensor")
-    parser.add_argument("--no-real", action="store_true", help="train without the real halves")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
-    also = [a.data / "real_west"] if (a.data / "real_west").is_dir() and not a.no_real else []
-    options = {"data": [a.data / "train"], "also": also, "out": a.out, "epochs": a.epochs, "threads": a.threads}
+    options = {"data": [a.data / "train"], "out": a.out, "epochs": a.epochs, "threads": a.threads}
     a.out.mkdir(parents=True, exist_ok=True)
-    found = {r: [predict_scene.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
+    short = f", {a.epochs} epochs" if a.epochs else ""
+    found = {Path(r).stem + short: [predict_scene.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
     found |= {p.stem: [predict_scene.load(p, threads=2)] for p in a.networks}
     tests = {"test": Test(a.data / "test")} | ({"real_east": Test(a.data / "real_east")} if (a.data / "real_east").is_dir() else {})
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
     for name, test in tests.items():
-        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips, eastern halves of the west; the western halves trained' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
+        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips, which none of the recipes saw' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
             full[f"{name} {label}"] = test.score(maps)
@@ -202,7 +199,7 @@ def main() -> None:
                 for scene in sorted({t.scene for t in test.tiles}):
                     scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
                     full[f"{label} {scene}"] = scored
-                    print(f"{label}, {scene}: IoU {scored['iou']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
+                    print(f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
     if a.drop:
         test, network = tests["test"], next(iter(found.values()))[0]
         print("\n" + HEAD.format("sensors"))
