@@ -234,14 +234,21 @@ def fit(
     return Fitted(best, best_epoch, history)
 
 
-def logits(model: nn.Module, source: Source, *, batch: int, device: torch.device | str = "cpu") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the logits of all labelled samples of a source.
+MOST_JUDGED = 30_000_000
+"""Samples of a part that are kept in memory to calibrate and to score with; of more, evenly some."""
+
+
+def logits(model: nn.Module, source: Source, *, batch: int, device: torch.device | str = "cpu", most: int = MOST_JUDGED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the logits of the labelled samples of a source.
 
     Parameters
     ----------
     model : torch.nn.Module
     source : Source
     batch : int
+    device : torch.device or str
+    most : int
+        Where there are more samples, labelled or not, every second, third ... labelled one is taken.
 
     Returns
     -------
@@ -250,7 +257,11 @@ def logits(model: nn.Module, source: Source, *, batch: int, device: torch.device
     where : numpy.ndarray of int64, shape (n,)
         What the source says of each, the row in the tracks.
     """
-    found = list(_judged_batches(model, source, source.plan(None), batch, torch.device(device)))
+    plan, found, step, seen = source.plan(None), [], 0, 0
+    for out, targets, where, size in _judged_batches(model, source, plan, batch, torch.device(device)):
+        step = step or max(1, math.ceil(len(plan) * size / most))
+        found.append(tuple(part[(-seen) % step :: step] for part in (out, targets, where)))
+        seen += len(targets)
     if not found:
         return np.zeros((0, 0), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
     return tuple(np.concatenate(column) for column in zip(*found, strict=True))
@@ -263,7 +274,7 @@ def _judged_batches(model, source, plan, batch, device):
             b = source.batch(plan[begin : begin + batch])
             out = model(torch.from_numpy(b.inputs).to(device)).movedim(1, -1).cpu().numpy()
             labelled = b.targets != 0
-            yield out[labelled], b.targets[labelled], b.where[labelled]
+            yield out[labelled], b.targets[labelled], b.where[labelled], b.targets[0].size
 
 
 def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, recipe: Recipe) -> tuple[Tensor, int]:
@@ -289,7 +300,7 @@ def _judge(model: nn.Module, source: Source, recipe: Recipe, p: Processes, weigh
     """Return loss, macro-F1 and recalls of the validation part, each process judging its share."""
     plan = source.plan(None)
     sums, confusion = torch.zeros(2, dtype=torch.float64), np.zeros((1, 1))
-    for out, targets, _ in _judged_batches(model, source, plan[p.rank :: p.size], max(1, recipe.batch), p.device):
+    for out, targets, _, _ in _judged_batches(model, source, plan[p.rank :: p.size], max(1, recipe.batch), p.device):
         loss = losses.sample_losses(torch.from_numpy(out), torch.from_numpy(targets), **{**weigh, "alpha": None if weigh["alpha"] is None else weigh["alpha"].cpu()})
         sums += torch.tensor([float(loss.double().sum()), len(targets)], dtype=torch.float64)
         confusion = confusion + metrics.confusion(_single(targets, out.shape[1]), out.argmax(axis=1), n_classes=out.shape[1])

@@ -226,7 +226,7 @@ def _merge(sources: list[Source]) -> tuple[list[Source], list[str]]:
                 if (bands if computed is new else new)[1] is not None:
                     computed[1] = None  # a slope that is given counts more than one computed here
             if any(a is not None and b is not None for a, b in zip(bands, new, strict=True)):
-                raise UsageError(f"{sensor}: given twice, by {own[0].name} and {s.name}; expected one image of each band. Leave one out, or say the pass: sar:descending=FILE.")
+                raise UsageError(f"{sensor}: given twice, by {own[0].name} and {s.name}; expected one image of each band. Leave one out, or say the pass: sar:descending=FILE; several scenes are mapped with --each.")
             bands = [a or b for a, b in zip(bands, new, strict=True)]
         if any(s.is_pass_unknown for s in own):
             notes.append(f"{sensor}: no file says from which pass it is; {' and '.join(s.name for s in own if s.is_pass_unknown)} taken as {'ascending' if len(own) == 1 else 'ascending and descending, in this order'}")

@@ -336,3 +336,14 @@ def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, tr
         run({**UNET, "sensors": ["optical"], "epochs": 1}, tmp_path, tiles, also=[apart], name="other", held_out=[pair])
     with pytest.raises(UsageError, match="is no pair"):
         run({**UNET, "epochs": 1}, tmp_path, tiles, name="none", held_out=["nothing"])
+
+
+def test_of_too_many_judged_samples_every_so_many_are_kept(tiles, trained):
+    """Whatever the batches: the third part of the samples is every third of them all."""
+    network, _ = checkpoint.load(trained.outputs["weights"])
+    source, _, _ = train_scenes.judging(recipes.load(trained.out.parent / "u.yaml"), tiles)
+    every = train.logits(network, source, batch=4)
+    for batch in (1, 4):
+        some = train.logits(network, source, batch=batch, most=len(source.plan(None)) * SIZE**2 // 3)
+        for all_of_them, kept in zip(every, some, strict=True):
+            np.testing.assert_allclose(kept, all_of_them[::3], atol=1e-5)
