@@ -20,11 +20,13 @@ from pathlib import Path
 import h5py
 import numpy as np
 import yaml
+from affine import Affine
+from odc.geo.geobox import GeoBox
 
 from polynya import calibrate, io, metrics, predict_scene, recipes
 from polynya.physics import ice_rules
 from polynya.readers import glacier_tiles
-from polynya.samples import scene_scaling
+from polynya.samples import area_intervals, glacier_areas, outlines, scene_scaling
 from polynya.sensors import SENSORS
 
 TOGETHER_M = 1000.0
@@ -91,6 +93,23 @@ class Test:
             near = np.where(np.minimum(*d) <= TOGETHER_M, np.where(d[0] <= d[1], 1, 2), 0)
             self.held[k]["near"] = near
         return self.held[k]["near"]
+
+    def intervals(self, probability: list[np.ndarray], *, between_blocks: float) -> list[dict[str, object]]:
+        """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does, and lay the true area beside (labelled ground only)."""
+        out = []
+        for tile, held, p in zip(self.tiles, self.held, probability, strict=True):
+            with h5py.File(tile.path, "r") as file:
+                crs, grid = str(file[tile.name].attrs["crs"]), Affine(*(float(v) for v in file[tile.name].attrs["transform"][:6]))
+            geobox, labelled = GeoBox(tile.shape, grid, crs), held["truth"] >= 0
+            seen = np.where(labelled, p, 0.0).astype(np.float32)
+            true_km2 = float((held["truth"] == 1).sum(axis=1) @ glacier_areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)) * 1e-6
+            drawn = outlines.vectorise((seen >= 0.5).astype(np.uint8), geobox=geobox, is_smoothed=False)
+            if not len(drawn) or true_km2 == 0:
+                continue
+            margins = area_intervals.gather(lambda r, c, seen=seen: seen[r, c], outlines=drawn, geobox=geobox)
+            total = area_intervals.intervals(margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks).total
+            out.append({"tile": tile.name, "true_km2": true_km2, "area_km2": total.value, "low": total.low, "high": total.high, "inside": bool(total.low <= true_km2 <= total.high)})
+        return out
 
     def without_networks(self, rule: ice_rules.DemRule | None) -> dict[str, list[np.ndarray]]:
         """Return maps of 0 and 1 that need no network."""
@@ -173,6 +192,7 @@ def main() -> None:
     parser.add_argument("--strategies", action="store_true")
     parser.add_argument("--regions", nargs="*", default=["HMA", "ALP"], help="of the regional and finetuned networks")
     parser.add_argument("--drop", action="store_true", help="score the first network without each sensor")
+    parser.add_argument("--areas", action="store_true", help="also how often the true area of a tile lies in its interval, for every network")
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     options = {"data": [a.data / "train"], "out": a.out, "epochs": a.epochs, "threads": a.threads}
@@ -200,6 +220,18 @@ def main() -> None:
                     scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
                     full[f"{label} {scene}"] = scored
                     print(f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
+    if a.areas:
+        print("\nTrue total area of a tile inside its 95 % interval:\n")
+        for name, test in tests.items():
+            for label, (network, *_) in found.items():
+                p = test.predict(network)
+                for together in sorted({0.0, network.description.areas.between_blocks}):
+                    rows = full[f"areas {name} {label} {together}"] = test.intervals(p, between_blocks=together)
+                    width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows])
+                    print(f"{name}, {label}, blocks together {together:g}: {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area", flush=True)
+                    if name != "test":
+                        for r in rows:
+                            print(f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true {r['true_km2']:.2f}")
     if a.drop:
         test, network = tests["test"], next(iter(found.values()))[0]
         print("\n" + HEAD.format("sensors"))
