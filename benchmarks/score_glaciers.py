@@ -94,7 +94,7 @@ class Test:
             self.held[k]["near"] = near
         return self.held[k]["near"]
 
-    def intervals(self, probability: list[np.ndarray], *, between_blocks: float) -> list[dict[str, object]]:
+    def intervals(self, probability: list[np.ndarray], *, between_blocks: float, sd: float) -> list[dict[str, object]]:
         """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does, and lay the true area beside (labelled ground only)."""
         out = []
         for tile, held, p in zip(self.tiles, self.held, probability, strict=True):
@@ -107,7 +107,7 @@ class Test:
             if not len(drawn) or true_km2 == 0:
                 continue
             margins = area_intervals.gather(lambda r, c, seen=seen: seen[r, c], outlines=drawn, geobox=geobox)
-            total = area_intervals.intervals(margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks).total
+            total = area_intervals.intervals(margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd).total
             out.append({"tile": tile.name, "true_km2": true_km2, "area_km2": total.value, "low": total.low, "high": total.high, "inside": bool(total.low <= true_km2 <= total.high)})
         return out
 
@@ -203,7 +203,7 @@ def main() -> None:
     tests = {"test": Test(a.data / "test")} | ({"real_east": Test(a.data / "real_east")} if (a.data / "real_east").is_dir() else {})
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
     for name, test in tests.items():
-        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips, which none of the recipes saw' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
+        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
             full[f"{name} {label}"] = test.score(maps)
@@ -225,10 +225,11 @@ def main() -> None:
         for name, test in tests.items():
             for label, (network, *_) in found.items():
                 p = test.predict(network)
-                for together in sorted({0.0, network.description.areas.between_blocks}):
-                    rows = full[f"areas {name} {label} {together}"] = test.intervals(p, between_blocks=together)
+                own = network.description.areas
+                for together, sd in sorted({(0.0, 1.0), (own.between_blocks, own.sd)}):
+                    rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(p, between_blocks=together, sd=sd)
                     width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows])
-                    print(f"{name}, {label}, blocks together {together:g}: {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area", flush=True)
+                    print(f"{name}, {label}, blocks together {together:g}, sd {sd:g}: {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area", flush=True)
                     if name != "test":
                         for r in rows:
                             print(f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true {r['true_km2']:.2f}")

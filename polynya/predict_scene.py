@@ -45,6 +45,7 @@ class _Areas(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     between_blocks: float = Field(0.0, ge=0, le=1)
+    sd: float = Field(1.0, gt=0, le=3)
 
 
 class Description(BaseModel):
@@ -70,7 +71,7 @@ class Description(BaseModel):
         True where windows must have exactly ``size``.
     confidence : _Confidence
     areas : _Areas
-        ``between_blocks``: how errors of different blocks go together (:mod:`polynya.samples.area_intervals`), fitted on scenes kept back.
+        ``between_blocks`` and ``sd``: how errors of different blocks go together and how large they are (:mod:`polynya.samples.area_intervals`), fitted on scenes kept back.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")

@@ -115,7 +115,7 @@ def train(
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")],
     also: Annotated[list[Path] | None, typer.Option("--also", metavar="PATH", help="Others that are trained on whatever the split, and judged on never.")] = None,
     start_from: Annotated[Path | None, typer.Option(metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning).")] = None,
-    kept_back: Annotated[list[str] | None, typer.Option("--kept-back", metavar="NETWORK=TILES", help="NAME.safetensors of a network of this recipe and tiles of --also that it did not see: half of the calibration is fitted on its answers there, and they are scored. May be given again.")] = None,
+    kept_back: Annotated[list[str] | None, typer.Option("--kept-back", metavar="NETWORK=TILES", help="NAME.safetensors of a network of this recipe and tiles of --also that it did not see: a third of the calibration is fitted on its answers there, and they are scored. May be given again.")] = None,
     split: Annotated[str, typer.Option(help="granule (of scenes: scene), block (of track or ground, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
     shares: Annotated[tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")] = (0.7, 0.1, 0.1, 0.1),
     block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,

@@ -4,7 +4,8 @@ What is drawn. Pixels of one margin err together: the mapped margin lies outside
 Every block of 3.2 km gets one number u between 0 and 1 in a draw, and its glacier area in that draw is the area with probability
 above u. Over many draws every pixel is glacier as often as its probability says, so the draws agree with the calibration; inside
 a block all pixels err the same way, which is the widest that the probabilities allow; different blocks err independently, or with
-the correlation ``between_blocks``. A glacier's interval holds the 2.5 % and 97.5 % of its drawn areas, that of the total those of the
+the correlation ``between_blocks``. Where scenes with truth show that pixels of a block partly make up for one another, u is drawn about the middle, its normal
+score with the standard deviation ``sd`` that was found there. A glacier's interval holds the 2.5 % and 97.5 % of its drawn areas, that of the total those of the
 sum over glaciers of the same draw. Blocks of this size follow ICEmapper's bootstrap, which draws blocks with known errors; here
 nothing but the probabilities is known.
 
@@ -161,7 +162,7 @@ def _sums(glacier: np.ndarray, block: np.ndarray, p: np.ndarray, area: np.ndarra
     return pairs[:, 0], pairs[:, 1], histogram, np.bincount(at, weights=area * inside, minlength=len(pairs))
 
 
-def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, seed: int = 0) -> np.ndarray:
+def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, sd: float = 1.0, seed: int = 0) -> np.ndarray:
     """Draw the areas of all glaciers less their mapped areas.
 
     Parameters
@@ -170,6 +171,8 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
     n_draws : int
     between_blocks : float
         Correlation of the errors of different blocks, 0 to 1 (of the normal scores of u).
+    sd : float
+        Standard deviation of the normal scores of u: 1 where all pixels of a block err together, less where they partly make up for one another.
     seed : int
 
     Returns
@@ -179,6 +182,8 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
     """
     if not 0.0 <= between_blocks <= 1.0:
         raise UsageError(f"between_blocks: is {between_blocks:g}; expected 0 to 1. It is a correlation.")
+    if not sd > 0.0:
+        raise UsageError(f"sd: is {sd:g}; expected a number above 0. It is a standard deviation.")
     rng = np.random.default_rng(seed)
     out = np.zeros((n_draws, margins.n_glaciers))
     if not len(margins.glacier):
@@ -188,7 +193,7 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
     owners = margins.glacier[order][first]
     for k in range(n_draws):
         z = math.sqrt(between_blocks) * rng.standard_normal() + math.sqrt(1.0 - between_blocks) * rng.standard_normal(margins.n_blocks)
-        out[k, owners] = np.add.reduceat((_area_above(margins, ndtr(z)[margins.block]) - margins.mapped)[order], first)
+        out[k, owners] = np.add.reduceat((_area_above(margins, ndtr(sd * z)[margins.block]) - margins.mapped)[order], first)
     return out
 
 
@@ -200,7 +205,7 @@ def _area_above(margins: Margins, u: np.ndarray) -> np.ndarray:
     return low + (high - low) * np.clip((u - EDGES[k]) / (EDGES[k + 1] - EDGES[k]), 0.0, 1.0)
 
 
-def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, between_blocks: float = 0.0, seed: int = 0) -> Intervals:
+def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, between_blocks: float = 0.0, sd: float = 1.0, seed: int = 0) -> Intervals:
     """Give every glacier's area and their sum a 95 % interval.
 
     An interval that would not hold the mapped area is widened to it.
@@ -210,7 +215,7 @@ def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, b
     margins : Margins
     areas_km2 : numpy.ndarray, shape (n,)
         Areas of the outlines.
-    n_draws, between_blocks, seed
+    n_draws, between_blocks, sd, seed
         See :func:`draw`.
     """
     areas = np.asarray(areas_km2, np.float64)
@@ -218,7 +223,7 @@ def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, b
         raise UsageError(f"area intervals: {areas.size} areas for {margins.n_glaciers} outlines; expected as many. Give the areas of the outlines gathered.")
     if not margins.n_glaciers:
         return Intervals(areas, areas, areas, Estimate(0.0, np.nan, np.nan, 0), 0.0, margins.elsewhere_km2)
-    drawn = np.maximum(draw(margins, n_draws=n_draws, between_blocks=between_blocks, seed=seed) + areas, 0.0)
+    drawn = np.maximum(draw(margins, n_draws=n_draws, between_blocks=between_blocks, sd=sd, seed=seed) + areas, 0.0)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     whole = drawn.sum(axis=1)
     total = float(areas.sum())

@@ -41,8 +41,8 @@ class Mapper:
         For run.json.
     members : int
         Networks whose answers are averaged.
-    between_blocks : float
-        How errors of different blocks go together: the largest that a network says of itself.
+    between_blocks, block_sd : float
+        How errors of different blocks go together and how large they are: the largest that a network says of itself.
     place : callable
         Takes scene and sensors; returns what a network is told of the place, and that in words.
     strips : callable
@@ -54,6 +54,7 @@ class Mapper:
     about: list[dict[str, object]]
     members: int
     between_blocks: float
+    block_sd: float
     place: Callable[[glacier_scene.Scene, Sequence[str]], tuple[np.ndarray, str]]
     strips: Callable[[glacier_scene.Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
 
@@ -108,7 +109,7 @@ def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 
         {"file": n.path.name, "sha256": n.sha256, "name": n.description.name, "runtime": n.runtime, "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"), "draws": draws}
         for n in asked
     ]
-    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), max(n.description.areas.between_blocks for n in plain), place, strips)
+    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), max(n.description.areas.between_blocks for n in plain), max(n.description.areas.sd for n in plain), place, strips)
 
 
 def located(name: str) -> Path:
@@ -155,7 +156,7 @@ def rule() -> Mapper:
             yield row, probability, np.full(probability.shape, np.nan, np.float32), np.where(found.valid, np.float32(0), np.float32(np.nan))
             advance((end - row) * width)
 
-    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, 0.0, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
+    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, 0.0, 1.0, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
 
 
 def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:

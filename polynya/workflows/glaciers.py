@@ -209,7 +209,7 @@ def run(
             raise ProductError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors.")
         drawn = outlines.vectorise(outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0], geobox=scene.geobox, min_area_km2=config.min_area_km2)
         together = mapper.between_blocks if config.between_blocks is None else config.between_blocks
-        table, areas = _describe(drawn if known is None else ice_divides.divide(drawn, known), scene, folder, config, together)
+        table, areas = _describe(drawn if known is None else ice_divides.divide(drawn, known), scene, folder, config, together, mapper.block_sd)
         band = outlines.uncertainty_band(outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident)
         polygons.write(table, folder / "outlines.gpkg")
         polygons.write(table, folder / "outlines.parquet")
@@ -229,7 +229,7 @@ def run(
         )
         record = io.run_record(
             command=io.command_line(), config=config.model_dump(), seed=config.seed, inputs=[_input(scene, used, paths, inventory, reference)], network=mapper.about, quality=quality.as_json(),
-            notes=notes, region=told, glaciers=len(table), area_km2=areas.total.value, area_low_km2=areas.total.low, area_high_km2=areas.total.high, between_blocks=together, elsewhere_km2=areas.elsewhere_km2,
+            notes=notes, region=told, glaciers=len(table), area_km2=areas.total.value, area_low_km2=areas.total.low, area_high_km2=areas.total.high, between_blocks=together, block_sd=mapper.block_sd, elsewhere_km2=areas.elsewhere_km2,
             by_colour=look.as_json(), outputs={p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name for p in sorted(folder.iterdir())},
         )
         io.write_json(record, folder / "run.json")
@@ -252,7 +252,7 @@ def _may_write(out: Path, *, overwrite: bool) -> None:
         raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 
-def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config, between_blocks: float) -> tuple[gpd.GeoDataFrame, area_intervals.Intervals]:
+def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config, between_blocks: float, sd: float) -> tuple[gpd.GeoDataFrame, area_intervals.Intervals]:
     """Add attributes and areas' intervals; the largest outline comes first."""
     confidence, _ = outlines.from_raster(folder / "confidence.tif")
     probability, _ = outlines.from_raster(folder / "probability.tif")
@@ -268,7 +268,7 @@ def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path,
     table = outline_attributes.place(drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z")
     table = outline_attributes.describe(table, read, geobox=scene.geobox, block=BLOCK)
     margins = area_intervals.gather(probability, outlines=table, geobox=scene.geobox)
-    areas = area_intervals.intervals(margins, table["area_km2"].to_numpy(), between_blocks=between_blocks, seed=config.seed)
+    areas = area_intervals.intervals(margins, table["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd, seed=config.seed)
     if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing tells how sure an area is
         nan = np.full(len(table), np.nan)
         areas = dataclasses.replace(areas, low=nan, high=nan, total=Estimate(areas.total.value, np.nan, np.nan, areas.total.n))

@@ -18,6 +18,11 @@ from ..errors import UsageError
 from ..samples import area_intervals, labelled_tracks, scene_windows
 from . import train_scenes
 
+LEAST_BLOCKS = 20
+"""Fewer tell nothing of how areas err."""
+OWN = 2
+"""Samples of the calibration part for each of the ground kept back. With as many of both, simulated scenes were as wrong after the calibration as real ones without any real sample were before."""
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -115,14 +120,14 @@ def judge(opened: Sequence[tuple], *, batch: int, device: object) -> list[Judged
 
 
 def mixed(own: Judged, others: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray]:
-    """Return logits and targets of the calibration part and of the ground kept back, as many of each, evenly taken from the larger set and mixed: halves of them hold both."""
+    """Return logits and targets of the calibration part and of the ground kept back, one of the latter to two of the former, evenly taken and mixed: halves of them hold both."""
     if not others:
         return own.logits, own.targets
     more, more_targets = (np.concatenate([getattr(j, name) for j in others]) for name in ("logits", "targets"))
-    n = min(len(own.logits), len(more))
-    one, two = (np.linspace(0, len(part) - 1, n).round().astype(int) for part in (own.logits, more))
-    both = np.stack([own.logits[one], more[two]], axis=1).reshape(2 * n, -1)
-    return both, np.stack([own.targets[one], more_targets[two]], axis=1).reshape(-1)
+    n = min(len(own.logits) // OWN, len(more))
+    one, two = (np.linspace(0, len(part) - 1, count).round().astype(int) for part, count in ((own.logits, OWN * n), (more, n)))
+    both = np.concatenate([own.logits[one].reshape(n, OWN, -1), more[two][:, None]], axis=1).reshape((OWN + 1) * n, -1)
+    return both, np.concatenate([own.targets[one].reshape(n, OWN), more_targets[two][:, None]], axis=1).reshape(-1)
 
 
 def scores(own: Judged, others: Sequence[Judged], *, method: str, names: tuple[str, ...]) -> list[dict[str, object]]:
@@ -158,17 +163,17 @@ def scores(own: Judged, others: Sequence[Judged], *, method: str, names: tuple[s
             everything, found = np.count_nonzero(t == last), np.count_nonzero(called == last)
             with np.errstate(invalid="ignore"):
                 out.append({
-                    "network": here.network, "tiles": here.tiles, "scene": scene, "n": int(mine.sum()), "iou": float(metrics.iou(c)[last]), "everything_iou": everything / t.size,
-                    "precision": float(metrics.precision(c)[last]), "recall": float(metrics.recall(c)[last]), "area_deviation": found / everything - 1.0 if everything else float("nan"),
+                    "network": here.network, "tiles": here.tiles, "scene": scene, "n": int(mine.sum()), "iou": float(metrics.iou(c)[last]), "everything_iou": float(everything / t.size),
+                    "precision": float(metrics.precision(c)[last]), "recall": float(metrics.recall(c)[last]), "area_deviation": float(found / everything - 1.0) if everything else float("nan"),
                     "calibration_error": s.calibration_error, "brier_skill": s.brier_skill,
                 })  # fmt: skip
     return out
 
 
 def area_errors(sets: Sequence[Sequence[Judged]], *, calibration: calibrate.Calibration) -> dict[str, object]:
-    """Fit how errors of areas of the last class go together over the blocks of a scene.
+    """Fit how large errors of areas of the last class are, block by block, and how they go together over the blocks of a scene.
 
-    Each set is fitted for itself and the largest correlation is taken: a few real scenes shall not drown in many simulated ones.
+    Each set is fitted for itself and the largest of each number is taken: a few real scenes shall not drown in many simulated ones.
 
     Parameters
     ----------
@@ -178,17 +183,18 @@ def area_errors(sets: Sequence[Sequence[Judged]], *, calibration: calibrate.Cali
     Returns
     -------
     dict
-        ``between_blocks`` (0 where no set can tell), and of the set that it comes from ``scenes``, ``blocks`` and ``sd``: the spread of the blocks' errors, 1 where they are as
-        large as the probabilities say.
+        ``between_blocks`` (0 where no set can tell), ``sd`` (about zero, of the normal scores of :func:`polynya.samples.area_intervals.scores_of_blocks`; 1 where fewer than
+        ``LEAST_BLOCKS`` blocks tell), and the same with ``scenes`` and ``blocks`` for every set.
     """
-    best: dict[str, object] = {"between_blocks": 0.0}
+    rows = []
     for judged in sets:
         lists = [np.array(v) for j in judged for v in _of_scenes(j, calibration).values()]
+        every = area_intervals.normal_scores(np.concatenate(lists)) if lists else np.zeros(0)
+        if every.size < LEAST_BLOCKS:
+            continue
         rho = area_intervals.fit_between_blocks(lists)
-        if np.isfinite(rho) and rho >= best["between_blocks"]:
-            every = np.concatenate(lists)
-            best = {"between_blocks": round(rho, 3), "scenes": len(lists), "blocks": every.size, "sd": round(float(area_intervals.normal_scores(every).std()), 3)}
-    return best
+        rows.append({"between_blocks": round(rho, 3) if np.isfinite(rho) else 0.0, "sd": round(float(np.sqrt((every**2).mean())), 3), "scenes": len(lists), "blocks": every.size})
+    return {"between_blocks": max((r["between_blocks"] for r in rows), default=0.0), "sd": max((r["sd"] for r in rows), default=1.0), "sets": rows}
 
 
 def _of_scenes(judged: Judged, calibration: calibrate.Calibration) -> dict[str, list[float]]:

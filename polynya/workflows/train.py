@@ -114,7 +114,7 @@ def run(
         ``NAME.safetensors`` of a network of the same shape whose weights are the first ones (finetuning).
     held_out : sequence of str
         ``NETWORK.safetensors=TILES`` each (:mod:`polynya.workflows.kept_back`): ground of ``also`` and a network of the recipe that did not see it.
-        Half of the calibration is fitted on their answers.
+        A third of the calibration is fitted on their answers.
     out : Path or str
         Folder of the results. While the training runs it holds the state to go on from.
     split : splits.Config, optional

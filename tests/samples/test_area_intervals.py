@@ -156,3 +156,14 @@ def test_errors_that_a_scene_shares_are_found():
     for r in (0.0, 0.5, 0.9):
         scenes = [ndtr(np.sqrt(r) * rng.standard_normal() + np.sqrt(1 - r) * rng.standard_normal(12)) for _ in range(300)]
         assert ai.fit_between_blocks(scenes) == pytest.approx(r, abs=0.06)
+
+
+def test_smaller_errors_of_blocks_make_narrower_intervals():
+    """One glacier in one block, p uniform over its margin: the area above u is linear in u, and u = Phi(sd z)."""
+    above = np.concatenate([[1.0], 1.0 - ai.EDGES[1:]])[None, :]
+    margins = ai.Margins(np.zeros(1, np.int64), np.zeros(1, np.int64), above, np.array([0.5]), 1, 1, 0.0)
+    for sd in (1.0, 0.5):
+        found = ai.intervals(margins, np.array([0.5]), sd=sd, n_draws=20_000)
+        assert (found.low[0], found.high[0]) == pytest.approx((ndtr(-1.96 * sd), ndtr(1.96 * sd)), abs=0.01)
+    with pytest.raises(UsageError, match="expected a number above 0"):
+        ai.draw(margins, sd=0.0)

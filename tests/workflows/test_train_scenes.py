@@ -329,7 +329,7 @@ def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, tr
     own = json.loads(result.outputs["description"].read_text())
     alone = json.loads(run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="alone").outputs["description"].read_text())
     assert own["weights_sha256"] == alone["weights_sha256"] and own["calibration"] != alone["calibration"] and alone["metrics"]["kept_back"] == []
-    assert 0.0 <= own["areas"]["between_blocks"] <= 1.0 and predict_scene.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks == own["areas"]["between_blocks"]
+    assert 0.0 <= own["areas"]["between_blocks"] <= 1.0 and own["areas"]["sd"] > 0.0 and predict_scene.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks == own["areas"]["between_blocks"]
     with pytest.raises(UsageError, match=r"trained on apart\.h5; expected a network that did not see"):
         run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="seen", held_out=[f"{result.outputs['weights']}={apart}"])
     with pytest.raises(UsageError, match="another scaling"):
