@@ -87,8 +87,9 @@ glacier-weights: setup-train $(TILES)/.made
 	"$(BIN)/polynya" train glavitu-small --data $(TILES)/train -o build/glavitu-small-0 --threads 2 --resume
 	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west -o build/glavitu-narrow-west)
 	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_east -o build/glavitu-narrow-east)
+	$(if $(GLACIERS),,$(NARROW) -o build/glavitu-narrow)
 	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west --also $(TILES)/real_east -o build/glavitu-narrow --kept-back build/glavitu-narrow-west/glavitu-narrow.safetensors=$(TILES)/real_east --kept-back build/glavitu-narrow-east/glavitu-narrow.safetensors=$(TILES)/real_west)
-	"$(BIN)/python" scripts/ship_glaciers.py $(if $(GLACIERS),build/glavitu-narrow/glavitu-narrow,build/glavitu-small-0/glavitu-small) polynya/weights --data $(TILES)
+	"$(BIN)/python" scripts/ship_glaciers.py build/glavitu-narrow/glavitu-narrow polynya/weights --data $(TILES)
 
 glacier-table: setup-train $(TILES)/.made
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --strategies --drop

@@ -95,7 +95,7 @@ class Test:
         return self.held[k]["near"]
 
     def intervals(self, probability: list[np.ndarray], *, between_blocks: float, sd: float) -> list[dict[str, object]]:
-        """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does, and lay the true area beside (labelled ground only)."""
+        """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does (without its median and least area), and lay the true area beside (labelled ground only)."""
         out = []
         for tile, held, p in zip(self.tiles, self.held, probability, strict=True):
             with h5py.File(tile.path, "r") as file:
@@ -104,7 +104,10 @@ class Test:
             seen = np.where(labelled, p, 0.0).astype(np.float32)
             true_km2 = float((held["truth"] == 1).sum(axis=1) @ glacier_areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)) * 1e-6
             drawn = outlines.vectorise((seen >= 0.5).astype(np.uint8), geobox=geobox, is_smoothed=False)
-            if not len(drawn) or true_km2 == 0:
+            if true_km2 == 0:
+                continue
+            if not len(drawn):
+                out.append({"tile": tile.name, "true_km2": true_km2, "area_km2": 0.0, "low": 0.0, "high": 0.0, "inside": False})
                 continue
             margins = area_intervals.gather(lambda r, c, seen=seen: seen[r, c], outlines=drawn, geobox=geobox)
             total = area_intervals.intervals(margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd).total
@@ -228,7 +231,7 @@ def main() -> None:
                 own = network.description.areas
                 for together, sd in sorted({(0.0, 1.0), (own.between_blocks, own.sd)}):
                     rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(p, between_blocks=together, sd=sd)
-                    width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows])
+                    width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows if r["area_km2"] > 0])
                     print(f"{name}, {label}, blocks together {together:g}, sd {sd:g}: {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area", flush=True)
                     if name != "test":
                         for r in rows:

@@ -110,6 +110,17 @@ def start(device: str = "auto") -> Processes:
     return Processes(rank, size, chosen)
 
 
+def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
+    """Return a recipe that says which products a training takes where it left the choice to the device."""
+    if recipe.optimiser.precision != "auto":
+        return recipe
+    if device.type == "cuda":
+        has_them = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_them = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return recipe.model_copy(update={"optimiser": recipe.optimiser.model_copy(update={"precision": "bfloat16" if has_them else "float32"})})
+
+
 def stop(processes: Processes) -> None:
     """Leave the group of processes."""
     if processes.size > 1 and dist.is_initialized():

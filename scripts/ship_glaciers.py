@@ -1,6 +1,6 @@
 """Put a finished training of a glacier network into polynya/weights: the ONNX file, the weights, their description, and a model card made from it.
 
-    python scripts/ship_glaciers.py TRAINED/NAME polynya/weights --data build/glaciers [--scores build/glacier-table/scores.json]
+    python scripts/ship_glaciers.py TRAINED/NAME polynya/weights --data build/glaciers
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def compare(
     position_error_m : float, optional
         Standard error of the position of an outline, m.
     totals : (Estimate or None, Estimate or None)
-        km² of all old and all new outlines with their intervals, from maps that drew them (``polynya glaciers``).
+        km² of all old and all new outlines with their intervals, from maps that drew them (``polynya glaciers``); not used where outlines were cut or changed since.
 
     Raises
     ------
@@ -148,11 +148,10 @@ def _years(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> float:
 
 
 def _total(frame: gpd.GeoDataFrame, drawn: Estimate | None) -> Estimate:
-    """Sum areas; half-widths are the map's own (its share, where the outlines were cut), else they add up inside a block and in quadrature between blocks."""
+    """Sum areas; half-widths are the map's own where these are all of its outlines and whole, else they add up inside a block and in quadrature between blocks."""
     area = float(frame["area"].sum())
-    if drawn is not None and drawn.value > 0 and np.isfinite(drawn.low) and np.isfinite(drawn.high):
-        share = area / drawn.value
-        return Estimate(area, max(area - (drawn.value - drawn.low) * share, 0.0), area + (drawn.high - drawn.value) * share, len(frame))
+    if drawn is not None and np.isfinite(drawn.low) and np.isfinite(drawn.high) and np.isclose(area, drawn.value, rtol=1e-3):
+        return Estimate(area, max(area - (drawn.value - drawn.low), 0.0), area + (drawn.high - drawn.value), len(frame))
     if frame[["below", "above"]].isna().any(axis=None) or not len(frame):
         return Estimate(area, np.nan, np.nan, len(frame)) if len(frame) else Estimate(0.0, 0.0, 0.0, 0)
     at = frame.geometry.representative_point()

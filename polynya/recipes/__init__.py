@@ -59,8 +59,8 @@ class Optimiser(_Settings):
     clip_norm : float or None
         Gradients are shortened to this norm.
     precision : str
-        ``float32``; or ``bfloat16``: products of the training in mixed precision, weights and judging in float32. Faster where the processor has
-        such products (x86 since 2020 in servers, any recent GPU), slower where it has not.
+        ``float32``; ``bfloat16``: products of the training in mixed precision, weights and judging in float32, faster where the processor has
+        such products and several times slower where it has not; ``auto``: bfloat16 where it has them.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -70,7 +70,7 @@ class Optimiser(_Settings):
     restarts: tuple[float, ...] = ()
     warmup: float = Field(0.0, ge=0, lt=1)
     clip_norm: float | None = Field(None, gt=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
 
     @field_validator("restarts")
     @classmethod

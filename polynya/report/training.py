@@ -52,6 +52,7 @@ def text(numbers: dict, outputs: dict[str, str]) -> str:
         values = [numbers["recall"][k], numbers["precision"][k], before["calibration_error"], after["calibration_error"], after["brier_skill"]]
         recall, precision, first, last, skill = ("-" if v is None or not math.isfinite(v) else f"{v:.3f}" for v in values)
         lines.append(f"  {name:10}  recall {recall}  precision {precision}  calibration error {first} -> {last}  Brier skill {skill}  n {after['events']:,}")
+    lines += [f"  kept back: {r['scene']} by {r['network']}: IoU {r['iou']:.3f} (everything {r['everything_iou']:.3f}), area {100 * r['area_deviation']:+.0f} %, calibration error {r['calibration_error']:.3f}" for r in numbers.get("kept_back") or []]
     return "\n".join([*lines, *(f"  {path}" for path in outputs.values())])
 
 
@@ -64,11 +65,21 @@ def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dic
         f"<section><h2>Classes on the {escape(numbers['part'])} part</h2>", _class_table(numbers, classes), _confusion(numbers["confusion"], classes), "</section>",
         "<section><h2>Calibration</h2>", _calibration_table(numbers, classes), "<div class=figures>",
         reliability_figure(numbers["reliability"]["before"], "As the network says it", classes), reliability_figure(numbers["reliability"]["after"], "Calibrated", classes), "</div>",
-        f"<p>Fitted on the {escape(numbers['calibrated_on'])} part: {escape(_calibration_text(description['calibration']))} Empty bins are not drawn.</p></section>",
+        f"<p>Fitted on the {escape(numbers['calibrated_on'])} part{' and, for a third, on the ground kept back below' if numbers.get('kept_back') else ''}: {escape(_calibration_text(description['calibration']))} Empty bins are not drawn.</p></section>", _kept_back(numbers.get("kept_back") or []),
         "<section><h2>Data and split</h2>", _data(description["data"], split, classes), "</section>",
         f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p><pre>{escape(json.dumps({k: v for k, v in plan.items() if k != 'about'}, indent=1))}</pre></section>",
     ]
     return html.page(title=f"{plan['name']}: training", body=body)
+
+
+def _kept_back(rows: Sequence[dict]) -> Markup:
+    """Return the table of ground that other networks of the recipe judged without having seen it."""
+    if not rows:
+        return Markup("")
+    head = ("scene", "judged by", "pixels", "IoU", "everything the last class", "precision", "recall", "area deviation", "calibration error", "Brier skill")
+    cells = ([r["scene"], r["network"], f"{r['n']:,}", *(number(r[k], 3) for k in ("iou", "everything_iou", "precision", "recall", "area_deviation", "calibration_error", "brier_skill"))] for r in rows)
+    body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in cells)
+    return Markup(f"<section><h2>Ground kept back</h2><p>Judged by networks of this recipe that did not see it; this network did.</p><table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{body}</tbody></table></section>")
 
 
 def _readable(classes: Sequence[str]) -> list[str]:

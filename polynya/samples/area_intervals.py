@@ -245,18 +245,17 @@ def fit_between_blocks(scores: list[np.ndarray]) -> float:
     Returns
     -------
     float
-        Share of the variance of the normal scores that the scenes' means hold beyond chance (one-way analysis of variance), 0 to 1;
-        NaN with fewer than two scenes, or none with two blocks.
+        Share of the mean square of the normal scores that the scenes' means hold beyond chance (one-way analysis of variance about zero: an error that
+        all scenes share is one that the blocks of each share), 0 to 1; NaN with fewer than two scenes, or none with two blocks.
     """
     z = [normal_scores(s[np.isfinite(s)]) for s in scores]
     z = [v for v in z if v.size]
     n = np.array([v.size for v in z], float)
     if len(z) < 2 or n.sum() <= len(z):
         return float("nan")
-    means, grand = np.array([v.mean() for v in z]), np.concatenate(z).mean()
-    between = float((n * (means - grand) ** 2).sum()) / (len(z) - 1)
+    between = float((n * np.array([v.mean() for v in z]) ** 2).sum()) / len(z)
     within = sum(float(((v - v.mean()) ** 2).sum()) for v in z) / (n.sum() - len(z))
-    size = (n.sum() - (n**2).sum() / n.sum()) / (len(z) - 1)
+    size = n.sum() / len(z)
     return float(np.clip((between - within) / (between + (size - 1.0) * within), 0.0, 1.0)) if between + (size - 1.0) * within > 0 else 0.0
 
 

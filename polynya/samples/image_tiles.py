@@ -37,6 +37,7 @@ class ImageTile:
     latitude: float
     longitude: float
     region: str | None = None
+    is_simulated: bool = False
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
         """Return grey of 0 to 1, float32 (1, h, w), NaN where the image has no data.
@@ -83,12 +84,13 @@ def open_images(folder: Path) -> list[ImageTile]:
         shape = tuple(int(v) for v in scene.geobox.shape)
         a, crs = scene.geobox.affine, scene.geobox.crs
         with _open(truth) as source:
+            is_simulated = "simulated_by" in source.tags()
             if (source.height, source.width) != shape:
                 raise ProductError(f"{truth.name}: is {source.height} x {source.width} pixels; expected those of {image.name}, {shape[0]} x {shape[1]}. Make it on the image's grid.")
         # not the centroid of the extent in degrees, which lies on the far side of the Earth where a scene crosses 180 degrees
         longitude, latitude = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(*(a @ (shape[1] / 2, shape[0] / 2)))
         stem = truth.name.removesuffix(TRUTH)
-        out.append(ImageTile(truth, image, stem, f"{truth.parent.name}/{stem}", shape, f"EPSG:{crs.epsg}", (a.c, a.f), (abs(a.a), abs(a.e)), float(latitude), float(longitude)))
+        out.append(ImageTile(truth, image, stem, f"{truth.parent.name}/{stem}", shape, f"EPSG:{crs.epsg}", (a.c, a.f), (abs(a.a), abs(a.e)), float(latitude), float(longitude), is_simulated=is_simulated))
     return out
 
 

@@ -88,13 +88,19 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     Raises
     ------
     UsageError
-        If there are fewer groups than parts, or a scene both is split and only trains.
+        If there are fewer groups than parts, or a scene, or ground of it, both is split and only trains.
     """
     also = list(also) or [False] * len(tiles)
     drawn = [k for k, own in enumerate(also) if not own]
     both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, also, strict=True) if own})
     if both and config.method != "random":
         raise UsageError(f"--also: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with --data, or both with --also.")
+    if config.method != "random" and any(also):
+        ground = same_ground(tiles)
+        trained = {ground[t.scene]: t.scene for t, own in zip(tiles, also, strict=True) if own}
+        for k in drawn:
+            if (there := trained.get(ground[tiles[k].scene])) is not None:
+                raise UsageError(f"--also: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no other part may see. Give both with --data, or both with --also.")
     maps: list[int | np.ndarray] = [splits.TRAIN] * len(tiles)
     if config.method == "block":
         groups = _by_block([tiles[k] for k in drawn], drawn, maps, config)

@@ -8,7 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 
 from .. import io, polygons
-from ..errors import UsageError
+from ..errors import PolynyaError, UsageError
 from ..evaluate import area_change
 from ..metrics import Estimate
 from ..readers import rgi_outlines
@@ -36,7 +36,7 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     if position_error_m is not None and position_error_m < 0:
         raise UsageError(f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual.")
     ground = polygons.read(within).geometry if within is not None else None
-    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(_drawn_total(old), _drawn_total(new)))
+    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(None, None) if position_error_m is not None else (_drawn_total(old), _drawn_total(new)))
 
 
 def _drawn_total(path: Path | str) -> Estimate | None:
@@ -45,11 +45,16 @@ def _drawn_total(path: Path | str) -> Estimate | None:
     record = (path if path.is_dir() else path.parent) / "run.json"
     if not record.is_file() or (path.is_file() and path.stem != "outlines"):
         return None
-    held = io.read_json(record)
+    try:
+        held = io.read_json(record)
+    except PolynyaError:
+        return None  # a record of something else: the outlines are what counts
+    if not isinstance(held, dict):
+        return None
     numbers = [held.get(k) for k in ("area_km2", "area_low_km2", "area_high_km2")]
     if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
         return None
-    return Estimate(*numbers, int(held.get("glaciers") or 0))
+    return Estimate(*numbers, 0)
 
 
 def read_outlines(path: Path | str) -> gpd.GeoDataFrame:

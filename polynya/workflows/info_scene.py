@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import io
+from ..errors import UsageError
 from ..readers import glacier_scene, glacier_tiles
 from ..readers.scene_layer import pixel_metres
 from ..sensors import band_names
@@ -18,8 +20,16 @@ TILE_SETS = (".h5", ".hdf5")
 
 
 def is_scene(paths: Sequence[Path | str]) -> bool:
-    """Return whether paths name a scene or a tile set, and no ICESat-2 granule."""
+    """Return whether paths name a scene or a tile set, and no ICESat-2 granule.
+
+    Raises
+    ------
+    UsageError
+        If several files are given that cannot be one scene.
+    """
     first = Path(paths[0])
+    if len(paths) > 1 and any(Path(p).suffix.lower() in TILE_SETS for p in paths):
+        raise UsageError("info: several files, one of them HDF5; expected one granule, one tile set, or the files of one scene. Ask file by file.")
     return len(paths) > 1 or first.is_dir() or "=" in str(paths[0]) or first.suffix.lower() in (".tif", ".tiff", ".json", ".vrt", ".jp2") or (first.suffix.lower() in TILE_SETS and _is_tile_set(first))
 
 
@@ -68,7 +78,7 @@ def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
             "sensor": source.sensor, "product": source.product, "bands": names, "time": _time(source.time), "shape": [int(n) for n in source.geobox.shape], "pixel_m": [round(wide, 2), round(high, 2)],
             "crs": str(source.geobox.crs), "knows_clouds": source.cloud is not None,
         })  # fmt: skip
-    words = " ".join(str(p) for p in paths)
+    words = shlex.join(str(p) for p in paths)
     return io.plain({
         "kind": "scene", "name": scene.name, "time": _time(scene.time), "region": scene.region, "extent": [west, south, east, north], "crs": str(scene.geobox.crs), "shape": list(scene.shape),
         "sun_elevation": scene.sun_elevation, "sensors": sensors, "notes": list(scene.notes), "next_commands": [f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"],
@@ -81,7 +91,7 @@ def _tiles(path: Path) -> dict[str, object]:
     return io.plain({
         "kind": "tiles", "name": path.name, "size_bytes": path.stat().st_size, "tiles": len(found), "scenes": len({t.scene for t in found}), "regions": dict(Counter(t.region or "unknown" for t in found)),
         "sensors": dict(sensors), "pixels": sum(t.shape[0] * t.shape[1] for t in found), "simulated": sum(t.is_simulated for t in found), "scaled_as_published": sum(t.is_scaled for t in found),
-        "next_commands": [f"polynya train glavitu-small --data {path} -o OUT"],
+        "next_commands": [f"polynya train glavitu-small --data {shlex.quote(str(path))} -o OUT" + (" --split block" if len({t.scene for t in found}) < 4 else "")],
     })  # fmt: skip
 
 

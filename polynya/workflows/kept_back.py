@@ -18,8 +18,11 @@ from ..errors import UsageError
 from ..samples import area_intervals, labelled_tracks, scene_windows
 from . import train_scenes
 
+WEIGHTS = ".safetensors"
 LEAST_BLOCKS = 20
 """Fewer tell nothing of how areas err."""
+MOST_TIMES = 10
+"""A pixel of the ground kept back is taken up to so many times, lest a little of it throws most of the calibration part away."""
 OWN = 2
 """Samples of the calibration part for each of the ground kept back. With as many of both, simulated scenes were as wrong after the calibration as real ones without any real sample were before."""
 
@@ -48,8 +51,9 @@ class Pair:
         UsageError
             If there is no such pair, or no such network.
         """
-        network, equals, tiles = text.partition("=")
-        if not (network and equals and tiles):
+        network, suffix, tiles = text.partition(f"{WEIGHTS}=")
+        network += WEIGHTS
+        if not (suffix and tiles):
             raise UsageError(f"--kept-back {text}: is no pair; expected NETWORK.safetensors=TILES. Name the network and the tiles it did not see.")
         if not Path(network).is_file():
             raise UsageError(f"--kept-back {network}: no such network; expected NAME.safetensors of polynya train. Train it first, without {tiles}.")
@@ -70,6 +74,8 @@ class Judged:
         Of :class:`polynya.samples.scene_windows.Batch`.
     scenes : tuple of str
         Of each tile.
+    ground : tuple
+        Of :func:`polynya.workflows.train_scenes.labelled_ground`.
     """
 
     network: str
@@ -78,9 +84,10 @@ class Judged:
     targets: np.ndarray
     where: np.ndarray
     scenes: tuple[str, ...]
+    ground: tuple[tuple, ...] = ()
 
 
-def open_pairs(pairs: Sequence[Pair], *, plan: recipes.Recipe, description: dict[str, object]) -> list[tuple[Pair, object, scene_windows.SceneSource, tuple[str, ...]]]:
+def open_pairs(pairs: Sequence[Pair], *, plan: recipes.Recipe, description: dict[str, object]) -> list[tuple[Pair, object, scene_windows.SceneSource, tuple[str, ...], list[list[object]]]]:
     """Load networks and open tiles before a training, so that what does not fit is said before hours have gone.
 
     Raises
@@ -95,15 +102,25 @@ def open_pairs(pairs: Sequence[Pair], *, plan: recipes.Recipe, description: dict
     out = []
     for pair in pairs:
         model, told = checkpoint.load(pair.network)
-        differs = [k for k in ("kind", "classes", "target", "scaling", "location_kind", "size") if told.get(k) != _plain(description.get(k))]
+        differs = [k for k in ("kind", "model", "classes", "target", "scaling", "location_kind", "size") if told.get(k) != _plain(description.get(k))]
         if differs:
             raise UsageError(f"--kept-back {pair.network.name}: has another {' and '.join(differs)} than recipe {plan.name}; expected a network of this recipe. Train it by the recipe.")
         source, scenes, files = train_scenes.judging(plan, pair.tiles)
+        if not len(source.plan(None)):
+            raise UsageError(f"--kept-back {pair.tiles.name}: holds no labelled pixel; expected some. Give other tiles, or leave the pair out.")
         seen = {(t["file"], t["bytes"]) for t in told.get("data", {}).get("tables", [])}
-        if doubled := sorted(files & seen):
-            raise UsageError(f"--kept-back {pair.network.name}: trained on {doubled[0][0]}; expected a network that did not see {pair.tiles.name}. Train it without.")
-        out.append((pair, model, source, scenes))
+        here = train_scenes.labelled_ground(source.tiles.tiles, plan.target)
+        trained = [*told.get("data", {}).get("ground", []), *told.get("start_from", {}).get("ground", [])]
+        doubled = [name for name, _ in sorted(files & seen)] or [pair.tiles.name] * any(meets(a, b) for a in here for b in trained)
+        if doubled:
+            raise UsageError(f"--kept-back {pair.network.name}: trained on {doubled[0]}, or on ground of it; expected a network that did not see {pair.tiles.name}. Train it without.")
+        out.append((pair, model, source, scenes, here))
     return out
+
+
+def meets(one: Sequence, other: Sequence) -> bool:
+    """Return whether two pieces of labelled ground, (grid, left, bottom, right, top), share more than a border."""
+    return one[0] == other[0] and min(one[3], other[3]) - max(one[1], other[1]) > 1.0 and min(one[4], other[4]) - max(one[2], other[2]) > 1.0
 
 
 def _plain(value: object) -> object:
@@ -116,7 +133,7 @@ def judge(opened: Sequence[tuple], *, batch: int, device: object) -> list[Judged
     """Return the answers of all pairs."""
     from .. import train
 
-    return [Judged(pair.network.name, pair.tiles.name, *train.logits(model.to(device), source, batch=batch, device=device), scenes) for pair, model, source, scenes in opened]
+    return [Judged(pair.network.name, pair.tiles.name, *train.logits(model.to(device), source, batch=batch, device=device), scenes, tuple(map(tuple, ground))) for pair, model, source, scenes, ground in opened]
 
 
 def mixed(own: Judged, others: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +141,7 @@ def mixed(own: Judged, others: Sequence[Judged]) -> tuple[np.ndarray, np.ndarray
     if not others:
         return own.logits, own.targets
     more, more_targets = (np.concatenate([getattr(j, name) for j in others]) for name in ("logits", "targets"))
-    n = min(len(own.logits) // OWN, len(more))
+    n = min(len(own.logits) // OWN, MOST_TIMES * len(more))
     one, two = (np.linspace(0, len(part) - 1, count).round().astype(int) for part, count in ((own.logits, OWN * n), (more, n)))
     both = np.concatenate([own.logits[one].reshape(n, OWN, -1), more[two][:, None]], axis=1).reshape((OWN + 1) * n, -1)
     return both, np.concatenate([own.targets[one].reshape(n, OWN), more_targets[two][:, None]], axis=1).reshape(-1)
@@ -151,7 +168,8 @@ def scores(own: Judged, others: Sequence[Judged], *, method: str, names: tuple[s
     """
     out = []
     for k, here in enumerate(others):
-        probability = calibrate.fit(*mixed(own, [j for i, j in enumerate(others) if i != k]), method=method).probabilities(here.logits)
+        rest = [j for i, j in enumerate(others) if i != k and j.tiles != here.tiles and not any(meets(a, b) for a in j.ground for b in here.ground)]
+        probability = calibrate.fit(*mixed(own, rest), method=method).probabilities(here.logits)
         truth, tile = labelled_tracks.classes_of(here.targets), scene_windows.tile_of(here.where)
         for scene in sorted(set(here.scenes)):
             mine = np.isin(tile, [i for i, s in enumerate(here.scenes) if s == scene]) & (truth >= 0)

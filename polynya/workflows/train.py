@@ -20,7 +20,7 @@ from typing import Protocol
 import numpy as np
 from pydantic import ValidationError
 
-from .. import __version__, calibrate, io, metrics, recipes
+from .. import __version__, calibrate, io, metrics, predict, recipes
 from ..errors import OutputError, UsageError, one_line
 from ..report import training as report
 from ..samples import labelled_tracks, splits
@@ -161,10 +161,11 @@ def run(
     if pairs and not plan.sensors:
         raise UsageError(f"--kept-back: is for networks of scenes; recipe {plan.name} is one of tracks. Leave it out.")
     processes = train.start(device)
+    plan = train.with_precision(plan, processes.device)
     usual = torch.get_num_threads()
     torch.set_num_threads(threads or (1 if description["kind"] == "window" else usual))
     try:
-        told = {"start_from": Path(start_from).name if start_from else None, "kept_back": [f"{p.network.name}={p.tiles.name}" for p in pairs] or None}
+        told = {"start_from": Path(start_from).name if start_from else None, "kept_back": [f"{p.network.parent.name}/{p.network.name} (sha256 {predict.sha256(p.network)[:16]}) = {p.tiles.name}" for p in pairs] or None}
         asked = {"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed, **told}
         done = _claim(out, asked=asked, resume=resume, overwrite=overwrite)
         if done is not None:
@@ -292,7 +293,8 @@ def _start_from(path: Path, model, description: dict) -> dict[str, str]:
     if {k: v.shape for k, v in theirs.items()} != {k: v.shape for k, v in ours.items()}:
         raise UsageError(f"--start-from {path.name}: is a {told['model']['name']} of another shape; expected the recipe's {description['model']['name']} with the same settings. Give another network, or the recipe it was trained with.")
     model.load_state_dict(theirs)
-    return {"file": path.name, "weights_sha256": told["weights_sha256"]}
+    ground = [*told.get("data", {}).get("ground", []), *told.get("start_from", {}).get("ground", [])]
+    return {"file": path.name, "weights_sha256": told["weights_sha256"], **({"ground": ground} if ground else {})}
 
 
 def _alpha(plan: recipes.Recipe, counts: np.ndarray, classes: tuple[str, ...]) -> tuple[float, ...] | None:

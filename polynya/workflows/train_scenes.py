@@ -88,7 +88,7 @@ class Material:
         tiles = self.tiles.tiles
         return {
             "scenes": len({t.scene for t in tiles}), "tiles": len(tiles), "pixels": sum(t.shape[0] * t.shape[1] for t in tiles), "regions": sorted({t.region or "unknown" for t in tiles}),
-            "labelled": sum(sum(v.values()) for v in labels.values()), "labels": labels, "split": self.split.describe(), "tables": [{k: v for k, v in f.items() if k != "changed"} for f in self.files],
+            "ground": labelled_ground(tiles, self.plan.target), "labelled": sum(sum(v.values()) for v in labels.values()), "labels": labels, "split": self.split.describe(), "tables": [{k: v for k, v in f.items() if k != "changed"} for f in self.files],
         }
 
 
@@ -154,7 +154,7 @@ def material(plan: recipes.Recipe, description: dict[str, object], *, data: Sequ
     """
     tiles = _open(data, plan)
     is_also = [False] * len(tiles)
-    tiles += _open(also, plan)
+    tiles += _open(also, plan, option="--also")
     is_also += [True] * (len(tiles) - len(is_also))
     if plan.scene.regions:
         kept = [k for k, t in enumerate(tiles) if t.region in plan.scene.regions]
@@ -167,18 +167,31 @@ def material(plan: recipes.Recipe, description: dict[str, object], *, data: Sequ
     return Material(plan, scene_windows.Tiles(tiles, scene_scaling.of(plan.sensors), plan.target, plan.location), parts, told, tuple(k for k, more in enumerate(is_also) if more))
 
 
+def labelled_ground(tiles: Sequence[scene_windows.Tile], target: str) -> list[list[object]]:
+    """Return grid, left, bottom, right and top (metres) of what is labelled of every tile with a place; simulated ones have none."""
+    out = []
+    for t in tiles:
+        if getattr(t, "is_simulated", False) or t.grid == scene_split.UNPLACED:
+            continue
+        rows, columns = np.nonzero(t.target(target, slice(0, t.shape[0]), slice(0, t.shape[1])))
+        if rows.size:
+            x, y = (t.corner[0] + t.pixel[0] * np.array([columns.min(), columns.max() + 1])), (t.corner[1] - t.pixel[1] * np.array([rows.max() + 1, rows.min()]))
+            out.append([t.grid, *(round(float(v), 2) for v in (x[0], y[0], x[1], y[1]))])
+    return out
+
+
 def judging(plan: recipes.Recipe, tiles: Path) -> tuple[scene_windows.SceneSource, tuple[str, ...], set[tuple[str, int]]]:
     """Open tiles to be judged only; return their windows, the scene of each tile, and names and sizes of the files."""
-    found = _open([tiles], plan)
+    found = _open([tiles], plan, option="--kept-back")
     split = scene_split.SceneSplit((splits.TEST,) * len(found), "kept back", False, (0, 0, 0, len({t.scene for t in found})))
     source = scene_windows.SceneSource(scene_windows.Tiles(found, scene_scaling.of(plan.sensors), plan.target, plan.location), split=split, part=splits.TEST, settings=plan.scene, is_judged=True)
     return source, tuple(t.scene for t in found), {(t.path.name, t.path.stat().st_size) for t in found}
 
 
-def _open(paths: Sequence[Path | str], plan: recipes.Recipe) -> list[scene_windows.Tile]:
+def _open(paths: Sequence[Path | str], plan: recipes.Recipe, *, option: str = "--data") -> list[scene_windows.Tile]:
     """Open tile sets, or for a target of sea ice images with their classes."""
     if plan.target != image_tiles.TARGET:
-        return [t for file in _files(paths) for t in glacier_tiles.open_tiles(file)]
+        return [t for file in _files(paths, option) for t in glacier_tiles.open_tiles(file)]
     if plan.classes != image_tiles.CLASSES:
         raise UsageError(f"recipe {plan.name}: classes are {list(plan.classes)}; expected {list(image_tiles.CLASSES)} for the target {plan.target}. Mend the recipe.")
     out = []
@@ -190,7 +203,7 @@ def _open(paths: Sequence[Path | str], plan: recipes.Recipe) -> list[scene_windo
     return out
 
 
-def _files(paths: Sequence[Path | str]) -> list[Path]:
+def _files(paths: Sequence[Path | str], option: str) -> list[Path]:
     """Return the tile sets that paths name, folders searched.
 
     Raises
@@ -203,6 +216,6 @@ def _files(paths: Sequence[Path | str]) -> list[Path]:
         path = Path(given)
         found = sorted(p for p in path.rglob("*") if p.suffix in (".h5", ".hdf5")) if path.is_dir() else [path]
         if not found or not found[0].is_file():
-            raise UsageError(f"--data {path}: no tile set there; expected an HDF5 file of tiles, or a folder of them. polynya tiles makes them.")
+            raise UsageError(f"{option} {path}: no tile set there; expected an HDF5 file of tiles, or a folder of them. polynya tiles makes them.")
         out += found
     return out

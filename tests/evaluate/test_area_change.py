@@ -71,3 +71,15 @@ def test_dates(text, year):
 def test_no_ice_left():
     found = ac.compare(OLD, NEW.iloc[:0])
     assert found.change.value == pytest.approx(-3.0 / SCALE, rel=1e-4) and found.lost_km2 == pytest.approx(found.old.value) and len(found.glaciers) == 0
+
+
+def test_a_map_s_total_is_not_stretched_over_a_part_of_it():
+    """Twenty glaciers, each ±0.2 km² in a block of its own, one of them inside the ground compared: its total is as unsure as itself."""
+    many = frame(*((6400.0 * k, 0, 6400.0 * k + 1000, 1000) for k in range(20)), rgi_id=[str(k) for k in range(20)])
+    area = float(ac.compare(many, many).old.value) / 20
+    many = many.assign(area_km2=area, area_low_km2=area - 0.2, area_high_km2=area + 0.2)
+    drawn = ac.Estimate(20 * area, 20 * area - 0.5, 20 * area + 0.7, 9)
+    whole = ac.compare(many, many, totals=(drawn, None))
+    assert (whole.old.low, whole.old.high) == pytest.approx((20 * area - 0.5, 20 * area + 0.7), rel=1e-3) and whole.new.high - whole.new.value == pytest.approx(0.2 * np.sqrt(20), rel=1e-3)
+    one = ac.compare(many, many, within=frame((-100, -100, 1100, 1100)).geometry, totals=(drawn, drawn))
+    assert one.old.high - one.old.value == pytest.approx(0.2, rel=1e-3) and one.change.high == pytest.approx(one.glaciers["high_km2"][0], rel=1e-3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -110,3 +111,11 @@ def test_faults_are_one_line(folder, tmp_path):
     image.unlink()
     with pytest.raises(ProductError, match=r"the image .*_tci\.tif is missing beside it"):
         image_tiles.open_images(tmp_path)
+
+
+def test_simulated_scenes_at_one_place_are_different_ground(folder):
+    """The simulator puts every pair of a season at the same coordinates; a split by scene must still tell them apart."""
+    from polynya.samples import scene_split
+
+    tiles = image_tiles.open_images(folder)
+    assert all(t.is_simulated for t in tiles) and len(set(scene_split.same_ground([*tiles, *(dataclasses.replace(t, scene=f"{t.scene}b") for t in tiles)]).values())) == 2 * len(tiles)

@@ -122,7 +122,7 @@ def test_the_random_split_tears_scenes_apart_and_says_so(caplog):
 @pytest.mark.parametrize("method", ["granule", "block", "random"])
 def test_tiles_of_also_train_only_and_leave_the_others_alone(method):
     data = [tile((3000.0 * k, 2000.0), name=f"d{k}", scene=f"d{k}") for k in range(10)]
-    more = [tile((3000.0 * k, 2000.0), name=f"a{k}", scene=f"a{k}") for k in range(5)]
+    more = [tile((3000.0 * k, 9000.0), name=f"a{k}", scene=f"a{k}") for k in range(5)]
     settings_ = config(method, block_km=2.0, gap_km=0.2)
     alone, both = scene_split.split(data, config=settings_), scene_split.split([*data, *more], config=settings_, also=[False] * 10 + [True] * 5)
     assert all(np.array_equal(a, b) for a, b in zip(alone.maps, both.maps[:10], strict=True)) and alone.groups == both.groups
@@ -162,3 +162,11 @@ def test_other_images_of_one_place_go_with_it():
         assert parts[0] == parts[1] == parts[2] and len({parts[k] for k in (0, 3, 4, 5)}) == 4
     drawn = [dataclasses.replace(t, is_simulated=True) for t in tiles]
     assert set(scene_split.same_ground(drawn).values()) == set(places)
+
+
+@pytest.mark.parametrize("method", ["granule", "block"])
+def test_ground_that_only_trains_is_not_judged_under_another_name(method):
+    tiles = [tile(corner=(9000.0 * k, 0.0), name=f"t{k}", scene=f"s{k}") for k in range(8)]
+    again = dataclasses.replace(tiles[2], name="other", scene="other")
+    with pytest.raises(UsageError, match="other shows ground of s2, a scene of --data"):
+        scene_split.split([*tiles, again], config=config(method, block_km=5.0), also=[False] * 8 + [True])

@@ -345,6 +345,44 @@ def test_tiles_that_only_train_are_drawn_in_their_share():
     assert share == pytest.approx([0.175, 0.175, 0.175, 0.175, 0.3], abs=5 * 0.46 / math.sqrt(1000))
 
 
+def test_large_tiles_that_only_train_are_drawn_by_the_root_of_their_windows():
+    tiles = [*(piece(seed=k) for k in range(2)), piece((SIZE, SIZE), 2), piece((3 * SIZE, 3 * SIZE), 3)]
+    split = scene_split.SceneSplit((0,) * 4, "granule", False, (4, 0, 0, 0))
+    drawn = scene_windows.SceneSource(scene_windows.Tiles(tiles, SCALING), split=split, part=splits.TRAIN, settings=samples(draws=300.0, also_share=0.4), is_judged=False, also=(2, 3))
+    found = np.bincount(drawn.plan(np.random.default_rng(0))[:, 0], minlength=4)
+    assert found[2:] / found.sum() == pytest.approx([0.1, 0.3], abs=0.03)  # one window and nine: as 1 to 3
+
+
+def test_every_judged_pixel_knows_its_tile_and_its_block_of_ground():
+    """Blocks of 3.2 km in a tile of pixels 1000 m wide and 800 m high: three columns (rounded) and four rows each."""
+    tiles = [piece((2 * SIZE, SIZE + 5), k, pixel=(1000.0, 800.0)) for k in range(2)]
+    judged = source(tiles, samples(), is_judged=True)
+    plan = judged.plan(None)
+    batch = judged.batch(plan)
+    for (number, row, column, _), where in zip(plan, batch.where, strict=True):
+        assert (scene_windows.tile_of(where) == number).all()
+        r, c = np.arange(row, row + SIZE)[:, None] // 4, np.arange(column, column + SIZE)[None, :] // 3
+        together = r * 10_000 + c
+        assert all(np.unique(together[where == w]).size == 1 for w in np.unique(where)) and np.unique(where).size == np.unique(together).size
+    across = {tuple(p) for p in np.stack([batch.where.ravel() % scene_windows.BLOCKS, batch.where.ravel() // scene_windows.BLOCKS % scene_windows.BLOCKS], axis=1).tolist()}
+    assert max(c for c, _ in across) >= (SIZE + 4) // 3 and max(r for _, r in across) >= (2 * SIZE - 1) // 4
+
+
+def test_saturated_snow_is_cut_at_one():
+    """Bright pixels of the visible and near-infrared bands end at a reflectance of one exactly, shortwave infrared is left alone."""
+    rng = np.random.default_rng(1)
+    scaled, targets = np.full((SCALING.bands, SIZE, SIZE), np.nan, np.float32), np.ones((SIZE, SIZE), np.uint8)
+    scaled[:6] = (rng.uniform(0.05, 0.9, (6, SIZE, SIZE)) - np.array(SCALING.low[:6])[:, None, None]) / (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None]
+    shares = []
+    for seed in range(12):
+        out, _ = change(scaled, targets, samples(still(saturation=1.0)), seed)
+        reflectance = out[:6] * (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None] + np.array(SCALING.low[:6])[:, None, None]
+        assert reflectance[:4].max() <= 1.0 + 1e-5
+        np.testing.assert_array_equal(out[4:6], scaled[4:6])
+        shares.append(float((np.abs(reflectance[:4] - 1.0) < 1e-5).mean()))
+    assert max(shares) > 0.3 and np.std(shares) > 0.05
+
+
 def test_the_place_is_told_and_sometimes_unknown():
     tile = piece(region="NZL", latitude=-43.0, longitude=170.0)
     told = source([tile], samples(unknown_region=0.25, draws=100.0), location="region")

@@ -34,3 +34,10 @@ def test_what_is_none_of_them_is_one_line(tmp_path):
     for name in ("gone.tif", "gone.h5", "gone"):
         code, out, said = cli("info", tmp_path / name)
         assert code == 1 and out == "" and said.count("\n") <= 1 and name in said
+
+
+def test_several_granules_or_tile_sets_are_no_scene(tmp_path):
+    tiles = write_tiles(tmp_path / "t 1.h5", [piece((20, 30), k) for k in range(2)])
+    code, _, said = cli("info", tiles, tiles)
+    assert code == 2 and "Ask file by file" in said
+    assert f"--data '{tiles}' -o OUT --split block" in cli("info", tiles)[1]

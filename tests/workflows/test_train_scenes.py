@@ -165,7 +165,8 @@ def test_it_starts_from_the_weights_it_is_given(plain, tiles, tmp_path):
     fresh = run({**small, "name": "fresh"}, tmp_path, tiles, name="fresh")
     assert abs(history(fresh.out)[0]["validation_loss"] - history(plain.out)[-1]["validation_loss"]) > 1e-3
     about = json.loads(result.outputs["description"].read_text())
-    assert about["start_from"] == {"file": "p.safetensors", "weights_sha256": json.loads(plain.outputs["description"].read_text())["weights_sha256"]}
+    first = json.loads(plain.outputs["description"].read_text())
+    assert about["start_from"] == {"file": "p.safetensors", "weights_sha256": first["weights_sha256"], "ground": first["data"]["ground"]} and len(first["data"]["ground"]) == 10
     with pytest.raises(UsageError, match="holds a finished training of another start_from"):
         run(small, tmp_path, tiles, resume=True)
 
@@ -330,9 +331,9 @@ def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, tr
     alone = json.loads(run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="alone").outputs["description"].read_text())
     assert own["weights_sha256"] == alone["weights_sha256"] and own["calibration"] != alone["calibration"] and alone["metrics"]["kept_back"] == []
     assert 0.0 <= own["areas"]["between_blocks"] <= 1.0 and own["areas"]["sd"] > 0.0 and predict_scene.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks == own["areas"]["between_blocks"]
-    with pytest.raises(UsageError, match=r"trained on apart\.h5; expected a network that did not see"):
+    with pytest.raises(UsageError, match=r"trained on apart\.h5, or on ground of it; expected a network that did not see"):
         run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="seen", held_out=[f"{result.outputs['weights']}={apart}"])
-    with pytest.raises(UsageError, match="another scaling"):
+    with pytest.raises(UsageError, match="another model and scaling"):
         run({**UNET, "sensors": ["optical"], "epochs": 1}, tmp_path, tiles, also=[apart], name="other", held_out=[pair])
     with pytest.raises(UsageError, match="is no pair"):
         run({**UNET, "epochs": 1}, tmp_path, tiles, name="none", held_out=["nothing"])
@@ -347,3 +348,15 @@ def test_of_too_many_judged_samples_every_so_many_are_kept(tiles, trained):
         some = train.logits(network, source, batch=batch, most=len(source.plan(None)) * SIZE**2 // 3)
         for all_of_them, kept in zip(every, some, strict=True):
             np.testing.assert_allclose(kept, all_of_them[::3], atol=1e-5)
+
+
+def test_mixed_precision_is_another_training_and_is_told(tiles, tmp_path):
+    """bfloat16 products round otherwise than float32 ones; ``auto`` becomes one of both, and the record says which."""
+    found = {}
+    for kind in ("float32", "bfloat16", "auto"):
+        settings = {**UNET, "epochs": 1, "optimiser": {**UNET["optimiser"], "precision": kind}}
+        result = run(settings, tmp_path, tiles, name=kind)
+        told = json.loads(result.outputs["description"].read_text())
+        found[kind] = told["weights_sha256"], told["recipe"]["optimiser"].get("precision", "float32"), result.numbers["iou"][1]
+    assert found["float32"][0] != found["bfloat16"][0] and found["bfloat16"][1] == "bfloat16" and found["bfloat16"][2] == pytest.approx(found["float32"][2], abs=0.15)
+    assert found["auto"] == found[found["auto"][1]] and found["auto"][1] in ("float32", "bfloat16")
