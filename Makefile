@@ -92,7 +92,8 @@ glacier-weights: setup-train $(TILES)/.made
 	"$(BIN)/python" scripts/ship_glaciers.py build/glavitu-narrow/glavitu-narrow polynya/weights --data $(TILES)
 
 glacier-table: setup-train $(TILES)/.made
-	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --strategies --drop
+	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --epochs 6 --strategies
+	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table/shipped --recipes --networks polynya/weights/glavitu-narrow.onnx $(wildcard build/glavitu-small-0/*.onnx build/glavitu-narrow-west/*.onnx build/glavitu-narrow-east/*.onnx) --drop --areas
 
 lint: setup
 	"$(BIN)/ruff" check polynya tests benchmarks scripts

@@ -3,7 +3,7 @@
     python scripts/make_glacier_data.py build/glaciers --real ../shared/data/glaciers
     python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N] [--strategies] [--drop]
 
-Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test and DATA/real_east: IoU, of clean and of debris-covered
+Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test, DATA/real_east and DATA/real_west: IoU, of clean and of debris-covered
 ice, calibration error and Brier skill, beside what needs no network: everything glacier, the classical rule, and a DEM rule fitted on the training labels.
 --strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate encoding, and for the regions named with --regions the regional and the
 finetuned network. --drop: the first recipe's first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
@@ -202,11 +202,12 @@ def main() -> None:
     a.out.mkdir(parents=True, exist_ok=True)
     short = f", {a.epochs} epochs" if a.epochs else ""
     found = {Path(r).stem + short: [predict_scene.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
-    found |= {p.stem: [predict_scene.load(p, threads=2)] for p in a.networks}
-    tests = {"test": Test(a.data / "test")} | ({"real_east": Test(a.data / "real_east")} if (a.data / "real_east").is_dir() else {})
+    stems = [p.stem for p in a.networks]
+    found |= {p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}/{p.stem}": [predict_scene.load(p, threads=2)] for p in a.networks}
+    tests = {"test": Test(a.data / "test")} | {half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()}
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
     for name, test in tests.items():
-        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name == 'real_east' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
+        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name != 'test' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
             full[f"{name} {label}"] = test.score(maps)
@@ -215,13 +216,13 @@ def main() -> None:
             scores = [test.score(test.predict(n)) for n in networks]
             full[f"{name} {label}"] = scores
             print(line(label, scores, KEYS), flush=True)
-        if name == "real_east":
+        if name != "test":
             for label, networks in found.items():
                 p = test.predict(networks[0])
                 everything = [np.ones(t.shape) for t in test.tiles]
                 for scene in sorted({t.scene for t in test.tiles}):
                     scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
-                    full[f"{label} {scene}"] = scored
+                    full[f"{label} {name} {scene}"] = scored
                     print(f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
     if a.areas:
         print("\nTrue total area of a tile inside its 95 % interval:\n")
