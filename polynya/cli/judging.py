@@ -15,7 +15,7 @@ from .root import app, say
 def evaluate(
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability or classes, or a folder with them.")],
     reference: Annotated[Path, typer.Option("--reference", "-r", metavar="FILE", help="Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth raster.")],
-    scene: Annotated[Path | None, typer.Option(metavar="SCENE", help="Glaciers: also judge the classical and the DEM-only map of this scene.")] = None,
+    scene: Annotated[list[str] | None, typer.Option(metavar="SCENE", help="Glaciers: also judge the classical and the DEM-only map of this scene; again for each file of it (--scene s2.tif --scene dem=dem.tif).")] = None,
     strata: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="Glaciers: bits of snow, shadow, cloud, water, layover; by default the scene's strata.tif.")] = None,
     within: Annotated[Path | None, typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts.")] = None,
     region: Annotated[str | None, typer.Option(help="Glaciers: what the column region says.")] = None,
@@ -41,7 +41,7 @@ def evaluate(
 
         if brief:
             raise UsageError("--brief: is for freeboard; expected none of it for glaciers. Leave it out.")
-        result = evaluate_scene.run(out, reference=reference, scene=scene, strata=strata, within=within, region=region, seed=seed)
+        result = evaluate_scene.run(out, reference=reference, scene=scene or None, strata=strata, within=within, region=region, seed=seed)
         spec, told = scene_rows.SCENE_EVALUATION, scene_text.summary
     else:
         from .. import evaluate as evaluation

@@ -29,6 +29,7 @@ def glaciers(
     draws: Annotated[int, typer.Option(help="Draws of a network that was trained with dropout (Monte-Carlo dropout); spread.tif shows how they differ.")] = 1,
     between_blocks: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Correlation of errors between blocks of 3.2 km, for the areas' intervals; the network's own by default.")] = None,
     each: Annotated[bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")] = False,
+    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When the images were taken, where no file says: src_date, and rates of change.")] = "",
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the interval's draws.")] = 0,
@@ -53,7 +54,7 @@ def glaciers(
 
     config = workflow.Config.checked(
         network=tuple(network or (workflow.DEFAULT,)), region=region, rgi_region=rgi_region, sensors=tuple(sensor or ()), keep_flagged=keep_flagged, threshold=threshold, min_area_km2=min_area_km2, turns=turns, draws=draws,
-        between_blocks=between_blocks, runtime=runtime, seed=seed,
+        between_blocks=between_blocks, date=date, runtime=runtime, seed=seed,
     )
     if not each:
         result = workflow.run(scene, out=out, config=config, inventory=inventory, reference=reference, overwrite=overwrite, threads=threads, show_progress=not as_json)

@@ -17,6 +17,7 @@ from ..samples.glacier_areas import area_km2
 from .scene_rows import BLOCK_M
 
 DAYS_A_YEAR = 365.2425
+IN_FILE = "intervals in the file"
 
 
 @dataclass(frozen=True)
@@ -82,6 +83,8 @@ def compare(
     for what, frame in (("old outlines", old), ("new outlines", new)):
         if frame.crs is None:
             raise ProductError(f"{what}: have no coordinate reference system; expected one. Assign it before comparing.")
+    if len(old) and len(new) and not shapely.box(*old.to_crs(new.crs).total_bounds).intersects(shapely.box(*new.total_bounds)):
+        raise ProductError("outlines: old and new lie in different places; expected the same ground at two dates. Check the files.")
     crs = old.crs if old.crs.is_projected else new.crs if new.crs.is_projected else old.estimate_utm_crs()
     old, told_old = _prepared(old, crs, within, position_error_m)
     new, told_new = _prepared(new, crs, within, position_error_m)
@@ -89,7 +92,7 @@ def compare(
         raise ProductError("outlines: neither set has ice on the ground compared; expected some. Check that they cover the same place.")
     before, after = (shapely.union_all(f.geometry.to_numpy(), grid_size=1e-3) for f in (old, new))
     lost, gained = (float(area_km2(gpd.GeoDataFrame(geometry=[only_area(shapely.difference(a, b, grid_size=1e-3))], crs=crs))[0]) for a, b in ((before, after), (after, before)))
-    sums = [_total(f, drawn) for f, drawn in zip((old, new), totals, strict=True)]
+    sums = [_total(f, drawn if told == IN_FILE else None) for f, drawn, told in zip((old, new), totals, (told_old, told_new), strict=True)]
     change = _difference(sums[0], sums[1], n=len(old) + len(new))
     glaciers = _by_glacier(old, new)
     ids = [set(f["rgi_id"]) - {""} for f in (old, new)]
@@ -109,7 +112,7 @@ def _prepared(frame: gpd.GeoDataFrame, crs: object, within: gpd.GeoSeries | None
         out = out.set_geometry([only_area(shapely.intersection(g, ground)) for g in geometry], crs=crs)
     out["area"] = area_km2(out)
     if {"area_low_km2", "area_high_km2"} <= set(frame.columns) and frame["area_low_km2"].notna().all():
-        told = "intervals in the file"
+        told = IN_FILE
         share = np.divide(out["area"], whole, out=np.zeros(len(out)), where=whole > 0)
         mapped = frame["area_km2"].to_numpy(float) if "area_km2" in frame.columns else whole
         out["below"] = np.maximum(mapped - frame["area_low_km2"].to_numpy(float), 0.0) * share

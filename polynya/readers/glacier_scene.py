@@ -152,7 +152,7 @@ def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
             return [_sentinel2(path)], {}, None
         if landsat.metadata_file(path) is not None:
             return landsat.open_folder(path), {}, None
-        raise ProductError(f"{path.name}: holds none of {', '.join(FOLDER_FILES)}, no MTD_MSIL*.xml and no *_MTL.txt; expected a scene folder, a .SAFE or a Landsat Collection 2 folder. Name the files in it one by one.")
+        raise ProductError(f"{path.name}: holds none of {', '.join(FOLDER_FILES)}, no MTD_MSIL*.xml and no *_MTL.txt; expected a scene folder, a .SAFE or a Landsat Collection 2 folder. Name a scene's files one by one (images and DEM; no mask, no outlines), or the folder below that is one scene.")
     if path.suffix.lower() in (".json", ".geojson"):
         if path.stem.upper().endswith("MTL"):
             return landsat.open_folder(path.parent), {}, None

@@ -74,7 +74,7 @@ def read(path: Path | str, *, bounds: tuple[float, float, float, float] | None =
     try:
         frame = gpd.read_parquet(path) if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file(path)
     except Exception as error:  # the drivers throw what they like
-        raise ProductError(f"{path.name}: cannot be read as outlines ({one_line(error)[:160]}); expected a shapefile, GeoPackage or GeoParquet with polygons. Get it again.") from error
+        raise ProductError(f"{path.name}: cannot be read as outlines ({one_line(error)[:160]}); expected a shapefile, GeoPackage or GeoParquet with polygons. Check that it is one, and whole.") from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.name is None:
         raise ProductError(f"{path.name}: a table without geometry; expected polygons. Give the file with the outlines.")
     if frame.crs is None:

@@ -109,7 +109,7 @@ def _meanings(source: rasterio.DatasetReader, path: Path, role: str | None, orbi
         out = _by_file_name(source, path, orbit, notes)
     if not any(out):
         raise ProductError(
-            f"{path.name}: bands {', '.join(repr(t) for t in texts[:8])} say nothing of a sensor; expected names such as blue, B02, elevation, VV_dB, coherence, or the sensor "
+            f"{path.name}: bands {', '.join(repr(t) for t in texts[:8])} say nothing of a sensor (a mask or outlines belong to --reference, --mask or --inventory); expected names such as blue, B02, elevation, VV_dB, coherence, or the sensor "
             f"given: dem={path.name} (of {', '.join(ROLES)})."
         )
     left = [t or f"band {i + 1}" for i, (t, m) in enumerate(zip(texts, out, strict=True)) if m is None]
@@ -197,6 +197,8 @@ def _layer(source: rasterio.DatasetReader, path: Path, i: int, meaning: _Meaning
     if meaning.sensor == "dem":
         if unit in ("ft", "feet", "foot"):
             scale, offset = scale * 0.3048, offset * 0.3048
+        if meaning.place == 0 and kind == np.uint8:
+            raise ProductError(f"{path.name}: {name} holds numbers of 8 bits; expected elevations in metres. Give a DEM; a mask belongs to --reference or --mask.")
         return Layer(path, i + 1, scale=scale, offset=offset, least=HEIGHT_VOID if meaning.place == 0 else -np.inf)
     low, high = _range(source, i)
     low, high = low * scale + offset, high * scale + offset

@@ -8,7 +8,7 @@ from pathlib import Path
 import geopandas as gpd
 
 from .. import io, polygons
-from ..errors import PolynyaError, UsageError
+from ..errors import PolynyaError, ProductError, UsageError
 from ..evaluate import area_change
 from ..metrics import Estimate
 from ..readers import rgi_outlines
@@ -22,7 +22,7 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     old, new : Path or str
         Outlines: polynya's, RGI 6 or 7, or any polygons; or a folder of ``polynya glaciers``.
     within : Path or str, optional
-        Polygons of the ground that both dates cover.
+        Polygons of the ground that both dates cover; by default what the maps among old and new cover (folders of ``polynya glaciers``).
     position_error_m : float, optional
         Standard error of the position of outlines that carry no intervals of their own, m.
 
@@ -35,8 +35,26 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     """
     if position_error_m is not None and position_error_m < 0:
         raise UsageError(f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual.")
-    ground = polygons.read(within).geometry if within is not None else None
-    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(None, None) if position_error_m is not None else (_drawn_total(old), _drawn_total(new)))
+    ground = polygons.read(within).geometry if within is not None else _mapped_ground(old, new)
+    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(_drawn_total(old), _drawn_total(new)))
+
+
+def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
+    """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it was not looked at."""
+    import rasterio
+    from shapely import box, segmentize
+
+    ground = None
+    for path in map(Path, paths):
+        if (path / "probability.tif").is_file():
+            with rasterio.open(path / "probability.tif") as source:
+                here = gpd.GeoSeries([segmentize(box(*source.bounds), max(source.width, source.height) * abs(source.transform.a) / 20.0)], crs=source.crs)
+            if ground is not None and not here.crs.equals(ground.crs):
+                here = here.to_crs(ground.crs)
+            ground = here if ground is None else gpd.GeoSeries([ground.iloc[0].intersection(here.iloc[0])], crs=ground.crs)
+    if ground is not None and ground.iloc[0].is_empty:
+        raise ProductError("outlines: the two maps share no ground; expected the same place at two dates. Check the folders.")
+    return ground
 
 
 def _drawn_total(path: Path | str) -> Estimate | None:
@@ -93,7 +111,7 @@ def as_text(change: area_change.Change, *, most: int = 30) -> str:
     if change.uncertainty == "none known":
         lines.append("  give --position-error-m (half a pixel is usual) for outlines without intervals of their own")
     if change.only_old or change.only_new:
-        lines.append(f"glaciers only in the old outlines {change.only_old}, only in the new ones {change.only_new}: vanished, new, or not mapped; --within limits both to common ground")
+        lines.append(f"glaciers only in the old outlines {change.only_old}, only in the new ones {change.only_new}: vanished, new, not mapped, or called otherwise; --within limits both to common ground")
     if len(change.glaciers):
         lines += ["", f"{'glacier':<26}{'old':>10}{'new':>10}{'change':>10}  95 % interval"]
         for row in change.glaciers.sort_values("old_km2", ascending=False).head(most).itertuples():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -35,7 +35,7 @@ Read = Callable[[slice, slice], np.ndarray]
 
 
 def run(
-    out: Path | str, *, reference: Path | str, scene: Path | str | None = None, strata: Path | str | None = None, within: Path | str | None = None,
+    out: Path | str, *, reference: Path | str, scene: Sequence[Path | str] | Path | str | None = None, strata: Path | str | None = None, within: Path | str | None = None,
     region: str | None = None, pixel_m: float | None = None, densify_m: float = outlines.DENSIFY_M, seed: int = 0, n_resamples: int = 500,
 ) -> pa.Table:
     """Score outlines, classes or probabilities of glaciers.
@@ -49,7 +49,7 @@ def run(
         Outlines, a raster (probability in floating point, or classes 0, 1, 2, 255), or a result folder.
     reference : Path or str
         Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
-    scene : Path or str, optional
+    scene : Path or str, or a sequence of them, optional
         The scene: its classical and DEM-only maps are judged beside. Its ``strata.tif`` is used where there is one.
     strata : Path or str, optional
         Raster of bits (:data:`polynya.evaluate.rasters.STRATA`).

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from pyproj import Transformer
+from pyproj.exceptions import ProjError
 
 from .. import predict, predict_scene
 from ..errors import UsageError
@@ -41,6 +43,10 @@ class Mapper:
         For run.json.
     members : int
         Networks whose answers are averaged.
+    always : tuple of str
+        Sensors that every network learnt with only.
+    ground : tuple of sequence
+        Pieces of real ground that they were trained on: grid, left, bottom, right, top, metres.
     between_blocks, block_sd : float
         How errors of different blocks go together and how large they are: the largest that a network says of itself.
     place : callable
@@ -53,6 +59,8 @@ class Mapper:
     sensors: tuple[str, ...]
     about: list[dict[str, object]]
     members: int
+    always: tuple[str, ...]
+    ground: tuple[Sequence[object], ...]
     between_blocks: float
     block_sd: float
     place: Callable[[glacier_scene.Scene, Sequence[str]], tuple[np.ndarray, str]]
@@ -109,7 +117,9 @@ def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 
         {"file": n.path.name, "sha256": n.sha256, "name": n.description.name, "runtime": n.runtime, "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"), "draws": draws}
         for n in asked
     ]
-    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), max(n.description.areas.between_blocks for n in plain), max(n.description.areas.sd for n in plain), place, strips)
+    always = tuple(dict.fromkeys(s for n in plain for s in ((n.about.get("recipe") or {}).get("scene") or {}).get("always") or ()))
+    ground = tuple(piece for n in plain for piece in [*((n.about.get("data") or {}).get("ground") or ()), *((n.about.get("start_from") or {}).get("ground") or ())])
+    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), always, ground, max(n.description.areas.between_blocks for n in plain), max(n.description.areas.sd for n in plain), place, strips)
 
 
 def located(name: str) -> Path:
@@ -156,7 +166,7 @@ def rule() -> Mapper:
             yield row, probability, np.full(probability.shape, np.nan, np.float32), np.where(found.valid, np.float32(0), np.float32(np.nan))
             advance((end - row) * width)
 
-    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, 0.0, 1.0, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
+    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, (), (), 0.0, 1.0, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
 
 
 def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
@@ -167,6 +177,26 @@ def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
     if chosen == "brightness":
         return ["the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright rock too"]
     return []
+
+
+def network_notes(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper) -> list[str]:
+    """Say where a network is asked for more than it learnt, and where it learnt here."""
+    notes = []
+    if "optical" in mapper.always and "optical" not in used:
+        notes.append(f"no optical image: {mapper.name} never learnt without one; on real ground such maps were worthless, with intervals that did not say so")
+    if any(_meets(scene, piece) for piece in mapper.ground):
+        notes.append(f"{mapper.name} was trained on ground of this scene: what it scores here is no skill")
+    return notes
+
+
+def _meets(scene: glacier_scene.Scene, piece: Sequence[object]) -> bool:
+    """Return whether a piece of training ground, (grid, left, bottom, right, top), lies in the scene's extent."""
+    try:
+        left, bottom, right, top = Transformer.from_crs(str(piece[0]), scene.geobox.crs.to_wkt(), always_xy=True).transform_bounds(*(float(v) for v in piece[1:5]))
+    except (ProjError, ValueError):
+        return False
+    here = scene.geobox.boundingbox
+    return left < here.right and right > here.left and bottom < here.top and top > here.bottom
 
 
 def bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scene.Read:

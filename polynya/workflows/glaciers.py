@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +19,7 @@ from typing import Literal
 
 import geopandas as gpd
 import numpy as np
+import pyarrow as pa
 from odc.geo.geobox import GeoBox
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,6 +40,7 @@ PICTURE_PX = 900
 BLOCK = 1024
 """Side of the blocks in which a scene is read after it was mapped."""
 RGI_REGIONS = tuple(f"{k:02d}" for k in range(1, 20))
+DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T\d\d:\d\d(:\d\d)?Z?)?")
 ELSEWHERE = 0.05
 """Share of the mapped area from which ice expected outside all outlines is worth a note."""
 
@@ -70,6 +73,8 @@ class Config(BaseModel):
         Use sensors that the quality gate finds out of register; by default they are left out.
     sensors : tuple of str
         Use these only; all that scene and network share by default.
+    date : str
+        When the images were taken, ISO 8601, UTC, where no file says.
     runtime : str
     seed : int
         Of the interval's draws.
@@ -88,6 +93,7 @@ class Config(BaseModel):
     rgi_region: str = ""
     keep_flagged: bool = False
     sensors: tuple[str, ...] = ()
+    date: str = ""
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
     seed: int = Field(0, ge=0)
 
@@ -108,6 +114,8 @@ class Config(BaseModel):
         unknown = [s for s in config.sensors if s not in SENSORS]
         if unknown:
             raise UsageError(f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(SENSORS)}. Change it.")
+        if config.date and not DATE.fullmatch(config.date):
+            raise UsageError(f"--date {config.date}: is no date; expected YYYY-MM-DD or YYYY-MM-DDThh:mm. Change it.")
         if RULE in config.network and len(config.network) > 1:
             raise UsageError("--network rule: cannot be averaged with networks; expected rule alone. Run it on its own.")
         if config.network == (RULE,) and (config.turns, config.draws) != (1, 1):
@@ -134,6 +142,8 @@ class Outputs:
         Parts of the map by colour.
     notes : tuple of str
     seconds : float
+    scores : str
+        IoU and area against the reference, in words; empty without one.
     """
 
     folder: Path
@@ -145,6 +155,7 @@ class Outputs:
     strata: tuple[colour_strata.Stratum, ...]
     notes: tuple[str, ...]
     seconds: float
+    scores: str = ""
 
 
 def run(
@@ -189,6 +200,8 @@ def run(
     if reference is not None:
         glacier_reference.check(reference)
     scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
+    if config.date and scene.time is None:
+        scene = dataclasses.replace(scene, time=np.datetime64(config.date.rstrip("Z"), "ns"), notes=tuple(n for n in scene.notes if not n.startswith("time unknown")))
     if reference is not None:
         glacier_reference.check(reference, scene=scene)
     known = None if inventory is None else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
@@ -199,7 +212,7 @@ def run(
         advance = stack.enter_context(_progress(scene.shape[0] * scene.shape[1], show=show_progress))
         quality = scene_quality.check(scene)
         used, notes = glacier_mapper.choose(scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged)
-        notes += glacier_mapper.rule_notes(scene, used) if is_rule else []
+        notes += glacier_mapper.rule_notes(scene, used) if is_rule else glacier_mapper.network_notes(scene, used, mapper)
         notes += [f"{Path(inventory).name}: none of its glaciers lies in the scene: all ice is new to it"] if known is not None and not len(known) else []
         folder = stack.enter_context(io.writing_folder(out))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_glaciers_")))
@@ -234,7 +247,7 @@ def run(
         )
         io.write_json(record, folder / "run.json")
     files = {p.name: p for p in sorted(out.iterdir())}
-    return Outputs(out, files, scene.name, quality, len(table), areas.total, look.strata, tuple(notes), time.monotonic() - started)
+    return Outputs(out, files, scene.name, quality, len(table), areas.total, look.strata, tuple(notes), time.monotonic() - started, "" if judged is None else _scores_text(judged.table, Path(reference).name))
 
 
 def _may_write(out: Path, *, overwrite: bool) -> None:
@@ -342,10 +355,18 @@ def total_text(total: Estimate, n: int) -> str:
     return f"{total.value:.3f} km2 of ice in {n} outline{'' if n == 1 else 's'}{interval}"
 
 
+def _scores_text(table: pa.Table, reference: str) -> str:
+    """Return IoU and area deviation over all ground of the map and of maps that need no network."""
+    rows = [r for r in table.to_pylist() if r["stratum"] == "all" and r["metric"] in ("iou", "area_deviation") and np.isfinite(r["value"])]
+    found = {(r["prediction"], r["metric"]): r["value"] for r in rows}
+    said = [f"{'this map' if name == 'given' else name.replace('_', ' ')} {found[name, 'iou']:.3f} (area {100 * found.get((name, 'area_deviation'), np.nan):+.0f} %)" for name in dict.fromkeys(r["prediction"] for r in rows) if (name, "iou") in found]
+    return f"IoU against {reference}: {', '.join(said)}" if said else ""
+
+
 def as_text(result: Outputs) -> str:
     """Return a run for people."""
     parts = ", ".join(f"{s.name.replace('_', ' ')} {s.area_km2:.3f} km2" for s in result.strata)
     return "\n".join([
         f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s", *([f"  by colour: {parts}"] if parts else []),
-        *(f"  warning: {f.text}" for f in result.quality.warnings), *(f"  note: {n}" for n in result.notes), *(f"  wrote {p}" for p in result.files.values()),
+        *([f"  {result.scores}"] if result.scores else []), *(f"  warning: {f.text}" for f in result.quality.warnings), *(f"  note: {n}" for n in result.notes), *(f"  wrote {p}" for p in result.files.values()),
     ])  # fmt: skip

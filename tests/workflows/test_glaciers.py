@@ -425,3 +425,31 @@ def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):
     result = glaciers.run([scene], out=tmp_path / "out", config=config(network))
     assert max((r.stop - r.start) * (c.stop - c.start) for r, c in asked) <= 1026 * 1026
     assert result.total.value == pytest.approx(np.pi * 16.0, rel=0.01)
+
+
+def test_a_date_that_no_file_says(disc, network, tmp_path):
+    bare = tmp_path / "bare"
+    shutil.copytree(disc, bare)
+    (bare / "scene.json").write_text(json.dumps({**io.read_json(disc / "scene.json"), "time": None}))
+    assert cli("glaciers", bare, "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime", "--date", "2001-10-30")[0] == 0
+    assert (gpd.read_parquet(tmp_path / "out/outlines.parquet")["src_date"] == "2001-10-30T00:00:00Z").all()
+    code, _, said = cli("glaciers", bare, "-o", tmp_path / "no", "--network", network, "--date", "30.10.2001")
+    assert code == 2 and "expected YYYY-MM-DD" in said
+
+
+def test_a_network_says_what_it_never_learnt_and_where_it_learnt(disc, tmp_path):
+    """The disc's scene lies between 640,000 and 642,600 m east in zone 32."""
+    here = {"data": {"ground": [["EPSG:32632", 641_000.0, 5_188_000.0, 642_000.0, 5_189_000.0]]}, "recipe": {"scene": {"always": ["optical"]}}}
+    there = {"data": {"ground": [["EPSG:32632", 741_000.0, 5_188_000.0, 742_000.0, 5_189_000.0]]}}
+    for about, without, expected in ((here, False, "was trained on ground of this scene"), (here, True, "never learnt without one"), (there, True, "")):
+        name = f"{len(expected)}{without}"
+        net = pieces.linear_network(tmp_path / f"n{name}.onnx", **about)
+        result = glaciers.run([disc], out=tmp_path / name, config=config(net, sensors=("dem",) if without else ()))
+        assert any(expected in n for n in result.notes) if expected else not any("trained on" in n or "never learnt" in n for n in result.notes)
+
+
+def test_scores_against_a_reference_are_said_at_once(simulated, network, tmp_path):
+    code, said, _ = cli("glaciers", simulated, "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime", "-r", simulated / "truth.tif")
+    table = io.read_table(tmp_path / "out/evaluation.parquet").to_pandas()
+    iou = table[(table["stratum"] == "all") & (table["metric"] == "iou") & (table["prediction"] == "given")]["value"].iloc[0]
+    assert code == 0 and f"IoU against truth.tif: this map {iou:.3f}" in said and "classical" in said

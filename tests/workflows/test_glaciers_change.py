@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+import geopandas as gpd
 import numpy as np
 import pytest
 import rasterio
 from odc.geo.geobox import GeoBox
 from scipy.special import ndtr
 
-from polynya import io
+from polynya import io, polygons
 from polynya.samples.glacier_areas import row_areas_m2
 
 from . import glacier_pieces as pieces
@@ -71,3 +72,21 @@ def test_simulated_retreat_from_true_outlines(two_dates):
     assert code == 0 and truth[1] < truth[0]
     assert found["change"]["km2"] == pytest.approx(truth[1] - truth[0], abs=2e-4 * truth[0])
     assert found["change"]["low"] < truth[1] - truth[0] < found["change"]["high"] and found["years"] == pytest.approx(20.0, abs=1.0)
+
+
+def test_ice_beyond_a_scene_is_not_gained_and_other_places_are_refused(tmp_path):
+    """A map of half the ground against outlines of all of it: only the common half counts, without --within."""
+    network = pieces.linear_network(tmp_path / "undo.onnx")
+    for name, left in (("half", 0.0), ("far", 90_000.0)):
+        inside = pieces.discs((200, 200), pixel_m=20.0, centres=[(2000.0, 2000.0)], radius_m=1000.0)
+        pieces.write_scene(tmp_path / name, pieces.grid(200, 200, left=640_000.0 + left), optical=pieces.optical_of(np.clip(inside / 5.0, -8, 8)))
+        assert cli("glaciers", tmp_path / name, "-o", tmp_path / f"m_{name}", "--network", network, "--runtime", "onnxruntime", "--date", "2019-08-01T10:00")[0] == 0
+    mapped = polygons.read(tmp_path / "m_half/outlines.gpkg")
+    beyond = mapped.geometry.translate(xoff=6000.0)
+    both = gpd.GeoDataFrame({"rgi_id": ["a", "b"], "area_km2": [3.1, 3.1]}, geometry=[mapped.geometry.iloc[0], beyond.iloc[0]], crs=mapped.crs)
+    both.to_file(tmp_path / "both.gpkg")
+    code, said, _ = cli("change", tmp_path / "m_half", tmp_path / "both.gpkg", "--json")
+    assert code == 0 and abs(json.loads(said)["change"]["km2"]) < 1e-3
+    for old, new in (("m_half", "m_far"), ("m_far", "both.gpkg")):
+        code, _, said = cli("change", tmp_path / old, tmp_path / new)
+        assert code == 1 and "expected the same" in said
