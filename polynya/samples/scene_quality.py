@@ -40,7 +40,7 @@ class Finding:
     share : float or None
         Of the pixels looked at (missing), or of those seen (others).
     number : float or None
-        What else is counted: metres of a misregistration, pixels out of range.
+        What else is counted: metres of a misregistration, pixels out of range, the share of pixels that miss a sensor's fullest band.
     text : str
         One line for people.
     """
@@ -162,8 +162,11 @@ class _Counts:
             share = 1.0 - float(known[there].min()) / self.pixels
             name = band_names(sensor)
             worst = there[int(np.argmin(known[there]))]
+            least = 1.0 - float(known[there].max()) / self.pixels
             if share > 0:
-                yield Finding(sensor, "missing", share > WARN_SHARE["missing"], share, None, f"{sensor}: {share:.1%} of the pixels have no {name[worst]}" + (": nothing of it lies on the scene" if share == 1 else ""))
+                fullest = there[int(np.argmax(known[there]))]
+                more = ": nothing of it lies on the scene" if least == 1 else f", {least:.1%} no {name[fullest]}" if least > 0 and f"{least:.1%}" != f"{share:.1%}" else ""
+                yield Finding(sensor, "missing", share > WARN_SHARE["missing"], share, least, f"{sensor}: {share:.1%} of the pixels have no {name[worst]}{more}")
             for i in there:
                 count = int(self.beyond[sensor][:, i].sum())
                 if count:

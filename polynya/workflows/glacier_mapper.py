@@ -226,6 +226,10 @@ def choose(scene: glacier_scene.Scene, mapper: Mapper, quality: scene_quality.Qu
         raise UsageError(f"--sensor {s}: cannot be used: {who}; expected a sensor of both. Leave it out.")
     notes = []
     used = [s for s in mapper.sensors if s in scene.sensors and (not wanted or s in wanted)]
+    for finding in quality.findings:
+        if finding.kind == "missing" and finding.number == 1.0 and finding.sensor in used[1:]:
+            used.remove(finding.sensor)
+            notes.append(f"{finding.sensor} was left out: nothing of it lies on the scene")
     for sensor, (length, band) in _flagged(scene, quality).items():
         if sensor in used and keep_flagged:
             notes.append(f"{sensor} is used although {band} lies about {length:.0f} m out of register (--keep-flagged)")

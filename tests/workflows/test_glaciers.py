@@ -453,3 +453,9 @@ def test_scores_against_a_reference_are_said_at_once(simulated, network, tmp_pat
     table = io.read_table(tmp_path / "out/evaluation.parquet").to_pandas()
     iou = table[(table["stratum"] == "all") & (table["metric"] == "iou") & (table["prediction"] == "given")]["value"].iloc[0]
     assert code == 0 and f"IoU against truth.tif: this map {iou:.3f}" in said and "classical" in said
+
+
+def test_a_dem_of_another_place_is_left_out(disc, network, tmp_path):
+    far = pieces.write_tiff(tmp_path / "far.tif", np.full((50, 50), 2000.0, np.float32), pieces.grid(50, 50, left=740_000.0), names=("elevation",))
+    result = glaciers.run([disc / "optical.tif", f"dem={far}"], out=tmp_path / "out", config=config(network))
+    assert "dem was left out: nothing of it lies on the scene" in result.notes and io.read_json(tmp_path / "out/run.json")["inputs"][0]["used"] == ["optical"]
