@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 ROLES = (*SENSORS, "sar", "coherence")
 PASSES = ("ascending", "descending")
+SAMPLE_PX, PIECE_PX = 1024, 128
+"""A band up to so many pixels squared is looked at whole, a larger one in sixteen pieces of such a side."""
 HEIGHT_VOID = -1000.0
 """Heights below are marks of missing data: -32768, -9999."""
 _OPTICAL = {"blue": 0, "b02": 0, "green": 1, "b03": 1, "red": 2, "b04": 2, "nir": 3, "b08": 3, "swir1": 4, "swir16": 4, "b11": 4, "swir2": 5, "swir22": 5, "b12": 5}
@@ -237,9 +239,15 @@ def _optical(source: rasterio.DatasetReader, path: Path, i: int, name: str, note
 
 
 def _range(source: rasterio.DatasetReader, i: int) -> tuple[float, float]:
-    """Return about the least and largest count, from a sample of the band."""
-    shape = (min(source.height, 256), min(source.width, 256))
-    sample = source.read(i + 1, out_shape=shape, masked=True).astype(float).filled(np.nan)
+    """Return about the least and largest count, from pieces spread over the band: a decimated reading of a large file without overviews would decode all of it."""
+    from rasterio.windows import Window
+
+    if source.height * source.width <= SAMPLE_PX**2:
+        pieces = [Window(0, 0, source.width, source.height)]
+    else:
+        rows, columns = (np.unique(np.linspace(0, max(n - PIECE_PX, 0), 4).astype(int)) for n in source.shape)
+        pieces = [Window(int(c), int(r), min(PIECE_PX, source.width), min(PIECE_PX, source.height)) for r in rows for c in columns]
+    sample = np.concatenate([source.read(i + 1, window=w, masked=True).astype(float).filled(np.nan).ravel() for w in pieces])
     sample = sample[np.isfinite(sample)]
     return (float(np.quantile(sample, 0.002)), float(np.quantile(sample, 0.998))) if sample.size else (0.0, 0.0)
 

@@ -304,3 +304,20 @@ def _broken_json(path):
     folder(path, shape=(4, 4))
     (path / "scene.json").write_text("{")
     return path
+
+
+def test_a_large_band_is_never_decoded_whole_to_tell_its_unit():
+    """Pieces spread over the band: fewer pixels than a hundredth of it, corners included."""
+    from polynya.readers import scene_geotiff
+
+    asked = []
+
+    class Source:
+        height, width, shape = 9000, 7000, (9000, 7000)
+
+        def read(self, band, *, window, masked):
+            asked.append(window)
+            return np.ma.masked_array(np.full((int(window.height), int(window.width)), float(window.row_off + window.col_off)))
+
+    low, high = scene_geotiff._range(Source(), 0)
+    assert sum(w.height * w.width for w in asked) < 9000 * 7000 / 100 and low == 0.0 and high == 9000 + 7000 - 2 * scene_geotiff.PIECE_PX
