@@ -95,8 +95,8 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, also, strict=True) if own})
     if both and config.method != "random":
         raise UsageError(f"--also: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with --data, or both with --also.")
-    if config.method != "random" and any(also):
-        ground = same_ground(tiles)
+    ground = {} if config.method == "random" else same_ground(tiles)
+    if ground:
         trained = {ground[t.scene]: t.scene for t, own in zip(tiles, also, strict=True) if own}
         for k in drawn:
             if (there := trained.get(ground[tiles[k].scene])) is not None:
@@ -108,7 +108,6 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
         is_random = config.method == "random"
         if is_random:
             log.warning("the random split puts neighbours of every training tile into the other parts: the scores leak and are too high. Quote those of --split granule or block.")
-        ground = {} if is_random else same_ground([tiles[k] for k in drawn])
         names, group = np.unique([tiles[k].name if is_random else ground[tiles[k].scene] for k in drawn], return_inverse=True)
         of_group = splits.draw(names.size, config, "tiles" if is_random else "scenes")
         for k, g in zip(drawn, group, strict=True):

@@ -15,13 +15,12 @@ import numpy as np
 
 from ..recipes import Augment, SceneSamples
 from . import scene_scaling
+from .area_intervals import BLOCK_M
 from .scene_split import SceneSplit
 
 KEEP_BYTES = 3_000_000_000
 """Tiles are kept in memory as long as all of them together take less."""
 SWIR = ("optical", (4, 5))
-BLOCK_M = 3200.0
-"""Side of a block of ground, as in :mod:`polynya.samples.area_intervals`."""
 BLOCKS = 2**16
 """More blocks than a tile has along a side."""
 
