@@ -31,7 +31,7 @@ from pathlib import Path
 import h5py
 
 from polynya.readers import icesat2_atl03
-from polynya.simulate.icesat2_atl03 import simulate
+from polynya.simulate.icesat2.atl03 import simulate
 
 TARGETS = {"b / a": 0.7, "c / a": 2.0, "c / d": 0.5}
 

@@ -16,10 +16,11 @@ import time
 
 import numpy as np
 
-from polynya import predict, predict_scene
+from polynya.predict import runtime as predict_runtime
+from polynya.predict import scenes as predict_scenes
 
 
-def windows(network: predict_scene.SceneNetwork, n: int) -> np.ndarray:
+def windows(network: predict_scenes.SceneNetwork, n: int) -> np.ndarray:
     """Return plausible raw windows."""
     d, rng = network.description, np.random.default_rng(0)
     out = rng.random((n, network.bands + d.location, d.size, d.size), dtype=np.float32)
@@ -52,8 +53,8 @@ def runtimes(name: str, n: int) -> None:
     from polynya import checkpoint, export
 
     torch.set_num_threads(2)
-    path = predict.locate(name)
-    found = {r: predict_scene.load(path, runtime=r, threads=2) for r in ("onnxruntime", "openvino")}
+    path = predict_runtime.locate(name)
+    found = {r: predict_scenes.load(path, runtime=r, threads=2) for r in ("onnxruntime", "openvino")}
     values = windows(found["onnxruntime"], n)
     network, about = checkpoint.load(path.with_suffix(".safetensors"))
     whole = export.whole(network, about)
@@ -72,7 +73,7 @@ def runtimes(name: str, n: int) -> None:
 
 def scene(name: str, side: int) -> None:
     """Map a synthetic scene and print peak memory and speed; meant for a process of its own."""
-    network = predict_scene.load(name, threads=2)
+    network = predict_scenes.load(name, threads=2)
     tile = np.random.default_rng(1).random((network.bands, 512, 512), dtype=np.float32)
 
     def read(rows: slice, columns: slice) -> np.ndarray:
@@ -80,7 +81,7 @@ def scene(name: str, side: int) -> None:
         return tile[:, r][:, :, c]
 
     began, done = time.perf_counter(), 0
-    for strip in predict_scene.strips([network], read, shape=(side, side), location=np.zeros(network.description.location, np.float32), threads=2):
+    for strip in predict_scenes.strips([network], read, shape=(side, side), location=np.zeros(network.description.location, np.float32), threads=2):
         done += strip.probability.shape[1] * side
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2

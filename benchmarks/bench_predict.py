@@ -28,10 +28,12 @@ from pathlib import Path
 
 import numpy as np
 
-from polynya import predict
 from polynya.errors import UsageError
-from polynya.simulate.icesat2_atl03 import simulate
-from polynya.workflows import freeboard, freeboard_classifier
+from polynya.predict import runtime as predict_runtime
+from polynya.predict import tracks as predict_tracks
+from polynya.simulate.icesat2.atl03 import simulate
+from polynya.workflows import freeboard
+from polynya.workflows.freeboard import classifier as freeboard_classifier
 
 TARGET = 1.0
 """Million segments a second that the default network should reach on two cores."""
@@ -74,14 +76,14 @@ def jobs(network: str, *, n: int, threads: int) -> dict[str, tuple[Callable[[], 
     x, features = None, None
     for runtime in ("onnxruntime", "openvino"):
         try:
-            classifier = predict.load(network, runtime=runtime, threads=threads)
+            classifier = predict_tracks.load(network, runtime=runtime, threads=threads)
         except UsageError:
             if runtime == "onnxruntime":
                 raise
             continue
         if x is None:
             x, features = segments(n, classifier.description.features)
-        out[f"{classifier.description.name}, {classifier.runtime}"] = (functools.partial(predict.classify, classifier, features, x=x, threads=threads), n)
+        out[f"{classifier.description.name}, {classifier.runtime}"] = (functools.partial(predict_tracks.classify, classifier, features, x=x, threads=threads), n)
     other = lstm(n // 5, threads)  # a fifth of the segments tells its rate as well
     if other is not None:
         out["LSTM-64 over 5 segments, torch"] = (other, n // 5)
@@ -103,7 +105,7 @@ def rates(work: dict[str, tuple[Callable[[], object], int]], repeat: int) -> dic
 def share_of_freeboard(network: str, *, length_km: float, threads: int) -> dict[str, float]:
     """Run the main job on a simulated granule with the network and with the rule; return seconds, and those of classification."""
     spent: list[float] = []
-    plain = predict.classify
+    plain = predict_tracks.classify
 
     def timed(*arguments, **options):
         started = time.perf_counter()
@@ -118,12 +120,12 @@ def share_of_freeboard(network: str, *, length_km: float, threads: int) -> dict[
             config = freeboard.Config.checked(classifier=name)
             for _ in range(2):  # the first warms up
                 spent.clear()
-                predict.classify = timed
+                predict_tracks.classify = timed
                 started = time.perf_counter()
                 try:
                     (record,) = freeboard.run([granule], out=Path(folder) / "out", config=config, workers=threads, overwrite=True)
                 finally:
-                    predict.classify = plain
+                    predict_tracks.classify = plain
                 out["seconds" if name == network else "seconds_rule"] = time.perf_counter() - started
                 if name == network:
                     out |= {"classify_seconds_of_all_threads": sum(spent), "segments": record.numbers["n_segments"]}
@@ -142,7 +144,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     try:
-        predict.locate(options.network)
+        predict_runtime.locate(options.network)
     except UsageError as error:
         sys.exit(str(error).replace("--classifier", "--network"))
     n = int(options.segments_million * 1e6)

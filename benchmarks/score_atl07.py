@@ -21,12 +21,13 @@ from pathlib import Path
 import numpy as np
 from score_simulated import as_markdown, as_text, seeds_of
 
-from polynya import predict
 from polynya.physics import nasa_surface_type, segments
+from polynya.predict import tracks as predict_tracks
 from polynya.readers import icesat2_atl03, icesat2_atl07
-from polynya.samples import collocation
-from polynya.simulate.from_atl07 import simulate_from_atl07
-from polynya.workflows import evaluate, freeboard, freeboard_classifier
+from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
+from polynya.tracks import collocation
+from polynya.workflows import evaluate, freeboard
+from polynya.workflows.freeboard import classifier as freeboard_classifier
 
 EXTENTS, NEAREST = "ATL07: segment extents", "ATL07: nearest segment"
 STRENGTHS = ("strong", "weak", "all")
@@ -91,7 +92,7 @@ def trained_on(classifier: str | None) -> set[str]:
     chosen = freeboard_classifier.choose(classifier, resolution=freeboard_classifier.RESOLUTION)
     if chosen.path is None:
         return set()
-    tables = predict.load(chosen.path, runtime="onnxruntime").about.get("data", {}).get("tables", [])
+    tables = predict_tracks.load(chosen.path, runtime="onnxruntime").about.get("data", {}).get("tables", [])
     return {t["source"] for t in tables if t.get("source")}
 
 

@@ -23,10 +23,13 @@ import yaml
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from polynya import calibrate, io, metrics, predict_scene, recipes
+from polynya import calibrate, io, metrics, recipes
+from polynya.glaciers import areas, outlines
+from polynya.glaciers import intervals as area_intervals
 from polynya.physics import ice_rules
+from polynya.predict import scenes as predict_scenes
 from polynya.readers import glacier_tiles
-from polynya.samples import area_intervals, glacier_areas, outlines, scene_scaling
+from polynya.samples import scene_scaling
 from polynya.sensors import SENSORS
 
 TOGETHER_M = 1000.0
@@ -52,14 +55,14 @@ class Test:
         truth = np.where(bits == 0, -1, (bits == 2).astype(int))
         return {"values": {s: tile.values((s,), rows, columns) for s in SENSORS}, "truth": truth, "debris": debris, "rows": rows, "columns": columns}
 
-    def predict(self, network: predict_scene.SceneNetwork, *, drop: tuple[str, ...] = (), region: str = "own") -> list[np.ndarray]:
+    def predict(self, network: predict_scenes.SceneNetwork, *, drop: tuple[str, ...] = (), region: str = "own") -> list[np.ndarray]:
         """Return the probability of glacier of every tile."""
         out = []
         for tile, held in zip(self.tiles, self.held, strict=True):
             bands = np.concatenate([np.full_like(held["values"][s], np.nan) if s in drop else held["values"][s] for s in network.sensors])
             d = network.description
             place = scene_scaling.location_vector(d.location_kind, region=tile.region if region == "own" else None, latitude=tile.latitude, longitude=tile.longitude)
-            strips = predict_scene.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2)
+            strips = predict_scenes.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2)
             out.append(np.concatenate([s.probability[-1] for s in strips]))
         return out
 
@@ -102,7 +105,7 @@ class Test:
                 crs, grid = str(file[tile.name].attrs["crs"]), Affine(*(float(v) for v in file[tile.name].attrs["transform"][:6]))
             geobox, labelled = GeoBox(tile.shape, grid, crs), held["truth"] >= 0
             seen = np.where(labelled, p, 0.0).astype(np.float32)
-            true_km2 = float((held["truth"] == 1).sum(axis=1) @ glacier_areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)) * 1e-6
+            true_km2 = float((held["truth"] == 1).sum(axis=1) @ areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)) * 1e-6
             drawn = outlines.vectorise((seen >= 0.5).astype(np.uint8), geobox=geobox, is_smoothed=False)
             if true_km2 == 0:
                 continue
@@ -201,9 +204,9 @@ def main() -> None:
     options = {"data": [a.data / "train"], "out": a.out, "epochs": a.epochs, "threads": a.threads}
     a.out.mkdir(parents=True, exist_ok=True)
     short = f", {a.epochs} epochs" if a.epochs else ""
-    found = {Path(r).stem + short: [predict_scene.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
+    found = {Path(r).stem + short: [predict_scenes.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
     stems = [p.stem for p in a.networks]
-    found |= {p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}/{p.stem}": [predict_scene.load(p, threads=2)] for p in a.networks}
+    found |= {p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}/{p.stem}": [predict_scenes.load(p, threads=2)] for p in a.networks}
     tests = {"test": Test(a.data / "test")} | {half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()}
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
     for name, test in tests.items():
@@ -258,7 +261,7 @@ def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
         path = variant(base, out, name=f"{Path(base).stem}-{kind}", location=kind)
         networks[f"{kind} encoding"] = (train(path, name=path.stem, seed=seed, **options), "own")
     networks["region encoding, region unknown"] = (networks["region encoding"][0], "unknown")
-    maps = {k: test.predict(predict_scene.load(path, threads=2), region=told) for k, (path, told) in networks.items()}
+    maps = {k: test.predict(predict_scenes.load(path, threads=2), region=told) for k, (path, told) in networks.items()}
     regions = sorted({t.region for t in test.tiles})
     table = {k: {r: test.score(m, only=r)["iou"] for r in regions} for k, m in maps.items()}
     for strategy in ("regional", "finetuning"):
@@ -269,7 +272,7 @@ def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
             start = networks["global"][0].with_suffix(".safetensors") if strategy == "finetuning" else None
             own = {**options, "epochs": None if strategy == "finetuning" and a.epochs is None else a.epochs}
             onnx = train(path, name=path.stem, seed=seed, start=start, **own)
-            table[strategy][region] = test.score(test.predict(predict_scene.load(onnx, threads=2)), only=region)["iou"]
+            table[strategy][region] = test.score(test.predict(predict_scenes.load(onnx, threads=2)), only=region)["iou"]
     print("\n| strategy | " + " | ".join(regions) + " | mean |\n|" + "---|" * (len(regions) + 2))
     for name, row in table.items():
         mean = f"{np.mean(list(row.values())):.3f}" if len(row) == len(regions) else ""

@@ -22,9 +22,9 @@ from pathlib import Path
 import numpy as np
 
 from polynya import io, schema
-from polynya.samples import labels
+from polynya.labels import transfer
 from polynya.simulate.pair import simulate_pair
-from polynya.workflows import label_pair
+from polynya.workflows.label import pair
 
 SEASONS = ("summer", "spring")
 WITHIN_M = 20.0
@@ -59,7 +59,7 @@ def work(seed: int, *, kind: str, length_km: float, method: str, level: str, fol
                       ice="closed" if kind == "closed" else "drawn", cloud_cover=1.0 if kind == "cloudy" else None)
     about = json.loads((place / "pair.json").read_text())
     started = time.perf_counter()
-    found = label_pair.from_image(place / about["granule"], place / about["files"]["safe"], method=method)
+    found = pair.from_image(place / about["granule"], place / about["files"]["safe"], method=method)
     seconds = time.perf_counter() - started
     shift = found.shift
     off = float(np.hypot(shift.east - about["shift_east_m"], shift.north - about["shift_north_m"]))
@@ -76,7 +76,7 @@ def compare(table, truth) -> tuple[np.ndarray, int]:
     beams, known = (np.array(t["beam"].cast("string").to_pylist()) for t in (table, truth))
     for name in np.unique(beams):
         a, b = beams == name, known == name
-        true = labels.from_truth(schema.to_numpy(table["x_atc"])[a], schema.to_numpy(truth["x_atc"])[b], truth_class=schema.to_numpy(truth["surface_class"])[b], any_ice=False).label
+        true = transfer.from_truth(schema.to_numpy(table["x_atc"])[a], schema.to_numpy(truth["x_atc"])[b], truth_class=schema.to_numpy(truth["surface_class"])[b], any_ice=False).label
         given = schema.to_numpy(table["label"])[a]
         both = (true >= 0) & (given >= 0)
         np.add.at(out, (true[both], given[both]), 1)

@@ -19,10 +19,11 @@ from pathlib import Path
 
 import numpy as np
 
-from polynya import calibrate, io, metrics, predict, recipes, schema
+from polynya import calibrate, io, metrics, recipes, schema
+from polynya.predict import tracks as predict_tracks
 from polynya.readers import icesat2, icesat2_atl03
 from polynya.samples import labelled_tracks
-from polynya.workflows import freeboard_beam
+from polynya.workflows.freeboard import beam as freeboard_beam
 
 RECIPES = ("mlp", "lstm-paper", "lstm-notebook", "track-unet")
 PUBLISHED = RECIPES[:3]
@@ -85,12 +86,12 @@ class Test:
 
     def network(self, path: Path) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities and classes of an exported network, shape (n, 3) and (n,)."""
-        t, classifier = self.tracks, predict.load(path)
+        t, classifier = self.tracks, predict_tracks.load(path)
         out = np.zeros((len(t), 3), np.float32)
         for track in np.unique(t.track):
             rows = np.flatnonzero(t.track == track)
-            out[rows] = predict.classify(classifier, {f: t.values[rows, k] for k, f in enumerate(t.features)}, x=t.x[rows], threads=2)
-        return out, predict.surface_class(classifier, out).astype(np.int64)
+            out[rows] = predict_tracks.classify(classifier, {f: t.values[rows, k] for k, f in enumerate(t.features)}, x=t.x[rows], threads=2)
+        return out, predict_tracks.surface_class(classifier, out).astype(np.int64)
 
     def score(self, called: np.ndarray, probability: np.ndarray | None = None) -> dict[str, object]:
         """Return macro-F1 and recalls, all and by beam strength; calibration where there are probabilities."""

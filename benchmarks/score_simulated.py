@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from polynya.simulate.icesat2_atl03 import simulate
+from polynya.simulate.icesat2.atl03 import simulate
 from polynya.workflows import evaluate, freeboard
 
 FOOTPRINT = "truth: footprint mean"

@@ -21,8 +21,8 @@ import numpy as np
 import simulator_commit
 
 from polynya.sensors import REGIONS, UNLABELLED
-from polynya.simulate import glacier_files
-from polynya.simulate.glacier_scene import Config, SimulatedScene, simulate_scenes
+from polynya.simulate.glaciers import files
+from polynya.simulate.glaciers.scene import Config, SimulatedScene, simulate_scenes
 from polynya.workflows import tiles
 
 TEST_SEED = 1_000_000
@@ -48,7 +48,7 @@ def make(job: dict) -> str:
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent) as temporary:
         part = Path(temporary) / out.name
-        glacier_files.append_tiles(part, scenes(job))
+        files.append_tiles(part, scenes(job))
         part.rename(out)
     return f"{out.name}: {len(job['seeds'])} scenes"
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 import simulator_commit
 
-from polynya.simulate.from_atl07 import simulate_from_atl07
-from polynya.simulate.icesat2_atl03 import simulate
+from polynya.simulate.icesat2.atl03 import simulate
+from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
 from polynya.simulate.pair import simulate_pair
 from polynya.workflows import label
 

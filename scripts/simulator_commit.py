@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-TRACKS = ("polynya/simulate", ":!polynya/simulate/glacier_*.py")
-GLACIERS = ("polynya/simulate/glacier_*.py",)
+TRACKS = ("polynya/simulate", ":!polynya/simulate/glaciers")
+GLACIERS = ("polynya/simulate/glaciers",)
 """The files of each simulator, as git names paths."""
 
 

@@ -16,6 +16,6 @@ def granules(tmp_path_factory) -> Path:
 @pytest.fixture(scope="session")
 def small_granule(granules) -> Path:
     """Simulated ATL03 of 3 km: one weak beam gt1l, one strong beam gt1r, winter."""
-    from polynya.simulate.icesat2_atl03 import simulate
+    from polynya.simulate.icesat2.atl03 import simulate
 
     return simulate(granules / "ATL03_20200115091200_02800603_006_01.h5", length_km=3, beams="gt1l,gt1r", seed=3).granule

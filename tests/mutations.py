@@ -28,7 +28,7 @@ from polynya import io
 from polynya.engine.protocol import DONE, FAILED
 from polynya.errors import PolynyaError, one_line
 from polynya.readers import icesat2_atl03, icesat2_atl07, icesat2_atl10
-from polynya.samples import beam_segments
+from polynya.tracks import beam_segments
 from polynya.workflows import freeboard, info, verify
 
 MEMORY = 6 << 30

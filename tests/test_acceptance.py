@@ -9,8 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from polynya.readers import icesat2_atl07
-from polynya.simulate.from_atl07 import simulate_from_atl07
-from polynya.simulate.icesat2_atl03 import simulate
+from polynya.simulate.icesat2.atl03 import simulate
+from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
 from polynya.workflows import freeboard
 from tests.real_files import real
 

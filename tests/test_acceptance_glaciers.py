@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from polynya import predict_scene
 from polynya.physics import ice_rules
-from polynya.simulate.glacier_scene import Config, simulate_scene
+from polynya.predict import scenes as predict_scenes
+from polynya.simulate.glaciers.scene import Config, simulate_scene
 from polynya.workflows import glaciers
 
 
@@ -15,12 +15,12 @@ def iou(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_the_shipped_network_finds_ice_that_the_rule_misses():
-    network = predict_scene.load(glaciers.DEFAULT, runtime="onnxruntime")
+    network = predict_scenes.load(glaciers.DEFAULT, runtime="onnxruntime")
     ours, rule, truth, debris = [], [], [], []
     for region, seed, share in (("HMA", 3_000_001, 0.8), ("ALP", 3_000_002, None)):
         scene = simulate_scene(Config(region=region, size=256, pixel_m=20.0, debris_share=share), seed=seed)
         bands = np.concatenate([scene.sensors[s] for s in network.sensors])
-        strips = predict_scene.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=scene.truth.shape)
+        strips = predict_scenes.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=scene.truth.shape)
         ours.append(np.concatenate([s.probability[-1] for s in strips]) >= 0.5)
         rule.append(ice_rules.classical(scene.sensors).mask)
         truth.append(scene.truth > 0)

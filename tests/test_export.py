@@ -10,11 +10,12 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from polynya import checkpoint, export, predict_scene  # noqa: E402
+from polynya import checkpoint, export  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
+from polynya.predict import scenes as predict_scenes  # noqa: E402
 from polynya.recipes import Recipe, SceneSamples  # noqa: E402
 from polynya.samples import scene_scaling, scene_split, scene_windows  # noqa: E402
-from polynya.workflows import train_scenes  # noqa: E402
+from polynya.workflows.train import scenes  # noqa: E402
 
 from .samples.scene_pieces import piece  # noqa: E402
 
@@ -24,7 +25,7 @@ CALIBRATION = {"method": "vector", "scale": [0.7, 1.3], "offset": [0.2, -0.4]}
 
 def describe(model: dict, *, location: str = "none", sensors=SENSORS, **more) -> dict:
     plan = Recipe.model_validate({"name": "n", "model": model, "sensors": sensors, "location": location, "scene": {"size": 32}, **more})
-    return {**train_scenes.network(plan), "calibration": CALIBRATION, "confidence": {"method": "entropy_kernel", "x": [0.0, 1.0], "y": [0.5, 1.0], "held_out_error": {"probability": 0.1}}}
+    return {**scenes.network(plan), "calibration": CALIBRATION, "confidence": {"method": "entropy_kernel", "x": [0.0, 1.0], "y": [0.5, 1.0], "held_out_error": {"probability": 0.1}}}
 
 
 def network(description: dict) -> torch.nn.Module:
@@ -105,12 +106,12 @@ def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
 def test_prediction_reads_the_file_and_what_it_says(model, is_fixed, tmp_path):
     description = describe(model, location="region")
     saved = checkpoint.save(tmp_path, network=network(description), description=description)
-    loaded = predict_scene.load(saved.onnx, runtime="onnxruntime")
+    loaded = predict_scenes.load(saved.onnx, runtime="onnxruntime")
     d = loaded.description
     assert loaded.sensors == SENSORS and loaded.bands == 10 and (d.location, d.location_kind, d.size, d.is_fixed) == (12, "region", 32, is_fixed)
     assert d.classes == ("other", "glacier") and d.confidence.method == "entropy_kernel" and loaded.about["weights_sha256"] == json.loads(saved.description.read_text())["weights_sha256"]
     values = physical(3, batch=1)[0]
-    out = list(predict_scene.strips([loaded], lambda r, c: values[:, r, c], shape=(32, 32), location=scene_scaling.region_vector("CAU")))
+    out = list(predict_scenes.strips([loaded], lambda r, c: values[:, r, c], shape=(32, 32), location=scene_scaling.region_vector("CAU")))
     np.testing.assert_allclose(out[0].probability, by_hand(checkpoint.load(saved.weights)[0], values[None], scene_scaling.region_vector("CAU"))[0], atol=1e-4)
 
 
@@ -119,7 +120,7 @@ def test_the_order_of_sensors_survives_its_files(tmp_path):
     description = describe(UNET, sensors=turned)
     saved = checkpoint.save(tmp_path, network=network(description), description=description)
     again, told = checkpoint.load(saved.weights)
-    assert tuple(told["scaling"]["sensors"]) == tuple(told["model"]["sensors"]) == predict_scene.load(saved.onnx, runtime="onnxruntime").sensors == turned
+    assert tuple(told["scaling"]["sensors"]) == tuple(told["model"]["sensors"]) == predict_scenes.load(saved.onnx, runtime="onnxruntime").sensors == turned
     assert tuple(json.loads(saved.description.read_text())["scaling"]["sensors"]) == turned and again.entry.bands == [2, 6, 2]
 
 

@@ -10,19 +10,22 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import load_file
 
-from polynya import predict, predict_scene, recipes, schema
-from polynya.workflows import freeboard_classifier
+from polynya import recipes, schema
+from polynya.predict import runtime as predict_runtime
+from polynya.predict import scenes as predict_scenes
+from polynya.predict import tracks as predict_tracks
+from polynya.workflows.freeboard import classifier
 
-WHERE = predict.WEIGHTS
-TRACKS, SCENES = predict.shipped(), predict.shipped(of_scenes=True)
+WHERE = predict_runtime.WEIGHTS
+TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(of_scenes=True)
 NAMES = [*TRACKS, *SCENES]
 
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def load(name: str) -> predict.Classifier | predict_scene.SceneNetwork:
-    return (predict_scene if name in SCENES else predict).load(name, runtime="onnxruntime")
+def load(name: str) -> predict_tracks.Classifier | predict_scenes.SceneNetwork:
+    return (predict_scenes if name in SCENES else predict_tracks).load(name, runtime="onnxruntime")
 
 
 def described(name: str) -> dict:
@@ -30,9 +33,9 @@ def described(name: str) -> dict:
 
 
 def test_the_default_is_shipped():
-    assert freeboard_classifier.DEFAULT in NAMES
-    chosen = freeboard_classifier.choose(None, resolution="2")
-    assert chosen.path == WHERE / f"{freeboard_classifier.DEFAULT}.onnx" and chosen.message is None
+    assert classifier.DEFAULT in NAMES
+    chosen = classifier.choose(None, resolution="2")
+    assert chosen.path == WHERE / f"{classifier.DEFAULT}.onnx" and chosen.message is None
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -104,5 +107,5 @@ def test_weights_and_graph_are_one_network(name):
         raw = np.ascontiguousarray(np.concatenate([raw * here, here], axis=2).transpose(0, 2, 1))
     with torch.inference_mode():
         expected = export.whole(network, about)(torch.from_numpy(raw)).numpy()
-    found = predict.load(name, runtime="onnxruntime").evaluate(raw)
+    found = predict_tracks.load(name, runtime="onnxruntime").evaluate(raw)
     assert np.abs(found - expected).max() <= 1e-4

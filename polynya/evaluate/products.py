@@ -24,7 +24,7 @@ import pyarrow as pa
 from .. import metrics, schema
 from ..errors import ProductError
 from ..metrics import Blocks
-from ..samples import collocation
+from ..tracks import collocation
 from .rows import (
     CLASS_BLOCK_M,
     LEAD_COLUMNS,

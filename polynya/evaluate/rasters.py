@@ -16,9 +16,9 @@ from scipy.spatial import cKDTree
 
 from .. import metrics
 from ..errors import ProductError, UsageError
+from ..glaciers.areas import pixel_size_m, row_areas_m2
+from ..glaciers.outlines import widened
 from ..metrics import Blocks, Estimate, estimate
-from ..samples.glacier_areas import pixel_size_m, row_areas_m2
-from ..samples.outlines import widened
 from ..sensors import UNLABELLED
 from .scene_rows import BLOCK_M, SCORES, Row, distance_rows, draw_blocks, map_rows
 

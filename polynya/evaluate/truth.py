@@ -10,7 +10,7 @@ import pyarrow as pa
 from .. import metrics, schema
 from ..errors import ProductError
 from ..physics.averages import CorrelatedErrors, mean_freeboard
-from ..samples import collocation
+from ..tracks import collocation
 from .rows import (
     CLASS_BLOCK_M,
     LEAD_COLUMNS,

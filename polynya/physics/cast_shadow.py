@@ -24,7 +24,7 @@ def depth_m(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation:
     sun_elevation : float
         Degrees above the horizon.
     sun_azimuth : float
-        Degrees clockwise from the grid's up (:func:`polynya.samples.colour_strata.grid_azimuth` turns a true bearing into it).
+        Degrees clockwise from the grid's up (:func:`polynya.glaciers.agreement.grid_azimuth` turns a true bearing into it).
 
     Returns
     -------

@@ -219,7 +219,7 @@ def classical(scene: dict[str, np.ndarray], *, rule: str | DemRule | None = None
     Parameters
     ----------
     scene : dict of str to numpy.ndarray, shape (bands, h, w)
-        As :func:`polynya.readers.glacier_scene.read` gives it; NaN where missing.
+        As :func:`polynya.scenes.scene.read` gives it; NaN where missing.
     rule : str or DemRule, optional
         What :func:`choose` said of the whole scene, where this is a piece of it.
     steepest_deg : float

@@ -13,9 +13,9 @@ import pyarrow as pa
 import shapely
 from odc.geo.geobox import GeoBox
 
+from ..glaciers.agreement import CAUTION, MEANING, Look
+from ..glaciers.areas import pixel_size_m
 from ..metrics import Estimate
-from ..samples.colour_strata import CAUTION, MEANING, Look
-from ..samples.glacier_areas import pixel_size_m
 from . import html, polar_map, training
 from .html import Markup, escape, number
 from .review_picture import png
@@ -24,7 +24,7 @@ WIDTH = 640
 """Width of a map on the page, in its own units."""
 OUTLINE, BAND = "#101418", "#ffb000"
 KINDS = {"bright_ice": "#4aa8e0", "dark_ice": "#c9733a", "ice_without_colour": "#9aa0a8", "bright_ground_left_out": "#f2d541"}
-"""Colours of the parts in :data:`polynya.samples.colour_strata.NAMES`, in that order."""
+"""Colours of the parts in :data:`polynya.glaciers.agreement.NAMES`, in that order."""
 WIDE_BAND = 0.3
 """Share of the scene from which the uncertainty band is drawn paler, to leave the scene to be seen."""
 MOST_GLACIERS = 200
@@ -50,7 +50,7 @@ def write(
     facts : dict
         What is told of scene, model and settings, in order.
     outlines : geopandas.GeoDataFrame
-        With the attributes of :data:`polynya.polygons.ATTRIBUTES` that are known.
+        With the attributes of :data:`polynya.io.polygons.ATTRIBUTES` that are known.
     geobox : odc.geo.GeoBox
         Grid of the pictures: decimate large scenes first (``geobox.zoom_out``), to 1000 pixels or so.
     optical : numpy.ndarray, shape (6, h, w), optional
@@ -63,7 +63,7 @@ def write(
         Confidence below which a pixel lies in it.
     total : metrics.Estimate, optional
         Total area with its interval, km².
-    look : polynya.samples.colour_strata.Look, optional
+    look : polynya.glaciers.agreement.Look, optional
         Parts of the map by colour.
     notes : sequence of str
         Findings of the quality gate and other warnings.

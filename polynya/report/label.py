@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from .. import schema
+from ..labels import transfer
 from ..physics.drift import Shift
 from ..readers import sentinel2
-from ..samples import labels
 from . import html, polar_map
 from .review_picture import png
 
@@ -200,7 +200,7 @@ def _overview(scene: sentinel2.Scene, columns: dict[str, np.ndarray], beam: np.n
         # Of every few segments the rarest label is shown, or leads of 20 m would not be seen at all.
         padded = columns["label"][rows][: rows.size // step * step].reshape(-1, step) if rows.size >= step else np.empty((0, 1), np.int8)
         rows = rows[: padded.shape[0] * step : step]
-        y, x = labels.pixels(grid, easting=columns["easting"][rows], northing=columns["northing"][rows])
+        y, x = transfer.pixels(grid, easting=columns["easting"][rows], northing=columns["northing"][rows])
         inside = (x >= 0) & (x < w) & (y >= 0) & (y < h)
         parts.append(_marks(x[inside] * scale, y[inside] * scale, padded.max(axis=1)[inside] if padded.size else padded[:, 0], size=2.2))
     return f'<figure style="max-width:{w * scale:.0f}px"><svg viewBox="0 0 {w * scale:.1f} {h * scale:.1f}" role="img" aria-label="track over the scene">{"".join(parts)}</svg></figure>'
@@ -208,7 +208,7 @@ def _overview(scene: sentinel2.Scene, columns: dict[str, np.ndarray], beam: np.n
 
 def _close_ups(scene: sentinel2.Scene, columns: dict[str, np.ndarray], east: float, north: float) -> str:
     pixel = abs(scene.geobox.affine.a)
-    row, column = labels.pixels(scene.geobox, easting=columns["easting"], northing=columns["northing"])
+    row, column = transfer.pixels(scene.geobox, easting=columns["easting"], northing=columns["northing"])
     half = CLOSE_M / 2 / pixel
     h, w = scene.geobox.shape
     places = _interesting(columns, row, column, half=half, shape=(h, w))

@@ -13,9 +13,9 @@ from typing import Protocol
 
 import numpy as np
 
+from ..glaciers.intervals import BLOCK_M
 from ..recipes import Augment, SceneSamples
 from . import scene_scaling
-from .area_intervals import BLOCK_M
 from .scene_split import SceneSplit
 
 KEEP_BYTES = 3_000_000_000

@@ -119,7 +119,7 @@ class SequenceSource:
     halo, stride : int
         Cells that the network sees to one side, and its total stride. Stretches of one row lie a halo apart. Rows of an
         ordered plan have a halo on both sides and keep the phase of the cells, so that scores are those of the whole track
-        as :func:`polynya.predict.classify` sees it.
+        as :func:`polynya.predict.tracks.classify` sees it.
     separation : int or None
         Empty cells that keep stretches of one row from knowing of each other; the halo by default.
     weights : numpy.ndarray or None

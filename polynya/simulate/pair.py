@@ -16,14 +16,14 @@ import numpy as np
 from .. import __version__, io
 from ..errors import OutputError, UsageError
 from ..readers.icesat2 import SPOTS
-from . import ice_map, ice_picture, sea_ice, sentinel2, sky
-from . import sentinel2_metadata as metadata
-from .atlas import SHOT_SPACING
-from .ground_track import across_of, reference_track
-from .icesat2_atl03 import Simulated, check_arguments, parse_beams, rng_of, seed_of, write_granule
-from .presets import DRIFT, IMAGE, MINUTES, SEASONS, Season
-from .scene_frame import Frame, scene_frame, tile_name
-from .season import at_time, season_at, sun_at
+from .icesat2.atl03 import Simulated, check_arguments, parse_beams, rng_of, seed_of, write_granule
+from .icesat2.atlas import SHOT_SPACING
+from .icesat2.ground_track import across_of, reference_track
+from .sea_ice import ice_map, picture, profile
+from .sea_ice.presets import DRIFT, IMAGE, MINUTES, SEASONS, Season
+from .sea_ice.season import at_time, season_at, sun_at
+from .sentinel2 import metadata, scene, sky
+from .sentinel2.frame import Frame, scene_frame, tile_name
 
 LONGEST_KM = 60.0
 CONVENTION = "add shift_east_m, shift_north_m to an ICESat-2 position in the scene's CRS to find the same ice in the image"
@@ -151,9 +151,9 @@ def simulate_pair(
     length = length_km * 1000.0
     at = draw_conditions(season, seed, length=length, drift_m=drift_m, minutes=minutes, sun_elevation=sun_elevation, cloud_cover=cloud_cover)
     frame = scene_frame(reference_track(at.place, length), length=length)
-    parameters = sea_ice.draw_parameters(season, rng_of(seed, 0))
+    parameters = profile.draw_parameters(season, rng_of(seed, 0))
     if ice == "closed":
-        parameters = sea_ice.without_leads(parameters)
+        parameters = profile.without_leads(parameters)
     along, across = frame.extent()
     cover = ice_map.draw_map(parameters, rng_of(seed, 50), along=along, across=across)
     settings = {
@@ -208,19 +208,19 @@ def draw_conditions(
     return Conditions(place, float(east), float(north), float(apart), str(image_time), above, float(snow), float(water), float(mottle), skin)
 
 
-def beam_ice(cover: ice_map.IceMap, seed: int) -> Callable[[str, float, float], sea_ice.IceField]:
+def beam_ice(cover: ice_map.IceMap, seed: int) -> Callable[[str, float, float], profile.IceField]:
     """Return the function that cuts a beam's ice out of a map."""
 
-    def ice(name: str, begin: float, length: float) -> sea_ice.IceField:
+    def ice(name: str, begin: float, length: float) -> profile.IceField:
         leads, part = ice_map.cut(cover, rng_of(seed, 51, SPOTS[1][name]), across=across_of(name), begin=begin, length=length)
-        return sea_ice.ice_field(cover.parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=length, cut=part)
+        return profile.ice_field(cover.parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=length, cut=part)
 
     return ice
 
 
-def scene_light(cover: ice_map.IceMap, frame: Frame, at: Conditions, seed: int) -> tuple[ice_picture.Surfaces, sky.Light]:
+def scene_light(cover: ice_map.IceMap, frame: Frame, at: Conditions, seed: int) -> tuple[picture.Surfaces, sky.Light]:
     """Return the surfaces on the scene's grid and the light that reaches the camera, nothing written."""
-    surfaces = ice_picture.paint(
+    surfaces = picture.paint(
         cover, frame, shift=(at.shift_east, at.shift_north), sun=(at.sky.sun_elevation, at.sky.sun_azimuth), snow=at.snow, water=at.water,
         mottle=at.mottle, skin=at.skin, seed=seed_of(seed, 52),
     )
@@ -234,14 +234,14 @@ def _write_scene(folder: Path, cover, frame: Frame, at: Conditions, *, seed: int
     files, noise = {}, seed_of(seed, 54)
     if image in ("safe", "both"):
         of = metadata.names(level=level, tile=tile_name(at.place.latitude, frame.epsg), time=at.image_time)
-        sentinel2.write_safe(
+        scene.write_safe(
             folder, of, frame, surfaces=surfaces, part=part, sky=at.sky, level=level, time=at.image_time, seed=noise, settings=f"Seed {seed}; see pair.json."
         )
         files["safe"] = of.product
     if image in ("geotiff", "both"):
-        paths = sentinel2.write_geotiff(folder, stem, frame, part=part, sky=at.sky, time=at.image_time, seed=seed_of(seed, 54))
+        paths = scene.write_geotiff(folder, stem, frame, part=part, sky=at.sky, time=at.image_time, seed=seed_of(seed, 54))
         files["bands"], files["colour"] = (p.name for p in paths)
-    files["truth"] = sentinel2.write_truth(folder, stem, frame, surfaces=surfaces, part=part).name
+    files["truth"] = scene.write_truth(folder, stem, frame, surfaces=surfaces, part=part).name
     shares = {name: float(np.mean(surfaces.surface_class == code)) for code, name in ((0, "thick_ice"), (1, "thin_ice"), (2, "open_water"))}
     clouds = {name: float(np.mean(part.mask == code)) for code, name in sky.CLOUD_NAMES}
     return files, {"files": files, "scene_shares": shares, "scene_sky": clouds, "level": level}

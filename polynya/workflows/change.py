@@ -7,9 +7,10 @@ from pathlib import Path
 
 import geopandas as gpd
 
-from .. import io, polygons
+from .. import io
 from ..errors import PolynyaError, ProductError, UsageError
 from ..evaluate import area_change
+from ..io import polygons
 from ..metrics import Estimate
 from ..readers import rgi_outlines
 

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ConfigDict
 from .. import io
 from ..errors import OutputError, UsageError, one_line
 from ..readers import sentinel2
-from ..samples import scene_tiles
-from ..samples.scene_classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
+from ..scenes import tiling
+from ..scenes.classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
 from .options import validated
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def run(path: Path | str, *, out: Path, config: Config, overwrite: bool = False,
     passes += (config.method in ("filtered", "percentile")) + (config.cloud_mask == "s2cloudless")
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(_progress(passes * rows * columns, show=show_progress))
-        ready = stack.enter_context(scene_tiles.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
+        ready = stack.enter_context(tiling.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
         statistics = scene_statistics(ready, method=config.method, cloud_mask=config.cloud_mask, advance=advance)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_segment_")))
         counts = _classify(ready, statistics, config, scratch, advance)
@@ -173,7 +173,7 @@ def _classify(scene: sentinel2.Scene, statistics: SceneStatistics, config: Confi
         "crs": scene.geobox.crs.to_wkt(), "transform": scene.geobox.affine, "BIGTIFF": "IF_SAFER",
     }  # fmt: skip
     weights = Path(config.weights) if config.weights else None
-    tiles = scene_tiles.parts(sentinel2.whole(scene), scene_tiles.TILE)
+    tiles = tiling.parts(sentinel2.whole(scene), tiling.TILE)
 
     def tile(window: Window) -> SceneClasses:
         return scene_classes(scene, method=statistics.method, cloud_mask=statistics.cloud_mask, window=window, statistics=statistics, weights=weights)
@@ -182,7 +182,7 @@ def _classify(scene: sentinel2.Scene, statistics: SceneStatistics, config: Confi
     try:
         with contextlib.ExitStack() as stack:
             files = {n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile)) for n in ("classes", *(["value"] if config.with_value else []))}
-            for window, found in zip(tiles, scene_tiles.each(tile, tiles), strict=True):
+            for window, found in zip(tiles, tiling.each(tile, tiles), strict=True):
                 classes = found.classes.astype(np.uint8)
                 classes[found.is_cloud] = CLOUD
                 classes[found.classes < 0] = MISSING

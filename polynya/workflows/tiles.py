@@ -13,8 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from .. import io
 from ..errors import ProductError, UsageError
-from ..readers import glacier_scene, glacier_tiles, rgi_outlines
-from ..readers.glacier_scene import Scene
+from ..readers import glacier_tiles, rgi_outlines
+from ..scenes import scene as glacier_scene
+from ..scenes.scene import Scene
 from ..sensors import UNLABELLED
 from .options import validated
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from shapely import box
 
-from polynya import polygons
 from polynya.errors import ProductError
 from polynya.evaluate import outlines, scene_rows
+from polynya.io import polygons
 from tests.real_files import real
 
 X, Y = 640_000.0, 5_184_000.0  # on a corner of blocks: multiples of 3.2 km

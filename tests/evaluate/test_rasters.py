@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from polynya.errors import ProductError
 from polynya.evaluate import outlines, rasters
-from polynya.samples.outlines import vectorise
+from polynya.glaciers.outlines import vectorise
 
 
 def grid(rows: int, columns: int, pixel: float = 20.0) -> GeoBox:

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from polynya.errors import ProductError
-from polynya.readers import glacier_scene, landsat
+from polynya.readers import landsat
+from polynya.scenes import scene as glacier_scene
 from tests.readers.scene_rasters import write
 
 NAME = {"LANDSAT_5": "LT05_L1TP_147038_19980910_20200909_02_T1", "LANDSAT_7": "LE07_L1TP_140041_20001030_20200917_02_T1", "LANDSAT_8": "LC08_L1TP_195028_20200801_20200908_02_T1", "LANDSAT_9": "LC09_L2SP_195028_20220801_20230405_02_T1"}

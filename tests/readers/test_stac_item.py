@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polynya.errors import ProductError
-from polynya.readers import glacier_scene
+from polynya.scenes import scene as glacier_scene
 from tests.readers.scene_rasters import write
 from tests.readers.test_landsat import NAME, product
 

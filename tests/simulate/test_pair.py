@@ -19,7 +19,7 @@ from polynya import cli
 from polynya.errors import OutputError, UsageError
 from polynya.physics import solar
 from polynya.simulate import pair as simulator
-from polynya.simulate import sentinel2
+from polynya.simulate.sentinel2 import scene
 
 DRIFT = (310.0, -140.0)
 L1C_BANDS = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09", "B10", "B11", "B12"]
@@ -121,9 +121,9 @@ def test_digital_numbers_carry_the_offset_and_agree_with_the_true_colour(clear):
 
 
 def test_true_colour_saturates_where_the_specification_says():
-    found = sentinel2.true_colour(np.array([0.0, 0.042, 0.0426, 0.1779, 0.2853, 0.2861, 0.3558, 1.2]))
+    found = scene.true_colour(np.array([0.0, 0.042, 0.0426, 0.1779, 0.2853, 0.2861, 0.3558, 1.2]))
     assert found.tolist() == [1, 30, 31, 128, 204, 205, 255, 255]
-    assert sentinel2.digital_numbers(np.array([0.0, 0.5, -0.2, 9.0])).tolist() == [1000, 6000, 1, 32767]
+    assert scene.digital_numbers(np.array([0.0, 0.5, -0.2, 9.0])).tolist() == [1000, 6000, 1, 32767]
 
 
 def test_product_metadata_reads_with_plain_xml(clear):
@@ -250,7 +250,7 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(sentinel2, "write_truth", fail)
+    monkeypatch.setattr(scene, "write_truth", fail)
     with pytest.raises(OutputError, match="No space left"):
         simulator.simulate_pair(tmp_path / "p", length_km=1.0, seed=2, beams="gt1r", image="geotiff")
     assert old.record.read_bytes() == before

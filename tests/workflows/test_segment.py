@@ -13,12 +13,12 @@ from polynya import io
 from polynya.cli import app
 from polynya.errors import OutputError, PolynyaError, UsageError
 from polynya.readers import sentinel2
-from polynya.samples import scene_tiles
-from polynya.samples.scene_classes import scene_classes
+from polynya.scenes import tiling
+from polynya.scenes.classes import scene_classes
 from polynya.workflows import segment
 from tests.readers import safe_tree
 from tests.readers.test_sentinel2 import write_tif
-from tests.samples.test_scene_classes import SHAPE, colours
+from tests.scenes.test_classes import SHAPE, colours
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def safe(tmp_path_factory):
 
 
 def test_the_map_holds_the_classes_and_says_what_they_mean(safe, tmp_path, monkeypatch):
-    monkeypatch.setattr(scene_tiles, "TILE", 96)
+    monkeypatch.setattr(tiling, "TILE", 96)
     result = segment.run(safe, out=tmp_path / "map.tif", config=segment.Config(method="percentile", with_value=True))
     expected = scene_classes(sentinel2.open_scene(safe), method="percentile")
     flat = np.where(expected.classes < 0, 255, np.where(expected.is_cloud, 3, expected.classes.astype(int)))
@@ -63,7 +63,7 @@ def test_the_map_holds_the_classes_and_says_what_they_mean(safe, tmp_path, monke
 def test_tiles_of_the_workflow_change_nothing(safe, tmp_path, monkeypatch, method):
     maps = []
     for size in (70, 1024):
-        monkeypatch.setattr(scene_tiles, "TILE", size)
+        monkeypatch.setattr(tiling, "TILE", size)
         segment.run(safe, out=tmp_path / f"{size}.tif", config=segment.Config(method=method))
         with rasterio.open(tmp_path / f"{size}.tif") as found:
             maps.append(found.read(1))
@@ -129,7 +129,7 @@ def test_names_and_places_that_cannot_be(safe, tmp_path):
 
 
 def test_a_scene_that_breaks_half_way_leaves_nothing(safe, tmp_path, monkeypatch):
-    monkeypatch.setattr(scene_tiles, "TILE", 64)
+    monkeypatch.setattr(tiling, "TILE", 64)
     real = sentinel2.true_colour
 
     def breaks(scene, *, window=None):

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from polynya.cli import app
 from polynya.errors import ProductError, UsageError
-from polynya.readers import glacier_scene, glacier_tiles
+from polynya.readers import glacier_tiles
+from polynya.scenes import scene
 from polynya.workflows import tiles
 from tests.readers.scene_rasters import CORNER, folder, write
 
@@ -31,7 +32,7 @@ def test_tiles_hold_sensors_labels_and_places(tmp_path):
     assert (result.tiles, result.scenes) == (2, ["s1"])  # the strip of 22 rows below is thinner than 32
     records = {r.name: r for r in glacier_tiles.open_tiles(tmp_path / "t.h5")}
     assert set(records) == {"ALP-s1-0-0", "ALP-s1-0-1"}
-    whole = glacier_scene.read(glacier_scene.open_scene(scene_folder))
+    whole = scene.read(scene.open_scene(scene_folder))
     truth = np.zeros((150, 200), np.uint8)
     truth[10:90, 20:150] = 1
     for name, place in (("ALP-s1-0-0", (slice(0, 128), slice(0, 128))), ("ALP-s1-0-1", (slice(0, 128), slice(128, 200)))):

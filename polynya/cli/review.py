@@ -1,0 +1,44 @@
+"""Labels corrected by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .root import app, say
+
+
+@app.command()
+def review(
+    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Label tables (.parquet) that polynya label wrote, or folders of them.")],
+    who: Annotated[str, typer.Option(metavar="NAME", help="Written into every correction; your login name by default.")] = "",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this computer; 0 takes a free one.")] = 0,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the default browser.")] = True,
+) -> None:
+    """Correct labels by hand in a page on this computer: scene and profile, stretch by stretch, saved at once.
+
+    Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label --corrections.
+    Ctrl-C ends it; nothing is lost however it ends, and the same command goes on.
+
+    \b
+    polynya review labels.parquet
+    polynya review ross/ --who "A. Reviewer" --port 8765 --no-browser
+    """
+    import webbrowser
+
+    from ..workflows import review as workflow
+
+    def tell(started: workflow.Started) -> None:
+        for name in started.torn:
+            say(f"polynya: {name}: the last line was never finished and is left out; all before it holds")
+        for path in started.corrections[:5]:
+            print(f"corrections: {path}")
+        if len(started.corrections) > 5:
+            print(f"corrections: and {len(started.corrections) - 5} more, beside their labels")
+        print(f"open {started.address}  (this computer only; Ctrl-C ends it)", flush=True)
+        if browser:
+            webbrowser.open(started.address)
+
+    workflow.run(labels, who=who, port=port, on_start=tell)

@@ -1,0 +1,1 @@
+"""Predictions of exported networks, by onnxruntime or OpenVINO; no torch."""

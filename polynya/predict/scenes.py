@@ -1,0 +1,326 @@
+"""Class probabilities of a scene from an exported network: overlapping windows, blended, a strip of the scene in memory at a time; no torch.
+
+A window as large as the network's training windows moves by half its side. Each gives probabilities weighted by the bell of Maslov et al. 2025,
+lowered so that it ends in 0 at the window's border: theirs still weighs .61 there, and a window that begins or ends leaves a seam
+(:func:`blend_weight`). Rows are given out as soon as no later window touches them: memory goes with the scene's width, not with its area.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .. import calibrate
+from ..errors import ProductError, UsageError, one_line
+from . import runtime as predict_runtime
+
+TURNS = tuple((turns, is_mirrored) for turns in range(4) for is_mirrored in (False, True))
+"""The eight ways to lay a window down; the first is as it is."""
+Read = Callable[[slice, slice], np.ndarray]
+"""Gives float32 (bands, h, w) of rows and columns, physical units, NaN where missing, bands in the network's order."""
+
+
+class _Scaling(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    sensors: dict[str, int] = Field(min_length=1)
+
+
+class _Confidence(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    method: Literal["probability", "entropy_kernel"] = "probability"
+    x: tuple[float, ...] = ()
+    y: tuple[float, ...] = ()
+
+
+class _Areas(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    between_blocks: float = Field(0.0, ge=0, le=1)
+    sd: float = Field(1.0, gt=0, le=3)
+
+
+class Description(BaseModel):
+    """What an export says of itself; other keys are kept in :attr:`SceneNetwork.about`.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        ``scene``.
+    scaling : _Scaling
+        ``sensors``: bands of each, in order.
+    classes : tuple of str
+    location_kind : str
+        What the network is told of the place: ``none``, ``region`` or ``coordinates``.
+    location : int
+        Planes of it.
+    size : int
+        Side of a training window, pixels.
+    stride : int
+        Height and width must be multiples of it.
+    is_fixed : bool
+        True where windows must have exactly ``size``.
+    confidence : _Confidence
+    areas : _Areas
+        ``between_blocks`` and ``sd``: how errors of different blocks go together and how large they are (:mod:`polynya.glaciers.intervals`), fitted on scenes kept back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str = "unnamed"
+    kind: Literal["scene"]
+    scaling: _Scaling
+    classes: tuple[str, ...] = Field(min_length=2)
+    location_kind: Literal["none", "region", "coordinates"] = "none"
+    location: int = Field(0, ge=0)
+    size: int = Field(ge=8)
+    stride: int = Field(1, ge=1)
+    is_fixed: bool = False
+    confidence: _Confidence = _Confidence()
+    areas: _Areas = _Areas()
+
+
+@dataclass(frozen=True)
+class SceneNetwork:
+    """A network that is ready to run; several threads may use it at once.
+
+    Attributes
+    ----------
+    path : Path
+    sha256 : str
+    description : Description
+    about : dict
+        The whole JSON of the file.
+    runtime : str
+    evaluate : callable
+        (batch, bands + location, size, size) float32 to probabilities (batch, classes, size, size).
+    """
+
+    path: Path
+    sha256: str
+    description: Description
+    about: dict[str, object]
+    runtime: str
+    evaluate: Callable[[np.ndarray], np.ndarray]
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        return tuple(self.description.scaling.sensors)
+
+    @property
+    def bands(self) -> int:
+        return sum(self.description.scaling.sensors.values())
+
+
+@dataclass(frozen=True)
+class Strip:
+    """Finished rows of a scene.
+
+    Attributes
+    ----------
+    row : int
+        First row.
+    probability : numpy.ndarray of float32, shape (classes, h, width)
+        NaN where no sensor saw anything.
+    spread : numpy.ndarray of float32, shape (h, width)
+        Standard deviation of the last class's probability over networks, turns and draws (where windows overlap, the root of their blended
+        variances); 0 where there is one of each.
+    """
+
+    row: int
+    probability: np.ndarray
+    spread: np.ndarray
+
+
+def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneNetwork:
+    """Load an exported network of scenes.
+
+    Parameters
+    ----------
+    name : Path or str
+        A shipped name or an ``.onnx`` file.
+    runtime : str
+        ``onnxruntime``, ``openvino``, or ``auto``: OpenVINO where it is installed.
+    threads : int
+        How many threads will call it at once.
+
+    Raises
+    ------
+    UsageError
+        If there is no such network or runtime.
+    ProductError
+        If the file is no export of a scene network.
+    """
+    if runtime not in predict_runtime.RUNTIMES:
+        raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one of these.")
+    path = predict_runtime.locate(name, of_scenes=True)
+    with predict_runtime.LOADING:
+        return _load(path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+
+
+@functools.lru_cache(maxsize=4)
+def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
+    session = predict_runtime.session(path)
+    try:
+        about = json.loads(session.get_modelmeta().custom_metadata_map.get(predict_runtime.PROPERTY, "null"))
+        description = Description.model_validate(about)
+    except (ValueError, ValidationError) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
+        where = ".".join(str(p) for p in first["loc"]) or "JSON"
+        raise ProductError(f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {one_line(first['msg'])}; expected a network of scenes that polynya train exported. Train or choose another.") from error
+    expected = sum(description.scaling.sensors.values()) + description.location
+    shape = list(session.get_inputs()[0].shape)
+    if len(session.get_inputs()) != 1 or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != expected):
+        raise ProductError(f"{path.name}: takes {shape}; expected one input of (batch, {expected}, h, w) as its description says. Export it again.")
+    used, evaluate = predict_runtime.evaluator(session, path, runtime=runtime, threads=threads)
+    return SceneNetwork(path, predict_runtime.sha256(path), description, about, used, evaluate)
+
+
+def same_shape(networks: Sequence[SceneNetwork]) -> None:
+    """Check that networks can be averaged.
+
+    Raises
+    ------
+    UsageError
+        If their sensors, classes, sizes or locations differ.
+    """
+    first = networks[0]
+    for other in networks[1:]:
+        a, b = first.description, other.description
+        if (a.scaling, a.classes, a.location_kind, a.size) != (b.scaling, b.classes, b.location_kind, b.size):
+            raise UsageError(f"{other.path.name}: has other sensors, classes, window or location than {first.path.name}; expected networks of one recipe. Give them one by one.")
+
+
+def confidence(network: SceneNetwork, probability: np.ndarray) -> np.ndarray:
+    """Return how probable it is that the most probable class is right, float32 (h, w), of probabilities (classes, h, w)."""
+    c = network.description.confidence
+    said = calibrate.Confidence(c.method, c.x, c.y).of(np.moveaxis(probability, 0, -1))
+    return np.where(np.isfinite(probability[0]), said, np.nan).astype(np.float32)
+
+
+def strips(
+    networks: Sequence[SceneNetwork], read: Read, *, shape: tuple[int, int], location: np.ndarray | None = None, turns: int = 1, draws: int = 1,
+    threads: int = 2, batch: int = 1, advance: Callable[[int], None] | None = None,
+) -> Iterator[Strip]:
+    """Go over a scene and give out finished rows.
+
+    Parameters
+    ----------
+    networks : sequence of SceneNetwork
+        Their probabilities are averaged.
+    read : callable
+        See :data:`Read`; asked for every pixel once.
+    shape : (int, int)
+        Height and width.
+    location : numpy.ndarray, shape (planes,), optional
+        What the networks are told of the place.
+    turns : int
+        1 or 8: how many of the ways to lay a window down are averaged (test-time augmentation).
+    draws : int
+        How often each window is given to a network with dropout.
+    threads : int
+        Windows at a time.
+    batch : int
+        Windows of one call.
+    advance : callable, optional
+        Called with pixels done.
+
+    Yields
+    ------
+    Strip
+
+    Raises
+    ------
+    UsageError
+        If the location does not fit the networks.
+    """
+    same_shape(networks)
+    d = networks[0].description
+    place = np.zeros(0, np.float32) if location is None else np.asarray(location, np.float32)
+    if place.size != d.location:
+        raise UsageError(f"location: {place.size} values; network {d.name} is told {d.location} ({d.location_kind}). Give the region or the coordinates that it was trained with.")
+    size, (height, width) = d.size, shape
+    weight = blend_weight(size)
+    rows, columns = starts(height, size), starts(width, size)
+    held = np.full((networks[0].bands, size, width), np.nan, np.float32)
+    sums = np.zeros((len(d.classes) + 1, size, width), np.float64)  # weighted probabilities; last the variance over members
+    total = np.zeros((size, width))
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        before = None
+        for k, row in enumerate(rows):
+            stays = 0 if before is None else size - (row - before)
+            if before is not None:
+                held[:, :stays] = held[:, size - stays :]
+                sums[:, :stays], total[:stays] = sums[:, size - stays :], total[size - stays :]
+                sums[:, stays:], total[stays:] = 0.0, 0.0
+            held[:, stays:] = np.nan
+            end = min(row + size, height)
+            if end > row + stays:
+                held[:, stays : end - row] = read(slice(row + stays, end), slice(0, width))
+            jobs = [columns[i : i + batch] for i in range(0, len(columns), batch)]
+            for part, (mean, variance) in zip(jobs, pool.map(lambda part: _windows(networks, held, part, size, place, turns, draws), jobs), strict=True):
+                for i, column in enumerate(part):
+                    w = min(size, width - column)
+                    sums[:-1, :, column : column + w] += weight[:, :w] * mean[i, :, :, :w]
+                    sums[-1, :, column : column + w] += weight[:, :w] * variance[i, :, :w]
+                    total[:, column : column + w] += weight[:, :w]
+            done = (rows[k + 1] if k + 1 < len(rows) else height) - row
+            yield _finish(row, sums[:, :done], total[:done], np.isfinite(held[:, :done]).any(axis=0))
+            if advance is not None:
+                advance(done * width)
+            before = row
+
+
+def _finish(row: int, sums: np.ndarray, total: np.ndarray, is_seen: np.ndarray) -> Strip:
+    probability = sums[:-1] / total
+    spread = np.sqrt(sums[-1] / total)
+    return Strip(row, np.where(is_seen, probability, np.nan).astype(np.float32), np.where(is_seen, spread, np.nan).astype(np.float32))
+
+
+def _windows(
+    networks: Sequence[SceneNetwork], held: np.ndarray, columns: Sequence[int], size: int, place: np.ndarray, turns: int, draws: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the last class's over members."""
+    width = held.shape[2]
+    inputs = np.full((len(columns), held.shape[0] + place.size, size, size), np.nan, np.float32)
+    for i, column in enumerate(columns):
+        w = min(size, width - column)
+        inputs[i, : held.shape[0], :, :w] = held[:, :, column : column + w]
+    inputs[:, held.shape[0] :] = place[:, None, None]
+    mean, square, n = 0.0, 0.0, 0
+    for turn, is_mirrored in TURNS[:turns]:
+        laid = np.rot90(inputs, turn, axes=(2, 3))
+        laid = np.ascontiguousarray(laid[..., ::-1] if is_mirrored else laid)
+        for network in networks:
+            for _ in range(draws):
+                out = network.evaluate(laid)
+                out = out[..., ::-1] if is_mirrored else out
+                out = np.rot90(out, -turn, axes=(2, 3)).astype(np.float64)
+                mean, square, n = mean + out, square + out[:, -1] ** 2, n + 1
+    mean = mean / n
+    return mean, np.maximum(square / n - mean[:, -1] ** 2, 0.0)
+
+
+def blend_weight(size: int) -> np.ndarray:
+    """Return w(x) w(y) at the middles of a window's pixels, w(x) = exp(-x^2 / 2) - exp(-1 / 2) with x in half sides; shape (size, size)."""
+    middles = (np.arange(size) + 0.5) / size * 2.0 - 1.0
+    across = np.exp(-0.5 * middles**2) - np.exp(-0.5)
+    return across[:, None] * across[None, :]
+
+
+def starts(length: int, size: int) -> list[int]:
+    """Return where windows of a size begin so that they overlap by a half and the last one ends at the end."""
+    if length <= size:
+        return [0]
+    step = max(size // 2, 1)
+    return [*range(0, length - size, step), length - size]

@@ -1,0 +1,356 @@
+"""Simulated ATL03 granules in the full release 006 layout, with their truth beside them.
+
+``simulate`` draws an ice cover (:mod:`.sea_ice`), counts its photons (:mod:`.atlas`) and writes
+``OUT.h5`` and ``OUT_truth.parquet``. Simulated data trains, tests and demonstrates; it is no measurement, and
+the file says so in its root attribute ``polynya_simulation``.
+
+Heights: ``h_ph = surface above the tide-free MSS + MSS + tide_ocean + tide_equilibrium + dac`` plus the
+instrument. ``dem_h`` carries the MSS in the mean-tide system, ``MSS + geoid_free2mean``, as release 006 does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pyarrow as pa
+
+from ... import io, schema
+from ...errors import OutputError, UsageError, one_line
+from ...readers.icesat2 import SPOTS
+from ..sea_ice import profile
+from ..sea_ice.presets import Season
+from ..sea_ice.random_fields import smooth_field
+from ..sea_ice.season import season_at, seconds_of
+from . import atlas
+from .granule import BeamTrack, Surface, beam_group
+from .ground_track import BEAM_OFFSET, across_of, beam_position, reference_track
+from .head import granule_head
+
+MARGIN = 20.0
+"""Ice on both sides of the first and last shot, m, so that every footprint is whole."""
+IceOfBeam = Callable[[str, float, float], profile.IceField]
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a simulation wrote.
+
+    Attributes
+    ----------
+    granule, truth : Path
+    photons : dict of str to int
+        Photons of each beam.
+    shares : dict of str to dict
+        Shares of thick ice, thin ice and open water of each beam's track.
+    settings : dict
+    """
+
+    granule: Path
+    truth: Path
+    photons: dict[str, int]
+    shares: dict[str, dict[str, float]]
+    settings: dict[str, object] = field(default_factory=dict)
+
+
+def simulate(
+    out: Path | str, *, length_km: float = 60.0, beams: str = "all", season: str = "winter", seed: int = 0, sun_elevation: float | None = None
+) -> Simulated:
+    """Write a simulated ATL03 granule and its truth.
+
+    Parameters
+    ----------
+    out : Path or str
+        The granule, ``NAME.h5``; the truth goes to ``NAME_truth.parquet`` beside it.
+    length_km : float
+        Length of the track, 1-3000 km.
+    beams : str
+        ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: right beams are strong.
+    season : str
+        ``winter`` (Arctic, night), ``spring`` (Arctic, low sun) or ``summer`` (Ross Sea, daylight).
+    seed : int
+        Same arguments and seed, same arrays.
+    sun_elevation : float, optional
+        Degrees, where the season has sun. Left out, summer keeps its own day and hour and spring draws one.
+
+    Returns
+    -------
+    Simulated
+
+    Raises
+    ------
+    UsageError
+        If an argument is out of range.
+    OutputError
+        If the files cannot be written.
+    """
+    parse_beams(beams)
+    check_arguments(length_km=length_km, seed=seed)
+    place = season_at(season, rng_of(seed, 3), sun_elevation=sun_elevation)
+    parameters = profile.draw_parameters(season, rng_of(seed, 0))
+    settings: dict[str, object] = {"kind": "sea ice model", "length_km": length_km, "beams": beams, "season": season, "seed": seed, "ice": asdict(parameters)}
+    if sun_elevation is not None:
+        settings["sun_elevation"] = sun_elevation
+
+    def ice(name: str, grid_start: float, grid_length: float) -> profile.IceField:
+        pair = int(name[2])
+        leads = profile.draw_leads(parameters, rng_of(seed, 10, pair), length=grid_length)
+        if not name.endswith("r"):
+            leads = profile.neighbour_leads(leads, rng_of(seed, 11, pair), across=2.0 * BEAM_OFFSET)
+        return profile.ice_field(parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=grid_length)
+
+    return write_granule(out, ice, beams=beams, place=place, length=length_km * 1000.0, seed=seed, settings=settings)
+
+
+def check_arguments(*, length_km: float, seed: int) -> None:
+    """Refuse a length or a seed that cannot be simulated.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not 1.0 <= length_km <= 3000.0:
+        raise UsageError(f"length_km is {length_km}; expected 1 to 3000. Choose a length in that range.")
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; expected 0 or more. Choose another seed.")
+
+
+def write_granule(
+    out: Path | str, ice: IceOfBeam, *, beams: str, place: Season, length: float, seed: int, settings: dict[str, object]
+) -> Simulated:
+    """Count the photons of an ice cover and write the granule with its truth.
+
+    Parameters
+    ----------
+    out : Path or str
+    ice : function
+        Beam name, along-track distance of the first cell's edge from the track's start (m), length (m) -> the ice under it.
+    beams : str
+    place : Season
+    length : float
+        Of the track, m.
+    seed : int
+    settings : dict
+        What the file says of itself; ``season`` must be in it.
+
+    Raises
+    ------
+    UsageError, OutputError
+    """
+    names = parse_beams(beams)
+    start = place.x_start + float(np.round(rng_of(seed, 1).uniform(0.0, 2000.0), 3))
+    earth = _earth(seed)
+    track = reference_track(place, length)
+    photons, shares = {}, {}
+    start_time = seconds_of(place.date)
+    granule_id = Path(out).stem
+    with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (handle, write_truth, pool):
+        for name in names:
+            beam, surface, truth = _simulate_beam(
+                name, seed=seed, place=place, ice_of=ice, is_night=settings["season"] == "winter", earth=earth, track=track, start=start,
+                start_time=start_time, length=length, granule_id=granule_id,
+            )
+            beam_group(handle, beam, surface, pool=pool, rng=rng_of(seed, 40, schema.BEAM_NAMES.index(name)))
+            write_truth(truth)
+            photons[name] = int(surface.photons.shot.size)
+            shares[name] = class_shares(truth)
+        granule_head(
+            handle, granule_id=granule_id, orientation=1, rgt=place.rgt, cycle=place.cycle, region=place.region,
+            times=(start_time, start_time + length / atlas.SHOT_SPACING * 1e-4), settings=settings, seed=seed,
+            channels={n: _channels(seed, n) for n in names},
+        )
+    return Simulated(Path(out), truth_name(out), photons, shares, settings)
+
+
+def parse_beams(beams: str) -> list[str]:
+    """Return the beam names a selection means at forward orientation, in the product's order.
+
+    Raises
+    ------
+    UsageError
+        If a name is no beam.
+    """
+    word = beams.strip().lower()
+    if word == "all":
+        return list(schema.BEAM_NAMES)
+    if word in ("strong", "weak"):
+        return [b for b in schema.BEAM_NAMES if (SPOTS[1][b] % 2 == 1) == (word == "strong")]
+    names = [n.strip() for n in word.split(",") if n.strip()]
+    wrong = [n for n in names if n not in schema.BEAM_NAMES]
+    if wrong or not names:
+        raise UsageError(
+            f"beams {beams!r}: no such beam {', '.join(wrong)}; expected all, strong, weak, or names among {', '.join(schema.BEAM_NAMES)}. Try strong."
+        )
+    return [b for b in schema.BEAM_NAMES if b in names]
+
+
+def truth_name(out: Path | str) -> Path:
+    """Return where the truth of a granule lies."""
+    out = Path(out)
+    return out.with_name(out.stem + "_truth.parquet")
+
+
+@contextlib.contextmanager
+def granule_pair(out: Path | str, *, about: dict[str, object]) -> Iterator[tuple[h5py.File, Callable[[pa.Table], None], ThreadPoolExecutor]]:
+    """Open a granule and its truth under temporary names; both get their own names only when all went well.
+
+    Yields
+    ------
+    handle : h5py.File
+    write_truth : function
+        Takes the truth table of one beam after the other.
+    pool : concurrent.futures.ThreadPoolExecutor
+        Threads to deflate with.
+
+    Raises
+    ------
+    OutputError
+        If the files cannot be written.
+    """
+    out = Path(out)
+    if out.suffix != ".h5":
+        raise UsageError(f"the output is named {out.name}; expected a name that ends in .h5. Name it {out.stem}.h5.")
+    if out.is_dir() or truth_name(out).is_dir():
+        raise OutputError(f"{out}: is a folder, or {truth_name(out).name} is; expected files to write. Choose another name.")
+    about = {"granule": out.stem, **about}
+    with io.writing(out) as temporary, io.writing(truth_name(out)) as truth_part:
+        try:
+            with ThreadPoolExecutor(2) as pool, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
+                writer = io.TableWriter(truth_part, spec=schema.TRUTH, about=about)
+                with contextlib.closing(writer):
+                    yield handle, writer.write, pool
+        except RuntimeError as error:  # what HDF5 raises when it cannot flush
+            raise OutputError(f"{out}: writing failed ({one_line(error)}); expected room on the disk. Free some or write elsewhere.") from error
+
+
+def class_shares(truth: pa.Table) -> dict[str, float]:
+    """Return the shares of the surface classes in a truth table, zero classes included."""
+    values = truth["surface_class"].to_numpy()
+    return {name: float(np.mean(values == code)) for code, name in schema.SURFACE_CLASSES if code >= 0}
+
+
+def rng_of(*key: int) -> np.random.Generator:
+    """Return the generator of one part of a simulation: seed, then the part's own numbers."""
+    return np.random.Generator(np.random.PCG64(seed_of(*key)))
+
+
+def seed_of(seed: int, *key: int) -> np.random.SeedSequence:
+    """Return the seed sequence of one part of a simulation."""
+    return np.random.SeedSequence(seed, spawn_key=key)
+
+
+def _channels(seed: int, name: str) -> np.ndarray:
+    """Return the dead times of a beam pair's 20 channels, ns: the same whichever beams are simulated."""
+    return np.concatenate([atlas.channel_dead_times(is_strong, rng_of(seed, 31, int(name[2]), int(is_strong))) for is_strong in (True, False)])
+
+
+def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
+    """Draw the smooth fields under the track, functions of distance from the start (m), in metres.
+
+    Sea surface: a constant of decimetres (errors of tide and MSS models) and waves of 30-250 km whose slopes are 2-3 cm in 10 km;
+    2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km are what CryoSat-2 sees (Kwok and Morison, 2016, doi:10.1002/2015JC011357).
+    MSS and geoid slopes are those of gentle marine geoids; tides and dac change over hundreds of kilometres.
+    """
+    rng = rng_of(seed, 2)
+    mss = smooth_field(rng, offset=(-60.0, 15.0), slope=1.2e-5, rms=0.5, wavelengths=(2.5e4, 2.0e5))
+    topography = smooth_field(rng, offset=(-1.2, -0.3), slope=2.0e-7, rms=0.05, wavelengths=(1.0e5, 5.0e5), waves=3)
+    return {
+        "sea_surface": smooth_field(rng, offset=(-0.18, 0.18), slope=1.5e-7, rms=0.045, wavelengths=(3.0e4, 2.5e5)),
+        "mss": mss,
+        "geoid": lambda x: mss(x) - topography(x),
+        "tide_ocean": smooth_field(rng, offset=(-0.5, 0.5), slope=3.0e-7, rms=0.05, wavelengths=(3.0e5, 1.0e6), waves=3),
+        "tide_equilibrium": smooth_field(rng, offset=(-0.015, 0.015), slope=0.0, rms=0.0005, wavelengths=(5.0e5, 2.0e6), waves=2),
+        "dac": smooth_field(rng, offset=(-0.35, 0.35), slope=1.0e-7, rms=0.02, wavelengths=(3.0e5, 1.0e6), waves=3),
+    }
+
+
+def _simulate_beam(
+    name: str, *, seed: int, place: Season, ice_of: IceOfBeam, is_night: bool, earth: dict, track: np.ndarray, start: float, start_time: float,
+    length: float, granule_id: str,
+) -> tuple[BeamTrack, Surface, pa.Table]:
+    pair = int(name[2])
+    spot = SPOTS[1][name]
+    is_strong = spot % 2 == 1
+    across = across_of(name)
+    shots = int(length / atlas.SHOT_SPACING)
+    x = start + np.arange(shots) * atlas.SHOT_SPACING
+    grid_start = 2.0 * np.floor((start - MARGIN) / 2.0)
+    grid_length = 2.0 * np.ceil((x[-1] + MARGIN - grid_start) / 2.0)
+    ice = ice_of(name, grid_start - start, grid_length)
+    grid_x = grid_start + (np.arange(ice.freeboard.size) + 0.5) * profile.STEP
+    clear = atlas.cloud_transmission(grid_x, shared=rng_of(seed, 20), own=rng_of(seed, 21, pair))
+    background = _background(place, ice.albedo, clear, rng_of(seed, 22), is_night=is_night)
+    cell = ((x - grid_start) / profile.STEP).astype(np.int64)
+    rng = rng_of(seed, 30, spot)
+    bottom = -place.window * rng.uniform(0.40, 0.50) + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
+    window = (bottom, bottom + place.window)
+    gain = atlas.SPOT_GAIN[spot] * (1.0 if is_strong else atlas.WEAK_SHARE)
+    noise = background[cell] * (1.0 if is_strong else atlas.WEAK_SHARE)
+    dead_time = _channels(seed, name)[:16] if is_strong else _channels(seed, name)[16:]
+    photons = atlas.detect(
+        ice.rate, ice.freeboard, ice.roughness, step=profile.STEP, shot_cell=cell, transmission=clear[cell], background=noise, window=window,
+        dead_time=dead_time, gain=gain, seed=seed_of(seed, 32, spot),
+    )
+    confidence, weight = atlas.signal_confidence(
+        photons, shots=shots, background_per_metre=noise / atlas.METRES_PER_NS * 1e-9, bottom=float(bottom.min()), top=float(window[1].max())
+    )
+    along = x - start
+    beam_shift = 0.002 * rng_of(seed, 33, spot).standard_normal()
+    surface = dict(earth)
+    surface["sea_surface"] = lambda d: earth["sea_surface"](d) + beam_shift
+    base = sum(surface[k](along) for k in ("sea_surface", "mss", "tide_ocean", "tide_equilibrium", "dac"))
+    height = base[photons.shot] + photons.height
+    latitude, longitude = beam_position(track, along, across)
+    time = start_time + np.arange(shots) * 1e-4 + (0.0 if is_strong else 0.36)
+    beam = BeamTrack(
+        name=name, is_strong=is_strong, spot=spot, orientation=1, rgt=place.rgt, x=x, time=time, latitude=latitude, longitude=longitude,
+        across=across, first_shot=round((start_time % 86400.0) * 1e4) + (0 if is_strong else 3600), segment_origin=start - 7.3, dead_time=dead_time,
+        sea_ice=True, azimuth=float(track[0, 2]),
+    )
+    earth_at = {k: _from(v, start) for k, v in surface.items()}
+    made = Surface(photons, height, confidence, weight, noise, (window[0] + base, window[1] + base), place.background_window, earth_at)
+    truth = _truth(name, beam, ice, grid_x, clear, earth_at["sea_surface"], track, start, across, granule_id)
+    return beam, made, truth
+
+
+def _from(function: Callable, start: float) -> Callable:
+    return lambda x: function(np.asarray(x) - start)
+
+
+def _background(place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.random.Generator, *, is_night: bool) -> np.ndarray:
+    """Return the strong-beam background rate on the grid, Hz: sunlight off the 45 m field of view and off cloud."""
+    level = rng.uniform(*place.background)
+    if is_night:
+        return level * np.exp(0.2 * (1.0 - clear))
+    cells = round(45.0 / profile.STEP) | 1
+    seen = np.convolve(np.pad(albedo, cells // 2, mode="edge"), np.full(cells, 1.0 / cells), mode="valid")
+    return level * (seen / profile.SNOW_ALBEDO * np.sqrt(clear) + 0.9 * (1.0 - np.sqrt(clear)))
+
+
+def _truth(name, beam: BeamTrack, ice: profile.IceField, grid_x, clear, sea_surface, track, start, across, granule_id) -> pa.Table:
+    four = (-1, 4)
+    weights = atlas.footprint_weights(profile.STEP)
+    seen = np.convolve(ice.rate, weights, mode="same")
+    blurred = np.convolve(ice.rate * ice.freeboard, weights, mode="same")
+    inside = (grid_x.reshape(four)[:, 0] > beam.x[0] - 2.0) & (grid_x.reshape(four)[:, -1] < beam.x[-1] + 2.0)
+    centre = grid_x.reshape(four).mean(axis=1)[inside]
+    water = (ice.surface_class.reshape(four) == schema.OPEN_WATER).sum(axis=1)[inside]
+    thin = (ice.surface_class.reshape(four) == schema.THIN_ICE).sum(axis=1)[inside]
+    surface_class = np.where(water >= 2, schema.OPEN_WATER, np.where(water + thin >= 2, schema.THIN_ICE, schema.THICK_ICE))
+    lead = np.where(water >= 2, ice.lead_type.reshape(four).max(axis=1)[inside], profile.NO_LEAD)
+    board = ice.freeboard.reshape(four).mean(axis=1)[inside].astype(np.float64)
+    board_seen = (blurred.reshape(four).sum(axis=1) / seen.reshape(four).sum(axis=1))[inside]
+    level = sea_surface(centre)
+    latitude, longitude = beam_position(track, centre - start, across)
+    columns = {
+        "granule": granule_id, "beam": name, "is_strong": beam.is_strong, "latitude": latitude, "longitude": longitude, "x_atc": centre,
+        "surface_class": surface_class, "lead_type": lead, "surface_height": level + board, "surface_height_footprint": level + board_seen,
+        "sea_surface_height": level, "total_freeboard": np.where(surface_class == schema.OPEN_WATER, 0.0, board),
+        "total_freeboard_footprint": board_seen, "cloud_transmission": clear.reshape(four).mean(axis=1)[inside],
+    }  # fmt: skip
+    return schema.table(schema.TRUTH, columns)

@@ -1,0 +1,333 @@
+"""ATL03 granules whose photons are real ones, out of an ATL07's histograms of photon heights.
+
+ATL07 keeps, for each of its segments, the heights of about 150 photons above the mean sea surface, tides
+removed and before the first-photon correction. Its segments overlap, so each 2 m cell goes to the segment
+with the nearest centre and draws from that histogram at the stored photons a shot. Heights are then real, and NASA's
+heights and surface types are the reference. The histogram already holds background and dead-time effects:
+noise is added outside its window only, and no bias on top.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ... import schema
+from ...errors import ProductError
+from ...physics import first_photon_bias, nasa_surface_type
+from ...readers import icesat2_atl07
+from ...readers.icesat2 import SPOTS, Beam, open_hdf5, reject_transition, select_beams, values
+from . import atlas
+from .atl03 import Simulated, class_shares, granule_pair, truth_name
+from .atlas_bias import bias_table
+from .granule import BeamTrack, Surface, beam_group
+from .head import granule_head
+
+CELL = 2.0
+WINDOW = (-17.0, 17.0)
+"""Telemetry window about the mean sea surface, m."""
+SPEED = 7050.0
+"""Ground speed, m/s, where a beam's own segments do not tell it."""
+NASA_CLASS = np.array([-1, 0, 2, 2, 2, 2, -1, -1, -1, -1], np.int8)
+"""Surface type 0-9 to class: 1 is ice, 2-5 (specular) are water; clouds and dark leads stay unclassified."""
+NASA_LEAD = np.array([0, 0, 1, 1, 1, 1, 2, 2, 3, 3], np.int8)
+
+
+@dataclass(frozen=True)
+class BiasAgreement:
+    """How the granule's first-photon-bias table agrees with the ATL07's own correction, one beam.
+
+    Attributes
+    ----------
+    scale : float
+        Factor that was put on the table of the detector model.
+    rms, largest : float
+        Of table at NASA's strength and width minus ``fpb_corr``, m.
+    n : int
+    """
+
+    scale: float
+    rms: float
+    largest: float
+    n: int
+
+
+@dataclass(frozen=True)
+class _Segments:
+    """The usable segments of one beam in order of distance; arrays of shape (n,)."""
+
+    x: np.ndarray
+    time: np.ndarray
+    latitude: np.ndarray
+    longitude: np.ndarray
+    length: np.ndarray
+    height: np.ndarray
+    kind: np.ndarray
+    rate: np.ndarray
+    background: np.ndarray
+    across: np.ndarray
+    bottom: np.ndarray
+    counts: np.ndarray
+    width: np.ndarray
+    background_norm: np.ndarray
+    sun: np.ndarray
+    earth: dict[str, np.ndarray]
+
+
+def simulate_from_atl07(
+    atl07: Path | str, out: Path | str, *, beams: str = "all", seed: int = 0, brightness: tuple[float, float] | None = None
+) -> Simulated:
+    """Write an ATL03 granule drawn from an ATL07's photon heights, and its truth from NASA's heights and types.
+
+    Parameters
+    ----------
+    atl07 : Path or str
+    out : Path or str
+        ``NAME.h5``; the reference goes to ``NAME_truth.parquet``.
+    beams : str
+        ``all``, ``strong``, ``weak`` or names; orientation and strength follow the ATL07.
+    seed : int
+    brightness : tuple of float, optional
+        Photon rates of each beam are multiplied by a factor drawn evenly in its logarithm from this range, and types follow from NASA's
+        tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width. To train on more cases near the tree's
+        thresholds than a file holds; not for scores.
+
+    Returns
+    -------
+    Simulated
+        ``settings["first_photon_bias"]`` says how well the calibration agrees with the ATL07's.
+
+    Raises
+    ------
+    ProductError
+        If the file is no ATL07, or holds no segment with photon heights.
+    OutputError
+        If the files cannot be written.
+    """
+    granule = icesat2_atl07.open_atl07(atl07)
+    reject_transition(granule)
+    chosen = select_beams(granule, beams)
+    orientation = granule.orientation if granule.orientation is not None else 1
+    granule_id = Path(out).stem
+    photons, shares, channels, scales, agreement, times = {}, {}, {}, {}, {}, []
+    about = {"product": "ATL07 heights and surface types", "source": Path(atl07).name, "seed": seed}
+    factors: dict[str, float] = {}
+    if brightness is not None:
+        about["brightness"] = list(brightness)
+    with granule_pair(out, about=about) as (handle, write_truth, pool):
+        for beam in chosen:
+            segments = _usable(icesat2_atl07.read(atl07, beam=beam.name))
+            if segments.x.size == 0:
+                continue
+            key = schema.BEAM_NAMES.index(beam.name)
+            rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(50, key))))
+            if brightness is not None:
+                factors[beam.name] = float(np.exp(rng.uniform(*np.log(brightness))))
+                segments = _brighter(segments, factors[beam.name], beam, orientation)
+            dead, scales[beam.name], agreement[beam.name] = _calibrate(atl07, beam)
+            channels[beam.name] = np.concatenate([np.full(16, dead if beam.is_strong else 2.98), np.full(4, 3.06 if beam.is_strong else dead)])
+            track, surface, owner = _draw(beam, segments, orientation, rng)
+            beam_group(handle, track, surface, pool=pool, rng=rng)
+            table = _truth(beam, segments, track, owner, granule_id)
+            write_truth(table)
+            photons[beam.name], shares[beam.name] = int(surface.height.size), class_shares(table)
+            times += [track.time[0], track.time[-1]]
+        if not photons:
+            raise ProductError(
+                f"{Path(atl07).name}: no beam of {', '.join(b.name for b in chosen)} holds a segment with hist_photon_heights, photon_rate and "
+                "height_segment_mss; expected at least one. Give another ATL07 granule or other beams."
+            )
+        settings = {
+            "kind": "photon heights of a real ATL07", "atl07": Path(atl07).name, "atl07_release": granule.release, "beams": beams, "seed": seed,
+            **({"brightness": factors} if factors else {}),
+            "first_photon_bias": {k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()},
+        }  # fmt: skip
+        granule_head(
+            handle, granule_id=granule_id, orientation=orientation, rgt=1, cycle=1, region=1, times=(min(times), max(times)), settings=settings, seed=seed,
+            channels=channels, bias_scale=scales,
+        )
+    return Simulated(Path(out), truth_name(out), photons, shares, settings)
+
+
+def _usable(table: pa.Table) -> _Segments:
+    """Keep the segments that hold photon heights, a photon rate, a height and a mean sea surface."""
+
+    def column(name: str, missing: float = np.nan) -> np.ndarray:
+        return np.nan_to_num(table[name].to_numpy(zero_copy_only=False).astype(np.float64), nan=missing)
+
+    n = table.num_rows
+    flat = table["hist_photon_heights"].combine_chunks()
+    counts = flat.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(n, -1) if n and flat.null_count == 0 else np.zeros((n, 1))
+    good = counts.sum(axis=1) > 0
+    for name in ("photon_rate", "height_segment_height", "height_segment_mss", "hist_photon_bottom", "seg_dist_x", "delta_time", "latitude", "longitude"):
+        good &= np.isfinite(column(name))
+    good &= column("photon_rate") > 0
+    keep = np.flatnonzero(good)
+    keep = keep[np.argsort(column("seg_dist_x")[keep], kind="stable")]
+    earth = {"mss": column("height_segment_mss")[keep], "geoid": column("height_segment_geoid")[keep]}
+    for name, source in (("tide_ocean", "height_segment_ocean"), ("tide_equilibrium", "height_segment_lpe"), ("dac", "height_segment_dac")):
+        earth[name] = column(source, 0.0)[keep]  # where ATL07 holds none it removed none
+    background = column("backgr_r_200", 0.0)[keep]
+    return _Segments(
+        x=column("seg_dist_x")[keep], time=column("delta_time")[keep], latitude=column("latitude")[keep], longitude=column("longitude")[keep],
+        length=column("height_segment_length_seg", 0.0)[keep], height=column("height_segment_height")[keep],
+        kind=np.clip(column("height_segment_type", 0.0)[keep], 0, 9).astype(np.int64), rate=column("photon_rate")[keep], background=background,
+        across=column("across_track_distance", 0.0)[keep], bottom=column("hist_photon_bottom")[keep], counts=counts[keep],
+        width=column("height_segment_w_gaussian")[keep], background_norm=column("background_r_norm")[keep], sun=column("solar_elevation")[keep], earth=earth,
+    )  # fmt: skip
+
+
+def _brighter(segments: _Segments, factor: float, beam: Beam, orientation: int) -> _Segments:
+    """Multiply the photon rates and let NASA's tree say the types; the background stays what it is."""
+    spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
+    kind = nasa_surface_type.surface_type(
+        segments.rate * factor, segments.width, background_norm=segments.background_norm, solar_elevation=segments.sun, spot=spot, is_strong=beam.is_strong
+    )
+    return replace(segments, rate=segments.rate * factor, kind=np.maximum(kind, 0).astype(np.int64))
+
+
+def _nearest(x: np.ndarray, at: np.ndarray) -> np.ndarray:
+    """Return for each place the index of the nearest of the increasing centres ``x``."""
+    return np.searchsorted(0.5 * (x[1:] + x[:-1]), at)
+
+
+def _covered(segments: _Segments, cells: np.ndarray) -> np.ndarray:
+    """Return which cell centres lie inside at least one segment's extent."""
+    half = np.maximum(segments.length, CELL) / 2.0
+    begin, end = np.sort(segments.x - half), np.sort(segments.x + half)
+    return np.searchsorted(begin, cells, side="right") > np.searchsorted(end, cells, side="left")
+
+
+def _along(segments: _Segments, what: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    x, first = np.unique(segments.x, return_index=True)
+    good = np.isfinite(what[first])
+    if not good.any():
+        return lambda at: np.full(np.shape(at), np.nan)
+    return lambda at: np.interp(at, x[good], what[first][good])
+
+
+def _draw(beam: Beam, segments: _Segments, orientation: int, rng: np.random.Generator) -> tuple[BeamTrack, Surface, np.ndarray]:
+    x0, x1 = segments.x[0] - segments.length[0] / 2.0, segments.x[-1] + segments.length[-1] / 2.0
+    far = segments.x[-1] - segments.x[0]
+    speed = far / (segments.time[-1] - segments.time[0]) if far > 1000.0 and segments.time[-1] > segments.time[0] else SPEED
+    start_time = float(segments.time[0] + (x0 - segments.x[0]) / speed)
+    k = np.arange(int((x1 - x0) / (speed * 1e-4)) + 1)
+    x = x0 + k * speed * 1e-4
+    cells = np.floor(x / CELL) * CELL + CELL / 2.0
+    inside = _covered(segments, cells)
+    k, x, cells = k[inside], x[inside], cells[inside]
+    owner = _nearest(segments.x, cells)
+    longitude = _along(segments, np.unwrap(segments.longitude, period=360.0))(x)
+    latitude = _along(segments, segments.latitude)(x)
+    spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
+    turn = np.arctan2((longitude[-1] - longitude[0]) * np.cos(np.radians(latitude.mean())), latitude[-1] - latitude[0])
+    track = BeamTrack(
+        name=beam.name, is_strong=beam.is_strong, spot=spot, orientation=orientation, rgt=1, x=x, time=start_time + k * 1e-4, latitude=latitude,
+        longitude=(longitude + 180.0) % 360.0 - 180.0, across=_along(segments, segments.across)(x), first_shot=round((start_time % 86400.0) * 1e4) + int(k[0]),
+        segment_origin=x0 - 5.0, dead_time=np.empty(0), sea_ice=True, azimuth=float(np.degrees(turn)),
+    )  # fmt: skip
+    photons = _photons(segments, owner, atlas.CHANNELS[beam.is_strong], rng)
+    earth = {name: _along(segments, what) for name, what in segments.earth.items()}
+    base = sum(earth[name](x) for name in ("mss", "tide_ocean", "tide_equilibrium", "dac"))
+    background = segments.background[owner]
+    confidence, weight = atlas.signal_confidence(
+        photons, shots=x.size, background_per_metre=background / atlas.METRES_PER_NS * 1e-9, bottom=WINDOW[0], top=WINDOW[1]
+    )
+    window = 712.0 if np.median(background) > 1e6 * (1.0 if beam.is_strong else 0.25) else 5006.0
+    made = Surface(photons, base[photons.shot] + photons.height, confidence, weight, background, (base + WINDOW[0], base + WINDOW[1]), window, earth)
+    return track, made, owner
+
+
+def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.random.Generator) -> atlas.Photons:
+    """Draw each shot's photons: heights from its segment's histogram at the stored rate, noise outside the histogram's window."""
+    bins = segments.counts.shape[1]
+    cumulative = np.cumsum(segments.counts.ravel())
+    total = segments.counts.sum(axis=1)
+    before = cumulative[bins - 1 :: bins] - total
+    drawn = _counts(segments.rate, owner, rng)
+    shot = np.repeat(np.arange(owner.size, dtype=np.int32), drawn)
+    of = owner[shot]
+    place = before[of] + (1.0 - rng.random(shot.size)) * total[of]
+    cell = np.clip(np.searchsorted(cumulative, place) - of * bins, 0, bins - 1)
+    height = segments.bottom[of] + (cell + rng.random(shot.size)) * icesat2_atl07.HISTOGRAM_BIN_M
+    top = segments.bottom + bins * icesat2_atl07.HISTOGRAM_BIN_M
+    below, above = np.maximum(segments.bottom - WINDOW[0], 0.0), np.maximum(WINDOW[1] - top, 0.0)
+    noise = rng.poisson((segments.background * (below + above) / atlas.METRES_PER_NS * 1e-9)[owner])
+    noise_shot = np.repeat(np.arange(owner.size, dtype=np.int32), noise)
+    of = owner[noise_shot]
+    up = rng.random(noise_shot.size) * (below + above)[of]
+    noise_height = np.where(up < below[of], WINDOW[0] + up, top[of] + up - below[of])
+    shot, height = np.concatenate([shot, noise_shot]), np.concatenate([height, noise_height])
+    origin = np.repeat(np.array([1, 0], np.uint8), [drawn.sum(), noise.sum()])
+    order = np.lexsort((-height, shot))
+    channel = rng.integers(0, channels, shot.size).astype(np.uint8)
+    return atlas.Photons(shot[order], height[order].astype(np.float32), channel, origin[order])
+
+
+def _counts(rate: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Draw photons a shot so that each segment's shots together hold its stored rate.
+
+    The stored rate is what was counted, not an expectation: a Poisson draw at it would add the counting
+    noise a second time. The total is therefore fixed (rounded at random to a whole number) and dealt out
+    to the segment's shots at random, which leaves them the scatter that independent shots have.
+
+    Parameters
+    ----------
+    rate : numpy.ndarray, shape (n_segments,)
+    owner : numpy.ndarray of int, shape (n_shots,)
+    rng : numpy.random.Generator
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n_shots,)
+    """
+    shots = np.bincount(owner, minlength=rate.size)
+    total = np.floor(rate * shots + rng.random(rate.size)).astype(np.int64)
+    order = np.argsort(owner, kind="stable")
+    first = np.cumsum(shots) - shots
+    dealt = np.repeat(np.arange(rate.size), total)
+    to = first[dealt] + np.floor(rng.random(dealt.size) * shots[dealt]).astype(np.int64)
+    return np.bincount(order[to], minlength=owner.size).astype(np.int64)
+
+
+def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreement]:
+    """Fit one factor on the detector model's table to the ATL07's own corrections; report what is left."""
+    where = f"{beam.name}/sea_ice_segments/stats/"
+    names = ("fpb_strength", "fpb_corr_width", "fpb_corr", "fpb_avg_dt")
+    with open_hdf5(atl07) as handle:
+        found = [values(handle, atl07, where + n).astype(np.float64) if where + n in handle else None for n in names]
+    if any(f is None for f in found):
+        return atlas.MEAN_DEAD_TIME[beam.is_strong], 1.0, BiasAgreement(1.0, np.nan, np.nan, 0)
+    strength, width, nasa, dead = found
+    good = np.isfinite(strength) & np.isfinite(width) & np.isfinite(nasa)
+    dead_time = float(np.nanmedian(dead)) if np.isfinite(dead).any() else atlas.MEAN_DEAD_TIME[beam.is_strong]
+    table = bias_table(beam.is_strong)
+    at = first_photon_bias.at_dead_time(
+        table.dead_time, strength=table.strength, width_ns=table.width, correction_ps=table.correction, beam_dead_time_ns=dead_time
+    )
+    if not good.any():
+        return dead_time, 1.0, BiasAgreement(1.0, np.nan, np.nan, 0)
+    model = first_photon_bias.lookup(at, strength=strength[good], width_m=width[good] * atlas.METRES_PER_NS)
+    scale = float(np.sum(model * nasa[good]) / np.sum(model**2))
+    left = scale * model - nasa[good]
+    return dead_time, scale, BiasAgreement(scale, float(np.sqrt(np.mean(left**2))), float(np.abs(left).max()), int(good.sum()))
+
+
+def _truth(beam: Beam, segments: _Segments, track: BeamTrack, owner: np.ndarray, granule_id: str) -> pa.Table:
+    cells, first = np.unique(np.floor(track.x / CELL).astype(np.int64), return_index=True)
+    of = owner[first]
+    n = cells.size
+    height = segments.height[of]
+    unknown = np.full(n, np.nan)
+    centre = (cells + 0.5) * CELL
+    columns = {
+        "granule": granule_id, "beam": beam.name, "is_strong": beam.is_strong, "latitude": track.latitude[first], "longitude": track.longitude[first],
+        "x_atc": centre, "surface_class": NASA_CLASS[segments.kind[of]], "lead_type": NASA_LEAD[segments.kind[of]], "surface_height": height,
+        "surface_height_footprint": height, "sea_surface_height": unknown, "total_freeboard": unknown, "total_freeboard_footprint": unknown,
+        "cloud_transmission": unknown,
+    }  # fmt: skip
+    return schema.table(schema.TRUTH, columns)

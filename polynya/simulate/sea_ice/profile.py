@@ -1,0 +1,373 @@
+"""The ice cover along a ground track: floes, ridges, leads, thin ice, and the sea surface they float on.
+
+Numpy only, no instrument. Everything is drawn on a grid of :data:`STEP` metres along the track.
+Heights here are metres above the local sea surface (freeboard, snow included); the sea surface
+itself is a smooth field above the mean sea surface. The ranges of a granule and their sources are in :mod:`.presets`;
+further sources:
+
+- lead widths: power law, exponent 2.47 (Wernecke and Kaleschke, 2015, doi:10.5194/tc-9-1955-2015); the
+  exponents of Marsan et al. (2004) lie on both sides of it. Leads of tens of metres dominate what
+  ICESat-2 sees (Farrell et al., 2020, doi:10.1029/2020GL090708; Kwok et al., 2021, doi:10.5194/tc-15-821-2021).
+- floe chords: power law over 0.1-10 km (Rothrock and Thorndike, 1984, doi:10.1029/JC089iC04p06477).
+- ridge sails: heights exponential above a cut-off, 2-9 sails a kilometre, flanks of 15-30 degrees (Tin and Jeffries, 2003,
+  Cold Regions Science and Technology 36; Castellani et al., 2014, doi:10.1002/2013JC009712; Duncan and Farrell, 2022,
+  doi:10.1029/2022GL100272).
+- albedo of thin ice against thickness, with and without snow: Brandt et al. (2005, doi:10.1175/JCLI3489.1).
+- photon rates of specular, dark and rough leads: the thresholds of NASA's surface-type tree in the
+  ATL07 control values (0.5, 2.5, 11, 14 photons a shot; Gaussian widths 0.13 and 0.17 m).
+- freeboard by season: laser freeboard of 0.2-0.5 m in both the winter Arctic and the spring Ross Sea
+  (Kwok et al., 2019, doi:10.1029/2019JC015486; Petty et al., 2020, doi:10.1029/2019JC015764).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
+from .presets import FLOE_CHORDS, ICE, LEAD_WIDTHS
+from .random_fields import power_law, red_noise
+
+STEP = 0.5
+"""Grid spacing along the track, m: four cells make one 2 m truth cell."""
+NO_LEAD, SPECULAR, DARK, ROUGH = 0, 1, 2, 3
+"""Lead types, as in ``schema.LEAD_TYPES``."""
+SNOW_ALBEDO = 0.85
+
+
+@dataclass(frozen=True)
+class IceParameters:
+    """What one granule's ice cover is drawn from; lengths in metres, rates in photons a shot of a strong beam.
+
+    Attributes
+    ----------
+    season : str
+        A key of :data:`~polynya.simulate.sea_ice.presets.ICE`.
+    floe_freeboard : float
+        Median freeboard of floes.
+    floe_spread : float
+        Standard deviation of its logarithm between floes.
+    roughness : float
+        Standard deviation of the snow surface within a floe.
+    ridges_per_km : float
+    sail_height : float
+        Mean excess of sail height over the 0.4 m cut-off.
+    lead_share : float
+        Share of the track inside leads, on average.
+    clustering : float
+        Standard deviation of the logarithm of the lead density, correlated over 12 km.
+    snow_rate : float
+        Signal photons a shot over thick, snow-covered ice without cloud.
+    open_share, mixed_share : float
+        Share of leads that are all water, and partly refrozen.
+    kind_shares : tuple of float
+        Shares of specular, dark and rough among water parts.
+    melt_patches_per_km : float
+        Dark, smooth patches on thick ice (wet snow, ponds).
+    """
+
+    season: str
+    floe_freeboard: float
+    floe_spread: float
+    roughness: float
+    ridges_per_km: float
+    sail_height: float
+    lead_share: float
+    clustering: float
+    snow_rate: float
+    open_share: float
+    mixed_share: float
+    kind_shares: tuple[float, float, float]
+    melt_patches_per_km: float
+
+
+@dataclass(frozen=True)
+class Leads:
+    """Leads along one track: arrays of one length, positions in metres from the field's start."""
+
+    centre: np.ndarray
+    width: np.ndarray
+    water_share: np.ndarray
+    kind: np.ndarray
+    water_rate: np.ndarray
+    wave: np.ndarray
+    thickness: np.ndarray
+    snow: np.ndarray
+    is_shiny: np.ndarray
+    split: np.ndarray
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a map of the ice dictates along one track, in the track's own order; the rest is drawn.
+
+    Attributes
+    ----------
+    level, bright : numpy.ndarray, shape (cells,)
+        Freeboard of the floe over each cell (m) and its brightness, 1 on average.
+    ridge_centre, ridge_sail : numpy.ndarray
+        Position from the field's start, and sail height, m.
+    patch_start, patch_length : numpy.ndarray
+        Melt patches, m.
+    """
+
+    level: np.ndarray
+    bright: np.ndarray
+    ridge_centre: np.ndarray
+    ridge_sail: np.ndarray
+    patch_start: np.ndarray
+    patch_length: np.ndarray
+
+
+@dataclass(frozen=True)
+class IceField:
+    """The surface on the grid: arrays of shape (n,), cell i covers ``i * STEP .. (i + 1) * STEP`` metres.
+
+    Attributes
+    ----------
+    freeboard : numpy.ndarray of float32
+        Height above the local sea surface, m; over water the waves, about 0.
+    roughness : numpy.ndarray of float32
+        Standard deviation of height inside a cell, m.
+    rate : numpy.ndarray of float32
+        Signal photons a shot that a strong beam would get from this surface alone, without cloud.
+    albedo : numpy.ndarray of float32
+        Broadband-like albedo at 532 nm, for the solar background.
+    surface_class, lead_type : numpy.ndarray of int8
+    """
+
+    freeboard: np.ndarray
+    roughness: np.ndarray
+    rate: np.ndarray
+    albedo: np.ndarray
+    surface_class: np.ndarray
+    lead_type: np.ndarray
+
+
+def draw_parameters(season: str, rng: np.random.Generator) -> IceParameters:
+    """Draw one granule's ice parameters from :data:`~polynya.simulate.sea_ice.presets.ICE`.
+
+    Parameters
+    ----------
+    season : str
+        ``winter``, ``spring`` or ``summer``.
+    rng : numpy.random.Generator
+    """
+    of = ICE[season]
+    specular = rng.uniform(*of.specular_share)
+    dark = (1.0 - specular) * rng.uniform(*of.dark_share)
+    return IceParameters(
+        season=season,
+        floe_freeboard=rng.uniform(*of.floe_freeboard),
+        floe_spread=rng.uniform(*of.floe_spread),
+        roughness=rng.uniform(*of.roughness),
+        ridges_per_km=rng.uniform(*of.ridges_per_km),
+        sail_height=rng.uniform(*of.sail_height),
+        lead_share=of.lead_share * np.exp(of.lead_share_spread * rng.standard_normal() - of.lead_share_spread**2 / 2.0),
+        clustering=rng.uniform(*of.clustering),
+        snow_rate=rng.uniform(*of.snow_rate),
+        open_share=rng.uniform(*of.open_share),
+        mixed_share=rng.uniform(*of.mixed_share),
+        kind_shares=(specular, dark, 1.0 - specular - dark),
+        melt_patches_per_km=rng.uniform(*of.melt_patches_per_km) if of.melt_patches_per_km[1] > 0.0 else 0.0,
+    )
+
+
+def without_leads(parameters: IceParameters) -> IceParameters:
+    """Return a cover that is closed: no lead, no melt patch."""
+    return replace(parameters, lead_share=0.0, melt_patches_per_km=0.0)
+
+
+def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: float) -> Leads:
+    """Draw the leads of one track of ``length`` metres as a clustered Poisson process.
+
+    The density follows a lognormal field correlated over 12 km, so that some 10 km hold no lead.
+    """
+    per_metre = leads_per_metre(parameters, rng)
+    knots = max(int(length / 6000.0), 2) + 1
+    log_density = parameters.clustering * red_noise(knots, 2, rng)
+    where = np.linspace(0.0, length, knots)
+    fine = np.arange(0.0, length, 100.0)
+    density = per_metre * np.exp(np.interp(fine, where, log_density) - parameters.clustering**2 / 2.0)
+    counts = rng.poisson(density * 100.0)
+    centre = np.sort(np.repeat(fine, counts) + rng.uniform(0.0, 100.0, counts.sum()))
+    return lead_properties(parameters, rng, centre=centre)
+
+
+def leads_per_metre(parameters: IceParameters, rng: np.random.Generator) -> float:
+    """Return how many leads a metre of track crosses on average."""
+    low, high, exponent = LEAD_WIDTHS
+    return parameters.lead_share / power_law(rng, 4096, low=low, high=high, exponent=exponent).mean()
+
+
+def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, centre: np.ndarray) -> Leads:
+    """Draw width, fate, kind of water and ice of the leads at ``centre`` (m), as a track crosses them."""
+    n = centre.size
+    low, high, exponent = LEAD_WIDTHS
+    width = power_law(rng, n, low=low, high=high, exponent=exponent)
+    fate = rng.random(n)
+    share = np.where(fate < parameters.open_share, 1.0, np.where(fate < parameters.open_share + parameters.mixed_share, rng.uniform(0.15, 0.75, n), 0.0))
+    # Small leads are sheltered from wind: mirror-like; wide ones roughen.
+    sheltered = np.clip(1.5 - 0.5 * np.log10(width / 10.0), 0.3, 1.4)
+    weights = np.stack([parameters.kind_shares[0] * sheltered, np.full(n, parameters.kind_shares[1]), parameters.kind_shares[2] / sheltered])
+    cumulative = np.cumsum(weights / weights.sum(axis=0), axis=0)
+    kind = (1 + (rng.random(n) > cumulative[:2]).sum(axis=0)).astype(np.int8)
+    bright = np.clip(22.0 * np.exp(0.40 * rng.standard_normal(n)), 10.0, 80.0)
+    dim = np.clip(1.35 * np.exp(0.40 * rng.standard_normal(n)), 0.5, 3.0)
+    blown = np.clip(2.2 * np.exp(0.45 * rng.standard_normal(n)), 0.6, 6.0)
+    rate = np.choose(kind - 1, [bright, dim, blown])
+    wave = np.choose(kind - 1, [rng.uniform(0.0, 0.01, n), rng.uniform(0.0, 0.03, n), rng.uniform(0.05, 0.12, n)])
+    thickness = np.clip(rng.exponential(0.14, n), 0.01, 0.45)
+    snow = np.where(thickness > 0.10, rng.uniform(0.0, 0.30, n) * (thickness - 0.10), 0.0)
+    shiny = (rng.random(n) < 0.15) & (thickness < 0.12)
+    return Leads(centre, width, share, kind, rate, wave, thickness, snow, shiny, rng.random(n))
+
+
+def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 90.0) -> Leads:
+    """Return the same leads as a track ``across`` metres aside crosses them: shifted by their bearing, a little wider or narrower."""
+    n = leads.centre.size
+    shift = np.clip(across * np.tan(rng.uniform(-1.2, 1.2, n)), -200.0, 200.0)
+    width = leads.width * np.exp(0.15 * rng.standard_normal(n))
+    return Leads(
+        leads.centre + shift, width, leads.water_share, leads.kind, leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
+        leads.wave, leads.thickness, leads.snow, leads.is_shiny, leads.split,
+    )
+
+
+def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator, *, length: float, cut: Cut | None = None) -> IceField:
+    """Draw the surface of one track on the grid.
+
+    Parameters
+    ----------
+    parameters : IceParameters
+    leads : Leads
+    rng : numpy.random.Generator
+    length : float
+        Length of the field, m.
+    cut : Cut, optional
+        Floes, ridges and patches where a map gives them; drawn where it is left out.
+
+    Returns
+    -------
+    IceField
+        ``round(length / STEP)`` cells.
+    """
+    n = round(length / STEP)
+    freeboard, rough, rate, albedo = _floes(parameters, n, rng, cut)
+    _ridges(parameters, freeboard, rough, rng, cut)
+    surface_class = np.full(n, THICK_ICE, dtype=np.int8)
+    lead_type = np.zeros(n, dtype=np.int8)
+    _melt_patches(parameters, freeboard, rough, rate, albedo, rng, cut)
+    _fill_leads(parameters, leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng)
+    mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
+    rate *= np.exp(mottle * np.where(surface_class == OPEN_WATER, 2.0, 1.0))
+    return IceField(freeboard.astype(np.float32), rough.astype(np.float32), rate.astype(np.float32), albedo.astype(np.float32), surface_class, lead_type)
+
+
+def thin_ice_albedo(thickness: np.ndarray, snow: np.ndarray) -> np.ndarray:
+    """Return the albedo of thin ice, 0.07 for none, about 0.15 nilas, 0.3 grey, 0.45 grey-white, more with snow.
+
+    A smooth curve through the classes of Brandt et al. (2005), thickness and snow depth in metres.
+    """
+    bare = 0.07 + 0.45 * (1.0 - np.exp(-np.asarray(thickness) / 0.18))
+    return bare + (0.80 - bare) * 0.7 * (1.0 - np.exp(-np.asarray(snow) / 0.03))
+
+
+def draw_levels(parameters: IceParameters, count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Draw the freeboard (m, before clipping to 0.10-1.5) and the brightness of ``count`` floes."""
+    level = parameters.floe_freeboard * np.exp(parameters.floe_spread * rng.standard_normal(count))
+    return level, np.exp(0.11 * rng.standard_normal(count))
+
+
+def _floes(parameters: IceParameters, n: int, rng: np.random.Generator, cut: Cut | None) -> tuple[np.ndarray, ...]:
+    level, bright = (cut.level, cut.bright) if cut is not None else _floe_chords(parameters, n, rng)
+    level = np.clip(level, 0.10, 1.5)
+    waves = 0.55 * red_noise(n, 16, rng) + 0.60 * red_noise(n, 60, rng) + 0.60 * red_noise(n, 240, rng)
+    freeboard = level + parameters.roughness * waves * np.sqrt(level / 0.3)
+    rough = np.full(n, 0.02) + 0.5 * parameters.roughness * np.abs(red_noise(n, 100, rng))
+    return np.maximum(freeboard, 0.05), rough, parameters.snow_rate * bright, np.full(n, SNOW_ALBEDO)
+
+
+def _floe_chords(parameters: IceParameters, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    low, high, exponent = FLOE_CHORDS
+    chords = power_law(rng, int(n * STEP / 150.0) + 20, low=low, high=high, exponent=exponent)
+    ends = np.minimum(np.cumsum(np.round(chords / STEP)).astype(np.int64), n)
+    last = int(np.searchsorted(ends, n)) + 1
+    counts = np.diff(np.concatenate([[0], ends[:last]]))
+    if counts.sum() < n:
+        counts[-1] += n - counts.sum()
+    level, bright = draw_levels(parameters, counts.size, rng)
+    return np.repeat(level, counts), np.repeat(bright, counts)
+
+
+def _ridges(parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator, cut: Cut | None) -> None:
+    n = freeboard.size
+    if cut is not None:
+        centres = (cut.ridge_centre / STEP).astype(np.int64)
+        inside = (centres >= 0) & (centres < n)
+        centres, sails = centres[inside], cut.ridge_sail[inside]
+    else:
+        centres, sails = rng.integers(0, n, rng.poisson(parameters.ridges_per_km * n * STEP / 1000.0)), None
+    for i, centre in enumerate(centres):
+        sail = draw_sails(parameters, rng) if sails is None else sails[i]
+        half = max(int(sail * rng.uniform(1.8, 3.5) / STEP), 2)
+        low, high = max(centre - half, 0), min(centre + half + 1, n)
+        shape = sail * (1.0 - np.abs(np.arange(low, high) - centre) / (half + 1.0))
+        freeboard[low:high] = np.maximum(freeboard[low:high], freeboard[low:high] * 0.5 + shape)
+        rough[low:high] = np.maximum(rough[low:high], 0.12 * sail)
+
+
+def draw_sails(parameters: IceParameters, rng: np.random.Generator, count: int | None = None) -> np.ndarray:
+    """Draw sail heights, m: the 0.4 m cut-off and an exponential excess, at most 4.5."""
+    return np.minimum(0.4 + rng.exponential(parameters.sail_height, count), 4.5)
+
+
+def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Generator, cut: Cut | None) -> None:
+    n = freeboard.size
+    if cut is not None:
+        starts, lengths = (cut.patch_start / STEP).astype(np.int64), cut.patch_length
+        keep = (starts >= 0) & (starts < n)
+        starts, lengths = starts[keep], lengths[keep]
+    else:
+        starts, lengths = rng.integers(0, n, rng.poisson(parameters.melt_patches_per_km * n * STEP / 1000.0)), None
+    for i, start in enumerate(starts):
+        cells = slice(start, start + int((rng.uniform(6.0, 40.0) if lengths is None else lengths[i]) / STEP))
+        if freeboard[cells].size:
+            freeboard[cells] = np.maximum(freeboard[cells].min() * rng.uniform(0.6, 0.95), 0.04)
+            rough[cells] = 0.005
+            rate[cells] *= rng.uniform(0.12, 0.45)
+            albedo[cells] = 0.45
+
+
+def _fill_leads(parameters, leads: Leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng: np.random.Generator) -> None:
+    n = freeboard.size
+    thin_albedo = thin_ice_albedo(leads.thickness, leads.snow)
+    for i in range(leads.centre.size):
+        low = round((leads.centre[i] - leads.width[i] / 2.0) / STEP)
+        high = low + max(round(leads.width[i] / STEP), 4)
+        water = round((high - low) * leads.water_share[i])
+        first = low + round((high - low - water) * leads.split[i])
+        low_in, high_in = max(low, 0), min(high, n)
+        if low_in >= high_in:
+            continue
+        m = high_in - low_in
+        board = np.clip(0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16)
+        freeboard[low_in:high_in] = board
+        rough[low_in:high_in] = 0.005 + 0.05 * leads.thickness[i]
+        shine = leads.water_rate[i] if leads.kind[i] == SPECULAR else rng.uniform(6.0, 18.0)
+        bright = shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
+        rate[low_in:high_in] = bright * np.exp(0.15 * red_noise(m, 40, rng))
+        albedo[low_in:high_in] = thin_albedo[i]
+        surface_class[low_in:high_in] = THIN_ICE
+        lead_type[low_in:high_in] = NO_LEAD
+        a, b = max(first, 0), min(first + water, n)
+        if b <= a:
+            continue
+        m = b - a
+        freeboard[a:b] = leads.wave[i] * 0.5 * red_noise(m, 8, rng)
+        rough[a:b] = leads.wave[i]
+        rate[a:b] = leads.water_rate[i] * np.exp((0.25 if leads.kind[i] == SPECULAR else 0.15) * red_noise(m, 50, rng))
+        albedo[a:b] = 0.07
+        surface_class[a:b] = OPEN_WATER
+        lead_type[a:b] = leads.kind[i]

@@ -1,0 +1,253 @@
+"""``polynya evaluate`` for glaciers: outlines or rasters against outlines or a truth raster, beside the rules that a network must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pyarrow as pa
+import rasterio
+import shapely
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from ...errors import ProductError, UsageError, one_line
+from ...evaluate import outlines, rasters, scene_rows
+from ...glaciers import agreement
+from ...glaciers.areas import pixel_size_m
+from ...glaciers.attributes import rasterised
+from ...glaciers.outlines import windows
+from ...io import polygons
+from ...physics import ice_rules
+from ...scenes import scene as glacier_scene
+from ...sensors import UNLABELLED
+from ..change import read_outlines
+
+RASTERS = (".tif", ".tiff", ".vrt")
+FIT_PIXELS = 400_000
+"""Pixels that the DEM rule is fitted on."""
+
+Read = Callable[[slice, slice], np.ndarray]
+
+
+def run(
+    out: Path | str, *, reference: Path | str, scene: Sequence[Path | str] | Path | str | None = None, strata: Path | str | None = None, within: Path | str | None = None,
+    region: str | None = None, pixel_m: float | None = None, densify_m: float = outlines.DENSIFY_M, seed: int = 0, n_resamples: int = 500,
+) -> pa.Table:
+    """Score outlines, classes or probabilities of glaciers.
+
+    Outlines against outlines are compared as polygons, everything with a raster pixel by pixel on one grid: the scene's, else the
+    reference raster's, else the result's, else that of the strata; other rasters are brought onto it by the nearest pixel.
+
+    Parameters
+    ----------
+    out : Path or str
+        Outlines, a raster (probability in floating point, or classes 0, 1, 2, 255), or a result folder.
+    reference : Path or str
+        Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
+    scene : Path or str, or a sequence of them, optional
+        The scene: its classical and DEM-only maps are judged beside. Its ``strata.tif`` is used where there is one.
+    strata : Path or str, optional
+        Raster of bits (:data:`polynya.evaluate.rasters.STRATA`).
+    within : Path or str, optional
+        Polygons of the ground that is labelled; by default everything (for outlines with a scene: the scene).
+    region : str, optional
+        What the column ``region`` says; by default the scene's region, or ``all``.
+    pixel_m : float, optional
+        Pixel of the boundary F1 of outlines; the grid's, or 10 m.
+    densify_m : float
+        Spacing of points on outlines.
+    seed, n_resamples : int
+        Of the intervals.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
+
+    Raises
+    ------
+    ProductError
+        If a file is missing, damaged, or not what was expected, or the two cover different places.
+    """
+    out, reference = _result(Path(out)), Path(reference)
+    opened = glacier_scene.open_scene(scene) if scene is not None else None
+    if strata is None and opened is not None and opened.folder is not None and (opened.folder / "strata.tif").exists():
+        strata = opened.folder / "strata.tif"
+    ours = polygons.read(out) if out.suffix.lower() not in RASTERS else None
+    theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else None
+    ground = polygons.read(within).geometry if within is not None else None
+    _same_place(theirs if theirs is not None else _frame_of(reference), ours if ours is not None else _frame_of(out), opened, reference=reference.name)
+    grid = _grid(opened, reference if theirs is None else None, out if ours is None else None, strata)
+    options = {"seed": seed, "n_resamples": n_resamples}
+    rows: list[scene_rows.Row] = []
+    if ours is not None and theirs is not None:
+        covered = ground if ground is not None else _extent(opened.geobox) if opened is not None else None
+        size = pixel_m or (float(np.mean(pixel_size_m(grid))) if grid is not None else outlines.PIXEL_M)
+        rows += outlines.compare(ours, theirs, within=covered, densify_m=densify_m, pixel_m=size, **options)
+    if grid is not None:
+        truth = _labelled(_polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid), grid, ground)
+        given = _polygon_reader(ours, grid) if ours is not None else _raster_reader(out, grid, is_probability=None)
+        rules = _rules(opened, truth) if opened is not None else {}
+        bits = _raster_reader(Path(strata), grid, fill=0) if strata is not None else None
+        found = rasters.compare(given, truth, geobox=grid, strata=bits, rules=rules, **options)
+        rows += [r for r in found if not rows or r.stratum != "all" or r.prediction != "given"] if ours is not None and theirs is not None else found
+    told = region or (opened.region if opened is not None and opened.region else "all")
+    return scene_rows.tidy(rows, region=told, reference=reference.name, about={"result": out.name, "scene": opened.name if opened else ""})
+
+
+def _result(out: Path) -> Path:
+    if out.is_dir():
+        found = next((out / n for n in ("probability.tif", "outlines.gpkg") if (out / n).exists()), None)
+        if found is None:
+            raise ProductError(f"{out}: holds neither probability.tif nor outlines.gpkg; expected a folder that polynya glaciers wrote. Name the file to judge.")
+        return found
+    if not out.exists():
+        raise ProductError(f"{out.name}: no such file at {out}; expected outlines or a raster. Check the path.")
+    return out
+
+
+def _grid(opened: glacier_scene.Scene | None, *files: Path | str | None) -> GeoBox | None:
+    if opened is not None:
+        return opened.geobox
+    for path in files:
+        if path is not None:
+            with _opened(Path(path)) as data:
+                return GeoBox((data.height, data.width), data.transform, data.crs)
+    return None
+
+
+def check_place(reference: Path, scene: glacier_scene.Scene) -> None:
+    """Refuse a reference that lies beside a scene.
+
+    Raises
+    ------
+    ProductError
+    """
+    theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else _frame_of(reference)
+    _same_place(theirs, theirs, scene, reference=reference.name)
+
+
+def _frame_of(path: Path) -> gpd.GeoDataFrame:
+    with _opened(path) as data:
+        return gpd.GeoDataFrame(geometry=_extent(GeoBox((data.height, data.width), data.transform, data.crs)))
+
+
+def _same_place(theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacier_scene.Scene | None, *, reference: str) -> None:
+    """Refuse a reference of another place: scores of 0 would look like a bad map.
+
+    A map may miss every glacier, so boxes that do not meet are no fault; they are where they lie further apart than the larger one is wide.
+    With a scene the reference must meet the scene.
+
+    Raises
+    ------
+    ProductError
+    """
+    other = gpd.GeoDataFrame(geometry=_extent(opened.geobox)) if opened is not None else ours
+    if not len(theirs) or not len(other) or theirs.crs is None or other.crs is None:
+        return
+    crs = other.crs if other.crs.is_projected else theirs.crs if theirs.crs.is_projected else theirs.estimate_utm_crs()
+    boxes = [shapely.box(*f.to_crs(crs).total_bounds) for f in (theirs, other)]
+    gap = shapely.distance(*boxes)
+    wide = 0.0 if opened is not None else max(float(np.hypot(b.bounds[2] - b.bounds[0], b.bounds[3] - b.bounds[1])) for b in boxes)
+    if not np.isfinite(gap) or gap > wide:
+        far = f"{gap / 1000.0:.1f} km away" if np.isfinite(gap) else "on the other side of the earth"
+        raise ProductError(f"{reference}: lies {far} from {opened.name if opened is not None else 'the result'}; expected a reference of the same place. Check both files and their coordinate systems.")
+
+
+def _extent(geobox: GeoBox) -> gpd.GeoSeries:
+    return gpd.GeoSeries([geobox.extent.geom], crs=geobox.crs.to_wkt())
+
+
+def _opened(path: Path) -> rasterio.DatasetReader:
+    if not path.exists():
+        raise ProductError(f"{path.name}: no such file at {path}; expected a raster. Check the path.")
+    try:
+        data = rasterio.open(path)
+    except rasterio.RasterioIOError as error:
+        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a GeoTIFF. Make it again.") from error
+    if data.crs is None:
+        data.close()
+        raise ProductError(f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit -a_srs).")
+    return data
+
+
+def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = False, fill: int = UNLABELLED) -> Read:
+    """Return a raster as a function of rows and columns of the grid; outside it is NaN (floating point) or ``fill``."""
+    with _opened(path) as data:
+        names = [d or "" for d in data.descriptions]
+        band = next((k + 1 for k, name in enumerate(names) if name.startswith("glacier")), 1)
+        is_float = np.issubdtype(np.dtype(data.dtypes[band - 1]), np.floating)
+        nodata = data.nodatavals[band - 1]
+    if is_float and is_probability is False:
+        raise ProductError(f"{path.name}: holds floating-point numbers; expected classes or bits of 0 to 255. Give the class raster.")
+    missing: float = np.nan if is_float else fill
+    source_missing = missing if nodata is None or (not is_float and nodata == 0) else nodata  # 0 is a class, whatever the file says
+
+    def read(rows: slice, columns: slice) -> np.ndarray:
+        with rasterio.open(path) as data, WarpedVRT(
+            data, crs=grid.crs.to_wkt(), transform=grid.transform, height=int(grid.shape[0]), width=int(grid.shape[1]), resampling=Resampling.nearest, add_alpha=False,
+            src_nodata=source_missing, nodata=missing,
+        ) as warped:
+            return warped.read(band, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))
+
+    return read
+
+
+def _polygon_reader(frame: gpd.GeoDataFrame, grid: GeoBox) -> Read:
+    shapes = frame.geometry.to_crs(grid.crs.to_wkt()).to_numpy()
+    bounds = np.array([g.bounds for g in shapes]).reshape(-1, 4)
+    return lambda rows, columns: (rasterised(shapes, grid, rows, columns, bounds=bounds) >= 0).astype(np.uint8)
+
+
+def _labelled(truth: Read, grid: GeoBox, ground: gpd.GeoSeries | None) -> Read:
+    """Return a truth that is unlabelled outside the ground."""
+    if ground is None:
+        return truth
+    inside = _polygon_reader(gpd.GeoDataFrame(geometry=ground), grid)
+    return lambda rows, columns: np.where(inside(rows, columns) == 1, truth(rows, columns), UNLABELLED).astype(np.uint8)
+
+
+def _rules(opened: glacier_scene.Scene, truth: Read) -> dict[str, Read]:
+    """Return the maps of the classical rule and of the DEM alone."""
+
+    def scene(rows: slice, columns: slice) -> dict[str, np.ndarray]:
+        return glacier_scene.read(opened, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+
+    rule = agreement.classical_rule(opened)
+    rules: dict[str, Read] = {"classical": lambda rows, columns: ice_rules.classical(scene(rows, columns), rule=rule).mask}
+    if opened.source("dem") is None:
+        return rules
+    halves = _dem_halves(opened, scene, truth)
+
+    def dem_only(rows: slice, columns: slice) -> np.ndarray:
+        dem = scene(rows, columns)["dem"]
+        found = [ice_rules.dem_only(dem, rule=rule).mask for rule in halves]
+        west = np.arange(columns.start, columns.stop) < opened.shape[1] // 2
+        return np.where(west, found[1], found[0])
+
+    return {**rules, "dem_only": dem_only}
+
+
+def _dem_halves(opened: glacier_scene.Scene, scene: Callable[[slice, slice], dict[str, np.ndarray]], truth: Read) -> list[ice_rules.DemRule | None]:
+    """Return the DEM rule fitted on the west half and on the east half; each serves the other. None (the default rule) where nothing is labelled."""
+    step = max(1, int(np.ceil(np.sqrt(opened.shape[0] * opened.shape[1] / FIT_PIXELS))))
+    west: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    east: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for rows, columns in windows(opened.shape):
+        dem, known = scene(rows, columns)["dem"][:, ::step, ::step], truth(rows, columns)[::step, ::step]
+        is_west = np.arange(columns.start, columns.stop)[::step] < opened.shape[1] // 2
+        for half, chosen in ((west, is_west), (east, ~is_west)):
+            half[0].append(dem[:, :, chosen].reshape(2, -1))
+            half[1].append(known[:, chosen].ravel())
+    rules: list[ice_rules.DemRule | None] = []
+    for dems, known in (west, east):
+        try:
+            rules.append(ice_rules.fit_dem_rule(np.concatenate(dems, axis=1)[:, None, :], np.concatenate(known)[None, :]))
+        except UsageError:
+            rules.append(None)
+    return rules

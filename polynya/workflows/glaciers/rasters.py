@@ -1,0 +1,77 @@
+"""The rasters of ``polynya glaciers``: written strip by strip, then as cloud-optimised GeoTIFFs, and read back reduced."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.shutil import copy
+from rasterio.windows import Window
+
+from ...errors import OutputError, one_line
+from .mapper import Strip
+
+MEANING = {
+    "probability": "calibrated probability that the pixel is glacier",
+    "confidence": "probability that the mapped class is right",
+    "spread": "standard deviation of the probability over networks, turns and draws",
+}
+BLOCK = 512
+
+
+def write(strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, folder: Path, about: dict[str, str]) -> bool:
+    """Write probability, confidence and, where several answers were averaged, spread; say whether anything was seen.
+
+    Parameters
+    ----------
+    strips : iterable of Strip
+        Rows in order.
+    name : str
+        Of the scene, for messages.
+    geobox : odc.geo.GeoBox
+    scratch, folder : Path
+        For the plain files, and for the finished ones.
+    about : dict of str to str
+        Tags of the files.
+
+    Raises
+    ------
+    OutputError
+        If there is no room.
+    """
+    height, width = (int(n) for n in geobox.shape)
+    profile = {
+        "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": "float32", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "nodata": np.nan,
+        "crs": geobox.crs.to_wkt(), "transform": geobox.affine, "compress": "DEFLATE", "predictor": 3, "zlevel": 1, "BIGTIFF": "IF_SAFER",
+    }  # fmt: skip
+    seen, varies = False, False
+    try:
+        with contextlib.ExitStack() as stack:
+            files = {n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile)) for n in MEANING}
+            for row, probability, confidence, spread in strips:
+                window = Window(0, row, width, probability.shape[0])
+                for key, values in (("probability", probability), ("confidence", confidence), ("spread", spread)):
+                    files[key].write(values, 1, window=window)
+                seen |= bool(np.isfinite(probability).any())
+                varies |= bool((np.nan_to_num(spread) > 0).any())
+            for key, file in files.items():
+                file.update_tags(long_name=MEANING[key], units="1", **about)
+                file.set_band_description(1, key)
+        for key in MEANING:
+            if key != "spread" or varies:
+                copy(scratch / f"{key}.tif", folder / f"{key}.tif", driver="COG", compress="DEFLATE", predictor="FLOATING_POINT", blocksize=BLOCK, overview_resampling="AVERAGE", num_threads="ALL_CPUS")
+    except (RasterioError, OSError) as error:
+        raise OutputError(f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space, or set TMPDIR.") from error
+    return seen
+
+
+def reduced(path: Path, shape: tuple[int, int]) -> np.ndarray:
+    """Return a raster's first band averaged to fewer pixels, NaN where missing."""
+    with rasterio.open(path) as source:
+        return source.read(1, out_shape=shape, resampling=Resampling.average)

@@ -1,0 +1,99 @@
+"""A map of glaciers judged against outlines or a truth raster, for the report: scores by stratum beside the rules, and the reliability diagram."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import rasterio
+
+from ...errors import ProductError, one_line
+from ...evaluate import rasters
+from ...glaciers import outlines
+from ...glaciers.attributes import rasterised
+from ...scenes import scene as glacier_scene
+from ...scenes.scene import Scene
+from ..change import read_outlines
+from ..evaluate import scene as evaluate_scene
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Scores of a map.
+
+    Attributes
+    ----------
+    table : pyarrow.Table
+        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
+    reliability : list of (n, mean probability, frequency)
+        Empty for a map of 0 and 1.
+    """
+
+    table: pa.Table
+    reliability: list[tuple[float, float, float]]
+
+
+def check(reference: Path | str, *, scene: Scene | None = None) -> None:
+    """Look whether a reference can be read, and where a scene is given whether it meets it, before any work is done.
+
+    Raises
+    ------
+    ProductError
+        If it is missing, damaged, has no CRS, or lies elsewhere.
+    """
+    path = Path(reference)
+    if scene is not None:
+        evaluate_scene.check_place(path, scene)
+    if path.suffix.lower() not in evaluate_scene.RASTERS:
+        read_outlines(path)
+        return
+    if not path.exists():
+        raise ProductError(f"{path.name}: no such file at {path}; expected outlines or a truth raster. Check the path.")
+    try:
+        with rasterio.open(path) as data:
+            if data.crs is None:
+                raise ProductError(f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit -a_srs).")
+    except rasterio.RasterioIOError as error:
+        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected outlines or a truth raster. Check the file.") from error
+
+
+def judge(folder: Path, *, paths: Sequence[Path | str], scene: Scene, reference: Path | str, is_probability: bool, seed: int = 0) -> Judged:
+    """Judge ``probability.tif`` of a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    paths : sequence of Path or str
+        Files of the scene.
+    scene : Scene
+    reference : Path or str
+        Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
+    is_probability : bool
+        False for a map of 0 and 1, which has no reliability.
+    seed : int
+        Of the intervals.
+
+    Raises
+    ------
+    ProductError
+        If the reference covers another place, or labels nothing.
+    """
+    table = evaluate_scene.run(folder, reference=reference, scene=list(paths), region=scene.region, seed=seed)
+    if not is_probability:
+        return Judged(table, [])
+    path = Path(reference)
+    if path.suffix.lower() in evaluate_scene.RASTERS:
+
+        def truth(rows: slice, columns: slice) -> np.ndarray:
+            return glacier_scene.read_classes(scene, path, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+    else:
+        shapes = read_outlines(path).geometry.to_crs(scene.geobox.crs.to_wkt()).to_numpy()
+        bounds = np.array([g.bounds for g in shapes]).reshape(-1, 4)
+
+        def truth(rows: slice, columns: slice) -> np.ndarray:
+            return (rasterised(shapes, scene.geobox, rows, columns, bounds=bounds) >= 0).astype(np.uint8)
+
+    return Judged(table, rasters.reliability(outlines.from_raster(folder / "probability.tif")[0], truth, geobox=scene.geobox))

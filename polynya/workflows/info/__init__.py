@@ -1,0 +1,383 @@
+"""What a granule is, without reading its heights: product, release, beams, extent, time, counts, what is missing.
+
+Only small variables are read: those of the 20 m segments (ATL03) or of the segments (ATL07, ATL10).
+Photons are counted by the shape of their arrays.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from ... import io
+from ...errors import ProductError
+from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10
+
+READERS = {r.PRODUCT: r for r in (icesat2_atl03, icesat2_atl07, icesat2_atl10)}
+CHEAP_PHOTONS = 2_000_000
+"""Confidences are counted in beams of up to this many photons: larger ones would make the command slow."""
+MSS_FLAG = 3
+"""``dem_flag`` where ``dem_h`` is the mean sea surface."""
+MEDIUM = 3
+
+
+@dataclass(frozen=True)
+class BeamInfo:
+    """One beam.
+
+    Attributes
+    ----------
+    name : str
+    strength : str
+        ``strong``, ``weak``, or ``unknown`` where nothing says.
+    spot : int
+        ATLAS spot 1-6, 0 where unknown.
+    counts : dict of str to int
+        ATL03: ``photons``, ``geosegments`` (20 m segments) and, where it is cheap, ``photons_of_medium_or_high_confidence``
+        (sea-ice column). ATL07: ``segments``, ``specular_leads``, ``dark_leads``, ``sea_surface_segments``.
+        ATL10: ``segments``, ``freeboards``, ``leads``, ``sections``, ``sections_with_sea_surface``.
+    shares : dict of str to float
+        ATL03: ``sea_ice`` (20 m segments that ``surf_type`` calls sea ice) and ``mean_sea_surface`` (those whose
+        ``dem_h`` is one), 0-1.
+    missing : tuple of str
+        Groups and variables that a whole granule would hold in this beam.
+    """
+
+    name: str
+    strength: str
+    spot: int
+    counts: dict[str, int]
+    shares: dict[str, float]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Info:
+    """What :func:`run` found.
+
+    Attributes
+    ----------
+    path : Path
+    size_bytes : int
+    product, release, granule_id : str
+        ``release`` is empty where the file does not say.
+    is_release_checked : bool
+        Whether polynya's reader of this release was checked on real files.
+    orientation, orientation_source : str
+        ``backward``, ``forward``, ``transition`` or ``unknown``, and where that stands in the file.
+    is_simulated : bool
+    simulation : dict
+        What ``polynya_simulation`` says, empty for real granules.
+    start, end : str
+        First and last time of the segments, ISO 8601 UTC; empty where no beam holds data.
+    extent : tuple of float or None
+        West, south, east, north, degrees; west > east crosses the antimeridian. None without data.
+    beams : tuple of BeamInfo
+    missing : tuple of str
+        Groups and beams that a whole granule would hold.
+    notes : tuple of str
+    next_commands : tuple of str
+        What to run next; empty where the granule cannot be used.
+    """
+
+    path: Path
+    size_bytes: int
+    product: str
+    release: str
+    granule_id: str
+    is_release_checked: bool
+    orientation: str
+    orientation_source: str
+    is_simulated: bool
+    simulation: dict[str, object]
+    start: str
+    end: str
+    extent: tuple[float, float, float, float] | None
+    beams: tuple[BeamInfo, ...]
+    missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    next_commands: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Track:
+    """Time and place of one beam's segments, arrays of shape (n,), NaN where the file holds fill."""
+
+    seconds: np.ndarray
+    latitude: np.ndarray
+    longitude: np.ndarray
+
+
+def run(path: Path | str) -> Info:
+    """Describe a granule.
+
+    Parameters
+    ----------
+    path : Path or str
+        ATL03, ATL07 or ATL10, whole or a subset.
+
+    Returns
+    -------
+    Info
+
+    Raises
+    ------
+    ProductError
+        If the file is damaged, or none of these products.
+    """
+    granule = icesat2.open_granule(path)
+    path = granule.path
+    if granule.product not in READERS:
+        raise ProductError(
+            f"{path.name}: holds {granule.product or 'no ICESat-2 product that is known here'}; info expected {', '.join(READERS)}. "
+            "Give one of these granules."
+        )
+    describe = {"ATL03": _atl03, "ATL07": _atl07, "ATL10": _atl10}[granule.product]
+    missing: list[str] = []
+    beams, tracks = [], []
+    with icesat2.open_hdf5(path) as handle, icesat2.reading(path, "the file's contents"):
+        missing += [g for g in ("orbit_info", "ancillary_data") if g not in handle]
+        missing += [f"beam {b}" for b in icesat2.BEAM_NAMES if b not in granule.beams]
+        for beam in granule.beams.values():
+            found, track = describe(handle, granule, beam)
+            beams.append(found)
+            tracks.append(track)
+        simulation = _simulation(handle)
+    empty = [b.name for b in beams if not any(b.counts.values())]
+    notes = [*(n for n in granule.notes if not n.startswith("beam groups missing")), *([f"no data in {', '.join(empty)}"] if empty else [])]
+    if granule.product == "ATL03":
+        notes += _advice(beams)
+    start, end = _times(tracks)
+    return Info(
+        path=path, size_bytes=path.stat().st_size, product=granule.product, release=granule.release, granule_id=granule.granule_id,
+        is_release_checked=granule.release in READERS[granule.product].CHECKED,
+        orientation=icesat2.ORIENTATIONS.get(granule.orientation, "unknown"), orientation_source=granule.orientation_source,
+        is_simulated=simulation is not None, simulation=simulation or {}, start=start, end=end, extent=extent(tracks),
+        beams=tuple(beams), missing=tuple(missing), notes=tuple(notes), next_commands=_next(granule, beams, simulation is not None),
+    )
+
+
+def extent(tracks: Sequence[_Track]) -> tuple[float, float, float, float] | None:
+    """Return west, south, east, north of all points: the shortest arc of longitudes that holds them.
+
+    The arc is the complement of the widest gap between neighbouring longitudes on the circle, so a
+    track across the antimeridian has west > east.
+
+    Parameters
+    ----------
+    tracks : sequence
+        With ``latitude`` and ``longitude``, arrays of degrees; NaN is left out.
+
+    Returns
+    -------
+    tuple of float or None
+        None where there is no point.
+    """
+    lat = np.concatenate([t.latitude for t in tracks]) if tracks else np.empty(0)
+    lon = np.concatenate([t.longitude for t in tracks]) if tracks else np.empty(0)
+    good = np.isfinite(lat) & np.isfinite(lon) & (np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0)
+    if not good.any():
+        return None
+    around = np.unique(np.mod(lon[good], 360.0))
+    gaps = np.diff(np.append(around, around[0] + 360.0))
+    last = int(np.argmax(gaps))
+    west, east = around[(last + 1) % around.size], around[last]
+    return _half_circle(west), float(lat[good].min()), _half_circle(east), float(lat[good].max())
+
+
+def _half_circle(longitude: float) -> float:
+    return float((longitude + 180.0) % 360.0 - 180.0)
+
+
+def _times(tracks: Sequence[_Track]) -> tuple[str, str]:
+    seconds = np.concatenate([t.seconds for t in tracks]) if tracks else np.empty(0)
+    seconds = seconds[np.isfinite(seconds)]
+    if not seconds.size:
+        return "", ""
+    first, last = icesat2.utc(np.array([seconds.min(), seconds.max()])).astype("datetime64[us]")
+    return ("" if np.isnat(first) else f"{first}Z"), ("" if np.isnat(last) else f"{last}Z")
+
+
+def _simulation(handle: h5py.File) -> dict[str, object] | None:
+    if "polynya_simulation" not in handle.attrs:
+        return None
+    words = icesat2.attribute(handle, "polynya_simulation")
+    try:
+        settings = json.loads(words)
+    except ValueError:
+        return {"settings": words}
+    return settings if isinstance(settings, dict) else {"settings": settings}
+
+
+def _track(handle: h5py.File, path: Path, *, seconds: str, latitude: str, longitude: str) -> _Track:
+    """Read three variables; any that is missing, or of another length, gives no points."""
+    arrays = [icesat2.values(handle, path, n).ravel() if n in handle else np.empty(0) for n in (seconds, latitude, longitude)]
+    if arrays[1].shape != arrays[2].shape:
+        arrays[1] = arrays[2] = np.empty(0)
+    return _Track(*arrays)
+
+
+def _rows(handle: h5py.File, name: str) -> int:
+    node = handle.get(name)
+    return int(node.shape[0]) if isinstance(node, h5py.Dataset) and node.shape else 0
+
+
+def _strength(granule: icesat2.Granule, beam: icesat2.Beam) -> str:
+    return "unknown" if granule.orientation not in icesat2.STRONG_WHEN and not beam.spot else icesat2.strength_name(beam)
+
+
+def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
+    path, name = granule.path, beam.name
+    counts = {"photons": _rows(handle, f"{name}/heights/h_ph"), "geosegments": _rows(handle, f"{name}/geolocation/segment_id")}
+    shares: dict[str, float] = {}
+    fields = (*icesat2_atl03.PHOTONS, *icesat2_atl03.GEOSEGMENTS)
+    missing = [f.path for f in fields if f"{name}/{f.path}" not in handle]
+    for group in ("heights", "geolocation", "geophys_corr"):
+        if f"{name}/{group}" not in handle:
+            missing = [m for m in missing if not m.startswith(f"{group}/")] + [group]
+    if "geolocation" in missing and "heights" in missing:
+        missing = [m for m in missing if m != "geophys_corr"]
+    if f"{name}/bckgrd_atlas" not in handle:
+        missing.append("bckgrd_atlas")
+    if f"ancillary_data/calibrations/first_photon_bias/{name}" not in handle:
+        missing.append("CAL-19 first-photon bias")
+    for key, variable, column, value in (("sea_ice", "geolocation/surf_type", icesat2_atl03.SEA_ICE, 1), ("mean_sea_surface", "geophys_corr/dem_flag", None, MSS_FLAG)):
+        if _rows(handle, f"{name}/{variable}"):
+            flags = icesat2.values(handle, path, f"{name}/{variable}", kind="i")
+            if column is not None:
+                flags = flags[:, column]
+            shares[key] = float(np.mean(flags == value))
+    confidence = f"{name}/heights/signal_conf_ph"
+    if 0 < _rows(handle, confidence) <= CHEAP_PHOTONS:
+        node = icesat2.dataset(handle, path, confidence, kind="i")
+        with icesat2.reading(path, confidence):
+            counts["photons_of_medium_or_high_confidence"] = int(np.sum(node[:, icesat2_atl03.SEA_ICE] >= MEDIUM))
+    where = f"{name}/geolocation"
+    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/reference_photon_lat", longitude=f"{where}/reference_photon_lon")
+    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, shares, tuple(missing)), track
+
+
+def _atl07(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
+    path, name, layout = granule.path, beam.name, icesat2_atl07.LAYOUT
+    where = f"{name}/{layout['segments']}"
+    counts = {"segments": _rows(handle, f"{where}/delta_time")}
+    types = f"{name}/{layout['heights']}/height_segment_type"
+    if _rows(handle, types):
+        kinds = icesat2.values(handle, path, types, kind="i")
+        counts["specular_leads"] = int(np.sum((kinds >= 2) & (kinds <= 5)))
+        counts["dark_leads"] = int(np.sum((kinds >= 6) & (kinds <= 9)))
+    flag = f"{name}/{layout['heights']}/height_segment_ssh_flag"
+    if _rows(handle, flag):
+        counts["sea_surface_segments"] = int(np.sum(icesat2.values(handle, path, flag, kind="i") == 1))
+    missing = _missing(handle, name, icesat2_atl07.VARIABLES, layout) if counts["segments"] else [layout["segments"]]
+    histogram = "hist_photon_heights"
+    if counts["segments"] and any(m.endswith(histogram) for m in missing):
+        missing = [m for m in missing if "/hist_photon" not in m] + ["photon-height histograms"]
+    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude")
+    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
+
+
+def _atl10(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
+    path, name = granule.path, beam.name
+    layouts = (icesat2_atl10.LAYOUT_006, icesat2_atl10.LAYOUT_003)
+    layout = next((lay for lay in layouts if f"{name}/{lay['segments']}" in handle or f"{name}/{lay['sections']}" in handle), layouts[0])
+    where = f"{name}/{layout['segments']}"
+    counts = {
+        "segments": _rows(handle, f"{where}/delta_time"), "freeboards": 0, "leads": _rows(handle, f"{name}/{layout['leads']}/lead_height"),
+        "sections": _rows(handle, f"{name}/{layout['sections']}/beam_refsurf_height"), "sections_with_sea_surface": 0,
+    }
+    for key, variable in (("freeboards", f"{where}/beam_fb_height"), ("sections_with_sea_surface", f"{name}/{layout['sections']}/beam_refsurf_height")):
+        if _rows(handle, variable):
+            counts[key] = int(np.isfinite(icesat2.values(handle, path, variable)).sum())
+    missing = _missing(handle, name, icesat2_atl10.SEGMENTS, layout) if counts["segments"] else [layout["segments"]]
+    missing += [role for role in ("leads", "sections") if not counts[role]]
+    if not counts["segments"] and counts["leads"]:  # a subset keeps the whole granule's leads
+        where = f"{name}/{layout['leads']}"
+    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude")
+    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
+
+
+def _missing(handle: h5py.File, beam: str, variables: Sequence[object], layout: dict[str, str]) -> list[str]:
+    """Return required variables that are not there, and optional ones by the group's path."""
+    out = []
+    for v in variables:
+        names = (v.name, *v.other_names)
+        if not any(f"{beam}/{layout[v.group]}/{n}" in handle for n in names):
+            out.append(f"{layout[v.group]}/{v.name}")
+    return out
+
+
+def _advice(beams: Sequence[BeamInfo]) -> list[str]:
+    """Say what will keep an ATL03 granule from giving freeboard."""
+    notes = []
+    full = [b for b in beams if b.counts["photons"]]
+    dry = [b.name for b in full if b.shares.get("sea_ice") == 0.0 or b.counts.get("photons_of_medium_or_high_confidence") == 0]
+    if full and len(dry) == len(full):
+        notes.append("no sea ice: no beam has 20 m segments marked as sea ice that hold photons of medium or high sea-ice confidence")
+    low = [b.name for b in full if b.shares.get("mean_sea_surface", 0.0) < 1.0]
+    if low:
+        notes.append(f"dem_h is not everywhere the mean sea surface on {', '.join(low)}: the geoid stands in there and is flagged, or pass --mss GRID")
+    return notes
+
+
+def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], is_simulated: bool) -> tuple[str, ...]:
+    file = granule.path.name
+    if granule.product == "ATL03":
+        if granule.orientation == 2 or not any(b.counts["photons"] for b in beams) or all(b.strength == "unknown" for b in beams):
+            return ()
+        first = f"polynya freeboard {file} -o OUT"
+        if is_simulated:
+            return (first, f"polynya evaluate OUT/{granule.path.stem} --reference {granule.path.stem}_truth.parquet")
+        return (first,)
+    if granule.product == "ATL07":
+        has_histograms = any(b.counts["segments"] and "photon-height histograms" not in b.missing for b in beams)
+        draw = f"polynya simulate atl03 OUT.h5 --from-atl07 {file}"
+        return (f"polynya verify {file}", draw) if has_histograms else (f"polynya verify {file}",)
+    return (f"polynya verify {file}",)
+
+
+def as_json(info: Info) -> dict[str, object]:
+    """Return the description for machines."""
+    return io.plain(asdict(info))
+
+
+def as_text(info: Info) -> str:
+    """Return the description for people."""
+    release = f"release {info.release}" + ("" if info.is_release_checked else " (not checked on real files)") if info.release else "release unknown"
+    lines = [f"{info.path.name}: {info.product}, {release}, {info.size_bytes / 1e6:.1f} MB" + (", simulated: not a measurement" if info.is_simulated else "")]
+
+    def row(label: str, words: str) -> None:
+        lines.append(f"  {label:<12}{words}")
+
+    row("orientation", f"{info.orientation} (from {info.orientation_source})")
+    row("time", f"{info.start} to {info.end}" if info.start else "unknown: no beam holds data")
+    if info.extent:
+        west, south, east, north = info.extent
+        crosses = ", crosses the antimeridian" if west > east else ""
+        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
+    for i, beam in enumerate(info.beams):
+        counts = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in beam.counts.items())
+        shares = "".join(f", {100 * v:.0f} % {k.replace('_', ' ')}" for k, v in beam.shares.items())
+        spot = f"spot {beam.spot}" if beam.spot else "spot unknown"
+        row("beams" if i == 0 else "", f"{beam.name} {beam.strength:<7} {spot}  {counts}{shares}")
+    full = [b for b in info.beams if any(b.counts.values())]
+    common = set.intersection(*(set(b.missing) for b in full)) if full else set()
+    everywhere = [m for m in (full[0].missing if full else ()) if m in common]
+    partial = [b for b in full if any(m not in common for m in b.missing)]
+    row("missing", _shortened([*info.missing, *everywhere]) or ("see below" if partial else "nothing"))
+    for beam in partial:
+        row("", f"{beam.name}: {_shortened([m for m in beam.missing if m not in common])}")
+    for i, note in enumerate(info.notes):
+        row("notes" if i == 0 else "", note)
+    for i, command in enumerate(info.next_commands):
+        row("next" if i == 0 else "", command)
+    return "\n".join(lines)
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")

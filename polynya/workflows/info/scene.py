@@ -1,0 +1,129 @@
+"""``polynya info`` for scenes and tile sets: what can be told from headers, without reading a pixel of the images."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from ... import io
+from ...errors import UsageError
+from ...readers import glacier_tiles
+from ...readers.scene_layer import pixel_metres
+from ...scenes import scene as glacier_scene
+from ...sensors import band_names
+from ..glaciers import DEFAULT
+
+TILE_SETS = (".h5", ".hdf5")
+
+
+def is_scene(paths: Sequence[Path | str]) -> bool:
+    """Return whether paths name a scene or a tile set, and no ICESat-2 granule.
+
+    Raises
+    ------
+    UsageError
+        If several files are given that cannot be one scene.
+    """
+    first = Path(paths[0])
+    if len(paths) > 1 and any(Path(p).suffix.lower() in TILE_SETS for p in paths):
+        raise UsageError("info: several files, one of them HDF5; expected one granule, one tile set, or the files of one scene. Ask file by file.")
+    return len(paths) > 1 or first.is_dir() or "=" in str(paths[0]) or first.suffix.lower() in (".tif", ".tiff", ".json", ".vrt", ".jp2") or (first.suffix.lower() in TILE_SETS and _is_tile_set(first))
+
+
+def _is_tile_set(path: Path) -> bool:
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return any(isinstance(group, h5py.Group) and "outlines" in group for group in file.values())
+    except OSError:
+        return False
+
+
+def run(paths: Sequence[Path | str]) -> dict[str, object]:
+    """Describe a scene or a tile set.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        As ``polynya glaciers`` takes them; or one HDF5 file of tiles.
+
+    Returns
+    -------
+    dict
+        Plain data: ``kind`` (``scene`` or ``tiles``) and what is known of it.
+
+    Raises
+    ------
+    ProductError
+        If a file is missing, damaged, or cannot be told.
+    UsageError
+        If a sensor is given twice.
+    """
+    first = Path(paths[0])
+    return _tiles(first) if len(paths) == 1 and first.suffix.lower() in TILE_SETS else _scene(paths)
+
+
+def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
+    scene = glacier_scene.open_scene(list(paths))
+    west, south, east, north = (round(float(v), 4) for v in scene.geobox.geographic_extent.boundingbox)
+    sensors = []
+    for source in scene.sources:
+        wide, high = (float(v[0]) for v in pixel_metres(source.geobox, np.array([source.geobox.shape[0] / 2])))
+        names = [b for b, layer in zip(band_names(source.sensor), source.bands, strict=True) if layer is not None]
+        sensors.append({
+            "sensor": source.sensor, "product": source.product, "bands": names, "time": _time(source.time), "shape": [int(n) for n in source.geobox.shape], "pixel_m": [round(wide, 2), round(high, 2)],
+            "crs": str(source.geobox.crs), "knows_clouds": source.cloud is not None,
+        })  # fmt: skip
+    words = shlex.join(str(p) for p in paths)
+    return io.plain({
+        "kind": "scene", "name": scene.name, "time": _time(scene.time), "region": scene.region, "extent": [west, south, east, north], "crs": str(scene.geobox.crs), "shape": list(scene.shape),
+        "sun_elevation": scene.sun_elevation, "sensors": sensors, "notes": list(scene.notes), "next_commands": [f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"],
+    })  # fmt: skip
+
+
+def _tiles(path: Path) -> dict[str, object]:
+    found = glacier_tiles.open_tiles(path)
+    sensors = Counter(s for t in found for s in t.sensors)
+    return io.plain({
+        "kind": "tiles", "name": path.name, "size_bytes": path.stat().st_size, "tiles": len(found), "scenes": len({t.scene for t in found}), "regions": dict(Counter(t.region or "unknown" for t in found)),
+        "sensors": dict(sensors), "pixels": sum(t.shape[0] * t.shape[1] for t in found), "simulated": sum(t.is_simulated for t in found), "scaled_as_published": sum(t.is_scaled for t in found),
+        "next_commands": [f"polynya train glavitu-small --data {shlex.quote(str(path))} -o OUT" + (" --split block" if len({t.scene for t in found}) < 4 else "")],
+    })  # fmt: skip
+
+
+def _time(time: np.datetime64 | None) -> str:
+    return "" if time is None else f"{np.datetime_as_string(time, unit='s')}Z"
+
+
+def as_text(about: dict[str, object]) -> str:
+    """Return the description for people."""
+    lines: list[str] = []
+
+    def row(label: str, words: str) -> None:
+        lines.append(f"  {label:<12}{words}")
+
+    if about["kind"] == "tiles":
+        lines.append(f"{about['name']}: {about['tiles']} tiles of {about['scenes']} scenes, {about['size_bytes'] / 1e6:.1f} MB" + (", simulated: no measurement" if about["simulated"] == about["tiles"] else ""))
+        row("regions", ", ".join(f"{k} {v}" for k, v in about["regions"].items()))
+        row("sensors", ", ".join(f"{k} in {v}" for k, v in about["sensors"].items()))
+        row("pixels", f"{about['pixels']:,}" + (", scaled as the published set" if about["scaled_as_published"] else ""))
+    else:
+        rows, columns = about["shape"]
+        lines.append(f"{about['name']}: scene of {rows} x {columns} pixels, {about['crs']}")
+        row("time", about["time"] or "unknown")
+        row("region", about["region"] or "not given")
+        west, south, east, north = about["extent"]
+        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}")
+        for i, s in enumerate(about["sensors"]):
+            same = "" if s["shape"] == about["shape"] and s["crs"] == about["crs"] else f", grid of its own: {s['shape'][0]} x {s['shape'][1]}, {s['crs']}"
+            row("sensors" if i == 0 else "", f"{s['sensor']:<15}{s['product']}, {len(s['bands'])} bands ({', '.join(s['bands'])}), {s['pixel_m'][0]:g} x {s['pixel_m'][1]:g} m{same}" + (", knows clouds" if s["knows_clouds"] else ""))
+        for i, note in enumerate(about["notes"]):
+            row("notes" if i == 0 else "", note)
+    for i, command in enumerate(about["next_commands"]):
+        row("next" if i == 0 else "", command)
+    return "\n".join(lines)

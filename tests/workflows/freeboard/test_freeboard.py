@@ -1,0 +1,550 @@
+"""The main workflow on small simulated granules: what is in the tables, and that every option does what it says and no more."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import geopandas
+import h5py
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import rasterio
+import xarray as xr
+
+import polynya
+from polynya import schema
+from polynya.errors import UsageError
+from polynya.physics.quality import BITS
+from polynya.predict import runtime as predict_runtime
+from polynya.predict import tracks as predict_tracks
+from polynya.simulate.icesat2.atl03 import simulate
+from polynya.workflows import freeboard
+from polynya.workflows.freeboard import Config, classifier
+from tests.real_files import real
+
+LENGTH_KM = 12.0
+
+
+@pytest.fixture(scope="module")
+def granule(tmp_path_factory):
+    """12 km of Ross Sea summer across the antimeridian: weak gt2l, strong gt2r, leads on both, some cloud."""
+    return simulate(tmp_path_factory.mktemp("workflow") / "ATL03_20191104195311_05940510_006_01.h5", length_km=LENGTH_KM, beams="gt2l,gt2r", season="summer", seed=8).granule
+
+
+@pytest.fixture(scope="module")
+def dry_granule(tmp_path_factory):
+    """12 km without a lead that the rule finds, and none that a network is sure of."""
+    return simulate(tmp_path_factory.mktemp("dry") / "dry.h5", length_km=LENGTH_KM, beams="gt2l,gt2r", season="summer", seed=3).granule
+
+
+class Result:
+    """One run's record and tables, read from disk."""
+
+    def __init__(self, record):
+        self.record = record
+        self.tables = {n: pq.read_table(record.outputs[n]) for n in ("segments", "leads", "sea_surface")}
+        with open(record.outputs["run"], encoding="utf-8") as f:
+            self.run = json.load(f)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        return column(self.tables["segments"], name)
+
+    def beam(self, beam: str) -> np.ndarray:
+        return self["beam"] == beam
+
+
+def column(table: pa.Table, name: str) -> np.ndarray:
+    values = table[name]
+    if pa.types.is_dictionary(values.type):
+        return np.array(values.to_pylist())
+    if pa.types.is_timestamp(values.type):
+        return np.asarray(values.cast(pa.timestamp("ns"))).astype("datetime64[ns]")
+    return values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.combine_chunks().to_numpy(zero_copy_only=False)
+
+
+def work(granule, out, **options) -> Result:
+    (record,) = freeboard.run([granule], out=out, config=Config.checked(**options))
+    assert record.status == "done", record.message
+    return Result(record)
+
+
+@pytest.fixture(scope="module")
+def usual(granule, tmp_path_factory) -> Result:
+    return work(granule, tmp_path_factory.mktemp("usual"))
+
+
+def confident_x(granule, beam: str) -> np.ndarray:
+    """Along-track distance of the photons of nominal quality and at least medium confidence, straight from the file."""
+    with h5py.File(granule) as f:
+        g = f[beam]
+        x = np.repeat(g["geolocation/segment_dist_x"][:], g["geolocation/segment_ph_cnt"][:]) + g["heights/dist_ph_along"][:].astype(np.float64)
+        keep = (g["heights/signal_conf_ph"][:, 2] >= 3) & (g["heights/quality_ph"][:] == 0)
+    return x[keep]
+
+
+# What is in the tables
+
+
+@pytest.mark.parametrize("spec", [schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE], ids=lambda s: s.name)
+def test_tables_match_the_schema(usual, spec):
+    table = usual.tables[spec.name]
+    assert table.column_names == [*spec.names, "geometry"] and table.num_rows > 0
+    for variable in spec.variables:
+        field = table.schema.field(variable.name)
+        assert field.type == variable.dtype, variable.name
+        metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
+        assert variable.attributes().items() <= metadata.items(), variable.name
+    assert table[0].null_count == 0 and set(column(table, "granule")) == {"ATL03_20191104195311_05940510_006_01"}
+    np.testing.assert_array_equal(column(table, "is_strong"), column(table, "beam") == "gt2r")  # forward: right beams are strong
+
+
+def test_geopandas_reads_points(usual):
+    frame = geopandas.read_parquet(usual.record.outputs["segments"])
+    assert frame.crs.to_epsg() == 4326 or frame.crs.equals("OGC:CRS84")
+    np.testing.assert_array_equal(frame.geometry.x, frame.longitude)
+    np.testing.assert_array_equal(frame.geometry.y, frame.latitude)
+    assert (frame.longitude > 179).any() and (frame.longitude < -179).any()  # the track crosses the antimeridian
+    assert (frame.geom_type == "Point").all() and frame.latitude.between(-90, -60).all()
+
+
+def test_cells_are_those_that_hold_photons(granule, usual):
+    for beam in ("gt2l", "gt2r"):
+        cells, count = np.unique(np.floor(confident_x(granule, beam) / 2.0).astype(np.int64), return_counts=True)
+        rows = usual.beam(beam)
+        got = np.floor(usual["x_atc"][rows] / 2.0).astype(np.int64)
+        assert np.all(np.diff(got) > 0) and np.isin(got, cells).all()
+        assert got.size > 0.98 * cells.size  # the rest are noise far from the surface
+        assert np.all(usual["n_photons"][rows] <= count[np.searchsorted(cells, got)])
+
+
+def test_classes_and_scores_agree(usual):
+    score = np.stack([usual[f"probability_{k}"] for k in ("thick", "thin", "water")], 1)
+    known = usual["surface_class"] >= 0
+    weights = predict_tracks.load(classifier.DEFAULT).description.decision_weights or (1.0, 1.0, 1.0)
+    np.testing.assert_array_equal(usual["surface_class"][known], (score[known] * np.array(weights, np.float32)).argmax(1))
+    np.testing.assert_allclose(score[known].sum(1), 1.0, atol=1e-5)
+    assert np.isnan(score[~known]).all() and set(np.unique(usual["surface_class"])) <= {-1, 0, 1, 2}
+    assert np.mean(usual["surface_class"] == 0) > 0.6 and np.sum(usual["surface_class"] == 2) > 50
+
+
+def test_freeboard_is_height_above_the_sea_surface(usual):
+    height, level = usual["height"].astype(float), usual["sea_surface_height"].astype(float)
+    has = np.isfinite(height) & np.isfinite(level)
+    np.testing.assert_allclose(usual["total_freeboard"][has], np.maximum(height - level, 0.0)[has], atol=1e-6)
+    assert np.isnan(usual["total_freeboard"][~has]).all()
+    sigma = np.sqrt(usual["height_uncertainty"].astype(float) ** 2 + usual["sea_surface_uncertainty"].astype(float) ** 2 - 2 * 0.010**2)  # 1 cm is common to both
+    np.testing.assert_allclose(usual["total_freeboard_uncertainty"], sigma, atol=1e-6)
+    assert np.nanmin(usual["height_uncertainty"]) > 0 and (usual["total_freeboard"][has] >= 0).all()
+    np.testing.assert_array_equal(usual["sea_surface_source"] == schema.SOURCE_NONE, np.isnan(level))
+
+
+def test_heights_add_up(usual):
+    """Mean height above the ellipsoid, less what the columns say was subtracted, is the height wherever the photons' window took them all."""
+    parts = sum(usual[k].astype(float) for k in ("mean_sea_surface", "tide_ocean", "tide_equilibrium", "dac", "first_photon_bias"))
+    difference = usual["height_mean"].astype(float) - parts - usual["height"]
+    assert np.abs(np.median(difference)) < 2e-3 and np.quantile(np.abs(difference), 0.5) < 0.02
+    assert np.all(np.abs(usual["height"]) <= 10.0)
+
+
+def test_time_and_sun_are_those_of_the_granule(granule, usual):
+    with h5py.File(granule) as f:
+        t, x, sun = (f[f"gt2r/geolocation/{k}"][:] for k in ("delta_time", "segment_dist_x", "solar_elevation"))
+    rows = usual.beam("gt2r")
+    seconds = (usual["time"][rows] - np.datetime64("2018-01-01T00:00:00", "ns")) / np.timedelta64(1, "s")
+    assert np.abs(seconds - np.interp(usual["x_atc"][rows], x, t)).max() < 0.01
+    assert np.abs(usual["solar_elevation"][rows] - np.interp(usual["x_atc"][rows], x, sun)).max() < 0.01
+
+
+def test_quality_bits(granule, usual):
+    flag = usual["quality_flag"]
+    np.testing.assert_array_equal((flag & BITS["few_photons"]) > 0, usual["n_photons"] < 3)
+    np.testing.assert_array_equal((flag & BITS["no_first_photon_bias_correction"]) > 0, np.isnan(usual["first_photon_bias"]))
+    np.testing.assert_array_equal((flag & BITS["sea_surface_filled"]) > 0, usual["sea_surface_source"] >= schema.SOURCE_TWO_SIDED)
+    assert not np.any(flag & BITS["geoid_instead_of_mean_sea_surface"]) and not np.any(flag & BITS["correction_missing"])
+    for beam in ("gt2l", "gt2r"):
+        cells = np.unique(np.floor(confident_x(granule, beam) / 2.0))
+        rows = usual.beam(beam)
+        x, near = usual["x_atc"][rows], (flag[rows] & BITS["next_to_gap"]) > 0
+        assert cells.size and near[0] and near[-1] and near.sum() < 0.02 * near.size
+        jump = np.flatnonzero(np.diff(x) > 60.0)
+        assert near[jump].all() and near[jump + 1].all()
+
+
+def test_leads_are_water_and_lie_in_their_sections(usual):
+    leads, sections = usual.tables["leads"], usual.tables["sea_surface"]
+    for beam in ("gt2l", "gt2r"):
+        rows = usual.beam(beam)
+        water = rows & (usual["surface_class"] == 2)
+        x, h, photons = usual["x_atc"], usual["height"].astype(float), usual["n_photons"]
+        own = column(leads, "beam") == beam
+        for k in np.flatnonzero(own):
+            centre, length = column(leads, "x_atc")[k], column(leads, "length")[k]
+            inside = water & (np.abs(x - centre) <= length / 2 + 1e-3)
+            assert inside.sum() == column(leads, "n_segments")[k] and photons[inside].sum() == column(leads, "n_photons")[k]
+            assert h[inside].min() - 1e-6 <= column(leads, "height")[k] <= h[inside].max() + 1e-6
+        centres = column(sections, "x_atc")[column(sections, "beam") == beam]
+        used = own & column(leads, "is_used")
+        assert np.all(np.min(np.abs(column(leads, "x_atc")[used][:, None] - centres), axis=1) <= 5000.0)
+
+
+def test_segments_take_the_sections_around_them(usual):
+    for beam in ("gt2l", "gt2r"):
+        own = column(usual.tables["sea_surface"], "beam") == beam
+        centre, level = (column(usual.tables["sea_surface"], k)[own].astype(float) for k in ("x_atc", "sea_surface_height"))
+        assert np.isfinite(level).all()
+        rows = usual.beam(beam)
+        np.testing.assert_allclose(usual["sea_surface_height"][rows], np.interp(usual["x_atc"][rows], centre, level), atol=1e-6)
+
+
+# Options
+
+
+def test_beams(granule, usual, tmp_path):
+    for number, (words, beams) in enumerate([("strong", {"gt2r"}), ("weak", {"gt2l"}), ("gt2l,gt2r", {"gt2l", "gt2r"}), ("gt2r", {"gt2r"})]):
+        found = work(granule, tmp_path / str(number), beams=words)
+        assert set(found["beam"]) == beams
+        for name in ("x_atc", "height", "total_freeboard", "surface_class"):
+            np.testing.assert_array_equal(found[name][found.beam("gt2r")], usual[name][usual.beam("gt2r")] if "gt2r" in beams else [])
+    (record,) = freeboard.run([granule], out=tmp_path / "none", config=Config(beams="gt3r"))
+    assert record.status == "failed" and record.exit_code == 2 and "gt3r" in record.message and "gt2l, gt2r" in record.message
+    assert not (tmp_path / "none").exists() or not any((tmp_path / "none").iterdir())
+
+
+def test_a_box_across_the_antimeridian(granule, usual, tmp_path):
+    lon, lat = usual["longitude"], usual["latitude"]
+    east = lon % 360.0
+    west, middle_east = np.quantile(east, [0.25, 0.75])
+    box = (west, lat.min() - 1, middle_east - 360.0, lat.max() + 1)
+    assert box[0] > box[2]  # west of the antimeridian to east of it
+    found = work(granule, tmp_path, bbox=box)
+    inside = (east >= west) & (east <= middle_east)
+    np.testing.assert_allclose(found["x_atc"].size, inside.sum(), rtol=0.02)
+    assert (found["longitude"] > 0).any() and (found["longitude"] < 0).any()
+    assert found["longitude"].min() % 360 > west - 1e-3 and found["longitude"][found["longitude"] < 0].max() % 360 < middle_east + 1e-3
+    a, b = found.beam("gt2r"), usual.beam("gt2r")
+    cells, all_cells = (np.floor(r["x_atc"][rows] / 2).astype(np.int64) for r, rows in ((found, a), (usual, b)))
+    _, back, shared = np.intersect1d(cells, all_cells, return_indices=True)
+    assert back.size == cells.size > 1000
+    assert np.mean(np.abs(found["height"][a][back] - usual["height"][b][shared]) < 1e-5) > 0.99  # all but the ends of the cut
+
+
+def test_a_box_beside_the_track(granule, tmp_path):
+    (record,) = freeboard.run([granule], out=tmp_path, config=Config(bbox=(0.0, 10.0, 5.0, 20.0)))
+    assert record.status == "failed" and record.exit_code == 1 and "--bbox 0 10 5 20" in record.message
+
+
+@pytest.mark.parametrize(("words", "cell"), [("10", 10.0), ("30m", 30.0)])
+def test_coarser_cells(granule, tmp_path, words, cell):
+    found = work(granule, tmp_path, resolution=words)
+    for beam in ("gt2l", "gt2r"):
+        cells = np.unique(np.floor(confident_x(granule, beam) / cell))
+        got = np.floor(found["x_atc"][found.beam(beam)] / cell)
+        assert np.isin(got, cells).all() and 0.97 * cells.size < got.size <= cells.size
+    assert np.isfinite(found["height"]).mean() > 0.99
+    assert np.median(found["height_uncertainty"]) < 0.05
+
+
+def test_150_photon_segments(granule, tmp_path):
+    found = work(granule, tmp_path, resolution="150ph")
+    for beam, longest in (("gt2l", 800.0), ("gt2r", 200.0)):
+        rows = found.beam(beam)
+        x = confident_x(granule, beam)
+        assert rows.sum() == pytest.approx(x.size / 150, rel=0.1)
+        n = found["n_photons"][rows]
+        assert n.max() <= 150 and np.median(n) > 110 and np.diff(found["x_atc"][rows]).min() > 0
+        assert np.median(np.diff(found["x_atc"][rows])) < longest
+    assert found.run["config"]["resolution"] == "150ph"
+
+
+@pytest.mark.parametrize("method", ["nasa", "minimum", "mean", "nearest"])
+def test_sea_surface_methods(granule, usual, tmp_path, method):
+    found = work(granule, tmp_path, sea_surface=method)
+    for name in ("height", "height_uncertainty", "surface_class", "quality_flag", "first_photon_bias"):
+        if name == "quality_flag":
+            np.testing.assert_array_equal(found[name] & ~64, usual[name] & ~64)
+        else:
+            np.testing.assert_array_equal(found[name], usual[name])
+    rows = found.beam("gt2r")
+    centres = column(found.tables["sea_surface"], "x_atc")[column(found.tables["sea_surface"], "beam") == "gt2r"]
+    assert np.all(centres % (10_000.0 if method == "nasa" else 5000.0) == 0)
+    # one value a section: stepped, as the paper and NASA have it
+    assert np.unique(found["sea_surface_height"][rows]).size <= centres.size
+    level, own = found["sea_surface_height"][rows].astype(float), usual["sea_surface_height"][rows].astype(float)
+    low, high = {"nasa": (-0.25, 0.0), "minimum": (-1.0, -0.02), "nearest": (-1.0, 0.0), "mean": (-0.1, 0.1)}[method]
+    assert low < np.nanmean(level - own) < high  # order statistics of noisy 2 m heights lean low, the mean does not
+    assert found.run["sea_surface_method"] == method
+
+
+def file_value(granule, name: str, x: np.ndarray, beam: str = "gt2r") -> np.ndarray:
+    """A 20 m variable of the granule at distances along the track."""
+    with h5py.File(granule) as f:
+        middle = f[f"{beam}/geolocation/segment_dist_x"][:] + 0.5 * f[f"{beam}/geolocation/segment_length"][:]
+        return np.interp(x, middle, f[f"{beam}/geophys_corr/{name}"][:].astype(float))
+
+
+@pytest.mark.parametrize("name", ["tide_ocean", "tide_equilibrium", "dac"])
+def test_a_switch_leaves_its_correction_in(granule, usual, tmp_path, name):
+    found = work(granule, tmp_path, **{name: False})
+    assert np.isnan(found[name]).all() and found.run["config"][name] is False and found["height"].size == usual["height"].size
+    rows = found.beam("gt2r")
+    term = file_value(granule, name, found["x_atc"][rows])
+    np.testing.assert_allclose(usual[name][rows], term, atol=1e-4)
+    assert np.abs(term).max() > 2e-3
+    difference = found["height"][rows].astype(float) - usual["height"][rows]
+    assert np.mean(np.abs(difference - term) < 1e-4) > 0.99  # at a window's edge one photon may fall on the other side
+    for other in {"tide_ocean", "tide_equilibrium", "dac", "mean_sea_surface", "height_mean", "n_photons"} - {name}:
+        close = np.isclose(found[other].astype(float), usual[other].astype(float), atol=1e-4)
+        assert close.mean() > 0.99, other
+    # the term is in heights and in the sea surface alike: freeboards stay
+    assert np.abs(np.nanmedian(found["total_freeboard"][rows] - usual["total_freeboard"][rows])) < 2e-3
+
+
+def test_no_first_photon_bias(granule, usual, tmp_path):
+    found = work(granule, tmp_path, first_photon_bias=False)
+    assert np.isnan(found["first_photon_bias"]).all() and (found["quality_flag"] & 4).all() and not (usual["quality_flag"] & 4).any()
+    np.testing.assert_allclose(found["height"].astype(float) - usual["height"], usual["first_photon_bias"], atol=1e-6)
+    assert np.median(usual["first_photon_bias"][usual.beam("gt2r")]) > 0.002  # positive: dead time makes surfaces look high
+    assert (found["height_uncertainty"] > usual["height_uncertainty"]).mean() > 0.9
+
+
+def write_grid(path, value, *, kind="tif", where=None, step=1.0):
+    """A global grid of one value (or of ``where(lon, lat)``), cell centres at half degrees."""
+    lon, lat = np.arange(-180 + step / 2, 180, step), np.arange(90 - step / 2, -90, -step)
+    grid = np.full((lat.size, lon.size), float(value)) if where is None else where(*np.meshgrid(lon, lat)).astype(float)
+    if kind == "tif":
+        with rasterio.open(path, "w", driver="GTiff", width=lon.size, height=lat.size, count=1, dtype="float64", crs="EPSG:4326",
+                           transform=rasterio.transform.from_origin(-180, 90, step, step)) as f:
+            f.write(grid, 1)
+    else:
+        xr.Dataset({"mss": (("lat", "lon"), grid), "other": (("lat", "lon"), grid + 5.0)}, {"lat": lat, "lon": lon}).to_netcdf(path, engine="h5netcdf")
+    return path
+
+
+@pytest.mark.parametrize("kind", ["tif", "nc"])
+def test_a_grid_replaces_the_granules_sea_surface(granule, usual, tmp_path, kind):
+    base = round(float(np.median(usual["mean_sea_surface"])), 2)
+    path = write_grid(tmp_path / f"mss.{kind}", base + 0.5, kind=kind)
+    found = work(granule, tmp_path / "out", mss=f"{path}:mss" if kind == "nc" else str(path), mss_tide_system="free")
+    np.testing.assert_allclose(found["mean_sea_surface"], base + 0.5, atol=1e-4)
+    rows = found.beam("gt2r")
+    moved = usual["height"][rows].astype(float) + usual["mean_sea_surface"][rows] - (base + 0.5)
+    assert found["height"][rows].size == moved.size
+    assert np.median(np.abs(found["height"][rows] - moved)) < 2e-3
+    assert not np.any(found["quality_flag"] & 2) and found.run["config"]["mss_tide_system"] == "free"
+    mean = work(granule, tmp_path / "mean", mss=f"{path}:mss" if kind == "nc" else str(path))
+    np.testing.assert_allclose(mean["mean_sea_surface"][rows], base + 0.5 - file_value(granule, "geoid_free2mean", mean["x_atc"][rows]), atol=2e-4)
+
+
+def test_land_everywhere_leaves_no_sea_surface(granule, usual, tmp_path):
+    found = work(granule, tmp_path / "out", land=str(write_grid(tmp_path / "land.tif", 1.0, step=0.5)))
+    for name in ("sea_surface_height", "sea_surface_uncertainty", "total_freeboard", "total_freeboard_uncertainty"):
+        assert np.isnan(found[name]).all(), name
+    assert np.all(found["sea_surface_source"] == 0) and found.record.exit_code == 0
+    np.testing.assert_array_equal(found["height"], usual["height"])
+    assert "freeboard is NaN everywhere" in found.record.message
+    none = work(granule, tmp_path / "sea", land=str(write_grid(tmp_path / "sea.tif", 0.0, step=0.5)))
+    np.testing.assert_array_equal(none["total_freeboard"], usual["total_freeboard"])
+
+
+@pytest.mark.parametrize(("value", "has"), [(0.95, True), (95.0, True), (0.3, False), (30.0, False)])
+def test_ice_concentration_screens(granule, usual, tmp_path, value, has):
+    """Fractions and per cent alike; below a half there is no sea surface to be trusted."""
+    found = work(granule, tmp_path / "out", ice_concentration=str(write_grid(tmp_path / "ice.tif", value)))
+    assert np.isfinite(found["total_freeboard"]).any() == has
+    if has:
+        np.testing.assert_array_equal(found["total_freeboard"], usual["total_freeboard"])
+
+
+def test_netcdf(granule, usual, tmp_path):
+    found = work(granule, tmp_path, netcdf=True)
+    folder = tmp_path / granule.stem
+    for beam in ("gt2l", "gt2r"):
+        with xr.open_dataset(folder / f"segments_{beam}.nc") as data:
+            np.testing.assert_allclose(data["total_freeboard"], found["total_freeboard"][found.beam(beam)])
+            assert data["total_freeboard"].attrs["units"] == "m" and data["time"].dtype.kind == "M"
+            np.testing.assert_array_equal(data["quality_flag"], found["quality_flag"][found.beam(beam)])
+    assert {p.name for p in folder.glob("*.nc")} == {f"{t}_{b}.nc" for t in ("segments", "leads", "sea_surface") for b in ("gt2l", "gt2r")}
+    np.testing.assert_array_equal(found["height"], usual["height"])
+
+
+# Runs
+
+
+def test_a_second_run_skips_and_other_settings_are_refused(granule, tmp_path):
+    first = work(granule, tmp_path)
+    stamp = (tmp_path / granule.stem / "segments.parquet").stat().st_mtime_ns
+    (again,) = freeboard.run([granule], out=tmp_path)
+    assert again.status == "skipped" and again.exit_code == 0 and again.outputs == first.record.outputs and again.numbers == first.record.numbers
+    (other,) = freeboard.run([granule], out=tmp_path, config=Config(dac=False))
+    assert other.status == "failed" and "--overwrite" in other.message and other.exit_code == 1
+    assert (tmp_path / granule.stem / "segments.parquet").stat().st_mtime_ns == stamp
+    (done,) = freeboard.run([granule], out=tmp_path, config=Config(dac=False), overwrite=True)
+    assert done.status == "done" and np.isnan(Result(done)["dac"]).all()
+    assert [p.name for p in tmp_path.iterdir()] == [granule.stem]
+
+
+def test_worker_processes_give_what_one_gives(granule, dry_granule, tmp_path):
+    broken = tmp_path / "broken.h5"
+    broken.write_bytes(granule.read_bytes()[:30_000])
+    items = [granule, broken, dry_granule]
+    together = freeboard.run(items, out=tmp_path / "two", workers=2)
+    alone = [freeboard.run([i], out=tmp_path / "one", workers=1)[0] for i in items]
+    assert [r.item for r in together] == [str(i) for i in items] and [r.status for r in together] == ["done", "failed", "done"] == [r.status for r in alone]
+    for a, b in zip(together, alone, strict=True):
+        if a.status == "failed":
+            assert a.message == b.message
+            continue
+        for name in ("segments", "leads", "sea_surface"):
+            assert pq.read_table(a.outputs[name]).to_pandas().equals(pq.read_table(b.outputs[name]).to_pandas()), name
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted([granule.stem, dry_granule.stem])
+
+
+def test_the_same_name_twice_is_refused(granule, tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(UsageError, match="more than once"):
+        freeboard.run([granule, shutil.copy(granule, tmp_path / "a" / granule.name)], out=tmp_path / "out")
+
+
+def test_run_json_tells_the_whole_story(granule, usual):
+    run = usual.run
+    assert run["polynya"] == polynya.__version__ and run["config"] == json.loads(Config().model_dump_json())
+    assert run["inputs"][0]["granule"] == granule.stem and run["inputs"][0]["release"] == "006" and run["inputs"][0]["orientation"] == "forward"
+    assert run["inputs"][0]["size"] == granule.stat().st_size and "track-unet" in run["classifier"] and run["network"]["sha256"] == predict_runtime.sha256(predict_runtime.locate("track-unet")) and run["digest"] == Config().digest()
+    assert set(run["beams"]) == {"gt2l", "gt2r"}
+    for beam, told in run["beams"].items():
+        rows = usual.beam(beam)
+        assert told["n_segments"] == rows.sum() and told["is_strong"] == (beam == "gt2r")
+        assert told["mean_freeboard"] == pytest.approx(np.nanmean(usual["total_freeboard"][rows].astype(float)), abs=1e-5)
+        assert told["classes"] == {n: int(np.sum(usual["surface_class"][rows] == v)) for v, n in schema.SURFACE_CLASSES}
+        assert told["n_leads"] == np.sum(column(usual.tables["leads"], "beam") == beam)
+    total = run["numbers"]
+    assert total["n_segments"] == usual["height"].size and total["mean_freeboard"] == pytest.approx(np.nanmean(usual["total_freeboard"].astype(float)), abs=1e-5)
+    assert run["messages"] == ["This granule is simulated, not satellite data."] and usual.record.message == run["messages"][0]
+    text = json.dumps(run)
+    assert "NaN" not in text
+
+
+def test_means_keep_the_correlated_error(usual):
+    means = [m for m in usual.run["means"] if m["beam"] == "gt2r"]
+    assert [m["length_km"] for m in means][:2] == [1.0, 10.0]
+    assert means[0]["uncertainty_random"] > 2 * means[1]["uncertainty_random"]  # a tenth of the segments
+    for m in means:
+        assert m["uncertainty"] >= m["uncertainty_correlated"] > 0.005
+    level = usual["sea_surface_uncertainty"][usual.beam("gt2r")]
+    assert means[1]["uncertainty"] > 0.5 * np.nanmedian(level)
+
+
+def test_beam_differences_are_reported(usual):
+    (difference,) = usual.run["beam_differences"]
+    assert abs(difference["mean"]) < 0.1 and difference["n"] >= 1
+
+
+def test_no_water_in_reach_is_nan_and_said_plainly(dry_granule, tmp_path):
+    found = work(dry_granule, tmp_path, classifier="rule")
+    assert np.isnan(found["total_freeboard"]).all() and np.isnan(found["sea_surface_height"]).all() and np.isfinite(found["height"]).mean() > 0.99
+    assert found.record.exit_code == 0 and found.record.message.startswith("No open water is within reach on any beam")
+    assert " ".join(found.run["messages"]) == found.record.message and len(found.run["messages"]) == 2 and found.run["numbers"]["mean_freeboard"] is None
+    assert found.tables["leads"].num_rows == 0 and np.isnan(column(found.tables["sea_surface"], "sea_surface_height")).all()
+    report = (tmp_path / dry_granule.stem / "report.html").read_text(encoding="utf-8")
+    assert "No open water" in report
+
+
+def changed(granule, path, edit) -> str:
+    shutil.copy(granule, path)
+    with h5py.File(path, "r+") as f:
+        edit(f)
+    return path
+
+
+def test_flags_belong_to_the_nearest_20_m_segment(granule, usual, tmp_path):
+    """One 20 m segment without tide and mean sea surface: the ten cells in it are flagged, and no others."""
+
+    with h5py.File(granule) as f:
+        start, length = f["gt2r/geolocation/segment_dist_x"][:], f["gt2r/geolocation/segment_length"][:]
+    x = usual["x_atc"][usual.beam("gt2r")]
+    filled = np.bincount(np.searchsorted(start, x, side="right") - 1, minlength=start.size)
+    no_tide, no_mss = np.flatnonzero(filled == 10)[[50, 150]]
+
+    def edit(f):
+        f["gt2r/geophys_corr/tide_ocean"][no_tide] = 3.4028235e38
+        f["gt2r/geophys_corr/dem_flag"][no_mss] = 2
+
+    found = work(changed(granule, tmp_path / "edited.h5", edit), tmp_path / "out", beams="gt2r")
+    x, flag = found["x_atc"], found["quality_flag"]
+    for k, bit in ((no_tide, BITS["correction_missing"]), (no_mss, BITS["geoid_instead_of_mean_sea_surface"])):
+        inside = (x >= start[k]) & (x < start[k] + length[k])
+        assert inside.sum() == 10
+        np.testing.assert_array_equal((flag & bit) > 0, inside)
+    np.testing.assert_array_equal(np.isnan(found["tide_ocean"]), (flag & BITS["correction_missing"]) > 0)
+
+
+def test_without_calibration_heights_stand_uncorrected(granule, tmp_path, usual):
+    def edit(f):
+        del f["ancillary_data/calibrations/first_photon_bias"]
+
+    found = work(changed(granule, tmp_path / "bare.h5", edit), tmp_path / "out")
+    assert np.isnan(found["first_photon_bias"]).all() and (found["quality_flag"] & 4).all()
+    assert "not corrected for first-photon bias on gt2r, gt2l" in found.record.message or "not corrected for first-photon bias on gt2l, gt2r" in found.record.message
+    np.testing.assert_allclose(found["height"].astype(float) - usual["height"], usual["first_photon_bias"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [({"resolution": "7"}, "--resolution 7"), ({"sea_surface": "best"}, "--sea-surface best"), ({"bbox": (0.0, 20.0, 5.0, 10.0)}, "--bbox"), ({"bbox": (0.0, -95.0, 5.0, 10.0)}, "--bbox"),
+     ({"mss": "nowhere.tif"}, "--mss nowhere.tif"), ({"mss_tide_system": "half"}, "--mss-tide-system half"), ({"min_confidence": 9}, "--min-confidence 9"), ({"colour": "red"}, "--colour")],
+)
+def test_wrong_options_are_named(options, word):
+    with pytest.raises(UsageError) as error:
+        Config.checked(**options)
+    assert word in str(error.value) and "\n" not in str(error.value)
+
+
+def test_every_setting_changes_the_digest():
+    others = [{"beams": "strong"}, {"bbox": (0, 1, 2, 3)}, {"resolution": "10"}, {"sea_surface": "nasa"}, {"mss": "x"}, {"mss_tide_system": "free"}, {"tide_ocean": False},
+              {"tide_equilibrium": False}, {"dac": False}, {"first_photon_bias": False}, {"land": "x"}, {"ice_concentration": "x"}, {"min_confidence": 4}, {"netcdf": True}]
+    # the classifier's part of the digest is that of its file: tests/workflows/freeboard/test_classifier.py
+    assert {next(iter(o)) for o in others} == set(Config.model_fields) - {"classifier"}
+    digests = {Config(**o).digest() for o in others} | {Config().digest()}
+    assert len(digests) == len(others) + 1 and Config(resolution="2m").digest() == Config().digest()
+
+
+@pytest.mark.real
+def test_the_real_granule(tmp_path):
+    """Two pieces of a weak beam, 403 km apart at 87° N: 2 m segments stand, and no sea surface is guessed."""
+    path = real("ATL03_20181014002445_02350104_006_02_subset_gt1l.h5")
+    found = work(path, tmp_path)
+    cells = np.unique(np.floor(confident_x(path, "gt1l") / 2.0).astype(np.int64))
+    with h5py.File(path) as f:
+        h = f["gt1l/heights/h_ph"][:]
+        photons = h.size
+    got = np.floor(found["x_atc"] / 2.0).astype(np.int64)
+    assert np.isin(got, cells).all() and cells.size - got.size <= 2
+    assert found.record.numbers["n_photons_read"] == photons
+    assert np.diff(found["x_atc"]).max() > 400_000 and np.sum((found["quality_flag"] & BITS["next_to_gap"]) > 0) >= 4
+    assert not found["is_strong"].any() and np.isnan(found["total_freeboard"]).all() and np.all(found["sea_surface_source"] == 0)
+    assert np.isfinite(found["height"]).mean() > 0.95 and np.abs(np.nanmedian(found["height"])) < 1.0
+    assert found.record.exit_code == 0 and "no local sea surface can be had" in found.record.message and "first-photon bias" in found.record.message
+    assert (found["quality_flag"] & BITS["no_first_photon_bias_correction"]).all()
+
+
+def test_another_file_of_the_same_name_is_not_taken_for_done(tmp_path, small_granule):
+    """The name decides the folder, so the size must agree before a granule is skipped; a lost table is made again."""
+    first = small_granule
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    shutil.copy(first, tmp_path / "a" / "g.h5")
+    shutil.copy(first, tmp_path / "b" / "g.h5")
+    with open(tmp_path / "b" / "g.h5", "ab") as more:
+        more.write(b"\0" * 4096)
+    out = tmp_path / "out"
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "skipped"
+    (other,) = freeboard.run([tmp_path / "b" / "g.h5"], out=out)
+    assert other.status == "failed" and "another file with this name" in other.message and "--overwrite" in other.message
+    (out / "g" / "segments.parquet").unlink()
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    (out / "g" / "run.json").write_text("[1]")
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
