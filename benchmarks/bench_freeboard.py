@@ -57,7 +57,7 @@ def polynya_read(path: Path) -> int:
     return sum(icesat2_atl03.read(path, beam=b, granule=granule).photons.num_rows for b in granule.beams)
 
 
-USUAL_SCRIPT = '''
+USUAL_SCRIPT = """
 import sys
 import h5py, numpy as np, pandas as pd
 
@@ -83,7 +83,7 @@ with h5py.File(sys.argv[1]) as f:
         for n in ("h_ph", "pcnt", "pcnth", "bcnt", "brate"):
             s[n + "_mean"], s[n + "_sd"], s[n + "_med"] = groups[n].mean(), groups[n].std(), groups[n].median()
         print(beam, len(s))
-'''
+"""
 
 
 def process(command: list[str]) -> tuple[float, float]:
@@ -149,19 +149,33 @@ def measure(granule: Path, folder: Path, repeat: int) -> dict[str, object]:
                 times[name].append(value)
     middle = {k: statistics.median(v) for k, v in times.items()}
     return {
-        "photons": photons, "megabytes": granule.stat().st_size / 1e6, "seconds": middle, "all_seconds": times,
-        "peak_memory_mb": peak, "own_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        "ratios": {"b / a": middle["b"] / middle["a"], "c / a": middle["c"] / middle["a"], "c / d": middle["c"] / middle["d"]},
+        "photons": photons,
+        "megabytes": granule.stat().st_size / 1e6,
+        "seconds": middle,
+        "all_seconds": times,
+        "peak_memory_mb": peak,
+        "own_peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "ratios": {
+            "b / a": middle["b"] / middle["a"],
+            "c / a": middle["c"] / middle["a"],
+            "c / d": middle["c"] / middle["d"],
+        },
     }
 
 
 def as_text(result: dict) -> str:
     s = result["seconds"]
     lines = [
-        f"{result['photons'] / 1e6:.1f} M photons in six beams, {result['megabytes']:.0f} MB; medians of {len(result['all_seconds']['a'])}",
+        (
+            f"{result['photons'] / 1e6:.1f} M photons in six beams, {result['megabytes']:.0f} MB; medians of"
+            f" {len(result['all_seconds']['a'])}"
+        ),
         f"a  plain h5py read of the needed variables   {s['a']:7.2f} s",
         f"b  polynya's read of the same                {s['b']:7.2f} s",
-        f"c  polynya freeboard with report, process    {s['c']:7.2f} s   peak memory {result['peak_memory_mb']:.0f} MB (limit 2048)",
+        (
+            f"c  polynya freeboard with report, process    {s['c']:7.2f} s   peak memory {result['peak_memory_mb']:.0f}"
+            " MB (limit 2048)"
+        ),
         f"d  h5py + pandas, read and resample, process {s['d']:7.2f} s",
     ]
     lines += [f"{name} = {value:.2f}   (aim: at most {TARGETS[name]})" for name, value in result["ratios"].items()]

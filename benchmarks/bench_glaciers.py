@@ -1,9 +1,11 @@
-"""Time the shipped glacier network: pixels a second through OpenVINO and onnxruntime against torch, and a scene of 10,980 x 10,980 pixels with its memory.
+"""Time the shipped glacier network: pixels a second through OpenVINO and onnxruntime against torch, and a scene of
+10,980 x 10,980 pixels with its memory.
 
     python benchmarks/bench_glaciers.py [--network glavitu-narrow] [--windows 24] [--scene] [--side 10980]
 
-The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a synthetic scene of eight bands (optical and DEM) read block by block
-and mapped with strips as ``polynya glaciers`` does, in a process of its own; its peak memory and pixels a second.
+The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a
+synthetic scene of eight bands (optical and DEM) read block by block and mapped with strips as ``polynya glaciers``
+does, in a process of its own; its peak memory and pixels a second.
 """
 
 from __future__ import annotations
@@ -64,7 +66,10 @@ def runtimes(name: str, n: int) -> None:
             return whole(torch.from_numpy(part)).numpy()
 
     base = timed(eager, values, threads=1)  # torch's own two threads share a window
-    print(f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels a second | over torch |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |")
+    print(
+        f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels a second | over torch"
+        f" |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |"
+    )
     for network_ in found.values():
         speed = timed(network_.evaluate, values, threads=2)
         worst = float(np.abs(network_.evaluate(values[:1]) - eager(values[:1])).max())
@@ -81,11 +86,16 @@ def scene(name: str, side: int) -> None:
         return tile[:, r][:, :, c]
 
     began, done = time.perf_counter(), 0
-    for strip in predict_scenes.strips([network], read, shape=(side, side), location=np.zeros(network.description.location, np.float32), threads=2):
+    for strip in predict_scenes.strips(
+        [network], read, shape=(side, side), location=np.zeros(network.description.location, np.float32), threads=2
+    ):
         done += strip.probability.shape[1] * side
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(f"scene {side} x {side}, {network.bands} bands, {network.runtime}: {seconds:.0f} s, {done / seconds:,.0f} pixels a second, peak memory {peak:.2f} GB")
+    print(
+        f"scene {side} x {side}, {network.bands} bands, {network.runtime}: {seconds:.0f} s, {done / seconds:,.0f}"
+        f" pixels a second, peak memory {peak:.2f} GB"
+    )
 
 
 def main() -> None:
@@ -101,7 +111,9 @@ def main() -> None:
         return
     runtimes(a.network, a.windows)
     if a.scene:
-        subprocess.run([sys.executable, __file__, "--network", a.network, "--side", str(a.side), "--only-scene"], check=True)
+        subprocess.run(
+            [sys.executable, __file__, "--network", a.network, "--side", str(a.side), "--only-scene"], check=True
+        )
 
 
 if __name__ == "__main__":

@@ -1,16 +1,19 @@
 """Time the default network over millions of segments, beside an LSTM of 64 units in torch, in one run.
 
-    python benchmarks/bench_predict.py [--segments-million 5] [--network NAME|FILE.onnx] [--threads 2] [--repeat 3] [--brief]
+    python benchmarks/bench_predict.py [--segments-million 5] [--network NAME|FILE.onnx] [--threads 2] [--repeat 3]
+    [--brief]
 
-On segments with holes and gaps as a simulated granule has them, features drawn at random (time does not depend on them), it times
+On segments with holes and gaps as a simulated granule has them, features drawn at random (time does not depend on
+them), it times
 
   a  the network through onnxruntime, from named arrays of features to probabilities of each segment,
   b  the same through OpenVINO, where it is installed,
-  c  torch's LSTM of 64 units over windows of five segments and eight features (published work's kind of network), windows
+  c  torch's LSTM of 64 units over windows of five segments and eight features (published work's kind of network),
+  windows
      ready made in memory, where torch is installed,
 
-each once to warm up and then ``--repeat`` times in turn (a b c, a b c ...); medians and ratios of medians are printed. Then
-``polynya freeboard`` of a simulated granule with the network, and how much of it classification takes.
+each once to warm up and then ``--repeat`` times in turn (a b c, a b c ...); medians and ratios of medians are printed.
+Then ``polynya freeboard`` of a simulated granule with the network, and how much of it classification takes.
 """
 
 from __future__ import annotations
@@ -38,7 +41,8 @@ from polynya.workflows.freeboard import classifier as freeboard_classifier
 TARGET = 1.0
 """Million segments a second that the default network should reach on two cores."""
 PIECE_CELLS, HOLES = 4000, 0.02
-"""Mean length of a piece and share of missing cells: strong beams of sixteen simulated granules of 60 km had 4300 and 0.01."""
+"""Mean length of a piece and share of missing cells: strong beams of sixteen simulated granules of 60 km had 4300 and
+0.01."""
 LSTM_UNITS, LSTM_STEPS, LSTM_FEATURES, LSTM_BATCH = 64, 5, 8, 8192
 
 
@@ -59,7 +63,10 @@ def lstm(n: int, threads: int) -> Callable[[], None] | None:
         return None
     torch.set_num_threads(threads)
     torch.manual_seed(0)
-    body, head = torch.nn.LSTM(LSTM_FEATURES, LSTM_UNITS, batch_first=True).eval(), torch.nn.Linear(LSTM_UNITS, 3).eval()
+    body, head = (
+        torch.nn.LSTM(LSTM_FEATURES, LSTM_UNITS, batch_first=True).eval(),
+        torch.nn.Linear(LSTM_UNITS, 3).eval(),
+    )
     windows = torch.randn(LSTM_BATCH, LSTM_STEPS, LSTM_FEATURES)
 
     def work() -> None:
@@ -83,7 +90,10 @@ def jobs(network: str, *, n: int, threads: int) -> dict[str, tuple[Callable[[], 
             continue
         if x is None:
             x, features = segments(n, classifier.description.features)
-        out[f"{classifier.description.name}, {classifier.runtime}"] = (functools.partial(predict_tracks.classify, classifier, features, x=x, threads=threads), n)
+        out[f"{classifier.description.name}, {classifier.runtime}"] = (
+            functools.partial(predict_tracks.classify, classifier, features, x=x, threads=threads),
+            n,
+        )
     other = lstm(n // 5, threads)  # a fifth of the segments tells its rate as well
     if other is not None:
         out["LSTM-64 over 5 segments, torch"] = (other, n // 5)
@@ -103,7 +113,8 @@ def rates(work: dict[str, tuple[Callable[[], object], int]], repeat: int) -> dic
 
 
 def share_of_freeboard(network: str, *, length_km: float, threads: int) -> dict[str, float]:
-    """Run the main job on a simulated granule with the network and with the rule; return seconds, and those of classification."""
+    """Run the main job on a simulated granule with the network and with the rule; return seconds, and those of
+    classification."""
     spent: list[float] = []
     plain = predict_tracks.classify
 
@@ -123,7 +134,9 @@ def share_of_freeboard(network: str, *, length_km: float, threads: int) -> dict[
                 predict_tracks.classify = timed
                 started = time.perf_counter()
                 try:
-                    (record,) = freeboard.run([granule], out=Path(folder) / "out", config=config, workers=threads, overwrite=True)
+                    (record,) = freeboard.run(
+                        [granule], out=Path(folder) / "out", config=config, workers=threads, overwrite=True
+                    )
                 finally:
                     predict_tracks.classify = plain
                 out["seconds" if name == network else "seconds_rule"] = time.perf_counter() - started
@@ -149,9 +162,17 @@ def main() -> None:
         sys.exit(str(error).replace("--classifier", "--network"))
     n = int(options.segments_million * 1e6)
     found = rates(jobs(options.network, n=n, threads=options.threads), options.repeat)
-    job = None if options.brief else share_of_freeboard(options.network, length_km=options.length_km, threads=options.threads)
+    job = (
+        None
+        if options.brief
+        else share_of_freeboard(options.network, length_km=options.length_km, threads=options.threads)
+    )
     if options.json:
-        print(json.dumps({"segments": n, "threads": options.threads, "million_per_second": found, "freeboard": job}, indent=1))
+        print(
+            json.dumps(
+                {"segments": n, "threads": options.threads, "million_per_second": found, "freeboard": job}, indent=1
+            )
+        )
         return
     print(f"{n / 1e6:g} M segments, {options.threads} threads, medians of {options.repeat}")
     for name, rate in found.items():
@@ -160,9 +181,15 @@ def main() -> None:
     for name, rate in found.items():
         if other is not None and not name.startswith("LSTM"):
             print(f"{name} / LSTM-64 = {rate / other:.1f}")
-    print(f"aim: at least {TARGET:g} M segments/s by the better runtime; found {max(v for k, v in found.items() if not k.startswith('LSTM')):.2f}")
+    print(
+        f"aim: at least {TARGET:g} M segments/s by the better runtime; found"
+        f" {max(v for k, v in found.items() if not k.startswith('LSTM')):.2f}"
+    )
     if job is not None:
-        print(f"freeboard of {job['segments'] / 1e3:.0f} k segments: {job['seconds']:.2f} s (rule {job['seconds_rule']:.2f} s); classification takes {100 * job['share']:.0f} % of its threads' time")
+        print(
+            f"freeboard of {job['segments'] / 1e3:.0f} k segments: {job['seconds']:.2f} s (rule"
+            f" {job['seconds_rule']:.2f} s); classification takes {100 * job['share']:.0f} % of its threads' time"
+        )
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@ The same recipe, seed, data and batch are trained by
   b  two processes of torchrun with one thread each, every batch shared (DDP, gloo),
   c  one process with two threads.
 
-Labels are random numbers in the form of label tables: this is about time, and no score is printed. Seconds are those of epochs after
-the first, from history.json; runs alternate (a b c, a b c ...) and medians are taken. The curves of a and b are compared where the recipe
-has no dropout (masks differ between processes).
+Labels are random numbers in the form of label tables: this is about time, and no score is printed. Seconds are those of
+epochs after the first, from history.json; runs alternate (a b c, a b c ...) and medians are taken. The curves of a and
+b are compared where the recipe has no dropout (masks differ between processes).
 """
 
 from __future__ import annotations
@@ -37,12 +37,24 @@ def write_tables(folder: Path, granules: int, cells: int) -> None:
     for k in range(granules):
         rng = np.random.default_rng(k)
         label = np.repeat(rng.choice(3, cells // 30 + 1, p=[0.8, 0.12, 0.08]), 30)[:cells]
-        columns: dict[str, object] = {v.name: (rng.normal(size=cells) + label).astype(np.float32) for v in schema.FEATURES.variables}
+        columns: dict[str, object] = {
+            v.name: (rng.normal(size=cells) + label).astype(np.float32) for v in schema.FEATURES.variables
+        }
         nothing = np.full(cells, np.nan)
         columns |= {
-            "granule": f"g{k}", "beam": "gt1r", "is_strong": np.ones(cells, bool), "time": np.full(cells, np.datetime64("2019-11-04", "ns")), "latitude": np.full(cells, -70.0),
-            "longitude": np.full(cells, 0.0), "x_atc": 2.0 * np.arange(cells) + 1.0, "easting": nothing, "northing": nothing, "image_value": np.full(cells, -1),
-            "label": label, "label_source": np.full(cells, 3), "label_flag": np.zeros(cells),
+            "granule": f"g{k}",
+            "beam": "gt1r",
+            "is_strong": np.ones(cells, bool),
+            "time": np.full(cells, np.datetime64("2019-11-04", "ns")),
+            "latitude": np.full(cells, -70.0),
+            "longitude": np.full(cells, 0.0),
+            "x_atc": 2.0 * np.arange(cells) + 1.0,
+            "easting": nothing,
+            "northing": nothing,
+            "image_value": np.full(cells, -1),
+            "label": label,
+            "label_source": np.full(cells, 3),
+            "label_flag": np.zeros(cells),
         }
         io.write_table(schema.table(schema.LABELS, columns), folder / f"g{k}.parquet", spec=schema.LABELS)
 
@@ -50,9 +62,30 @@ def write_tables(folder: Path, granules: int, cells: int) -> None:
 def train(recipe: Path, folder: Path, *, processes: int, threads: int) -> tuple[float, list[dict]]:
     """Train once; return seconds an epoch after the first, and the history."""
     out = folder / "out"
-    start = ["-m", "polynya"] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "polynya"]
-    words = [sys.executable, *start, "train", str(recipe), "--data", str(folder / "labels"), "-o", str(out), "--device", "cpu", "--threads", str(threads), "--overwrite", "--json"]
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False)
+    start = (
+        ["-m", "polynya"]
+        if processes == 1
+        else ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "polynya"]
+    )
+    words = [
+        sys.executable,
+        *start,
+        "train",
+        str(recipe),
+        "--data",
+        str(folder / "labels"),
+        "-o",
+        str(out),
+        "--device",
+        "cpu",
+        "--threads",
+        str(threads),
+        "--overwrite",
+        "--json",
+    ]
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=False
+    )
     if done.returncode:
         raise SystemExit(done.stderr[-2000:])
     rows = json.loads((out / "history.json").read_text())["history"]
@@ -73,7 +106,11 @@ def main() -> None:
         write_tables(folder / "labels", options.granules, options.cells)
         plan = recipes.load(options.recipe, epochs=options.epochs).as_dict()
         if "dropout" in str(plan["model"]) or plan["model"]["name"] == "track_unet":
-            plan["model"] = {**plan["model"], "dropout": 0.0, **({"dense_dropout": 0.0} if "dense_dropout" in plan["model"] else {})}
+            plan["model"] = {
+                **plan["model"],
+                "dropout": 0.0,
+                **({"dense_dropout": 0.0} if "dense_dropout" in plan["model"] else {}),
+            }
         recipe = folder / "recipe.yaml"
         recipe.write_text(yaml.safe_dump(plan))
         ways = {"a": (1, 1), "b": (2, 1), "c": (1, 2)}
@@ -88,13 +125,21 @@ def main() -> None:
         shutil.rmtree(folder, ignore_errors=True)
     middle = {k: statistics.median(v) for k, v in times.items()}
     result = {
-        "recipe": options.recipe, "segments": options.granules * options.cells, "cores": os.cpu_count(), "seconds_an_epoch": middle, "all": times,
-        "speedup_two_processes": middle["a"] / middle["b"], "largest_difference_of_the_curves": max(abs(x - y) for x, y in zip(curves["a"], curves["b"], strict=True)),
+        "recipe": options.recipe,
+        "segments": options.granules * options.cells,
+        "cores": os.cpu_count(),
+        "seconds_an_epoch": middle,
+        "all": times,
+        "speedup_two_processes": middle["a"] / middle["b"],
+        "largest_difference_of_the_curves": max(abs(x - y) for x, y in zip(curves["a"], curves["b"], strict=True)),
     }
     if options.json:
         print(json.dumps(result, indent=1))
         return
-    print(f"{options.recipe}, {result['segments']:,} segments, batch {plan['batch']}, {os.cpu_count()} cores; seconds an epoch, medians of {options.repeat}")
+    print(
+        f"{options.recipe}, {result['segments']:,} segments, batch {plan['batch']}, {os.cpu_count()} cores; seconds an"
+        f" epoch, medians of {options.repeat}"
+    )
     print(f"a  one process, one thread            {middle['a']:7.2f} s")
     print(f"b  two processes (DDP), one thread    {middle['b']:7.2f} s   a / b = {middle['a'] / middle['b']:.2f}")
     print(f"c  one process, two threads           {middle['c']:7.2f} s   a / c = {middle['a'] / middle['c']:.2f}")

@@ -3,12 +3,14 @@
     python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] [--seeds 1-4] [--markdown] [--keep FOLDER]
 
 For every file and seed an ATL03 granule is drawn from the file's photon-height histograms, worked, and compared with
-the file. ``extents`` averages our segments over NASA's, ``nearest`` gives each of ours to one of NASA's only; specular leads
-are types 2-5, ice is type 1, and a NASA segment is water where most of ours in it are. ``bound`` is what a draw allows:
-NASA's own tree with its stored widths, background and sun, but with the photon rate counted again on the drawn photons.
+the file. ``extents`` averages our segments over NASA's, ``nearest`` gives each of ours to one of NASA's only; specular
+leads are types 2-5, ice is type 1, and a NASA segment is water where most of ours in it are. ``bound`` is what a draw
+allows: NASA's own tree with its stored widths, background and sun, but with the photon rate counted again on the drawn
+photons.
 
-Heights are then real, and NASA's numbers the reference; noise of the draw is part of every difference. Where the network was trained on draws
-of a file, its rows say so: other seeds draw from the same histograms, so these leads are not kept back.
+Heights are then real, and NASA's numbers the reference; noise of the draw is part of every difference. Where the
+network was trained on draws of a file, its rows say so: other seeds draw from the same histograms, so these leads are
+not kept back.
 """
 
 from __future__ import annotations
@@ -45,11 +47,24 @@ def oracle(granule: Path, atl07: Path) -> dict[str, np.ndarray]:
         geo = {c: data.geosegments[c].to_numpy() for c in data.geosegments.column_names}
         photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
         ours = segments.resample(
-            photons, first=geo["first_photon"], count=geo["segment_ph_cnt"], segment_x=geo["segment_dist_x"],
-            reference=np.zeros(geo["segment_dist_x"].size), reference_x=geo["segment_dist_x"],
+            photons,
+            first=geo["first_photon"],
+            count=geo["segment_ph_cnt"],
+            segment_x=geo["segment_dist_x"],
+            reference=np.zeros(geo["segment_dist_x"].size),
+            reference_x=geo["segment_dist_x"],
         )
-        column = {n: theirs[n].to_numpy(zero_copy_only=False) for n in (
-            "seg_dist_x", "height_segment_length_seg", "height_segment_type", "height_segment_w_gaussian", "background_r_norm", "solar_elevation")}
+        column = {
+            n: theirs[n].to_numpy(zero_copy_only=False)
+            for n in (
+                "seg_dist_x",
+                "height_segment_length_seg",
+                "height_segment_type",
+                "height_segment_w_gaussian",
+                "background_r_norm",
+                "solar_elevation",
+            )
+        }
         order = np.argsort(column["seg_dist_x"], kind="stable")
         column = {n: v[order] for n, v in column.items()}
         own = collocation.nearest(ours.x_atc, column["seg_dist_x"])
@@ -60,8 +75,12 @@ def oracle(granule: Path, atl07: Path) -> dict[str, np.ndarray]:
         shots_in = np.bincount(own, shots, size)
         rate = np.bincount(own, counted, size) / np.maximum(shots_in, 1.0)
         found = nasa_surface_type.surface_type(
-            rate, column["height_segment_w_gaussian"], background_norm=column["background_r_norm"], solar_elevation=column["solar_elevation"],
-            spot=beam.spot, is_strong=beam.is_strong,
+            rate,
+            column["height_segment_w_gaussian"],
+            background_norm=column["background_r_norm"],
+            solar_elevation=column["solar_elevation"],
+            spot=beam.spot,
+            is_strong=beam.is_strong,
         )
         water = np.isin(found, nasa_surface_type.SPECULAR_TYPES) & (shots_in > 0)
         specular = np.isin(column["height_segment_type"], nasa_surface_type.SPECULAR_TYPES) & (shots_in > 0)
@@ -88,7 +107,8 @@ def ratios(c: np.ndarray) -> str:
 
 
 def trained_on(classifier: str | None) -> set[str]:
-    """Return the names of the real files whose draws the network saw in training, as it says itself; none for the rule."""
+    """Return the names of the real files whose draws the network saw in training, as it says itself; none for the
+    rule."""
     chosen = freeboard_classifier.choose(classifier, resolution=freeboard_classifier.RESOLUTION)
     if chosen.path is None:
         return set()
@@ -118,30 +138,57 @@ def main() -> None:
             for seed in seeds_of(options.seeds):
                 granule = folder / f"from{number}_{seed}.h5"
                 simulate_from_atl07(atl07, granule, seed=seed)
-                (record,) = freeboard.run([granule], out=folder / "out", config=freeboard.Config.checked(classifier=options.classifier), overwrite=True)
+                (record,) = freeboard.run(
+                    [granule],
+                    out=folder / "out",
+                    config=freeboard.Config.checked(classifier=options.classifier),
+                    overwrite=True,
+                )
                 if record.status == "failed":
                     raise SystemExit(f"{atl07.name}, seed {seed}: {record.message}")
                 table = evaluate.run(folder / "out" / granule.stem, reference=atl07, n_resamples=1).to_pylist()
                 bound = oracle(granule, atl07)
                 for strength in STRENGTHS:
                     of = [r for r in table if r["region"] == strength]
-                    specular = {(r["metric"], r["reference"]): (r["value"], r["n"]) for r in of if r["class"] == "specular_lead"}
-                    median = {r["reference"]: r["value"] for r in of if r["metric"] == "height_median_absolute_difference" and r["class"] == "all"}
+                    specular = {
+                        (r["metric"], r["reference"]): (r["value"], r["n"]) for r in of if r["class"] == "specular_lead"
+                    }
+                    median = {
+                        r["reference"]: r["value"]
+                        for r in of
+                        if r["metric"] == "height_median_absolute_difference" and r["class"] == "all"
+                    }
                     heights[strength].append((median.get(EXTENTS, np.nan), median.get(NEAREST, np.nan)))
                     for r in (EXTENTS, NEAREST):
                         part[strength, r] += counts(specular, r)
                     part[strength, "bound"] += bound[strength]
             for strength in STRENGTHS:
-                spans = [f"{np.nanmin(v):.3f}-{np.nanmax(v):.3f}" if np.isfinite(v).any() else "-" for v in np.array(heights[strength]).T]
+                spans = [
+                    f"{np.nanmin(v):.3f}-{np.nanmax(v):.3f}" if np.isfinite(v).any() else "-"
+                    for v in np.array(heights[strength]).T
+                ]
                 told = " (in the training data)" if atl07.name in seen else ""
-                rows.append((f"{date.group(1) if date else atl07.stem[:24]}, {strength}{told}", [*spans, *(ratios(part[strength, r]) for r in (EXTENTS, NEAREST, "bound"))]))
+                rows.append(
+                    (
+                        f"{date.group(1) if date else atl07.stem[:24]}, {strength}{told}",
+                        [*spans, *(ratios(part[strength, r]) for r in (EXTENTS, NEAREST, "bound"))],
+                    )
+                )
             for key, value in part.items():
                 total[key] += value
     for strength in STRENGTHS:
-        rows.append((f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))]))
+        rows.append(
+            (f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))])
+        )
     if seen & {f.name for f in options.files}:
-        print("the network was trained on draws of the files marked so: their rows, and those of all files, are no test of it")
-    print(f"seeds {options.seeds}: median absolute height difference (range over seeds); specular leads (pooled over seeds): recall, precision, n with repeats")
+        print(
+            "the network was trained on draws of the files marked so: their rows, and those of all files, are no test"
+            " of it"
+        )
+    print(
+        f"seeds {options.seeds}: median absolute height difference (range over seeds); specular leads (pooled over"
+        " seeds): recall, precision, n with repeats"
+    )
     print(as_markdown(columns, rows) if options.markdown else as_text(columns, rows))
 
 

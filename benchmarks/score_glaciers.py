@@ -1,12 +1,16 @@
-"""Train glacier networks and strategies on simulated scenes and score all on scenes that no training saw, and on the held-back halves of real chips.
+"""Train glacier networks and strategies on simulated scenes and score all on scenes that no training saw, and on the
+held-back halves of real chips.
 
     python scripts/make_glacier_data.py build/glaciers --real ../shared/data/glaciers
-    python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N] [--strategies] [--drop]
+    python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N]
+    [--strategies] [--drop]
 
-Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test, DATA/real_east and DATA/real_west: IoU, of clean and of debris-covered
-ice, calibration error and Brier skill, beside what needs no network: everything glacier, the classical rule, and a DEM rule fitted on the training labels.
---strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate encoding, and for the regions named with --regions the regional and the
-finetuned network. --drop: the first recipe's first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
+Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test, DATA/real_east
+and DATA/real_west: IoU, of clean and of debris-covered ice, calibration error and Brier skill, beside what needs no
+network: everything glacier, the classical rule, and a DEM rule fitted on the training labels.
+--strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate
+encoding, and for the regions named with --regions the regional and the finetuned network. --drop: the first recipe's
+first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
 Finished trainings are kept. Prints Markdown and writes scores.json.
 """
 
@@ -53,22 +57,45 @@ class Test:
             held = file[tile.name].get("debris")  # simulated tiles say which ice lies under debris
             debris = np.zeros(tile.shape, bool) if held is None else held[:, :, 0] > 0
         truth = np.where(bits == 0, -1, (bits == 2).astype(int))
-        return {"values": {s: tile.values((s,), rows, columns) for s in SENSORS}, "truth": truth, "debris": debris, "rows": rows, "columns": columns}
+        return {
+            "values": {s: tile.values((s,), rows, columns) for s in SENSORS},
+            "truth": truth,
+            "debris": debris,
+            "rows": rows,
+            "columns": columns,
+        }
 
-    def predict(self, network: predict_scenes.SceneNetwork, *, drop: tuple[str, ...] = (), region: str = "own") -> list[np.ndarray]:
+    def predict(
+        self, network: predict_scenes.SceneNetwork, *, drop: tuple[str, ...] = (), region: str = "own"
+    ) -> list[np.ndarray]:
         """Return the probability of glacier of every tile."""
         out = []
         for tile, held in zip(self.tiles, self.held, strict=True):
-            bands = np.concatenate([np.full_like(held["values"][s], np.nan) if s in drop else held["values"][s] for s in network.sensors])
+            bands = np.concatenate(
+                [np.full_like(held["values"][s], np.nan) if s in drop else held["values"][s] for s in network.sensors]
+            )
             d = network.description
-            place = scene_scaling.location_vector(d.location_kind, region=tile.region if region == "own" else None, latitude=tile.latitude, longitude=tile.longitude)
-            strips = predict_scenes.strips([network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2)
+            place = scene_scaling.location_vector(
+                d.location_kind,
+                region=tile.region if region == "own" else None,
+                latitude=tile.latitude,
+                longitude=tile.longitude,
+            )
+            strips = predict_scenes.strips(
+                [network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2
+            )
             out.append(np.concatenate([s.probability[-1] for s in strips]))
         return out
 
-    def score(self, probability: list[np.ndarray], *, only: str | None = None, scene: str | None = None) -> dict[str, float]:
+    def score(
+        self, probability: list[np.ndarray], *, only: str | None = None, scene: str | None = None
+    ) -> dict[str, float]:
         """Return pooled IoU, IoU of clean and debris-covered ice, and what the probabilities are worth."""
-        chosen = [k for k, t in enumerate(self.tiles) if (only is None or t.region == only) and (scene is None or t.scene == scene)]
+        chosen = [
+            k
+            for k, t in enumerate(self.tiles)
+            if (only is None or t.region == only) and (scene is None or t.scene == scene)
+        ]
         truth = np.concatenate([self.held[k]["truth"].ravel() for k in chosen])
         p = np.concatenate([probability[k].ravel() for k in chosen])
         near = np.concatenate([self._near(k).ravel() for k in chosen])
@@ -78,7 +105,15 @@ class Test:
         c = metrics.confusion(truth, called, n_classes=2)
         two = np.stack([1.0 - p, p], axis=1)
         s = calibrate.scores(two, truth, names=("other", "glacier"))[1]
-        out = {"n": int(used.sum()), "iou": float(metrics.iou(c)[1]), "recall": float(metrics.recall(c)[1]), "precision": float(metrics.precision(c)[1]), "area_deviation": float(called.sum() / max(truth.sum(), 1) - 1.0), "calibration_error": s.calibration_error, "brier_skill": s.brier_skill}
+        out = {
+            "n": int(used.sum()),
+            "iou": float(metrics.iou(c)[1]),
+            "recall": float(metrics.recall(c)[1]),
+            "precision": float(metrics.precision(c)[1]),
+            "area_deviation": float(called.sum() / max(truth.sum(), 1) - 1.0),
+            "calibration_error": s.calibration_error,
+            "brier_skill": s.brier_skill,
+        }
         for kind, name in ((1, "clean"), (2, "debris")):
             mine = near == kind
             if (truth[mine] == 1).any():
@@ -92,47 +127,105 @@ class Test:
 
             truth, debris = self.held[k]["truth"], self.held[k]["debris"]
             pixel = float(np.mean(self.tiles[k].pixel))
-            d = [distance_transform_edt(~mask) * pixel if mask.any() else np.full(truth.shape, np.inf) for mask in ((truth == 1) & ~debris, (truth == 1) & debris)]
+            d = [
+                distance_transform_edt(~mask) * pixel if mask.any() else np.full(truth.shape, np.inf)
+                for mask in ((truth == 1) & ~debris, (truth == 1) & debris)
+            ]
             near = np.where(np.minimum(*d) <= TOGETHER_M, np.where(d[0] <= d[1], 1, 2), 0)
             self.held[k]["near"] = near
         return self.held[k]["near"]
 
     def intervals(self, probability: list[np.ndarray], *, between_blocks: float, sd: float) -> list[dict[str, object]]:
-        """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does (without its median and least area), and lay the true area beside (labelled ground only)."""
+        """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does (without its median and
+        least area), and lay the true area beside (labelled ground only)."""
         out = []
         for tile, held, p in zip(self.tiles, self.held, probability, strict=True):
             with h5py.File(tile.path, "r") as file:
-                crs, grid = str(file[tile.name].attrs["crs"]), Affine(*(float(v) for v in file[tile.name].attrs["transform"][:6]))
+                crs, grid = (
+                    str(file[tile.name].attrs["crs"]),
+                    Affine(*(float(v) for v in file[tile.name].attrs["transform"][:6])),
+                )
             geobox, labelled = GeoBox(tile.shape, grid, crs), held["truth"] >= 0
             seen = np.where(labelled, p, 0.0).astype(np.float32)
-            true_km2 = float((held["truth"] == 1).sum(axis=1) @ areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)) * 1e-6
+            true_km2 = (
+                float(
+                    (held["truth"] == 1).sum(axis=1)
+                    @ areas.row_areas_m2(geobox, slice(0, tile.shape[0]), tile.shape[1] / 2)
+                )
+                * 1e-6
+            )
             drawn = outlines.vectorise((seen >= 0.5).astype(np.uint8), geobox=geobox, is_smoothed=False)
             if true_km2 == 0:
                 continue
             if not len(drawn):
-                out.append({"tile": tile.name, "true_km2": true_km2, "area_km2": 0.0, "low": 0.0, "high": 0.0, "inside": False})
+                out.append(
+                    {"tile": tile.name, "true_km2": true_km2, "area_km2": 0.0, "low": 0.0, "high": 0.0, "inside": False}
+                )
                 continue
             margins = area_intervals.gather(lambda r, c, seen=seen: seen[r, c], outlines=drawn, geobox=geobox)
-            total = area_intervals.intervals(margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd).total
-            out.append({"tile": tile.name, "true_km2": true_km2, "area_km2": total.value, "low": total.low, "high": total.high, "inside": bool(total.low <= true_km2 <= total.high)})
+            total = area_intervals.intervals(
+                margins, drawn["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd
+            ).total
+            out.append(
+                {
+                    "tile": tile.name,
+                    "true_km2": true_km2,
+                    "area_km2": total.value,
+                    "low": total.low,
+                    "high": total.high,
+                    "inside": bool(total.low <= true_km2 <= total.high),
+                }
+            )
         return out
 
     def without_networks(self, rule: ice_rules.DemRule | None) -> dict[str, list[np.ndarray]]:
         """Return maps of 0 and 1 that need no network."""
         out = {"everything glacier": [np.ones(t.shape) for t in self.tiles], "classical rule": []}
         for held in self.held:
-            found = ice_rules.classical({k: v for k, v in held["values"].items() if np.isfinite(v).any()}) if np.isfinite(held["values"]["optical"]).any() else None
-            out["classical rule"].append(np.zeros(held["truth"].shape) if found is None else np.where(found.valid & found.mask, 1.0, 0.0))
+            found = (
+                ice_rules.classical({k: v for k, v in held["values"].items() if np.isfinite(v).any()})
+                if np.isfinite(held["values"]["optical"]).any()
+                else None
+            )
+            out["classical rule"].append(
+                np.zeros(held["truth"].shape) if found is None else np.where(found.valid & found.mask, 1.0, 0.0)
+            )
         if rule is not None:
-            out["DEM rule"] = [np.nan_to_num(ice_rules.dem_only(h["values"]["dem"], rule=rule).mask.astype(float)) for h in self.held]
+            out["DEM rule"] = [
+                np.nan_to_num(ice_rules.dem_only(h["values"]["dem"], rule=rule).mask.astype(float)) for h in self.held
+            ]
         return out
 
 
-def train(recipe: str | Path, *, name: str, seed: int, data: list[Path], out: Path, epochs: int | None, threads: int, start: Path | None = None) -> Path:
+def train(
+    recipe: str | Path,
+    *,
+    name: str,
+    seed: int,
+    data: list[Path],
+    out: Path,
+    epochs: int | None,
+    threads: int,
+    start: Path | None = None,
+) -> Path:
     """Train in a process of its own, unless it is there; return the ONNX file."""
     folder = out / f"{name}-{seed}"
     if not (folder / "run.json").exists():
-        command = [sys.executable, "-m", "polynya", "train", str(recipe), "-o", str(folder), "--seed", str(seed), "--threads", str(threads), "--resume", "--json"]
+        command = [
+            sys.executable,
+            "-m",
+            "polynya",
+            "train",
+            str(recipe),
+            "-o",
+            str(folder),
+            "--seed",
+            str(seed),
+            "--threads",
+            str(threads),
+            "--resume",
+            "--json",
+        ]
         for path in data:
             command += ["--data", str(path)]
         if epochs is not None:
@@ -141,7 +234,9 @@ def train(recipe: str | Path, *, name: str, seed: int, data: list[Path], out: Pa
             command += ["--start-from", str(start)]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
-            sys.exit(f"{folder.name}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
+            sys.exit(
+                f"{folder.name}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
+            )
         print(f"trained {folder.name}", file=sys.stderr, flush=True)
     return folder / io.read_json(folder / "run.json")["outputs"]["onnx"]
 
@@ -184,7 +279,10 @@ def line(name: str, scores: list[dict], keys: tuple[str, ...]) -> str:
 
 
 KEYS = ("iou", "iou_clean", "iou_debris", "precision", "recall", "area_deviation", "calibration_error", "brier_skill")
-HEAD = "| {} | IoU | clean | debris | precision | recall | area deviation | calibration error | Brier skill |\n|---|---|---|---|---|---|---|---|---|"
+HEAD = (
+    "| {} | IoU | clean | debris | precision | recall | area deviation | calibration error | Brier skill"
+    " |\n|---|---|---|---|---|---|---|---|---|"
+)
 
 
 def main() -> None:
@@ -198,23 +296,52 @@ def main() -> None:
     parser.add_argument("--strategies", action="store_true")
     parser.add_argument("--regions", nargs="*", default=["HMA", "ALP"], help="of the regional and finetuned networks")
     parser.add_argument("--drop", action="store_true", help="score the first network without each sensor")
-    parser.add_argument("--areas", action="store_true", help="also how often the true area of a tile lies in its interval, for every network")
+    parser.add_argument(
+        "--areas",
+        action="store_true",
+        help="also how often the true area of a tile lies in its interval, for every network",
+    )
     parser.add_argument("--threads", type=int, default=2)
     a = parser.parse_args()
     options = {"data": [a.data / "train"], "out": a.out, "epochs": a.epochs, "threads": a.threads}
     a.out.mkdir(parents=True, exist_ok=True)
     short = f", {a.epochs} epochs" if a.epochs else ""
-    found = {Path(r).stem + short: [predict_scenes.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds] for r in a.recipes}
+    found = {
+        Path(r).stem + short: [
+            predict_scenes.load(train(r, name=Path(r).stem, seed=s, **options), threads=2) for s in a.seeds
+        ]
+        for r in a.recipes
+    }
     stems = [p.stem for p in a.networks]
-    found |= {p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}/{p.stem}": [predict_scenes.load(p, threads=2)] for p in a.networks}
-    tests = {"test": Test(a.data / "test")} | {half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()}
+    found |= {
+        p.stem if stems.count(p.stem) == 1 else f"{p.parent.name}/{p.stem}": [predict_scenes.load(p, threads=2)]
+        for p in a.networks
+    }
+    tests = {"test": Test(a.data / "test")} | {
+        half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()
+    }
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
     for name, test in tests.items():
-        print(f"\n{name}: {len(test.tiles)} tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name != 'test' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n")
+        print(
+            f"\n{name}: {len(test.tiles)}"
+            f" tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name != 'test' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n"
+        )
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
             full[f"{name} {label}"] = test.score(maps)
-            print(line(label, [{k: v for k, v in full[f"{name} {label}"].items() if k not in ("calibration_error", "brier_skill")}], KEYS))
+            print(
+                line(
+                    label,
+                    [
+                        {
+                            k: v
+                            for k, v in full[f"{name} {label}"].items()
+                            if k not in ("calibration_error", "brier_skill")
+                        }
+                    ],
+                    KEYS,
+                )
+            )
         for label, networks in found.items():
             scores = [test.score(test.predict(n)) for n in networks]
             full[f"{name} {label}"] = scores
@@ -226,7 +353,11 @@ def main() -> None:
                 for scene in sorted({t.scene for t in test.tiles}):
                     scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
                     full[f"{label} {name} {scene}"] = scored
-                    print(f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}")
+                    print(
+                        f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall"
+                        f" {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation"
+                        f" {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}"
+                    )
     if a.areas:
         print("\nTrue total area of a tile inside its 95 % interval:\n")
         for name, test in tests.items():
@@ -234,17 +365,28 @@ def main() -> None:
                 p = test.predict(network)
                 own = network.description.areas
                 for together, sd in sorted({(0.0, 1.0), (own.between_blocks, own.sd)}):
-                    rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(p, between_blocks=together, sd=sd)
+                    rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(
+                        p, between_blocks=together, sd=sd
+                    )
                     width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows if r["area_km2"] > 0])
-                    print(f"{name}, {label}, blocks together {together:g}, sd {sd:g}: {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area", flush=True)
+                    print(
+                        f"{name}, {label}, blocks together {together:g}, sd {sd:g}: {sum(r['inside'] for r in rows)} of"
+                        f" {len(rows)}, median width {100 * width:.0f} % of the area",
+                        flush=True,
+                    )
                     if name != "test":
                         for r in rows:
-                            print(f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true {r['true_km2']:.2f}")
+                            print(
+                                f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true"
+                                f" {r['true_km2']:.2f}"
+                            )
     if a.drop:
         test, network = tests["test"], next(iter(found.values()))[0]
         print("\n" + HEAD.format("sensors"))
         cases = {"all": (), **{f"without {s}": (s,) for s in network.sensors}}
-        cases |= {f"optical + {s}": tuple(o for o in network.sensors if o not in ("optical", s)) for s in network.sensors[1:]} | {"optical alone": tuple(network.sensors[1:])}
+        cases |= {
+            f"optical + {s}": tuple(o for o in network.sensors if o not in ("optical", s)) for s in network.sensors[1:]
+        } | {"optical alone": tuple(network.sensors[1:])}
         for label, drop in cases.items():
             full[f"sensors {label}"] = test.score(test.predict(network, drop=drop))
             print(line(label, [full[f"sensors {label}"]], KEYS), flush=True)
@@ -267,7 +409,11 @@ def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
     for strategy in ("regional", "finetuning"):
         table[strategy] = {}
         for region in a.regions:
-            extra = {"optimiser__rate": 0.0002, "epochs": max(2, recipes.load(base).epochs // 3)} if strategy == "finetuning" else {}
+            extra = (
+                {"optimiser__rate": 0.0002, "epochs": max(2, recipes.load(base).epochs // 3)}
+                if strategy == "finetuning"
+                else {}
+            )
             path = variant(base, out, name=f"{Path(base).stem}-{strategy}-{region}", scene__regions=[region], **extra)
             start = networks["global"][0].with_suffix(".safetensors") if strategy == "finetuning" else None
             own = {**options, "epochs": None if strategy == "finetuning" and a.epochs is None else a.epochs}

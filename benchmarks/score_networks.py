@@ -1,10 +1,13 @@
-"""Train every recipe on simulated data with several seeds and score all on granules that no training saw, beside the rule.
+"""Train every recipe on simulated data with several seeds and score all on granules that no training saw, beside the
+rule.
 
     python scripts/make_training_data.py data --atl07 FILE ...
-    python benchmarks/score_networks.py data -o trained [--seeds 0 1 2] [--recipes mlp lstm-paper lstm-notebook track-unet] [--jobs 2]
+    python benchmarks/score_networks.py data -o trained [--seeds 0 1 2] [--recipes mlp lstm-paper lstm-notebook
+    track-unet] [--jobs 2]
 
-Honest protocol: trained, stopped and calibrated on data/train (split by granule), trained also on data/atl07 (track-unet: and data/short), scored on data/test: other seeds, other
-settings, half of it the granules of pairs. Random protocol, for the published networks: the split of the paper, 80/20 over all segments of data/train, scored on its own
+Honest protocol: trained, stopped and calibrated on data/train (split by granule), trained also on data/atl07
+(track-unet: and data/short), scored on data/test: other seeds, other settings, half of it the granules of pairs. Random
+protocol, for the published networks: the split of the paper, 80/20 over all segments of data/train, scored on its own
 20 %; it leaks, and is printed to show by how much. Everything here is simulated: no number is skill on real data.
 Finished trainings in -o are kept, so a stopped run goes on. Prints a Markdown table and writes scores.json into -o.
 """
@@ -30,7 +33,8 @@ PUBLISHED = RECIPES[:3]
 """The random split is the published protocol: shown for the published networks."""
 NAMES = ("thick", "thin", "water")
 ALSO = {"*": ("atl07",), "track-unet": ("atl07", "short")}
-"""What is trained on beside data/train: short tracks and closed ice matter to a network that sees kilometres; none is in the test."""
+"""What is trained on beside data/train: short tracks and closed ice matter to a network that sees kilometres; none is
+in the test."""
 
 
 def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threads: int, epochs: int | None) -> Path:
@@ -38,7 +42,23 @@ def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threa
     folder = out / f"{recipe}-{protocol}-{seed}"
     if (folder / "run.json").exists():
         return folder
-    command = [sys.executable, "-m", "polynya", "train", recipe, "--data", str(data / "train"), "-o", str(folder), "--seed", str(seed), "--threads", str(threads), "--resume", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "polynya",
+        "train",
+        recipe,
+        "--data",
+        str(data / "train"),
+        "-o",
+        str(folder),
+        "--seed",
+        str(seed),
+        "--threads",
+        str(threads),
+        "--resume",
+        "--json",
+    ]
     if epochs is not None:
         command += ["--epochs", str(epochs)]
     if protocol == "random":
@@ -49,7 +69,10 @@ def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threa
                 command += ["--also", str(data / folder_name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
-        sys.exit(f"{recipe} {protocol} seed {seed}: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}")
+        sys.exit(
+            f"{recipe} {protocol} seed {seed}:"
+            f" {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}"
+        )
     print(f"trained {folder.name}", file=sys.stderr, flush=True)
     return folder
 
@@ -64,7 +87,11 @@ def rule_classes(granule: Path) -> dict[str, dict[str, np.ndarray]]:
             continue
         t = made.segments
         probability = np.stack([schema.to_numpy(t[f"probability_{c}"]) for c in NAMES], axis=1)
-        out[beam.name] = {"cell": np.floor(schema.to_numpy(t["x_atc"]) / 2.0).astype(np.int64), "class": schema.to_numpy(t["surface_class"]), "probability": probability}
+        out[beam.name] = {
+            "cell": np.floor(schema.to_numpy(t["x_atc"]) / 2.0).astype(np.int64),
+            "class": schema.to_numpy(t["surface_class"]),
+            "probability": probability,
+        }
     return out
 
 
@@ -90,18 +117,33 @@ class Test:
         out = np.zeros((len(t), 3), np.float32)
         for track in np.unique(t.track):
             rows = np.flatnonzero(t.track == track)
-            out[rows] = predict_tracks.classify(classifier, {f: t.values[rows, k] for k, f in enumerate(t.features)}, x=t.x[rows], threads=2)
+            out[rows] = predict_tracks.classify(
+                classifier, {f: t.values[rows, k] for k, f in enumerate(t.features)}, x=t.x[rows], threads=2
+            )
         return out, predict_tracks.surface_class(classifier, out).astype(np.int64)
 
     def score(self, called: np.ndarray, probability: np.ndarray | None = None) -> dict[str, object]:
         """Return macro-F1 and recalls, all and by beam strength; calibration where there are probabilities."""
         out = {}
-        for name, mine in (("all", self.used), ("strong", self.used & self.tracks.is_strong), ("weak", self.used & ~self.tracks.is_strong)):
+        for name, mine in (
+            ("all", self.used),
+            ("strong", self.used & self.tracks.is_strong),
+            ("weak", self.used & ~self.tracks.is_strong),
+        ):
             c = metrics.confusion(self.truth[mine], called[mine])
-            out[name] = {"n": int(c.sum()), "macro_f1": float(metrics.macro_f1(c)), "recall": metrics.recall(c).tolist(), "precision": metrics.precision(c).tolist(), "confusion": c.tolist()}
+            out[name] = {
+                "n": int(c.sum()),
+                "macro_f1": float(metrics.macro_f1(c)),
+                "recall": metrics.recall(c).tolist(),
+                "precision": metrics.precision(c).tolist(),
+                "confusion": c.tolist(),
+            }
             if probability is not None:
                 scores = calibrate.scores(probability[mine], self.truth[mine], names=NAMES)
-                out[name] |= {"calibration_error": [s.calibration_error for s in scores], "brier_skill": [s.brier_skill for s in scores]}
+                out[name] |= {
+                    "calibration_error": [s.calibration_error for s in scores],
+                    "brier_skill": [s.brier_skill for s in scores],
+                }
         return out
 
 
@@ -119,17 +161,27 @@ def spread(values: list[float], digits: int = 3) -> str:
 
 def effort(folder: Path, recipe: str) -> dict[str, float]:
     """Return how long a network was trained: epochs run, asked for and in the recipe, and labelled segments drawn."""
-    numbers, asked = io.read_json(folder / "run.json")["numbers"], io.read_json(folder / "run.json")["config"]["recipe"]["epochs"]
+    numbers, asked = (
+        io.read_json(folder / "run.json")["numbers"],
+        io.read_json(folder / "run.json")["config"]["recipe"]["epochs"],
+    )
     drawn = sum(row["samples"] for row in io.read_json(folder / "history.json")["history"])
     return {"epochs": numbers["epochs"], "asked": asked, "recipe": recipes.load(recipe).epochs, "drawn": drawn}
 
 
 def table(rows: dict[str, dict[str, list]]) -> str:
     """Return the Markdown table."""
-    lines = ["| classifier | macro-F1 | strong | weak | most probable class | recall thick / thin / water | random split |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| classifier | macro-F1 | strong | weak | most probable class | recall thick / thin / water | random split |",
+        "|---|---|---|---|---|---|---|",
+    ]
     for name, r in rows.items():
         recalls = " / ".join(f"{v:.2f}" for v in np.mean(r["recall"], axis=0))
-        lines.append(f"| {name} | {spread(r['all'])} | {spread(r['strong'])} | {spread(r['weak'])} | {spread(r['argmax']) if r['argmax'] else ''} | {recalls} | {spread(r['random']) if r['random'] else ''} |")
+        lines.append(
+            f"| {name} | {spread(r['all'])} | {spread(r['strong'])} | {spread(r['weak'])} |"
+            f" {spread(r['argmax']) if r['argmax'] else ''} | {recalls} |"
+            f" {spread(r['random']) if r['random'] else ''} |"
+        )
     return "\n".join(lines)
 
 
@@ -140,21 +192,46 @@ def main() -> None:
     parser.add_argument("--recipes", nargs="*", default=list(RECIPES))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
     parser.add_argument("--random-seeds", nargs="*", type=int, default=[0], help="seeds of the random protocol")
-    parser.add_argument("--epochs", nargs="*", default=[], metavar="RECIPE=N", help="epochs of a recipe instead of its own")
+    parser.add_argument(
+        "--epochs", nargs="*", default=[], metavar="RECIPE=N", help="epochs of a recipe instead of its own"
+    )
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--threads", type=int, default=1, help="threads of a training")
     parser.add_argument("--train-only", action="store_true")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     epochs = {name: int(n) for name, n in (e.split("=") for e in a.epochs)}
-    wanted = [(r, s, "honest") for s in a.seeds for r in a.recipes] + [(r, s, "random") for s in a.random_seeds for r in a.recipes if r in PUBLISHED]
+    wanted = [(r, s, "honest") for s in a.seeds for r in a.recipes] + [
+        (r, s, "random") for s in a.random_seeds for r in a.recipes if r in PUBLISHED
+    ]
     with ThreadPoolExecutor(a.jobs) as pool:
-        folders = dict(zip(wanted, pool.map(lambda w: train(w[0], seed=w[1], protocol=w[2], data=a.data, out=a.out, threads=a.threads, epochs=epochs.get(w[0])), wanted), strict=True))
+        folders = dict(
+            zip(
+                wanted,
+                pool.map(
+                    lambda w: train(
+                        w[0],
+                        seed=w[1],
+                        protocol=w[2],
+                        data=a.data,
+                        out=a.out,
+                        threads=a.threads,
+                        epochs=epochs.get(w[0]),
+                    ),
+                    wanted,
+                ),
+                strict=True,
+            )
+        )
     if a.train_only:
         return
     test = Test(a.data / "test")
     rows: dict[str, dict[str, list]] = {}
-    full: dict[str, object] = {"simulator": commit(a.data), "test_granules": list(test.tracks.granules), "unclassified_share": float(np.mean(test.rule < 0))}
+    full: dict[str, object] = {
+        "simulator": commit(a.data),
+        "test_granules": list(test.tracks.granules),
+        "unclassified_share": float(np.mean(test.rule < 0)),
+    }
 
     def add(name: str, scored: dict, argmax: float | None = None) -> None:
         row = rows.setdefault(name, {"all": [], "strong": [], "weak": [], "argmax": [], "recall": [], "random": []})
@@ -173,18 +250,33 @@ def main() -> None:
             probability, called = test.network(folders[recipe, seed, "honest"] / f"{recipes.load(recipe).name}.onnx")
             scored = test.score(called, probability)
             argmax = test.score(np.argmax(probability, axis=1))["all"]["macro_f1"]
-            full[f"{recipe} {seed}"] = {**scored, "most_probable_macro_f1": argmax, "effort": effort(folders[recipe, seed, "honest"], recipe)}
+            full[f"{recipe} {seed}"] = {
+                **scored,
+                "most_probable_macro_f1": argmax,
+                "effort": effort(folders[recipe, seed, "honest"], recipe),
+            }
             add(recipe, scored, argmax)
         for seed in a.random_seeds if recipe in PUBLISHED else ():
-            rows[recipe]["random"].append(io.read_json(folders[recipe, seed, "random"] / "run.json")["numbers"]["macro_f1"])
+            rows[recipe]["random"].append(
+                io.read_json(folders[recipe, seed, "random"] / "run.json")["numbers"]["macro_f1"]
+            )
     io.write_json({**full, "rows": rows}, a.out / "scores.json")
     n = full["rule"]["all"]["n"]
-    print(f"Simulator {full['simulator']}; {len(test.tracks.granules)} test granules, {n:,} segments that are not cloud; training seeds {a.seeds}. Simulated data: no skill on real data.\n")
+    print(
+        f"Simulator {full['simulator']}; {len(test.tracks.granules)} test granules, {n:,} segments that are not cloud;"
+        f" training seeds {a.seeds}. Simulated data: no skill on real data.\n"
+    )
     efforts = {r: full[f"{r} {a.seeds[0]}"]["effort"] for r in a.recipes}
     cut = {r: f"{r}, {e['asked']} of its {e['recipe']} epochs" for r, e in efforts.items() if e["asked"] != e["recipe"]}
     print(table({cut.get(name, name): row for name, row in rows.items()}))
-    print("Random split: scored on its own fifth of the segments, cloud included, so not on the same segments as the other columns.")
-    print("Labelled segments drawn in training, millions: " + ", ".join(f"{r} {e['drawn'] / 1e6:.1f}" for r, e in efforts.items()))
+    print(
+        "Random split: scored on its own fifth of the segments, cloud included, so not on the same segments as the"
+        " other columns."
+    )
+    print(
+        "Labelled segments drawn in training, millions: "
+        + ", ".join(f"{r} {e['drawn'] / 1e6:.1f}" for r, e in efforts.items())
+    )
     for recipe in a.recipes:
         worst = [max(full[f"{recipe} {s}"]["all"]["calibration_error"]) for s in a.seeds]
         skill = [min(full[f"{recipe} {s}"]["all"]["brier_skill"]) for s in a.seeds]

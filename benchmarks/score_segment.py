@@ -1,9 +1,11 @@
 """Score the ways to classify an optical sea-ice scene on simulated scenes that no training saw.
 
-    python benchmarks/score_segment.py build/data/test/granules [--weights ice-unet.onnx] [--methods published filtered unet]
+    python benchmarks/score_segment.py build/data/test/granules [--weights ice-unet.onnx] [--methods published filtered
+    unet]
 
-Each scene (NAME_tci.tif with NAME_truth.tif, as simulate pair writes) is classified as ``polynya segment`` does, without a cloud mask, and compared pixel by pixel with the
-surface below, once where the sky is clear and once where thin cloud or shadow lies over it. Macro-F1 and recalls are pooled over scenes. Simulated scenes: no skill on real ones.
+Each scene (NAME_tci.tif with NAME_truth.tif, as simulate pair writes) is classified as ``polynya segment`` does,
+without a cloud mask, and compared pixel by pixel with the surface below, once where the sky is clear and once where
+thin cloud or shadow lies over it. Macro-F1 and recalls are pooled over scenes. Simulated scenes: no skill on real ones.
 """
 
 from __future__ import annotations
@@ -34,14 +36,21 @@ def main() -> None:
                 surface, cloud = source.read(1), source.read(2)
             for method in a.methods:
                 out = Path(temporary) / "classes.tif"
-                config = segment.Config.checked(method=method, cloud_mask="none", weights=a.weights if method == "unet" else None)
+                config = segment.Config.checked(
+                    method=method, cloud_mask="none", weights=a.weights if method == "unet" else None
+                )
                 segment.run(tile.image, out=out, config=config, overwrite=True)
                 with rasterio.open(out) as source:
                     called = source.read(1).astype(int)
                 for sky, mine in (("clear", cloud == 0), ("thin cloud or shadow", cloud > 0)):
                     mine &= surface < 3
-                    total[method, sky] = total.get((method, sky), 0.0) + metrics.confusion(surface[mine].astype(int), called[mine])
-    print(f"{len(tiles)} simulated scenes\n\n| method | sky | macro-F1 | recall thick / thin / water | precision thick / thin / water | pixels |\n|---|---|---|---|---|---|")
+                    total[method, sky] = total.get((method, sky), 0.0) + metrics.confusion(
+                        surface[mine].astype(int), called[mine]
+                    )
+    print(
+        f"{len(tiles)} simulated scenes\n\n| method | sky | macro-F1 | recall thick / thin / water | precision thick /"
+        " thin / water | pixels |\n|---|---|---|---|---|---|"
+    )
     for (method, sky), c in total.items():
         recall, precision = (" / ".join(f"{v:.2f}" for v in f(c)) for f in (metrics.recall, metrics.precision))
         print(f"| {method} | {sky} | {float(metrics.macro_f1(c)):.3f} | {recall} | {precision} | {int(c.sum()):,} |")

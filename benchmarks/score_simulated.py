@@ -101,7 +101,10 @@ def lines(granules: list[Granule]) -> list[tuple[str, str]]:
     """Return (name, text) of each number of one season and strength."""
 
     def both(metric: str, *, reference: str, power: int = 1, digits: int = 3) -> str:
-        return f"{pooled(granules, metric, reference=reference, power=power):.{digits}f} ({worst(granules, metric, reference=reference):.{digits}f})"
+        return (
+            f"{pooled(granules, metric, reference=reference, power=power):.{digits}f}"
+            f" ({worst(granules, metric, reference=reference):.{digits}f})"
+        )
 
     def cover(metric: str, *, reference: str) -> str:
         v = [100 * g[metric, "all", reference] for g in granules]
@@ -133,12 +136,32 @@ def lines(granules: list[Granule]) -> list[tuple[str, str]]:
         out.append((f"{name.replace('_', ' ')}: share, %", f"{100 * shares[k]:.1f}"))
         out.append((f"{name.replace('_', ' ')}: recall, precision", f"{recall[k]:.3f}, {precision[k]:.3f}"))
     for km in (1, 10, 25):
-        out.append((f"freeboard mean over {km} km: RMSE, m", both(f"freeboard_mean_{km}km_rmse", reference=FOOTPRINT, power=2)))
-        out.append((f"freeboard mean over {km} km inside ±1σ, %", cover(f"freeboard_mean_{km}km_coverage_1sigma", reference=FOOTPRINT)))
+        out.append(
+            (f"freeboard mean over {km} km: RMSE, m", both(f"freeboard_mean_{km}km_rmse", reference=FOOTPRINT, power=2))
+        )
+        out.append(
+            (
+                f"freeboard mean over {km} km inside ±1σ, %",
+                cover(f"freeboard_mean_{km}km_coverage_1sigma", reference=FOOTPRINT),
+            )
+        )
     for of in ("longer_than_11_m", "specular_lead", "dark_lead", "rough_lead"):
         value = pooled(granules, "lead_recall", reference="truth", of=of)
-        out.append((f"{of.replace('_', ' ')}: lead recall", f"{value:.2f} (n {sum(g.count(('lead_recall', of, 'truth')) for g in granules)})"))
-    out.append(("lead precision", f"{pooled(granules, 'lead_precision', reference='truth'):.2f} (n {sum(g.count(('lead_precision', 'all', 'truth')) for g in granules)})"))
+        out.append(
+            (
+                f"{of.replace('_', ' ')}: lead recall",
+                f"{value:.2f} (n {sum(g.count(('lead_recall', of, 'truth')) for g in granules)})",
+            )
+        )
+    out.append(
+        (
+            "lead precision",
+            (
+                f"{pooled(granules, 'lead_precision', reference='truth'):.2f} (n"
+                f" {sum(g.count(('lead_precision', 'all', 'truth')) for g in granules)})"
+            ),
+        )
+    )
     return out
 
 
@@ -158,7 +181,10 @@ def as_text(columns: list[str], rows: list[tuple[str, list[str]]]) -> str:
 
 def as_markdown(columns: list[str], rows: list[tuple[str, list[str]]]) -> str:
     """Return rows (name, cells) as a Markdown table."""
-    return "\n".join("| " + " | ".join([name, *cells]) + " |" for name, cells in [("", columns), ("---", ["---"] * len(columns)), *rows])
+    return "\n".join(
+        "| " + " | ".join([name, *cells]) + " |"
+        for name, cells in [("", columns), ("---", ["---"] * len(columns)), *rows]
+    )
 
 
 def main() -> None:
@@ -171,23 +197,36 @@ def main() -> None:
     parser.add_argument("--classifier", help="rule, a shipped network or an .onnx file; freeboard's default by default")
     parser.add_argument("--brief", action="store_true", help="only freeboard and sea surface")
     parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
-    parser.add_argument("--keep", type=Path, help="folder for granules and results (used again where they are there); a temporary one by default")
+    parser.add_argument(
+        "--keep",
+        type=Path,
+        help="folder for granules and results (used again where they are there); a temporary one by default",
+    )
     options = parser.parse_args()
     seeds = seeds_of(options.seeds)
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         for method in options.sea_surface:
-            config = freeboard.Config.checked(sea_surface=method, resolution=options.resolution, classifier=options.classifier)
+            config = freeboard.Config.checked(
+                sea_surface=method, resolution=options.resolution, classifier=options.classifier
+            )
             columns: dict[str, list[tuple[str, str]]] = {}
             for season in options.seasons:
-                tables = [work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds]
+                tables = [
+                    work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds
+                ]
                 for region in ("strong", "weak"):
-                    columns[f"{season} {region}"] = lines([granule_of(t, region=region, seed=s) for t, s in zip(tables, seeds, strict=True)])
+                    columns[f"{season} {region}"] = lines(
+                        [granule_of(t, region=region, seed=s) for t, s in zip(tables, seeds, strict=True)]
+                    )
             rows = [(r[0][0], [text for _, text in r]) for r in zip(*columns.values(), strict=True)]
             if options.brief:
                 rows = [r for r in rows if r[0].startswith(("freeboard", "sea surface")) and " km" not in r[0]]
-            print(f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution {options.resolution}: pooled (worst granule, or range)")
+            print(
+                f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution"
+                f" {options.resolution}: pooled (worst granule, or range)"
+            )
             print(as_markdown(list(columns), rows) if options.markdown else as_text(list(columns), rows))
 
 

@@ -1,9 +1,10 @@
 """Probabilities that mean what they say: temperature and vector scaling of logits, fitted on a part of its own.
 
-Guo et al. 2017 (arXiv:1706.04599): a network's softmax is too sure; dividing the logits by one temperature mends most of it.
-Losses that weigh classes also shift the priors, which one temperature cannot mend; vector scaling (a factor and an offset per class)
-can. Both are inside the exported graph. What is calibrated is the probability; which class a segment is called may still use
-decision weights (:func:`fit_decision`), since the most probable class is not the one that makes macro-F1 highest.
+Guo et al. 2017 (arXiv:1706.04599): a network's softmax is too sure; dividing the logits by one temperature mends most
+of it. Losses that weigh classes also shift the priors, which one temperature cannot mend; vector scaling (a factor and
+an offset per class) can. Both are inside the exported graph. What is calibrated is the probability; which class a
+segment is called may still use decision weights (:func:`fit_decision`), since the most probable class is not the one
+that makes macro-F1 highest.
 """
 
 from __future__ import annotations
@@ -78,14 +79,18 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
     allowed = (np.asarray(targets, np.int64)[:, None] >> np.arange(classes)) & 1 == 1
     used = allowed.any(axis=1) & ~allowed.all(axis=1)
     if not used.any():
-        raise ProductError("calibration: the part holds no labelled segment; expected some. Give more label tables, or a larger share.")
+        raise ProductError(
+            "calibration: the part holds no labelled segment; expected some. Give more label tables, or a larger share."
+        )
     z, allowed = np.asarray(logits, np.float64)[used], allowed[used]
 
     def cost(scale: np.ndarray, offset: np.ndarray) -> float:
         log_p = log_softmax(z * scale + offset, axis=1)
         return -float(np.logaddexp.reduce(np.where(allowed, log_p, -np.inf), axis=1).mean())
 
-    best = minimize_scalar(lambda t: cost(np.exp(-t), 0.0), bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-6})
+    best = minimize_scalar(
+        lambda t: cost(np.exp(-t), 0.0), bounds=(np.log(0.05), np.log(20.0)), method="bounded", options={"xatol": 1e-6}
+    )
     scale, offset = np.full(classes, np.exp(-best.x)), np.zeros(classes)
     if method == "vector":
         # A class that nobody saw keeps its offset: likelihood alone would push it to minus infinity.
@@ -102,14 +107,21 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
             gradient = np.concatenate([(slope * z * s).sum(axis=0), np.where(seen, slope.sum(axis=0), 0.0)])
             return value + ridge * float(v @ v), gradient + 2 * ridge * v
 
-        found = minimize(flat, np.concatenate([np.log(scale), offset]), jac=True, method="L-BFGS-B", bounds=[(-3.0, 3.0)] * classes + [(-10.0, 10.0)] * classes)
+        found = minimize(
+            flat,
+            np.concatenate([np.log(scale), offset]),
+            jac=True,
+            method="L-BFGS-B",
+            bounds=[(-3.0, 3.0)] * classes + [(-10.0, 10.0)] * classes,
+        )
         scale, offset = np.exp(found.x[:classes]), np.where(seen, found.x[classes:], 0.0)
         offset = offset - offset.mean()
     return Calibration(method, tuple(scale.tolist()), tuple(offset.tolist()), int(used.sum()))
 
 
 def fit_decision(probability: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:
-    """Return class weights whose ``argmax(weight * probability)`` has the highest macro-F1; coordinate search on a log grid.
+    """Return class weights whose ``argmax(weight * probability)`` has the highest macro-F1; coordinate search on a log
+    grid.
 
     Parameters
     ----------
@@ -160,7 +172,8 @@ class ClassScore:
 
 
 def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]) -> list[ClassScore]:
-    """Score probabilities class by class: expected calibration error and Brier skill against the sample's own frequency.
+    """Score probabilities class by class: expected calibration error and Brier skill against the sample's own
+    frequency.
 
     Parameters
     ----------
@@ -201,12 +214,14 @@ class Confidence:
     Attributes
     ----------
     method : str
-        ``probability``: the largest calibrated probability. ``entropy_kernel``: 1 - entropy (in units of its largest value) mapped
-        to how often the class was right by kernel ridge regression with a Laplacian kernel over 100 bins (Maslov et al. 2025).
+        ``probability``: the largest calibrated probability. ``entropy_kernel``: 1 - entropy (in units of its largest
+        value) mapped to how often the class was right by kernel ridge regression with a Laplacian kernel over 100 bins
+        (Maslov et al. 2025).
     x, y : tuple of float
         Nodes of that map, for ``entropy_kernel``.
     held_out_error : dict of str to float
-        Calibration error of each method on the half of the calibration part that it was not fitted on; the least one was chosen.
+        Calibration error of each method on the half of the calibration part that it was not fitted on; the least one
+        was chosen.
     """
 
     method: str
@@ -225,14 +240,18 @@ class Confidence:
 
 
 def certainty(probability: np.ndarray) -> np.ndarray:
-    """Return 1 - entropy / log(classes) of probabilities (..., classes): 0 where all are equal, 1 where one is certain."""
+    """Return 1 - entropy / log(classes) of probabilities (..., classes): 0 where all are equal, 1 where one is
+    certain."""
     p = np.asarray(probability, np.float64)
     entropy = -(p * np.log(np.maximum(p, 1e-12))).sum(axis=-1)
     return 1.0 - entropy / np.log(p.shape[-1])
 
 
-def kernel_ridge(value: np.ndarray, is_right: np.ndarray, *, width: float = 0.1, ridge: float = 1e-3) -> tuple[np.ndarray, np.ndarray]:
-    """Map a score of 0 to 1 to how often it was right: ridge regression with the kernel exp(-|a - b| / width) on bin means.
+def kernel_ridge(
+    value: np.ndarray, is_right: np.ndarray, *, width: float = 0.1, ridge: float = 1e-3
+) -> tuple[np.ndarray, np.ndarray]:
+    """Map a score of 0 to 1 to how often it was right: ridge regression with the kernel exp(-|a - b| / width) on bin
+    means.
 
     Parameters
     ----------
@@ -278,7 +297,9 @@ def fit_confidence(probability: np.ndarray, truth: np.ndarray) -> Confidence:
     known = truth >= 0
     probability, truth = probability[known], truth[known]
     if truth.size < 2:
-        raise ProductError("calibration: the part holds no labelled sample; expected some. Give more labels, or a larger share.")
+        raise ProductError(
+            "calibration: the part holds no labelled sample; expected some. Give more labels, or a larger share."
+        )
     is_right = probability.argmax(axis=1) == truth
     score = certainty(probability)
     half = np.arange(truth.size) < truth.size // 2
@@ -292,14 +313,18 @@ def fit_confidence(probability: np.ndarray, truth: np.ndarray) -> Confidence:
 
 
 def confidence_scores(probability: np.ndarray, truth: np.ndarray, confidence: Confidence) -> dict[str, object]:
-    """Return the calibration error of a confidence on other samples, beside that of raw 1 - entropy, and the share that is sure."""
+    """Return the calibration error of a confidence on other samples, beside that of raw 1 - entropy, and the share that
+    is sure."""
     known = truth >= 0
     probability, truth = probability[known], truth[known]
     is_right = probability.argmax(axis=1) == truth
     said = confidence.of(probability)
     return {
-        "method": confidence.method, "n": int(truth.size), "calibration_error": _confidence_error(said, is_right),
-        "calibration_error_of_entropy": _confidence_error(certainty(probability), is_right), "share_above_0.95": float((said >= 0.95).mean()),
+        "method": confidence.method,
+        "n": int(truth.size),
+        "calibration_error": _confidence_error(said, is_right),
+        "calibration_error_of_entropy": _confidence_error(certainty(probability), is_right),
+        "share_above_0.95": float((said >= 0.95).mean()),
         "right_above_0.95": float(is_right[said >= 0.95].mean()) if (said >= 0.95).any() else None,
     }
 

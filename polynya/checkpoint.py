@@ -1,8 +1,9 @@
-"""What training leaves: a state to go on from, the weights, and one ONNX file that needs nothing else. No pickle anywhere.
+"""What training leaves: a state to go on from, the weights, and one ONNX file that needs nothing else. No pickle
+anywhere.
 
-A network is three files: ``NAME.safetensors`` (weights), ``NAME.json`` (what they are: network, features, scaling, calibration,
-data, recipe, scores) and ``NAME.onnx``, whose graph takes raw feature values to probabilities (scaling, network, calibration and softmax are inside)
-and whose metadata property ``polynya`` carries the same JSON.
+A network is three files: ``NAME.safetensors`` (weights), ``NAME.json`` (what they are: network, features, scaling,
+calibration, data, recipe, scores) and ``NAME.onnx``, whose graph takes raw feature values to probabilities (scaling,
+network, calibration and softmax are inside) and whose metadata property ``polynya`` carries the same JSON.
 """
 
 from __future__ import annotations
@@ -45,7 +46,9 @@ def save_state(path: Path, state: State, *, digest: str) -> None:
         tensors |= {f"optimiser/{index}/{k}": torch.as_tensor(v).detach().cpu() for k, v in values.items()}
     record = {"digest": digest, "best_epoch": state.best_epoch, "steps": state.steps, "history": state.history}
     with io.writing(path) as temporary:
-        save_file({k: v.contiguous().clone() for k, v in tensors.items()}, temporary, metadata={"polynya": json.dumps(record)})
+        save_file(
+            {k: v.contiguous().clone() for k, v in tensors.items()}, temporary, metadata={"polynya": json.dumps(record)}
+        )
 
 
 def load_state(path: Path, *, digest: str) -> State:
@@ -63,9 +66,15 @@ def load_state(path: Path, *, digest: str) -> State:
             record = json.loads((file.metadata() or {})["polynya"])
         tensors = load_file(path)
     except (SafetensorError, OSError, KeyError, ValueError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the state of a training. Start anew with --overwrite.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the state of a training. Start anew with"
+            " --overwrite."
+        ) from error
     if record["digest"] != digest:
-        raise UsageError(f"{path.name}: is the state of a training with other data, recipe, seed or split; expected {digest}, found {record['digest']}. Give the same again, or --overwrite.")
+        raise UsageError(
+            f"{path.name}: is the state of a training with other data, recipe, seed or split; expected {digest}, found"
+            f" {record['digest']}. Give the same again, or --overwrite."
+        )
     parts: dict[str, dict] = {"weights": {}, "average": {}, "best": {}, "optimiser": {}}
     for key, value in tensors.items():
         part, _, name = key.partition("/")
@@ -74,7 +83,15 @@ def load_state(path: Path, *, digest: str) -> State:
             parts[part].setdefault(int(index), {})[name] = value
         else:
             parts[part][name] = value
-    return State(parts["weights"], parts["optimiser"], parts["average"], parts["best"], record["best_epoch"], record["steps"], record["history"])
+    return State(
+        parts["weights"],
+        parts["optimiser"],
+        parts["average"],
+        parts["best"],
+        record["best_epoch"],
+        record["steps"],
+        record["history"],
+    )
 
 
 def architecture(name: str) -> object:
@@ -91,10 +108,16 @@ def architecture(name: str) -> object:
     except ModuleNotFoundError as error:
         if error.name and not full.startswith(error.name):
             raise
-        raise UsageError(f"model {name}: no module {full}; expected a file of polynya/models or a dotted module. Check model.name in the recipe.") from error
+        raise UsageError(
+            f"model {name}: no module {full}; expected a file of polynya/models or a dotted module. Check model.name in"
+            " the recipe."
+        ) from error
     missing = [n for n in ("KIND", "Config", "build") if not hasattr(module, n)]
     if missing:
-        raise UsageError(f"model {name}: {full} has no {', '.join(missing)}; expected KIND, Config and build(config). See docs/training.md.")
+        raise UsageError(
+            f"model {name}: {full} has no {', '.join(missing)}; expected KIND, Config and build(config). See"
+            " docs/training.md."
+        )
     return module
 
 
@@ -109,7 +132,8 @@ def build(description: dict) -> nn.Module:
 
 @dataclass(frozen=True)
 class Saved:
-    """The files of a network, and the largest difference between torch and onnxruntime; ``drawn`` is the graph that draws its dropout, if any."""
+    """The files of a network, and the largest difference between torch and onnxruntime; ``drawn`` is the graph that
+    draws its dropout, if any."""
 
     weights: Path
     description: Path
@@ -119,7 +143,8 @@ class Saved:
 
 
 def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
-    """Write weights, description and ONNX graph; a network of scenes with dropout gets a second graph, ``NAME-dropout.onnx``, that draws it at every call.
+    """Write weights, description and ONNX graph; a network of scenes with dropout gets a second graph,
+    ``NAME-dropout.onnx``, that draws it at every call.
 
     Parameters
     ----------
@@ -152,7 +177,9 @@ def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
     if description["kind"] != "scene" or not export.write_drawn(network, description, path=drawn):
         drawn.unlink(missing_ok=True)  # of an earlier network of the name
         drawn = None
-    return Saved(weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst, drawn)
+    return Saved(
+        weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst, drawn
+    )
 
 
 def load(path: Path | str) -> tuple[nn.Module, dict]:
@@ -170,6 +197,9 @@ def load(path: Path | str) -> tuple[nn.Module, dict]:
         network = build(description)
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a network that polynya train wrote. Train it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a network that polynya train wrote. Train"
+            " it again."
+        ) from error
     network.eval()
     return network, description

@@ -1,6 +1,8 @@
-"""A trained network as one ONNX graph from raw values to calibrated probabilities, and the proof that it gives what torch gives.
+"""A trained network as one ONNX graph from raw values to calibrated probabilities, and the proof that it gives what
+torch gives.
 
-Scaling, network, calibration and softmax are inside the graph; its metadata property ``polynya`` carries the description as JSON.
+Scaling, network, calibration and softmax are inside the graph; its metadata property ``polynya`` carries the
+description as JSON.
 """
 
 from __future__ import annotations
@@ -43,14 +45,18 @@ class Exported(nn.Module):
         row = (1, 1, -1) if self.is_window else (1, -1, 1)
         out = (1, -1) if self.is_window else (1, -1, 1)
         for name, values, shape in (
-            ("mean", description["mean"], row), ("std", description["std"], row),
-            ("scale", description["calibration"]["scale"], out), ("offset", description["calibration"]["offset"], out),
+            ("mean", description["mean"], row),
+            ("std", description["std"], row),
+            ("scale", description["calibration"]["scale"], out),
+            ("offset", description["calibration"]["offset"], out),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(shape))
 
     def forward(self, inputs: Tensor) -> Tensor:
         raw = inputs if self.is_window else inputs[:, :-1]
-        scaled = torch.where(torch.isnan(raw), torch.zeros_like(raw), (raw - self.mean) / self.std).clamp(-self.limit, self.limit)
+        scaled = torch.where(torch.isnan(raw), torch.zeros_like(raw), (raw - self.mean) / self.std).clamp(
+            -self.limit, self.limit
+        )
         if not self.is_window:
             here = inputs[:, -1:]
             scaled = torch.cat([scaled * here, here], dim=1)
@@ -60,8 +66,8 @@ class Exported(nn.Module):
 class ExportedScene(nn.Module):
     """A network between a scene's physical values and probabilities.
 
-    Inputs (batch, bands + location, h, w): bands in the order of the description's sensors, NaN where missing; then the planes that
-    say where the scene is. Presence planes are made from what is missing.
+    Inputs (batch, bands + location, h, w): bands in the order of the description's sensors, NaN where missing; then the
+    planes that say where the scene is. Presence planes are made from what is missing.
 
     Parameters
     ----------
@@ -73,14 +79,21 @@ class ExportedScene(nn.Module):
     def __init__(self, network: nn.Module, description: dict):
         super().__init__()
         s = description["scaling"]
-        self.network, self.limit, self.counts, self.bands = network, float(description["limit"]), list(s["sensors"].values()), sum(s["sensors"].values())
+        self.network, self.limit, self.counts, self.bands = (
+            network,
+            float(description["limit"]),
+            list(s["sensors"].values()),
+            sum(s["sensors"].values()),
+        )
         self.axes = {0: "batch"} if description["is_fixed"] else {0: "batch", 2: "height", 3: "width"}
         begin = [0, *list(itertools.accumulate(self.counts))]
         self.logarithmic = [s["is_log"][b] for b in begin[:-1]]
         plane = (1, -1, 1, 1)
         for name, values in (
-            ("low", s["low"]), ("range", [h - low for low, h in zip(s["low"], s["high"], strict=True)]),
-            ("scale", description["calibration"]["scale"]), ("offset", description["calibration"]["offset"]),
+            ("low", s["low"]),
+            ("range", [h - low for low, h in zip(s["low"], s["high"], strict=True)]),
+            ("scale", description["calibration"]["scale"]),
+            ("offset", description["calibration"]["offset"]),
         ):
             self.register_buffer(name, torch.tensor(values, dtype=torch.float32).reshape(plane))
 
@@ -92,13 +105,16 @@ class ExportedScene(nn.Module):
             filled = torch.where(seen, part, torch.zeros_like(part))
             known.append(torch.log10(filled.clamp(min=0.0) + 1e-6) if is_log else filled)
             there.append(seen.to(part.dtype))
-        scaled = ((torch.cat(known, dim=1) - self.low) / self.range).clamp(-self.limit, self.limit) * torch.cat(there, dim=1)
+        scaled = ((torch.cat(known, dim=1) - self.low) / self.range).clamp(-self.limit, self.limit) * torch.cat(
+            there, dim=1
+        )
         planes = [part.amax(dim=1, keepdim=True) for part in there]
         return torch.softmax(self.network(torch.cat([scaled, *planes, place], dim=1)) * self.scale + self.offset, dim=1)
 
 
 class Drawn(nn.Module):
-    """Dropout that draws at every call, in evaluation too: x times (uniform >= p) / (1 - p) (Gal and Ghahramani 2016, arXiv:1506.02142).
+    """Dropout that draws at every call, in evaluation too: x times (uniform >= p) / (1 - p) (Gal and Ghahramani 2016,
+    arXiv:1506.02142).
 
     Written in plain operations since exporters leave dropout out of a graph for evaluation.
 
@@ -159,12 +175,16 @@ def write(network: nn.Module, description: dict, *, path: Path) -> float:
         _to_onnx(graph_of, description, path=temporary)
         worst = parity(graph_of, description, path=temporary)
         if not worst <= PARITY:
-            raise PolynyaError(f"{path.name}: onnxruntime differs from torch by {worst:.1e}; expected at most {PARITY:g}. The network uses something that does not export; please report it.")
+            raise PolynyaError(
+                f"{path.name}: onnxruntime differs from torch by {worst:.1e}; expected at most {PARITY:g}. The network"
+                " uses something that does not export; please report it."
+            )
     return worst
 
 
 def write_drawn(network: nn.Module, description: dict, *, path: Path) -> bool:
-    """Write the graph that draws its dropout anew at every call, for Monte-Carlo dropout; return False, and write nothing, where there is none.
+    """Write the graph that draws its dropout anew at every call, for Monte-Carlo dropout; return False, and write
+    nothing, where there is none.
 
     Raises
     ------
@@ -183,9 +203,14 @@ def write_drawn(network: nn.Module, description: dict, *, path: Path) -> bool:
         _to_onnx(whole(twin, description), {**description, "is_drawn": True}, path=temporary)
         session = onnxruntime.InferenceSession(str(temporary), providers=["CPUExecutionProvider"])
         one = session.run(None, {"inputs": inputs})[0]
-        varies = any(not np.array_equal(session.run(None, {"inputs": inputs})[0], one) for _ in range(MOST_DRAWS))  # few channels may all stay more than once
+        varies = any(
+            not np.array_equal(session.run(None, {"inputs": inputs})[0], one) for _ in range(MOST_DRAWS)
+        )  # few channels may all stay more than once
         if not varies or not np.allclose(one.sum(axis=1), 1.0, atol=1e-4):
-            raise PolynyaError(f"{path.name}: {MOST_DRAWS} calls give the same, or no probabilities; expected draws of dropout. The network uses something that does not export; please report it.")
+            raise PolynyaError(
+                f"{path.name}: {MOST_DRAWS} calls give the same, or no probabilities; expected draws of dropout. The"
+                " network uses something that does not export; please report it."
+            )
     return True
 
 
@@ -194,12 +219,22 @@ def _to_onnx(graph_of: nn.Module, description: dict, *, path: Path) -> None:
     try:
         import onnx
     except ImportError as error:
-        raise UsageError("export: the package onnx is not installed; expected the extra [train]. pip install 'polynya[train]'.") from error
+        raise UsageError(
+            "export: the package onnx is not installed; expected the extra [train]. pip install 'polynya[train]'."
+        ) from error
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the exporter that needs no further package is called legacy; its result is checked by whoever calls
+        warnings.simplefilter(
+            "ignore"
+        )  # the exporter that needs no further package is called legacy; its result is checked by whoever calls
         torch.onnx.export(
-            graph_of, (_example(description, batch=2, length=1),), str(path), dynamo=False, opset_version=OPSET,
-            input_names=["inputs"], output_names=["probability"], dynamic_axes={"inputs": graph_of.axes, "probability": graph_of.axes},
+            graph_of,
+            (_example(description, batch=2, length=1),),
+            str(path),
+            dynamo=False,
+            opset_version=OPSET,
+            input_names=["inputs"],
+            output_names=["probability"],
+            dynamic_axes={"inputs": graph_of.axes, "probability": graph_of.axes},
         )
     graph = onnx.load(str(path))
     onnx.helper.set_model_props(graph, {"polynya": json.dumps(description)})

@@ -1,7 +1,8 @@
 """Losses for labels that may admit several classes: cross-entropy, weighted, focal.
 
 A target is a set of admissible classes, a bit each (see :mod:`polynya.samples.labelled_tracks`): one bit is an ordinary
-label, ``thick or thin`` costs -log(p_thick + p_thin) (a superset label: Cour, Sapp and Taskar 2011, JMLR 12:1501), no bit costs nothing.
+label, ``thick or thin`` costs -log(p_thick + p_thin) (a superset label: Cour, Sapp and Taskar 2011, JMLR 12:1501), no
+bit costs nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +21,15 @@ def admissible(targets: Tensor, classes: int) -> Tensor:
     return (targets.unsqueeze(-1).long() >> torch.arange(classes, device=targets.device)) & 1 == 1
 
 
-def sample_losses(logits: Tensor, targets: Tensor, *, kind: str, alpha: Tensor | None = None, gamma: float = 2.0, smoothing: float = 0.0) -> Tensor:
+def sample_losses(
+    logits: Tensor,
+    targets: Tensor,
+    *,
+    kind: str,
+    alpha: Tensor | None = None,
+    gamma: float = 2.0,
+    smoothing: float = 0.0,
+) -> Tensor:
     """Return the loss of every sample; 0 for those without a label.
 
     Parameters
@@ -74,7 +83,8 @@ def _of(log_p: Tensor, kind: str, gamma: float) -> Tensor:
 
 
 def balanced_alpha(counts: Tensor) -> Tensor:
-    """Return class weights in inverse proportion to counts (classes,), their mean over the samples 1; absent classes weigh 0."""
+    """Return class weights in inverse proportion to counts (classes,), their mean over the samples 1; absent classes
+    weigh 0."""
     present = counts > 0
     inverse = torch.where(present, counts.sum() / counts.clamp(min=1), torch.zeros_like(counts))
     return inverse / present.sum().clamp(min=1)

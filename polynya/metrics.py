@@ -56,7 +56,9 @@ class Blocks:
         return Blocks(self.index[chosen], self.count, self.weights)
 
 
-def make_blocks(x: np.ndarray, *, track: np.ndarray | int = 0, block_m: float = 1000.0, n_resamples: int = 500, seed: int = 0) -> Blocks:
+def make_blocks(
+    x: np.ndarray, *, track: np.ndarray | int = 0, block_m: float = 1000.0, n_resamples: int = 500, seed: int = 0
+) -> Blocks:
     """Cut tracks into blocks and draw them again, with replacement.
 
     Parameters
@@ -110,7 +112,9 @@ def block_sums(blocks: Blocks, *columns: np.ndarray) -> np.ndarray:
     return out
 
 
-def estimate(sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, blocks: Blocks, n: np.ndarray | None = None) -> Estimate:
+def estimate(
+    sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, blocks: Blocks, n: np.ndarray | None = None
+) -> Estimate:
     """Give a statistic of block sums with its 95 % bootstrap interval.
 
     The percentiles are widened for few blocks (Hesterberg 2015, doi 10.1080/00031305.2015.1089789): with m
@@ -131,7 +135,9 @@ def estimate(sums: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *,
     -------
     Estimate
     """
-    per_block = sums.reshape(blocks.count, -1)[:, 0] if n is None and sums.size else np.zeros(blocks.count) if n is None else n
+    per_block = (
+        sums.reshape(blocks.count, -1)[:, 0] if n is None and sums.size else np.zeros(blocks.count) if n is None else n
+    )
     total = round(float(per_block.sum()))
     with np.errstate(invalid="ignore", divide="ignore"):
         value = float(statistic(sums.sum(axis=0)))
@@ -156,7 +162,9 @@ def ratio(sums: np.ndarray) -> np.ndarray:
 # Classes: c[t, p] counts samples of true class t called p; column 3 holds the unclassified.
 
 
-def confusion_sums(truth: np.ndarray, predicted: np.ndarray, blocks: Blocks, *, n_classes: int = N_CLASSES) -> np.ndarray:
+def confusion_sums(
+    truth: np.ndarray, predicted: np.ndarray, blocks: Blocks, *, n_classes: int = N_CLASSES
+) -> np.ndarray:
     """Count samples by block, true class and predicted class.
 
     Parameters
@@ -183,7 +191,8 @@ def confusion_sums(truth: np.ndarray, predicted: np.ndarray, blocks: Blocks, *, 
 
 
 def confusion(truth: np.ndarray, predicted: np.ndarray, *, n_classes: int = N_CLASSES) -> np.ndarray:
-    """Return the (classes, classes + 1) confusion matrix of one sample: rows are true classes, the last column is unclassified."""
+    """Return the (classes, classes + 1) confusion matrix of one sample: rows are true classes, the last column is
+    unclassified."""
     index = np.zeros(len(np.asarray(truth)), np.int64)
     return confusion_sums(truth, predicted, Blocks(index, 1, np.zeros((0, 1))), n_classes=n_classes)[0]
 
@@ -282,7 +291,9 @@ def rmse(sums: np.ndarray) -> np.ndarray:
     return np.sqrt(_over(sums[..., 2], sums[..., 0]))
 
 
-def difference_scores(difference: np.ndarray, blocks: Blocks, *, sigma: np.ndarray | None = None) -> dict[str, Estimate]:
+def difference_scores(
+    difference: np.ndarray, blocks: Blocks, *, sigma: np.ndarray | None = None
+) -> dict[str, Estimate]:
     """Score differences: bias, RMSE, median absolute difference and, with sigma, the shares inside it.
 
     Parameters
@@ -354,7 +365,9 @@ def median(values: np.ndarray, blocks: Blocks, *, n_levels: int = 256) -> Estima
         return Estimate(value, edge, edge, size)
     k = levels.size - 1
     position = np.clip(np.searchsorted(levels, values, side="right") - 1, 0, k - 1)
-    counts = np.bincount(blocks.index * k + position, minlength=blocks.count * k).reshape(blocks.count, k).astype(np.float64)
+    counts = (
+        np.bincount(blocks.index * k + position, minlength=blocks.count * k).reshape(blocks.count, k).astype(np.float64)
+    )
 
     def middle(c: np.ndarray) -> np.ndarray:
         c = np.atleast_2d(c)
@@ -397,7 +410,9 @@ def reliability_sums(probability: np.ndarray, event: np.ndarray, blocks: Blocks,
     cell = np.clip((p * n_bins).astype(np.int64), 0, n_bins - 1)
     key = blocks.index * n_bins + cell
     size = blocks.count * n_bins
-    columns = [np.bincount(key, minlength=size)] + [np.bincount(key, weights=w, minlength=size) for w in (p, y, (p - y) ** 2)]
+    columns = [np.bincount(key, minlength=size)] + [
+        np.bincount(key, weights=w, minlength=size) for w in (p, y, (p - y) ** 2)
+    ]
     return np.stack(columns, axis=-1).reshape(blocks.count, n_bins, 4).astype(np.float64)
 
 

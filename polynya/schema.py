@@ -110,7 +110,9 @@ QUALITY_BITS = (
     (128, "saturated_shots"),
 )
 
-_GRANULE = Variable("granule", pa.dictionary(pa.int32(), TEXT), "", "granule identifier, the file name without its extension")
+_GRANULE = Variable(
+    "granule", pa.dictionary(pa.int32(), TEXT), "", "granule identifier, the file name without its extension"
+)
 _BEAM = Variable("beam", pa.dictionary(pa.int32(), TEXT), "", "ground track group in the granule")
 _STRONG = Variable("is_strong", pa.bool_(), "", "true for a strong beam at the granule's orientation")
 _TIME = Variable("time", UTC_NS, "", "time of the laser shots, UTC", "time")
@@ -128,8 +130,20 @@ SEGMENTS = TableSpec(
         *_WHERE,
         _X,
         Variable("n_photons", pa.int32(), "1", "photons that made height: those inside the window around the surface"),
-        Variable("height_mean", F4, "m", "mean height of all the segment's signal photons above the ellipsoid, as in h_ph", "height_above_reference_ellipsoid"),
-        Variable("height_median", F4, "m", "median height of all the segment's signal photons above the ellipsoid", "height_above_reference_ellipsoid"),
+        Variable(
+            "height_mean",
+            F4,
+            "m",
+            "mean height of all the segment's signal photons above the ellipsoid, as in h_ph",
+            "height_above_reference_ellipsoid",
+        ),
+        Variable(
+            "height_median",
+            F4,
+            "m",
+            "median height of all the segment's signal photons above the ellipsoid",
+            "height_above_reference_ellipsoid",
+        ),
         Variable("height_sd", F4, "m", "standard deviation of all the segment's signal photons"),
         Variable("height", F4, "m", "corrected surface height above the mean sea surface"),
         Variable("height_uncertainty", F4, "m", "one standard uncertainty of height"),
@@ -143,15 +157,23 @@ SEGMENTS = TableSpec(
         Variable("probability_water", F4, "1", "probability-like score of open water"),
         Variable("sea_surface_height", F4, "m", "local sea surface height above the mean sea surface"),
         Variable("sea_surface_uncertainty", F4, "m", "one standard uncertainty of sea_surface_height"),
-        Variable("sea_surface_source", pa.int8(), "1", "where sea_surface_height comes from", flags=SEA_SURFACE_SOURCES),
-        Variable("total_freeboard", F4, "m", "height of the snow or ice surface above the local sea surface, snow included"),
+        Variable(
+            "sea_surface_source", pa.int8(), "1", "where sea_surface_height comes from", flags=SEA_SURFACE_SOURCES
+        ),
+        Variable(
+            "total_freeboard", F4, "m", "height of the snow or ice surface above the local sea surface, snow included"
+        ),
         Variable("total_freeboard_uncertainty", F4, "m", "one standard uncertainty of total_freeboard"),
         Variable("quality_flag", pa.int16(), "1", "quality bits, 0 is best", flags=QUALITY_BITS, is_bits=True),
         Variable("mean_sea_surface", F4, "m", "mean sea surface above the ellipsoid that was subtracted"),
         Variable("tide_ocean", F4, "m", "ocean tide that was subtracted, NaN where switched off"),
-        Variable("tide_equilibrium", F4, "m", "long-period equilibrium tide that was subtracted, NaN where switched off"),
+        Variable(
+            "tide_equilibrium", F4, "m", "long-period equilibrium tide that was subtracted, NaN where switched off"
+        ),
         Variable("dac", F4, "m", "dynamic atmosphere correction that was subtracted, NaN where switched off"),
-        Variable("first_photon_bias", F4, "m", "first-photon bias that was subtracted, NaN where unknown or switched off"),
+        Variable(
+            "first_photon_bias", F4, "m", "first-photon bias that was subtracted, NaN where unknown or switched off"
+        ),
     ),
 )
 
@@ -181,7 +203,9 @@ SEA_SURFACE = TableSpec(
         Variable("n_leads", pa.int32(), "1", "leads in the section"),
         Variable("sea_surface_height", F4, "m", "local sea surface height above the mean sea surface"),
         Variable("sea_surface_uncertainty", F4, "m", "one standard uncertainty of sea_surface_height"),
-        Variable("sea_surface_source", pa.int8(), "1", "where sea_surface_height comes from", flags=SEA_SURFACE_SOURCES),
+        Variable(
+            "sea_surface_source", pa.int8(), "1", "where sea_surface_height comes from", flags=SEA_SURFACE_SOURCES
+        ),
         Variable("height_unsmoothed", F4, "m", "section height before the smoother"),
     ),
 )
@@ -199,7 +223,12 @@ TRUTH = TableSpec(
         Variable("x_atc", pa.float64(), "m", "along-track distance of the cell's centre: 2 * (floor(x / 2) + 0.5)"),
         _CLASS,
         Variable("lead_type", pa.int8(), "1", "kind of open water", flags=LEAD_TYPES),
-        Variable("surface_height", F4, "m", "true surface height above the mean sea surface, tides and dac removed, mean over the 2 m cell"),
+        Variable(
+            "surface_height",
+            F4,
+            "m",
+            "true surface height above the mean sea surface, tides and dac removed, mean over the 2 m cell",
+        ),
         Variable("surface_height_footprint", F4, "m", "the same, as the 11 m footprint sees it on average"),
         Variable("sea_surface_height", F4, "m", "true local sea surface height above the mean sea surface"),
         Variable("total_freeboard", F4, "m", "true freeboard, mean over the 2 m cell, 0 over water"),
@@ -217,7 +246,13 @@ FEATURES = TableSpec(
         Variable("height_sd", F4, "m", "standard deviation of all the segment's signal photons"),
         Variable("mean_minus_median", F4, "m", "mean less median height of all the segment's signal photons"),
         Variable("height_above_low", F4, "m", "height above the running 2 % quantile within 10 km, no classes needed"),
-        Variable("height_above_water", F4, "m", "height above the first guess of the local water level: mirror-like returns within 25 km, else a low quantile"),
+        Variable(
+            "height_above_water",
+            F4,
+            "m",
+            "height above the first guess of the local water level: mirror-like returns within 25 km, else a low"
+            " quantile",
+        ),
         Variable("n_photons", pa.int32(), "1", "photons that made height: those inside the window around the surface"),
         Variable("photon_rate", F4, "1", "photons per laser shot"),
         Variable("photon_rate_high", F4, "1", "photons of medium or high sea-ice confidence per laser shot"),
@@ -229,7 +264,12 @@ FEATURES = TableSpec(
         Variable("rate_clear", F4, "1", "photons per shot that a strong beam would get without cloud"),
         Variable("transmission", F4, "1", "how much the stretch is dimmed against snow under a clear sky"),
         Variable("rate_pooled", F4, "1", "rate_clear pooled over half an ATL07 segment on either side"),
-        Variable("width_pooled", F4, "m", "surface height spread pooled over half an ATL07 segment on either side, pulse removed"),
+        Variable(
+            "width_pooled",
+            F4,
+            "m",
+            "surface height spread pooled over half an ATL07 segment on either side, pulse removed",
+        ),
         Variable("solar_elevation", F4, "degree", "solar elevation", "solar_elevation_angle"),
     ),
 )
@@ -255,7 +295,9 @@ LABELS = TableSpec(
         _X,
         Variable("easting", pa.float64(), "m", "easting in the scene's CRS, drift shift added; NaN without a scene"),
         Variable("northing", pa.float64(), "m", "northing in the scene's CRS, drift shift added; NaN without a scene"),
-        Variable("image_value", pa.int16(), "1", "V (0-255) of the scene's pixel under the segment, -1 where there is none"),
+        Variable(
+            "image_value", pa.int16(), "1", "V (0-255) of the scene's pixel under the segment, -1 where there is none"
+        ),
         Variable("label", pa.int8(), "1", "label of the surface", flags=LABEL_CLASSES),
         Variable("label_source", pa.int8(), "1", "who gave the label", flags=LABEL_SOURCES),
         Variable("label_flag", pa.int8(), "1", "why a segment carries no label", flags=LABEL_FLAGS),
@@ -312,7 +354,9 @@ def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, objec
         )
     lengths = {len(v) for v in columns.values() if not isinstance(v, (str, bool))}
     if len(lengths) > 1:
-        raise UsageError(f"table {spec.name}: columns of lengths {sorted(lengths)}; expected one length. Align them first.")
+        raise UsageError(
+            f"table {spec.name}: columns of lengths {sorted(lengths)}; expected one length. Align them first."
+        )
     n = lengths.pop() if lengths else 0
     arrays = []
     for variable in spec.variables:
@@ -369,7 +413,9 @@ def from_numpy(array: np.ndarray) -> pa.Array:
         missing = np.isnat(array)
         if missing.any():
             valid = pa.py_buffer(np.packbits(~missing, bitorder="little"))
-        return pa.Array.from_buffers(pa.timestamp("ns"), n, [valid, pa.py_buffer(np.ascontiguousarray(array).view(np.int64))])
+        return pa.Array.from_buffers(
+            pa.timestamp("ns"), n, [valid, pa.py_buffer(np.ascontiguousarray(array).view(np.int64))]
+        )
     array = np.ascontiguousarray(array)
     return pa.Array.from_buffers(pa.from_numpy_dtype(array.dtype), n, [None, pa.py_buffer(array)])
 
@@ -395,7 +441,9 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     if not plain or column.null_count:
         return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())
     dtype = np.dtype(column.type.to_pandas_dtype())
-    arrays = [np.frombuffer(p.buffers()[1], dtype, count=len(p), offset=p.offset * dtype.itemsize) for p in parts if len(p)]
+    arrays = [
+        np.frombuffer(p.buffers()[1], dtype, count=len(p), offset=p.offset * dtype.itemsize) for p in parts if len(p)
+    ]
     return arrays[0] if len(arrays) == 1 else np.concatenate([np.empty(0, dtype), *arrays])
 
 
@@ -427,4 +475,6 @@ def check(data: pa.Table, spec: TableSpec) -> pa.Table:
     try:
         return data.select(spec.names).cast(target)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise UsageError(f"table {spec.name}: {error}; expected the types of polynya.schema. Convert the columns first.") from error
+        raise UsageError(
+            f"table {spec.name}: {error}; expected the types of polynya.schema. Convert the columns first."
+        ) from error

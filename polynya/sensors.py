@@ -1,7 +1,8 @@
-"""The vocabulary of scenes: sensors, their bands and units, glacier regions, classes. Tables have theirs in :mod:`polynya.schema`.
+"""The vocabulary of scenes: sensors, their bands and units, glacier regions, classes. Tables have theirs in
+:mod:`polynya.schema`.
 
-A scene is a set of sensors on one grid. In memory a sensor is a float32 array (bands, y, x) in the units given here, NaN where it
-saw nothing. The names are those of the published tile set (Maslov et al. 2025, doi:10.11582/2024.00168).
+A scene is a set of sensors on one grid. In memory a sensor is a float32 array (bands, y, x) in the units given here,
+NaN where it saw nothing. The names are those of the published tile set (Maslov et al. 2025, doi:10.11582/2024.00168).
 """
 
 from __future__ import annotations
@@ -28,19 +29,43 @@ class Band:
 
 
 SENSORS: dict[str, tuple[Band, ...]] = {
-    "optical": tuple(Band(n, "1", f"top-of-atmosphere reflectance, {n}", -0.1, 2.7) for n in ("blue", "green", "red", "nir", "swir1", "swir2")),
-    "dem": (Band("elevation", "m", "height of the surface", -500.0, 9000.0), Band("slope", "degree", "slope of the surface", 0.0, 90.0)),
-    "co_pol_sar": tuple(Band(f"co_pol_{n}", "1", f"sigma0 of the co-polarised channel (VV or HH), {n} pass, linear", 0.0, 100.0) for n in ("ascending", "descending")),
-    "cross_pol_sar": tuple(Band(f"cross_pol_{n}", "1", f"sigma0 of the cross-polarised channel (VH or HV), {n} pass, linear", 0.0, 100.0) for n in ("ascending", "descending")),
-    "in_sar": tuple(Band(f"coherence_{n}", "1", f"interferometric coherence, {n} pass", 0.0, 1.0) for n in ("ascending", "descending")),
+    "optical": tuple(
+        Band(n, "1", f"top-of-atmosphere reflectance, {n}", -0.1, 2.7)
+        for n in ("blue", "green", "red", "nir", "swir1", "swir2")
+    ),
+    "dem": (
+        Band("elevation", "m", "height of the surface", -500.0, 9000.0),
+        Band("slope", "degree", "slope of the surface", 0.0, 90.0),
+    ),
+    "co_pol_sar": tuple(
+        Band(f"co_pol_{n}", "1", f"sigma0 of the co-polarised channel (VV or HH), {n} pass, linear", 0.0, 100.0)
+        for n in ("ascending", "descending")
+    ),
+    "cross_pol_sar": tuple(
+        Band(f"cross_pol_{n}", "1", f"sigma0 of the cross-polarised channel (VH or HV), {n} pass, linear", 0.0, 100.0)
+        for n in ("ascending", "descending")
+    ),
+    "in_sar": tuple(
+        Band(f"coherence_{n}", "1", f"interferometric coherence, {n} pass", 0.0, 1.0)
+        for n in ("ascending", "descending")
+    ),
     "thermal": (Band("brightness_temperature", "K", "brightness temperature in the thermal infrared", 150.0, 350.0),),
 }
 """Sensors of a glacier scene in their fixed order, and the bands of each."""
 
 REGIONS = {
-    "ALP": "European Alps", "ANT": "Antarctic and Subantarctic islands", "AWA": "Alaska and Western America", "CAU": "Caucasus", "GRL": "Greenland periphery",
-    "HMA": "High Mountain Asia", "TRP": "Low Latitudes (tropics)", "NZL": "New Zealand", "SAN": "Southern Andes", "SCA": "Scandinavia", "SVAL": "Svalbard",
-}  # fmt: skip
+    "ALP": "European Alps",
+    "ANT": "Antarctic and Subantarctic islands",
+    "AWA": "Alaska and Western America",
+    "CAU": "Caucasus",
+    "GRL": "Greenland periphery",
+    "HMA": "High Mountain Asia",
+    "TRP": "Low Latitudes (tropics)",
+    "NZL": "New Zealand",
+    "SAN": "Southern Andes",
+    "SCA": "Scandinavia",
+    "SVAL": "Svalbard",
+}
 """The eleven regions of the published training data."""
 
 GLACIER_CLASSES = ("other", "glacier")

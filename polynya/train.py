@@ -1,9 +1,10 @@
 """The one training loop: batches of (inputs, targets) from a source, a network, a loss; tracks or scenes alike.
 
-Random numbers are drawn anew from (seed, epoch), so a training that was killed and goes on from its last whole epoch ends
-with the same weights, bit for bit on one CPU, as one that ran through. Under torchrun each process takes its share of every batch
-and the loss is divided by the labelled samples of the whole batch: two processes follow the same curve as one. (Dropout masks
-differ between processes, and batch normalisation would see shares only: with dropout the curves agree in the mean, not in digits.)
+Random numbers are drawn anew from (seed, epoch), so a training that was killed and goes on from its last whole epoch
+ends with the same weights, bit for bit on one CPU, as one that ran through. Under torchrun each process takes its share
+of every batch and the loss is divided by the labelled samples of the whole batch: two processes follow the same curve
+as one. (Dropout masks differ between processes, and batch normalisation would see shares only: with dropout the curves
+agree in the mean, not in digits.)
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ class Fitted:
     epoch : int
         That epoch, from 1.
     history : list of dict
-        A row an epoch: ``epoch``, ``rate``, ``train_loss``, ``validation_loss``, ``macro_f1``, ``recall`` (a class each), ``samples``, ``seconds``.
+        A row an epoch: ``epoch``, ``rate``, ``train_loss``, ``validation_loss``, ``macro_f1``, ``recall`` (a class
+        each), ``samples``, ``seconds``.
     """
 
     weights: dict[str, Tensor]
@@ -91,18 +93,26 @@ def start(device: str = "auto") -> Processes:
     UsageError
         If the device is not there.
     """
-    size, rank, local = (int(os.environ.get(n, d)) for n, d in (("WORLD_SIZE", "1"), ("RANK", "0"), ("LOCAL_RANK", "0")))
+    size, rank, local = (
+        int(os.environ.get(n, d)) for n, d in (("WORLD_SIZE", "1"), ("RANK", "0"), ("LOCAL_RANK", "0"))
+    )
     found = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
         device = "cuda" if found >= max(1, min(size, local + 1)) else "cpu"
     try:
         chosen = torch.device(f"cuda:{local}" if device == "cuda" else device)
     except RuntimeError as error:
-        raise UsageError(f"--device {device}: no such device; expected auto, cpu, cuda or cuda:N. Change it.") from error
+        raise UsageError(
+            f"--device {device}: no such device; expected auto, cpu, cuda or cuda:N. Change it."
+        ) from error
     if chosen.type not in ("cpu", "cuda") or (chosen.type == "cuda" and (chosen.index or 0) >= found):
-        raise UsageError(f"--device {device}: found {found} GPUs that torch can use; expected one for each process. Take --device cpu, or fewer processes.")
+        raise UsageError(
+            f"--device {device}: found {found} GPUs that torch can use; expected one for each process. Take --device"
+            " cpu, or fewer processes."
+        )
     if size > 1 and not dist.is_initialized():
-        # DDP imports this. Imported while a group exists, it keeps the group, and so gloo's threads, past `stop`; one that is
+        # DDP imports this. Imported while a group exists, it keeps the group, and so gloo's threads, past `stop`; one
+        # that is
         # still freeing a tensor when the interpreter ends aborts the process after all work was done.
         from torch import _dynamo  # noqa: F401
 
@@ -118,7 +128,9 @@ def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
         has_them = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
         has_them = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return recipe.model_copy(update={"optimiser": recipe.optimiser.model_copy(update={"precision": "bfloat16" if has_them else "float32"})})
+    return recipe.model_copy(
+        update={"optimiser": recipe.optimiser.model_copy(update={"precision": "bfloat16" if has_them else "float32"})}
+    )
 
 
 def stop(processes: Processes) -> None:
@@ -150,8 +162,18 @@ def _between(first: float, last: float, share: float) -> float:
 
 
 def fit(
-    model: nn.Module, *, train: Source, validation: Source, recipe: Recipe, seed: int, alpha: tuple[float, ...] | None = None, state: Path | None = None,
-    digest: str = "", processes: Processes | None = None, on_step: Callable[[int, float], None] | None = None, on_epoch: Callable[[list[dict]], None] | None = None,
+    model: nn.Module,
+    *,
+    train: Source,
+    validation: Source,
+    recipe: Recipe,
+    seed: int,
+    alpha: tuple[float, ...] | None = None,
+    state: Path | None = None,
+    digest: str = "",
+    processes: Processes | None = None,
+    on_step: Callable[[int, float], None] | None = None,
+    on_epoch: Callable[[list[dict]], None] | None = None,
 ) -> Fitted:
     """Train a network.
 
@@ -190,7 +212,12 @@ def fit(
     kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser.kind]
     optimiser = kind(model.parameters(), lr=recipe.optimiser.rate, weight_decay=recipe.optimiser.weight_decay)
     judged = copy.deepcopy(model) if recipe.average else model
-    weigh = {"kind": recipe.loss.kind, "gamma": recipe.loss.gamma, "smoothing": recipe.loss.smoothing, "alpha": None if alpha is None else torch.tensor(alpha, dtype=torch.float32, device=p.device)}
+    weigh = {
+        "kind": recipe.loss.kind,
+        "gamma": recipe.loss.gamma,
+        "smoothing": recipe.loss.smoothing,
+        "alpha": None if alpha is None else torch.tensor(alpha, dtype=torch.float32, device=p.device),
+    }
     history: list[dict[str, object]] = []
     best, best_epoch, steps = _copy(judged), 0, 0
     if state is not None and state.exists():
@@ -200,7 +227,11 @@ def fit(
         if recipe.average:
             judged.load_state_dict(held.average)
         history, best, best_epoch, steps = held.history, held.best, held.best_epoch, held.steps
-    parallel = nn.parallel.DistributedDataParallel(model, device_ids=[p.device] if p.device.type == "cuda" else None) if p.size > 1 else model
+    parallel = (
+        nn.parallel.DistributedDataParallel(model, device_ids=[p.device] if p.device.type == "cuda" else None)
+        if p.size > 1
+        else model
+    )
     for epoch in range(len(history) + 1, recipe.epochs + 1):
         if _is_enough(history, best_epoch, recipe):
             break
@@ -208,7 +239,10 @@ def fit(
         torch.manual_seed(int(np.random.SeedSequence([seed, epoch, p.rank]).generate_state(1)[0]))
         plan = train.plan(np.random.default_rng([seed, epoch]))[: recipe.samples.per_epoch]
         if len(plan) == 0:
-            raise UsageError("train: the training part holds no sample; expected labelled segments with whole windows. Label more, or change the split.")
+            raise UsageError(
+                "train: the training part holds no sample; expected labelled segments with whole windows. Label more,"
+                " or change the split."
+            )
         parallel.train()
         total = torch.zeros(2, dtype=torch.float64)
         for begin in range(0, len(plan), recipe.batch):
@@ -229,16 +263,37 @@ def fit(
             if on_step is not None:
                 on_step(epoch, min(1.0, (begin + recipe.batch) / len(plan)))
         total = p.sum(total)
-        row = {"epoch": epoch, "rate": rate, "train_loss": float(total[0] / total[1].clamp(min=1)), **_judge(judged, validation, recipe, p, weigh), "samples": int(total[1])}
+        row = {
+            "epoch": epoch,
+            "rate": rate,
+            "train_loss": float(total[0] / total[1].clamp(min=1)),
+            **_judge(judged, validation, recipe, p, weigh),
+            "samples": int(total[1]),
+        }
         row["seconds"] = time.perf_counter() - began
         if not math.isfinite(row["train_loss"]) or not math.isfinite(row["validation_loss"]):
-            raise PolynyaError(f"epoch {epoch}: the loss is {row['train_loss']:g}; expected a finite number. Lower optimiser.rate, or set optimiser.clip_norm: 1.")
+            raise PolynyaError(
+                f"epoch {epoch}: the loss is {row['train_loss']:g}; expected a finite number. Lower optimiser.rate, or"
+                " set optimiser.clip_norm: 1."
+            )
         history.append(row)
-        if recipe.stop.keep == "last" or _is_better(row, history[best_epoch - 1] if best_epoch else None, recipe.stop.metric):
+        if recipe.stop.keep == "last" or _is_better(
+            row, history[best_epoch - 1] if best_epoch else None, recipe.stop.metric
+        ):
             best, best_epoch = _copy(judged), epoch
         if state is not None and p.rank == 0:
             checkpoint.save_state(
-                state, checkpoint.State(_copy(model), optimiser.state_dict()["state"], _copy(judged) if recipe.average else {}, best, best_epoch, steps, history), digest=digest
+                state,
+                checkpoint.State(
+                    _copy(model),
+                    optimiser.state_dict()["state"],
+                    _copy(judged) if recipe.average else {},
+                    best,
+                    best_epoch,
+                    steps,
+                    history,
+                ),
+                digest=digest,
             )
         if on_epoch is not None:
             on_epoch(history)
@@ -249,7 +304,9 @@ MOST_JUDGED = 30_000_000
 """Samples of a part that are kept in memory to calibrate and to score with; of more, evenly some."""
 
 
-def logits(model: nn.Module, source: Source, *, batch: int, device: torch.device | str = "cpu", most: int = MOST_JUDGED) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def logits(
+    model: nn.Module, source: Source, *, batch: int, device: torch.device | str = "cpu", most: int = MOST_JUDGED
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the logits of the labelled samples of a source.
 
     Parameters
@@ -288,7 +345,9 @@ def _judged_batches(model, source, plan, batch, device):
             yield out[labelled], b.targets[labelled], b.where[labelled], b.targets[0].size
 
 
-def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, recipe: Recipe) -> tuple[Tensor, int]:
+def _batch_loss(
+    model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, recipe: Recipe
+) -> tuple[Tensor, int]:
     """Return the summed loss of this process's share of a batch, and its labelled samples.
 
     A network with deep supervision returns its logits and auxiliary ones; their loss counts ``loss.auxiliary`` times.
@@ -312,9 +371,15 @@ def _judge(model: nn.Module, source: Source, recipe: Recipe, p: Processes, weigh
     plan = source.plan(None)
     sums, confusion = torch.zeros(2, dtype=torch.float64), np.zeros((1, 1))
     for out, targets, _, _ in _judged_batches(model, source, plan[p.rank :: p.size], max(1, recipe.batch), p.device):
-        loss = losses.sample_losses(torch.from_numpy(out), torch.from_numpy(targets), **{**weigh, "alpha": None if weigh["alpha"] is None else weigh["alpha"].cpu()})
+        loss = losses.sample_losses(
+            torch.from_numpy(out),
+            torch.from_numpy(targets),
+            **{**weigh, "alpha": None if weigh["alpha"] is None else weigh["alpha"].cpu()},
+        )
         sums += torch.tensor([float(loss.double().sum()), len(targets)], dtype=torch.float64)
-        confusion = confusion + metrics.confusion(_single(targets, out.shape[1]), out.argmax(axis=1), n_classes=out.shape[1])
+        confusion = confusion + metrics.confusion(
+            _single(targets, out.shape[1]), out.argmax(axis=1), n_classes=out.shape[1]
+        )
     if len(confusion) == 1:  # this process had no share; the others' matrices are as large as their classes
         confusion = np.zeros((recipe.n_classes, recipe.n_classes + 1))
     sums, confusion = p.sum(sums), p.sum(torch.from_numpy(confusion)).numpy()
@@ -322,7 +387,9 @@ def _judge(model: nn.Module, source: Source, recipe: Recipe, p: Processes, weigh
         raise UsageError("validation: the part holds no label; expected some. Label more, or change the split.")
     with np.errstate(invalid="ignore"):
         return {
-            "validation_loss": float(sums[0] / sums[1]), "macro_f1": float(metrics.macro_f1(confusion)), "recall": metrics.recall(confusion).tolist(),
+            "validation_loss": float(sums[0] / sums[1]),
+            "macro_f1": float(metrics.macro_f1(confusion)),
+            "recall": metrics.recall(confusion).tolist(),
             "iou": metrics.iou(confusion).tolist(),
         }
 
@@ -339,7 +406,9 @@ def _is_better(row: dict, best: dict | None, metric: str) -> bool:
         return True
     if metric == "iou":  # of the last class: the glacier
         return np.nan_to_num(row["iou"][-1]) > np.nan_to_num(best["iou"][-1])
-    return row["macro_f1"] > best["macro_f1"] if metric == "macro_f1" else row["validation_loss"] < best["validation_loss"]
+    return (
+        row["macro_f1"] > best["macro_f1"] if metric == "macro_f1" else row["validation_loss"] < best["validation_loss"]
+    )
 
 
 def _is_enough(history: list[dict], best_epoch: int, recipe: Recipe) -> bool:

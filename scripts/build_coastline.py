@@ -77,7 +77,10 @@ def polar_rings(outlines: list[list[np.ndarray]], *, north: bool) -> list[np.nda
     for rings in outlines:
         if not any((sign * r[:, 1] > LATITUDE_LIMIT).any() for r in rings):
             continue
-        flat = [np.column_stack(forward.transform(r[:, 0], np.where(sign * r[:, 1] < -80, -80 * sign, r[:, 1]))) for r in rings]
+        flat = [
+            np.column_stack(forward.transform(r[:, 0], np.where(sign * r[:, 1] < -80, -80 * sign, r[:, 1])))
+            for r in rings
+        ]
         parts.append(shapely.make_valid(Polygon(flat[0], flat[1:])).intersection(disk))
     land = shapely.make_valid(shapely.union_all(parts).simplify(250.0))
     out = []
@@ -105,11 +108,19 @@ def main(source: str) -> None:
         start=start,
     )
     TARGET.with_suffix(".txt").write_text(
-        PROVENANCE.format(limit=LATITUDE_LIMIT, sha256=hashlib.sha256(raw).hexdigest(),
-                          smallest=SMALLEST_M2 / 1e6, rings=len(rings), points=len(points)),
+        PROVENANCE.format(
+            limit=LATITUDE_LIMIT,
+            sha256=hashlib.sha256(raw).hexdigest(),
+            smallest=SMALLEST_M2 / 1e6,
+            rings=len(rings),
+            points=len(points),
+        ),
         encoding="utf-8",
     )
-    print(f"wrote {TARGET.with_suffix('.npz')}: {len(rings)} rings, {len(points)} points, {TARGET.with_suffix('.npz').stat().st_size} bytes")
+    print(
+        f"wrote {TARGET.with_suffix('.npz')}: {len(rings)} rings, {len(points)} points,"
+        f" {TARGET.with_suffix('.npz').stat().st_size} bytes"
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
-"""Make the tile sets that the shipped glacier network is trained and scored on: simulated scenes of eleven regions, and real ones.
+"""Make the tile sets that the shipped glacier network is trained and scored on: simulated scenes of eleven regions, and
+real ones.
 
-    python scripts/make_glacier_data.py OUT [--each 10] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER] [--jobs 2]
+    python scripts/make_glacier_data.py OUT [--each 10] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER]
+    [--jobs 2]
 
-OUT/train and OUT/test get a file a region, drawn with different seeds; a share of the training scenes has two dates. With --real, the folder of real glacier data
-(khumbu_sentinel_2024, everest_landsat7_2000, oggm as their readme has them): OUT/real_west and OUT/real_east get the two halves of each labelled chip, cut
-along a column with eight pixels left out between, and real DEMs carry some more simulated scenes into OUT/train. Everything follows from the
-seed; files that are there are kept, so a stopped run goes on.
+OUT/train and OUT/test get a file a region, drawn with different seeds; a share of the training scenes has two dates.
+With --real, the folder of real glacier data (khumbu_sentinel_2024, everest_landsat7_2000, oggm as their readme has
+them): OUT/real_west and OUT/real_east get the two halves of each labelled chip, cut along a column with eight pixels
+left out between, and real DEMs carry some more simulated scenes into OUT/train. Everything follows from the seed; files
+that are there are kept, so a stopped run goes on.
 """
 
 from __future__ import annotations
@@ -29,9 +32,21 @@ TEST_SEED = 1_000_000
 """Added to the seed for the test part: no scene of it is ever drawn for training."""
 DEMS = {"oetztal": ("oggm/oetztal/srtm_oetztal.tif", "ALP"), "baltoro": ("oggm/baltoro/baltoro_srtm_clip.tif", "HMA")}
 REAL = {
-    "khumbu_winter": ("khumbu_sentinel_2024", ("khumbu_s2_winter_2024_west.tif", "khumbu_dem_slope_hma_west.tif"), "khumbu_rgi60_mask_west.tif"),
-    "khumbu_spring": ("khumbu_sentinel_2024", ("khumbu_s2_spring_2024_west.tif", "khumbu_dem_slope_hma_west.tif"), "khumbu_rgi60_mask_west.tif"),
-    "everest": ("everest_landsat7_2000", ("everest_l7_20001030_b_g_r_nir_dn8_west.tif", "everest_l7_dem_slope_hma_west.tif"), "everest_l7_rgi60_mask_west.tif"),
+    "khumbu_winter": (
+        "khumbu_sentinel_2024",
+        ("khumbu_s2_winter_2024_west.tif", "khumbu_dem_slope_hma_west.tif"),
+        "khumbu_rgi60_mask_west.tif",
+    ),
+    "khumbu_spring": (
+        "khumbu_sentinel_2024",
+        ("khumbu_s2_spring_2024_west.tif", "khumbu_dem_slope_hma_west.tif"),
+        "khumbu_rgi60_mask_west.tif",
+    ),
+    "everest": (
+        "everest_landsat7_2000",
+        ("everest_l7_20001030_b_g_r_nir_dn8_west.tif", "everest_l7_dem_slope_hma_west.tif"),
+        "everest_l7_rgi60_mask_west.tif",
+    ),
 }
 """Scenes and masks. Radar over Khumbu is left out: it lies a kilometre off."""
 REAL_TILE = 448
@@ -56,7 +71,17 @@ def make(job: dict) -> str:
 def scenes(job: dict) -> Iterator[SimulatedScene]:
     """Yield the scenes of a file, one in four with a second date."""
     for k, seed in enumerate(job["seeds"]):
-        yield from simulate_scenes(Config(region=job["region"], size=job["size"], dates=2 if k % 4 == 3 and job["two_dates"] else 1, dem=job.get("dem"), pixel_m=job.get("pixel_m"), debris_share=job.get("debris_share")), seed=seed)
+        yield from simulate_scenes(
+            Config(
+                region=job["region"],
+                size=job["size"],
+                dates=2 if k % 4 == 3 and job["two_dates"] else 1,
+                dem=job.get("dem"),
+                pixel_m=job.get("pixel_m"),
+                debris_share=job.get("debris_share"),
+            ),
+            seed=seed,
+        )
 
 
 def halve(folder: Path, out: Path, *, name: str) -> None:
@@ -67,7 +92,11 @@ def halve(folder: Path, out: Path, *, name: str) -> None:
     with rasterio.open(folder / place / mask) as source:
         classes, profile = source.read(1), source.profile
     labelled = np.flatnonzero((classes != UNLABELLED).any(axis=0))
-    middle = int(np.median(np.repeat(np.arange(classes.shape[1]), (classes != UNLABELLED).sum(axis=0)))) if labelled.size else classes.shape[1] // 2
+    middle = (
+        int(np.median(np.repeat(np.arange(classes.shape[1]), (classes != UNLABELLED).sum(axis=0))))
+        if labelled.size
+        else classes.shape[1] // 2
+    )
     for half, hidden in (("west", np.s_[:, middle - GAP_PX // 2 :]), ("east", np.s_[:, : middle + GAP_PX // 2])):
         file = out / f"real_{half}" / f"{name}.h5"
         if file.exists():
@@ -79,7 +108,11 @@ def halve(folder: Path, out: Path, *, name: str) -> None:
             cut = Path(temporary) / f"{half}.tif"
             with rasterio.open(cut, "w", **{**profile, "nodata": UNLABELLED}) as target:
                 target.write(own, 1)
-            tiles.run([folder / place / n for n in images], out=file, config=tiles.Config.checked(mask=cut, region="HMA", tile=REAL_TILE))
+            tiles.run(
+                [folder / place / n for n in images],
+                out=file,
+                config=tiles.Config.checked(mask=cut, region="HMA", tile=REAL_TILE),
+            )
 
 
 def main() -> None:
@@ -96,15 +129,42 @@ def main() -> None:
     jobs = []
     for k, region in enumerate(REGIONS):
         for part, first, n in (("train", a.seed, a.each), ("test", a.seed + TEST_SEED, a.test_each)):
-            jobs.append({"out": str(a.out / part / f"{region}.h5"), "region": region, "seeds": [first + 100 * k + i for i in range(n)], "size": a.size, "two_dates": part == "train"})
+            jobs.append(
+                {
+                    "out": str(a.out / part / f"{region}.h5"),
+                    "region": region,
+                    "seeds": [first + 100 * k + i for i in range(n)],
+                    "size": a.size,
+                    "two_dates": part == "train",
+                }
+            )
     for k in range(2):  # debris-covered tongues, which High Mountain Asia has most of
         seeds = [a.seed + 4000 + 100 * k + i for i in range(a.each)]
-        jobs.append({"out": str(a.out / "train" / f"HMA_debris_{k}.h5"), "region": "HMA", "seeds": seeds, "size": a.size, "two_dates": False, "debris_share": 0.9 - 0.25 * k})
+        jobs.append(
+            {
+                "out": str(a.out / "train" / f"HMA_debris_{k}.h5"),
+                "region": "HMA",
+                "seeds": seeds,
+                "size": a.size,
+                "two_dates": False,
+                "debris_share": 0.9 - 0.25 * k,
+            }
+        )
     if a.real is not None:
         for k, (name, (file, region)) in enumerate(DEMS.items()):
             if (a.real / file).is_file():
                 seeds = [a.seed + 5000 + 100 * k + i for i in range(4)]
-                jobs.append({"out": str(a.out / "train" / f"dem_{name}.h5"), "region": region, "seeds": seeds, "size": a.size, "two_dates": False, "dem": a.real / file, "pixel_m": 25.0})
+                jobs.append(
+                    {
+                        "out": str(a.out / "train" / f"dem_{name}.h5"),
+                        "region": region,
+                        "seeds": seeds,
+                        "size": a.size,
+                        "two_dates": False,
+                        "dem": a.real / file,
+                        "pixel_m": 25.0,
+                    }
+                )
     with ProcessPoolExecutor(a.jobs) as pool:
         for k, done in enumerate(as_completed([pool.submit(make, j) for j in jobs]), 1):
             print(f"{k}/{len(jobs)} {done.result()}", file=sys.stderr, flush=True)

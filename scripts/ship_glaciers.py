@@ -1,6 +1,7 @@
-"""Put a finished training of a glacier network into polynya/weights: the ONNX file, the weights, their description, and a model card made from it.
+"""Put a finished training of a glacier network into polynya/weights: the ONNX file, the weights, their description, and
+a model card made from it.
 
-    python scripts/ship_glaciers.py TRAINED/NAME polynya/weights --data build/glaciers
+python scripts/ship_glaciers.py TRAINED/NAME polynya/weights --data build/glaciers
 """
 
 from __future__ import annotations
@@ -18,33 +19,89 @@ def card(d: dict, *, commit: str, size: int) -> str:
     m, data = d["metrics"], d["data"]
     after = {s["name"]: s for s in m["calibration"]["all"]["after"]}
     real = sorted({t["file"] for t in data["tables"] if t["file"].startswith(("khumbu", "everest"))})
-    rows = [f"| {n} | {m['recall'][k]:.3f} | {m['precision'][k]:.3f} | {m['iou'][k]:.3f} | {after[n]['calibration_error']:.4f} | {after[n]['brier_skill']:.3f} | {int(sum(m['confusion'][k])):,} |" for k, n in enumerate(d["classes"])]
+    rows = [
+        f"| {n} | {m['recall'][k]:.3f} | {m['precision'][k]:.3f} | {m['iou'][k]:.3f} |"
+        f" {after[n]['calibration_error']:.4f} | {after[n]['brier_skill']:.3f} | {int(sum(m['confusion'][k])):,} |"
+        for k, n in enumerate(d["classes"])
+    ]
     sensors = ", ".join(f"{s} ({n})" for s, n in d["scaling"]["sensors"].items())
     c = m["confidence"]
-    first = f" It starts from the weights of {d['start_from']['file']} (sha256 {d['start_from']['weights_sha256'][:16]}), trained by the recipe of that name." if "start_from" in d else ""
+    first = (
+        f" It starts from the weights of {d['start_from']['file']} (sha256 {d['start_from']['weights_sha256'][:16]}),"
+        " trained by the recipe of that name."
+        if "start_from" in d
+        else ""
+    )
     lines = [
-        f"# Model card: {d['name']}", "",
-        "Glacier or not, debris-covered ice counted as glacier, pixel by pixel, from any subset of six sensors. The default of `polynya glaciers`.", "",
-        f"- Network: `polynya/models/{d['model']['name']}.py`, width {d['model']['width']}, {m['parameters']:,} parameters, {size / 1e6:.1f} MB as ONNX; windows of {d['size']} pixels.",
+        f"# Model card: {d['name']}",
+        "",
+        (
+            "Glacier or not, debris-covered ice counted as glacier, pixel by pixel, from any subset of six sensors. The"
+            " default of `polynya glaciers`."
+        ),
+        "",
+        (
+            f"- Network: `polynya/models/{d['model']['name']}.py`, width {d['model']['width']}, {m['parameters']:,}"
+            f" parameters, {size / 1e6:.1f} MB as ONNX; windows of {d['size']} pixels."
+        ),
         f"- Inputs (bands): {sensors}; physical units, NaN where missing. Pixels of 10 to 30 m.",
-        f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}.",
-        f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on), {'two thirds on simulated scenes of their own, a third on halves of the real chips as judged by networks of the recipe that did not see them' if m.get('kept_back') else 'both on scenes of their own'}. Areas of blocks of 3.2 km err {d['areas']['sd']:.2f} times as much as if all their pixels erred together, with a correlation of {d['areas']['between_blocks']:.2f} between blocks (fitted on the same scenes; the intervals use it).", "",
-        "## Data", "",
-        f"- Simulated: {data['scenes'] - len(real)} scenes of {len([r for r in data['regions'] if r != 'unknown'])} regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines.",
-        f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of 2000-2010: labels are noisy.",
-        f"- Split by scene: {', '.join(f'{n} {p}' for p, n in data['split']['groups'].items())}. Labelled pixels of the training part: {', '.join(f'{v:,} {k}' for k, v in data['labels']['train'].items())}.", "",
-        f"## Scores on the {m['part']} part ({m['n']:,} simulated pixels; no skill on real data)", "",
-        f"IoU of calling everything glacier: {m['all_of_last_class_iou']:.3f}.", "",
-        "| class | recall | precision | IoU | calibration error | Brier skill | n |", "|---|---|---|---|---|---|---|", *rows, "",
-        f"Confidence: calibration error {c['calibration_error']:.4f} (raw 1 - entropy: {c['calibration_error_of_entropy']:.3f}); {100 * c['share_above_0.95']:.0f} % of the pixels lie above 0.95.", "",
+        (
+            f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
+            f" {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}."
+        ),
+        (
+            f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by"
+            f" {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on),"
+            f" {'two thirds on simulated scenes of their own, a third on halves of the real chips as judged by networks of the recipe that did not see them' if m.get('kept_back') else 'both on scenes of their own'}."
+            f" Areas of blocks of 3.2 km err {d['areas']['sd']:.2f} times as much as if all their pixels erred"
+            f" together, with a correlation of {d['areas']['between_blocks']:.2f} between blocks (fitted on the same"
+            " scenes; the intervals use it)."
+        ),
+        "",
+        "## Data",
+        "",
+        (
+            f"- Simulated: {data['scenes'] - len(real)} scenes of {len([r for r in data['regions'] if r != 'unknown'])}"
+            f" regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines."
+        ),
+        (
+            f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and"
+            " spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of"
+            " 2000-2010: labels are noisy."
+        ),
+        (
+            f"- Split by scene: {', '.join(f'{n} {p}' for p, n in data['split']['groups'].items())}. Labelled pixels of"
+            f" the training part: {', '.join(f'{v:,} {k}' for k, v in data['labels']['train'].items())}."
+        ),
+        "",
+        f"## Scores on the {m['part']} part ({m['n']:,} simulated pixels; no skill on real data)",
+        "",
+        f"IoU of calling everything glacier: {m['all_of_last_class_iou']:.3f}.",
+        "",
+        "| class | recall | precision | IoU | calibration error | Brier skill | n |",
+        "|---|---|---|---|---|---|---|",
+        *rows,
+        "",
+        (
+            f"Confidence: calibration error {c['calibration_error']:.4f} (raw 1 - entropy:"
+            f" {c['calibration_error_of_entropy']:.3f}); {100 * c['share_above_0.95']:.0f} % of the pixels lie above"
+            " 0.95."
+        ),
+        "",
         *kept_back(m.get("kept_back") or []),
-        "Rivals, strategies, missing sensors and real chips: docs/glacier_networks.md.", "",
-        "## Not for", "",
-        "- Outlines to be published without a look: debris-covered margins, snow patches, shadow and lakes are where it fails first.",
+        "Rivals, strategies, missing sensors and real chips: docs/glacier_networks.md.",
+        "",
+        "## Not for",
+        "",
+        (
+            "- Outlines to be published without a look: debris-covered margins, snow patches, shadow and lakes are"
+            " where it fails first."
+        ),
         "- Pixels far from 10 to 30 m, night, or scenes that are mostly cloud.",
         "- Telling debris-covered ice from rock glaciers or dead ice: the simulation holds neither.",
-        "- Claims of skill on regions of the world from simulated scores.", "",
-    ]  # fmt: skip
+        "- Claims of skill on regions of the world from simulated scores.",
+        "",
+    ]
     return "\n".join(lines)
 
 
@@ -53,11 +110,26 @@ def kept_back(rows: list[dict]) -> list[str]:
     if not rows:
         return []
     return [
-        "## Real ground kept back", "",
-        "Halves of the real chips, each judged by a network of this recipe that was trained without that half (windows side by side, not blended). The shipped network was trained on both halves.", "",
-        "| chip | half | IoU | everything glacier | precision | recall | area deviation | calibration error | Brier skill |", "|---|---|---|---|---|---|---|---|---|",
-        *(f"| {r['scene']} | {r['tiles'].removeprefix('real_')} | {r['iou']:.3f} | {r['everything_iou']:.3f} | {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} | {r['calibration_error']:.3f} | {r['brier_skill']:.3f} |" for r in rows), "",
-    ]  # fmt: skip
+        "## Real ground kept back",
+        "",
+        (
+            "Halves of the real chips, each judged by a network of this recipe that was trained without that half"
+            " (windows side by side, not blended). The shipped network was trained on both halves."
+        ),
+        "",
+        (
+            "| chip | half | IoU | everything glacier | precision | recall | area deviation | calibration error | Brier"
+            " skill |"
+        ),
+        "|---|---|---|---|---|---|---|---|---|",
+        *(
+            f"| {r['scene']} | {r['tiles'].removeprefix('real_')} | {r['iou']:.3f} | {r['everything_iou']:.3f} |"
+            f" {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} | {r['calibration_error']:.3f} |"
+            f" {r['brier_skill']:.3f} |"
+            for r in rows
+        ),
+        "",
+    ]
 
 
 def main() -> None:

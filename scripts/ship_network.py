@@ -1,6 +1,7 @@
-"""Put a finished training into polynya/weights: the ONNX file, the weights, their description, and a model card made from it.
+"""Put a finished training into polynya/weights: the ONNX file, the weights, their description, and a model card made
+from it.
 
-    python scripts/ship_network.py TRAINED polynya/weights --data DATA [--name track-unet]
+python scripts/ship_network.py TRAINED polynya/weights --data DATA [--name track-unet]
 """
 
 from __future__ import annotations
@@ -27,23 +28,50 @@ def card(d: dict, *, commit: str, size: int) -> str:
     after = {s["name"]: s for s in m["calibration"]["all"]["after"]}
     for k, name in enumerate(d["classes"]):
         s = after[name]
-        rows.append(f"| {CLASSES[name]} | {m['recall'][k]:.3f} | {m['precision'][k]:.3f} | {m['f1'][k]:.3f} | {s['calibration_error']:.4f} | {s['brier_skill']:.3f} | {int(sum(m['confusion'][k])):,} |")
+        rows.append(
+            f"| {CLASSES[name]} | {m['recall'][k]:.3f} | {m['precision'][k]:.3f} | {m['f1'][k]:.3f} |"
+            f" {s['calibration_error']:.4f} | {s['brier_skill']:.3f} | {int(sum(m['confusion'][k])):,} |"
+        )
     labels = data["labels"]["train"]
     lines = [
         f"# Model card: {d['name']}",
         "",
-        f"Surface class of 2 m segments of ICESat-2 ATL03 over sea ice: {', '.join(CLASSES.values())}. The default of `polynya freeboard`.",
+        (
+            f"Surface class of 2 m segments of ICESat-2 ATL03 over sea ice: {', '.join(CLASSES.values())}. The default"
+            " of `polynya freeboard`."
+        ),
         "",
-        f"- Network: `polynya/models/{d['model']['name']}.py`, {m['parameters']:,} parameters, {size / 1e6:.1f} MB as ONNX; reaches {d['halo'] * d['cell_m'] / 1000:.1f} km to either side, never across a gap of more than {d['gap_m']:g} m.",
+        (
+            f"- Network: `polynya/models/{d['model']['name']}.py`, {m['parameters']:,} parameters, {size / 1e6:.1f} MB"
+            f" as ONNX; reaches {d['halo'] * d['cell_m'] / 1000:.1f} km to either side, never across a gap of more than"
+            f" {d['gap_m']:g} m."
+        ),
         f"- Features (no label enters any): {', '.join(d['features'])}.",
-        f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of {m['epochs']}. Rebuilt by `make weights`. Weights sha256 {d['weights_sha256'][:16]}.",
-        f"- Calibration: {d['calibration']['method']} scaling on granules of their own; the class is that of the largest weight x probability, weights {', '.join(f'{w:.2f}' for w in d['decision_weights'])}, fitted on the same granules.",
+        (
+            f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
+            f" {m['epochs']}. Rebuilt by `make weights`. Weights sha256 {d['weights_sha256'][:16]}."
+        ),
+        (
+            f"- Calibration: {d['calibration']['method']} scaling on granules of their own; the class is that of the"
+            f" largest weight x probability, weights {', '.join(f'{w:.2f}' for w in d['decision_weights'])}, fitted on"
+            " the same granules."
+        ),
         "",
         "## Data",
         "",
-        f"- {len(simulated)} simulated granules (`scripts/make_training_data.py`, simulator of commit {commit}): winter, spring and summer, strong and weak beams, a part of them with a Sentinel-2 scene (`simulate pair`); labels are the simulation's truth.",
-        f"- {'Tracks of photons drawn from ' + ', '.join(drawn) + ' (doi:10.5067/ATLAS/ATL07.003), all in the training part; labels are NASA surface types: 2-5 water, 1 ice of unknown thickness, the rest unlabelled.' if drawn else 'No real data.'}",
-        f"- Split by granule: {', '.join(f'{n} {p}' for p, n in parts.items())}. Training part: {labels['thick_ice']:,} thick, {labels['thin_ice']:,} thin, {labels['open_water']:,} water, {labels['ice_thick_or_thin']:,} ice of unknown thickness.",
+        (
+            f"- {len(simulated)} simulated granules (`scripts/make_training_data.py`, simulator of commit {commit}):"
+            " winter, spring and summer, strong and weak beams, a part of them with a Sentinel-2 scene (`simulate"
+            " pair`); labels are the simulation's truth."
+        ),
+        (
+            f"- {'Tracks of photons drawn from ' + ', '.join(drawn) + ' (doi:10.5067/ATLAS/ATL07.003), all in the training part; labels are NASA surface types: 2-5 water, 1 ice of unknown thickness, the rest unlabelled.' if drawn else 'No real data.'}"
+        ),
+        (
+            f"- Split by granule: {', '.join(f'{n} {p}' for p, n in parts.items())}. Training part:"
+            f" {labels['thick_ice']:,} thick, {labels['thin_ice']:,} thin, {labels['open_water']:,} water,"
+            f" {labels['ice_thick_or_thin']:,} ice of unknown thickness."
+        ),
         "",
         f"## Scores on the {m['part']} part ({m['n']:,} simulated segments; no skill on real data)",
         "",
@@ -58,7 +86,10 @@ def card(d: dict, *, commit: str, size: int) -> str:
         "## Not for",
         "",
         "- Land ice, icebergs, lakes, open ocean far from ice, or segments of another length than 2 m.",
-        "- Claims of skill against imagery: no segment labelled from a real Sentinel-2 scene was seen in training or scoring.",
+        (
+            "- Claims of skill against imagery: no segment labelled from a real Sentinel-2 scene was seen in training"
+            " or scoring."
+        ),
         "- Telling thin ice by its thickness: thin is what looks between water and snow in true colour.",
         "- Dark leads under cloud: mostly missed, as by every method that rests on photon rates.",
         "",

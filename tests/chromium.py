@@ -1,4 +1,5 @@
-"""A headless Chromium driven over its DevTools pipe: real key presses, mouse and screenshots, with the standard library only."""
+"""A headless Chromium driven over its DevTools pipe: real key presses, mouse and screenshots, with the standard library
+only."""
 
 from __future__ import annotations
 
@@ -15,7 +16,16 @@ from pathlib import Path
 import pytest
 
 BROWSER = next((b for b in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if b), None)
-NAMES = {"Enter": 13, "Escape": 27, " ": 32, "Home": 36, "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40}
+NAMES = {
+    "Enter": 13,
+    "Escape": 27,
+    " ": 32,
+    "Home": 36,
+    "ArrowLeft": 37,
+    "ArrowUp": 38,
+    "ArrowRight": 39,
+    "ArrowDown": 40,
+}
 ALT, CTRL, SHIFT = 1, 2, 8
 
 
@@ -28,9 +38,21 @@ class Page:
         read_in, self._out = os.pipe()
         self._in, write_out = os.pipe()
         command = [
-            BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            "--disable-sync", "--disable-dev-shm-usage", f"--user-data-dir={profile}", f"--window-size={width},{height}", "--remote-debugging-pipe", "about:blank",
-        ]  # fmt: skip
+            BROWSER,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            f"--user-data-dir={profile}",
+            f"--window-size={width},{height}",
+            "--remote-debugging-pipe",
+            "about:blank",
+        ]
         # The browser reads from its descriptor 3 and writes to 4: bash puts ours there, clear of each other.
         high = [fcntl.fcntl(fd, fcntl.F_DUPFD, 20) for fd in (read_in, write_out)]
         shell = ["/bin/bash", "-c", f'exec "$@" 3<&{high[0]} 4>&{high[1]} {high[0]}<&- {high[1]}>&-', "bash", *command]
@@ -44,7 +66,9 @@ class Page:
             self._session = self.send("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
             for domain in ("Page", "Runtime", "Network", "Log"):
                 self.send(f"{domain}.enable")
-            self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            self.send(
+                "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False
+            )
         except (BrokenPipeError, EOFError, TimeoutError) as error:
             self.close()
             pytest.skip(f"the browser does not start here: {error}")
@@ -66,7 +90,9 @@ class Page:
         """Send a command and return its result; events that come meanwhile go to ``events``."""
         self._count += 1
         number = self._count
-        message = {"id": number, "method": method, "params": parameters} | ({"sessionId": self._session} if self._session else {})
+        message = {"id": number, "method": method, "params": parameters} | (
+            {"sessionId": self._session} if self._session else {}
+        )
         os.write(self._out, json.dumps(message).encode() + b"\0")
         end = time.monotonic() + 60
         while time.monotonic() < end:
@@ -93,7 +119,9 @@ class Page:
         """Return the value of an expression in the page; promises are awaited."""
         found = self.send("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
         if "exceptionDetails" in found:
-            raise RuntimeError(found["exceptionDetails"].get("exception", {}).get("description", str(found["exceptionDetails"])))
+            raise RuntimeError(
+                found["exceptionDetails"].get("exception", {}).get("description", str(found["exceptionDetails"]))
+            )
         return found["result"].get("value")
 
     def wait(self, condition: str, *, seconds: float = 20.0) -> None:
@@ -112,17 +140,42 @@ class Page:
         """Press and let go one key."""
         code = NAMES.get(key, ord(key.upper()) if len(key) == 1 else 0)
         text = key if len(key) == 1 and not modifiers & (CTRL | ALT) else ""
-        self.send("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", key=key, windowsVirtualKeyCode=code, text=text, modifiers=modifiers)
+        self.send(
+            "Input.dispatchKeyEvent",
+            type="keyDown" if text else "rawKeyDown",
+            key=key,
+            windowsVirtualKeyCode=code,
+            text=text,
+            modifiers=modifiers,
+        )
         self.send("Input.dispatchKeyEvent", type="keyUp", key=key, windowsVirtualKeyCode=code, modifiers=modifiers)
 
-    def mouse(self, kind: str, x: float, y: float, *, button: str = "left", clicks: int = 1, modifiers: int = 0, wheel: float = 0.0) -> None:
+    def mouse(
+        self,
+        kind: str,
+        x: float,
+        y: float,
+        *,
+        button: str = "left",
+        clicks: int = 1,
+        modifiers: int = 0,
+        wheel: float = 0.0,
+    ) -> None:
         """Send one mouse event: pressed, moved, released or wheel."""
         names = {"pressed": "mousePressed", "moved": "mouseMoved", "released": "mouseReleased", "wheel": "mouseWheel"}
         held = {"buttons": 1} if kind == "moved" and button != "none" else {}
         self.send(
-            "Input.dispatchMouseEvent", type=names[kind], x=x, y=y, button="none" if kind == "wheel" else button, clickCount=clicks, modifiers=modifiers,
-            deltaX=0, deltaY=wheel, **held,
-        )  # fmt: skip
+            "Input.dispatchMouseEvent",
+            type=names[kind],
+            x=x,
+            y=y,
+            button="none" if kind == "wheel" else button,
+            clickCount=clicks,
+            modifiers=modifiers,
+            deltaX=0,
+            deltaY=wheel,
+            **held,
+        )
 
     def click(self, x: float, y: float, *, clicks: int = 1, modifiers: int = 0) -> None:
         """Click, or double click."""
@@ -139,7 +192,10 @@ class Page:
 
     def box(self, identifier: str) -> dict[str, float]:
         """Return where an element lies: left, top, width, height."""
-        return self.run(f"(() => {{ const b = document.getElementById({json.dumps(identifier)}).getBoundingClientRect(); return {{left: b.left, top: b.top, width: b.width, height: b.height}}; }})()")  # type: ignore[return-value]
+        return self.run(
+            f"(() => {{ const b = document.getElementById({json.dumps(identifier)}).getBoundingClientRect(); return"
+            " {left: b.left, top: b.top, width: b.width, height: b.height}; })()"
+        )  # type: ignore[return-value]
 
     def picture(self, path: Path) -> None:
         """Save a screenshot as PNG."""

@@ -18,4 +18,6 @@ def small_granule(granules) -> Path:
     """Simulated ATL03 of 3 km: one weak beam gt1l, one strong beam gt1r, winter."""
     from polynya.simulate.icesat2.atl03 import simulate
 
-    return simulate(granules / "ATL03_20200115091200_02800603_006_01.h5", length_km=3, beams="gt1l,gt1r", seed=3).granule
+    return simulate(
+        granules / "ATL03_20200115091200_02800603_006_01.h5", length_km=3, beams="gt1l,gt1r", seed=3
+    ).granule

@@ -33,7 +33,20 @@ from polynya.workflows import freeboard, info, verify
 
 MEMORY = 6 << 30
 OUTPUTS = ("segments.parquet", "leads.parquet", "sea_surface.parquet", "report.html", "run.json")
-KINDS = ("flip_chunk", "flip_chunk", "flip_metadata", "flip_metadata", "flip_many", "zero_sector", "truncate", "remove", "cut", "attribute", "values", "reshape")
+KINDS = (
+    "flip_chunk",
+    "flip_chunk",
+    "flip_metadata",
+    "flip_metadata",
+    "flip_many",
+    "zero_sector",
+    "truncate",
+    "remove",
+    "cut",
+    "attribute",
+    "values",
+    "reshape",
+)
 
 
 @dataclass(frozen=True)
@@ -57,11 +70,21 @@ class Source:
 
         with h5py.File(path) as f:
             f.visititems(visit)
-        wanted = [n for n in nodes if n.split("/")[0] in ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r", "orbit_info", "ancillary_data")]
+        wanted = [
+            n
+            for n in nodes
+            if n.split("/")[0] in ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r", "orbit_info", "ancillary_data")
+        ]
         fields = (*icesat2_atl03.PHOTONS, *icesat2_atl03.GEOSEGMENTS, *icesat2_atl03.BACKGROUND)
         tables = (*icesat2_atl07.VARIABLES, *icesat2_atl10.SEGMENTS, *icesat2_atl10.LEADS, *icesat2_atl10.SECTIONS)
-        names = {f.name for f in fields} | {v.name for v in tables} | {"sc_orient", "ffb_corr", "dead_time", "strength", "width"}
-        return cls(path, path.read_bytes(), tuple(chunks), tuple(wanted), tuple(n for n in wanted if n.split("/")[-1] in names))
+        names = (
+            {f.name for f in fields}
+            | {v.name for v in tables}
+            | {"sc_orient", "ffb_corr", "dead_time", "strength", "width"}
+        )
+        return cls(
+            path, path.read_bytes(), tuple(chunks), tuple(wanted), tuple(n for n in wanted if n.split("/")[-1] in names)
+        )
 
     def node(self, rng: random.Random) -> str:
         """Draw a node, mostly among those that polynya reads."""
@@ -122,12 +145,25 @@ def _edit(f: h5py.File, kind: str, name: str, rng: random.Random) -> str:
     if kind == "attribute":
         owner = rng.choice((f, node, f[name.split("/")[0]]))
         names = sorted(owner.attrs)
-        key = rng.choice([*names, "sc_orientation", "atlas_beam_type", "short_name", "_FillValue", "units", "long_name"])
+        key = rng.choice(
+            [*names, "sc_orientation", "atlas_beam_type", "short_name", "_FillValue", "units", "long_name"]
+        )
         if key in owner.attrs and rng.random() < 0.4:
             del owner.attrs[key]
             return f"{owner.name}@{key} deleted"
-        junk = rng.choice((b"", np.bytes_(b"\xff\xfejunk"), "x" * 5000, np.float64("nan"), np.array([], "f4"), np.arange(5),
-                           np.array(["Forward", "weak"], dtype=h5py.string_dtype()), h5py.Empty("f4"), np.array([b"transition"])))
+        junk = rng.choice(
+            (
+                b"",
+                np.bytes_(b"\xff\xfejunk"),
+                "x" * 5000,
+                np.float64("nan"),
+                np.array([], "f4"),
+                np.arange(5),
+                np.array(["Forward", "weak"], dtype=h5py.string_dtype()),
+                h5py.Empty("f4"),
+                np.array([b"transition"]),
+            )
+        )
         owner.attrs[key] = junk
         return f"{owner.name}@{key}={junk!r:.30}"
     if not isinstance(node, h5py.Dataset):
@@ -142,7 +178,11 @@ def _edit(f: h5py.File, kind: str, name: str, rng: random.Random) -> str:
         if node.maxshape[0] is None and rng.random() < 0.5:
             node.resize(n, axis=0)
         else:
-            options = {"chunks": node.chunks, "maxshape": (None, *node.shape[1:]), "compression": "gzip", "shuffle": True} if node.chunks else {}
+            options = (
+                {"chunks": node.chunks, "maxshape": (None, *node.shape[1:]), "compression": "gzip", "shuffle": True}
+                if node.chunks
+                else {}
+            )
             values = values[:n] if n <= len(values) else np.concatenate([values, values[: n - len(values)]])
             del f[name]
             f.create_dataset(name, data=values, **options)
@@ -251,7 +291,10 @@ def impossible(segments: pa.Table) -> list[str]:
         "total_freeboard": ~(column["total_freeboard"] < 0) & ~np.isinf(column["total_freeboard"]),
         "background_rate": ~(column["background_rate"] < 0) & ~np.isinf(column["background_rate"]),
     }
-    rules |= {n: ~((column[n] < 0) | (column[n] > 1.0001)) for n in ("probability_thick", "probability_thin", "probability_water")}
+    rules |= {
+        n: ~((column[n] < 0) | (column[n] > 1.0001))
+        for n in ("probability_thick", "probability_thin", "probability_water")
+    }
     return found + [f"impossible {n}: {column[n][~good][:3]}" for n, good in rules.items() if not good.all()]
 
 
@@ -292,7 +335,10 @@ def main(first: int, last: int, paths: list[str]) -> None:
             products.append(product)
             copy.unlink()
             if clean[-1]["wrong"] or clean[-1]["status"] != "done":
-                print(json.dumps({"case": None, "wrong": [f"the intact {source.path.name} fails: {clean[-1]}"]}), flush=True)
+                print(
+                    json.dumps({"case": None, "wrong": [f"the intact {source.path.name} fails: {clean[-1]}"]}),
+                    flush=True,
+                )
                 return
         print(json.dumps({"case": None, "wrong": []}), flush=True)
         for case in range(first, last):
@@ -309,11 +355,24 @@ def main(first: int, last: int, paths: list[str]) -> None:
                 for part, intact in zip(found["result"], clean[k]["result"], strict=True):
                     if part is not None and not same(part, intact):
                         wrong.append("numbers out of a damaged chunk")
-            print(json.dumps({
-                "case": case, "kind": kind, "source": sources[k].path.name, "where": where, "status": found["status"], "message": found["message"],
-                "wrong": wrong, "seconds": round(time.perf_counter() - started, 2),
-                "warnings": sorted({f"{w.category.__name__}: {w.message} {Path(w.filename).name}:{w.lineno}" for w in caught}),
-            }), flush=True)
+            print(
+                json.dumps(
+                    {
+                        "case": case,
+                        "kind": kind,
+                        "source": sources[k].path.name,
+                        "where": where,
+                        "status": found["status"],
+                        "message": found["message"],
+                        "wrong": wrong,
+                        "seconds": round(time.perf_counter() - started, 2),
+                        "warnings": sorted(
+                            {f"{w.category.__name__}: {w.message} {Path(w.filename).name}:{w.lineno}" for w in caught}
+                        ),
+                    }
+                ),
+                flush=True,
+            )
             copy.unlink(missing_ok=True)
             shutil.rmtree(out, ignore_errors=True)
 

@@ -1,4 +1,5 @@
-"""The main job against truth, on seeds that were not looked at while its constants were chosen; numbers from the written tables with plain numpy."""
+"""The main job against truth, on seeds that were not looked at while its constants were chosen; numbers from the
+written tables with plain numpy."""
 
 from __future__ import annotations
 
@@ -48,7 +49,11 @@ def rms(values: np.ndarray) -> float:
 def errors(part: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, float]:
     """Freeboard error and σ where there is a freeboard, and the share that has one."""
     has = np.isfinite(part["total_freeboard"]) & np.isfinite(part["true_total_freeboard_footprint"])
-    return (part["total_freeboard"] - part["true_total_freeboard_footprint"])[has], part["total_freeboard_uncertainty"][has], float(has.mean())
+    return (
+        (part["total_freeboard"] - part["true_total_freeboard_footprint"])[has],
+        part["total_freeboard_uncertainty"][has],
+        float(has.mean()),
+    )
 
 
 @pytest.mark.parametrize(("strength", "limit"), [("strong", 0.08), ("weak", 0.12)])
@@ -86,12 +91,17 @@ def test_classes_beat_always_saying_thick(scored):
 
 @pytest.mark.real
 def test_real_photon_heights(tmp_path):
-    """Photons drawn twice from each of two real ATL07's histograms: our segments averaged over NASA's (each of ours given to the nearest centre).
+    """Photons drawn twice from each of two real ATL07's histograms: our segments averaged over NASA's (each of ours
+    given to the nearest centre).
 
-    The target for specular leads is 0.9. NASA's own tree, its rates counted again on such a draw, stays near that: with about fifty
-    leads a draw the photon noise alone moves either share by several hundredths, so 0.8 is what a test can hold.
+    The target for specular leads is 0.9. NASA's own tree, its rates counted again on such a draw, stays near that: with
+    about fifty leads a draw the photon noise alone moves either share by several hundredths, so 0.8 is what a test can
+    hold.
     """
-    files = [real("processed_ATL07-01_20190222003738_08490201_003_02.h5"), real("processed_ATL07-01_20190226002919_09100201_003_02.h5")]
+    files = [
+        real("processed_ATL07-01_20190222003738_08490201_003_02.h5"),
+        real("processed_ATL07-01_20190226002919_09100201_003_02.h5"),
+    ]
     differences = []
     hits = misses = false = 0
     for number, (atl07, seed) in enumerate(itertools.product(files, (11, 12))):
@@ -103,7 +113,10 @@ def test_real_photon_heights(tmp_path):
         beams = np.array(ours["beam"].to_pylist())
         for beam in np.unique(beams):
             theirs = icesat2_atl07.read(atl07, beam=str(beam))
-            centre, height, kind, length = (theirs[c].to_numpy(zero_copy_only=False) for c in ("seg_dist_x", "height_segment_height", "height_segment_type", "height_segment_length_seg"))
+            centre, height, kind, length = (
+                theirs[c].to_numpy(zero_copy_only=False)
+                for c in ("seg_dist_x", "height_segment_height", "height_segment_type", "height_segment_length_seg")
+            )
             order = np.argsort(centre, kind="stable")
             centre, height, kind, length = centre[order], height[order], kind[order], length[order]
             x, h, surface = (ours[c].to_numpy()[beams == beam] for c in ("x_atc", "height", "surface_class"))
@@ -114,14 +127,19 @@ def test_real_photon_heights(tmp_path):
             use = (n > 0) & np.isfinite(height)
             differences.append(np.abs(mean - height)[use])
             known = good & (surface >= 0)
-            share = np.bincount(own[known], surface[known] == 2, centre.size) / np.maximum(np.bincount(own[known], minlength=centre.size), 1)
+            share = np.bincount(own[known], surface[known] == 2, centre.size) / np.maximum(
+                np.bincount(own[known], minlength=centre.size), 1
+            )
             water, specular, ice = share > 0.5, np.isin(kind, (2, 3, 4, 5)), kind == 1
             hits += np.sum(water & specular & use)
             misses += np.sum(specular & ~water & use)
             false += np.sum(water & ice & use)
     difference = np.concatenate(differences)
     recall, precision = hits / (hits + misses), hits / (hits + false)
-    print(f"median |difference| {np.median(difference):.4f} m, n {difference.size}; specular recall {recall:.3f}, precision {precision:.3f}, n {hits + misses}")
+    print(
+        f"median |difference| {np.median(difference):.4f} m, n {difference.size}; specular recall {recall:.3f},"
+        f" precision {precision:.3f}, n {hits + misses}"
+    )
     assert difference.size > 3000 and hits + misses > 60
     assert np.median(difference) <= 0.03
     assert recall >= 0.8 and precision >= 0.8

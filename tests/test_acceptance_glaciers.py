@@ -1,4 +1,5 @@
-"""The shipped glacier network on simulated scenes of seeds that no training or table saw: it must beat the rule that needs no network."""
+"""The shipped glacier network on simulated scenes of seeds that no training or table saw: it must beat the rule that
+needs no network."""
 
 from __future__ import annotations
 

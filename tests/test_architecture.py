@@ -20,21 +20,69 @@ LEVELS = {
     "__main__": -1,
     "cli": 0,
     "workflows": 1,
-    "train": 2, "predict": 2, "evaluate": 2, "report": 2, "engine": 2,
-    "families": 3, "targets": 3, "description": 3, "models": 3, "checkpoint": 3, "export": 3, "calibrate": 3, "losses": 3, "metrics": 3, "recipes": 3,
-    "samples": 4, "labels": 4, "glaciers": 4,
-    "tracks": 5, "scenes": 5,
-    "readers": 6, "simulate": 6, "physics": 6,
-    "io": 7, "schema": 7, "sensors": 7, "errors": 7,
-}  # fmt: skip
-# Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers' constants,
+    "train": 2,
+    "predict": 2,
+    "evaluate": 2,
+    "report": 2,
+    "engine": 2,
+    "families": 3,
+    "targets": 3,
+    "description": 3,
+    "models": 3,
+    "checkpoint": 3,
+    "export": 3,
+    "calibrate": 3,
+    "losses": 3,
+    "metrics": 3,
+    "recipes": 3,
+    "samples": 4,
+    "labels": 4,
+    "glaciers": 4,
+    "tracks": 5,
+    "scenes": 5,
+    "readers": 6,
+    "simulate": 6,
+    "physics": 6,
+    "io": 7,
+    "schema": 7,
+    "sensors": 7,
+    "errors": 7,
+}
+# Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers'
+# constants,
 # and the bottom level is one.
-SAME_LEVEL = {("readers", "physics"), ("simulate", "physics"), ("simulate", "readers"), ("io", "schema"), ("io", "errors"), ("schema", "errors"), ("calibrate", "metrics"), ("checkpoint", "models"), ("checkpoint", "export"), ("samples", "glaciers")}
+SAME_LEVEL = {
+    ("readers", "physics"),
+    ("simulate", "physics"),
+    ("simulate", "readers"),
+    ("io", "schema"),
+    ("io", "errors"),
+    ("schema", "errors"),
+    ("calibrate", "metrics"),
+    ("checkpoint", "models"),
+    ("checkpoint", "export"),
+    ("samples", "glaciers"),
+}
 # Still against the direction; each goes in a commit of its own.
 NOT_YET = {("samples", "recipes"), ("samples", "metrics"), ("glaciers", "metrics")}
 PLOTTING = {"matplotlib", "seaborn", "plotly", "bokeh", "cartopy", "folium", "pyvista"}
 PHYSICS_MAY = {"numpy", "scipy", "numba"}
-HEAVY = ("numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "pydantic", "torch", "pyspark", "onnxruntime")
+HEAVY = (
+    "numpy",
+    "numba",
+    "scipy",
+    "h5py",
+    "pyarrow",
+    "pandas",
+    "xarray",
+    "geopandas",
+    "matplotlib",
+    "rasterio",
+    "pydantic",
+    "torch",
+    "pyspark",
+    "onnxruntime",
+)
 # Keys of a free-form record: what they carry is the file's attributes or run.json's entries, not options.
 TAKES_ANY_KEYWORD = {"io/records.py:run_record", "simulate/icesat2/layout.py:set_text"}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
@@ -63,9 +111,19 @@ def imports(path: Path) -> list[tuple[str, int]]:
 def test_the_walk_sees_relative_absolute_and_inner_imports(tmp_path, monkeypatch):
     (tmp_path / "polynya" / "physics").mkdir(parents=True)
     source = tmp_path / "polynya" / "physics" / "a.py"
-    source.write_text("from .. import io\nfrom . import b\nfrom ..readers.icesat2 import utc\nimport numpy as np\ndef f():\n    import h5py.h5d\n    from scipy import signal\n")
+    source.write_text(
+        "from .. import io\nfrom . import b\nfrom ..readers.icesat2 import utc\nimport numpy as np\ndef f():\n   "
+        " import h5py.h5d\n    from scipy import signal\n"
+    )
     monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "polynya")
-    assert [m for m, _ in imports(source)] == ["polynya.io", "polynya.physics.b", "polynya.readers.icesat2.utc", "numpy", "h5py.h5d", "scipy"]
+    assert [m for m, _ in imports(source)] == [
+        "polynya.io",
+        "polynya.physics.b",
+        "polynya.readers.icesat2.utc",
+        "numpy",
+        "h5py.h5d",
+        "scipy",
+    ]
 
 
 def test_every_room_has_its_place():
@@ -84,7 +142,9 @@ def test_imports_go_one_way(path):
             continue
         other = parts[1]
         allowed = LEVELS[other] > LEVELS[own] or (own, other) in SAME_LEVEL | NOT_YET
-        assert allowed, f"{path.relative_to(PACKAGE)}:{line} ({own}) imports {module}: imports go cli -> workflows -> ... -> errors"
+        assert allowed, (
+            f"{path.relative_to(PACKAGE)}:{line} ({own}) imports {module}: imports go cli -> workflows -> ... -> errors"
+        )
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -115,13 +175,20 @@ def test_house_rules_that_the_source_shows(path):
     public = [n for n in tree.body if isinstance(n, ast.FunctionDef) and not n.name.startswith("_")]
     for function in public:
         name = f"{path.relative_to(PACKAGE).as_posix()}:{function.name}"
-        assert function.args.kwarg is None or name in TAKES_ANY_KEYWORD, f"{name} (line {function.lineno}) takes **kwargs"
+        assert function.args.kwarg is None or name in TAKES_ANY_KEYWORD, (
+            f"{name} (line {function.lineno}) takes **kwargs"
+        )
     if path.name != "__init__.py" or tree.body:
         assert ast.get_docstring(tree), f"{path.relative_to(PACKAGE)} does not say what it is"
 
 
 def loaded_by(program: str) -> set[str]:
-    done = subprocess.run([sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return {m.split(".")[0] for m in done.stdout.split()}
 
 
@@ -134,14 +201,23 @@ def test_importing_the_command_line_is_light():
 
 
 def test_the_main_workflow_needs_no_training_stack():
-    assert not loaded_by("import polynya.workflows.freeboard") & {"torch", "pyspark", "onnxruntime", "matplotlib", "geopandas", "rasterio"}
+    assert not loaded_by("import polynya.workflows.freeboard") & {
+        "torch",
+        "pyspark",
+        "onnxruntime",
+        "matplotlib",
+        "geopandas",
+        "rasterio",
+    }
 
 
 READERS = [f"polynya.readers.{p.stem}" for p in sorted((PACKAGE / "readers").glob("*.py")) if p.stem != "__init__"]
 
 
 def test_readers_with_a_product_are_found():
-    assert {"polynya.readers.icesat2_atl03", "polynya.readers.icesat2_atl07", "polynya.readers.icesat2_atl10"} <= set(READERS)
+    assert {"polynya.readers.icesat2_atl03", "polynya.readers.icesat2_atl07", "polynya.readers.icesat2_atl10"} <= set(
+        READERS
+    )
 
 
 @pytest.mark.parametrize("name", READERS)
@@ -161,9 +237,18 @@ def test_a_reader_says_what_it_reads(name):
 def test_every_workflow_is_a_command():
     """A workflow file with run() is imported by name in the command line."""
     files = [*(PACKAGE / "workflows").glob("*.py"), *(PACKAGE / "workflows").glob("*/__init__.py")]
-    workflows = {p.parent.name if p.name == "__init__.py" else p.stem for p in files if "\ndef run(" in p.read_text(encoding="utf-8")}
+    workflows = {
+        p.parent.name if p.name == "__init__.py" else p.stem
+        for p in files
+        if "\ndef run(" in p.read_text(encoding="utf-8")
+    }
     assert {"freeboard", "verify", "info", "evaluate"} <= workflows
-    called = {m.split(".")[-1] for file in (PACKAGE / "cli").glob("*.py") for m, _ in imports(file) if m.startswith("polynya.workflows.")}
+    called = {
+        m.split(".")[-1]
+        for file in (PACKAGE / "cli").glob("*.py")
+        for m, _ in imports(file)
+        if m.startswith("polynya.workflows.")
+    }
     assert workflows <= called, f"{workflows - called} cannot be reached from the command line"
     for name in workflows:
         module = importlib.import_module(f"polynya.workflows.{name}")

@@ -100,7 +100,12 @@ def test_wrong_product(out):
 
 @pytest.mark.parametrize(
     ("beams", "message"),
-    [("gt9x", "no such beam gt9x"), ("gt2r", "has no beam gt2r; found gt1l, gt1r"), ("", "no such beam"), ("gt1l,,nonsense", "no such beam nonsense")],
+    [
+        ("gt9x", "no such beam gt9x"),
+        ("gt2r", "has no beam gt2r; found gt1l, gt1r"),
+        ("", "no such beam"),
+        ("gt1l,,nonsense", "no such beam nonsense"),
+    ],
 )
 def test_no_such_beam(granule, out, beams, message):
     line = refused(out, 2, granule, "--beams", beams)
@@ -234,7 +239,13 @@ def test_a_file_size_limit(granule, out, kilobytes):
         "from polynya.cli import main; sys.argv = ['polynya', *sys.argv[1:]]; main()"
     )
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
-    done = subprocess.run([sys.executable, "-c", program, "freeboard", str(granule), "-o", str(out)], capture_output=True, text=True, env=environment, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, "freeboard", str(granule), "-o", str(out)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 1, done.stderr
     assert len(done.stderr.strip().splitlines()) == 1 and "cannot be written" in done.stderr and "-o" in done.stderr
     assert not out.exists() or not list(out.iterdir())
@@ -247,7 +258,9 @@ def test_finished_granules_are_skipped_and_other_settings_refused(granule, out):
     code, said, _ = command("freeboard", granule, "-o", out, "--beams", "gt1r")
     assert code == 0 and "done before" in said
     code, _, error = command("freeboard", granule, "-o", out, "--beams", "gt1l")
-    assert code == 1 and "holds a result of other settings" in error and "--overwrite" in error and granule.stem in error
+    assert (
+        code == 1 and "holds a result of other settings" in error and "--overwrite" in error and granule.stem in error
+    )
     assert {p.name: (p.stat().st_mtime_ns, p.read_bytes()) for p in folder.iterdir()} == before
     code, _, _ = command("freeboard", granule, "-o", out, "--beams", "gt1l", "--overwrite")
     assert code == 0 and set(io.read_table(folder / "segments.parquet")["beam"].to_pylist()) == {"gt1l"}
@@ -311,11 +324,19 @@ def test_killed_in_the_middle(granule, out, tmp_path, sign):
         child.wait()
     assert not (out / granule.stem).exists()
     left = [p.name for p in out.iterdir()]
-    assert all(n.startswith(".") and n.endswith(".part") for n in left) and len(left) == (1 if sign == signal.SIGKILL else 0)
+    assert all(n.startswith(".") and n.endswith(".part") for n in left) and len(left) == (
+        1 if sign == signal.SIGKILL else 0
+    )
     record = freeboard.run([granule], out=out, workers=1)[0]
     assert record.status == "done"
     assert [p.name for p in out.iterdir()] == [granule.stem]
-    assert sorted(p.name for p in (out / granule.stem).iterdir()) == ["leads.parquet", "report.html", "run.json", "sea_surface.parquet", "segments.parquet"]
+    assert sorted(p.name for p in (out / granule.stem).iterdir()) == [
+        "leads.parquet",
+        "report.html",
+        "run.json",
+        "sea_surface.parquet",
+        "segments.parquet",
+    ]
 
 
 def test_info_verify_and_evaluate_refuse_in_one_line(granule, tmp_path):

@@ -1,4 +1,5 @@
-"""Calibration: known temperatures and offsets are found again, sets of classes count, errors come down on data kept back."""
+"""Calibration: known temperatures and offsets are found again, sets of classes count, errors come down on data kept
+back."""
 
 from __future__ import annotations
 
@@ -25,8 +26,14 @@ def draw(n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
 def test_a_temperature_is_found_again(temperature):
     z, truth = draw(40_000, 1)
     found = calibrate.fit(z * temperature, 1 << truth, method="temperature")
-    assert found.temperature == pytest.approx(temperature, rel=0.03) and found.offset == (0.0, 0.0, 0.0) and found.n == 40_000
-    assert np.array_equal(found.probabilities(z * temperature).argmax(axis=1), z.argmax(axis=1))  # a temperature changes no class
+    assert (
+        found.temperature == pytest.approx(temperature, rel=0.03)
+        and found.offset == (0.0, 0.0, 0.0)
+        and found.n == 40_000
+    )
+    assert np.array_equal(
+        found.probabilities(z * temperature).argmax(axis=1), z.argmax(axis=1)
+    )  # a temperature changes no class
 
 
 def test_vector_scaling_takes_back_a_shifted_prior():
@@ -92,7 +99,9 @@ def test_scores_of_a_hand_made_case():
     thick, thin, water = calibrate.scores(p, truth, names=NAMES)
     assert thick.calibration_error == pytest.approx(0.0, abs=1e-12) and thick.n == 20 and thick.events == 9
     brier = (8 * 0.04 + 2 * 0.64 + 0.81 + 9 * 0.01) / 20
-    assert thick.brier_skill == pytest.approx(1 - brier / (0.45 * 0.55)) and thin.brier_skill == pytest.approx(thick.brier_skill)
+    assert thick.brier_skill == pytest.approx(1 - brier / (0.45 * 0.55)) and thin.brier_skill == pytest.approx(
+        thick.brier_skill
+    )
     assert np.isnan(water.brier_skill) and water.events == 0
     assert [row[0] for row in thick.reliability] == [10.0, 10.0]
 
@@ -116,7 +125,9 @@ def test_certainty_is_one_minus_entropy():
     np.testing.assert_allclose(calibrate.certainty(np.full((4, 3), 1 / 3)), 0.0, atol=1e-12)
 
 
-@pytest.mark.parametrize("curve", [lambda v: 0.5 + 0.5 * v**0.5, lambda v: 0.9 - 0.5 * v, lambda v: np.where(v < 0.3, 0.55, 0.95)])
+@pytest.mark.parametrize(
+    "curve", [lambda v: 0.5 + 0.5 * v**0.5, lambda v: 0.9 - 0.5 * v, lambda v: np.where(v < 0.3, 0.55, 0.95)]
+)
 def test_a_known_curve_is_found_again(curve):
     rng = np.random.default_rng(1)
     value = rng.random(200_000)
@@ -135,7 +146,11 @@ def test_bins_with_few_samples_bend_the_curve_little():
 
 def test_what_is_said_too_faintly_is_mended_on_data_kept_back():
     confidence = calibrate.fit_confidence(*under_confident(60_000, 2))
-    assert confidence.method == "entropy_kernel" and confidence.held_out_error["probability"] > 0.1 and confidence.held_out_error["entropy_kernel"] < 0.02
+    assert (
+        confidence.method == "entropy_kernel"
+        and confidence.held_out_error["probability"] > 0.1
+        and confidence.held_out_error["entropy_kernel"] < 0.02
+    )
     probability, truth = under_confident(60_000, 3)
     scored = calibrate.confidence_scores(probability, truth, confidence)
     assert scored["calibration_error"] < 0.02 and scored["calibration_error_of_entropy"] > 0.1 and scored["n"] == 60_000

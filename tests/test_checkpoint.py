@@ -28,9 +28,19 @@ def describe(name: str) -> dict:
     module = checkpoint.architecture(model["name"])
     config = module.Config(**{k: v for k, v in model.items() if k != "name"}, features=FEATURES)
     return {
-        "name": name, "kind": module.KIND, "model": model, "features": FEATURES, "classes": ["thick_ice", "thin_ice", "open_water"], "mean": [0.3, 7.0, 6e6],
-        "std": [0.2, 2.5, 1e6], "limit": 10.0, "window_length": model.get("length", 1), "stride": getattr(config, "stride", 1), "halo": getattr(config, "halo", 0),
-        "calibration": {"method": "vector", "scale": [0.7, 1.1, 0.9], "offset": [0.3, -0.4, 0.1]}, "temperature": 1.1,
+        "name": name,
+        "kind": module.KIND,
+        "model": model,
+        "features": FEATURES,
+        "classes": ["thick_ice", "thin_ice", "open_water"],
+        "mean": [0.3, 7.0, 6e6],
+        "std": [0.2, 2.5, 1e6],
+        "limit": 10.0,
+        "window_length": model.get("length", 1),
+        "stride": getattr(config, "stride", 1),
+        "halo": getattr(config, "halo", 0),
+        "calibration": {"method": "vector", "scale": [0.7, 1.1, 0.9], "offset": [0.3, -0.4, 0.1]},
+        "temperature": 1.1,
     }
 
 
@@ -62,10 +72,18 @@ def test_the_onnx_file_alone_gives_torchs_probabilities(name, tmp_path):
     assert saved.parity <= 1e-4
     session = onnxruntime.InferenceSession(str(saved.onnx), providers=["CPUExecutionProvider"])
     told = json.loads(session.get_modelmeta().custom_metadata_map["polynya"])
-    assert told == json.loads(saved.description.read_text()) and told["features"] == FEATURES and len(told["weights_sha256"]) == 64
+    assert (
+        told == json.loads(saved.description.read_text())
+        and told["features"] == FEATURES
+        and len(told["weights_sha256"]) == 64
+    )
     rng = np.random.default_rng(0)
     for batch, cells in ((1, 1), (11, 4)):
-        shape = (batch, description["window_length"]) if description["kind"] == "window" else (batch, cells * description["stride"] * 4)
+        shape = (
+            (batch, description["window_length"])
+            if description["kind"] == "window"
+            else (batch, cells * description["stride"] * 4)
+        )
         raw = rng.normal(size=(*shape, 3)) * description["std"] * 3 + description["mean"]
         raw[rng.random(raw.shape) < 0.1] = np.nan
         raw[0, 0] = 1e9  # out of anything seen: held at the limit

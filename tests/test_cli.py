@@ -15,11 +15,29 @@ from polynya import cli
 from polynya.errors import OutputError, ProductError, UsageError
 
 # pydantic is not among them: typer itself may load it.
-HEAVY = {"numpy", "numba", "scipy", "h5py", "pyarrow", "pandas", "xarray", "geopandas", "matplotlib", "rasterio", "torch", "pyspark", "onnxruntime", "shapely", "pyproj"}
+HEAVY = {
+    "numpy",
+    "numba",
+    "scipy",
+    "h5py",
+    "pyarrow",
+    "pandas",
+    "xarray",
+    "geopandas",
+    "matplotlib",
+    "rasterio",
+    "torch",
+    "pyspark",
+    "onnxruntime",
+    "shapely",
+    "pyproj",
+}
 
 
 def polynya_command(*words: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "polynya.cli", *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False)
+    return subprocess.run(
+        [sys.executable, "-m", "polynya.cli", *map(str, words)], capture_output=True, text=True, cwd=cwd, check=False
+    )
 
 
 def run_main(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
@@ -31,7 +49,22 @@ def run_main(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
     return int(stop.value.code or 0), said.out, said.err
 
 
-@pytest.mark.parametrize("command", [(), ("freeboard",), ("simulate", "atl03"), ("simulate", "pair"), ("label",), ("review",), ("segment",), ("train",), ("verify",), ("evaluate",), ("info",)])
+@pytest.mark.parametrize(
+    "command",
+    [
+        (),
+        ("freeboard",),
+        ("simulate", "atl03"),
+        ("simulate", "pair"),
+        ("label",),
+        ("review",),
+        ("segment",),
+        ("train",),
+        ("verify",),
+        ("evaluate",),
+        ("info",),
+    ],
+)
 def test_help_imports_nothing_heavy(command):
     program = (
         "import sys\nfrom polynya import cli\n"
@@ -56,7 +89,21 @@ def test_help_lists_every_command(monkeypatch, capsys):
 def test_freeboard_help_names_every_option(monkeypatch, capsys):
     code, out, _ = run_main(monkeypatch, capsys, "freeboard", "-h")
     assert code == 0
-    for option in ("--beams", "--bbox", "--sea-surface", "--mss", "--workers", "--overwrite", "--json", "--resolution", "--netcdf", "--no-dac", "--land", "--ice-concentration", "--out"):
+    for option in (
+        "--beams",
+        "--bbox",
+        "--sea-surface",
+        "--mss",
+        "--workers",
+        "--overwrite",
+        "--json",
+        "--resolution",
+        "--netcdf",
+        "--no-dac",
+        "--land",
+        "--ice-concentration",
+        "--out",
+    ):
         assert option in out, option
 
 
@@ -64,7 +111,17 @@ def test_version(monkeypatch, capsys):
     assert run_main(monkeypatch, capsys, "--version") == (0, f"polynya {polynya.__version__}\n", "")
 
 
-@pytest.mark.parametrize("words", [("nonsense",), ("freeboard",), ("freeboard", "a.h5"), ("freeboard", "a.h5", "-o", "x", "--nonsense"), ("freeboard", "a.h5", "-o", "x", "--workers", "-1"), ("info",)])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("nonsense",),
+        ("freeboard",),
+        ("freeboard", "a.h5"),
+        ("freeboard", "a.h5", "-o", "x", "--nonsense"),
+        ("freeboard", "a.h5", "-o", "x", "--workers", "-1"),
+        ("info",),
+    ],
+)
 def test_usage_errors_exit_2(monkeypatch, capsys, tmp_path, words):
     monkeypatch.chdir(tmp_path)
     code, out, err = run_main(monkeypatch, capsys, *words)
@@ -74,8 +131,15 @@ def test_usage_errors_exit_2(monkeypatch, capsys, tmp_path, words):
 
 @pytest.mark.parametrize(
     ("error", "code"),
-    [(ProductError("a.h5: is\nbroken. Mend it."), 1), (OutputError("out: full. Free space."), 1), (UsageError("--x 1: no. Try 2."), 2), (KeyboardInterrupt(), 130),
-     (MemoryError(), 1), (PermissionError(13, "Permission denied", "out"), 1), (ZeroDivisionError("division by zero"), 1)],
+    [
+        (ProductError("a.h5: is\nbroken. Mend it."), 1),
+        (OutputError("out: full. Free space."), 1),
+        (UsageError("--x 1: no. Try 2."), 2),
+        (KeyboardInterrupt(), 130),
+        (MemoryError(), 1),
+        (PermissionError(13, "Permission denied", "out"), 1),
+        (ZeroDivisionError("division by zero"), 1),
+    ],
 )
 def test_every_error_is_one_line(monkeypatch, capsys, error, code):
     def fail():
@@ -105,12 +169,28 @@ def test_freeboard_from_the_shell(small_granule, tmp_path):
     said = json.loads(done.stdout)
     assert said["exit_code"] == 0 and len(said["granules"]) == 1
     record = said["granules"][0]
-    assert record["status"] == "done" and set(record["outputs"]) == {"segments", "leads", "sea_surface", "report", "run"}
+    assert record["status"] == "done" and set(record["outputs"]) == {
+        "segments",
+        "leads",
+        "sea_surface",
+        "report",
+        "run",
+    }
     for path in record["outputs"].values():
         assert (tmp_path / path).stat().st_size > 0
     run = json.loads((tmp_path / record["outputs"]["run"]).read_text())
-    assert run["polynya"] == polynya.__version__ and run["command"][1:] == ["freeboard", str(small_granule), "-o", "out", "--json"]
-    assert run["inputs"][0]["granule"] == small_granule.stem and run["config"]["beams"] == "all" and run["versions"]["numpy"]
+    assert run["polynya"] == polynya.__version__ and run["command"][1:] == [
+        "freeboard",
+        str(small_granule),
+        "-o",
+        "out",
+        "--json",
+    ]
+    assert (
+        run["inputs"][0]["granule"] == small_granule.stem
+        and run["config"]["beams"] == "all"
+        and run["versions"]["numpy"]
+    )
     assert os.sep not in run["command"][0]
 
 
@@ -137,7 +217,9 @@ def test_exit_codes_of_several(monkeypatch, capsys, small_granule, tmp_path):
     bad, worse = tmp_path / "a.h5", tmp_path / "b.h5"
     bad.write_text("text")
     worse.write_text("text")
-    code, _, err = run_main(monkeypatch, capsys, "freeboard", small_granule, bad, "-o", tmp_path / "out", "--workers", 1)
+    code, _, err = run_main(
+        monkeypatch, capsys, "freeboard", small_granule, bad, "-o", tmp_path / "out", "--workers", 1
+    )
     assert code == cli.FINISHED_WITH_FAILURES == 3 and err.count("\n") == 1
     code, said, err = run_main(monkeypatch, capsys, "freeboard", bad, worse, "-o", tmp_path / "none", "--workers", 1)
     assert code == 3 and err.count("\n") == 2 and "0 of 2 granules" in said
@@ -151,11 +233,15 @@ def test_info_in_words_and_json(monkeypatch, capsys, small_granule):
 
 
 def test_simulate_writes_what_it_names(monkeypatch, capsys, tmp_path):
-    code, out, _ = run_main(monkeypatch, capsys, "simulate", "atl03", tmp_path / "s.h5", "--length-km", 1, "--beams", "gt1l", "--seed", 4)
+    code, out, _ = run_main(
+        monkeypatch, capsys, "simulate", "atl03", tmp_path / "s.h5", "--length-km", 1, "--beams", "gt1l", "--seed", 4
+    )
     assert code == 0
     assert [Path(p).name for p in out.split()] == ["s.h5", "s_truth.parquet"]
     assert all(Path(p).exists() for p in out.split())
-    code, _, err = run_main(monkeypatch, capsys, "simulate", "atl03", tmp_path / "t.h5", "--season", "autumn", "--length-km", 1)
+    code, _, err = run_main(
+        monkeypatch, capsys, "simulate", "atl03", tmp_path / "t.h5", "--season", "autumn", "--length-km", 1
+    )
     assert code == 2 and err.count("\n") == 1 and "autumn" in err and not (tmp_path / "t.h5").exists()
 
 
@@ -179,9 +265,14 @@ def test_a_pair_is_not_replaced_unasked(monkeypatch, capsys, tmp_path):
 
 def test_only_a_truth_table_is_truth(monkeypatch, capsys, small_granule, tmp_path):
     """Predictions have the same columns: taken as truth they would train a network on its own output."""
-    assert run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", tmp_path / "out", "--classifier", "rule")[0] == 0
+    assert (
+        run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", tmp_path / "out", "--classifier", "rule")[0]
+        == 0
+    )
     segments = tmp_path / "out" / small_granule.stem / "segments.parquet"
-    code, _, err = run_main(monkeypatch, capsys, "label", small_granule, "--truth", segments, "-o", tmp_path / "labels.parquet")
+    code, _, err = run_main(
+        monkeypatch, capsys, "label", small_granule, "--truth", segments, "-o", tmp_path / "labels.parquet"
+    )
     assert code == 1 and "segments.parquet: holds the table segments; expected the truth of a simulated granule" in err
     assert not (tmp_path / "labels.parquet").exists()
 
@@ -191,6 +282,8 @@ def test_labels_go_to_a_parquet_file_or_nothing_is_worked(monkeypatch, capsys, s
     (tmp_path / "folder.parquet").mkdir()
     (tmp_path / "file.txt").write_text("")
     before = sorted(p.name for p in tmp_path.rglob("*"))
-    code, _, err = run_main(monkeypatch, capsys, "label", small_granule, "--truth", small_granule, "-o", tmp_path / name)
+    code, _, err = run_main(
+        monkeypatch, capsys, "label", small_granule, "--truth", small_granule, "-o", tmp_path / name
+    )
     assert code == 2 and err.count("\n") == 1 and "expected a f" in err
     assert sorted(p.name for p in tmp_path.rglob("*")) == before

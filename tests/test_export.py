@@ -1,4 +1,5 @@
-"""Exported networks of scenes: scaling, network and calibration of the graph are those of training, in numpy, torch and ONNX."""
+"""Exported networks of scenes: scaling, network and calibration of the graph are those of training, in numpy, torch and
+ONNX."""
 
 from __future__ import annotations
 
@@ -24,8 +25,19 @@ CALIBRATION = {"method": "vector", "scale": [0.7, 1.3], "offset": [0.2, -0.4]}
 
 
 def describe(model: dict, *, location: str = "none", sensors=SENSORS, **more) -> dict:
-    plan = Recipe.model_validate({"name": "n", "model": model, "sensors": sensors, "location": location, "scene": {"size": 32}, **more})
-    return {**scenes.network(plan), "calibration": CALIBRATION, "confidence": {"method": "entropy_kernel", "x": [0.0, 1.0], "y": [0.5, 1.0], "held_out_error": {"probability": 0.1}}}
+    plan = Recipe.model_validate(
+        {"name": "n", "model": model, "sensors": sensors, "location": location, "scene": {"size": 32}, **more}
+    )
+    return {
+        **scenes.network(plan),
+        "calibration": CALIBRATION,
+        "confidence": {
+            "method": "entropy_kernel",
+            "x": [0.0, 1.0],
+            "y": [0.5, 1.0],
+            "held_out_error": {"probability": 0.1},
+        },
+    }
 
 
 def network(description: dict) -> torch.nn.Module:
@@ -54,7 +66,14 @@ def physical(seed: int, batch: int = 2, side: int = 32) -> np.ndarray:
 def by_hand(model: torch.nn.Module, values: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Scale as the training does, run the bare network, calibrate."""
     scaling = scene_scaling.of(SENSORS)
-    inputs = np.stack([np.concatenate([scaling.inputs(scaling.apply(v)), np.broadcast_to(place[:, None, None], (place.size, *v.shape[1:]))]) for v in values])
+    inputs = np.stack(
+        [
+            np.concatenate(
+                [scaling.inputs(scaling.apply(v)), np.broadcast_to(place[:, None, None], (place.size, *v.shape[1:]))]
+            )
+            for v in values
+        ]
+    )
     with torch.inference_mode():
         z = model(torch.from_numpy(inputs.astype(np.float32))).double().numpy()
     z = z * np.array(CALIBRATION["scale"])[:, None, None] + np.array(CALIBRATION["offset"])[:, None, None]
@@ -76,7 +95,9 @@ def test_the_graph_scales_as_the_training_does(location, tmp_path):
     session = onnxruntime.InferenceSession(str(saved.onnx), providers=["CPUExecutionProvider"])
     for seed, side in ((0, 32), (1, 48)):  # a convolutional network takes other sizes
         values = physical(seed, side=side)
-        inputs = np.concatenate([values, np.broadcast_to(place[None, :, None, None], (2, place.size, side, side))], axis=1).astype(np.float32)
+        inputs = np.concatenate(
+            [values, np.broadcast_to(place[None, :, None, None], (2, place.size, side, side))], axis=1
+        ).astype(np.float32)
         expected = by_hand(model, values, place)
         with torch.inference_mode():
             ours = export.whole(model, description)(torch.from_numpy(inputs)).numpy()
@@ -88,31 +109,63 @@ def test_the_graph_scales_as_the_training_does(location, tmp_path):
 
 
 def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
-    """A tile through the training's batch and the same pixels raw through the graph: one answer (the batch is rounded to half precision)."""
+    """A tile through the training's batch and the same pixels raw through the graph: one answer (the batch is rounded
+    to half precision)."""
     tile = piece((32, 32), 2, region="ALP")
     description = describe(UNET, location="region")
     model = network(description)
     split = scene_split.SceneSplit((0,), "granule", False, (1, 0, 0, 0))
-    source = scene_windows.SceneSource(scene_windows.Tiles([tile], scene_scaling.of(SENSORS), location="region"), split=split, part=0, settings=SceneSamples(size=32), is_judged=True)
+    source = scene_windows.SceneSource(
+        scene_windows.Tiles([tile], scene_scaling.of(SENSORS), location="region"),
+        split=split,
+        part=0,
+        settings=SceneSamples(size=32),
+        is_judged=True,
+    )
     with torch.inference_mode():
-        z = model(torch.from_numpy(source.batch(source.plan(None)).inputs)) * torch.tensor(CALIBRATION["scale"])[:, None, None] + torch.tensor(CALIBRATION["offset"])[:, None, None]
+        z = (
+            model(torch.from_numpy(source.batch(source.plan(None)).inputs))
+            * torch.tensor(CALIBRATION["scale"])[:, None, None]
+            + torch.tensor(CALIBRATION["offset"])[:, None, None]
+        )
         place = scene_scaling.region_vector("ALP")
-        raw = np.concatenate([tile.values(SENSORS, slice(0, 32), slice(0, 32)), np.broadcast_to(place[:, None, None], (12, 32, 32))])[None]
+        raw = np.concatenate(
+            [tile.values(SENSORS, slice(0, 32), slice(0, 32)), np.broadcast_to(place[:, None, None], (12, 32, 32))]
+        )[None]
         ours = export.whole(model, description)(torch.from_numpy(raw.astype(np.float32)))
     np.testing.assert_allclose(torch.softmax(z, 1).numpy(), ours.numpy(), atol=5e-3)
 
 
-@pytest.mark.parametrize(("model", "is_fixed"), [(UNET, False), ({"name": "glavitu", "width": 8, "blocks": 1, "heads": 2, "levels": 2}, True)])
+@pytest.mark.parametrize(
+    ("model", "is_fixed"),
+    [(UNET, False), ({"name": "glavitu", "width": 8, "blocks": 1, "heads": 2, "levels": 2}, True)],
+)
 def test_prediction_reads_the_file_and_what_it_says(model, is_fixed, tmp_path):
     description = describe(model, location="region")
     saved = checkpoint.save(tmp_path, network=network(description), description=description)
     loaded = predict_scenes.load(saved.onnx, runtime="onnxruntime")
     d = loaded.description
-    assert loaded.sensors == SENSORS and loaded.bands == 10 and (d.location, d.location_kind, d.size, d.is_fixed) == (12, "region", 32, is_fixed)
-    assert d.classes == ("other", "glacier") and d.confidence.method == "entropy_kernel" and loaded.about["weights_sha256"] == json.loads(saved.description.read_text())["weights_sha256"]
+    assert (
+        loaded.sensors == SENSORS
+        and loaded.bands == 10
+        and (d.location, d.location_kind, d.size, d.is_fixed) == (12, "region", 32, is_fixed)
+    )
+    assert (
+        d.classes == ("other", "glacier")
+        and d.confidence.method == "entropy_kernel"
+        and loaded.about["weights_sha256"] == json.loads(saved.description.read_text())["weights_sha256"]
+    )
     values = physical(3, batch=1)[0]
-    out = list(predict_scenes.strips([loaded], lambda r, c: values[:, r, c], shape=(32, 32), location=scene_scaling.region_vector("CAU")))
-    np.testing.assert_allclose(out[0].probability, by_hand(checkpoint.load(saved.weights)[0], values[None], scene_scaling.region_vector("CAU"))[0], atol=1e-4)
+    out = list(
+        predict_scenes.strips(
+            [loaded], lambda r, c: values[:, r, c], shape=(32, 32), location=scene_scaling.region_vector("CAU")
+        )
+    )
+    np.testing.assert_allclose(
+        out[0].probability,
+        by_hand(checkpoint.load(saved.weights)[0], values[None], scene_scaling.region_vector("CAU"))[0],
+        atol=1e-4,
+    )
 
 
 def test_the_order_of_sensors_survives_its_files(tmp_path):
@@ -120,8 +173,17 @@ def test_the_order_of_sensors_survives_its_files(tmp_path):
     description = describe(UNET, sensors=turned)
     saved = checkpoint.save(tmp_path, network=network(description), description=description)
     again, told = checkpoint.load(saved.weights)
-    assert tuple(told["scaling"]["sensors"]) == tuple(told["model"]["sensors"]) == predict_scenes.load(saved.onnx, runtime="onnxruntime").sensors == turned
-    assert tuple(json.loads(saved.description.read_text())["scaling"]["sensors"]) == turned and again.entry.bands == [2, 6, 2]
+    assert (
+        tuple(told["scaling"]["sensors"])
+        == tuple(told["model"]["sensors"])
+        == predict_scenes.load(saved.onnx, runtime="onnxruntime").sensors
+        == turned
+    )
+    assert tuple(json.loads(saved.description.read_text())["scaling"]["sensors"]) == turned and again.entry.bands == [
+        2,
+        6,
+        2,
+    ]
 
 
 def test_an_unknown_kind_is_refused():

@@ -28,11 +28,16 @@ def formula(logits: np.ndarray, target: int, *, kind: str, gamma: float, alpha: 
 
 
 @pytest.mark.parametrize("target", list(SETS))
-@pytest.mark.parametrize(("kind", "alpha"), [("cross_entropy", None), ("cross_entropy", ALPHA), ("weighted", ALPHA), ("focal", None), ("focal", ALPHA)])
+@pytest.mark.parametrize(
+    ("kind", "alpha"),
+    [("cross_entropy", None), ("cross_entropy", ALPHA), ("weighted", ALPHA), ("focal", None), ("focal", ALPHA)],
+)
 @pytest.mark.parametrize("gamma", [0.0, 2.0, 0.5])
 def test_losses_are_their_formulas(target, kind, alpha, gamma):
     targets = torch.full((4,), target, dtype=torch.uint8)
-    found = losses.sample_losses(torch.tensor(LOGITS), targets, kind=kind, gamma=gamma, alpha=None if alpha is None else torch.tensor(alpha))
+    found = losses.sample_losses(
+        torch.tensor(LOGITS), targets, kind=kind, gamma=gamma, alpha=None if alpha is None else torch.tensor(alpha)
+    )
     expected = [formula(z, target, kind=kind, gamma=gamma, alpha=alpha) for z in LOGITS]
     assert np.allclose(found.numpy(), expected, rtol=1e-10, atol=1e-12)
 
@@ -48,14 +53,18 @@ def test_smoothing_of_one_label_is_torchs_own():
     z = torch.randn(50, 3, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     classes = torch.arange(50) % 3
     expected = torch.nn.functional.cross_entropy(z, classes, reduction="none", label_smoothing=0.1)
-    assert torch.allclose(losses.sample_losses(z, (1 << classes).to(torch.uint8), kind="cross_entropy", smoothing=0.1), expected)
+    assert torch.allclose(
+        losses.sample_losses(z, (1 << classes).to(torch.uint8), kind="cross_entropy", smoothing=0.1), expected
+    )
 
 
 @pytest.mark.parametrize("target", list(SETS))
 @pytest.mark.parametrize(("kind", "alpha"), [("weighted", ALPHA), ("focal", None), ("focal", ALPHA)])
 def test_smoothing_spreads_a_share_over_all_classes(target, kind, alpha):
     targets = torch.full((4,), target, dtype=torch.uint8)
-    found = losses.sample_losses(torch.tensor(LOGITS), targets, kind=kind, alpha=None if alpha is None else torch.tensor(alpha), smoothing=0.2)
+    found = losses.sample_losses(
+        torch.tensor(LOGITS), targets, kind=kind, alpha=None if alpha is None else torch.tensor(alpha), smoothing=0.2
+    )
     own = [formula(z, target, kind=kind, gamma=2.0, alpha=alpha) for z in LOGITS]
     every = [np.mean([formula(z, 1 << k, kind=kind, gamma=2.0, alpha=alpha) for k in range(3)]) for z in LOGITS]
     assert np.allclose(found.numpy(), 0.8 * np.array(own) + 0.2 * np.array(every), rtol=1e-10)
@@ -90,20 +99,26 @@ def test_gradients_stay_finite_far_out(kind, target):
 def test_ice_of_unknown_thickness_moves_neither_kind_against_the_other():
     z = torch.zeros(1, 3, dtype=torch.float64, requires_grad=True)
     losses.sample_losses(z, torch.tensor([3], dtype=torch.uint8), kind="cross_entropy").sum().backward()
-    assert torch.allclose(z.grad, torch.tensor([[-1 / 6, -1 / 6, 1 / 3]], dtype=torch.float64))  # softmax - softmax within the set
+    assert torch.allclose(
+        z.grad, torch.tensor([[-1 / 6, -1 / 6, 1 / 3]], dtype=torch.float64)
+    )  # softmax - softmax within the set
 
 
 def test_scenes_take_the_same_losses():
     z = torch.randn(2, 4, 5, 3, generator=torch.Generator().manual_seed(2))
     targets = torch.randint(0, 7, (2, 4, 5), generator=torch.Generator().manual_seed(3), dtype=torch.uint8)
     found = losses.sample_losses(z, targets, kind="focal")
-    assert found.shape == (2, 4, 5) and torch.allclose(found.flatten(), losses.sample_losses(z.reshape(-1, 3), targets.flatten(), kind="focal"))
+    assert found.shape == (2, 4, 5) and torch.allclose(
+        found.flatten(), losses.sample_losses(z.reshape(-1, 3), targets.flatten(), kind="focal")
+    )
 
 
 def test_balanced_weights_average_to_one():
     counts = torch.tensor([900.0, 80.0, 20.0])
     alpha = losses.balanced_alpha(counts)
-    assert torch.allclose((alpha * counts).sum() / counts.sum(), torch.tensor(1.0)) and torch.allclose(alpha * counts, torch.full((3,), 1000 / 3))
+    assert torch.allclose((alpha * counts).sum() / counts.sum(), torch.tensor(1.0)) and torch.allclose(
+        alpha * counts, torch.full((3,), 1000 / 3)
+    )
     assert losses.balanced_alpha(torch.tensor([10.0, 0.0, 30.0]))[1] == 0
 
 

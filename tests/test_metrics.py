@@ -27,7 +27,10 @@ def test_class_scores_equal_counting_by_hand(pairs):
         fp = sum(t != k and p == k for t, p in pairs)
         fn = sum(t == k and p != k for t, p in pairs)
         for score, numerator, denominator in (
-            (metrics.precision, tp, tp + fp), (metrics.recall, tp, tp + fn), (metrics.f1, 2 * tp, 2 * tp + fp + fn), (metrics.iou, tp, tp + fp + fn),
+            (metrics.precision, tp, tp + fp),
+            (metrics.recall, tp, tp + fn),
+            (metrics.f1, 2 * tp, 2 * tp + fp + fn),
+            (metrics.iou, tp, tp + fp + fn),
         ):
             got = score(c)[k]
             if denominator:
@@ -113,7 +116,9 @@ def test_block_bootstrap_covers_the_mean_of_correlated_errors_where_the_naive_in
     trials = 250
     for trial in range(trials):
         noise = np.repeat(rng.normal(size=n // block), block) + rng.normal(size=n)  # 40 independent stretches of 1 km
-        e = metrics.difference_scores(noise, metrics.make_blocks(x, block_m=1000.0, n_resamples=300, seed=trial))["bias"]
+        e = metrics.difference_scores(noise, metrics.make_blocks(x, block_m=1000.0, n_resamples=300, seed=trial))[
+            "bias"
+        ]
         inside += e.low <= 0.0 <= e.high
         naive += abs(noise.mean()) <= 1.96 * noise.std() / math.sqrt(n)
     assert 0.90 <= inside / trials <= 0.99  # 95 % within sampling error (sd 1.4 %) and the method's own
@@ -183,13 +188,17 @@ def test_calibration_error_of_a_constant_offset_is_the_offset():
     sums = metrics.reliability_sums(p, events, one_block(p.size), n_bins=10).sum(axis=0)
     assert metrics.calibration_error(sums) == pytest.approx(0.1)
     honest = np.concatenate([np.arange(1000) < round(1000 * q) for q in np.linspace(0.05, 0.85, 9)])
-    assert metrics.calibration_error(metrics.reliability_sums(p, honest, one_block(p.size), n_bins=10).sum(axis=0)) == pytest.approx(0.0, abs=1e-12)
+    assert metrics.calibration_error(
+        metrics.reliability_sums(p, honest, one_block(p.size), n_bins=10).sum(axis=0)
+    ) == pytest.approx(0.0, abs=1e-12)
 
 
 def test_brier_skill_is_one_for_the_truth_and_zero_for_climatology():
     y = np.arange(1000) < 250
     for p, skill in ((y.astype(float), 1.0), (np.full(1000, 0.25), 0.0)):
-        assert metrics.brier_skill(metrics.reliability_sums(p, y, one_block(1000)).sum(axis=0)) == pytest.approx(skill, abs=1e-12)
+        assert metrics.brier_skill(metrics.reliability_sums(p, y, one_block(1000)).sum(axis=0)) == pytest.approx(
+            skill, abs=1e-12
+        )
     flat = metrics.reliability_sums(np.full(10, 0.5), np.zeros(10, bool), one_block(10)).sum(axis=0)
     assert math.isnan(metrics.brier_skill(flat))  # climatology is already perfect
 

@@ -1,4 +1,5 @@
-"""Damaged granules: a clean result or one line, never a traceback, a hang, half an output, or numbers out of a broken chunk.
+"""Damaged granules: a clean result or one line, never a traceback, a hang, half an output, or numbers out of a broken
+chunk.
 
 A child process works through the cases (see ``tests/mutations.py``); this one watches it, so that a crash
 in a C library or a hang is seen and counted.
@@ -24,17 +25,24 @@ START_S = 120.0
 
 
 def watched(first: int, last: int, sources: list[Path]) -> list[dict]:
-    """Run cases in a child process; a case that kills or hangs it becomes a line that says so, and the next child goes on."""
+    """Run cases in a child process; a case that kills or hangs it becomes a line that says so, and the next child goes
+    on."""
     lines: list[dict] = []
     case = first
     while case < last:
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.mutations", str(case), str(last), *map(str, sources)],
-            cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         said: queue.Queue[str | None] = queue.Queue()
         errors: list[str] = []
-        readers = [threading.Thread(target=_drain, args=(child.stdout, said)), threading.Thread(target=lambda c=child, e=errors: e.extend(c.stderr))]
+        readers = [
+            threading.Thread(target=_drain, args=(child.stdout, said)),
+            threading.Thread(target=lambda c=child, e=errors: e.extend(c.stderr)),
+        ]
         for reader in readers:
             reader.start()
         limit, reason = START_S, ""
@@ -58,7 +66,14 @@ def watched(first: int, last: int, sources: list[Path]) -> list[dict]:
         for reader in readers:
             reader.join()
         if case < last:
-            lines.append({"case": case, "kind": "?", "wrong": [reason or f"the process died with {code}: {''.join(errors)[-600:]}"], "warnings": []})
+            lines.append(
+                {
+                    "case": case,
+                    "kind": "?",
+                    "wrong": [reason or f"the process died with {code}: {''.join(errors)[-600:]}"],
+                    "warnings": [],
+                }
+            )
             case += 1
     return lines
 
@@ -72,13 +87,19 @@ def _drain(stream, said: queue.Queue[str | None]) -> None:
 def check(lines: list[dict], n: int) -> None:
     assert [r["case"] for r in lines] == list(range(lines[0]["case"], lines[0]["case"] + n))
     wrong = [r for r in lines if r["wrong"]]
-    assert not wrong, "\n".join(f"{r['case']} {r['kind']} {r.get('source')} {r.get('where')}: {r['wrong']}" for r in wrong[:5])
+    assert not wrong, "\n".join(
+        f"{r['case']} {r['kind']} {r.get('source')} {r.get('where')}: {r['wrong']}" for r in wrong[:5]
+    )
     noisy = [r for r in lines if r["warnings"]]
     assert not noisy, "\n".join(f"{r['case']} {r['kind']} {r.get('where')}: {r['warnings']}" for r in noisy[:5])
     # The damage must bite, and harmless damage must not stop the work: a run of only one outcome would test nothing.
     assert {r["kind"] for r in lines} == set(KINDS)
     assert {r["status"] for r in lines} == {"done", "failed"}
-    assert any("checksum" in r["message"] or "inflate" in r["message"] or "cannot be read" in r["message"] for r in lines if r["kind"] == "flip_chunk")
+    assert any(
+        "checksum" in r["message"] or "inflate" in r["message"] or "cannot be read" in r["message"]
+        for r in lines
+        if r["kind"] == "flip_chunk"
+    )
 
 
 def test_simulated_granule(small_granule):

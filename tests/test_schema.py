@@ -34,7 +34,9 @@ def columns(spec: schema.TableSpec, n: int, seed: int = 0) -> dict[str, object]:
         elif pa.types.is_boolean(v.dtype):
             out[v.name] = rng.random(n) < 0.5
         elif pa.types.is_timestamp(v.dtype):
-            out[v.name] = np.datetime64("2019-11-04T19:53:11", "ns") + rng.integers(0, 10**15, n).astype("timedelta64[ns]")
+            out[v.name] = np.datetime64("2019-11-04T19:53:11", "ns") + rng.integers(0, 10**15, n).astype(
+                "timedelta64[ns]"
+            )
         elif v.flags and not v.is_bits:
             out[v.name] = rng.choice([k for k, _ in v.flags], n)
         elif pa.types.is_integer(v.dtype):
@@ -68,7 +70,9 @@ def test_every_variable_says_what_it_is(spec):
     for v in spec.variables:
         assert re.fullmatch(r"[a-z][a-z0-9_]*", v.name), v.name
         assert v.long_name, v.name
-        is_number = pa.types.is_floating(v.dtype) or (pa.types.is_integer(v.dtype) and not pa.types.is_dictionary(v.dtype))
+        is_number = pa.types.is_floating(v.dtype) or (
+            pa.types.is_integer(v.dtype) and not pa.types.is_dictionary(v.dtype)
+        )
         if is_number and spec.name != "evaluation":
             assert v.units, f"{spec.name}.{v.name} has no unit"
         assert all(re.fullmatch(r"[a-z0-9_]+", m) for _, m in v.flags)
@@ -90,9 +94,10 @@ def test_one_name_means_one_thing_everywhere():
 
 def test_segment_columns_the_issue_asks_for():
     wanted = (
-        "granule beam is_strong time latitude longitude x_atc n_photons height_mean height_median height_sd height height_uncertainty "
-        "photon_rate photon_rate_high background_rate solar_elevation surface_class probability_thick probability_thin probability_water "
-        "sea_surface_height sea_surface_uncertainty sea_surface_source total_freeboard total_freeboard_uncertainty quality_flag"
+        "granule beam is_strong time latitude longitude x_atc n_photons height_mean height_median height_sd height"
+        " height_uncertainty photon_rate photon_rate_high background_rate solar_elevation surface_class"
+        " probability_thick probability_thin probability_water sea_surface_height sea_surface_uncertainty"
+        " sea_surface_source total_freeboard total_freeboard_uncertainty quality_flag"
     )
     assert schema.SEGMENTS.names[: len(wanted.split())] == wanted.split()
 
@@ -119,7 +124,11 @@ def test_table_has_the_specs_schema(spec, n):
         assert field.type == v.dtype
         assert {k.decode(): x.decode() for k, x in (field.metadata or {}).items()} == v.attributes()
     about = {k.decode(): v.decode() for k, v in table.schema.metadata.items()}
-    assert about["polynya_table"] == spec.name and about["granule"] == "ATL03_x" and json.loads(about["numbers"]) == {"a": 1}
+    assert (
+        about["polynya_table"] == spec.name
+        and about["granule"] == "ATL03_x"
+        and json.loads(about["numbers"]) == {"a": 1}
+    )
     assert "WGS 84" in about["datum"]
     assert_same(schema.check(table, spec), table)
 
@@ -145,7 +154,9 @@ def test_check_casts_what_pandas_changed_and_refuses_the_rest():
     spec = schema.LEADS
     table = schema.table(spec, columns(spec, 5), about=ABOUT)
     wide = pa.Table.from_pandas(table.to_pandas(), preserve_index=False)  # metadata dies, dictionaries become text
-    wide = wide.append_column("extra", pa.array(range(5))).set_column(wide.column_names.index("height"), "height", wide["height"].cast(pa.float64()))
+    wide = wide.append_column("extra", pa.array(range(5))).set_column(
+        wide.column_names.index("height"), "height", wide["height"].cast(pa.float64())
+    )
     again = schema.check(wide, spec)
     assert_same(again, table)
     assert again.schema.field("height").metadata[b"units"] == b"m"
@@ -167,7 +178,11 @@ def test_write_read_identity(tmp_path, spec, n):
     again = io.read_table(path)
     assert_same(again, table)
     for v in spec.variables:
-        assert {k.decode(): x.decode() for k, x in (again.schema.field(v.name).metadata or {}).items() if k != b"PARQUET:field_id"} == v.attributes()
+        assert {
+            k.decode(): x.decode()
+            for k, x in (again.schema.field(v.name).metadata or {}).items()
+            if k != b"PARQUET:field_id"
+        } == v.attributes()
     about = {k.decode(): v.decode() for k, v in again.schema.metadata.items()}
     assert about["granule"] == "ATL03_x" and about["polynya_table"] == spec.name
     assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
@@ -186,20 +201,27 @@ def test_any_segments_survive_parquet_and_netcdf(tmp_path_factory, n, seed):
         for name in ("height", "total_freeboard", "x_atc", "latitude"):
             np.testing.assert_array_equal(data[name].values, table[name].to_numpy())
         np.testing.assert_array_equal(data["surface_class"].values, table["surface_class"].to_numpy())
-        np.testing.assert_array_equal(data["time"].values.astype("datetime64[ns]"), table["time"].cast(pa.timestamp("ns")).to_numpy())
+        np.testing.assert_array_equal(
+            data["time"].values.astype("datetime64[ns]"), table["time"].cast(pa.timestamp("ns")).to_numpy()
+        )
         assert data["beam"].values.astype(str).tolist() == table["beam"].to_pylist()
 
 
 def test_several_beams_are_row_groups(tmp_path):
     spec = schema.SEGMENTS
-    pieces = [schema.table(spec, {**columns(spec, n, n), "beam": b}) for b, n in (("gt1l", 5), ("gt1r", 0), ("gt2l", 7))]
+    pieces = [
+        schema.table(spec, {**columns(spec, n, n), "beam": b}) for b, n in (("gt1l", 5), ("gt1r", 0), ("gt2l", 7))
+    ]
     writer = io.TableWriter(tmp_path / "t.parquet", spec=spec, about=ABOUT)
     for piece in pieces:
         writer.write(piece)
     writer.close()
     file = pq.ParquetFile(tmp_path / "t.parquet")
     assert [file.metadata.row_group(i).num_rows for i in range(file.num_row_groups)] == [5, 7]
-    assert_same(io.read_table(tmp_path / "t.parquet"), pa.concat_tables([pieces[0], pieces[2]], promote_options="default").unify_dictionaries())
+    assert_same(
+        io.read_table(tmp_path / "t.parquet"),
+        pa.concat_tables([pieces[0], pieces[2]], promote_options="default").unify_dictionaries(),
+    )
     box = json.loads(file.metadata.metadata[b"geo"])["columns"]["geometry"]["bbox"]
     lon = np.concatenate([p["longitude"].to_numpy() for p in pieces])
     lat = np.concatenate([p["latitude"].to_numpy() for p in pieces])

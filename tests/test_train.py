@@ -28,12 +28,24 @@ from .samples.label_tables import write_labels  # noqa: E402
 
 FEATURES = ["height", "photon_rate_high"]
 WINDOW = {
-    "name": "tiny", "model": {"name": "mlp", "length": 3, "hidden": [8], "dropout": 0.2}, "features": FEATURES, "batch": 64, "epochs": 30, "average": 0.9,
-    "samples": {"balance": "both"}, "loss": {"kind": "focal", "alpha": [0.2, 0.5, 0.4]}, "optimiser": {"kind": "adamw", "rate": 0.01, "schedule": "onecycle", "clip_norm": 1.0, "weight_decay": 0.01},
+    "name": "tiny",
+    "model": {"name": "mlp", "length": 3, "hidden": [8], "dropout": 0.2},
+    "features": FEATURES,
+    "batch": 64,
+    "epochs": 30,
+    "average": 0.9,
+    "samples": {"balance": "both"},
+    "loss": {"kind": "focal", "alpha": [0.2, 0.5, 0.4]},
+    "optimiser": {"kind": "adamw", "rate": 0.01, "schedule": "onecycle", "clip_norm": 1.0, "weight_decay": 0.01},
 }
 SEQUENCE = {
-    "name": "row", "model": {"name": "track_unet", "widths": [6, 8], "strides": [4], "kernel": 3, "dilations": [1], "dropout": 0.0}, "features": FEATURES, "batch": 5, "epochs": 4,
-    "samples": {"length": 64}, "optimiser": {"rate": 0.01, "schedule": "cosine", "warmup": 0.2},
+    "name": "row",
+    "model": {"name": "track_unet", "widths": [6, 8], "strides": [4], "kernel": 3, "dilations": [1], "dropout": 0.0},
+    "features": FEATURES,
+    "batch": 5,
+    "epochs": 4,
+    "samples": {"length": 64},
+    "optimiser": {"rate": 0.01, "schedule": "cosine", "warmup": 0.2},
 }
 SHARES = ("--shares", "0.5", "0.2", "0.1", "0.2")
 
@@ -56,7 +68,17 @@ class Points:
 
 
 def points_recipe(**changes) -> recipes.Recipe:
-    return recipes.Recipe.model_validate({"name": "p", "model": {"name": "none"}, "features": ["height"], "batch": 16, "epochs": 5, "optimiser": {"rate": 0.05}, **changes})
+    return recipes.Recipe.model_validate(
+        {
+            "name": "p",
+            "model": {"name": "none"},
+            "features": ["height"],
+            "batch": 16,
+            "epochs": 5,
+            "optimiser": {"rate": 0.05},
+            **changes,
+        }
+    )
 
 
 def linear() -> torch.nn.Module:
@@ -88,10 +110,18 @@ def test_one_step_is_plain_gradient_descent_on_the_mean_over_labels():
 def test_early_stop_waits_for_its_patience_and_keeps_the_best():
     noise = Points(64, 5)
     noise.targets = (1 << np.random.default_rng(9).integers(0, 3, 64)).astype(np.uint8)  # nothing to learn
-    fitted = train.fit(linear(), train=noise, validation=Points(200, 6), recipe=points_recipe(epochs=200, stop={"metric": "loss", "patience": 3}), seed=0)
+    fitted = train.fit(
+        linear(),
+        train=noise,
+        validation=Points(200, 6),
+        recipe=points_recipe(epochs=200, stop={"metric": "loss", "patience": 3}),
+        seed=0,
+    )
     values = [r["validation_loss"] for r in fitted.history]
     assert len(values) < 200 and int(np.argmin(values)) == fitted.epoch - 1 == len(values) - 1 - 3
-    last = train.fit(linear(), train=noise, validation=Points(200, 6), recipe=points_recipe(epochs=4, stop={"keep": "last"}), seed=0)
+    last = train.fit(
+        linear(), train=noise, validation=Points(200, 6), recipe=points_recipe(epochs=4, stop={"keep": "last"}), seed=0
+    )
     assert last.epoch == 4
 
 
@@ -100,7 +130,14 @@ def test_the_average_of_weights_follows_its_formula():
     source, model = Points(300, 1), linear()
     start = {k: v.clone() for k, v in model.state_dict().items()}
     seen = []
-    fitted = train.fit(model, train=source, validation=Points(9, 2), recipe=recipe, seed=0, on_step=lambda *_: seen.append({k: v.clone() for k, v in model.state_dict().items()}))
+    fitted = train.fit(
+        model,
+        train=source,
+        validation=Points(9, 2),
+        recipe=recipe,
+        seed=0,
+        on_step=lambda *_: seen.append({k: v.clone() for k, v in model.state_dict().items()}),
+    )
     expected = start
     for step, weights in enumerate(seen, 1):
         decay = min(0.6, step / (step + 10))
@@ -125,7 +162,9 @@ def test_rates_start_again_where_they_are_told():
         for share in (0.0, 0.25, 0.5, 0.99):
             found = train.learning_rate(settings, begin + share * (end - begin))
             assert found == pytest.approx(0.05 * (1 + math.cos(math.pi * share)), abs=1e-9)
-    assert train.learning_rate(settings, 1.0) == pytest.approx(0.0) and train.learning_rate(recipes.Optimiser(rate=0.1, schedule="restarts"), 0.5) == pytest.approx(0.05)
+    assert train.learning_rate(settings, 1.0) == pytest.approx(0.0) and train.learning_rate(
+        recipes.Optimiser(rate=0.1, schedule="restarts"), 0.5
+    ) == pytest.approx(0.05)
     with pytest.raises(ValueError, match="increasing shares between 0 and 1"):
         recipes.Optimiser(restarts=(0.5, 0.2))
 
@@ -145,7 +184,9 @@ class TwoHeads(torch.nn.Module):
 def test_an_auxiliary_head_counts_as_the_recipe_says():
     """The loss is that of the head plus ``auxiliary`` times the other's; gradients by torch's own cross-entropy."""
     source, model, other = Points(16, 3), TwoHeads(), TwoHeads()
-    fitted = train.fit(model, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1, loss={"auxiliary": 0.4}), seed=0)
+    fitted = train.fit(
+        model, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1, loss={"auxiliary": 0.4}), seed=0
+    )
     x, y = torch.from_numpy(source.inputs), torch.from_numpy(np.log2(source.targets).astype(np.int64))
     one, two = (torch.nn.functional.cross_entropy(z, y) for z in other(x))
     assert fitted.history[0]["train_loss"] == pytest.approx((one + 0.4 * two).item(), rel=1e-5)
@@ -154,19 +195,33 @@ def test_an_auxiliary_head_counts_as_the_recipe_says():
         assert torch.allclose(moved, start - 0.05 * torch.sign(start.grad), atol=1e-5)
     untouched = TwoHeads()
     before = untouched.other.weight.clone()
-    train.fit(untouched, train=source, validation=Points(9, 4), recipe=points_recipe(epochs=1, loss={"auxiliary": 0.0}), seed=0)
+    train.fit(
+        untouched,
+        train=source,
+        validation=Points(9, 4),
+        recipe=points_recipe(epochs=1, loss={"auxiliary": 0.0}),
+        seed=0,
+    )
     assert torch.equal(untouched.other.weight, before)
 
 
 def test_the_best_epoch_may_be_that_of_the_last_classs_overlap():
-    fitted = train.fit(linear(), train=Points(40, 1), validation=Points(200, 2), recipe=points_recipe(epochs=6, stop={"metric": "iou"}), seed=0)
+    fitted = train.fit(
+        linear(),
+        train=Points(40, 1),
+        validation=Points(200, 2),
+        recipe=points_recipe(epochs=6, stop={"metric": "iou"}),
+        seed=0,
+    )
     overlap = [row["iou"][2] for row in fitted.history]
     assert len(set(overlap)) > 1 and fitted.epoch == int(np.argmax(overlap)) + 1
 
 
 def test_parts_without_labels_and_a_runaway_loss_are_one_line():
     with pytest.raises(UsageError, match="validation: the part holds no label;"):
-        train.fit(linear(), train=Points(30, 1), validation=Points(30, 2, labelled=False), recipe=points_recipe(), seed=0)
+        train.fit(
+            linear(), train=Points(30, 1), validation=Points(30, 2, labelled=False), recipe=points_recipe(), seed=0
+        )
     with pytest.raises(UsageError, match="training part holds no sample"):
         train.fit(linear(), train=Points(0, 1), validation=Points(30, 2), recipe=points_recipe(), seed=0)
     bad = Points(30, 1)
@@ -190,12 +245,32 @@ def make(folder: Path, settings: dict, **labels) -> tuple[Path, Path]:
 
 
 def command(recipe: Path, data: Path, out: Path, *, processes: int = 1) -> list[str]:
-    start = ["-m", "polynya"] if processes == 1 else ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "polynya"]
-    return [sys.executable, *start, "train", str(recipe), "--data", str(data), "-o", str(out), *SHARES, "--threads", "1", "--device", "cpu"]
+    start = (
+        ["-m", "polynya"]
+        if processes == 1
+        else ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes), "-m", "polynya"]
+    )
+    return [
+        sys.executable,
+        *start,
+        "train",
+        str(recipe),
+        "--data",
+        str(data),
+        "-o",
+        str(out),
+        *SHARES,
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+    ]
 
 
 def run(words: list[str]) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done
 
@@ -204,20 +279,25 @@ def here(recipe: Path, data: Path, out: Path, *, seed: int = 0, resume: bool = F
     """Do what the command does, in this process."""
     from polynya.workflows import train as workflow
 
-    split = workflow.split_config(method="granule", shares=tuple(map(float, SHARES[1:])), block_km=10.0, gap_km=1.0, seed=0)
+    split = workflow.split_config(
+        method="granule", shares=tuple(map(float, SHARES[1:])), block_km=10.0, gap_km=1.0, seed=0
+    )
     workflow.run(recipe, data=[data], out=out, split=split, seed=seed, resume=resume, device="cpu", threads=1)
 
 
 def history(out: Path) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads((out / "history.json").read_text())["history"]]
+    return [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in json.loads((out / "history.json").read_text())["history"]
+    ]
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="threads are counted in /proc")
 def test_no_thread_of_the_group_outlives_it(tmp_path):
-    """A thread of gloo that frees a tensor while the interpreter ends aborts the process (seen as exit code -6 after all was written)."""
+    """A thread of gloo that frees a tensor while the interpreter ends aborts the process (seen as exit code -6 after
+    all was written)."""
     script = tmp_path / "ends.py"
-    script.write_text(
-        """
+    script.write_text("""
 import glob
 import torch
 from polynya import train
@@ -233,23 +313,34 @@ before = gloo()
 processes.wait()
 train.stop(processes)
 print(f"gloo threads {before} then {gloo()};")
-"""
-    )
-    said = run([sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]).stdout
+""")
+    said = run(
+        [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", str(script)]
+    ).stdout
     found = re.findall(r"gloo threads (\d+) then (\d+);", said)
     assert len(found) == 2
     assert all(int(before) > 0 and int(after) == 0 for before, after in found)
 
 
 def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
-    """SIGKILL between epochs or within one: dropout, balanced drawing, averaging and the rate all go on as if nothing had been."""
+    """SIGKILL between epochs or within one: dropout, balanced drawing, averaging and the rate all go on as if nothing
+    had been."""
     recipe, data = make(tmp_path, WINDOW, granules=8, n=500, beams=("gt1r", "gt1l"), noise=0.5)
     here(recipe, data, tmp_path / "whole")
     out = tmp_path / "killed"
-    victim = subprocess.Popen(command(recipe, data, out), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "OMP_NUM_THREADS": "1"})
+    victim = subprocess.Popen(
+        command(recipe, data, out),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
     try:
         until = time.monotonic() + 120
-        while victim.poll() is None and time.monotonic() < until and not ((out / "history.json").exists() and len(history(out)) >= 3):
+        while (
+            victim.poll() is None
+            and time.monotonic() < until
+            and not ((out / "history.json").exists() and len(history(out)) >= 3)
+        ):
             time.sleep(0.005)
     finally:
         victim.send_signal(signal.SIGKILL)
@@ -285,12 +376,19 @@ def test_rows_too_go_on_to_the_same_bits(tmp_path, monkeypatch):
         here(recipe, data, tmp_path / "killed", seed=1, resume=True)
     here(recipe, data, tmp_path / "killed", resume=True)
     whole, again = load_file(tmp_path / "whole" / "row.safetensors"), load_file(tmp_path / "killed" / "row.safetensors")
-    assert all(torch.equal(whole[k], again[k]) for k in whole) and history(tmp_path / "whole") == history(tmp_path / "killed")
+    assert all(torch.equal(whole[k], again[k]) for k in whole) and history(tmp_path / "whole") == history(
+        tmp_path / "killed"
+    )
 
 
-@pytest.mark.parametrize("settings", [{**WINDOW, "epochs": 4, "model": {**WINDOW["model"], "dropout": 0.0}}, SEQUENCE], ids=["windows", "rows"])
+@pytest.mark.parametrize(
+    "settings",
+    [{**WINDOW, "epochs": 4, "model": {**WINDOW["model"], "dropout": 0.0}}, SEQUENCE],
+    ids=["windows", "rows"],
+)
 def test_two_processes_follow_the_curve_of_one(settings, tmp_path):
-    """Dropout is off: its masks are drawn in each process. The last batch of an epoch is smaller, and rows hold unequal numbers of labels."""
+    """Dropout is off: its masks are drawn in each process. The last batch of an epoch is smaller, and rows hold unequal
+    numbers of labels."""
     recipe, data = make(tmp_path, settings, granules=8, n=300, beams=("gt1r", "gt1l"), noise=0.5)
     here(recipe, data, tmp_path / "one")
     said = run(command(recipe, data, tmp_path / "two", processes=2))
@@ -302,5 +400,8 @@ def test_two_processes_follow_the_curve_of_one(settings, tmp_path):
             assert a[key] == pytest.approx(b[key], abs=1e-5), (key, a, b)
         assert a["samples"] == b["samples"] and a["rate"] == b["rate"]
     assert one[0]["train_loss"] > one[-1]["train_loss"]
-    w, v = load_file(tmp_path / "one" / f"{settings['name']}.safetensors"), load_file(tmp_path / "two" / f"{settings['name']}.safetensors")
+    w, v = (
+        load_file(tmp_path / "one" / f"{settings['name']}.safetensors"),
+        load_file(tmp_path / "two" / f"{settings['name']}.safetensors"),
+    )
     assert all(torch.allclose(w[k], v[k], atol=1e-3) for k in w)

@@ -1,4 +1,5 @@
-"""The shipped networks: the three files of each are one network, made by the recipe that is here, and name nobody's machine."""
+"""The shipped networks: the three files of each are one network, made by the recipe that is here, and name nobody's
+machine."""
 
 from __future__ import annotations
 
@@ -101,7 +102,9 @@ def test_weights_and_graph_are_one_network(name):
     network, about = checkpoint.load(WHERE / f"{name}.safetensors")
     n = 3 * 64 * max(about["stride"], 1) if about["kind"] == "sequence" else about["window_length"]
     rng = np.random.default_rng(0)
-    raw = (np.array(about["mean"]) + np.array(about["std"]) * rng.normal(size=(1, n, len(about["features"])))).astype(np.float32)
+    raw = (np.array(about["mean"]) + np.array(about["std"]) * rng.normal(size=(1, n, len(about["features"])))).astype(
+        np.float32
+    )
     if about["kind"] == "sequence":
         here = (rng.random((1, n, 1)) < 0.95).astype(np.float32)
         raw = np.ascontiguousarray(np.concatenate([raw * here, here], axis=2).transpose(0, 2, 1))

@@ -1,8 +1,38 @@
-"""The command line: verbs only, a file a command. Heavy imports happen inside the commands, so that --help stays quick."""
+"""The command line: verbs only, a file a command. Heavy imports happen inside the commands, so that --help stays
+quick."""
 
 from __future__ import annotations
 
-from . import freeboard, verify, info, simulate, glaciers, change, segment, tiles, label, review, train, evaluate  # isort: skip  (in the order of --help)
+from . import (
+    freeboard,
+    verify,
+    info,
+    simulate,
+    glaciers,
+    change,
+    segment,
+    tiles,
+    label,
+    review,
+    train,
+    evaluate,
+)  # isort: skip  (in the order of --help)
 from .root import FINISHED_WITH_FAILURES, app, main
 
-__all__ = ["FINISHED_WITH_FAILURES", "app", "change", "evaluate", "freeboard", "glaciers", "info", "label", "main", "review", "segment", "simulate", "tiles", "train", "verify"]
+__all__ = [
+    "FINISHED_WITH_FAILURES",
+    "app",
+    "change",
+    "evaluate",
+    "freeboard",
+    "glaciers",
+    "info",
+    "label",
+    "main",
+    "review",
+    "segment",
+    "simulate",
+    "tiles",
+    "train",
+    "verify",
+]

@@ -13,10 +13,29 @@ from .root import app
 
 @app.command()
 def change(
-    old: Annotated[Path, typer.Argument(metavar="OLD", help="Outlines of the first date: gpkg, parquet, shp, or a folder that polynya glaciers wrote.")],
+    old: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OLD",
+            help="Outlines of the first date: gpkg, parquet, shp, or a folder that polynya glaciers wrote.",
+        ),
+    ],
     new: Annotated[Path, typer.Argument(metavar="NEW", help="Outlines of the second date.")],
-    within: Annotated[Path | None, typer.Option(metavar="FILE", help="Polygons of the ground that both dates cover; ice elsewhere does not count.")] = None,
-    position_error_m: Annotated[float | None, typer.Option(help="Standard error of an outline's position, for outlines without intervals of their own; half a pixel is usual.")] = None,
+    within: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Polygons of the ground that both dates cover; ice elsewhere does not count."
+        ),
+    ] = None,
+    position_error_m: Annotated[
+        float | None,
+        typer.Option(
+            help=(
+                "Standard error of an outline's position, for outlines without intervals of their own; half a pixel is"
+                " usual."
+            )
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
     """Glacier area change between two dates, each glacier and in total, with its 95 % interval.

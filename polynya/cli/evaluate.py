@@ -13,18 +13,59 @@ from .root import app, say
 
 @app.command()
 def evaluate(
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability or classes, or a folder with them.")],
-    reference: Annotated[Path, typer.Option("--reference", "-r", metavar="FILE", help="Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth raster.")],
-    scene: Annotated[list[str] | None, typer.Option(metavar="SCENE", help="Glaciers: also judge the classical and the DEM-only map of this scene; again for each file of it (--scene s2.tif --scene dem=dem.tif).")] = None,
-    strata: Annotated[Path | None, typer.Option(metavar="FILE.tif", help="Glaciers: bits of snow, shadow, cloud, water, layover; by default the scene's strata.tif.")] = None,
-    within: Annotated[Path | None, typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts.")] = None,
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT",
+            help=(
+                "A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability"
+                " or classes, or a folder with them."
+            ),
+        ),
+    ],
+    reference: Annotated[
+        Path,
+        typer.Option(
+            "--reference",
+            "-r",
+            metavar="FILE",
+            help=(
+                "Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth"
+                " raster."
+            ),
+        ),
+    ],
+    scene: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SCENE",
+            help=(
+                "Glaciers: also judge the classical and the DEM-only map of this scene; again for each file of it"
+                " (--scene s2.tif --scene dem=dem.tif)."
+            ),
+        ),
+    ] = None,
+    strata: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE.tif",
+            help="Glaciers: bits of snow, shadow, cloud, water, layover; by default the scene's strata.tif.",
+        ),
+    ] = None,
+    within: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts."),
+    ] = None,
     region: Annotated[str | None, typer.Option(help="Glaciers: what the column region says.")] = None,
     table: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
-    brief: Annotated[bool, typer.Option("--brief", help="Freeboard: only the main numbers, against simulation truth.")] = False,
+    brief: Annotated[
+        bool, typer.Option("--brief", help="Freeboard: only the main numbers, against simulation truth.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
-    """Compare a result with truth: freeboard with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster.
+    """Compare a result with truth: freeboard with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth
+    raster.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
@@ -41,13 +82,18 @@ def evaluate(
 
         if brief:
             raise UsageError("--brief: is for freeboard; expected none of it for glaciers. Leave it out.")
-        result = evaluate_scene.run(out, reference=reference, scene=scene or None, strata=strata, within=within, region=region, seed=seed)
+        result = evaluate_scene.run(
+            out, reference=reference, scene=scene or None, strata=strata, within=within, region=region, seed=seed
+        )
         spec, told = scene_rows.SCENE_EVALUATION, scene_text.summary
     else:
         from .. import evaluate as evaluation
 
         if scene or strata or within or region:
-            raise UsageError(f"{out}: is no outlines file and no raster, so --scene, --strata, --within and --region do not apply; expected glaciers. Leave them out.")
+            raise UsageError(
+                f"{out}: is no outlines file and no raster, so --scene, --strata, --within and --region do not apply;"
+                " expected glaciers. Leave them out."
+            )
         result = workflow.run(out, reference=reference, seed=seed)
         spec, told = schema.EVALUATION, evaluation.brief if brief else evaluation.summary
     if table is not None:

@@ -14,32 +14,72 @@ from .root import FINISHED_WITH_FAILURES, app, say
 
 @app.command()
 def freeboard(
-    granules: Annotated[list[Path], typer.Argument(metavar="GRANULE...", help="ATL03 granules (HDF5), as the archive delivers them.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where results go: one folder per granule.")],
+    granules: Annotated[
+        list[Path], typer.Argument(metavar="GRANULE...", help="ATL03 granules (HDF5), as the archive delivers them.")
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where results go: one folder per granule.")
+    ],
     beams: Annotated[str, typer.Option(help="strong, weak, all (those present), or names: gt1r,gt3r.")] = "all",
     bbox: Annotated[
-        tuple[float, float, float, float] | None, typer.Option(metavar="W S E N", help="Only this box, degrees; W > E crosses the antimeridian.")
+        tuple[float, float, float, float] | None,
+        typer.Option(metavar="W S E N", help="Only this box, degrees; W > E crosses the antimeridian."),
     ] = None,
-    resolution: Annotated[str, typer.Option(help="Segments: 2, 10 or 30 metres, or 150ph for 150-photon segments as ATL07/ATL10 have.")] = "2",
+    resolution: Annotated[
+        str, typer.Option(help="Segments: 2, 10 or 30 metres, or 150ph for 150-photon segments as ATL07/ATL10 have.")
+    ] = "2",
     sea_surface: Annotated[
-        str, typer.Option(help="leads (default: unbiased at 2 m, with an error floor), or nasa, minimum, mean, nearest.")
+        str,
+        typer.Option(help="leads (default: unbiased at 2 m, with an error floor), or nasa, minimum, mean, nearest."),
     ] = "leads",
     classifier: Annotated[
-        str | None, typer.Option(metavar="NAME|FILE.onnx|rule", help="A shipped network, one that polynya train exported, or the rule; by default the shipped network at 2 m, else the rule.")
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.onnx|rule",
+            help=(
+                "A shipped network, one that polynya train exported, or the rule; by default the shipped network at 2"
+                " m, else the rule."
+            ),
+        ),
     ] = None,
-    mss: Annotated[str | None, typer.Option(metavar="FILE[:VAR]", help="Mean sea surface grid (GeoTIFF, NetCDF) instead of the granule's dem_h.")] = None,
-    mss_tide_system: Annotated[str, typer.Option(help="Permanent-tide system of the mean sea surface: mean or free.")] = "mean",
+    mss: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE[:VAR]", help="Mean sea surface grid (GeoTIFF, NetCDF) instead of the granule's dem_h."
+        ),
+    ] = None,
+    mss_tide_system: Annotated[
+        str, typer.Option(help="Permanent-tide system of the mean sea surface: mean or free.")
+    ] = "mean",
     tide_ocean: Annotated[bool, typer.Option("--tide-ocean/--no-tide-ocean", help="Subtract the ocean tide.")] = True,
-    tide_equilibrium: Annotated[bool, typer.Option("--tide-equilibrium/--no-tide-equilibrium", help="Subtract the long-period equilibrium tide.")] = True,
-    dac: Annotated[bool, typer.Option("--dac/--no-dac", help="Subtract the dynamic atmosphere correction (inverted barometer).")] = True,
-    first_photon_bias: Annotated[
-        bool, typer.Option("--first-photon-bias/--no-first-photon-bias", help="Subtract the first-photon bias where the granule carries CAL-19.")
+    tide_equilibrium: Annotated[
+        bool,
+        typer.Option("--tide-equilibrium/--no-tide-equilibrium", help="Subtract the long-period equilibrium tide."),
     ] = True,
-    land: Annotated[str | None, typer.Option(metavar="FILE[:VAR]", help="Land mask (not 0 = land): no sea surface within 25 km of it.")] = None,
-    ice_concentration: Annotated[
-        str | None, typer.Option(metavar="FILE[:VAR]", help="Ice concentration (0-1 or 0-100): stricter screening below 0.8, none kept below 0.5.")
+    dac: Annotated[
+        bool, typer.Option("--dac/--no-dac", help="Subtract the dynamic atmosphere correction (inverted barometer).")
+    ] = True,
+    first_photon_bias: Annotated[
+        bool,
+        typer.Option(
+            "--first-photon-bias/--no-first-photon-bias",
+            help="Subtract the first-photon bias where the granule carries CAL-19.",
+        ),
+    ] = True,
+    land: Annotated[
+        str | None,
+        typer.Option(metavar="FILE[:VAR]", help="Land mask (not 0 = land): no sea surface within 25 km of it."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")] = 0,
+    ice_concentration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE[:VAR]",
+            help="Ice concentration (0-1 or 0-100): stricter screening below 0.8, none kept below 0.5.",
+        ),
+    ] = None,
+    workers: Annotated[
+        int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")
+    ] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is already done.")] = False,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="Also write the tables as CF NetCDF.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
@@ -59,11 +99,24 @@ def freeboard(
     from ..workflows import freeboard as workflow
 
     config = workflow.Config.checked(
-        beams=beams, bbox=bbox, resolution=resolution, sea_surface=sea_surface, classifier=classifier, mss=mss, mss_tide_system=mss_tide_system,
-        tide_ocean=tide_ocean, tide_equilibrium=tide_equilibrium, dac=dac, first_photon_bias=first_photon_bias, land=land,
-        ice_concentration=ice_concentration, netcdf=netcdf,
+        beams=beams,
+        bbox=bbox,
+        resolution=resolution,
+        sea_surface=sea_surface,
+        classifier=classifier,
+        mss=mss,
+        mss_tide_system=mss_tide_system,
+        tide_ocean=tide_ocean,
+        tide_equilibrium=tide_equilibrium,
+        dac=dac,
+        first_photon_bias=first_photon_bias,
+        land=land,
+        ice_concentration=ice_concentration,
+        netcdf=netcdf,
     )
-    records = workflow.run(granules, out=out, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty())
+    records = workflow.run(
+        granules, out=out, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty()
+    )
     failed = [r for r in records if r.status == "failed"]
     code = failed[0].exit_code if len(records) == 1 and failed else FINISHED_WITH_FAILURES if failed else 0
     if failed and len(failed) == len(records) and all(r.exit_code == 2 for r in failed):
@@ -77,5 +130,8 @@ def freeboard(
             print(terminal.granule_text(record))
     if len(records) > 1 and not as_json:
         done = len(records) - len(failed)
-        print(f"{done} of {len(records)} granules are in {out}" + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else "."))
+        print(
+            f"{done} of {len(records)} granules are in {out}"
+            + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else ".")
+        )
     raise typer.Exit(code)

@@ -13,22 +13,89 @@ from .root import app
 
 @app.command()
 def glaciers(
-    scene: Annotated[list[str], typer.Argument(metavar="SCENE...", help="A scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE says what a file is.")],
+    scene: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE...",
+            help="A scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE says what a file is.",
+        ),
+    ],
     out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where maps, outlines and the report go.")],
-    network: Annotated[list[str] | None, typer.Option(metavar="NAME", help="Shipped network or .onnx file, given again to average several; 'rule' for the classical rule.")] = None,
-    inventory: Annotated[Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines: their divides and identifiers are kept.")] = None,
-    reference: Annotated[Path | None, typer.Option("--reference", "-r", metavar="FILE", help="Outlines or a truth raster: the report and evaluation.parquet judge the map against it.")] = None,
-    region: Annotated[str, typer.Option(help="Region told to a network that wants one: ALP, HMA ..., auto, unknown, or optimised.")] = "auto",
-    rgi_region: Annotated[str, typer.Option(metavar="NN", help="First-order region of the RGI for outlines_oggm.gpkg, where no inventory tells it (11 is Central Europe).")] = "",
-    sensor: Annotated[list[str] | None, typer.Option(help="Use this sensor only (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); may be given again.")] = None,
-    keep_flagged: Annotated[bool, typer.Option("--keep-flagged", help="Use sensors that lie out of register, too.")] = False,
+    network: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="Shipped network or .onnx file, given again to average several; 'rule' for the classical rule.",
+        ),
+    ] = None,
+    inventory: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines: their divides and identifiers are kept.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            "--reference",
+            "-r",
+            metavar="FILE",
+            help="Outlines or a truth raster: the report and evaluation.parquet judge the map against it.",
+        ),
+    ] = None,
+    region: Annotated[
+        str, typer.Option(help="Region told to a network that wants one: ALP, HMA ..., auto, unknown, or optimised.")
+    ] = "auto",
+    rgi_region: Annotated[
+        str,
+        typer.Option(
+            metavar="NN",
+            help=(
+                "First-order region of the RGI for outlines_oggm.gpkg, where no inventory tells it (11 is Central"
+                " Europe)."
+            ),
+        ),
+    ] = "",
+    sensor: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Use this sensor only (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); may be given again."
+        ),
+    ] = None,
+    keep_flagged: Annotated[
+        bool, typer.Option("--keep-flagged", help="Use sensors that lie out of register, too.")
+    ] = False,
     threshold: Annotated[float, typer.Option(help="Probability from which a pixel is glacier.")] = 0.5,
     min_area_km2: Annotated[float, typer.Option(help="Smaller outlines are left out.")] = 0.01,
-    turns: Annotated[int, typer.Option(help="8 averages all turns and mirror images (test-time augmentation); 1 does not.")] = 1,
-    draws: Annotated[int, typer.Option(help="Draws of a network that was trained with dropout (Monte-Carlo dropout); spread.tif shows how they differ.")] = 1,
-    between_blocks: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Correlation of errors between blocks of 3.2 km, for the areas' intervals; the network's own by default.")] = None,
-    each: Annotated[bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")] = False,
-    date: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="When the images were taken, where no file says: src_date, and rates of change.")] = "",
+    turns: Annotated[
+        int, typer.Option(help="8 averages all turns and mirror images (test-time augmentation); 1 does not.")
+    ] = 1,
+    draws: Annotated[
+        int,
+        typer.Option(
+            help=(
+                "Draws of a network that was trained with dropout (Monte-Carlo dropout); spread.tif shows how they"
+                " differ."
+            )
+        ),
+    ] = 1,
+    between_blocks: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help=(
+                "Correlation of errors between blocks of 3.2 km, for the areas' intervals; the network's own by"
+                " default."
+            ),
+        ),
+    ] = None,
+    each: Annotated[
+        bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")
+    ] = False,
+    date: Annotated[
+        str,
+        typer.Option(
+            metavar="YYYY-MM-DD", help="When the images were taken, where no file says: src_date, and rates of change."
+        ),
+    ] = "",
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the interval's draws.")] = 0,
@@ -37,9 +104,9 @@ def glaciers(
 ) -> None:
     """Map glaciers in an optical scene with what else is there: DEM, radar, coherence, thermal.
 
-    FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg, uncertainty_band.gpkg,
-    report.html and run.json, spread.tif where answers were averaged, evaluation.parquet with --reference. Sensors that are missing, or
-    that lie out of register, are left out and named. More: docs/glaciers.md.
+    FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg,
+    uncertainty_band.gpkg, report.html and run.json, spread.tif where answers were averaged, evaluation.parquet with
+    --reference. Sensors that are missing, or that lie out of register, are left out and named. More: docs/glaciers.md.
 
     \b
     polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg
@@ -52,16 +119,47 @@ def glaciers(
     from ..workflows.glaciers import batch
 
     config = workflow.Config.checked(
-        network=tuple(network or (workflow.DEFAULT,)), region=region, rgi_region=rgi_region, sensors=tuple(sensor or ()), keep_flagged=keep_flagged, threshold=threshold, min_area_km2=min_area_km2, turns=turns, draws=draws,
-        between_blocks=between_blocks, date=date, runtime=runtime, seed=seed,
+        network=tuple(network or (workflow.DEFAULT,)),
+        region=region,
+        rgi_region=rgi_region,
+        sensors=tuple(sensor or ()),
+        keep_flagged=keep_flagged,
+        threshold=threshold,
+        min_area_km2=min_area_km2,
+        turns=turns,
+        draws=draws,
+        between_blocks=between_blocks,
+        date=date,
+        runtime=runtime,
+        seed=seed,
     )
     if not each:
-        result = workflow.run(scene, out=out, config=config, inventory=inventory, reference=reference, overwrite=overwrite, threads=threads, show_progress=not as_json)
+        result = workflow.run(
+            scene,
+            out=out,
+            config=config,
+            inventory=inventory,
+            reference=reference,
+            overwrite=overwrite,
+            threads=threads,
+            show_progress=not as_json,
+        )
         print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
         return
     if reference is not None:
-        raise UsageError("--reference: is for one scene; expected none of it with --each. Leave it out, or judge each with polynya evaluate.")
-    records = batch.run_each(scene, out=out, config=config, inventory=inventory, overwrite=overwrite, threads=threads, show_progress=not as_json)
+        raise UsageError(
+            "--reference: is for one scene; expected none of it with --each. Leave it out, or judge each with polynya"
+            " evaluate."
+        )
+    records = batch.run_each(
+        scene,
+        out=out,
+        config=config,
+        inventory=inventory,
+        overwrite=overwrite,
+        threads=threads,
+        show_progress=not as_json,
+    )
     print(json.dumps([protocol.as_json(r) for r in records], indent=1) if as_json else batch.records_text(records))
     if any(r.status == "failed" for r in records):
         raise typer.Exit(3 if any(r.status != "failed" for r in records) else 1)

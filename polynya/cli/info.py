@@ -13,7 +13,16 @@ from .root import app
 
 @app.command()
 def info(
-    files: Annotated[list[str], typer.Argument(metavar="FILE...", help="An ICESat-2 granule (ATL03, ATL07, ATL10); the files of one glacier scene, as polynya glaciers takes them; or a tile set.")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="FILE...",
+            help=(
+                "An ICESat-2 granule (ATL03, ATL07, ATL10); the files of one glacier scene, as polynya glaciers takes"
+                " them; or a tile set."
+            ),
+        ),
+    ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """What a file is: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.

@@ -14,20 +14,52 @@ from .root import FINISHED_WITH_FAILURES, app, say
 
 @app.command()
 def label(
-    granule: Annotated[Path | None, typer.Argument(metavar="[ATL03.h5]", help="The granule; none with --pairs.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE.parquet", help="The label table; with --pairs the folder of the tables.")] = None,
-    image: Annotated[Path | None, typer.Option(metavar="SCENE", help="Sentinel-2 .SAFE folder (1C or 2A), or a GeoTIFF with red, green, blue.")] = None,
-    truth: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of a scene: the _truth.parquet of a simulated granule.")] = None,
-    pairs: Annotated[Path | None, typer.Option(metavar="CSV", help="Many: columns granule, image (or truth), and perhaps shift_east, shift_north, corrections, name.")] = None,
-    shift: Annotated[tuple[float, float] | None, typer.Option(metavar="EAST NORTH", help="Metres to add to the track; estimated by default.")] = None,
-    max_shift_m: Annotated[float, typer.Option(min=50.0, max=5000.0, help="Largest shift looked for, east and north.")] = 1000.0,
+    granule: Annotated[
+        Path | None, typer.Argument(metavar="[ATL03.h5]", help="The granule; none with --pairs.")
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="FILE.parquet", help="The label table; with --pairs the folder of the tables."
+        ),
+    ] = None,
+    image: Annotated[
+        Path | None,
+        typer.Option(metavar="SCENE", help="Sentinel-2 .SAFE folder (1C or 2A), or a GeoTIFF with red, green, blue."),
+    ] = None,
+    truth: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Instead of a scene: the _truth.parquet of a simulated granule.")
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Many: columns granule, image (or truth), and perhaps shift_east, shift_north, corrections, name.",
+        ),
+    ] = None,
+    shift: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="EAST NORTH", help="Metres to add to the track; estimated by default."),
+    ] = None,
+    max_shift_m: Annotated[
+        float, typer.Option(min=50.0, max=5000.0, help="Largest shift looked for, east and north.")
+    ] = 1000.0,
     max_minutes: Annotated[float, typer.Option(min=0.0, help="Largest time between granule and scene.")] = 80.0,
     beams: Annotated[str, typer.Option(help="strong, all, weak, or names: gt1r,gt3r.")] = "strong",
-    method: Annotated[str, typer.Option(help="How the scene is classified: published, filtered, percentile, sun or unet; see polynya segment.")] = "published",
+    method: Annotated[
+        str,
+        typer.Option(
+            help="How the scene is classified: published, filtered, percentile, sun or unet; see polynya segment."
+        ),
+    ] = "published",
     cloud_mask: Annotated[str, typer.Option(help="auto, scl, s2cloudless or none.")] = "auto",
     weights: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="The network of --method unet.")] = None,
-    image_time: Annotated[str | None, typer.Option(metavar="UTC", help="When the scene was taken, for files that do not say.")] = None,
-    corrections: Annotated[Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved: they win.")] = None,
+    image_time: Annotated[
+        str | None, typer.Option(metavar="UTC", help="When the scene was taken, for files that do not say.")
+    ] = None,
+    corrections: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved: they win.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Pairs at a time; 0 means one per core.")] = 0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is already done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
@@ -48,20 +80,37 @@ def label(
     from ..workflows import label as workflow
 
     config = workflow.Config.checked(
-        beams=beams, max_shift_m=max_shift_m, max_minutes=max_minutes, method=method, cloud_mask=cloud_mask, image_time=image_time,
+        beams=beams,
+        max_shift_m=max_shift_m,
+        max_minutes=max_minutes,
+        method=method,
+        cloud_mask=cloud_mask,
+        image_time=image_time,
         weights=str(weights) if weights else None,
     )
     if out is None:
-        raise UsageError("-o: is missing; expected where the labels go. Pass -o labels.parquet, or -o FOLDER with --pairs.")
+        raise UsageError(
+            "-o: is missing; expected where the labels go. Pass -o labels.parquet, or -o FOLDER with --pairs."
+        )
     if pairs is not None:
         if granule or image or truth or shift or corrections:
-            raise UsageError("--pairs: goes with no granule, --image, --truth, --shift or --corrections of its own; expected these as columns. Put them into the table.")
+            raise UsageError(
+                "--pairs: goes with no granule, --image, --truth, --shift or --corrections of its own; expected these"
+                " as columns. Put them into the table."
+            )
         items = workflow.read_pairs(pairs, out=out)
     else:
         if granule is None or (image is None) == (truth is None):
-            raise UsageError("ATL03.h5: a granule and one of --image and --truth are needed; expected both, or --pairs. See polynya label --help.")
-        items = [workflow.Pair(str(granule), str(out), str(image or ""), str(truth or ""), shift, str(corrections or ""))]
-    records = workflow.run(items, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty())
+            raise UsageError(
+                "ATL03.h5: a granule and one of --image and --truth are needed; expected both, or --pairs. See polynya"
+                " label --help."
+            )
+        items = [
+            workflow.Pair(str(granule), str(out), str(image or ""), str(truth or ""), shift, str(corrections or ""))
+        ]
+    records = workflow.run(
+        items, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty()
+    )
     failed = [r for r in records if r.status == "failed"]
     code = failed[0].exit_code if len(records) == 1 and failed else FINISHED_WITH_FAILURES if failed else 0
     if as_json:

@@ -12,15 +12,24 @@ from .root import app, say
 
 @app.command()
 def review(
-    labels: Annotated[list[Path], typer.Argument(metavar="LABELS...", help="Label tables (.parquet) that polynya label wrote, or folders of them.")],
-    who: Annotated[str, typer.Option(metavar="NAME", help="Written into every correction; your login name by default.")] = "",
+    labels: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="LABELS...", help="Label tables (.parquet) that polynya label wrote, or folders of them."
+        ),
+    ],
+    who: Annotated[
+        str, typer.Option(metavar="NAME", help="Written into every correction; your login name by default.")
+    ] = "",
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this computer; 0 takes a free one.")] = 0,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in the default browser.")] = True,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Open the page in the default browser.")
+    ] = True,
 ) -> None:
     """Correct labels by hand in a page on this computer: scene and profile, stretch by stretch, saved at once.
 
-    Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label --corrections.
-    Ctrl-C ends it; nothing is lost however it ends, and the same command goes on.
+    Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label
+    --corrections. Ctrl-C ends it; nothing is lost however it ends, and the same command goes on.
 
     \b
     polynya review labels.parquet

@@ -21,7 +21,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
-simulate_app = typer.Typer(help="Write a granule in the agency's own format, with the truth beside it.", no_args_is_help=True, rich_markup_mode=None)
+simulate_app = typer.Typer(
+    help="Write a granule in the agency's own format, with the truth beside it.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
 app.add_typer(simulate_app, name="simulate")
 
 FINISHED_WITH_FAILURES = 3
@@ -50,7 +54,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("POLYNYA_DEBUG"):
             raise
-        say(f"polynya: failed unexpectedly ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened.")
+        say(
+            f"polynya: failed unexpectedly ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it"
+            " happened."
+        )
         raise SystemExit(1) from None
 
 
@@ -74,6 +81,8 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _root(
-    version: Annotated[bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
 ) -> None:
     pass

@@ -14,12 +14,39 @@ from .root import app
 
 @app.command()
 def segment(
-    scene: Annotated[Path, typer.Argument(metavar="SCENE", help="Sentinel-2 .SAFE folder (Level-1C or 2A), or a GeoTIFF with red, green, blue.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.tif", help="The map (cloud-optimised GeoTIFF); NAME.png and NAME.run.json go beside it.")],
-    method: Annotated[str, typer.Option(help="published (V against 30 and 204), filtered (thin cloud and shadow removed), percentile or sun (thresholds scaled), unet.")] = "published",
-    cloud_mask: Annotated[str, typer.Option(help="auto (scl where there is one), scl, s2cloudless (needs polynya[cloud]) or none.")] = "auto",
-    weights: Annotated[str | None, typer.Option(metavar="FILE.onnx", help="The network, for --method unet; none is shipped.")] = None,
-    with_value: Annotated[bool, typer.Option("--with-value", help="Also write V, the brightness the rule looks at, as NAME_value.tif.")] = False,
+    scene: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SCENE", help="Sentinel-2 .SAFE folder (Level-1C or 2A), or a GeoTIFF with red, green, blue."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE.tif",
+            help="The map (cloud-optimised GeoTIFF); NAME.png and NAME.run.json go beside it.",
+        ),
+    ],
+    method: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "published (V against 30 and 204), filtered (thin cloud and shadow removed), percentile or sun"
+                " (thresholds scaled), unet."
+            )
+        ),
+    ] = "published",
+    cloud_mask: Annotated[
+        str, typer.Option(help="auto (scl where there is one), scl, s2cloudless (needs polynya[cloud]) or none.")
+    ] = "auto",
+    weights: Annotated[
+        str | None, typer.Option(metavar="FILE.onnx", help="The network, for --method unet; none is shipped.")
+    ] = None,
+    with_value: Annotated[
+        bool, typer.Option("--with-value", help="Also write V, the brightness the rule looks at, as NAME_value.tif.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the map.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:

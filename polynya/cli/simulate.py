@@ -13,17 +13,33 @@ from .root import say, simulate_app
 
 @simulate_app.command("atl03")
 def simulate_atl03(
-    out: Annotated[Path, typer.Argument(metavar="OUT.h5", help="The granule to write; OUT_truth.parquet is written beside it.")],
+    out: Annotated[
+        Path, typer.Argument(metavar="OUT.h5", help="The granule to write; OUT_truth.parquet is written beside it.")
+    ],
     length_km: Annotated[float, typer.Option(min=1.0, max=3000.0, help="Length of the track.")] = 60.0,
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
-    season: Annotated[str, typer.Option(help="winter (Arctic night), spring (Arctic, low sun) or summer (Ross Sea, day).")] = "winter",
+    season: Annotated[
+        str, typer.Option(help="winter (Arctic night), spring (Arctic, low sun) or summer (Ross Sea, day).")
+    ] = "winter",
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same granule.")] = 0,
-    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG", help="Fly when the sun stands so; spring draws one if left out.")] = None,
-    from_atl07: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw photons from a real ATL07's photon-height histograms instead; length and season are then the file's.")] = None,
+    sun_elevation: Annotated[
+        float | None, typer.Option(metavar="DEG", help="Fly when the sun stands so; spring draws one if left out.")
+    ] = None,
+    from_atl07: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "Draw photons from a real ATL07's photon-height histograms instead; length and season are then the"
+                " file's."
+            ),
+        ),
+    ] = None,
 ) -> None:
     """A granule in the full ATL03 release 006 layout, with known truth: for trying, teaching and testing.
 
-    Numbers from simulated granules are never skill on real data. What is simulated, and from which sources: docs/simulator.md.
+    Numbers from simulated granules are never skill on real data. What is simulated, and from which sources:
+    docs/simulator.md.
     """
     if from_atl07 is not None:
         from ..simulate.icesat2.from_atl07 import simulate_from_atl07
@@ -36,29 +52,49 @@ def simulate_atl03(
     print(f"{result.granule}\n{result.truth}")
 
 
-
 @simulate_app.command("pair")
 def simulate_pair_command(
-    out: Annotated[Path, typer.Argument(metavar="OUT_FOLDER", help="A new folder for the granule, the scene, both truths and pair.json.")],
-    length_km: Annotated[float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene reaches 2 km beyond it.")] = 20.0,
-    season: Annotated[str, typer.Option(help="spring (Arctic, sun 5-25 degrees) or summer (Ross Sea, 8-35 degrees).")] = "summer",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same pair; it draws what is left out below.")] = 0,
+    out: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUT_FOLDER", help="A new folder for the granule, the scene, both truths and pair.json."
+        ),
+    ],
+    length_km: Annotated[
+        float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene reaches 2 km beyond it.")
+    ] = 20.0,
+    season: Annotated[
+        str, typer.Option(help="spring (Arctic, sun 5-25 degrees) or summer (Ross Sea, 8-35 degrees).")
+    ] = "summer",
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same pair; it draws what is left out below.")
+    ] = 0,
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
     drift_m: Annotated[
-        tuple[float, float] | None, typer.Option(metavar="EAST NORTH", help="Drift of the ice: added to an ICESat-2 position it finds the same ice in the image.")
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="EAST NORTH",
+            help="Drift of the ice: added to an ICESat-2 position it finds the same ice in the image.",
+        ),
     ] = None,
     minutes: Annotated[float | None, typer.Option(help="Image time minus ICESat-2 time.")] = None,
-    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG", help="Of the sun when the image is taken.")] = None,
-    cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides the ice.")] = None,
+    sun_elevation: Annotated[
+        float | None, typer.Option(metavar="DEG", help="Of the sun when the image is taken.")
+    ] = None,
+    cloud_cover: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides the ice.")
+    ] = None,
     ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, nothing to see the drift by.")] = "drawn",
     level: Annotated[str, typer.Option(help="1C or 2A (with scene classification), for the SAFE folder.")] = "1C",
     image: Annotated[str, typer.Option(help="safe, geotiff or both.")] = "safe",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pair that is in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print pair.json instead of the paths.")] = False,
 ) -> None:
-    """An ATL03 granule and the Sentinel-2 scene over it from one ice cover that drifts between the passes, with truth for both.
+    """An ATL03 granule and the Sentinel-2 scene over it from one ice cover that drifts between the passes, with truth
+    for both.
 
-    Numbers from simulated pairs are never skill on real data. What is simulated, and from which sources: docs/simulator.md.
+    Numbers from simulated pairs are never skill on real data. What is simulated, and from which sources:
+    docs/simulator.md.
 
     \b
     polynya simulate pair pair1 --seed 1
@@ -69,41 +105,73 @@ def simulate_pair_command(
     from ..simulate.pair import simulate_pair
 
     if (out / "pair.json").exists() and not overwrite:
-        raise OutputError(f"{out}: holds a pair; expected a new or empty folder. Pass --overwrite, or choose another folder.")
+        raise OutputError(
+            f"{out}: holds a pair; expected a new or empty folder. Pass --overwrite, or choose another folder."
+        )
     pair = simulate_pair(
-        out, length_km=length_km, season=season, seed=seed, beams=beams, drift_m=drift_m, minutes=minutes, sun_elevation=sun_elevation,
-        cloud_cover=cloud_cover, ice=ice, level=level, image=image,
+        out,
+        length_km=length_km,
+        season=season,
+        seed=seed,
+        beams=beams,
+        drift_m=drift_m,
+        minutes=minutes,
+        sun_elevation=sun_elevation,
+        cloud_cover=cloud_cover,
+        ice=ice,
+        level=level,
+        image=image,
     )
     written = (pair.granule, pair.truth, pair.safe, pair.bands, pair.colour, pair.image_truth, pair.record)
-    print(json.dumps(io.plain(pair.about), indent=1) if as_json else "\n".join(str(p) for p in written if p is not None))
-
+    print(
+        json.dumps(io.plain(pair.about), indent=1) if as_json else "\n".join(str(p) for p in written if p is not None)
+    )
 
 
 @simulate_app.command("glacier-scene")
 def simulate_glacier_scene(
-    out: Annotated[Path | None, typer.Argument(metavar="[OUT_FOLDER]", help="A new folder for date1/ and date2/; leave it out to write tiles only.")] = None,
-    region: Annotated[str, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL; or all, in turn (with --count).")] = "HMA",
+    out: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="[OUT_FOLDER]", help="A new folder for date1/ and date2/; leave it out to write tiles only."
+        ),
+    ] = None,
+    region: Annotated[
+        str, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL; or all, in turn (with --count).")
+    ] = "HMA",
     size: Annotated[int, typer.Option(min=96, max=4096, help="Pixels of a side.")] = 512,
-    pixel_m: Annotated[float | None, typer.Option(min=5.0, max=60.0, help="Pixel; drawn from 10-30 m if left out, as is all below.")] = None,
+    pixel_m: Annotated[
+        float | None, typer.Option(min=5.0, max=60.0, help="Pixel; drawn from 10-30 m if left out, as is all below.")
+    ] = None,
     dates: Annotated[int, typer.Option(min=1, max=2, help="2: the same glaciers again, some years later.")] = 1,
     years_between: Annotated[float | None, typer.Option(help="Between the two dates.")] = None,
     dem: Annotated[Path | None, typer.Option(metavar="FILE", help="A real DEM as the terrain.")] = None,
     glacier_share: Annotated[float | None, typer.Option(help="Of the scene; met within some hundredths.")] = None,
-    debris_share: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Of the ice below the equilibrium line.")] = None,
+    debris_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of the ice below the equilibrium line.")
+    ] = None,
     cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
     sun_elevation: Annotated[float | None, typer.Option(metavar="DEG")] = None,
     sun_azimuth: Annotated[float | None, typer.Option(metavar="DEG")] = None,
     camera: Annotated[str, typer.Option(help="sentinel2, landsat8, landsat5 (8 bit, saturates) or drawn.")] = "drawn",
-    sar_shift_m: Annotated[tuple[float, float], typer.Option(metavar="EAST NORTH", help="Move all radar layers: to try the quality gate.")] = (0.0, 0.0),
+    sar_shift_m: Annotated[
+        tuple[float, float], typer.Option(metavar="EAST NORTH", help="Move all radar layers: to try the quality gate.")
+    ] = (0.0, 0.0),
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")] = 0,
-    count: Annotated[int, typer.Option(min=1, help="Scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")] = 1,
-    tiles: Annotated[Path | None, typer.Option(metavar="FILE.h5", help="Append every date as a tile to a training set.")] = None,
+    count: Annotated[
+        int, typer.Option(min=1, help="Scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")
+    ] = 1,
+    tiles: Annotated[
+        Path | None, typer.Option(metavar="FILE.h5", help="Append every date as a tile to a training set.")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene that is in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print what was drawn instead of the paths.")] = False,
 ) -> None:
-    """A glacier scene with six sensors (optical, DEM, SAR, coherence, thermal) and its true outlines: for training, teaching and testing.
+    """A glacier scene with six sensors (optical, DEM, SAR, coherence, thermal) and its true outlines: for training,
+    teaching and testing.
 
-    Numbers from simulated scenes are never skill on real data. What is simulated, and from which sources: docs/glacier_simulator.md.
+    Numbers from simulated scenes are never skill on real data. What is simulated, and from which sources:
+    docs/glacier_simulator.md.
 
     \b
     polynya simulate glacier-scene scene1 --region ALP --dates 2 --seed 1
@@ -114,8 +182,19 @@ def simulate_glacier_scene(
     from ..simulate.glaciers import request
 
     wanted = request.Request(
-        region=region, size=size, pixel_m=pixel_m, dates=dates, years_between=years_between, dem=dem, glacier_share=glacier_share, debris_share=debris_share,
-        cloud_cover=cloud_cover, sun_elevation=sun_elevation, sun_azimuth=sun_azimuth, camera=camera, sar_shift_m=sar_shift_m,
+        region=region,
+        size=size,
+        pixel_m=pixel_m,
+        dates=dates,
+        years_between=years_between,
+        dem=dem,
+        glacier_share=glacier_share,
+        debris_share=debris_share,
+        cloud_cover=cloud_cover,
+        sun_elevation=sun_elevation,
+        sun_azimuth=sun_azimuth,
+        camera=camera,
+        sar_shift_m=sar_shift_m,
     )
     done = request.fulfil(wanted, out=out, tiles=tiles, seed=seed, count=count, overwrite=overwrite, say=say)
     print(json.dumps(io.plain(done.about), indent=1) if as_json else "\n".join(str(p) for p in done.paths))

@@ -13,10 +13,31 @@ from .root import app
 
 @app.command()
 def tiles(
-    scene: Annotated[list[str], typer.Argument(metavar="SCENE...", help="Scene folders, each a scene; or the files of one scene: .SAFE, Landsat folder, STAC items, GeoTIFFs, dem=FILE, sar:descending=FILE.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE.h5", help="The tiles; NAME.run.json goes beside it.")],
-    outlines: Annotated[Path | None, typer.Option(metavar="FILE", help="Glacier outlines (RGI 6 or 7, GLIMS); else truth.tif of a scene folder, or --mask.")] = None,
-    mask: Annotated[Path | None, typer.Option(metavar="FILE", help="Raster of 0 other, 1 glacier, 255 unlabelled; or polygons of the labelled area.")] = None,
+    scene: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="SCENE...",
+            help=(
+                "Scene folders, each a scene; or the files of one scene: .SAFE, Landsat folder, STAC items, GeoTIFFs,"
+                " dem=FILE, sar:descending=FILE."
+            ),
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE.h5", help="The tiles; NAME.run.json goes beside it.")
+    ],
+    outlines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Glacier outlines (RGI 6 or 7, GLIMS); else truth.tif of a scene folder, or --mask."
+        ),
+    ] = None,
+    mask: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Raster of 0 other, 1 glacier, 255 unlabelled; or polygons of the labelled area."
+        ),
+    ] = None,
     region: Annotated[str | None, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL.")] = None,
     tile: Annotated[int, typer.Option(min=64, help="Side of a tile, pixels.")] = 384,
     append: Annotated[bool, typer.Option("--append", help="Add to FILE.")] = False,

@@ -13,29 +13,85 @@ from .root import app
 
 @app.command()
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a recipe (mlp, lstm-paper, lstm-notebook, track-unet, ice-unet, glavitu-small ...), or a YAML file.")],
-    data: Annotated[list[Path], typer.Option("--data", metavar="PATH", help="Label table, tile set (HDF5) or image with classes, or a folder of them; may be given again.")],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")],
-    also: Annotated[list[Path] | None, typer.Option("--also", metavar="PATH", help="Others that are trained on whatever the split, and judged on never.")] = None,
-    start_from: Annotated[Path | None, typer.Option(metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning).")] = None,
-    kept_back: Annotated[list[str] | None, typer.Option("--kept-back", metavar="NETWORK=TILES", help="NAME.safetensors of a network of this recipe and tiles of --also that it did not see: a third of the calibration is fitted on its answers there, and they are scored. May be given again.")] = None,
-    split: Annotated[str, typer.Option(help="granule (of scenes: scene), block (of track or ground, with gaps), or random (leaks; to compare with publications that split so).")] = "granule",
-    shares: Annotated[tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")] = (0.7, 0.1, 0.1, 0.1),
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE",
+            help=(
+                "Name of a recipe (mlp, lstm-paper, lstm-notebook, track-unet, ice-unet, glavitu-small ...), or a YAML"
+                " file."
+            ),
+        ),
+    ],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            "--data",
+            metavar="PATH",
+            help="Label table, tile set (HDF5) or image with classes, or a folder of them; may be given again.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")
+    ],
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--also", metavar="PATH", help="Others that are trained on whatever the split, and judged on never."
+        ),
+    ] = None,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning)."
+        ),
+    ] = None,
+    kept_back: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kept-back",
+            metavar="NETWORK=TILES",
+            help=(
+                "NAME.safetensors of a network of this recipe and tiles of --also that it did not see: a third of the"
+                " calibration is fitted on its answers there, and they are scored. May be given again."
+            ),
+        ),
+    ] = None,
+    split: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "granule (of scenes: scene), block (of track or ground, with gaps), or random (leaks; to compare with"
+                " publications that split so)."
+            )
+        ),
+    ] = "granule",
+    shares: Annotated[
+        tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")
+    ] = (0.7, 0.1, 0.1, 0.1),
     block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,
     gap_km: Annotated[float, typer.Option(help="Least distance between blocks of different parts.")] = 1.0,
-    split_seed: Annotated[int, typer.Option(min=0, help="Which groups go where; apart from --seed, so that trainings can share a split.")] = 0,
+    split_seed: Annotated[
+        int, typer.Option(min=0, help="Which groups go where; apart from --seed, so that trainings can share a split.")
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 0,
     epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
-    threads: Annotated[int, typer.Option(min=0, help="CPU threads; 0 takes one for window networks, a core each for others.")] = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last whole epoch, to the same result.")] = False,
+    threads: Annotated[
+        int, typer.Option(min=0, help="CPU threads; 0 takes one for window networks, a core each for others.")
+    ] = 0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last whole epoch, to the same result.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw an earlier training in FOLDER away.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Train a network on label tables or tiles of scenes, calibrate its probabilities, score it and export it to ONNX. Needs the extra [train].
+    """Train a network on label tables or tiles of scenes, calibrate its probabilities, score it and export it to ONNX.
+    Needs the extra [train].
 
-    FOLDER gets NAME.onnx (all that freeboard, glaciers and segment need), NAME.safetensors, NAME.json, history.json, report.html and run.json.
-    Under torchrun the processes share every batch: torchrun --nproc_per_node 2 -m polynya train ...
+    FOLDER gets NAME.onnx (all that freeboard, glaciers and segment need), NAME.safetensors, NAME.json, history.json,
+    report.html and run.json. Under torchrun the processes share every batch: torchrun --nproc_per_node 2 -m polynya
+    train ...
 
     \b
     polynya train track-unet --data labels -o trained/track-unet
@@ -48,8 +104,25 @@ def train(
 
     config = workflow.split_config(method=split, shares=shares, block_km=block_km, gap_km=gap_km, seed=split_seed)
     result = workflow.run(
-        recipe, data=data, also=also or (), start_from=start_from, held_out=kept_back or (), out=out, split=config, seed=seed, epochs=epochs, resume=resume, overwrite=overwrite, device=device, threads=threads, show_progress=not as_json,
+        recipe,
+        data=data,
+        also=also or (),
+        start_from=start_from,
+        held_out=kept_back or (),
+        out=out,
+        split=config,
+        seed=seed,
+        epochs=epochs,
+        resume=resume,
+        overwrite=overwrite,
+        device=device,
+        threads=threads,
+        show_progress=not as_json,
     )
     if result.is_leader:
         outputs = {k: str(v) for k, v in result.outputs.items()}
-        print(json.dumps(io.plain({"outputs": outputs, "numbers": result.numbers}), indent=1) if as_json else report.text(result.numbers, outputs))
+        print(
+            json.dumps(io.plain({"outputs": outputs, "numbers": result.numbers}), indent=1)
+            if as_json
+            else report.text(result.numbers, outputs)
+        )

@@ -37,7 +37,9 @@ def verify(
             failures += 1
             say(f"polynya: {one_line(error)}")
     if as_json:
-        print(json.dumps([io.plain({**asdict(r), "passed": r.passed, "summary": r.summary}) for r in results], indent=1))
+        print(
+            json.dumps([io.plain({**asdict(r), "passed": r.passed, "summary": r.summary}) for r in results], indent=1)
+        )
     else:
         print("\n\n".join(terminal.verification_text(r) for r in results))
     bad = failures + sum(not r.passed for r in results)

@@ -43,7 +43,9 @@ class LocalEngine:
         while waiting or suspects:
             alone = bool(suspects)
             context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(1 if alone else self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)) as pool:
+            with ProcessPoolExecutor(
+                1 if alone else self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
+            ) as pool:
                 running: dict[Future[Record], str] = {}
                 try:
                     while True:
@@ -62,9 +64,11 @@ class LocalEngine:
                     if alone:
                         for item in running.values():
                             yield Record(
-                                item, FAILED,
-                                f"{item}: the worker process died on it (out of memory, or a crash while reading); expected it to finish. "
-                                "Use fewer --workers or a --bbox, or download the file again.", exit_code=1,
+                                item,
+                                FAILED,
+                                f"{item}: the worker process died on it (out of memory, or a crash while reading);"
+                                " expected it to finish. Use fewer --workers or a --bbox, or download the file again.",
+                                exit_code=1,
                             )
                     else:
                         suspects.extend(running.values())

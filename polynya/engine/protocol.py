@@ -96,9 +96,11 @@ def attempt(task: Task, item: str) -> Record:
             raise stop from None
         where = traceback.extract_tb(error.__traceback__)[-1]
         record = Record(
-            item, FAILED,
-            f"{item}: polynya failed on it ({one_line(error)}, at {where.name} line {where.lineno}); expected every readable granule to work. "
-            "Please report it with this line.", exit_code=1,
+            item,
+            FAILED,
+            f"{item}: polynya failed on it ({one_line(error)}, at {where.name} line {where.lineno}); expected every"
+            " readable granule to work. Please report it with this line.",
+            exit_code=1,
         )
     return replace(record, seconds=time.perf_counter() - started)
 

@@ -27,8 +27,8 @@ class Change:
     Attributes
     ----------
     glaciers : pandas.DataFrame
-        A row a glacier that both have (by ``rgi_id``): ``rgi_id``, ``old_km2``, ``new_km2``, ``change_km2``, ``low_km2``, ``high_km2``,
-        ``years``.
+        A row a glacier that both have (by ``rgi_id``): ``rgi_id``, ``old_km2``, ``new_km2``, ``change_km2``,
+        ``low_km2``, ``high_km2``, ``years``.
     old, new, change : metrics.Estimate
         km², of everything compared; ``n`` is the number of outlines. NaN limits where no uncertainty is known.
     lost_km2, gained_km2 : float
@@ -54,26 +54,35 @@ class Change:
 
 
 def compare(
-    old: gpd.GeoDataFrame, new: gpd.GeoDataFrame, *, within: gpd.GeoSeries | None = None, position_error_m: float | None = None, totals: tuple[Estimate | None, Estimate | None] = (None, None)
+    old: gpd.GeoDataFrame,
+    new: gpd.GeoDataFrame,
+    *,
+    within: gpd.GeoSeries | None = None,
+    position_error_m: float | None = None,
+    totals: tuple[Estimate | None, Estimate | None] = (None, None),
 ) -> Change:
     """Return the change of area from old to new outlines.
 
-    Uncertainty. Where a set has ``area_low_km2`` and ``area_high_km2`` (polynya's outlines) these are its intervals; else, with
-    ``position_error_m``, its outlines are moved out and in by 1.96 times that distance (the buffer method of Granshaw and
-    Fountain 2006, doi:10.3189/172756506781828782; Paul et al. 2017, doi:10.1016/j.rse.2017.08.038); else it has none and neither has the change.
-    The errors of the two dates are taken as independent, those of glaciers in one block of 3.2 km as the same, those of different
-    blocks as independent; where ``totals`` says how sure the sum of a set is, that is taken instead. Errors that both dates share (one DEM, the same debris) make the true interval of the change narrower.
+    Uncertainty. Where a set has ``area_low_km2`` and ``area_high_km2`` (polynya's outlines) these are its intervals;
+    else, with ``position_error_m``, its outlines are moved out and in by 1.96 times that distance (the buffer method of
+    Granshaw and Fountain 2006, doi:10.3189/172756506781828782; Paul et al. 2017, doi:10.1016/j.rse.2017.08.038); else
+    it has none and neither has the change. The errors of the two dates are taken as independent, those of glaciers in
+    one block of 3.2 km as the same, those of different blocks as independent; where ``totals`` says how sure the sum of
+    a set is, that is taken instead. Errors that both dates share (one DEM, the same debris) make the true interval of
+    the change narrower.
 
     Parameters
     ----------
     old, new : geopandas.GeoDataFrame
         Polygons in any CRS; ``rgi_id`` and ``src_date`` are used where they are there.
     within : geopandas.GeoSeries, optional
-        Ground that both dates cover; ice elsewhere does not count. Outlines that it cuts lose their intervals' shares with their area.
+        Ground that both dates cover; ice elsewhere does not count. Outlines that it cuts lose their intervals' shares
+        with their area.
     position_error_m : float, optional
         Standard error of the position of an outline, m.
     totals : (Estimate or None, Estimate or None)
-        km² of all old and all new outlines with their intervals, from maps that drew them (``polynya glaciers``); not used where outlines were cut or changed since.
+        km² of all old and all new outlines with their intervals, from maps that drew them (``polynya glaciers``); not
+        used where outlines were cut or changed since.
 
     Raises
     ------
@@ -82,31 +91,56 @@ def compare(
     """
     for what, frame in (("old outlines", old), ("new outlines", new)):
         if frame.crs is None:
-            raise ProductError(f"{what}: have no coordinate reference system; expected one. Assign it before comparing.")
-    if len(old) and len(new) and not shapely.box(*old.to_crs(new.crs).total_bounds).intersects(shapely.box(*new.total_bounds)):
-        raise ProductError("outlines: old and new lie in different places; expected the same ground at two dates. Check the files.")
+            raise ProductError(
+                f"{what}: have no coordinate reference system; expected one. Assign it before comparing."
+            )
+    if (
+        len(old)
+        and len(new)
+        and not shapely.box(*old.to_crs(new.crs).total_bounds).intersects(shapely.box(*new.total_bounds))
+    ):
+        raise ProductError(
+            "outlines: old and new lie in different places; expected the same ground at two dates. Check the files."
+        )
     crs = old.crs if old.crs.is_projected else new.crs if new.crs.is_projected else old.estimate_utm_crs()
     old, told_old = _prepared(old, crs, within, position_error_m)
     new, told_new = _prepared(new, crs, within, position_error_m)
     if not len(old) and not len(new):
-        raise ProductError("outlines: neither set has ice on the ground compared; expected some. Check that they cover the same place.")
+        raise ProductError(
+            "outlines: neither set has ice on the ground compared; expected some. Check that they cover the same place."
+        )
     before, after = (shapely.union_all(f.geometry.to_numpy(), grid_size=1e-3) for f in (old, new))
-    lost, gained = (float(area_km2(gpd.GeoDataFrame(geometry=[only_area(shapely.difference(a, b, grid_size=1e-3))], crs=crs))[0]) for a, b in ((before, after), (after, before)))
-    sums = [_total(f, drawn if told == IN_FILE else None) for f, drawn, told in zip((old, new), totals, (told_old, told_new), strict=True)]
+    lost, gained = (
+        float(area_km2(gpd.GeoDataFrame(geometry=[only_area(shapely.difference(a, b, grid_size=1e-3))], crs=crs))[0])
+        for a, b in ((before, after), (after, before))
+    )
+    sums = [
+        _total(f, drawn if told == IN_FILE else None)
+        for f, drawn, told in zip((old, new), totals, (told_old, told_new), strict=True)
+    ]
     change = _difference(sums[0], sums[1], n=len(old) + len(new))
     glaciers = _by_glacier(old, new)
     ids = [set(f["rgi_id"]) - {""} for f in (old, new)]
     years = _years(old, new)
     told = told_old if told_old == told_new else f"old: {told_old}; new: {told_new}"
-    return Change(glaciers, sums[0], sums[1], change, lost, gained, years, len(ids[0] - ids[1]), len(ids[1] - ids[0]), told)
+    return Change(
+        glaciers, sums[0], sums[1], change, lost, gained, years, len(ids[0] - ids[1]), len(ids[1] - ids[0]), told
+    )
 
 
-def _prepared(frame: gpd.GeoDataFrame, crs: object, within: gpd.GeoSeries | None, position_error_m: float | None) -> tuple[gpd.GeoDataFrame, str]:
-    """Return outlines in a CRS, cut to the ground, with rgi_id, date, area and the half-widths of its interval below and above."""
+def _prepared(
+    frame: gpd.GeoDataFrame, crs: object, within: gpd.GeoSeries | None, position_error_m: float | None
+) -> tuple[gpd.GeoDataFrame, str]:
+    """Return outlines in a CRS, cut to the ground, with rgi_id, date, area and the half-widths of its interval below
+    and above."""
     frame = frame.to_crs(crs)
     geometry = np.array([only_area(g) for g in shapely.make_valid(frame.geometry.to_numpy())], object)
     whole = area_km2(frame)
-    out = gpd.GeoDataFrame({"rgi_id": _text(frame, "rgi_id"), "date": [_date(t) for t in _text(frame, "src_date")]}, geometry=geometry, crs=crs)
+    out = gpd.GeoDataFrame(
+        {"rgi_id": _text(frame, "rgi_id"), "date": [_date(t) for t in _text(frame, "src_date")]},
+        geometry=geometry,
+        crs=crs,
+    )
     if within is not None:
         ground = shapely.union_all(within.to_crs(crs).to_numpy())
         out = out.set_geometry([only_area(shapely.intersection(g, ground)) for g in geometry], crs=crs)
@@ -129,11 +163,25 @@ def _prepared(frame: gpd.GeoDataFrame, crs: object, within: gpd.GeoSeries | None
 
 
 def _text(frame: gpd.GeoDataFrame, name: str) -> list[str]:
-    return [str(v) if isinstance(v, str) else v.isoformat() if isinstance(v, (dt.date, pd.Timestamp)) and not pd.isna(v) else "" for v in frame[name]] if name in frame.columns else [""] * len(frame)
+    return (
+        [
+            (
+                str(v)
+                if isinstance(v, str)
+                else v.isoformat()
+                if isinstance(v, (dt.date, pd.Timestamp)) and not pd.isna(v)
+                else ""
+            )
+            for v in frame[name]
+        ]
+        if name in frame.columns
+        else [""] * len(frame)
+    )
 
 
 def _date(text: str) -> float:
-    """Return an ISO date, or RGI 6's YYYYMMDD with 99 for an unknown month or day, as a year with fraction; NaN where there is none."""
+    """Return an ISO date, or RGI 6's YYYYMMDD with 99 for an unknown month or day, as a year with fraction; NaN where
+    there is none."""
     digits = text[:10].replace("-", "")
     if len(digits) < 4 or not digits[:4].isdigit() or text.startswith("-"):
         return float("nan")
@@ -151,9 +199,15 @@ def _years(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> float:
 
 
 def _total(frame: gpd.GeoDataFrame, drawn: Estimate | None) -> Estimate:
-    """Sum areas; half-widths are the map's own where these are all of its outlines and whole, else they add up inside a block and in quadrature between blocks."""
+    """Sum areas; half-widths are the map's own where these are all of its outlines and whole, else they add up inside a
+    block and in quadrature between blocks."""
     area = float(frame["area"].sum())
-    if drawn is not None and np.isfinite(drawn.low) and np.isfinite(drawn.high) and np.isclose(area, drawn.value, rtol=1e-3):
+    if (
+        drawn is not None
+        and np.isfinite(drawn.low)
+        and np.isfinite(drawn.high)
+        and np.isclose(area, drawn.value, rtol=1e-3)
+    ):
         return Estimate(area, max(area - (drawn.value - drawn.low), 0.0), area + (drawn.high - drawn.value), len(frame))
     if frame[["below", "above"]].isna().any(axis=None) or not len(frame):
         return Estimate(area, np.nan, np.nan, len(frame)) if len(frame) else Estimate(0.0, 0.0, 0.0, 0)
@@ -177,7 +231,15 @@ def _by_glacier(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> pd.DataFrame:
     for name in sorted(set(groups[0]) & set(groups[1])):
         pair = [g[name] for g in groups]
         # parts of one glacier share its errors
-        a, b = (Estimate(f["area"].sum(), f["area"].sum() - f["below"].sum(skipna=False), f["area"].sum() + f["above"].sum(skipna=False), len(f)) for f in pair)
+        a, b = (
+            Estimate(
+                f["area"].sum(),
+                f["area"].sum() - f["below"].sum(skipna=False),
+                f["area"].sum() + f["above"].sum(skipna=False),
+                len(f),
+            )
+            for f in pair
+        )
         change = _difference(a, b, n=2)
         rows.append((name, a.value, b.value, change.value, change.low, change.high, _years(*pair)))
     return pd.DataFrame(rows, columns=columns)

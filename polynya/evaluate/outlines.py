@@ -18,13 +18,22 @@ PIXEL_M = 10.0
 
 
 def compare(
-    found: gpd.GeoDataFrame, reference: gpd.GeoDataFrame, *, within: gpd.GeoSeries | None = None, densify_m: float = DENSIFY_M, pixel_m: float = PIXEL_M,
-    block_m: float = BLOCK_M, n_resamples: int = 500, seed: int = 0, prediction: str = "given",
+    found: gpd.GeoDataFrame,
+    reference: gpd.GeoDataFrame,
+    *,
+    within: gpd.GeoSeries | None = None,
+    densify_m: float = DENSIFY_M,
+    pixel_m: float = PIXEL_M,
+    block_m: float = BLOCK_M,
+    n_resamples: int = 500,
+    seed: int = 0,
+    prediction: str = "given",
 ) -> list[Row]:
     """Score outlines against reference outlines.
 
-    Everything is measured in one projected CRS: the outlines' where it is projected, else the UTM zone of the reference. Divides inside
-    one set do not count: both sets are dissolved. Points on the edge of ``within`` are no boundary. Blocks are squares of 3.2 km.
+    Everything is measured in one projected CRS: the outlines' where it is projected, else the UTM zone of the
+    reference. Divides inside one set do not count: both sets are dissolved. Points on the edge of ``within`` are no
+    boundary. Blocks are squares of 3.2 km.
 
     Parameters
     ----------
@@ -61,7 +70,10 @@ def compare(
     else:
         lines = [ours.boundary, theirs.boundary]
     if theirs.is_empty:
-        raise ProductError("reference: holds no area on the ground that is compared; expected outlines that reach into it. Check that both cover the same place.")
+        raise ProductError(
+            "reference: holds no area on the ground that is compared; expected outlines that reach into it. Check that"
+            " both cover the same place."
+        )
     rows = []
     sums, cells = _block_sums(ours, theirs, ground, block_m)
     blocks = draw_blocks(len(cells), n_resamples=n_resamples, seed=seed)
@@ -71,27 +83,51 @@ def compare(
     for name, geometry, column in (("area", ours, (0, 1)), ("area_of_reference", theirs, (0, 2))):
         of = "" if name == "area" else "_of_reference"
         area = estimate(sums, lambda s, c=column: s[..., c[0]] + s[..., c[1]], blocks=blocks, n=n)
-        rows.append(Row(f"area_map{of}", Estimate(area.value * 1e-6, np.nan, np.nan, len(found) if not of else len(reference)), "km2", prediction=prediction))
-        ellipsoid = float(area_km2(gpd.GeoDataFrame(geometry=[geometry], crs=crs)).sum()) if not geometry.is_empty else 0.0
-        rows.append(Row(f"area_ellipsoid{of}", Estimate(ellipsoid, np.nan, np.nan, len(found) if not of else len(reference)), "km2", prediction=prediction))
+        rows.append(
+            Row(
+                f"area_map{of}",
+                Estimate(area.value * 1e-6, np.nan, np.nan, len(found) if not of else len(reference)),
+                "km2",
+                prediction=prediction,
+            )
+        )
+        ellipsoid = (
+            float(area_km2(gpd.GeoDataFrame(geometry=[geometry], crs=crs)).sum()) if not geometry.is_empty else 0.0
+        )
+        rows.append(
+            Row(
+                f"area_ellipsoid{of}",
+                Estimate(ellipsoid, np.nan, np.nan, len(found) if not of else len(reference)),
+                "km2",
+                prediction=prediction,
+            )
+        )
     points = [boundary_points(line, densify_m) for line in lines]
     to_theirs, to_ours = distances(points[0], lines[1]), distances(points[1], lines[0])
     our_blocks, their_blocks = _point_blocks(points, block_m, n_resamples=n_resamples, seed=seed)
     tolerances = {"1px": pixel_m, "2px": 2.0 * pixel_m}
-    return rows + distance_rows(to_theirs, to_ours, our_blocks, their_blocks, tolerances_m=tolerances, prediction=prediction)
+    return rows + distance_rows(
+        to_theirs, to_ours, our_blocks, their_blocks, tolerances_m=tolerances, prediction=prediction
+    )
 
 
 def working_crs(found: gpd.GeoDataFrame, reference: gpd.GeoDataFrame) -> object:
     """Return the projected CRS that two sets of outlines are compared in."""
     for frame in (found, reference):
         if frame.crs is None:
-            raise ProductError("outlines: have no coordinate reference system; expected one. Assign it before comparing.")
+            raise ProductError(
+                "outlines: have no coordinate reference system; expected one. Assign it before comparing."
+            )
     return found.crs if found.crs.is_projected else reference.estimate_utm_crs()
 
 
 def boundary_points(lines: shapely.Geometry, densify_m: float) -> np.ndarray:
     """Return the points of boundary lines, densified, closing points once; (n, 2)."""
-    parts = [shapely.get_coordinates(shapely.segmentize(part, densify_m)) for part in shapely.get_parts(shapely.line_merge(lines)) if part.geom_type in ("LineString", "LinearRing")]
+    parts = [
+        shapely.get_coordinates(shapely.segmentize(part, densify_m))
+        for part in shapely.get_parts(shapely.line_merge(lines))
+        if part.geom_type in ("LineString", "LinearRing")
+    ]
     parts = [p[:-1] if len(p) > 1 and np.array_equal(p[0], p[-1]) else p for p in parts]
     return np.concatenate(parts) if parts else np.zeros((0, 2))
 
@@ -116,10 +152,16 @@ def _segments(lines: shapely.Geometry) -> np.ndarray:
 
 def _whole(frame: gpd.GeoDataFrame, crs: object) -> shapely.Geometry:
     geometry = frame.geometry.to_crs(crs).to_numpy()
-    return only_area(shapely.union_all([only_area(g) for g in shapely.make_valid(geometry)], grid_size=1e-3)) if len(geometry) else shapely.MultiPolygon()
+    return (
+        only_area(shapely.union_all([only_area(g) for g in shapely.make_valid(geometry)], grid_size=1e-3))
+        if len(geometry)
+        else shapely.MultiPolygon()
+    )
 
 
-def _block_sums(ours: shapely.Geometry, theirs: shapely.Geometry, ground: shapely.Geometry | None, block_m: float) -> tuple[np.ndarray, np.ndarray]:
+def _block_sums(
+    ours: shapely.Geometry, theirs: shapely.Geometry, ground: shapely.Geometry | None, block_m: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Return areas (m²) that both have, only we, only they, neither, by block; and the blocks."""
     low_x, low_y, high_x, high_y = (shapely.union_all([ours, theirs]) if ground is None else ground).bounds
     columns = np.arange(np.floor(low_x / block_m), np.ceil(high_x / block_m)) * block_m
@@ -127,7 +169,12 @@ def _block_sums(ours: shapely.Geometry, theirs: shapely.Geometry, ground: shapel
     x, y = (v.ravel() for v in np.meshgrid(columns, rows))
     boxes = shapely.box(x, y, x + block_m, y + block_m)
     areas = []
-    for geometry in (ours, theirs, shapely.intersection(ours, theirs), shapely.union_all([ours, theirs]) if ground is None else ground):
+    for geometry in (
+        ours,
+        theirs,
+        shapely.intersection(ours, theirs),
+        shapely.union_all([ours, theirs]) if ground is None else ground,
+    ):
         area = np.zeros(len(boxes))
         for part in shapely.get_parts(geometry):
             if part.area > 0:

@@ -108,7 +108,11 @@ def against_product(
     """
     ours = track(segments, SEGMENT_COLUMNS, what="segments")
     options = {"n_resamples": n_resamples, "seed": seed}
-    parts = [_collocate(ours, beam, reference.segments[beam], resolution_m) for beam in ours.slices if reference.segments.get(beam) is not None]
+    parts = [
+        _collocate(ours, beam, reference.segments[beam], resolution_m)
+        for beam in ours.slices
+        if reference.segments.get(beam) is not None
+    ]
     parts = [p for p in parts if p is not None]
     if not any(p["matched"].any() for p in parts):
         raise ProductError(_other_orbit(ours, reference))
@@ -117,15 +121,34 @@ def against_product(
     short = cut(nasa["x"], nasa["beam"], CLASS_BLOCK_M, **options)
     rows = list(share_row("share_matched", "all", nasa["matched"], nasa["strong"], short, reference=product))
     in_extent, in_nearest = f"{product}: segment extents", f"{product}: nearest segment"
-    rows += _type_rows(nasa["truth"], nasa["class"], nasa["matched"], nasa["type"], nasa["strong"], short, reference=in_extent)
-    rows += _type_rows(nasa["truth"], nasa["class_nearest"], nasa["n_nearest"] > 0, nasa["type"], nasa["strong"], short, reference=in_nearest)
+    rows += _type_rows(
+        nasa["truth"], nasa["class"], nasa["matched"], nasa["type"], nasa["strong"], short, reference=in_extent
+    )
+    rows += _type_rows(
+        nasa["truth"],
+        nasa["class_nearest"],
+        nasa["n_nearest"] > 0,
+        nasa["type"],
+        nasa["strong"],
+        short,
+        reference=in_nearest,
+    )
     groups = {name: np.isin(nasa["type"], types) for name, types in TYPE_GROUPS.items()}
     for name, seen in (("height_mean", in_extent), ("height_nearest", in_nearest)):
-        rows += difference_rows("height", nasa[name] - nasa["height"], nasa["strong"], short, reference=seen, groups=groups)
+        rows += difference_rows(
+            "height", nasa[name] - nasa["height"], nasa["strong"], short, reference=seen, groups=groups
+        )
     rows += _segment_rows(ours, reference, options)
     if "beam_fb_height" in nasa:
         long = cut(nasa["x"], nasa["beam"], SURFACE_BLOCK_M, **options)
-        rows += difference_rows("freeboard", nasa["freeboard_mean"] - nasa["beam_fb_height"], nasa["strong"], long, reference=in_extent, groups=groups)
+        rows += difference_rows(
+            "freeboard",
+            nasa["freeboard_mean"] - nasa["beam_fb_height"],
+            nasa["strong"],
+            long,
+            reference=in_extent,
+            groups=groups,
+        )
     if leads is not None:
         rows += _lead_rows(track(leads, LEAD_COLUMNS, what="leads"), ours, reference, options)
     if sea_surface is not None and reference.sections:
@@ -135,10 +158,18 @@ def against_product(
 
 def _column(table: pa.Table, name: str) -> np.ndarray:
     if name not in table.column_names:
-        raise ProductError(f"reference: column {name} is missing; found {table.column_names[:12]}. Read the granule with polynya's reader.")
+        raise ProductError(
+            f"reference: column {name} is missing; found {table.column_names[:12]}. Read the granule with polynya's"
+            " reader."
+        )
     column = table[name].combine_chunks()
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64()).to_numpy(zero_copy_only=False).view("datetime64[ns]")
+        return (
+            column.cast(pa.timestamp("ns", tz=column.type.tz))
+            .cast(pa.int64())
+            .to_numpy(zero_copy_only=False)
+            .view("datetime64[ns]")
+        )
     return np.asarray(column.to_numpy(zero_copy_only=False))
 
 
@@ -177,8 +208,12 @@ def _collocate(ours: Track, beam: str, table: pa.Table, resolution_m: float | No
         "height": _column(table, "height_segment_height").astype(np.float64)[order],
         "matched": covered & together & (last > first),
     }
-    out["height_mean"] = np.where(out["matched"], collocation.mean_over(ours["height"][where], first, last, weights=photons)[0], np.nan)
-    out["freeboard_mean"] = np.where(out["matched"], collocation.mean_over(ours["total_freeboard"][where], first, last, weights=photons)[0], np.nan)
+    out["height_mean"] = np.where(
+        out["matched"], collocation.mean_over(ours["height"][where], first, last, weights=photons)[0], np.nan
+    )
+    out["freeboard_mean"] = np.where(
+        out["matched"], collocation.mean_over(ours["total_freeboard"][where], first, last, weights=photons)[0], np.nan
+    )
     counts = np.stack([collocation.sums_over(classes == k, first, last) for k in (0, 1, 2, -1)])
     out["class"] = _majority(counts)
     own = collocation.nearest(x, centre)
@@ -196,7 +231,8 @@ def _collocate(ours: Track, beam: str, table: pa.Table, resolution_m: float | No
 
 
 def _majority(counts: np.ndarray) -> np.ndarray:
-    """Most frequent of ice (thick and thin together), water and unclassified; rows of counts are thick, thin, water, none."""
+    """Most frequent of ice (thick and thin together), water and unclassified; rows of counts are thick, thin, water,
+    none."""
     merged = np.stack([counts[0] + counts[1], counts[2], counts[3]])
     return np.array([ICE, WATER, UNKNOWN])[np.argmax(merged, axis=0)]
 
@@ -212,8 +248,10 @@ def _other_orbit(ours: Track, reference: Reference) -> str:
     mine = day(ours["time"])
     found = day(np.concatenate([_column(t, "time") for t in theirs.values()])) if theirs else "no segment"
     return (
-        f"reference: no {reference.product} segment lies on our track (ours: {beams} from {mine}; the reference: {', '.join(theirs) or 'no beam'} from "
-        f"{found}); expected the same beams, along-track distances and times within 10 minutes. It is another orbit or place: give the {reference.product} granule of the same track and cycle."
+        f"reference: no {reference.product} segment lies on our track (ours: {beams} from {mine}; the reference:"
+        f" {', '.join(theirs) or 'no beam'} from {found}); expected the same beams, along-track distances and times"
+        f" within 10 minutes. It is another orbit or place: give the {reference.product} granule of the same track and"
+        " cycle."
     )
 
 
@@ -228,7 +266,9 @@ def _type_rows(truth, predicted, matched, types, strong, blocks: Blocks, *, refe
             yield metric, "all", region, metrics.estimate(sums, score, blocks=blocks, n=n), "1", reference
     for name, members in {**TYPE_GROUPS, "cloud": CLOUD}.items():
         rows = np.flatnonzero(matched & np.isin(types, members))
-        yield from share_row("share_called_water", name, predicted[rows] == WATER, strong[rows], blocks.take(rows), reference=reference)
+        yield from share_row(
+            "share_called_water", name, predicted[rows] == WATER, strong[rows], blocks.take(rows), reference=reference
+        )
 
 
 def _segment_rows(ours: Track, reference: Reference, options: dict) -> Iterator[Row]:
@@ -255,7 +295,15 @@ def _segment_rows(ours: Track, reference: Reference, options: dict) -> Iterator[
     blocks = cut(ours["x_atc"], ours.beam, CLASS_BLOCK_M, **options)
     yield from _type_rows(truth, ours["surface_class"].astype(np.int64), inside, types, strong, blocks, reference=seen)
     groups = {name: np.isin(types, members) for name, members in TYPE_GROUPS.items()}
-    yield from difference_rows("height", ours["height"] - height, strong, blocks, reference=seen, sigma=ours["height_uncertainty"], groups=groups)
+    yield from difference_rows(
+        "height",
+        ours["height"] - height,
+        strong,
+        blocks,
+        reference=seen,
+        sigma=ours["height_uncertainty"],
+        groups=groups,
+    )
 
 
 def _nasa_leads(reference: Reference, beam: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -305,10 +353,19 @@ def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -
             partner = collocation.nearest(middle, leads["x_atc"][mine])
             touching = (a[partner] < end) & (b[partner] > start)
             difference = np.where(touching, leads["height"][mine][partner] - height, np.nan)
-        for name, value in (("x", middle), ("beam", np.full(middle.size, number)), ("strong", np.full(middle.size, strong)), ("hit", hit), ("difference", difference)):
+        for name, value in (
+            ("x", middle),
+            ("beam", np.full(middle.size, number)),
+            ("strong", np.full(middle.size, strong)),
+            ("hit", hit),
+            ("difference", difference),
+        ):
             found[name].append(value)
         table = reference.segments[beam]
-        centre, half = _column(table, "seg_dist_x").astype(np.float64), 0.5 * _column(table, "height_segment_length_seg").astype(np.float64)
+        centre, half = (
+            _column(table, "seg_dist_x").astype(np.float64),
+            0.5 * _column(table, "height_segment_length_seg").astype(np.float64),
+        )
         judged = metrics.overlaps(a, b, centre - half, centre + half)  # where NASA has no segment, it says nothing
         right.append(metrics.overlaps(a, b, start, end)[judged])
         right_x.append(leads["x_atc"][mine][judged])
@@ -332,11 +389,18 @@ def _section_rows(sections: Track, reference: Reference, options: dict) -> Itera
         mine = np.flatnonzero(np.isfinite(sections["sea_surface_height"][where])) + where.start
         if table is None or table.num_rows == 0 or mine.size == 0:
             continue
-        x, height = _column(table, "beam_refsurf_dist_x").astype(np.float64), _column(table, "beam_refsurf_height").astype(np.float64)
+        x, height = (
+            _column(table, "beam_refsurf_dist_x").astype(np.float64),
+            _column(table, "beam_refsurf_height").astype(np.float64),
+        )
         partner = mine[collocation.nearest(x, sections["x_atc"][mine])]
         near = np.abs(sections["x_atc"][partner] - x) <= 0.5 * SURFACE_BLOCK_M
         difference = np.where(near, sections["sea_surface_height"][partner] - height, np.nan)
         parts.append((x, np.full(x.size, schema.BEAM_NAMES.index(beam)), difference, sections["is_strong"][partner]))
-    x, beam, difference, strong = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))
+    x, beam, difference, strong = (
+        (np.concatenate(p) for p in zip(*parts, strict=True))
+        if parts
+        else (np.zeros(0), np.zeros(0, np.int64), np.zeros(0), np.zeros(0, bool))
+    )
     blocks = cut(x, beam, SURFACE_BLOCK_M, **options)
     yield from difference_rows("section_height", difference, strong, blocks, reference=reference.product)

@@ -1,4 +1,5 @@
-"""What evaluations of scenes share: the tidy table, blocks of 3.2 km that are drawn again, and quantiles with intervals."""
+"""What evaluations of scenes share: the tidy table, blocks of 3.2 km that are drawn again, and quantiles with
+intervals."""
 
 from __future__ import annotations
 
@@ -20,7 +21,9 @@ SCENE_EVALUATION = schema.TableSpec(
         schema.Variable("metric", schema.TEXT, "", "what was measured"),
         schema.Variable("class", schema.TEXT, "", "class that was judged"),
         schema.Variable("region", schema.TEXT, "", "glacier region, or all"),
-        schema.Variable("stratum", schema.TEXT, "", "part of the scene: all, clean_ice, debris_covered_ice, seasonal_snow, ..."),
+        schema.Variable(
+            "stratum", schema.TEXT, "", "part of the scene: all, clean_ice, debris_covered_ice, seasonal_snow, ..."
+        ),
         schema.Variable("prediction", schema.TEXT, "", "whose map: given, or a rule that it must beat"),
         schema.Variable("value", pa.float64(), "", "the value, in the metric's units"),
         schema.Variable("low", pa.float64(), "", "lower end of the 95 % interval, NaN where none is given"),
@@ -51,13 +54,20 @@ def tidy(rows: Iterable[Row], *, region: str, reference: str, about: dict[str, o
     return schema.table(
         SCENE_EVALUATION,
         {
-            "metric": [r.metric for r in rows], "class": [r.name for r in rows], "region": [region] * len(rows), "stratum": [r.stratum for r in rows],
-            "prediction": [r.prediction for r in rows], "value": np.array([r.estimate.value for r in rows], np.float64),
-            "low": np.array([r.estimate.low for r in rows], np.float64), "high": np.array([r.estimate.high for r in rows], np.float64),
-            "n": np.array([r.estimate.n for r in rows], np.int64), "units": [r.units for r in rows], "reference": [reference] * len(rows),
+            "metric": [r.metric for r in rows],
+            "class": [r.name for r in rows],
+            "region": [region] * len(rows),
+            "stratum": [r.stratum for r in rows],
+            "prediction": [r.prediction for r in rows],
+            "value": np.array([r.estimate.value for r in rows], np.float64),
+            "low": np.array([r.estimate.low for r in rows], np.float64),
+            "high": np.array([r.estimate.high for r in rows], np.float64),
+            "n": np.array([r.estimate.n for r in rows], np.int64),
+            "units": [r.units for r in rows],
+            "reference": [reference] * len(rows),
         },
         about=about,
-    )  # fmt: skip
+    )
 
 
 def draw_blocks(count: int, *, index: np.ndarray | None = None, n_resamples: int = 500, seed: int = 0) -> Blocks:
@@ -72,14 +82,20 @@ def draw_blocks(count: int, *, index: np.ndarray | None = None, n_resamples: int
     n_resamples, seed : int
     """
     rng = np.random.default_rng(seed)
-    weights = rng.multinomial(count, np.full(count, 1.0 / count), size=n_resamples).astype(np.float64) if count else np.zeros((n_resamples, 0))
+    weights = (
+        rng.multinomial(count, np.full(count, 1.0 / count), size=n_resamples).astype(np.float64)
+        if count
+        else np.zeros((n_resamples, 0))
+    )
     return Blocks(np.arange(count) if index is None else np.asarray(index, np.int64), count, weights)
 
 
 def over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     """Divide; NaN where the denominator is 0."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(np.asarray(denominator) > 0, numerator / np.where(np.asarray(denominator) > 0, denominator, 1.0), np.nan)
+        return np.where(
+            np.asarray(denominator) > 0, numerator / np.where(np.asarray(denominator) > 0, denominator, 1.0), np.nan
+        )
 
 
 # Sums of a binary map: true positives, false positives, false negatives, true negatives on the last axis.
@@ -92,10 +108,19 @@ SCORES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "area_deviation": lambda s: over(s[..., 1] - s[..., 2], s[..., 0] + s[..., 2]),
     "share_of_reference": lambda s: over(s[..., 0] + s[..., 2], s.sum(axis=-1)),
 }
-"""Scores of a map of glacier and other. ``area_deviation`` is (mapped - true) / true; ``false_alarm_rate`` the share of what is no ice that was called ice."""
+"""Scores of a map of glacier and other. ``area_deviation`` is (mapped - true) / true; ``false_alarm_rate`` the share of
+what is no ice that was called ice."""
 
 
-def map_rows(areas: np.ndarray, blocks: Blocks, *, counts: np.ndarray | None = None, stratum: str = "all", prediction: str = "given", only: tuple[str, ...] = tuple(SCORES)) -> list[Row]:
+def map_rows(
+    areas: np.ndarray,
+    blocks: Blocks,
+    *,
+    counts: np.ndarray | None = None,
+    stratum: str = "all",
+    prediction: str = "given",
+    only: tuple[str, ...] = tuple(SCORES),
+) -> list[Row]:
     """Give the scores of a map from sums a block.
 
     Parameters
@@ -110,11 +135,15 @@ def map_rows(areas: np.ndarray, blocks: Blocks, *, counts: np.ndarray | None = N
         Names in :data:`SCORES`.
     """
     n = areas.sum(axis=1) if counts is None else counts
-    return [Row(name, estimate(areas, SCORES[name], blocks=blocks, n=n), stratum=stratum, prediction=prediction) for name in only]
+    return [
+        Row(name, estimate(areas, SCORES[name], blocks=blocks, n=n), stratum=stratum, prediction=prediction)
+        for name in only
+    ]
 
 
 def quantile(values: np.ndarray, blocks: Blocks, q: float, *, n_levels: int = 512) -> Estimate:
-    """Give a quantile with a block-bootstrap interval; the value is exact, the replicates' are read from a histogram of ``n_levels`` steps."""
+    """Give a quantile with a block-bootstrap interval; the value is exact, the replicates' are read from a histogram of
+    ``n_levels`` steps."""
     values = np.asarray(values, np.float64)
     if not values.size:
         return Estimate(np.nan, np.nan, np.nan, 0)
@@ -122,7 +151,11 @@ def quantile(values: np.ndarray, blocks: Blocks, q: float, *, n_levels: int = 51
     levels = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_levels)))
     n = np.bincount(blocks.index, minlength=blocks.count).astype(np.float64)
     position = np.searchsorted(levels, values, side="left")
-    counts = np.bincount(blocks.index * levels.size + position, minlength=blocks.count * levels.size).reshape(blocks.count, levels.size).astype(np.float64)
+    counts = (
+        np.bincount(blocks.index * levels.size + position, minlength=blocks.count * levels.size)
+        .reshape(blocks.count, levels.size)
+        .astype(np.float64)
+    )
 
     def at(c: np.ndarray) -> np.ndarray:
         total = np.cumsum(np.atleast_2d(c), axis=-1)
@@ -131,15 +164,28 @@ def quantile(values: np.ndarray, blocks: Blocks, q: float, *, n_levels: int = 51
         return found if np.ndim(c) > 1 else found[0]
 
     rough = estimate(counts, at, blocks=blocks, n=n)
-    return Estimate(value, min(rough.low, value), max(rough.high, value), values.size) if np.isfinite(rough.low) else Estimate(value, np.nan, np.nan, values.size)
+    return (
+        Estimate(value, min(rough.low, value), max(rough.high, value), values.size)
+        if np.isfinite(rough.low)
+        else Estimate(value, np.nan, np.nan, values.size)
+    )
 
 
-def distance_rows(ours: np.ndarray, theirs: np.ndarray, our_blocks: Blocks, their_blocks: Blocks, *, tolerances_m: dict[str, float], prediction: str = "given") -> list[Row]:
+def distance_rows(
+    ours: np.ndarray,
+    theirs: np.ndarray,
+    our_blocks: Blocks,
+    their_blocks: Blocks,
+    *,
+    tolerances_m: dict[str, float],
+    prediction: str = "given",
+) -> list[Row]:
     """Give the scores of two boundaries from the distances between them.
 
-    PoLiS is the mean of the two directed mean distances (Avbelj, Müller, Bamler 2015, doi:10.1109/LGRS.2014.2330695), here over points
-    at equal spacing; median and 95th percentile are of both directions pooled. Boundary F1 (Csurka et al. 2013, doi:10.5244/C.27.32) is
-    the harmonic mean of the shares of our boundary near theirs and of theirs near ours.
+    PoLiS is the mean of the two directed mean distances (Avbelj, Müller, Bamler 2015, doi:10.1109/LGRS.2014.2330695),
+    here over points at equal spacing; median and 95th percentile are of both directions pooled. Boundary F1 (Csurka et
+    al. 2013, doi:10.5244/C.27.32) is the harmonic mean of the shares of our boundary near theirs and of theirs near
+    ours.
 
     Parameters
     ----------
@@ -154,24 +200,60 @@ def distance_rows(ours: np.ndarray, theirs: np.ndarray, our_blocks: Blocks, thei
     pooled = np.concatenate([ours, theirs])
     if not len(ours) or not len(theirs):
         nothing = Estimate(np.nan, np.nan, np.nan, 0)
-        names = ("polis", "mean_distance_to_reference", "mean_distance_from_reference", "median_distance", "p95_distance")
-        return [Row(n, nothing, "m", prediction=prediction) for n in names] + [Row(f"boundary_f1_{t}", nothing, prediction=prediction) for t in tolerances_m]
+        names = (
+            "polis",
+            "mean_distance_to_reference",
+            "mean_distance_from_reference",
+            "median_distance",
+            "p95_distance",
+        )
+        return [Row(n, nothing, "m", prediction=prediction) for n in names] + [
+            Row(f"boundary_f1_{t}", nothing, prediction=prediction) for t in tolerances_m
+        ]
     count = our_blocks.count
 
     def total(index: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
         return np.bincount(index, weights=weights, minlength=count).astype(np.float64)
 
-    sums = np.stack([total(our_blocks.index), total(our_blocks.index, ours), total(their_blocks.index), total(their_blocks.index, theirs)], axis=-1)
+    sums = np.stack(
+        [
+            total(our_blocks.index),
+            total(our_blocks.index, ours),
+            total(their_blocks.index),
+            total(their_blocks.index, theirs),
+        ],
+        axis=-1,
+    )
     n = sums[:, 0] + sums[:, 2]
     rows = [
-        Row("polis", estimate(sums, lambda s: 0.5 * (over(s[..., 1], s[..., 0]) + over(s[..., 3], s[..., 2])), blocks=both, n=n), "m"),
-        Row("mean_distance_to_reference", estimate(sums, lambda s: over(s[..., 1], s[..., 0]), blocks=both, n=sums[:, 0]), "m"),
-        Row("mean_distance_from_reference", estimate(sums, lambda s: over(s[..., 3], s[..., 2]), blocks=both, n=sums[:, 2]), "m"),
+        Row(
+            "polis",
+            estimate(sums, lambda s: 0.5 * (over(s[..., 1], s[..., 0]) + over(s[..., 3], s[..., 2])), blocks=both, n=n),
+            "m",
+        ),
+        Row(
+            "mean_distance_to_reference",
+            estimate(sums, lambda s: over(s[..., 1], s[..., 0]), blocks=both, n=sums[:, 0]),
+            "m",
+        ),
+        Row(
+            "mean_distance_from_reference",
+            estimate(sums, lambda s: over(s[..., 3], s[..., 2]), blocks=both, n=sums[:, 2]),
+            "m",
+        ),
         Row("median_distance", quantile(pooled, both, 0.5), "m"),
         Row("p95_distance", quantile(pooled, both, 0.95), "m"),
     ]
     for name, tolerance in tolerances_m.items():
-        near = np.stack([sums[:, 0], total(our_blocks.index, ours <= tolerance), sums[:, 2], total(their_blocks.index, theirs <= tolerance)], axis=-1)
+        near = np.stack(
+            [
+                sums[:, 0],
+                total(our_blocks.index, ours <= tolerance),
+                sums[:, 2],
+                total(their_blocks.index, theirs <= tolerance),
+            ],
+            axis=-1,
+        )
         rows.append(Row(f"boundary_f1_{name}", estimate(near, _boundary_f1, blocks=both, n=n)))
     return [Row(r.metric, r.estimate, r.units, r.stratum, prediction, r.name) for r in rows]
 

@@ -7,12 +7,37 @@ import pyarrow as pa
 
 from .rows import NAMES, STRENGTHS
 
-CLASS_COLUMNS = ("precision", "recall", "f1", "iou", "share_of_reference", "share_observed", "calibration_error", "brier_skill")
-SINGLE_ROWS = (
-    "macro_f1", "accuracy", "accuracy_of_majority_class", "share_unclassified", "share_matched", "share_with_sea_surface", "share_called_water",
-    "lead_observed", "lead_recall", "lead_precision", "lead_precision_half_water",
+CLASS_COLUMNS = (
+    "precision",
+    "recall",
+    "f1",
+    "iou",
+    "share_of_reference",
+    "share_observed",
+    "calibration_error",
+    "brier_skill",
 )
-DIFFERENCE_COLUMNS = ("bias", "rmse", "median_absolute_difference", "coverage_1sigma", "coverage_2sigma", "median_sigma")
+SINGLE_ROWS = (
+    "macro_f1",
+    "accuracy",
+    "accuracy_of_majority_class",
+    "share_unclassified",
+    "share_matched",
+    "share_with_sea_surface",
+    "share_called_water",
+    "lead_observed",
+    "lead_recall",
+    "lead_precision",
+    "lead_precision_half_water",
+)
+DIFFERENCE_COLUMNS = (
+    "bias",
+    "rmse",
+    "median_absolute_difference",
+    "coverage_1sigma",
+    "coverage_2sigma",
+    "median_sigma",
+)
 
 
 def summary(table: pa.Table) -> str:
@@ -38,7 +63,10 @@ def summary(table: pa.Table) -> str:
     for reference in dict.fromkeys(k[3] for k in found):
         mine = {k[:3]: v for k, v in found.items() if k[3] == reference}
         blocks = [
-            _class_lines(mine, regions_here), _single_lines(mine, regions_here), _difference_lines(mine, regions_here), _confusion_lines(mine, regions_here),
+            _class_lines(mine, regions_here),
+            _single_lines(mine, regions_here),
+            _difference_lines(mine, regions_here),
+            _confusion_lines(mine, regions_here),
         ]
         blocks = [b for b in blocks if b]
         if blocks:
@@ -46,7 +74,11 @@ def summary(table: pa.Table) -> str:
             for block in blocks:
                 lines += [*block, ""]
             lines.pop()
-        empty += [f"{m.replace('_', ' ')} of {c}" for (m, c, r), v in mine.items() if r == "all" and not v["n"] and (m == "recall" or m.endswith(("_bias", "_recall")))]
+        empty += [
+            f"{m.replace('_', ' ')} of {c}"
+            for (m, c, r), v in mine.items()
+            if r == "all" and not v["n"] and (m == "recall" or m.endswith(("_bias", "_recall")))
+        ]
     absent = [r for r in STRENGTHS if r not in regions_here]
     if absent:
         lines += ["", f"no sample at all: {', '.join(absent)}"]
@@ -68,7 +100,14 @@ def _class_lines(mine: dict, regions_here: list[str]) -> list[str]:
     names = [n for n in dict.fromkeys(k[1] for k in mine if k[0] == "recall")]
     if not names:
         return []
-    lines = [f"{'class':<15}{'beams':<8}" + "".join(f"{c.replace('_', ' ').replace('of reference', 'in ref.').replace('calibration error', 'cal. error'):>15}" for c in columns) + f"{'n':>10}"]
+    lines = [
+        f"{'class':<15}{'beams':<8}"
+        + "".join(
+            f"{c.replace('_', ' ').replace('of reference', 'in ref.').replace('calibration error', 'cal. error'):>15}"
+            for c in columns
+        )
+        + f"{'n':>10}"
+    ]
     for name in names:
         for region in regions_here:
             cells = [mine.get((c, name, region)) for c in columns]
@@ -85,7 +124,12 @@ def _single_lines(mine: dict, regions_here: list[str]) -> list[str]:
             if not any(c and c["n"] for c in cells):
                 continue
             label = metric.replace("_", " ") + ("" if name == "all" else f", {name}")
-            lines.append(f"{label:<46}" + "".join(f"{r} {_interval(c)} n {c['n']}   " for r, c in zip(regions_here, cells, strict=True) if c).rstrip())
+            lines.append(
+                f"{label:<46}"
+                + "".join(
+                    f"{r} {_interval(c)} n {c['n']}   " for r, c in zip(regions_here, cells, strict=True) if c
+                ).rstrip()
+            )
     return lines
 
 
@@ -99,7 +143,11 @@ def _difference_lines(mine: dict, regions_here: list[str]) -> list[str]:
                 if row is None or not row["n"]:
                     continue
                 cells = [mine.get((f"{quantity}_{c}", name, region)) for c in DIFFERENCE_COLUMNS[1:]]
-                lines.append(f"{quantity:<22}{name:<15}{region:<8}{_interval(row):>24}" + "".join(f"{_number(c):>12}" for c in cells) + f"{row['n']:>10}")
+                lines.append(
+                    f"{quantity:<22}{name:<15}{region:<8}{_interval(row):>24}"
+                    + "".join(f"{_number(c):>12}" for c in cells)
+                    + f"{row['n']:>10}"
+                )
     head = f"{'difference, m':<22}{'of':<15}{'beams':<8}{'bias':>24}{'RMSE':>12}{'median |d|':>12}{'in 1 sd':>12}{'in 2 sd':>12}{'median sd':>12}{'n':>10}"
     return [head, *lines] if lines else []
 
@@ -111,7 +159,9 @@ def _confusion_lines(mine: dict, regions_here: list[str]) -> list[str]:
     for name in NAMES:
         for region in regions_here:
             cells = [mine[("confusion", f"{name}>{other}", region)] for other in (*NAMES, "unclassified")]
-            lines.append(f"{name:<15}{region:<8}" + "".join(f"{_number(c):>14}" for c in cells) + f"{cells[0]['n']:>10}")
+            lines.append(
+                f"{name:<15}{region:<8}" + "".join(f"{_number(c):>14}" for c in cells) + f"{cells[0]['n']:>10}"
+            )
     return lines
 
 
@@ -131,17 +181,25 @@ def brief(table: pa.Table) -> str:
 
     def find(metric: str, region: str, *, cls: str = "all", footprint: bool = False) -> dict | None:
         for r in rows:
-            if (r["metric"], r["class"], r["region"]) == (metric, cls, region) and footprint == ("footprint" in r["reference"]):
+            if (r["metric"], r["class"], r["region"]) == (metric, cls, region) and footprint == (
+                "footprint" in r["reference"]
+            ):
                 return r
         return None
 
     wanted = [
-        ("segments", "macro_f1", "all", False), ("macro-F1 of the classes", "macro_f1", "all", False),
-        ("recall of thick ice", "recall", "thick_ice", False), ("recall of thin ice", "recall", "thin_ice", False),
-        ("recall of open water", "recall", "open_water", False), ("sea surface, bias (m)", "sea_surface_bias", "all", False),
-        ("sea surface, RMSE (m)", "sea_surface_rmse", "all", False), ("freeboard, bias (m)", "freeboard_bias", "all", True),
-        ("freeboard, RMSE (m)", "freeboard_rmse", "all", True), ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", True),
-        ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", True), ("median sigma (m)", "freeboard_median_sigma", "all", True),
+        ("segments", "macro_f1", "all", False),
+        ("macro-F1 of the classes", "macro_f1", "all", False),
+        ("recall of thick ice", "recall", "thick_ice", False),
+        ("recall of thin ice", "recall", "thin_ice", False),
+        ("recall of open water", "recall", "open_water", False),
+        ("sea surface, bias (m)", "sea_surface_bias", "all", False),
+        ("sea surface, RMSE (m)", "sea_surface_rmse", "all", False),
+        ("freeboard, bias (m)", "freeboard_bias", "all", True),
+        ("freeboard, RMSE (m)", "freeboard_rmse", "all", True),
+        ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", True),
+        ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", True),
+        ("median sigma (m)", "freeboard_median_sigma", "all", True),
     ]
     lines = ["against the simulation's truth (freeboard: footprint mean)    strong      weak"]
     for label, metric, cls, footprint in wanted:

@@ -97,15 +97,48 @@ def against_truth(
     short = short.take(kept)
     long = cut(a["x_atc"], beam, SURFACE_BLOCK_M, **options)
     rows += class_rows(t["surface_class"], a["surface_class"], strong, short, reference="truth")
-    rows += probability_rows([a["probability_thick"], a["probability_thin"], a["probability_water"]], t["surface_class"], strong, short, reference="truth")
+    rows += probability_rows(
+        [a["probability_thick"], a["probability_thin"], a["probability_water"]],
+        t["surface_class"],
+        strong,
+        short,
+        reference="truth",
+    )
     groups = {name: t["surface_class"] == k for k, name in enumerate(NAMES)}
-    for height, freeboard, seen in (("surface_height_footprint", "total_freeboard_footprint", "truth: footprint mean"), ("surface_height", "total_freeboard", "truth: 2 m cell")):
-        rows += difference_rows("height", a["height"] - t[height], strong, short, reference=seen, sigma=a["height_uncertainty"], groups=groups)
-        rows += difference_rows("freeboard", a["total_freeboard"] - t[freeboard], strong, long, reference=seen, sigma=a["total_freeboard_uncertainty"], groups=groups)
+    for height, freeboard, seen in (
+        ("surface_height_footprint", "total_freeboard_footprint", "truth: footprint mean"),
+        ("surface_height", "total_freeboard", "truth: 2 m cell"),
+    ):
+        rows += difference_rows(
+            "height",
+            a["height"] - t[height],
+            strong,
+            short,
+            reference=seen,
+            sigma=a["height_uncertainty"],
+            groups=groups,
+        )
+        rows += difference_rows(
+            "freeboard",
+            a["total_freeboard"] - t[freeboard],
+            strong,
+            long,
+            reference=seen,
+            sigma=a["total_freeboard_uncertainty"],
+            groups=groups,
+        )
     sources = {name: a["sea_surface_source"] == k for k, name in schema.SEA_SURFACE_SOURCES if k}
-    rows += share_row("share_with_sea_surface", "all", np.isfinite(a["sea_surface_height"]), strong, long, reference="truth")
+    rows += share_row(
+        "share_with_sea_surface", "all", np.isfinite(a["sea_surface_height"]), strong, long, reference="truth"
+    )
     rows += difference_rows(
-        "sea_surface", a["sea_surface_height"] - t["sea_surface_height"], strong, long, reference="truth", sigma=a["sea_surface_uncertainty"], groups=sources
+        "sea_surface",
+        a["sea_surface_height"] - t["sea_surface_height"],
+        strong,
+        long,
+        reference="truth",
+        sigma=a["sea_surface_uncertainty"],
+        groups=sources,
     )
     rows += _mean_rows(a, t["total_freeboard_footprint"], beam, options)
     rows += _observed_rows(cells, ours, resolution_m, options)
@@ -127,7 +160,10 @@ def _join_truth(ours: Track, cells: Track, *, resolution_m: float | None) -> dic
         there = cells.slices[beam]
         number = np.floor(cells["x_atc"][there] / CELL_M).astype(np.int64)
         if np.any(np.diff(number) <= 0):
-            raise ProductError(f"truth: beam {beam} holds a 2 m cell twice; expected one row for each cell. Simulate the granule again.")
+            raise ProductError(
+                f"truth: beam {beam} holds a 2 m cell twice; expected one row for each cell. Simulate the granule"
+                " again."
+            )
         x = ours["x_atc"][where]
         if resolution_m == CELL_M:
             at = collocation.match(np.floor(x / CELL_M).astype(np.int64), number)
@@ -149,8 +185,9 @@ def _join_truth(ours: Track, cells: Track, *, resolution_m: float | None) -> dic
 def _refuse_elsewhere(ours: Track, joined: dict[str, np.ndarray], matched: np.ndarray) -> None:
     if not matched.any():
         raise ProductError(
-            f"reference: no segment lies on a cell of the truth (segments on {', '.join(ours.slices) or 'no beam'}); expected the same granule, "
-            "beams and along-track distances. Give the _truth.parquet written beside this granule."
+            f"reference: no segment lies on a cell of the truth (segments on {', '.join(ours.slices) or 'no beam'});"
+            " expected the same granule, beams and along-track distances. Give the _truth.parquet written beside this"
+            " granule."
         )
     latitude, longitude = joined.pop("latitude"), joined.pop("longitude")
     north = (ours["latitude"] - latitude)[matched] * 111_200.0
@@ -159,31 +196,55 @@ def _refuse_elsewhere(ours: Track, joined: dict[str, np.ndarray], matched: np.nd
     away = away[np.isfinite(away)]
     if away.size and float(np.median(away)) > MAX_DISTANCE_M:
         raise ProductError(
-            f"reference: the truth's cells lie {np.median(away):.0f} m from the segments with the same along-track distance; expected under "
-            "100 m. It belongs to another track: give the _truth.parquet written beside this granule."
+            f"reference: the truth's cells lie {np.median(away):.0f} m from the segments with the same along-track"
+            " distance; expected under 100 m. It belongs to another track: give the _truth.parquet written beside this"
+            " granule."
         )
 
 
 def _mean_rows(a: dict[str, np.ndarray], truth: np.ndarray, beam: np.ndarray, options: dict) -> Iterator[Row]:
     """Score freeboard means over 1, 10 and 25 km against the truth's means over the same segments."""
     noise = a["height_uncertainty"]
-    usable = np.isfinite(a["total_freeboard"]) & np.isfinite(truth) & np.isfinite(noise) & np.isfinite(a["sea_surface_uncertainty"])
+    usable = (
+        np.isfinite(a["total_freeboard"])
+        & np.isfinite(truth)
+        & np.isfinite(noise)
+        & np.isfinite(a["sea_surface_uncertainty"])
+    )
     found: dict[float, list[tuple]] = {length: [] for length in MEAN_LENGTHS_M}
     for number in np.unique(beam[usable]):
         rows = np.flatnonzero(usable & (beam == number))
         x = a["x_atc"][rows]
         means = mean_freeboard(
-            x, a["total_freeboard"][rows] - truth[rows], sigma_random=noise[rows], sigma_sea_surface=a["sea_surface_uncertainty"][rows],
-            lengths_m=MEAN_LENGTHS_M, errors=CorrelatedErrors(mss_m=0.0, tide_m=0.0, dac_m=0.0),
+            x,
+            a["total_freeboard"][rows] - truth[rows],
+            sigma_random=noise[rows],
+            sigma_sea_surface=a["sea_surface_uncertainty"][rows],
+            lengths_m=MEAN_LENGTHS_M,
+            errors=CorrelatedErrors(mss_m=0.0, tide_m=0.0, dac_m=0.0),
         )
         for length, m in means.items():
             full = m.n >= MIN_COVER * np.max(m.n, initial=1)
             strong = bool(a["is_strong"][rows[0]])
-            found[length].append((m.x[full], m.freeboard[full], m.uncertainty[full], np.full(int(full.sum()), strong), np.full(int(full.sum()), number)))
+            found[length].append(
+                (
+                    m.x[full],
+                    m.freeboard[full],
+                    m.uncertainty[full],
+                    np.full(int(full.sum()), strong),
+                    np.full(int(full.sum()), number),
+                )
+            )
     for length, parts in found.items():
-        x, d, sigma, strong, number = (np.concatenate(p) for p in zip(*parts, strict=True)) if parts else (np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, bool), np.zeros(0, np.int64))
+        x, d, sigma, strong, number = (
+            (np.concatenate(p) for p in zip(*parts, strict=True))
+            if parts
+            else (np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0, bool), np.zeros(0, np.int64))
+        )
         blocks = cut(x, number, max(SURFACE_BLOCK_M, length), **options)
-        yield from difference_rows(f"freeboard_mean_{length / 1000:g}km", d, strong, blocks, reference="truth: footprint mean", sigma=sigma)
+        yield from difference_rows(
+            f"freeboard_mean_{length / 1000:g}km", d, strong, blocks, reference="truth: footprint mean", sigma=sigma
+        )
 
 
 def _observed_rows(cells: Track, ours: Track, resolution_m: float | None, options: dict) -> Iterator[Row]:
@@ -193,7 +254,9 @@ def _observed_rows(cells: Track, ours: Track, resolution_m: float | None, option
     blocks = cut(cells["x_atc"], cells.beam, CLASS_BLOCK_M, **options)
     for k, name in ((None, "all"), *enumerate(NAMES)):
         rows = np.flatnonzero(present & (cells["surface_class"] == k if k is not None else True))
-        yield from share_row("share_observed", name, seen[rows], cells["is_strong"][rows], blocks.take(rows), reference="truth")
+        yield from share_row(
+            "share_observed", name, seen[rows], cells["is_strong"][rows], blocks.take(rows), reference="truth"
+        )
 
 
 def _seen(cells: Track, ours: Track, resolution_m: float | None) -> np.ndarray:
@@ -203,7 +266,9 @@ def _seen(cells: Track, ours: Track, resolution_m: float | None) -> np.ndarray:
             continue
         start, end = collocation.extents(ours["x_atc"][ours.slices[beam]], resolution_m=resolution_m)
         first, last = collocation.within(start, end, cells["x_atc"][there])
-        change = np.bincount(first, minlength=there.stop - there.start + 1) - np.bincount(last, minlength=there.stop - there.start + 1)
+        change = np.bincount(first, minlength=there.stop - there.start + 1) - np.bincount(
+            last, minlength=there.stop - there.start + 1
+        )
         seen[there] = np.cumsum(change)[:-1] > 0
     return seen
 
@@ -239,8 +304,17 @@ def _lead_rows(leads: Track, cells: Track, ours: Track, resolution_m: float | No
         yield from share_row("lead_recall", name, hit[rows], strong[rows], blocks.take(rows), reference="truth")
     blocks = cut(leads["x_atc"], leads.beam, CLASS_BLOCK_M, **options)
     yield from share_row("lead_precision", "all", right, leads["is_strong"], blocks, reference="truth")
-    yield from share_row("lead_precision_half_water", "all", purity >= 0.5, leads["is_strong"], blocks, reference="truth")
-    yield from difference_rows("lead_height", leads["height"] - surface, leads["is_strong"], blocks, reference="truth", sigma=leads["height_uncertainty"])
+    yield from share_row(
+        "lead_precision_half_water", "all", purity >= 0.5, leads["is_strong"], blocks, reference="truth"
+    )
+    yield from difference_rows(
+        "lead_height",
+        leads["height"] - surface,
+        leads["is_strong"],
+        blocks,
+        reference="truth",
+        sigma=leads["height_uncertainty"],
+    )
 
 
 def _section_rows(sections: Track, cells: Track, options: dict) -> Iterator[Row]:
@@ -255,6 +329,11 @@ def _section_rows(sections: Track, cells: Track, options: dict) -> Iterator[Row]
     blocks = cut(sections["x_atc"], sections.beam, SURFACE_BLOCK_M, **options)
     groups = {name: sections["sea_surface_source"] == k for k, name in schema.SEA_SURFACE_SOURCES if k}
     yield from difference_rows(
-        "section_height", sections["sea_surface_height"] - truth, sections["is_strong"], blocks, reference="truth",
-        sigma=sections["sea_surface_uncertainty"], groups=groups,
+        "section_height",
+        sections["sea_surface_height"] - truth,
+        sections["is_strong"],
+        blocks,
+        reference="truth",
+        sigma=sections["sea_surface_uncertainty"],
+        groups=groups,
     )

@@ -1,7 +1,8 @@
-"""A map of glaciers looked at by colour: which of its ice the classical rule sees too, which it does not, and what the rule calls ice beside it.
+"""A map of glaciers looked at by colour: which of its ice the classical rule sees too, which it does not, and what the
+rule calls ice beside it.
 
-No truth is needed, and none is found: these are parts of a map that differ in how a glaciologist should check them. The scene is read once,
-block by block; a reduced picture of it comes along.
+No truth is needed, and none is found: these are parts of a map that differ in how a glaciologist should check them. The
+scene is read once, block by block; a reduced picture of it comes along.
 """
 
 from __future__ import annotations
@@ -23,15 +24,22 @@ from .areas import row_areas_m2
 from .attributes import rasterised
 
 NAMES = ("bright_ice", "dark_ice", "ice_without_colour", "bright_ground_left_out")
-"""Strata in the order of their number in a picture, which counts from 1; 0 is neither mapped nor called ice by the rule."""
+"""Strata in the order of their number in a picture, which counts from 1; 0 is neither mapped nor called ice by the
+rule."""
 MEANING = {
     "bright_ice": "mapped, and the classical rule sees ice or snow there too",
-    "dark_ice": "mapped by the network where the rule sees no ice: debris-covered, dirty or shaded ice, or rock taken for it",
+    "dark_ice": (
+        "mapped by the network where the rule sees no ice: debris-covered, dirty or shaded ice, or rock taken for it"
+    ),
     "ice_without_colour": "mapped where the bands that the rule needs are missing",
-    "bright_ground_left_out": "ice or snow to the rule, not mapped: snow patches, lake ice, cloud, or a glacier that the network missed",
+    "bright_ground_left_out": (
+        "ice or snow to the rule, not mapped: snow patches, lake ice, cloud, or a glacier that the network missed"
+    ),
 }
 """What each is, and what it may be instead."""
-CAUTION = "Told by colour and by the network alone, not by any truth: no class of debris or snow was checked on the ground."
+CAUTION = (
+    "Told by colour and by the network alone, not by any truth: no class of debris or snow was checked on the ground."
+)
 BLOCK = 1024
 CHOICE_PIXELS = 1_000_000
 CHOICE_PIECES = 8
@@ -90,7 +98,14 @@ class Look:
 
     def as_json(self) -> dict[str, object]:
         """Return plain numbers."""
-        return {"rule": self.rule, "shadow": self.shadow, "strata": {s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy, "meaning": MEANING[s.name]} for s in self.strata}}
+        return {
+            "rule": self.rule,
+            "shadow": self.shadow,
+            "strata": {
+                s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy, "meaning": MEANING[s.name]}
+                for s in self.strata
+            },
+        }
 
 
 def look(scene: Scene, mapped: gpd.GeoDataFrame, *, step: int = 1, is_rule: bool = False) -> Look:
@@ -129,7 +144,9 @@ def look(scene: Scene, mapped: gpd.GeoDataFrame, *, step: int = 1, is_rule: bool
             found = ice_rules.classical(values, rule=chosen)
             rule = rule or (found.name if found.valid.any() else "")
             is_mapped = rasterised(polygons, scene.geobox, rows, columns, bounds=bounds) >= 0
-            kind = np.select([is_mapped & ~found.valid, is_mapped & found.mask, is_mapped, found.mask], [3, 1, 2, 4], 0).astype(np.uint8)
+            kind = np.select(
+                [is_mapped & ~found.valid, is_mapped & found.mask, is_mapped, found.mask], [3, 1, 2, 4], 0
+            ).astype(np.uint8)
             sums += _sums(scene, kind, rows, columns, shade)
         at = [np.arange(step // 2, n, step) if n > step // 2 else np.array([n - 1]) for n in shape]
         at = [np.append(a, n - 1) if len(a) < s else a for a, n, s in zip(at, shape, small, strict=True)]
@@ -141,7 +158,12 @@ def look(scene: Scene, mapped: gpd.GeoDataFrame, *, step: int = 1, is_rule: bool
         return Look((), "the map itself", told, picture, None)
     has_cloud = sums[:, 2].sum() > 0
     strata = tuple(
-        Stratum(n, float(s[0]), float(s[1] / s[0]) if shade is not None and s[0] > 0 else float("nan"), float(s[3] / s[2]) if has_cloud and s[2] > 0 else float("nan"))
+        Stratum(
+            n,
+            float(s[0]),
+            float(s[1] / s[0]) if shade is not None and s[0] > 0 else float("nan"),
+            float(s[3] / s[2]) if has_cloud and s[2] > 0 else float("nan"),
+        )
         for n, s in zip(NAMES, sums[1:], strict=True)
         if s[0] > 0 or n != "ice_without_colour"
     )
@@ -155,7 +177,8 @@ def only_sensors(scene: Scene, wanted: tuple[str, ...]) -> Scene:
 
 
 def classical_rule(scene: Scene) -> str | ice_rules.DemRule:
-    """Return the classical rule that serves a whole scene, chosen on all of it or, where that is large, on pieces spread over it.
+    """Return the classical rule that serves a whole scene, chosen on all of it or, where that is large, on pieces
+    spread over it.
 
     Raises
     ------
@@ -171,13 +194,17 @@ def classical_rule(scene: Scene) -> str | ice_rules.DemRule:
     pieces = []
     for top in np.linspace(0, max(height - side, 0), CHOICE_PIECES).astype(int):
         for left in np.linspace(0, max(width - side, 0), CHOICE_PIECES).astype(int):
-            part = glacier_scene.read(only, window=((int(top), int(min(top + side, height))), (int(left), int(min(left + side, width)))))
+            part = glacier_scene.read(
+                only, window=((int(top), int(min(top + side, height))), (int(left), int(min(left + side, width))))
+            )
             pieces.append({s: v.reshape(len(v), 1, -1) for s, v in part.items()})
     return ice_rules.choose({s: np.concatenate([p[s] for p in pieces], axis=2) for s in only.sensors})
 
 
 def _sums(scene: Scene, kind: np.ndarray, rows: slice, columns: slice, shade: Read | None) -> np.ndarray:
-    area = np.broadcast_to(row_areas_m2(scene.geobox, rows, 0.5 * (columns.start + columns.stop))[:, None] * 1e-6, kind.shape)
+    area = np.broadcast_to(
+        row_areas_m2(scene.geobox, rows, 0.5 * (columns.start + columns.stop))[:, None] * 1e-6, kind.shape
+    )
     cloud = glacier_scene.read_cloud(scene, window=((rows.start, rows.stop), (columns.start, columns.stop)))
     dark = np.zeros(kind.shape, bool) if shade is None else shade(rows, columns)
     parts = (np.ones(kind.shape, bool), dark, cloud != glacier_scene.CLOUD_UNKNOWN, cloud == glacier_scene.CLOUD)
@@ -185,9 +212,11 @@ def _sums(scene: Scene, kind: np.ndarray, rows: slice, columns: slice, shade: Re
 
 
 def shading(scene: Scene) -> tuple[Read | None, str]:
-    """Return where no direct sun falls as a function of rows and columns, and how that was found; None and why where it cannot be.
+    """Return where no direct sun falls as a function of rows and columns, and how that was found; None and why where it
+    cannot be.
 
-    The DEM is averaged to at most :data:`SHADOW_PIXELS` a side first. Terrain outside the scene casts no shadow into it.
+    The DEM is averaged to at most :data:`SHADOW_PIXELS` a side first. Terrain outside the scene casts no shadow into
+    it.
     """
     if "dem" not in scene.sensors or scene.source("dem").bands[0] is None:
         return None, "unknown: the scene has no DEM"
@@ -205,12 +234,26 @@ def shading(scene: Scene) -> tuple[Read | None, str]:
         dem = glacier_scene.read(only, window=(rows, (0, width)))["dem"][0]
         ground[top : top + tall] = resample.block_mean(dem[None], factor)[0]
     east, south = scene.pixel_m
-    dark = cast_shadow.shaded(ground, east_m=east * factor, south_m=south * factor, sun_elevation=scene.sun_elevation, sun_azimuth=grid_azimuth(scene.geobox, scene.sun_azimuth))
+    dark = cast_shadow.shaded(
+        ground,
+        east_m=east * factor,
+        south_m=south * factor,
+        sun_elevation=scene.sun_elevation,
+        sun_azimuth=grid_azimuth(scene.geobox, scene.sun_azimuth),
+    )
 
     def read(rows: slice, columns: slice) -> np.ndarray:
-        return dark[np.ix_(np.arange(rows.start, rows.stop) // factor, np.arange(columns.start, columns.stop) // factor)]
+        return dark[
+            np.ix_(np.arange(rows.start, rows.stop) // factor, np.arange(columns.start, columns.stop) // factor)
+        ]
 
-    return read, f"by the DEM on pixels of {east * factor:.0f} m and the sun {scene.sun_elevation:.0f} degrees high in {scene.sun_azimuth:.0f} degrees"
+    return (
+        read,
+        (
+            f"by the DEM on pixels of {east * factor:.0f} m and the sun {scene.sun_elevation:.0f} degrees high in"
+            f" {scene.sun_azimuth:.0f} degrees"
+        ),
+    )
 
 
 def middle(geobox: GeoBox) -> tuple[float, float]:

@@ -10,7 +10,8 @@ from odc.geo.geobox import GeoBox
 
 GEOD = pyproj.Geod(ellps="WGS84")
 EDGE_M = 2000.0
-"""Longer edges are divided before they are laid on the ellipsoid, for a straight line in a map is not the shortest one."""
+"""Longer edges are divided before they are laid on the ellipsoid, for a straight line in a map is not the shortest
+one."""
 
 
 def area_km2(frame: gpd.GeoDataFrame) -> np.ndarray:
@@ -49,7 +50,8 @@ def pixel_area_m2(geobox: GeoBox, row: float, column: float) -> float:
 def row_areas_m2(geobox: GeoBox, rows: slice, column: float) -> np.ndarray:
     """Return the pixel area of every row of a block, m², shape (rows,): linear between the first and the last.
 
-    Over a block of some tens of kilometres the areas of a map projection or of degrees differ from a line by less than 1e-5.
+    Over a block of some tens of kilometres the areas of a map projection or of degrees differ from a line by less than
+    1e-5.
     """
     first, last = pixel_area_m2(geobox, rows.start, column), pixel_area_m2(geobox, rows.stop - 1, column)
     return np.linspace(first, last, rows.stop - rows.start)

@@ -18,7 +18,8 @@ from . import outlines as outline_blocks
 from .areas import area_km2, pixel_size_m
 
 Read = Callable[[slice, slice], dict[str, np.ndarray]]
-"""Takes rows and columns; returns any of elevation (m), slope (degrees), confidence as float arrays of that window, NaN where missing."""
+"""Takes rows and columns; returns any of elevation (m), slope (degrees), confidence as float arrays of that window, NaN
+where missing."""
 
 
 def place(outlines: gpd.GeoDataFrame, *, src_date: str = "") -> gpd.GeoDataFrame:
@@ -42,13 +43,15 @@ def place(outlines: gpd.GeoDataFrame, *, src_date: str = "") -> gpd.GeoDataFrame
     return out
 
 
-def describe(outlines: gpd.GeoDataFrame, read: Read, *, geobox: GeoBox, block: int = outline_blocks.BLOCK) -> gpd.GeoDataFrame:
+def describe(
+    outlines: gpd.GeoDataFrame, read: Read, *, geobox: GeoBox, block: int = outline_blocks.BLOCK
+) -> gpd.GeoDataFrame:
     """Return outlines with elevation, slope, aspect and confidence of the pixels whose centre lies inside.
 
-    ``zmin_m``, ``zmax_m``, ``zmean_m`` are of the pixels; ``zmed_m`` is their median from a histogram of 1 m; ``slope_deg`` the mean of
-    the slope given, or of the slope by central differences; ``aspect_deg`` the direction of the summed unit vectors downslope, clockwise
-    from true north (Davis 2002, Statistics and Data Analysis in Geology, section 5); ``confidence`` the mean. NaN where a glacier holds
-    no pixel with a value.
+    ``zmin_m``, ``zmax_m``, ``zmean_m`` are of the pixels; ``zmed_m`` is their median from a histogram of 1 m;
+    ``slope_deg`` the mean of the slope given, or of the slope by central differences; ``aspect_deg`` the direction of
+    the summed unit vectors downslope, clockwise from true north (Davis 2002, Statistics and Data Analysis in Geology,
+    section 5); ``confidence`` the mean. NaN where a glacier holds no pixel with a value.
 
     Parameters
     ----------
@@ -87,7 +90,10 @@ def describe(outlines: gpd.GeoDataFrame, read: Read, *, geobox: GeoBox, block: i
         expected = (wide_rows.stop - wide_rows.start, wide_columns.stop - wide_columns.start)
         for name, values in found.items():
             if values.shape != expected:
-                raise UsageError(f"attributes: {name} has shape {values.shape}; expected {expected}, the window asked for. Mend the function that reads it.")
+                raise UsageError(
+                    f"attributes: {name} has shape {values.shape}; expected {expected}, the window asked for. Mend the"
+                    " function that reads it."
+                )
         elevation = found.get("elevation")
         if elevation is not None:
             downslope, slope = gradient(elevation, geobox, wide_rows, wide_columns)
@@ -113,7 +119,9 @@ def describe(outlines: gpd.GeoDataFrame, read: Read, *, geobox: GeoBox, block: i
     return out
 
 
-def rasterised(polygons: np.ndarray, geobox: GeoBox, rows: slice, columns: slice, *, bounds: np.ndarray | None = None) -> np.ndarray:
+def rasterised(
+    polygons: np.ndarray, geobox: GeoBox, rows: slice, columns: slice, *, bounds: np.ndarray | None = None
+) -> np.ndarray:
     """Return which polygon each pixel's centre lies in.
 
     Returns
@@ -125,10 +133,14 @@ def rasterised(polygons: np.ndarray, geobox: GeoBox, rows: slice, columns: slice
     part = geobox[rows, columns]
     box = part.extent.boundingbox
     bounds = np.array([g.bounds for g in polygons]).reshape(-1, 4) if bounds is None else bounds
-    near = np.flatnonzero((bounds[:, 0] < box.right) & (bounds[:, 2] > box.left) & (bounds[:, 1] < box.top) & (bounds[:, 3] > box.bottom))
+    near = np.flatnonzero(
+        (bounds[:, 0] < box.right) & (bounds[:, 2] > box.left) & (bounds[:, 1] < box.top) & (bounds[:, 3] > box.bottom)
+    )
     if not near.size:
         return np.full(shape, -1, np.int32)
-    return rasterize([(polygons[k], int(k)) for k in near], out_shape=shape, transform=part.transform, fill=-1, dtype="int32")
+    return rasterize(
+        [(polygons[k], int(k)) for k in near], out_shape=shape, transform=part.transform, fill=-1, dtype="int32"
+    )
 
 
 def own_values(values: np.ndarray, own: tuple[slice, slice], index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -139,7 +151,8 @@ def own_values(values: np.ndarray, own: tuple[slice, slice], index: np.ndarray) 
 
 
 def gradient(elevation: np.ndarray, geobox: GeoBox, rows: slice, columns: slice) -> tuple[np.ndarray, np.ndarray]:
-    """Return the unit vectors downslope (grid east, grid north) and the slope in degrees of a window, by central differences.
+    """Return the unit vectors downslope (grid east, grid north) and the slope in degrees of a window, by central
+    differences.
 
     Parameters
     ----------
@@ -204,11 +217,14 @@ def _medians(counts: list[np.ndarray], n: int) -> np.ndarray:
 
 
 def _true_bearing(vector: np.ndarray, polygons: np.ndarray, geobox: GeoBox) -> np.ndarray:
-    """Return bearings clockwise from true north of vectors in a map, at the polygons' places; NaN where there is no direction."""
+    """Return bearings clockwise from true north of vectors in a map, at the polygons' places; NaN where there is no
+    direction."""
     at = np.array([[p.x, p.y] for p in (g.representative_point() for g in polygons)])
     to_degrees = pyproj.Transformer.from_crs(geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
     lon, lat = to_degrees.transform(at[:, 0], at[:, 1])
-    x, y = to_degrees.transform(lon, np.asarray(lat) + np.where(np.asarray(lat) < 89.9, 1e-4, -1e-4), direction="INVERSE")
+    x, y = to_degrees.transform(
+        lon, np.asarray(lat) + np.where(np.asarray(lat) < 89.9, 1e-4, -1e-4), direction="INVERSE"
+    )
     sign = np.where(np.asarray(lat) < 89.9, 1.0, -1.0)
     north = np.degrees(np.arctan2(sign * (np.asarray(x) - at[:, 0]), sign * (np.asarray(y) - at[:, 1])))
     bearing = np.degrees(np.arctan2(vector[:, 0], vector[:, 1])) - north

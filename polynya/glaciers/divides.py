@@ -20,17 +20,18 @@ _GRID_M = 1e-3
 def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m: float = 30.0) -> gpd.GeoDataFrame:
     """Cut outlines along the divides of an inventory and give every part the identifier it belongs to.
 
-    Ice inside an inventory's glacier belongs to that glacier. Ice outside all of them that hangs together with ice of one glacier
-    goes to it; where it hangs together with several, every place goes to the nearest of them, and what that leaves without contact
-    to its glacier goes to the neighbour with the longest common edge. A polygon that meets no glacier of the inventory is new: its
-    ``rgi_id`` is empty. No area is lost or counted twice.
+    Ice inside an inventory's glacier belongs to that glacier. Ice outside all of them that hangs together with ice of
+    one glacier goes to it; where it hangs together with several, every place goes to the nearest of them, and what that
+    leaves without contact to its glacier goes to the neighbour with the longest common edge. A polygon that meets no
+    glacier of the inventory is new: its ``rgi_id`` is empty. No area is lost or counted twice.
 
     Parameters
     ----------
     outlines : geopandas.GeoDataFrame
         Polygons that do not overlap, in a projected CRS or in degrees.
     inventory : geopandas.GeoDataFrame
-        Glaciers with ``rgi_id`` (where that is empty, ``glims_id``), in any CRS. Where two overlap, the smaller identifier wins.
+        Glaciers with ``rgi_id`` (where that is empty, ``glims_id``), in any CRS. Where two overlap, the smaller
+        identifier wins.
     spacing_m : float
         Spacing of the points on the glaciers' edges between which "nearest" is judged; a pixel or two.
 
@@ -46,10 +47,16 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
         If the inventory has no ``rgi_id``, a glacier has no identifier, or one occurs twice.
     """
     if "rgi_id" not in inventory.columns:
-        raise UsageError(f"inventory: column rgi_id is missing; found {list(inventory.columns)[:8]}. Read it with polynya's reader of outlines, or rename the column.")
+        raise UsageError(
+            f"inventory: column rgi_id is missing; found {list(inventory.columns)[:8]}. Read it with polynya's reader"
+            " of outlines, or rename the column."
+        )
     names = _names(inventory)
     if names.duplicated().any():
-        raise UsageError(f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected a row a glacier. Dissolve it by rgi_id (GLIMS: keep one date of each glac_id).")
+        raise UsageError(
+            f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected a row a glacier. Dissolve it by"
+            " rgi_id (GLIMS: keep one date of each glac_id)."
+        )
     unit = 1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0
     grid, spacing = _GRID_M * unit, spacing_m * unit
     columns = [c for c in KEPT if c in inventory.columns]
@@ -91,7 +98,10 @@ def _names(inventory: gpd.GeoDataFrame) -> pd.Series:
         names = names.where(names.notna() & (names != ""), inventory["glims_id"])
     without = int((names.isna() | (names == "")).sum())
     if without:
-        raise UsageError(f"inventory: {without} of {len(names)} glaciers have no identifier; expected RGI or GLIMS outlines (rgi_id, RGIId or glac_id). Add a column rgi_id with a name for each.")
+        raise UsageError(
+            f"inventory: {without} of {len(names)} glaciers have no identifier; expected RGI or GLIMS outlines (rgi_id,"
+            " RGIId or glac_id). Add a column rgi_id with a name for each."
+        )
     return names
 
 
@@ -114,7 +124,9 @@ def _give_rest(polygon: shapely.Polygon, owned: dict[int, list], *, grid: float,
     rest = _areal(shapely.difference(polygon, shapely.union_all(list(whole.values()), grid_size=grid), grid_size=grid))
     for piece in rest:
         edges = {k: _common_edge(piece, g) for k, g in whole.items() if shapely.intersects(piece, g)}
-        edges = {k: e for k, e in edges.items() if e.length > 0} or {min(whole, key=lambda k: shapely.distance(piece, whole[k])): shapely.LineString()}
+        edges = {k: e for k, e in edges.items() if e.length > 0} or {
+            min(whole, key=lambda k: shapely.distance(piece, whole[k])): shapely.LineString()
+        }
         if len(edges) == 1:
             owned[next(iter(edges))].append(piece)
             continue
@@ -122,7 +134,9 @@ def _give_rest(polygon: shapely.Polygon, owned: dict[int, list], *, grid: float,
             owned[k].append(part)
 
 
-def _nearest_split(piece: shapely.Polygon, edges: dict[int, shapely.Geometry], *, grid: float, spacing: float) -> list[tuple[int, shapely.Geometry]]:
+def _nearest_split(
+    piece: shapely.Polygon, edges: dict[int, shapely.Geometry], *, grid: float, spacing: float
+) -> list[tuple[int, shapely.Geometry]]:
     """Cut a piece into the places nearest to each of several edges, all of them in contact with their edge."""
     points, owner = [], []
     for k, edge in edges.items():
@@ -131,12 +145,20 @@ def _nearest_split(piece: shapely.Polygon, edges: dict[int, shapely.Geometry], *
         owner += [k] * len(xy)
     xy, first = np.unique(np.concatenate(points), axis=0, return_index=True)  # a point on two edges goes to one of them
     owner = np.array(owner)[first]
-    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(xy), extend_to=piece, ordered=True)) if len(xy) > 1 else np.array([piece])
+    cells = (
+        shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(xy), extend_to=piece, ordered=True))
+        if len(xy) > 1
+        else np.array([piece])
+    )
     left = piece
     mine: dict[int, list] = {k: [] for k in edges}
     loose: list = []
     for k in sorted(edges):
-        area = only_area(shapely.intersection(left, shapely.union_all(cells[owner == k]), grid_size=grid)) if (owner == k).any() else shapely.Polygon()
+        area = (
+            only_area(shapely.intersection(left, shapely.union_all(cells[owner == k]), grid_size=grid))
+            if (owner == k).any()
+            else shapely.Polygon()
+        )
         for part in _areal(area):
             (mine[k] if _common_edge(part, edges[k]).length > 0 else loose).append(part)
         left = only_area(shapely.difference(left, area, grid_size=grid))
@@ -150,7 +172,10 @@ def _nearest_split(piece: shapely.Polygon, edges: dict[int, shapely.Geometry], *
 
 def _common_edge(one: shapely.Geometry, other: shapely.Geometry) -> shapely.Geometry:
     """Return the lines that two geometries share."""
-    shared = shapely.intersection(one.boundary if one.geom_type.endswith("Polygon") else one, other.boundary if other.geom_type.endswith("Polygon") else other)
+    shared = shapely.intersection(
+        one.boundary if one.geom_type.endswith("Polygon") else one,
+        other.boundary if other.geom_type.endswith("Polygon") else other,
+    )
     return shapely.union_all([p for p in shapely.get_parts(shared) if p.geom_type == "LineString"])
 
 

@@ -1,18 +1,19 @@
 """How sure an area is: intervals of glacier areas from calibrated probabilities, drawn again block by block.
 
-What is drawn. Pixels of one margin err together: the mapped margin lies outside the true one, or inside it, over long stretches.
-Every block of 3.2 km gets one number u between 0 and 1 in a draw, and its glacier area in that draw is the area with probability
-above u. Over many draws every pixel is glacier as often as its probability says, so the draws agree with the calibration; inside
-a block all pixels err the same way, which is the widest that the probabilities allow; different blocks err independently, or with
-the correlation ``between_blocks``. Where scenes with truth show that pixels of a block partly make up for one another, u is drawn about the middle, its normal
-score with the standard deviation ``sd`` that was found there. A glacier's interval holds the 2.5 % and 97.5 % of its drawn areas, that of the total those of the
-sum over glaciers of the same draw. Blocks of this size follow ICEmapper's bootstrap, which draws blocks with known errors; here
-nothing but the probabilities is known.
+What is drawn. Pixels of one margin err together: the mapped margin lies outside the true one, or inside it, over long
+stretches. Every block of 3.2 km gets one number u between 0 and 1 in a draw, and its glacier area in that draw is the
+area with probability above u. Over many draws every pixel is glacier as often as its probability says, so the draws
+agree with the calibration; inside a block all pixels err the same way, which is the widest that the probabilities
+allow; different blocks err independently, or with the correlation ``between_blocks``. Where scenes with truth show that
+pixels of a block partly make up for one another, u is drawn about the middle, its normal score with the standard
+deviation ``sd`` that was found there. A glacier's interval holds the 2.5 % and 97.5 % of its drawn areas, that of the
+total those of the sum over glaciers of the same draw. Blocks of this size follow ICEmapper's bootstrap, which draws
+blocks with known errors; here nothing but the probabilities is known.
 
-What it covers: where the margins lie, as far as the probabilities are calibrated on scenes like this one. What it does not: a
-calibration that is off on this scene (fit ``between_blocks`` on held-out scenes with :func:`fit_between_blocks` to include what is
-shared), glaciers missed altogether further than ``reach_m`` from every outline (``elsewhere_km2`` is their expected area), ice divides,
-and the date.
+What it covers: where the margins lie, as far as the probabilities are calibrated on scenes like this one. What it does
+not: a calibration that is off on this scene (fit ``between_blocks`` on held-out scenes with :func:`fit_between_blocks`
+to include what is shared), glaciers missed altogether further than ``reach_m`` from every outline (``elsewhere_km2`` is
+their expected area), ice divides, and the date.
 """
 
 from __future__ import annotations
@@ -38,7 +39,8 @@ BLOCK_M = 3200.0
 REACH_M = 500.0
 """Ice further outside every outline belongs to none of them."""
 BINS = 320
-"""Steps of probability, of equal width in its logit: most pixels of a scene are all but certain, and a coarse first step would lend them ice."""
+"""Steps of probability, of equal width in its logit: most pixels of a scene are all but certain, and a coarse first
+step would lend them ice."""
 EDGES = np.concatenate([[0.0], expit(np.linspace(-8.0, 8.0, BINS - 1)), [1.0]])
 
 Read = Callable[[slice, slice], np.ndarray]
@@ -94,7 +96,15 @@ class Intervals:
     elsewhere_km2: float
 
 
-def gather(read: Read, *, outlines: gpd.GeoDataFrame, geobox: GeoBox, block_m: float = BLOCK_M, reach_m: float = REACH_M, blocks_at_once: int = 6) -> Margins:
+def gather(
+    read: Read,
+    *,
+    outlines: gpd.GeoDataFrame,
+    geobox: GeoBox,
+    block_m: float = BLOCK_M,
+    reach_m: float = REACH_M,
+    blocks_at_once: int = 6,
+) -> Margins:
     """Collect areas above every probability, by glacier and block, window by window.
 
     A pixel belongs to the outline it lies in, else to the nearest one within reach.
@@ -120,7 +130,9 @@ def gather(read: Read, *, outlines: gpd.GeoDataFrame, geobox: GeoBox, block_m: f
     wide, tall = pixel_size_m(geobox)
     side = (max(round(block_m / tall), 1), max(round(block_m / wide), 1))
     if min(side) < 2:
-        raise UsageError(f"area intervals: a block of {block_m:g} m is {side} pixels; expected two or more. Take larger blocks.")
+        raise UsageError(
+            f"area intervals: a block of {block_m:g} m is {side} pixels; expected two or more. Take larger blocks."
+        )
     halo = math.ceil(reach_m / min(wide, tall)) + 1
     polygons = outlines.geometry.to_crs(geobox.crs.to_wkt()).to_numpy()
     bounds = np.array([g.bounds for g in polygons]).reshape(-1, 4)
@@ -129,7 +141,10 @@ def gather(read: Read, *, outlines: gpd.GeoDataFrame, geobox: GeoBox, block_m: f
     pieces: list[tuple[np.ndarray, ...]] = []
     for top in range(0, shape[0], side[0] * blocks_at_once):
         for left in range(0, shape[1], side[1] * blocks_at_once):
-            rows, columns = slice(top, min(top + side[0] * blocks_at_once, shape[0])), slice(left, min(left + side[1] * blocks_at_once, shape[1]))
+            rows, columns = (
+                slice(top, min(top + side[0] * blocks_at_once, shape[0])),
+                slice(left, min(left + side[1] * blocks_at_once, shape[1])),
+            )
             wide_rows, wide_columns, own = widened(rows, columns, shape, halo)
             index = rasterised(polygons, geobox, wide_rows, wide_columns, bounds=bounds)
             p = np.asarray(read(rows, columns), np.float64)
@@ -141,19 +156,33 @@ def gather(read: Read, *, outlines: gpd.GeoDataFrame, geobox: GeoBox, block_m: f
             nearest, inside = nearest[own], index[own] >= 0
             seen = np.isfinite(p)
             elsewhere += float((p * area)[seen & (nearest < 0)].sum())
-            number = np.add.outer(np.arange(rows.start, rows.stop) // side[0] * across, np.arange(columns.start, columns.stop) // side[1])
+            number = np.add.outer(
+                np.arange(rows.start, rows.stop) // side[0] * across, np.arange(columns.start, columns.stop) // side[1]
+            )
             kept = nearest >= 0
             if kept.any():
-                pieces.append(_sums(nearest[kept], number[kept], np.where(seen, p, inside * 1.0)[kept], area[kept], inside[kept]))
+                pieces.append(
+                    _sums(nearest[kept], number[kept], np.where(seen, p, inside * 1.0)[kept], area[kept], inside[kept])
+                )
     if not pieces:
-        return Margins(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, BINS + 1)), np.zeros(0), len(polygons), 0, elsewhere)
+        return Margins(
+            np.zeros(0, np.int64),
+            np.zeros(0, np.int64),
+            np.zeros((0, BINS + 1)),
+            np.zeros(0),
+            len(polygons),
+            0,
+            elsewhere,
+        )
     glacier, block, histogram, mapped = (np.concatenate(c) for c in zip(*pieces, strict=True))
     above = np.concatenate([np.cumsum(histogram[:, ::-1], axis=1)[:, ::-1], np.zeros((len(histogram), 1))], axis=1)
     _, block = np.unique(block, return_inverse=True)
     return Margins(glacier, block.astype(np.int64), above, mapped, len(polygons), int(block.max()) + 1, elsewhere)
 
 
-def _sums(glacier: np.ndarray, block: np.ndarray, p: np.ndarray, area: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, ...]:
+def _sums(
+    glacier: np.ndarray, block: np.ndarray, p: np.ndarray, area: np.ndarray, inside: np.ndarray
+) -> tuple[np.ndarray, ...]:
     span = int(block.max()) + 1
     cell, at = np.unique(glacier.astype(np.int64) * span + block, return_inverse=True)
     pairs = np.column_stack([cell // span, cell % span])
@@ -162,7 +191,9 @@ def _sums(glacier: np.ndarray, block: np.ndarray, p: np.ndarray, area: np.ndarra
     return pairs[:, 0], pairs[:, 1], histogram, np.bincount(at, weights=area * inside, minlength=len(pairs))
 
 
-def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, sd: float = 1.0, seed: int = 0) -> np.ndarray:
+def draw(
+    margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, sd: float = 1.0, seed: int = 0
+) -> np.ndarray:
     """Draw the areas of all glaciers less their mapped areas.
 
     Parameters
@@ -172,7 +203,8 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
     between_blocks : float
         Correlation of the errors of different blocks, 0 to 1 (of the normal scores of u).
     sd : float
-        Standard deviation of the normal scores of u: 1 where all pixels of a block err together, less where they partly make up for one another.
+        Standard deviation of the normal scores of u: 1 where all pixels of a block err together, less where they partly
+        make up for one another.
     seed : int
 
     Returns
@@ -192,8 +224,12 @@ def draw(margins: Margins, *, n_draws: int = 2000, between_blocks: float = 0.0, 
     first = np.flatnonzero(np.diff(margins.glacier[order], prepend=-1))
     owners = margins.glacier[order][first]
     for k in range(n_draws):
-        z = math.sqrt(between_blocks) * rng.standard_normal() + math.sqrt(1.0 - between_blocks) * rng.standard_normal(margins.n_blocks)
-        out[k, owners] = np.add.reduceat((_area_above(margins, ndtr(sd * z)[margins.block]) - margins.mapped)[order], first)
+        z = math.sqrt(between_blocks) * rng.standard_normal() + math.sqrt(1.0 - between_blocks) * rng.standard_normal(
+            margins.n_blocks
+        )
+        out[k, owners] = np.add.reduceat(
+            (_area_above(margins, ndtr(sd * z)[margins.block]) - margins.mapped)[order], first
+        )
     return out
 
 
@@ -205,7 +241,15 @@ def _area_above(margins: Margins, u: np.ndarray) -> np.ndarray:
     return low + (high - low) * np.clip((u - EDGES[k]) / (EDGES[k + 1] - EDGES[k]), 0.0, 1.0)
 
 
-def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, between_blocks: float = 0.0, sd: float = 1.0, seed: int = 0) -> Intervals:
+def intervals(
+    margins: Margins,
+    areas_km2: np.ndarray,
+    *,
+    n_draws: int = 2000,
+    between_blocks: float = 0.0,
+    sd: float = 1.0,
+    seed: int = 0,
+) -> Intervals:
     """Give every glacier's area and their sum a 95 % interval.
 
     An interval that would not hold the mapped area is widened to it.
@@ -220,7 +264,10 @@ def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, b
     """
     areas = np.asarray(areas_km2, np.float64)
     if areas.shape != (margins.n_glaciers,):
-        raise UsageError(f"area intervals: {areas.size} areas for {margins.n_glaciers} outlines; expected as many. Give the areas of the outlines gathered.")
+        raise UsageError(
+            f"area intervals: {areas.size} areas for {margins.n_glaciers} outlines; expected as many. Give the areas of"
+            " the outlines gathered."
+        )
     if not margins.n_glaciers:
         return Intervals(areas, areas, areas, Estimate(0.0, np.nan, np.nan, 0), 0.0, margins.elsewhere_km2)
     drawn = np.maximum(draw(margins, n_draws=n_draws, between_blocks=between_blocks, sd=sd, seed=seed) + areas, 0.0)
@@ -229,8 +276,12 @@ def intervals(margins: Margins, areas_km2: np.ndarray, *, n_draws: int = 2000, b
     total = float(areas.sum())
     t_low, t_high = (float(q) for q in np.quantile(whole, [0.025, 0.975]))
     return Intervals(
-        np.minimum(low, areas), np.maximum(high, areas), drawn.mean(axis=0), Estimate(total, min(t_low, total), max(t_high, total), margins.n_blocks),
-        float(whole.mean()), margins.elsewhere_km2,
+        np.minimum(low, areas),
+        np.maximum(high, areas),
+        drawn.mean(axis=0),
+        Estimate(total, min(t_low, total), max(t_high, total), margins.n_blocks),
+        float(whole.mean()),
+        margins.elsewhere_km2,
     )
 
 
@@ -240,13 +291,15 @@ def fit_between_blocks(scores: list[np.ndarray]) -> float:
     Parameters
     ----------
     scores : list of numpy.ndarray
-        A scene each: where the true area of every block fell among its drawn ones, as a share in 0..1 (:func:`block_scores`).
+        A scene each: where the true area of every block fell among its drawn ones, as a share in 0..1
+        (:func:`block_scores`).
 
     Returns
     -------
     float
-        Share of the mean square of the normal scores that the scenes' means hold beyond chance (one-way analysis of variance about zero: an error that
-        all scenes share is one that the blocks of each share), 0 to 1; NaN with fewer than two scenes, or none with two blocks.
+        Share of the mean square of the normal scores that the scenes' means hold beyond chance (one-way analysis of
+        variance about zero: an error that all scenes share is one that the blocks of each share), 0 to 1; NaN with
+        fewer than two scenes, or none with two blocks.
     """
     z = [normal_scores(s[np.isfinite(s)]) for s in scores]
     z = [v for v in z if v.size]
@@ -256,7 +309,11 @@ def fit_between_blocks(scores: list[np.ndarray]) -> float:
     between = float((n * np.array([v.mean() for v in z]) ** 2).sum()) / len(z)
     within = sum(float(((v - v.mean()) ** 2).sum()) for v in z) / (n.sum() - len(z))
     size = n.sum() / len(z)
-    return float(np.clip((between - within) / (between + (size - 1.0) * within), 0.0, 1.0)) if between + (size - 1.0) * within > 0 else 0.0
+    return (
+        float(np.clip((between - within) / (between + (size - 1.0) * within), 0.0, 1.0))
+        if between + (size - 1.0) * within > 0
+        else 0.0
+    )
 
 
 def normal_scores(score: np.ndarray) -> np.ndarray:
@@ -264,7 +321,9 @@ def normal_scores(score: np.ndarray) -> np.ndarray:
     return ndtri(np.clip(score, ndtr(-3.0), ndtr(3.0)))
 
 
-def scores_of_blocks(probability: np.ndarray, truth: np.ndarray, block: np.ndarray, *, least_doubt: float = 25.0) -> dict[int, float]:
+def scores_of_blocks(
+    probability: np.ndarray, truth: np.ndarray, block: np.ndarray, *, least_doubt: float = 25.0
+) -> dict[int, float]:
     """Return where the true area of every block falls among its areas above 0..1, as a share, for pixels of equal area.
 
     Parameters
@@ -292,13 +351,15 @@ def scores_of_blocks(probability: np.ndarray, truth: np.ndarray, block: np.ndarr
 
 
 def block_scores(margins: Margins, truth_km2: np.ndarray) -> np.ndarray:
-    """Return where the true area of every pair of glacier and block falls among the areas above 0..1, as a share; NaN where nothing varies.
+    """Return where the true area of every pair of glacier and block falls among the areas above 0..1, as a share; NaN
+    where nothing varies.
 
     Parameters
     ----------
     margins : Margins
     truth_km2 : numpy.ndarray, shape (m,)
-        True area of each pair: ``above[:, -2]`` of the margins gathered from the truth (0 and 1) with the same outlines and grid.
+        True area of each pair: ``above[:, -2]`` of the margins gathered from the truth (0 and 1) with the same outlines
+        and grid.
     """
     out = np.full(len(margins.glacier), np.nan)
     for k, above in enumerate(margins.above):

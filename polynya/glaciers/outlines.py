@@ -1,6 +1,8 @@
-"""Class rasters to outlines: polygons without seams, glacier by glacier along the divides of an inventory, and the uncertainty band.
+"""Class rasters to outlines: polygons without seams, glacier by glacier along the divides of an inventory, and the
+uncertainty band.
 
-A raster is read block by block; polygons that touch a block's edge are merged over it, so the result does not depend on the blocks.
+A raster is read block by block; polygons that touch a block's edge are merged over it, so the result does not depend on
+the blocks.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from .areas import area_km2, pixel_area_m2
 BLOCK = 2048
 """Side of a block, pixels."""
 CONFIDENT = 0.95
-"""Confidence below which a pixel belongs to the uncertainty band (Maslov et al. 2025, doi:10.1038/s41467-024-54956-x)."""
+"""Confidence below which a pixel belongs to the uncertainty band (Maslov et al. 2025,
+doi:10.1038/s41467-024-54956-x)."""
 
 Read = Callable[[slice, slice], np.ndarray]
 """Takes rows and columns, returns that part of a raster."""
@@ -47,10 +50,16 @@ def from_raster(path: Path | str, *, band: int = 1, threshold: float | None = No
     try:
         with rasterio.open(path) as data:
             if data.crs is None:
-                raise ProductError(f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit -a_srs).")
+                raise ProductError(
+                    f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
+                    " (gdal_edit -a_srs)."
+                )
             geobox, nodata = GeoBox((data.height, data.width), data.transform, data.crs), data.nodatavals[band - 1]
     except (rasterio.RasterioIOError, IndexError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a raster with band {band}. Check the file.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a raster with band {band}. Check the"
+            " file."
+        ) from error
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         with rasterio.open(path) as data:
@@ -64,7 +73,13 @@ def from_raster(path: Path | str, *, band: int = 1, threshold: float | None = No
 
 
 def vectorise(
-    mask: np.ndarray | Read, *, geobox: GeoBox, min_area_km2: float = 0.01, is_smoothed: bool = True, simplify_m: float = 0.0, block: int = BLOCK
+    mask: np.ndarray | Read,
+    *,
+    geobox: GeoBox,
+    min_area_km2: float = 0.01,
+    is_smoothed: bool = True,
+    simplify_m: float = 0.0,
+    block: int = BLOCK,
 ) -> gpd.GeoDataFrame:
     """Return the outlines of a mask as polygons along the pixels' edges.
 
@@ -97,9 +112,15 @@ def vectorise(
     """
     height, width = (int(n) for n in geobox.shape)
     if isinstance(mask, np.ndarray) and mask.shape != (height, width):
-        raise UsageError(f"outlines: the mask has shape {mask.shape}; expected the grid's {(height, width)}. Give the grid that belongs to it.")
+        raise UsageError(
+            f"outlines: the mask has shape {mask.shape}; expected the grid's {(height, width)}. Give the grid that"
+            " belongs to it."
+        )
     if geobox.crs is None or min_area_km2 < 0 or simplify_m < 0 or block < 4:
-        raise UsageError("outlines: the grid has no CRS, or min_area_km2, simplify_m or block is out of range; expected a CRS, none negative, blocks of 4 pixels or more.")
+        raise UsageError(
+            "outlines: the grid has no CRS, or min_area_km2, simplify_m or block is out of range; expected a CRS, none"
+            " negative, blocks of 4 pixels or more."
+        )
     read = mask if callable(mask) else lambda rows, columns: mask[rows, columns]
     whole: list[np.ndarray] = []
     cut: list[np.ndarray] = []
@@ -115,7 +136,12 @@ def vectorise(
         cut.append(_moved(found[~inner], rows, columns))
     pixels = np.concatenate([*whole, _merged(np.concatenate(cut))]) if whole else np.empty(0, object)
     grid = geobox.transform
-    polygons = shapely.transform(pixels, lambda xy: np.column_stack([grid.c + grid.a * xy[:, 0] + grid.b * xy[:, 1], grid.f + grid.d * xy[:, 0] + grid.e * xy[:, 1]]))
+    polygons = shapely.transform(
+        pixels,
+        lambda xy: np.column_stack(
+            [grid.c + grid.a * xy[:, 0] + grid.b * xy[:, 1], grid.f + grid.d * xy[:, 0] + grid.e * xy[:, 1]]
+        ),
+    )
     frame = gpd.GeoDataFrame(geometry=gpd.GeoSeries(polygons, crs=geobox.crs.to_wkt()), crs=geobox.crs.to_wkt())
     if simplify_m:
         tolerance = simplify_m / (111_320.0 if geobox.crs.geographic else 1.0)
@@ -126,7 +152,14 @@ def vectorise(
     return frame.iloc[np.lexsort((bounds["minx"], -bounds["maxy"]))].reset_index(drop=True)
 
 
-def uncertainty_band(confidence: np.ndarray | Read, *, geobox: GeoBox, threshold: float = CONFIDENT, min_area_km2: float = 0.0, block: int = BLOCK) -> gpd.GeoDataFrame:
+def uncertainty_band(
+    confidence: np.ndarray | Read,
+    *,
+    geobox: GeoBox,
+    threshold: float = CONFIDENT,
+    min_area_km2: float = 0.0,
+    block: int = BLOCK,
+) -> gpd.GeoDataFrame:
     """Return where the confidence is below a threshold, as polygons; missing confidence is no band.
 
     Parameters
@@ -140,7 +173,13 @@ def uncertainty_band(confidence: np.ndarray | Read, *, geobox: GeoBox, threshold
     block : int
     """
     read = confidence if callable(confidence) else lambda rows, columns: confidence[rows, columns]
-    return vectorise(lambda rows, columns: read(rows, columns) < threshold, geobox=geobox, min_area_km2=min_area_km2, is_smoothed=False, block=block)
+    return vectorise(
+        lambda rows, columns: read(rows, columns) < threshold,
+        geobox=geobox,
+        min_area_km2=min_area_km2,
+        is_smoothed=False,
+        block=block,
+    )
 
 
 def windows(shape: tuple[int, int], *, block: int = BLOCK) -> Iterator[tuple[slice, slice]]:
@@ -161,7 +200,9 @@ def widened(rows: slice, columns: slice, shape: tuple[int, int], halo: int) -> t
 def _smooth(read: Read, rows: slice, columns: slice, shape: tuple[int, int]) -> np.ndarray:
     wide_rows, wide_columns, _ = widened(rows, columns, shape, 1)
     part = (np.asarray(read(wide_rows, wide_columns)) == 1).astype(np.uint8)
-    missing = [(1 - (s.start - w.start), 1 - (w.stop - s.stop)) for s, w in ((rows, wide_rows), (columns, wide_columns))]
+    missing = [
+        (1 - (s.start - w.start), 1 - (w.stop - s.stop)) for s, w in ((rows, wide_rows), (columns, wide_columns))
+    ]
     part = np.pad(part, missing, mode="edge")
     line = part[:-2] + part[1:-1] + part[2:]
     return line[:, :-2] + line[:, 1:-1] + line[:, 2:] >= 5
@@ -171,7 +212,9 @@ def _polygons(mask: np.ndarray) -> np.ndarray:
     mask = np.ascontiguousarray(mask, np.uint8)
     if not mask.any():
         return np.empty(0, object)
-    return np.array([shapely.geometry.shape(g) for g, _ in shapes(mask, mask=mask.astype(bool), connectivity=4)], object)
+    return np.array(
+        [shapely.geometry.shape(g) for g, _ in shapes(mask, mask=mask.astype(bool), connectivity=4)], object
+    )
 
 
 def _inside(box: np.ndarray, rows: slice, columns: slice, shape: tuple[int, int]) -> np.ndarray:
@@ -186,15 +229,27 @@ def _inside(box: np.ndarray, rows: slice, columns: slice, shape: tuple[int, int]
 
 
 def _moved(polygons: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-    return shapely.transform(polygons, lambda xy: xy + np.array([columns.start, rows.start], float)) if len(polygons) else polygons
+    return (
+        shapely.transform(polygons, lambda xy: xy + np.array([columns.start, rows.start], float))
+        if len(polygons)
+        else polygons
+    )
 
 
 def _merged(polygons: np.ndarray) -> np.ndarray:
-    """Return polygons on whole pixels merged over shared edges, without the points that merging leaves on straight lines."""
+    """Return polygons on whole pixels merged over shared edges, without the points that merging leaves on straight
+    lines."""
     if not len(polygons):
         return polygons
     parts = shapely.get_parts(shapely.union_all(polygons))
-    return np.array([shapely.Polygon(_corners(p.exterior), [_corners(r) for r in p.interiors]) for p in parts if p.geom_type == "Polygon"], object)
+    return np.array(
+        [
+            shapely.Polygon(_corners(p.exterior), [_corners(r) for r in p.interiors])
+            for p in parts
+            if p.geom_type == "Polygon"
+        ],
+        object,
+    )
 
 
 def _corners(ring: shapely.LinearRing) -> np.ndarray:

@@ -1,4 +1,5 @@
-"""Writing and reading polygons: GeoPackage and GeoParquet, the CRS always, and a form that OGGM takes. Nothing is left half-written.
+"""Writing and reading polygons: GeoPackage and GeoParquet, the CRS always, and a form that OGGM takes. Nothing is left
+half-written.
 
 Attribute names are those of the Randolph Glacier Inventory 7.0 (RGI Consortium 2023, doi:10.5067/f6jmovy5navz).
 """
@@ -48,9 +49,25 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
 
 SUFFIXES = (".gpkg", ".parquet", ".geoparquet", ".shp", ".geojson")
 OGGM_COLUMNS = (
-    "rgi_id", "o1region", "o2region", "glims_id", "src_date", "cenlon", "cenlat", "utm_zone", "area_km2", "term_type", "glac_name",
-    "zmin_m", "zmax_m", "zmed_m", "zmean_m", "slope_deg", "aspect_deg", "dem_source",
-)  # fmt: skip
+    "rgi_id",
+    "o1region",
+    "o2region",
+    "glims_id",
+    "src_date",
+    "cenlon",
+    "cenlat",
+    "utm_zone",
+    "area_km2",
+    "term_type",
+    "glac_name",
+    "zmin_m",
+    "zmax_m",
+    "zmed_m",
+    "zmean_m",
+    "slope_deg",
+    "aspect_deg",
+    "dem_source",
+)
 """What ``oggm.workflow.init_glacier_directories`` (1.6.3) reads of an RGI 7 glacier, and RGI 7's elevations."""
 _NO_DATE = "-9999999"  # RGI 6's; OGGM then takes the region's usual year
 _REGION = re.compile(r"^(?:RGI\d\d-(\d\d)\.\d+|RGI2000-v7\.\d-[GC]-(\d\d)-\d+)$")
@@ -77,19 +94,34 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
     """
     path = Path(path)
     if frame.crs is None:
-        raise UsageError(f"{path.name}: the polygons have no coordinate reference system; expected one. Set it (GeoDataFrame.set_crs) before writing.")
+        raise UsageError(
+            f"{path.name}: the polygons have no coordinate reference system; expected one. Set it"
+            " (GeoDataFrame.set_crs) before writing."
+        )
     if path.suffix not in (".gpkg", ".parquet", ".geoparquet"):
-        raise UsageError(f"{path.name}: ends in {path.suffix or 'nothing'}; expected .gpkg or .parquet. Rename the output.")
+        raise UsageError(
+            f"{path.name}: ends in {path.suffix or 'nothing'}; expected .gpkg or .parquet. Rename the output."
+        )
     with writing(path) as temporary:
         inner = temporary.with_name(temporary.name + path.suffix)  # drivers look at the ending
         try:
             if path.suffix == ".gpkg":
-                frame.to_file(inner, driver="GPKG", layer=path.stem, engine="pyogrio", promote_to_multi=True, geometry_type="MultiPolygon")
+                frame.to_file(
+                    inner,
+                    driver="GPKG",
+                    layer=path.stem,
+                    engine="pyogrio",
+                    promote_to_multi=True,
+                    geometry_type="MultiPolygon",
+                )
             else:
                 _write_parquet(frame, inner)
             os.replace(inner, temporary)
         except (RuntimeError, ValueError, TypeError) as error:  # pyogrio's and pyarrow's
-            raise OutputError(f"{path.name}: cannot be written ({one_line(error)[:160]}); expected polygons and plain columns. Check the folder and the table.") from error
+            raise OutputError(
+                f"{path.name}: cannot be written ({one_line(error)[:160]}); expected polygons and plain columns. Check"
+                " the folder and the table."
+            ) from error
         finally:
             for left in inner.parent.glob(inner.name + "*"):  # with the journal of a database
                 left.unlink(missing_ok=True)
@@ -99,7 +131,14 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
 def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:
     frame.to_parquet(path, index=False)
     table = pq.read_table(path)
-    fields = [f.with_metadata(dict(zip(("units", "long_name"), ATTRIBUTES[f.name], strict=True))) if f.name in ATTRIBUTES else f for f in table.schema]
+    fields = [
+        (
+            f.with_metadata(dict(zip(("units", "long_name"), ATTRIBUTES[f.name], strict=True)))
+            if f.name in ATTRIBUTES
+            else f
+        )
+        for f in table.schema
+    ]
     pq.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path, compression="zstd")
 
 
@@ -124,17 +163,32 @@ def read(path: Path | str) -> geopandas.GeoDataFrame:
 
     path = Path(path)
     if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected polygons ({', '.join(SUFFIXES)}). Check the path.")
+        raise ProductError(
+            f"{path.name}: no such file at {path}; expected polygons ({', '.join(SUFFIXES)}). Check the path."
+        )
     if path.suffix.lower() not in SUFFIXES:
-        raise ProductError(f"{path.name}: ends in {path.suffix or 'nothing'}; expected polygons in one of {', '.join(SUFFIXES)}. Convert it, for example with ogr2ogr.")
+        raise ProductError(
+            f"{path.name}: ends in {path.suffix or 'nothing'}; expected polygons in one of {', '.join(SUFFIXES)}."
+            " Convert it, for example with ogr2ogr."
+        )
     try:
-        frame = gpd.read_parquet(path) if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file(path, engine="pyogrio")
+        frame = (
+            gpd.read_parquet(path)
+            if path.suffix.lower() in (".parquet", ".geoparquet")
+            else gpd.read_file(path, engine="pyogrio")
+        )
     except (ValueError, OSError, RuntimeError) as error:  # pyarrow's and pyogrio's are among these
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact file of polygons. Make or fetch it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact file of polygons. Make or fetch"
+            " it again."
+        ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or (len(frame) and frame.geometry.isna().all()):
         raise ProductError(f"{path.name}: holds no geometry; expected polygons. Give the file of outlines.")
     if frame.crs is None:
-        raise ProductError(f"{path.name}: has no coordinate reference system; expected one (a shapefile needs its .prj). Assign it, for example with ogr2ogr -a_srs.")
+        raise ProductError(
+            f"{path.name}: has no coordinate reference system; expected one (a shapefile needs its .prj). Assign it,"
+            " for example with ogr2ogr -a_srs."
+        )
     return polygonal(frame, what=path.name)
 
 
@@ -151,34 +205,44 @@ def polygonal(frame: geopandas.GeoDataFrame, *, what: str) -> geopandas.GeoDataF
     geometry[bad] = shapely.make_valid(geometry[bad])
     mixed = shapely.get_type_id(geometry) == shapely.GeometryType.GEOMETRYCOLLECTION  # what mending may leave
     geometry[mixed] = [only_area(g) for g in geometry[mixed]]
-    kept = np.isin(shapely.get_type_id(geometry), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)) & ~shapely.is_empty(geometry)
+    kept = np.isin(
+        shapely.get_type_id(geometry), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+    ) & ~shapely.is_empty(geometry)
     if len(frame) and not kept.any():
         kinds = sorted({g.geom_type for g in geometry if g is not None})
-        raise ProductError(f"{what}: holds {', '.join(kinds) or 'no geometry'}; expected polygons. Give the file of outlines, not of lines or points.")
+        raise ProductError(
+            f"{what}: holds {', '.join(kinds) or 'no geometry'}; expected polygons. Give the file of outlines, not of"
+            " lines or points."
+        )
     return frame.set_geometry(geometry, crs=frame.crs)[kept].reset_index(drop=True)
 
 
 def only_area(geometry: shapely.Geometry) -> shapely.Geometry:
-    """Return an overlay's polygons without the lines and points where edges touched; what is polygonal stays as it is."""
+    """Return an overlay's polygons without the lines and points where edges touched; what is polygonal stays as it
+    is."""
     if geometry.geom_type in ("Polygon", "MultiPolygon"):
         return geometry
-    return shapely.union_all([p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")] or [shapely.MultiPolygon()])
+    return shapely.union_all(
+        [p for p in shapely.get_parts(geometry) if p.geom_type in ("Polygon", "MultiPolygon")]
+        or [shapely.MultiPolygon()]
+    )
 
 
 def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.GeoDataFrame:
     """Return outlines as OGGM reads them: an RGI 7 glacier a row, EPSG:4326.
 
     ``oggm.workflow.init_glacier_directories`` needs one row an identifier and the columns of :data:`OGGM_COLUMNS`.
-    Ice that the inventory does not have gets an identifier of its own, ``POLYNYA-REGION-NUMBER``, since OGGM keeps a folder an
-    identifier. With such identifiers switch OGGM's download of RGI intersects off: ``cfg.PARAMS['use_intersects'] = False``. OGGM
-    keeps the largest part of a glacier in several parts.
+    Ice that the inventory does not have gets an identifier of its own, ``POLYNYA-REGION-NUMBER``, since OGGM keeps a
+    folder an identifier. With such identifiers switch OGGM's download of RGI intersects off:
+    ``cfg.PARAMS['use_intersects'] = False``. OGGM keeps the largest part of a glacier in several parts.
 
     Parameters
     ----------
     frame : geopandas.GeoDataFrame
         Outlines with ``rgi_id``, ``cenlon``, ``cenlat``, ``area_km2``.
     o1region : str
-        First-order RGI region, two digits, for glaciers whose identifier does not say; by default that of most of the others.
+        First-order RGI region, two digits, for glaciers whose identifier does not say; by default that of most of the
+        others.
 
     Raises
     ------
@@ -187,25 +251,41 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     """
     missing = [c for c in ("rgi_id", "cenlon", "cenlat", "area_km2") if c not in frame.columns]
     if missing:
-        raise UsageError(f"outlines for OGGM: columns {missing} are missing; expected those of polynya's outlines. Add the attributes first.")
+        raise UsageError(
+            f"outlines for OGGM: columns {missing} are missing; expected those of polynya's outlines. Add the"
+            " attributes first."
+        )
     ids = [str(i) if isinstance(i, str) else "" for i in frame["rgi_id"]]
-    twice = sorted(((i, n) for i, n in Counter(ids).items() if i and n > 1))
+    twice = sorted((i, n) for i, n in Counter(ids).items() if i and n > 1)
     if twice:
-        raise UsageError(f"outlines for OGGM: {twice[0][0]} occurs {twice[0][1]} times; expected a row a glacier. Dissolve the parts (GeoDataFrame.dissolve).")
+        raise UsageError(
+            f"outlines for OGGM: {twice[0][0]} occurs {twice[0][1]} times; expected a row a glacier. Dissolve the parts"
+            " (GeoDataFrame.dissolve)."
+        )
     told = _column(frame, "o1region", "")
-    regions = [next((g for g in m.groups() if g), "") if (m := _REGION.match(i)) else t if isinstance(t, str) else "" for i, t in zip(ids, told, strict=True)]
+    regions = [
+        next((g for g in m.groups() if g), "") if (m := _REGION.match(i)) else t if isinstance(t, str) else ""
+        for i, t in zip(ids, told, strict=True)
+    ]
     usual = o1region or next((r for r, _ in Counter(r for r in regions if r).most_common(1)), "")
     if not all(regions) and not usual:
-        raise UsageError("outlines for OGGM: no region is known; expected RGI identifiers or a first-order region. Pass o1region, two digits: 11 is Central Europe.")
+        raise UsageError(
+            "outlines for OGGM: no region is known; expected RGI identifiers or a first-order region. Pass o1region,"
+            " two digits: 11 is Central Europe."
+        )
     regions = [f"{int(r or usual):02d}" for r in regions]
     out = frame.to_crs("EPSG:4326")
     out["o1region"] = regions
     second = [s if isinstance(s, str) else "" for s in _column(frame, "o2region", "")]
-    out["o2region"] = [s if "-" in s else f"{r}-{int(s) if s.isdigit() else 0:02d}" for s, r in zip(second, regions, strict=True)]
+    out["o2region"] = [
+        s if "-" in s else f"{r}-{int(s) if s.isdigit() else 0:02d}" for s, r in zip(second, regions, strict=True)
+    ]
     out["rgi_id"] = [i or f"POLYNYA-{r}-{k + 1:05d}" for k, (i, r) in enumerate(zip(ids, regions, strict=True))]
     for name in ("glims_id", "glac_name"):
         out[name] = [str(v) if isinstance(v, str) else "" for v in _column(frame, name, "")]
-    out["src_date"] = [str(v)[:19] if isinstance(v, str) and v[:4].isdigit() else _NO_DATE for v in _column(frame, "src_date", "")]
+    out["src_date"] = [
+        str(v)[:19] if isinstance(v, str) and v[:4].isdigit() else _NO_DATE for v in _column(frame, "src_date", "")
+    ]
     out["term_type"] = [int(v) if str(v) in ("0", "1", "2", "3") else 9 for v in _column(frame, "term_type", 9)]
     out["utm_zone"] = (np.floor((out["cenlon"].to_numpy(float) + 180.0) / 6.0).astype(int) % 60) + 1
     out["dem_source"] = pd.Series([None] * len(out), index=out.index, dtype=object)

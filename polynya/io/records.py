@@ -39,13 +39,12 @@ def writing(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
-            f"{path.name}: cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and write permission. "
-            "Choose another with -o, or free space."
+            f"{path.name}: cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and"
+            " write permission. Choose another with -o, or free space."
         ) from error
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
-
 
 
 @contextlib.contextmanager
@@ -66,7 +65,8 @@ def writing_folder(path: Path) -> Iterator[Path]:
         temporary.chmod(0o777 & ~_umask())
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose another with -o."
+            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose"
+            " another with -o."
         ) from error
     try:
         yield temporary
@@ -79,18 +79,17 @@ def writing_folder(path: Path) -> Iterator[Path]:
             os.replace(temporary, path)
     except OSError as error:
         raise OutputError(
-            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose another with -o, or free space."
+            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose"
+            " another with -o, or free space."
         ) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-
 
 
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
 
 
 def _is_alive(part: Path) -> bool:
@@ -107,7 +106,6 @@ def _is_alive(part: Path) -> bool:
     return True
 
 
-
 def versions() -> dict[str, str]:
     """Return the versions of what computed a result; reads package metadata, imports nothing."""
     from importlib import metadata
@@ -119,8 +117,9 @@ def versions() -> dict[str, str]:
     return out
 
 
-
-def run_record(*, command: list[str], config: dict, inputs: list[dict], seed: int | None = None, **more: object) -> dict:
+def run_record(
+    *, command: list[str], config: dict, inputs: list[dict], seed: int | None = None, **more: object
+) -> dict:
     """Return the provenance of a run: what was asked, with which versions, of which inputs, when."""
     return {
         "polynya": __version__,
@@ -135,13 +134,13 @@ def run_record(*, command: list[str], config: dict, inputs: list[dict], seed: in
     }
 
 
-
 def write_json(data: object, path: Path) -> Path:
     """Write JSON under a temporary name, then rename; NaN becomes null."""
     with writing(Path(path)) as temporary:
-        temporary.write_text(json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
+        )
     return Path(path)
-
 
 
 def read_json(path: Path | str) -> dict:
@@ -159,8 +158,10 @@ def read_json(path: Path | str) -> dict:
             raise ValueError(f"holds a {type(found).__name__}")
         return found
     except (OSError, ValueError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the run.json of a finished run. Run it again.") from error
-
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the run.json of a finished run. Run it"
+            " again."
+        ) from error
 
 
 def plain(value: object) -> object:
@@ -175,7 +176,6 @@ def plain(value: object) -> object:
     if isinstance(value, (Path, dt.datetime)):
         return str(value)
     return value
-
 
 
 def command_line() -> list[str]:

@@ -90,11 +90,19 @@ class TableWriter:
             target = target.append(GEOMETRY)
         self._schema = target
         self._bounds: list[float] | None = None
-        plain = [v.name for v in spec.variables if not (pa.types.is_floating(v.dtype) or pa.types.is_timestamp(v.dtype))]
+        plain = [
+            v.name for v in spec.variables if not (pa.types.is_floating(v.dtype) or pa.types.is_timestamp(v.dtype))
+        ]
         split = [v.name for v in spec.variables if v.dtype == pa.float32()]
         self._writer = pq.ParquetWriter(
-            path, target, compression="zstd", compression_level=1, use_dictionary=[n for n in plain if n != "geometry"],
-            write_statistics=[v.name for v in spec.variables], use_byte_stream_split=split, store_schema=True,
+            path,
+            target,
+            compression="zstd",
+            compression_level=1,
+            use_dictionary=[n for n in plain if n != "geometry"],
+            write_statistics=[v.name for v in spec.variables],
+            use_byte_stream_split=split,
+            store_schema=True,
         )
 
     def write(self, table: pa.Table) -> None:
@@ -107,7 +115,12 @@ class TableWriter:
             bounds = [float(lon.min()), float(lat.min()), float(lon.max()), float(lat.max())]
             if self._bounds:
                 old = self._bounds
-                bounds = [min(old[0], bounds[0]), min(old[1], bounds[1]), max(old[2], bounds[2]), max(old[3], bounds[3])]
+                bounds = [
+                    min(old[0], bounds[0]),
+                    min(old[1], bounds[1]),
+                    max(old[2], bounds[2]),
+                    max(old[3], bounds[3]),
+                ]
             self._bounds = bounds
         self._writer.write_table(table.cast(self._schema), row_group_size=max(table.num_rows, 1))
 
@@ -158,7 +171,10 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
         names = columns or [n for n in file.schema_arrow.names if n != "geometry"]
         return file.read(columns=names)
     except (pa.ArrowInvalid, OSError, KeyError) as error:
-        raise ProductError(f"{path.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make it"
+            " again."
+        ) from error
 
 
 def to_geopandas(table: pa.Table) -> geopandas.GeoDataFrame:
@@ -186,7 +202,9 @@ def to_xarray(table: pa.Table) -> xarray.Dataset:
         attributes = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         for key in ("flag_values", "flag_masks"):
             if key in attributes:
-                attributes[key] = np.array([int(v) for v in attributes[key].split()], dtype=field.type.to_pandas_dtype())
+                attributes[key] = np.array(
+                    [int(v) for v in attributes[key].split()], dtype=field.type.to_pandas_dtype()
+                )
         column = table[field.name]
         if pa.types.is_dictionary(field.type):
             column = column.cast(pa.string())
@@ -197,7 +215,11 @@ def to_xarray(table: pa.Table) -> xarray.Dataset:
         else:
             values = column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy()
         out[field.name] = ("obs", values, attributes)
-    about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items() if k not in (b"geo", b"pandas", b"ARROW:schema")}
+    about = {
+        k.decode(): v.decode()
+        for k, v in (table.schema.metadata or {}).items()
+        if k not in (b"geo", b"pandas", b"ARROW:schema")
+    }
     data = xr.Dataset(out, attrs={"Conventions": "CF-1.11", "source": f"polynya {__version__}", **about})
     return data.set_coords([n for n in ("time", "latitude", "longitude", "x_atc") if n in data])
 
@@ -209,7 +231,12 @@ def write_netcdf(table: pa.Table, path: Path) -> Path:
         n: {"zlib": True, "complevel": 1, "shuffle": True} for n, v in data.variables.items() if v.dtype.kind in "fiu"
     }
     if "time" in data.variables:
-        encoding["time"] = {"units": "nanoseconds since 2018-01-01T00:00:00", "dtype": "int64", "zlib": True, "complevel": 1}
+        encoding["time"] = {
+            "units": "nanoseconds since 2018-01-01T00:00:00",
+            "dtype": "int64",
+            "zlib": True,
+            "complevel": 1,
+        }
     for name, variable in data.variables.items():
         if variable.dtype.kind == "b":
             data[name] = variable.astype("int8")

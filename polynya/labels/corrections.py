@@ -1,4 +1,5 @@
-"""A person's corrections of labels: one JSON line a change, appended and never deleted, and their merge into a label table.
+"""A person's corrections of labels: one JSON line a change, appended and never deleted, and their merge into a label
+table.
 
 The file lies beside the labels (``labels.parquet`` → ``labels.corrections.jsonl``). The labels themselves are not
 touched: what holds now follows from the labels and the lines. An undo is a line that names the line it takes back, and
@@ -102,11 +103,16 @@ def stamped(correction: Correction) -> Correction:
     UsageError
         If a field does not fit the action.
     """
-    values = asdict(correction) | {"id": secrets.token_hex(6), "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds")}
+    values = asdict(correction) | {
+        "id": secrets.token_hex(6),
+        "time": dt.datetime.now(dt.UTC).isoformat(timespec="milliseconds"),
+    }
     try:
         return _parsed(_line(Correction(**values)))
     except (ValueError, TypeError, KeyError) as error:
-        raise UsageError(f"correction: {error}; expected the fields of polynya.labels.corrections.Correction. Nothing was written.") from error
+        raise UsageError(
+            f"correction: {error}; expected the fields of polynya.labels.corrections.Correction. Nothing was written."
+        ) from error
 
 
 def _line(c: Correction) -> str:
@@ -143,7 +149,9 @@ def _parsed(line: str | bytes) -> Correction:
     texts = [raw[k] for k in ("id", "time", "who", "granule")]
     if not all(isinstance(t, str) for t in texts):
         raise ValueError("id, time, who and granule are text")
-    return Correction(action, raw["granule"], raw["who"], to, raw.get("beam", ""), x_from, x_to, was, raw["id"], raw["time"])
+    return Correction(
+        action, raw["granule"], raw["who"], to, raw.get("beam", ""), x_from, x_to, was, raw["id"], raw["time"]
+    )
 
 
 def _finite(value: object) -> float:
@@ -169,7 +177,10 @@ def read_log(path: Path | str) -> Log:
     except FileNotFoundError:
         return Log(())
     except OSError as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)}); expected a corrections file. Check the path and its permissions.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)}); expected a corrections file. Check the path and its"
+            " permissions."
+        ) from error
     out: list[Correction] = []
     broken: list[tuple[int, str, str]] = []
     seen: set[str] = set()
@@ -187,7 +198,10 @@ def read_log(path: Path | str) -> Log:
         if broken:
             break
         if found.id in seen:
-            raise ProductError(f"{path.name}: line {number} has the id {found.id} of an earlier line; expected one line a change. Take the copied line out.")
+            raise ProductError(
+                f"{path.name}: line {number} has the id {found.id} of an earlier line; expected one line a change. Take"
+                " the copied line out."
+            )
         seen.add(found.id)
         out.append(found)
     else:
@@ -208,10 +222,15 @@ def read(path: Path | str) -> list[Correction]:
         As :func:`read_log`, and if the file does not exist.
     """
     if not Path(path).exists():
-        raise ProductError(f"{Path(path).name}: no such file at {path}; expected corrections that polynya review wrote. Check the path.")
+        raise ProductError(
+            f"{Path(path).name}: no such file at {path}; expected corrections that polynya review wrote. Check the"
+            " path."
+        )
     log = read_log(path)
     if log.torn:
-        warnings.warn(f"{Path(path).name}: the last line was never finished and is left out: {log.torn[:80]}", stacklevel=2)
+        warnings.warn(
+            f"{Path(path).name}: the last line was never finished and is left out: {log.torn[:80]}", stacklevel=2
+        )
     return list(log.corrections)
 
 
@@ -250,7 +269,10 @@ def append(path: Path | str, correction: Correction) -> Correction:
         if is_new:
             _sync_folder(path.parent)
     except OSError as error:
-        raise OutputError(f"{path.name}: the correction cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and write permission. It is NOT saved.") from error
+        raise OutputError(
+            f"{path.name}: the correction cannot be written in {path.parent} ({one_line(error)}); expected a folder"
+            " with room and write permission. It is NOT saved."
+        ) from error
     return new
 
 
@@ -349,7 +371,9 @@ def stretch(x_atc: np.ndarray, x_from: float, *, x_to: float) -> slice:
     x_from, x_to : float
         First and last segment, m, both inside.
     """
-    return slice(int(np.searchsorted(x_atc, x_from - SNAP_M, "left")), int(np.searchsorted(x_atc, x_to + SNAP_M, "right")))
+    return slice(
+        int(np.searchsorted(x_atc, x_from - SNAP_M, "left")), int(np.searchsorted(x_atc, x_to + SNAP_M, "right"))
+    )
 
 
 def apply(table: pa.Table, corrections: Sequence[Correction]) -> pa.Table:
@@ -373,29 +397,44 @@ def apply(table: pa.Table, corrections: Sequence[Correction]) -> pa.Table:
     UsageError
         If the table is no label table.
     """
-    missing = [n for n in ("granule", "beam", "x_atc", "label", "label_source", "label_flag") if n not in table.column_names]
+    missing = [
+        n for n in ("granule", "beam", "x_atc", "label", "label_source", "label_flag") if n not in table.column_names
+    ]
     if missing:
-        raise UsageError(f"corrections: columns {missing} are missing in the table; expected labels that polynya label wrote. Give that table.")
+        raise UsageError(
+            f"corrections: columns {missing} are missing in the table; expected labels that polynya label wrote. Give"
+            " that table."
+        )
     lines = [c for c in active(corrections) if c.action == LABEL]
     if not lines:
         return table
     x = schema.to_numpy(table["x_atc"])
     columns = {n: np.array(schema.to_numpy(table[n])) for n in ("label", "label_source", "label_flag")}
     for granule, beam in dict.fromkeys((c.granule, c.beam) for c in lines):
-        here = pc.and_(pc.equal(table["granule"].cast(pa.string()), granule), pc.equal(table["beam"].cast(pa.string()), beam))
+        here = pc.and_(
+            pc.equal(table["granule"].cast(pa.string()), granule), pc.equal(table["beam"].cast(pa.string()), beam)
+        )
         rows = np.flatnonzero(here.to_numpy(zero_copy_only=False) if isinstance(here, pa.Array) else here.to_numpy())
         rows = rows[np.argsort(x[rows], kind="stable")]
         along = x[rows]
         for c in lines:
             if (c.granule, c.beam) == (granule, beam):
-                overwrite(c, rows[stretch(along, c.x_from, x_to=c.x_to)], label=columns["label"], source=columns["label_source"], flag=columns["label_flag"])
+                overwrite(
+                    c,
+                    rows[stretch(along, c.x_from, x_to=c.x_to)],
+                    label=columns["label"],
+                    source=columns["label_source"],
+                    flag=columns["label_flag"],
+                )
     for name, values in columns.items():
         at = table.column_names.index(name)
         table = table.set_column(at, table.schema.field(at), schema.from_numpy(values))
     return table
 
 
-def overwrite(correction: Correction, rows: np.ndarray | slice, *, label: np.ndarray, source: np.ndarray, flag: np.ndarray) -> None:
+def overwrite(
+    correction: Correction, rows: np.ndarray | slice, *, label: np.ndarray, source: np.ndarray, flag: np.ndarray
+) -> None:
     """Give rows of three columns, each of shape (n,), what a label correction says, in place."""
     label[rows], source[rows] = correction.to, schema.LABEL_PERSON
     flag[rows] = SET_ASIDE_FLAG if correction.to == schema.UNCLASSIFIED else 0

@@ -39,14 +39,15 @@ def locked(corrections: Path) -> Iterator[Path]:
         handle = _taken(path)
     except OSError as error:
         raise OutputError(
-            f"{corrections.name}: its lock {path.name} cannot be written in {path.parent} ({one_line(error)}); expected a folder with write permission. "
-            "Corrections are saved beside the labels: copy the labels to a folder of your own."
+            f"{corrections.name}: its lock {path.name} cannot be written in {path.parent} ({one_line(error)}); expected"
+            " a folder with write permission. Corrections are saved beside the labels: copy the labels to a folder of"
+            " your own."
         ) from error
     if handle is None:
         holder = _holder(path)
         raise OutputError(
-            f"{corrections.name}: another polynya review has it open (process {holder.get('pid', 'unknown')} on {holder.get('host', 'an unknown computer')}); "
-            "expected one at a time. Use its page, or stop it."
+            f"{corrections.name}: another polynya review has it open (process {holder.get('pid', 'unknown')} on"
+            f" {holder.get('host', 'an unknown computer')}); expected one at a time. Use its page, or stop it."
         )
     try:
         yield path

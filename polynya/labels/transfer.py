@@ -25,7 +25,8 @@ RING_STEP_M = 5.0
 SAMPLE_M = 10.0
 """Segments are averaged over this for the shift: a pixel."""
 WATER_BRIGHTNESS, THIN_DARKEST, THIN_BRIGHTEST = 0.03, 0.10, 0.70
-"""Brightness of water beside snow, and the bounds for thin ice (albedos of Brandt et al. 2005, doi:10.1175/JCLI3489.1)."""
+"""Brightness of water beside snow, and the bounds for thin ice (albedos of Brandt et al. 2005,
+doi:10.1175/JCLI3489.1)."""
 PAIR = {name: k // 2 for k, name in enumerate(schema.BEAM_NAMES)}
 """Number of a beam's pair: its two beams run 90 m apart and see the same leads."""
 
@@ -89,7 +90,9 @@ def expected_darkness(probability: np.ndarray, rate_clear: np.ndarray) -> np.nda
     return 1.0 - (probability[:, 0] + probability[:, 1] * thin + probability[:, 2] * WATER_BRIGHTNESS)
 
 
-def drift_samples(x: np.ndarray, darkness: np.ndarray, *, easting: np.ndarray, northing: np.ndarray, starts: np.ndarray, beam: str) -> DriftSamples:
+def drift_samples(
+    x: np.ndarray, darkness: np.ndarray, *, easting: np.ndarray, northing: np.ndarray, starts: np.ndarray, beam: str
+) -> DriftSamples:
     """Average one beam's expected darkness over 10 m and take out its long waves.
 
     Parameters
@@ -139,7 +142,16 @@ def pixels(geobox: object, *, easting: np.ndarray, northing: np.ndarray) -> tupl
     return (northing - grid.f) / grid.e, (easting - grid.c) / grid.a
 
 
-def transfer(row: np.ndarray, column: np.ndarray, *, classes: np.ndarray, value: np.ndarray, is_cloud: np.ndarray, pixel_m: float, radius_m: float) -> Transferred:
+def transfer(
+    row: np.ndarray,
+    column: np.ndarray,
+    *,
+    classes: np.ndarray,
+    value: np.ndarray,
+    is_cloud: np.ndarray,
+    pixel_m: float,
+    radius_m: float,
+) -> Transferred:
     """Give each segment the class of the pixel under it, where the neighbourhood holds no other.
 
     Parameters
@@ -178,7 +190,9 @@ def transfer(row: np.ndarray, column: np.ndarray, *, classes: np.ndarray, value:
         near_edge |= off | (there == 4)
         near_cloud |= ~off & (there == 3)
         is_mixed |= ~off & (there < 3) & (there != own)
-    here = np.where(near_edge, OUTSIDE, np.where(near_cloud, CLOUD, np.where(is_mixed, TRANSITION, LABELLED))).astype(np.int8)
+    here = np.where(near_edge, OUTSIDE, np.where(near_cloud, CLOUD, np.where(is_mixed, TRANSITION, LABELLED))).astype(
+        np.int8
+    )
     here[own == 4] = OUTSIDE
     here[own == 3] = CLOUD
     flag[inside] = here
@@ -193,7 +207,13 @@ def _disc(radius_m: float) -> list[tuple[float, float]]:
     north, east = (a.ravel() for a in np.meshgrid(k, k, indexing="ij"))
     within = np.hypot(north, east) <= radius_m
     turn = np.arange(12) * np.pi / 6
-    return list(zip(np.concatenate([north[within], radius_m * np.sin(turn)]), np.concatenate([east[within], radius_m * np.cos(turn)]), strict=True))
+    return list(
+        zip(
+            np.concatenate([north[within], radius_m * np.sin(turn)]),
+            np.concatenate([east[within], radius_m * np.cos(turn)]),
+            strict=True,
+        )
+    )
 
 
 def unsure(found: Transferred) -> Transferred:

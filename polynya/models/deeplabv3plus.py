@@ -1,8 +1,8 @@
 """DeepLabv3+ on a ResNeSt encoder: split attention, dilated spatial pyramid pooling, one look back at the fine grid.
 
-Chen et al. (2018), arXiv:1802.02611; Zhang et al. (2020), arXiv:2004.08955 (ResNeSt: radix 2, deep stem, average pooling where the grid is
-halved). The defaults are ResNeSt-101; the last stage is dilated, so that the encoder ends at a sixteenth of the grid. Convolutions
-of the pyramid and the decoder are ordinary ones.
+Chen et al. (2018), arXiv:1802.02611; Zhang et al. (2020), arXiv:2004.08955 (ResNeSt: radix 2, deep stem, average
+pooling where the grid is halved). The defaults are ResNeSt-101; the last stage is dilated, so that the encoder ends at
+a sixteenth of the grid. Convolutions of the pyramid and the decoder are ordinary ones.
 """
 
 from __future__ import annotations
@@ -58,7 +58,11 @@ class Config(SceneConfig):
 def convolution(before: int, after: int, kernel: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
     """Convolution, batch norm, ReLU."""
     return nn.Sequential(
-        nn.Conv2d(before, after, kernel, stride=stride, padding=dilation * (kernel // 2), dilation=dilation, bias=False), nn.BatchNorm2d(after), nn.ReLU()
+        nn.Conv2d(
+            before, after, kernel, stride=stride, padding=dilation * (kernel // 2), dilation=dilation, bias=False
+        ),
+        nn.BatchNorm2d(after),
+        nn.ReLU(),
     )
 
 
@@ -76,7 +80,9 @@ class SplitAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         splits = torch.relu(self.splits_norm(self.splits(x))).unflatten(1, (RADIX, -1))  # (batch, radix, width, h, w)
         mean = splits.sum(dim=1).mean(dim=(2, 3))  # (batch, width)
-        weight = self.weigh(torch.relu(self.squeeze_norm(self.squeeze(mean)))).unflatten(1, (RADIX, -1)).softmax(dim=1)  # (batch, radix, width)
+        weight = (
+            self.weigh(torch.relu(self.squeeze_norm(self.squeeze(mean)))).unflatten(1, (RADIX, -1)).softmax(dim=1)
+        )  # (batch, radix, width)
         return (splits * weight[:, :, :, None, None]).sum(dim=1)
 
 
@@ -99,16 +105,30 @@ class Bottleneck(nn.Module):
 
 
 class ResNeSt(nn.Module):
-    """Encoder: (batch, bands, h, w) to the first stage's (batch, 4 width, h / 4, w / 4) and the last's (batch, 32 width, h / 16, w / 16)."""
+    """Encoder: (batch, bands, h, w) to the first stage's (batch, 4 width, h / 4, w / 4) and the last's (batch, 32
+    width, h / 16, w / 16)."""
 
     def __init__(self, bands: int, *, stem: int, width: int, blocks: tuple[int, int, int, int]):
         super().__init__()
-        self.stem = nn.Sequential(convolution(bands, stem, 3, stride=2), convolution(stem, stem, 3), convolution(stem, 2 * stem, 3), nn.MaxPool2d(3, 2, padding=1))
+        self.stem = nn.Sequential(
+            convolution(bands, stem, 3, stride=2),
+            convolution(stem, stem, 3),
+            convolution(stem, 2 * stem, 3),
+            nn.MaxPool2d(3, 2, padding=1),
+        )
         stages, before = [], 2 * stem
         for s, (count, stride, dilation) in enumerate(zip(blocks, (1, 2, 2, 1), (1, 1, 1, 2), strict=True)):
             inner, stage = width * 2**s, []
             for k in range(count):
-                stage.append(Bottleneck(before, inner, stride=stride if k == 0 else 1, dilation=1 if k == 0 else dilation, pooled=k == 0 and s > 0))
+                stage.append(
+                    Bottleneck(
+                        before,
+                        inner,
+                        stride=stride if k == 0 else 1,
+                        dilation=1 if k == 0 else dilation,
+                        pooled=k == 0 and s > 0,
+                    )
+                )
                 before = EXPANSION * inner
             stages.append(nn.Sequential(*stage))
         self.stages = nn.ModuleList(stages)
@@ -126,7 +146,9 @@ class Pyramid(nn.Module):
 
     def __init__(self, before: int, width: int, *, rates: tuple[int, ...], dropout: float):
         super().__init__()
-        self.looks = nn.ModuleList([convolution(before, width, 1), *(convolution(before, width, 3, dilation=r) for r in rates)])
+        self.looks = nn.ModuleList(
+            [convolution(before, width, 1), *(convolution(before, width, 3, dilation=r) for r in rates)]
+        )
         self.image, self.image_norm = nn.Linear(before, width, bias=False), BatchNorm(width)
         self.join = convolution((len(rates) + 2) * width, width, 1)
         self.dropout = nn.Dropout(dropout)
@@ -147,14 +169,21 @@ class DeepLab(nn.Module):
         self.encoder = ResNeSt(self.entry.channels, stem=config.stem, width=config.width, blocks=config.blocks)
         self.pyramid = Pyramid(8 * EXPANSION * config.width, config.decoder, rates=config.rates, dropout=config.dropout)
         self.beside = convolution(EXPANSION * config.width, config.beside, 1)
-        self.refine = nn.Sequential(convolution(config.decoder + config.beside, config.decoder, 3), convolution(config.decoder, config.decoder, 3))
+        self.refine = nn.Sequential(
+            convolution(config.decoder + config.beside, config.decoder, 3),
+            convolution(config.decoder, config.decoder, 3),
+        )
         self.head = nn.Conv2d(config.decoder, config.classes, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         fine, coarse = self.encoder(self.entry(x))
-        context = F.interpolate(self.pyramid(coarse), scale_factor=4.0, mode="bilinear", align_corners=False)  # (batch, decoder, h / 4, w / 4)
+        context = F.interpolate(
+            self.pyramid(coarse), scale_factor=4.0, mode="bilinear", align_corners=False
+        )  # (batch, decoder, h / 4, w / 4)
         x = self.refine(torch.cat([context, self.beside(fine)], dim=1))
-        return F.interpolate(self.head(x), scale_factor=4.0, mode="bilinear", align_corners=False)  # (batch, classes, h, w)
+        return F.interpolate(
+            self.head(x), scale_factor=4.0, mode="bilinear", align_corners=False
+        )  # (batch, classes, h, w)
 
 
 def build(config: Config) -> DeepLab:

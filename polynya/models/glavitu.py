@@ -1,13 +1,13 @@
 """GlaViTU: every sensor its own branch, a light transformer for the scene, a residual U-Net for the edges.
 
-Maslov, Persello, Schellenberger and Stein (2025), doi:10.1038/s41467-024-54956-x; first at IGARSS 2023 (pages 1233-1236).
-Written anew and proved by the published count: 10,031,938 numbers for optical and DEM, batch-norm statistics included, the head of
-the deep supervision not. The transformer is SETR-PUP (Zheng et al., 2021,
+Maslov, Persello, Schellenberger and Stein (2025), doi:10.1038/s41467-024-54956-x; first at IGARSS 2023 (pages
+1233-1236). Written anew and proved by the published count: 10,031,938 numbers for optical and DEM, batch-norm
+statistics included, the head of the deep supervision not. The transformer is SETR-PUP (Zheng et al., 2021,
 arXiv:2012.15840), the gates are squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507).
 
-Ours is the rule for missing sensors. Where a sensor saw nothing its branch is exactly zero after every layer, as beyond the edge of
-the tile; its gate and its batch statistics know the present pixels only. So a network asked without a sensor equals one that
-never had that branch, and with every sensor present everywhere it is the published network.
+Ours is the rule for missing sensors. Where a sensor saw nothing its branch is exactly zero after every layer, as beyond
+the edge of the tile; its gate and its batch statistics know the present pixels only. So a network asked without a
+sensor equals one that never had that branch, and with every sensor present everywhere it is the published network.
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ class Config(BaseModel):
         Values of the location vector: 12 for regions, 4 for coordinates, 0 for none.
     classes : int
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for another).
+        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
+        another).
     width : int
         Channels on the full grid, and of a token.
     blocks, heads : int
@@ -74,7 +75,8 @@ class Config(BaseModel):
         return max(PATCH, 2**self.levels)
 
 
-# 1 Fusion --------------------------------------------------------------------------------------------------------------------
+# 1 Fusion
+# --------------------------------------------------------------------------------------------------------------------
 
 
 class PresentNorm(nn.BatchNorm2d):
@@ -88,12 +90,15 @@ class PresentNorm(nn.BatchNorm2d):
         enough = len(rows) > 1
         self.num_batches_tracked += int(enough)
         out = x.new_zeros(*inside.shape, x.shape[1])
-        out[inside] = F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, enough, self.momentum, self.eps)
+        out[inside] = F.batch_norm(
+            rows, self.running_mean, self.running_var, self.weight, self.bias, enough, self.momentum, self.eps
+        )
         return out.movedim(-1, 1)
 
 
 class Branch(nn.Module):
-    """One sensor: bands (batch, bands, h, w) and presence (batch, 1, h, w) to gated features (batch, width, h, w), zero where absent."""
+    """One sensor: bands (batch, bands, h, w) and presence (batch, 1, h, w) to gated features (batch, width, h, w), zero
+    where absent."""
 
     def __init__(self, bands: int, width: int):
         super().__init__()
@@ -110,7 +115,8 @@ class Branch(nn.Module):
 
 
 class Fusion(nn.Module):
-    """All sensors: (batch, bands + sensors, h, w), values then presence planes, to the sum of the branches (batch, width, h, w)."""
+    """All sensors: (batch, bands + sensors, h, w), values then presence planes, to the sum of the branches (batch,
+    width, h, w)."""
 
     def __init__(self, sensors: dict[str, int], width: int):
         super().__init__()
@@ -119,16 +125,21 @@ class Fusion(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n = len(self.bands)
-        parts = torch.split(x, [*self.bands, *[1] * n, x.shape[1] - sum(self.bands) - n], dim=1)  # values, presence planes, location
+        parts = torch.split(
+            x, [*self.bands, *[1] * n, x.shape[1] - sum(self.bands) - n], dim=1
+        )  # values, presence planes, location
         fused = None
         for values, seen, branch in zip(parts, parts[n:], self.branches.values(), strict=False):
             here = (seen > 0.5).to(x.dtype)  # (batch, 1, h, w)
-            part = branch(torch.where(here > 0, values, 0.0), here)  # (batch, width, h, w); not a product: NaN must not pass
+            part = branch(
+                torch.where(here > 0, values, 0.0), here
+            )  # (batch, width, h, w); not a product: NaN must not pass
             fused = part if fused is None else fused + part
         return fused
 
 
-# 2 Location ------------------------------------------------------------------------------------------------------------------
+# 2 Location
+# ------------------------------------------------------------------------------------------------------------------
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -141,7 +152,8 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Location(nn.Module):
-    """Where on Earth: planes (batch, values, h, w), constant over the tile, to features (batch, width, 1, 1) to add at every pixel."""
+    """Where on Earth: planes (batch, values, h, w), constant over the tile, to features (batch, width, 1, 1) to add at
+    every pixel."""
 
     def __init__(self, values: int, width: int):
         super().__init__()
@@ -155,7 +167,8 @@ class Location(nn.Module):
         return x[:, :, None, None]
 
 
-# 3 Transformer ---------------------------------------------------------------------------------------------------------------
+# 3 Transformer
+# ---------------------------------------------------------------------------------------------------------------
 
 
 class Block(nn.Module):
@@ -174,7 +187,9 @@ class Block(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.before(tokens)
-        q, k, v = (layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value))  # (batch, heads, n, width / heads)
+        q, k, v = (
+            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.query, self.key, self.value)
+        )  # (batch, heads, n, width / heads)
         x = F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)  # (batch, n, width)
         tokens = tokens + self.dropout(self.project(x))
         x = self.narrow(F.gelu(self.widen(self.after(tokens))))  # (batch, n, width), by way of (batch, n, mlp)
@@ -182,14 +197,29 @@ class Block(nn.Module):
 
 
 class Tokens(nn.Module):
-    """Transformer over patches with learned positions: (batch, before, h, w) to (batch, width, h / patch, w / patch)."""
+    """Transformer over patches with learned positions: (batch, before, h, w) to (batch, width, h / patch, w /
+    patch)."""
 
-    def __init__(self, before: int, width: int, *, tile: int, patch: int, blocks: int, heads: int, mlp: int, dropout: float, gelu_twice: bool = True):
+    def __init__(
+        self,
+        before: int,
+        width: int,
+        *,
+        tile: int,
+        patch: int,
+        blocks: int,
+        heads: int,
+        mlp: int,
+        dropout: float,
+        gelu_twice: bool = True,
+    ):
         super().__init__()
         self.embed = nn.Conv2d(before, width, patch, stride=patch)
         self.positions = nn.Parameter(torch.empty(1, width, tile // patch, tile // patch))
         nn.init.trunc_normal_(self.positions, std=0.02)
-        self.blocks = nn.ModuleList(Block(width, heads=heads, mlp=mlp, dropout=dropout, gelu_twice=gelu_twice) for _ in range(blocks))
+        self.blocks = nn.ModuleList(
+            Block(width, heads=heads, mlp=mlp, dropout=dropout, gelu_twice=gelu_twice) for _ in range(blocks)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         grid = self.embed(x)  # (batch, width, h / patch, w / patch)
@@ -219,7 +249,8 @@ class Pup(nn.Module):
         return F.interpolate(self.last(x), scale_factor=2.0, mode="bilinear", align_corners=False)  # (batch, out, h, w)
 
 
-# 4 Residual U-Net ------------------------------------------------------------------------------------------------------------
+# 4 Residual U-Net
+# ------------------------------------------------------------------------------------------------------------
 
 
 class Residual(nn.Module):
@@ -247,7 +278,9 @@ class Grow(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.interpolate(x, scale_factor=2.0, mode="nearest")
-        return self.norm(self.convolve(F.pad(x, (0, 1, 0, 1))))  # a 2 x 2 kernel keeps the size with one pixel at right and bottom
+        return self.norm(
+            self.convolve(F.pad(x, (0, 1, 0, 1)))
+        )  # a 2 x 2 kernel keeps the size with one pixel at right and bottom
 
 
 class ResUNet(nn.Module):
@@ -265,17 +298,21 @@ class ResUNet(nn.Module):
         x, kept = self.down[0](x), []  # (batch, width, h, w)
         for level in self.down[1:]:
             kept.append(x)
-            x = level(F.max_pool2d(x, 2))  # (batch, 2 c, h / 2, w / 2), down to (batch, 8 width, h / 8, w / 8) at three levels
+            x = level(
+                F.max_pool2d(x, 2)
+            )  # (batch, 2 c, h / 2, w / 2), down to (batch, 8 width, h / 8, w / 8) at three levels
         for grow, level, beside in zip(self.grow, self.up, reversed(kept), strict=True):
             x = level(torch.cat([grow(x), beside], dim=1))  # (batch, c / 2, 2 h, 2 w), up to (batch, width, h, w)
         return self.last(x)  # (batch, out, h, w)
 
 
-# The whole -------------------------------------------------------------------------------------------------------------------
+# The whole
+# -------------------------------------------------------------------------------------------------------------------
 
 
 class GlaViTU(nn.Module):
-    """Tiles (batch, bands + sensors + location, h, w) to logits (batch, classes, h, w); in training also those of the deep supervision."""
+    """Tiles (batch, bands + sensors + location, h, w) to logits (batch, classes, h, w); in training also those of the
+    deep supervision."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -284,7 +321,14 @@ class GlaViTU(nn.Module):
         self.fusion = Fusion(config.sensors, width)
         self.location = Location(config.location, width) if config.location else None
         self.tokens = Tokens(
-            width, width, tile=config.tile, patch=PATCH, blocks=config.blocks, heads=config.heads, mlp=4 * width, dropout=config.dropout
+            width,
+            width,
+            tile=config.tile,
+            patch=PATCH,
+            blocks=config.blocks,
+            heads=config.heads,
+            mlp=4 * width,
+            dropout=config.dropout,
         )
         self.decoder = Pup(width, width, width)
         self.auxiliary = nn.Conv2d(width, config.classes, 1)
@@ -295,7 +339,9 @@ class GlaViTU(nn.Module):
         fused = self.fusion(x[:, : self.planes])  # (batch, width, h, w)
         if self.location is not None:
             fused = fused + self.location(x[:, self.planes :])
-        coarse = self.decoder(self.tokens(fused)) + fused  # (batch, width, h, w), by way of (batch, width, h / 16, w / 16)
+        coarse = (
+            self.decoder(self.tokens(fused)) + fused
+        )  # (batch, width, h, w), by way of (batch, width, h / 16, w / 16)
         logits = self.head(coarse + self.unet(coarse))  # (batch, classes, h, w)
         return (logits, self.auxiliary(coarse)) if self.training else logits
 

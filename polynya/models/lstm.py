@@ -1,8 +1,8 @@
 """The LSTM of the published sea-ice work, in the paper's and the notebook's settings.
 
 Iqrah, Koo, Wang, Xie and Prasad (2025), arXiv:2502.02700. Five contiguous segments go through one LSTM layer; its last
-state goes through dense layers. The paper: 16 units with ELU, dropout 0.2, dense ELU 32, 96, 32, 16, 112, 48, 64. The authors'
-notebook: 48 units with tanh, dropout 0.4, dense ELU 16 and 16 with dropout 0.4 after each.
+state goes through dense layers. The paper: 16 units with ELU, dropout 0.2, dense ELU 32, 96, 32, 16, 112, 48, 64. The
+authors' notebook: 48 units with tanh, dropout 0.4, dense ELU 16 and 16 with dropout 0.4 after each.
 
 ``activation`` takes the place of both tanh of the cell (candidate and output), as it does in Keras; the gates stay
 sigmoids. With ``tanh`` this is torch's own layer; with ``elu`` the steps are written out.

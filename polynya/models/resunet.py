@@ -1,4 +1,5 @@
-"""The residual U-Net that GlaViTU is compared with: its own second half, one level deeper, straight on the fused sensors.
+"""The residual U-Net that GlaViTU is compared with: its own second half, one level deeper, straight on the fused
+sensors.
 
 Zhang, Liu and Wang (2018), doi:10.1109/LGRS.2018.2802944 (deep residual U-Net), in the form of Maslov et al. (2025),
 doi:10.1038/s41467-024-54956-x. With two sensors and the gated fusion it counts 32,586,370; 32.6 million are published.
@@ -47,7 +48,9 @@ class FusedResUNet(nn.Module):
     def __init__(self, config: Config):
         super().__init__()
         self.entry = Entry(config)
-        self.unet = ResUNet(self.entry.channels, config.width, levels=config.levels, out=config.classes, dropout=config.dropout)
+        self.unet = ResUNet(
+            self.entry.channels, config.width, levels=config.levels, out=config.classes, dropout=config.dropout
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         return self.unet(self.entry(x))  # (batch, classes, h, w), by way of (batch, entry_width, h, w)

@@ -1,7 +1,8 @@
 """SegFormer: a pyramid of transformers without positions (MiT), and a decoder of linear maps.
 
-Xie et al. (2021), arXiv:2105.15203; B0 to B5 are its table 6. Layer norms have torch's epsilon of 1e-5, as in ``transformers``, with which
-the logits are compared in the tests, weight for weight. The paper's random depth is left out.
+Xie et al. (2021), arXiv:2105.15203; B0 to B5 are its table 6. Layer norms have torch's epsilon of 1e-5, as in
+``transformers``, with which the logits are compared in the tests, weight for weight. The paper's random depth is left
+out.
 """
 
 from __future__ import annotations
@@ -89,13 +90,19 @@ class Attention(nn.Module):
         self.reduce_norm = nn.LayerNorm(width) if reduction > 1 else None
 
     def forward(self, x: Tensor, grid: Tensor) -> Tensor:
-        source = x if self.reduce is None else self.reduce_norm(to_tokens(self.reduce(to_grid(x, grid))))  # (batch, n / reduction^2, width)
-        q, k, v = (y.unflatten(-1, (self.heads, -1)).transpose(1, 2) for y in (self.query(x), self.key(source), self.value(source)))
+        source = (
+            x if self.reduce is None else self.reduce_norm(to_tokens(self.reduce(to_grid(x, grid))))
+        )  # (batch, n / reduction^2, width)
+        q, k, v = (
+            y.unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for y in (self.query(x), self.key(source), self.value(source))
+        )
         return self.project(F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2))
 
 
 class Block(nn.Module):
-    """Attention, then an MLP with a 3 x 3 depthwise convolution inside, which tells a token where it is: (batch, n, width) to the same."""
+    """Attention, then an MLP with a 3 x 3 depthwise convolution inside, which tells a token where it is: (batch, n,
+    width) to the same."""
 
     def __init__(self, width: int, heads: int, reduction: int):
         super().__init__()
@@ -115,7 +122,10 @@ class Stage(nn.Module):
 
     def __init__(self, before: int, width: int, *, depth: int, heads: int, reduction: int, kernel: int, stride: int):
         super().__init__()
-        self.embed, self.embed_norm = nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2), nn.LayerNorm(width)
+        self.embed, self.embed_norm = (
+            nn.Conv2d(before, width, kernel, stride=stride, padding=kernel // 2),
+            nn.LayerNorm(width),
+        )
         self.blocks = nn.ModuleList(Block(width, heads, reduction) for _ in range(depth))
         self.norm = nn.LayerNorm(width)
 
@@ -137,7 +147,9 @@ class SegFormer(nn.Module):
         self.entry = Entry(config)
         before = (self.entry.channels, *widths[:-1])
         plan = zip(before, widths, depths, config.heads, REDUCTIONS, KERNELS, STRIDES, strict=True)
-        self.stages = nn.ModuleList(Stage(b, w, depth=d, heads=h, reduction=r, kernel=k, stride=s) for b, w, d, h, r, k, s in plan)
+        self.stages = nn.ModuleList(
+            Stage(b, w, depth=d, heads=h, reduction=r, kernel=k, stride=s) for b, w, d, h, r, k, s in plan
+        )
         self.project = nn.ModuleList(nn.Conv2d(w, decoder, 1) for w in widths)
         self.fuse, self.fuse_norm = nn.Conv2d(4 * decoder, decoder, 1, bias=False), nn.BatchNorm2d(decoder)
         self.dropout = nn.Dropout(config.dropout)
@@ -151,7 +163,9 @@ class SegFormer(nn.Module):
         size = levels[0].shape[2:]
         wide = [levels[0], *(F.interpolate(y, size=size, mode="bilinear", align_corners=False) for y in levels[1:])]
         x = torch.relu(self.fuse_norm(self.fuse(torch.cat(wide[::-1], dim=1))))  # (batch, decoder, h / 4, w / 4)
-        return F.interpolate(self.head(self.dropout(x)), scale_factor=4.0, mode="bilinear", align_corners=False)  # (batch, classes, h, w)
+        return F.interpolate(
+            self.head(self.dropout(x)), scale_factor=4.0, mode="bilinear", align_corners=False
+        )  # (batch, classes, h, w)
 
 
 def build(config: Config) -> SegFormer:

@@ -1,7 +1,8 @@
 """SETR-PUP: a plain vision transformer over 16 x 16 patches, and a decoder that doubles the grid four times.
 
-Zheng et al. (2021), arXiv:2012.15840; sizes of ViT-B/16 (Dosovitskiy et al., 2021, arXiv:2010.11929), decoder of 256 channels.
-With two sensors and the gated fusion of 64 channels it counts 101,721,346; 101.8 million are published for the comparison with GlaViTU.
+Zheng et al. (2021), arXiv:2012.15840; sizes of ViT-B/16 (Dosovitskiy et al., 2021, arXiv:2010.11929), decoder of 256
+channels. With two sensors and the gated fusion of 64 channels it counts 101,721,346; 101.8 million are published for
+the comparison with GlaViTU.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Config(SceneConfig):
     Attributes
     ----------
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for another).
+        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
+        another).
     width, blocks, heads, mlp : int
         Channels of a token, transformer blocks, attention heads, channels inside the MLP.
     decoder : int
@@ -60,9 +62,16 @@ class Setr(nn.Module):
         super().__init__()
         self.entry = Entry(config)
         self.tokens = Tokens(
-            self.entry.channels, config.width, tile=config.tile, patch=16, blocks=config.blocks, heads=config.heads, mlp=config.mlp,
-            dropout=config.dropout, gelu_twice=False,
-        )  # fmt: skip
+            self.entry.channels,
+            config.width,
+            tile=config.tile,
+            patch=16,
+            blocks=config.blocks,
+            heads=config.heads,
+            mlp=config.mlp,
+            dropout=config.dropout,
+            gelu_twice=False,
+        )
         self.decoder = Pup(config.width, config.decoder, config.classes)
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
-"""A one-dimensional U-Net along the track: every segment sees kilometres of its neighbourhood, at the cost of a few layers.
+"""A one-dimensional U-Net along the track: every segment sees kilometres of its neighbourhood, at the cost of a few
+layers.
 
 Leads are seen against hundreds of metres of ice on either side, and five segments are ten metres. Here each piece of
-track lies on its 2 m grid and goes down through strided convolutions to cells of ``2 m * product(strides)``, where a few
-dilated residual convolutions see kilometres, and up again with the finer levels joined in (U-Net: Ronneberger, Fischer
-and Brox, 2015, arXiv:1505.04597; residual blocks: He et al., 2016, arXiv:1512.03385; dilated context: Yu and
+track lies on its 2 m grid and goes down through strided convolutions to cells of ``2 m * product(strides)``, where a
+few dilated residual convolutions see kilometres, and up again with the finer levels joined in (U-Net: Ronneberger,
+Fischer and Brox, 2015, arXiv:1505.04597; residual blocks: He et al., 2016, arXiv:1512.03385; dilated context: Yu and
 Koltun, 2016, arXiv:1511.07122). Almost all arithmetic is on the finest level, so depth is nearly free.
 
-Cells without a segment are zero, in the input and in every layer: the last input channel says where there are segments, and
-coarse cells without any are emptied too. So nothing travels through empty track, and pieces ``separation`` cells apart know
-nothing of each other. There is no normalisation over the track: what a cell becomes depends on its receptive field only, so tiles
-equal the whole.
+Cells without a segment are zero, in the input and in every layer: the last input channel says where there are segments,
+and coarse cells without any are emptied too. So nothing travels through empty track, and pieces ``separation`` cells
+apart know nothing of each other. There is no normalisation over the track: what a cell becomes depends on its receptive
+field only, so tiles equal the whole.
 """
 
 from __future__ import annotations
@@ -56,7 +57,9 @@ class Config(BaseModel):
     @model_validator(mode="after")
     def _fits(self) -> Config:
         if len(self.strides) != len(self.widths) - 1:
-            raise ValueError(f"strides has {len(self.strides)} entries; expected {len(self.widths) - 1}, one fewer than widths")
+            raise ValueError(
+                f"strides has {len(self.strides)} entries; expected {len(self.widths) - 1}, one fewer than widths"
+            )
         if self.kernel % 2 == 0:
             raise ValueError(f"kernel is {self.kernel}; expected an odd number")
         return self
@@ -84,7 +87,8 @@ class Config(BaseModel):
 
     @property
     def separation(self) -> int:
-        """Empty cells between two pieces that keep them from knowing of each other: what one convolution can bridge, and a coarse cell."""
+        """Empty cells between two pieces that keep them from knowing of each other: what one convolution can bridge,
+        and a coarse cell."""
         return (self.kernel // 2 * max((1, *self.dilations)) + 1) * self.stride
 
 
@@ -124,7 +128,9 @@ class TrackUNet(nn.Module):
         widths, kernel = config.widths, config.kernel
         self.strides = config.strides
         before = (len(config.features) + 1, *widths[:-1])
-        self.down = nn.ModuleList(Level(b, w, kernel, s) for b, w, s in zip(before, widths, (1, *config.strides), strict=True))
+        self.down = nn.ModuleList(
+            Level(b, w, kernel, s) for b, w, s in zip(before, widths, (1, *config.strides), strict=True)
+        )
         self.context = nn.ModuleList(Residual(widths[-1], kernel, d) for d in config.dilations)
         self.dropout = nn.Dropout1d(config.dropout)
         self.narrow = nn.ModuleList(nn.Conv1d(c, f, 1) for f, c in itertools.pairwise(widths))
@@ -144,8 +150,12 @@ class TrackUNet(nn.Module):
             x = block(x, here[-1])
         x = self.dropout(x)
         for k in range(len(kept) - 1, -1, -1):
-            x = F.interpolate(self.narrow[k](x), scale_factor=float(self.strides[k]), mode="linear", align_corners=False)
-            x = F.relu(self.join[k](cat([kept[k], x * here[k]], dim=1))) * here[k]  # (batch, width of level k, cells of level k)
+            x = F.interpolate(
+                self.narrow[k](x), scale_factor=float(self.strides[k]), mode="linear", align_corners=False
+            )
+            x = (
+                F.relu(self.join[k](cat([kept[k], x * here[k]], dim=1))) * here[k]
+            )  # (batch, width of level k, cells of level k)
         return self.head(x) * here[0]  # (batch, classes, cells)
 
 

@@ -1,8 +1,9 @@
 """TransU-Net, R50-ViT-B/16: a ResNet sees the edges, a transformer the whole, and a cascade of doublings joins them.
 
-Chen et al. (2021), arXiv:2102.04306. The ResNet is the one of hybrid vision transformers (Dosovitskiy et al., 2021, arXiv:2010.11929;
-Kolesnikov et al., 2020, arXiv:1912.11370): standardised weights, group norm, units 3, 4, 9. Two details differ from the authors'
-code: the pooling keeps half the grid exactly, and bilinear doublings do not align corners.
+Chen et al. (2021), arXiv:2102.04306. The ResNet is the one of hybrid vision transformers (Dosovitskiy et al., 2021,
+arXiv:2010.11929; Kolesnikov et al., 2020, arXiv:1912.11370): standardised weights, group norm, units 3, 4, 9. Two
+details differ from the authors' code: the pooling keeps half the grid exactly, and bilinear doublings do not align
+corners.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ class Config(SceneConfig):
     Attributes
     ----------
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for another).
+        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
+        another).
     root : int
         Channels of the first convolution; the three stages end with 4, 8 and 16 times as many.
     units : tuple of int
@@ -69,7 +71,9 @@ class StandardConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         w = self.weight
-        w = (w - w.mean(dim=(1, 2, 3), keepdim=True)) * torch.rsqrt(w.var(dim=(1, 2, 3), unbiased=False, keepdim=True) + 1e-5)
+        w = (w - w.mean(dim=(1, 2, 3), keepdim=True)) * torch.rsqrt(
+            w.var(dim=(1, 2, 3), unbiased=False, keepdim=True) + 1e-5
+        )
         return F.conv2d(x, w, None, self.stride, self.padding)
 
 
@@ -88,7 +92,11 @@ class Unit(nn.Module):
         self.second, self.second_norm = StandardConv(inner, inner, 3, stride=stride), group_norm(inner)
         self.third, self.third_norm = StandardConv(inner, after, 1), group_norm(after)
         changes = stride > 1 or before != after
-        self.shortcut = nn.Sequential(StandardConv(before, after, 1, stride=stride), nn.GroupNorm(after, after)) if changes else nn.Identity()
+        self.shortcut = (
+            nn.Sequential(StandardConv(before, after, 1, stride=stride), nn.GroupNorm(after, after))
+            if changes
+            else nn.Identity()
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.first_norm(self.first(x)))
@@ -105,7 +113,11 @@ class ResNet(nn.Module):
         stages, before = [], root
         for s, count in enumerate(units):
             after = 4 * root * 2**s
-            stages.append(nn.Sequential(*(Unit(before if k == 0 else after, after, 2 if s > 0 and k == 0 else 1) for k in range(count))))
+            stages.append(
+                nn.Sequential(
+                    *(Unit(before if k == 0 else after, after, 2 if s > 0 and k == 0 else 1) for k in range(count))
+                )
+            )
             before = after
         self.stages = nn.ModuleList(stages)
 
@@ -127,11 +139,21 @@ class TransUNet(nn.Module):
         self.entry = Entry(config)
         self.resnet = ResNet(self.entry.channels, root, config.units)
         self.tokens = Tokens(
-            16 * root, config.width, tile=config.tile // 16, patch=1, blocks=config.blocks, heads=config.heads, mlp=config.mlp,
-            dropout=config.dropout, gelu_twice=False,
-        )  # fmt: skip
+            16 * root,
+            config.width,
+            tile=config.tile // 16,
+            patch=1,
+            blocks=config.blocks,
+            heads=config.heads,
+            mlp=config.mlp,
+            dropout=config.dropout,
+            gelu_twice=False,
+        )
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
-        self.enter, self.enter_norm = nn.Conv2d(config.width, wide[0], 3, padding=1, bias=False), nn.BatchNorm2d(wide[0])
+        self.enter, self.enter_norm = (
+            nn.Conv2d(config.width, wide[0], 3, padding=1, bias=False),
+            nn.BatchNorm2d(wide[0]),
+        )
         beside = (8 * root, 4 * root, root, 0)
         self.up = nn.ModuleList(Level(b + s, a, 0.0) for b, s, a in zip(wide[:-1], beside, wide[1:], strict=True))
         self.head = nn.Conv2d(wide[-1], config.classes, 3, padding=1)
@@ -143,7 +165,9 @@ class TransUNet(nn.Module):
         x = torch.relu(self.enter_norm(self.enter(x)))  # (batch, 512, h / 16, w / 16)
         for level, beside in zip(self.up, (eighth, quarter, half, None), strict=True):
             x = F.interpolate(x, scale_factor=2.0, mode="bilinear", align_corners=False)
-            x = level(x if beside is None else torch.cat([x, beside], dim=1))  # (batch, 256, h / 8, w / 8), up to (batch, 16, h, w)
+            x = level(
+                x if beside is None else torch.cat([x, beside], dim=1)
+            )  # (batch, 256, h / 8, w / 8), up to (batch, 16, h, w)
         return self.head(x)  # (batch, classes, h, w)
 
 

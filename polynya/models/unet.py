@@ -1,7 +1,7 @@
 """The plain U-Net over all bands, and the settings and the entry that the networks beside GlaViTU share.
 
-Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions and batch norm (Ioffe and Szegedy, 2015,
-arXiv:1502.03167), so that the output has the input's size.
+Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions and batch norm (Ioffe and Szegedy,
+2015, arXiv:1502.03167), so that the output has the input's size.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ class SceneConfig(BaseModel):
         Values of the location vector; 0 for none.
     classes : int
     entry : str
-        ``bands``: all bands as channels, 0 where missing; ``presence``: the presence planes too; ``branches``: GlaViTU's fusion, a
-        branch a sensor, so that an absent sensor contributes nothing.
+        ``bands``: all bands as channels, 0 where missing; ``presence``: the presence planes too; ``branches``:
+        GlaViTU's fusion, a branch a sensor, so that an absent sensor contributes nothing.
     entry_width : int
         Channels behind the branches.
     """
@@ -50,7 +50,8 @@ class SceneConfig(BaseModel):
 
 
 class Entry(nn.Module):
-    """Input planes (batch, bands + sensors + location, h, w) to what the network proper takes: (batch, channels, h, w)."""
+    """Input planes (batch, bands + sensors + location, h, w) to what the network proper takes: (batch, channels, h,
+    w)."""
 
     def __init__(self, config: SceneConfig):
         super().__init__()
@@ -119,9 +120,13 @@ class UNet(nn.Module):
         super().__init__()
         widths = config.widths
         self.entry = Entry(config)
-        self.down = nn.ModuleList(Level(b, a, config.dropout) for b, a in zip((self.entry.channels, *widths), widths, strict=False))
+        self.down = nn.ModuleList(
+            Level(b, a, config.dropout) for b, a in zip((self.entry.channels, *widths), widths, strict=False)
+        )
         self.pool = nn.MaxPool2d(2)
-        self.grow = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
         self.up = nn.ModuleList(Level(2 * w, w, config.dropout) for w in widths[-2::-1])
         self.head = nn.Conv2d(widths[0], config.classes, 1)
 

@@ -1,8 +1,9 @@
 """The U-Net of the published colour labels: grey tiles to thick ice, thin ice and open water.
 
-Iqrah, Koo, Wang, Xie and Prasad (2023), arXiv:2303.12719, used in arXiv:2502.02700: 256 x 256 tiles, 16-32-64-128-256-512
-channels. After Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions, so that the output has the
-input's size. The papers leave the dropout open; 0.1 to 0.3 growing with depth is our choice. No trained weights are shipped.
+Iqrah, Koo, Wang, Xie and Prasad (2023), arXiv:2303.12719, used in arXiv:2502.02700: 256 x 256 tiles,
+16-32-64-128-256-512 channels. After Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions,
+so that the output has the input's size. The papers leave the dropout open; 0.1 to 0.3 growing with depth is our choice.
+No trained weights are shipped.
 """
 
 from __future__ import annotations
@@ -44,8 +45,8 @@ class Config(BaseModel):
     def halo(self) -> int:
         """Pixels around a tile that its output depends on, up to a multiple of the stride.
 
-        Two 3 x 3 convolutions a level reach two cells; down and up again that is ``2 (2^n - 1) + 2 (2^(n-1) - 1)`` pixels for n
-        levels, and a coarsest cell reaches ``2^(n-1) - 1`` further.
+        Two 3 x 3 convolutions a level reach two cells; down and up again that is ``2 (2^n - 1) + 2 (2^(n-1) - 1)``
+        pixels for n levels, and a coarsest cell reaches ``2^(n-1) - 1`` further.
         """
         n = len(self.channels)
         reach = 2 * (2**n - 1) + 2 * (2 ** (n - 1) - 1) + self.stride - 1
@@ -75,9 +76,13 @@ class UNet(nn.Module):
             raise ValueError(f"dropout has {len(config.dropout)} values for {len(config.channels)} levels")
         widths = config.channels
         self.bands = config.bands
-        self.down = nn.ModuleList(Level(b, a, d) for b, a, d in zip((config.bands, *widths[:-1]), widths, config.dropout, strict=True))
+        self.down = nn.ModuleList(
+            Level(b, a, d) for b, a, d in zip((config.bands, *widths[:-1]), widths, config.dropout, strict=True)
+        )
         self.pool = nn.MaxPool2d(2)
-        self.grow = nn.ModuleList(nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True))
+        self.grow = nn.ModuleList(
+            nn.ConvTranspose2d(a, b, 2, stride=2) for a, b in zip(widths[:0:-1], widths[-2::-1], strict=True)
+        )
         self.up = nn.ModuleList(Level(2 * b, b, d) for b, d in zip(widths[-2::-1], config.dropout[-2::-1], strict=True))
         self.head = nn.Conv2d(widths[0], config.classes, 1)
 

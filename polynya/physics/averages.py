@@ -175,16 +175,22 @@ def mean_freeboard(
     errors = errors or CorrelatedErrors()
     x, f, sr, sv = (np.asarray(a, np.float64) for a in (x, freeboard, sigma_random, sigma_sea_surface))
     if not x.shape == f.shape == sr.shape == sv.shape:
-        raise ValueError(f"mean_freeboard: arrays of shapes {x.shape}, {f.shape}, {sr.shape}, {sv.shape}; expected one shape.")
+        raise ValueError(
+            f"mean_freeboard: arrays of shapes {x.shape}, {f.shape}, {sr.shape}, {sv.shape}; expected one shape."
+        )
     for length in lengths_m:
         if not length > 0 or (np.isfinite(length) and length % GRID_M):
-            raise ValueError(f"mean_freeboard: bin length {length} m; expected a multiple of {GRID_M:g} m, or infinity.")
+            raise ValueError(
+                f"mean_freeboard: bin length {length} m; expected a multiple of {GRID_M:g} m, or infinity."
+            )
     good = np.isfinite(f + sr + sv + x)
     if not good.all():
         x, f, sr, sv = x[good], f[good], sr[good], sv[good]
     if x.size == 0:
         empty = np.zeros(0)
-        return {b: FreeboardMeans(b, empty, np.zeros(0, np.int64), empty, empty, empty, empty, empty) for b in lengths_m}
+        return {
+            b: FreeboardMeans(b, empty, np.zeros(0, np.int64), empty, empty, empty, empty, empty) for b in lengths_m
+        }
     if np.any(np.diff(x) < 0):
         order = np.argsort(x, kind="stable")
         x, f, sr, sv = x[order], f[order], sr[order], sv[order]
@@ -293,7 +299,9 @@ def _quadratic(rows: sparse.csr_matrix, middle: sparse.spmatrix) -> np.ndarray:
     return np.maximum(np.asarray(rows.multiply(rows @ middle).sum(axis=1)).ravel(), 0.0)
 
 
-def _corrections(pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, smoother, shape, errors: CorrelatedErrors) -> np.ndarray:
+def _corrections(
+    pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, smoother, shape, errors: CorrelatedErrors
+) -> np.ndarray:
     """Return the variance of each bin's mean from the corrections' errors, m²."""
     depth = errors.section_length_m
     centres = pieces.section_x
@@ -304,7 +312,9 @@ def _corrections(pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, smoo
     lowest = min(pieces.origin_cell, int(np.floor((centres[used[0]] - 0.5 * depth) / GRID_M)))
     highest = max(pieces.origin_cell + int(pieces.cell[-1]), int(np.ceil((centres[used[-1]] + 0.5 * depth) / GRID_M)))
     width = highest - lowest + 1
-    u = sparse.csr_matrix((pieces.n / n[row], (row, pieces.cell + pieces.origin_cell - lowest)), shape=(share.shape[0], width))
+    u = sparse.csr_matrix(
+        (pieces.n / n[row], (row, pieces.cell + pieces.origin_cell - lowest)), shape=(share.shape[0], width)
+    )
     if errors.is_absorbed:
         u = u - share @ smoother @ _boxes(centres, used, depth, lowest, width)
     u = sparse.csr_matrix(u)
@@ -317,7 +327,9 @@ def _corrections(pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, smoo
             continue
         variance += sigma**2 * _exponential(u, correlation_m)
         if errors.is_absorbed:
-            variance += sigma**2 * (1.0 - _kappa(depth / correlation_m)) / max(errors.leads_per_section, 1e-9) * sampling
+            variance += (
+                sigma**2 * (1.0 - _kappa(depth / correlation_m)) / max(errors.leads_per_section, 1e-9) * sampling
+            )
     return variance
 
 
@@ -448,7 +460,12 @@ def _difference(a, b, x, height, uncertainty, rows_a, rows_b, tolerance_m) -> Be
     variance = uncertainty[rows_a[near]] ** 2 + uncertainty[partner[near]] ** 2
     stated = np.isfinite(variance) & (variance > 0)
     return BeamDifference(
-        a, b, int(d.size), float(d.mean()), float(d.std(ddof=1)) if d.size > 1 else nan, float(np.median(d)),
+        a,
+        b,
+        int(d.size),
+        float(d.mean()),
+        float(d.std(ddof=1)) if d.size > 1 else nan,
+        float(np.median(d)),
         float(np.sqrt(variance[stated].mean())) if stated.any() else nan,
         float((d[stated] ** 2 / variance[stated]).mean()) if stated.any() else nan,
     )

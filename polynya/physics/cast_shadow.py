@@ -1,7 +1,8 @@
 """Where terrain shuts the sun out: shadow that other terrain casts, and slopes that turn away from the sun.
 
-The upper edge of the shadow is carried from row to row (or column to column) away from the sun and falls by the sun's elevation on the way;
-ground below it lies in shadow. One pass over the grid, in the manner of the horizon sweeps of Dozier and Frew (1990, doi:10.1109/36.58986).
+The upper edge of the shadow is carried from row to row (or column to column) away from the sun and falls by the sun's
+elevation on the way; ground below it lies in shadow. One pass over the grid, in the manner of the horizon sweeps of
+Dozier and Frew (1990, doi:10.1109/36.58986).
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import numpy as np
 from . import slope
 
 
-def depth_m(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float) -> np.ndarray:
+def depth_m(
+    height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float
+) -> np.ndarray:
     """Return how far a pixel lies below the upper edge of the shadow that terrain casts on it.
 
     Parameters
@@ -24,7 +27,8 @@ def depth_m(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation:
     sun_elevation : float
         Degrees above the horizon.
     sun_azimuth : float
-        Degrees clockwise from the grid's up (:func:`polynya.glaciers.agreement.grid_azimuth` turns a true bearing into it).
+        Degrees clockwise from the grid's up (:func:`polynya.glaciers.agreement.grid_azimuth` turns a true bearing into
+        it).
 
     Returns
     -------
@@ -32,7 +36,10 @@ def depth_m(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation:
         Metres; 0 where no terrain stands before the sun, NaN where the height is unknown.
     """
     azimuth = np.radians(sun_azimuth)
-    right, up = float(np.sin(azimuth)) / east_m, float(np.cos(azimuth)) / south_m  # the way to the sun, in pixels a metre
+    right, up = (
+        float(np.sin(azimuth)) / east_m,
+        float(np.cos(azimuth)) / south_m,
+    )  # the way to the sun, in pixels a metre
     grid, along, across = (height, -up, right) if abs(up) >= abs(right) else (height.T, right, -up)
     # ``along`` is the sun's direction in rows of ``grid`` (growing), ``across`` in its columns.
     is_flipped = along > 0.0
@@ -44,7 +51,9 @@ def depth_m(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation:
     return np.ascontiguousarray(depth if abs(up) >= abs(right) else depth.T).astype(np.float32)
 
 
-def cosine_of_incidence(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float) -> np.ndarray:
+def cosine_of_incidence(
+    height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float
+) -> np.ndarray:
     """Return the cosine of the angle between the surface's normal and the sun, negative where the slope turns away.
 
     Parameters
@@ -62,7 +71,9 @@ def cosine_of_incidence(height: np.ndarray, *, east_m: float, south_m: float, su
     return (np.sin(e) - np.cos(e) * (np.sin(a) * east + np.cos(a) * north)) / np.sqrt(1.0 + east**2 + north**2)
 
 
-def shaded(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float) -> np.ndarray:
+def shaded(
+    height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: float, sun_azimuth: float
+) -> np.ndarray:
     """Return where no direct sunlight falls: in cast shadow, or on a slope that turns away from the sun.
 
     Parameters
@@ -76,14 +87,17 @@ def shaded(height: np.ndarray, *, east_m: float, south_m: float, sun_elevation: 
         False where the height is unknown.
     """
     cast = depth_m(height, east_m=east_m, south_m=south_m, sun_elevation=sun_elevation, sun_azimuth=sun_azimuth)
-    away = cosine_of_incidence(height, east_m=east_m, south_m=south_m, sun_elevation=sun_elevation, sun_azimuth=sun_azimuth)
+    away = cosine_of_incidence(
+        height, east_m=east_m, south_m=south_m, sun_elevation=sun_elevation, sun_azimuth=sun_azimuth
+    )
     with np.errstate(invalid="ignore"):
         return (cast > 0.0) | (away <= 0.0)
 
 
 @numba.njit(cache=True)
 def _sweep(z, across, fall):
-    """Carry the shadow's edge down the rows from row 0, where the sun is; ``across`` is the sun's direction in columns a row."""
+    """Carry the shadow's edge down the rows from row 0, where the sun is; ``across`` is the sun's direction in columns
+    a row."""
     rows, columns = z.shape
     edge = z.copy()
     depth = np.zeros_like(z)

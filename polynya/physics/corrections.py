@@ -66,8 +66,13 @@ def geoid_free_to_mean(latitude: np.ndarray) -> np.ndarray:
 
 
 def corrections(
-    segments: dict[str, np.ndarray], *, mss_grid: np.ndarray | None = None, mss_is_mean_tide: bool = True,
-    use_tide_ocean: bool = True, use_tide_equilibrium: bool = True, use_dac: bool = True,
+    segments: dict[str, np.ndarray],
+    *,
+    mss_grid: np.ndarray | None = None,
+    mss_is_mean_tide: bool = True,
+    use_tide_ocean: bool = True,
+    use_tide_equilibrium: bool = True,
+    use_dac: bool = True,
 ) -> Corrections:
     """Combine the corrections of a beam's 20 m segments.
 

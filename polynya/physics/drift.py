@@ -31,9 +31,11 @@ MOST_BLOCKS = 96
 FINE_M, FINE_REACH_M = 2.0, 30.0
 """Step and half-width of the fine grid around the peak, metres."""
 SEPARATE_M = 30.0
-"""Distance of two maxima that count as two peaks, and about the distance over which the score forgets itself, metres."""
+"""Distance of two maxima that count as two peaks, and about the distance over which the score forgets itself,
+metres."""
 SURE = 0.75
-"""Least confidence of a sure shift. On simulated pairs, tracks under scenes of other places reached 0.46 (188 trials) and ice
+"""Least confidence of a sure shift. On simulated pairs, tracks under scenes of other places reached 0.46 (188 trials)
+and ice
 without leads 0.63 (16); see docs/labels.md."""
 SURE_ERROR_M = 12.0
 """Largest standard error, east or north, of a sure shift: two of them lie outside the 20 m that are wanted at worst."""
@@ -52,7 +54,8 @@ class Shift:
     east_error, north_error : float
         One standard error, metres; infinite where nothing could be estimated.
     confidence : float
-        0 to 1: share of the drawn-anew tracks whose peak stays within 20 m, times the chance that noise makes no such peak.
+        0 to 1: share of the drawn-anew tracks whose peak stays within 20 m, times the chance that noise makes no such
+        peak.
     is_sure : bool
     reason : str
         Why it is not sure; empty where it is.
@@ -103,7 +106,9 @@ def image_darkness(value: np.ndarray, usable: np.ndarray, *, pixel_m: float) -> 
         return np.full(value.shape, np.nan, np.float32)
     counts = np.bincount(value[usable].ravel(), minlength=256)
     bright = float(np.searchsorted(np.cumsum(counts), 0.75 * counts.sum()))
-    dark = np.where(usable, np.clip(1.0 - value.astype(np.float32) / max(bright, 1.0), 0.0, 1.0), 0.0).astype(np.float32)
+    dark = np.where(usable, np.clip(1.0 - value.astype(np.float32) / max(bright, 1.0), 0.0, 1.0), 0.0).astype(
+        np.float32
+    )
     size = 2 * round(LONG_WAVE_M / pixel_m) + 1
     weight = ndimage.uniform_filter(usable.astype(np.float32), size, mode="constant")
     mean = ndimage.uniform_filter(dark, size, mode="constant")
@@ -111,8 +116,16 @@ def image_darkness(value: np.ndarray, usable: np.ndarray, *, pixel_m: float) -> 
 
 
 def estimate_shift(
-    darkness: np.ndarray, image: np.ndarray, *, row: np.ndarray, column: np.ndarray, block: np.ndarray, pixel_m: float,
-    max_shift_m: float = 1000.0, seed: int = 0, replicates: int = 200,
+    darkness: np.ndarray,
+    image: np.ndarray,
+    *,
+    row: np.ndarray,
+    column: np.ndarray,
+    block: np.ndarray,
+    pixel_m: float,
+    max_shift_m: float = 1000.0,
+    seed: int = 0,
+    replicates: int = 200,
 ) -> Shift:
     """Find the shift at which track and image agree best.
 
@@ -151,17 +164,26 @@ def estimate_shift(
     padded = np.pad(image, 2 * margin, constant_values=np.nan).astype(np.float32)
     row, column = row + 2 * margin, column + 2 * margin
     step = np.arange(-reach, reach + 1, dtype=np.float64)
-    sums = _block_sums(track, padded, row, column, starts, -step[:, None] + 0 * step[None, :], 0 * step[:, None] + step[None, :], False)
+    sums = _block_sums(
+        track, padded, row, column, starts, -step[:, None] + 0 * step[None, :], 0 * step[:, None] + step[None, :], False
+    )
     surface, n = _score(sums.sum(axis=0, dtype=np.float64))
     if not np.isfinite(surface).any():
         enough = float(n.max()) >= LEAST_SAMPLES / 2
-        return _nothing(offsets, "the image has no contrast under the track" if enough else "too little cloud-free image under the track", int(n.max()))
+        return _nothing(
+            offsets,
+            "the image has no contrast under the track" if enough else "too little cloud-free image under the track",
+            int(n.max()),
+        )
     top = np.unravel_index(np.nanargmax(surface), surface.shape)
     second, sigma = _second_peak(surface, top, pixel_m)
     peak = float(surface[top])
     gap = (peak - second) / sigma if sigma > 0 else 0.0
     fine = np.arange(-FINE_REACH_M, FINE_REACH_M + FINE_M / 2, FINE_M) / pixel_m
-    rows, columns = -(step[top[0]] + fine)[:, None] + 0 * fine[None, :], 0 * fine[:, None] + (step[top[1]] + fine)[None, :]
+    rows, columns = (
+        -(step[top[0]] + fine)[:, None] + 0 * fine[None, :],
+        0 * fine[:, None] + (step[top[1]] + fine)[None, :],
+    )
     fine_sums = _block_sums(track, padded, row, column, starts, rows, columns, True)
     fine_surface, _ = _score(fine_sums.sum(axis=0, dtype=np.float64))
     place = np.unravel_index(np.nanargmax(fine_surface), fine_surface.shape)
@@ -176,10 +198,26 @@ def estimate_shift(
     confidence = stays * (1.0 - by_noise)
     at_edge = max(abs(step[top[0]]), abs(step[top[1]])) > reach - 2
     reason = _doubt(confidence, stays, by_noise, (east_error, north_error), at_edge, peak)
-    return Shift(east, north, east_error, north_error, confidence, not reason, reason, peak, second, float(gap), int(n[top]), offsets, surface)
+    return Shift(
+        east,
+        north,
+        east_error,
+        north_error,
+        confidence,
+        not reason,
+        reason,
+        peak,
+        second,
+        float(gap),
+        int(n[top]),
+        offsets,
+        surface,
+    )
 
 
-def _doubt(confidence: float, stays: float, by_noise: float, errors: tuple[float, float], at_edge: bool, peak: float) -> str:
+def _doubt(
+    confidence: float, stays: float, by_noise: float, errors: tuple[float, float], at_edge: bool, peak: float
+) -> str:
     if at_edge:
         return "the best agreement lies at the edge of the search"
     if peak <= 0:
@@ -219,20 +257,33 @@ def _score(total: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _second_peak(surface: np.ndarray, top: tuple[int, int], pixel_m: float) -> tuple[float, float]:
-    """Height of the next highest maximum beyond SEPARATE_M, and the standard deviation of the surface away from the peak."""
+    """Height of the next highest maximum beyond SEPARATE_M, and the standard deviation of the surface away from the
+    peak."""
     filled = np.where(np.isfinite(surface), surface, -np.inf)
     rows, columns = np.indices(surface.shape)
     distance = np.hypot(rows - top[0], columns - top[1]) * pixel_m
     far = (distance > 4 * SEPARATE_M) & np.isfinite(surface)
     size = 2 * round(SEPARATE_M / pixel_m / 2) + 1
-    other = (ndimage.maximum_filter(filled, size, mode="nearest") == filled) & (distance > SEPARATE_M) & np.isfinite(surface)
+    other = (
+        (ndimage.maximum_filter(filled, size, mode="nearest") == filled)
+        & (distance > SEPARATE_M)
+        & np.isfinite(surface)
+    )
     if far.sum() < 10 or not other.any():
         return float(surface[top]), 1.0
     return float(filled[other].max()), float(surface[far].std())
 
 
 def _drawn_anew(
-    sums: np.ndarray, fine_sums: np.ndarray, surface: np.ndarray, top: tuple[int, int], step: np.ndarray, fine: np.ndarray, *, seed: int, replicates: int
+    sums: np.ndarray,
+    fine_sums: np.ndarray,
+    surface: np.ndarray,
+    top: tuple[int, int],
+    step: np.ndarray,
+    fine: np.ndarray,
+    *,
+    seed: int,
+    replicates: int,
 ) -> np.ndarray:
     """Peaks (north, east; metres) of tracks whose blocks were drawn with replacement, shape (replicates, 2).
 
@@ -240,7 +291,9 @@ def _drawn_anew(
     """
     rng = np.random.Generator(np.random.PCG64(seed))
     blocks = sums.shape[0]
-    weight = np.stack([np.bincount(rng.integers(0, blocks, blocks), minlength=blocks) for _ in range(replicates)]).astype(np.float32)
+    weight = np.stack(
+        [np.bincount(rng.integers(0, blocks, blocks), minlength=blocks) for _ in range(replicates)]
+    ).astype(np.float32)
     flat = np.where(np.isfinite(surface), surface, -np.inf).ravel()
     best = np.argpartition(-flat, max(flat.size // 10, 1))[: max(flat.size // 10, 1)]
     rows, columns = np.unravel_index(best, surface.shape)
@@ -276,7 +329,9 @@ def _block_sums(track, image, row, column, starts, rows, columns, between):  # p
                         c0 = int(c)
                         u = r - r0
                         v = c - c0
-                        seen = (image[r0, c0] * (1 - v) + image[r0, c0 + 1] * v) * (1 - u) + (image[r0 + 1, c0] * (1 - v) + image[r0 + 1, c0 + 1] * v) * u
+                        seen = (image[r0, c0] * (1 - v) + image[r0, c0 + 1] * v) * (1 - u) + (
+                            image[r0 + 1, c0] * (1 - v) + image[r0 + 1, c0 + 1] * v
+                        ) * u
                     else:
                         seen = image[int(r), int(c)]
                     if seen == seen:

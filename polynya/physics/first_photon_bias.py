@@ -38,7 +38,12 @@ class CalibrationTable:
 
 
 def at_dead_time(
-    dead_time_ns: np.ndarray, *, strength: np.ndarray, width_ns: np.ndarray, correction_ps: np.ndarray, beam_dead_time_ns: float
+    dead_time_ns: np.ndarray,
+    *,
+    strength: np.ndarray,
+    width_ns: np.ndarray,
+    correction_ps: np.ndarray,
+    beam_dead_time_ns: float,
 ) -> CalibrationTable:
     """Interpolate the CAL-19 cube to a beam's mean dead time.
 
@@ -95,8 +100,11 @@ def lookup(table: CalibrationTable, *, strength: np.ndarray, width_m: np.ndarray
     """
     width_ns = np.asarray(width_m, np.float64) * (2e9 / SPEED_OF_LIGHT)
     return _bilinear(
-        np.ascontiguousarray(table.strength, np.float64), np.ascontiguousarray(table.width_ns, np.float64),
-        np.ascontiguousarray(table.bias_m, np.float64), np.asarray(strength, np.float64), width_ns,
+        np.ascontiguousarray(table.strength, np.float64),
+        np.ascontiguousarray(table.width_ns, np.float64),
+        np.ascontiguousarray(table.bias_m, np.float64),
+        np.asarray(strength, np.float64),
+        width_ns,
     )
 
 

@@ -17,8 +17,11 @@ from . import first_photon_bias, tracks
 from .segments import Segments, window_statistics
 
 FIRST_WINDOW_M, TRIM, TRIMS = 0.7, 2.0, 3
-"""First half width of the photon window (m), its later half width in standard deviations, and how often it is narrowed."""
-TRUNCATION = float(np.sqrt(1.0 - 2.0 * TRIM * np.exp(-(TRIM**2) / 2.0) / (np.sqrt(2.0 * np.pi) * math.erf(TRIM / math.sqrt(2.0)))))
+"""First half width of the photon window (m), its later half width in standard deviations, and how often it is
+narrowed."""
+TRUNCATION = float(
+    np.sqrt(1.0 - 2.0 * TRIM * np.exp(-(TRIM**2) / 2.0) / (np.sqrt(2.0 * np.pi) * math.erf(TRIM / math.sqrt(2.0))))
+)
 """A normal distribution cut at ± TRIM standard deviations keeps this share of its standard deviation."""
 CENTRE_M = 2.0
 """Half width of the neighbourhood that centres the window of poor segments: this times a photon-dependent reach (m)."""
@@ -89,7 +92,11 @@ class SurfaceHeights:
 
 
 def surface_heights(
-    segments: Segments, *, table: first_photon_bias.CalibrationTable | None, starts: np.ndarray, errors: HeightErrors | None = None
+    segments: Segments,
+    *,
+    table: first_photon_bias.CalibrationTable | None,
+    starts: np.ndarray,
+    errors: HeightErrors | None = None,
 ) -> SurfaceHeights:
     """Estimate each segment's surface height.
 
@@ -135,7 +142,9 @@ def surface_heights(
     # Spread about the segment means, pooled: sum of squares over degrees of freedom.
     squares = np.where(some, sd.astype(np.float64) ** 2 * used_n, 0.0)
     free = np.maximum(used_n - 1.0, 0.0)
-    pooled = np.sqrt(tracks.running_mean(x, np.where(free > 0, squares / np.maximum(free, 1e-9), np.nan), free, starts, 10.0)[0])
+    pooled = np.sqrt(
+        tracks.running_mean(x, np.where(free > 0, squares / np.maximum(free, 1e-9), np.nan), free, starts, 10.0)[0]
+    )
     pooled = np.where(np.isfinite(pooled), pooled, 0.15) / TRUNCATION
     shots = np.maximum(s.n_shots.astype(np.float64), 1.0)
     rate, _ = tracks.running_mean(x, s.photon_rate_high.mean.astype(np.float64), shots, starts, 5.0)
@@ -154,14 +163,24 @@ def surface_heights(
     height = np.where(stray, np.nan, height)
     some &= ~stray
     variance = (squares / TRUNCATION**2 + PRIOR_PHOTONS * pooled**2) / (free + PRIOR_PHOTONS)
-    uncertainty = np.sqrt(variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2)
+    uncertainty = np.sqrt(
+        variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2
+    )
     return SurfaceHeights(
-        height.astype(np.float32), np.where(some, uncertainty, np.nan).astype(np.float32), bias.astype(np.float32),
-        used.astype(np.int32), (sd / TRUNCATION).astype(np.float32), pooled.astype(np.float32), rate.astype(np.float32), 3.0 * used_n < 2.0 * n,
+        height.astype(np.float32),
+        np.where(some, uncertainty, np.nan).astype(np.float32),
+        bias.astype(np.float32),
+        used.astype(np.int32),
+        (sd / TRUNCATION).astype(np.float32),
+        pooled.astype(np.float32),
+        rate.astype(np.float32),
+        3.0 * used_n < 2.0 * n,
     )
 
 
-def _pool(x: np.ndarray, values: np.ndarray, weights: np.ndarray, starts: np.ndarray, *, near: float, fallback: np.ndarray) -> np.ndarray:
+def _pool(
+    x: np.ndarray, values: np.ndarray, weights: np.ndarray, starts: np.ndarray, *, near: float, fallback: np.ndarray
+) -> np.ndarray:
     """Weighted mean over ± ``near`` metres, or over ten times that where fewer than thirty photons are so near."""
     close, weight = tracks.running_mean(x, values, weights, starts, near)
     wide, _ = tracks.running_mean(x, values, weights, starts, 10.0 * near)

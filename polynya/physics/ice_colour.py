@@ -1,9 +1,9 @@
 """Sea-ice classes from the brightness of 8-bit true colour: the published rule, and the global steps of its variants.
 
-The rule is that of Iqrah, Koo, Wang, Xie, Prasad (arXiv 2502.02700): V, the value of hue-saturation-value, is at most 30
-over open water, 31 to 204 over thin ice and at least 205 over thick or snow-covered ice. Whatever needs the whole scene
-(Otsu's threshold, the stretches, a percentile) needs no more of it than a histogram of 256 counts. Histograms of tiles
-add up exactly, so a scene worked in tiles of any size gives the same classes as a scene worked whole.
+The rule is that of Iqrah, Koo, Wang, Xie, Prasad (arXiv 2502.02700): V, the value of hue-saturation-value, is at most
+30 over open water, 31 to 204 over thin ice and at least 205 over thick or snow-covered ice. Whatever needs the whole
+scene (Otsu's threshold, the stretches, a percentile) needs no more of it than a histogram of 256 counts. Histograms of
+tiles add up exactly, so a scene worked in tiles of any size gives the same classes as a scene worked whole.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ BRIGHT_PERCENTILE = 98.0
 LEAST_BRIGHT = 3 * PUBLISHED[0]
 """Below this V the brightest pixels are no snow, and the percentile says nothing of the light."""
 SUN_REFERENCE = 30.0
-"""Sun elevation, degrees, at which the published thresholds hold: the authors' scenes are of the Ross Sea in November."""
+"""Sun elevation, degrees, at which the published thresholds hold: the authors' scenes are of the Ross Sea in
+November."""
 TRUNCATION = 235
 
 
@@ -58,7 +59,10 @@ def class_table(thresholds: tuple[int, int] = PUBLISHED) -> np.ndarray:
     """
     water, thin = thresholds
     if not 1 <= water < thin <= 254:
-        raise UsageError(f"colour thresholds {water}, {thin}; expected two rising numbers of 1 to 254, as {PUBLISHED[0]}, {PUBLISHED[1]}. Change them.")
+        raise UsageError(
+            f"colour thresholds {water}, {thin}; expected two rising numbers of 1 to 254, as {PUBLISHED[0]},"
+            f" {PUBLISHED[1]}. Change them."
+        )
     table = np.full(256, THICK_ICE, np.int8)
     table[: thin + 1] = THIN_ICE
     table[: water + 1] = OPEN_WATER
@@ -164,8 +168,9 @@ def thresholds_from_sun(elevation: float) -> tuple[int, int]:
 
     Notes
     -----
-    Meant for images that get darker as the sun sinks, as radiance does. Reflectance is divided by that sine already: what is
-    left in it of a low sun is air and shadows, and this scaling is then too strong. The percentile measures instead.
+    Meant for images that get darker as the sun sinks, as radiance does. Reflectance is divided by that sine already:
+    what is left in it of a low sun is air and shadows, and this scaling is then too strong. The percentile measures
+    instead.
     """
     if not 0.0 < elevation <= 90.0:
         raise UsageError(f"sun elevation {elevation:g} degrees; expected above 0. Take another method than sun.")
@@ -214,7 +219,8 @@ def stretch_table(low: int, high: int) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of uint8, shape (256,)
-        In single precision, rounded to the nearest, halves to even, as OpenCV does; all 0 where ``low`` equals ``high``.
+        In single precision, rounded to the nearest, halves to even, as OpenCV does; all 0 where ``low`` equals
+        ``high``.
     """
     if high <= low:
         return np.zeros(256, np.uint8)
@@ -235,12 +241,13 @@ def filtered_table(counts: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of uint8, shape (256,)
-        Filtered brightness: Otsu's mask sets the lower group to 0; stretch to 0 ... 255; truncate at 235; stretch again.
+        Filtered brightness: Otsu's mask sets the lower group to 0; stretch to 0 ... 255; truncate at 235; stretch
+        again.
 
     Notes
     -----
-    Each step is a function of the pixel's value and of the histogram, so all of them are one table. As published, a scene
-    without any difference comes out black, which is thin ice.
+    Each step is a function of the pixel's value and of the histogram, so all of them are one table. As published, a
+    scene without any difference comes out black, which is thin ice.
     """
     table = np.arange(256, dtype=np.uint8)
     table[: otsu(counts) + 1] = 0

@@ -1,14 +1,20 @@
 """Glaciers by rule: what band ratios and a DEM say without any training. Every network stands beside these.
 
-- NDSI = (green - SWIR1) / (green + SWIR1) above 0.4 where the near infrared reflects more than 0.11: Hall, Riggs and Salomonson (1995),
+- NDSI = (green - SWIR1) / (green + SWIR1) above 0.4 where the near infrared reflects more than 0.11: Hall, Riggs and
+  Salomonson (1995),
   doi:10.1016/0034-4257(95)00137-P. The second limit takes out water.
-- Red / SWIR1 above 2: Paul et al. (2013), doi:10.3189/2013AoG63A296. The limit is set scene by scene in practice, so it is a setting.
-- Without a short-wave infrared band, brightness: red above 0.30 and near infrared above 0.11, our choice: clean glacier ice has an
-  albedo above about a third, dirty ice less, snow more (Cuffey and Paterson, 2010, chapter 5). Bright rock and cloud pass.
-- DEM only: slope below 24 degrees, the limit of Paul, Huggel and Kaab (2004), doi:10.1016/j.rse.2003.11.007, for debris-covered tongues, and
+- Red / SWIR1 above 2: Paul et al. (2013), doi:10.3189/2013AoG63A296. The limit is set scene by scene in practice, so it
+  is a setting.
+- Without a short-wave infrared band, brightness: red above 0.30 and near infrared above 0.11, our choice: clean glacier
+  ice has an
+  albedo above about a third, dirty ice less, snow more (Cuffey and Paterson, 2010, chapter 5). Bright rock and cloud
+  pass.
+- DEM only: slope below 24 degrees, the limit of Paul, Huggel and Kaab (2004), doi:10.1016/j.rse.2003.11.007, for
+  debris-covered tongues, and
   a lowest elevation; or both limits fitted to a training part.
 
-None of the optical rules can see ice below debris. They are cut where the DEM is steeper than 60 degrees, where ice hardly stays.
+None of the optical rules can see ice below debris. They are cut where the DEM is steeper than 60 degrees, where ice
+hardly stays.
 """
 
 from __future__ import annotations
@@ -96,7 +102,9 @@ def snow_index(optical: np.ndarray, *, ndsi_limit: float = NDSI_LIMIT, nir_limit
     """
     index, nir = ndsi(optical[GREEN], optical[SWIR1]), optical[NIR]
     valid = np.isfinite(optical[[GREEN, NIR, SWIR1]]).all(axis=0)  # black in both bands has no index, and is no ice
-    return RuleMap(valid & (index > ndsi_limit) & (nir > nir_limit), valid, f"NDSI > {ndsi_limit:g}, NIR > {nir_limit:g}")
+    return RuleMap(
+        valid & (index > ndsi_limit) & (nir > nir_limit), valid, f"NDSI > {ndsi_limit:g}, NIR > {nir_limit:g}"
+    )
 
 
 def band_ratio(optical: np.ndarray, *, limit: float = RATIO_LIMIT, nir_limit: float = NIR_LIMIT) -> RuleMap:
@@ -131,7 +139,11 @@ def brightness(optical: np.ndarray, *, red_limit: float = RED_LIMIT, nir_limit: 
     RuleMap
     """
     valid = np.isfinite(optical[[RED, NIR]]).all(axis=0)
-    return RuleMap(valid & (optical[RED] > red_limit) & (optical[NIR] > nir_limit), valid, f"red > {red_limit:g}, NIR > {nir_limit:g}")
+    return RuleMap(
+        valid & (optical[RED] > red_limit) & (optical[NIR] > nir_limit),
+        valid,
+        f"red > {red_limit:g}, NIR > {nir_limit:g}",
+    )
 
 
 _OPTICAL_RULES = {"snow_index": snow_index, "band_ratio": band_ratio, "brightness": brightness}
@@ -178,15 +190,20 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
         If the scene holds no sensor.
     """
     if not scene:
-        raise UsageError("scene: holds no sensor; expected at least one of optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal. Give a raster.")
+        raise UsageError(
+            "scene: holds no sensor; expected at least one of optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal."
+            " Give a raster."
+        )
     seen = np.any([np.isfinite(a).any(axis=0) for a in scene.values()], axis=0)
     return RuleMap(seen.copy(), seen, "everything is glacier")
 
 
 def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
-    """Return the rule that :func:`classical` follows: ``snow_index``, ``band_ratio``, ``brightness``, the limits of the DEM rule, or ``none``.
+    """Return the rule that :func:`classical` follows: ``snow_index``, ``band_ratio``, ``brightness``, the limits of the
+    DEM rule, or ``none``.
 
-    A map made in pieces must choose once, on the scene or a fair sample of it: a piece without data would choose otherwise.
+    A map made in pieces must choose once, on the scene or a fair sample of it: a piece without data would choose
+    otherwise.
 
     Parameters
     ----------
@@ -209,12 +226,14 @@ def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
     return DemRule(float(np.median(dem[ELEVATION][valid]))) if valid.any() else "none"
 
 
-def classical(scene: dict[str, np.ndarray], *, rule: str | DemRule | None = None, steepest_deg: float = STEEPEST_ICE) -> RuleMap:
+def classical(
+    scene: dict[str, np.ndarray], *, rule: str | DemRule | None = None, steepest_deg: float = STEEPEST_ICE
+) -> RuleMap:
     """Return the best classical map that the bands present allow.
 
-    In this order: NDSI and near infrared; red / SWIR1 where green is missing; red and near infrared where there is no SWIR1; the DEM
-    alone where no optical rule can be asked; nothing otherwise. One rule serves the whole scene: the first that can be asked on at least
-    half of the pixels that any optical band saw.
+    In this order: NDSI and near infrared; red / SWIR1 where green is missing; red and near infrared where there is no
+    SWIR1; the DEM alone where no optical rule can be asked; nothing otherwise. One rule serves the whole scene: the
+    first that can be asked on at least half of the pixels that any optical band saw.
 
     Parameters
     ----------
@@ -277,11 +296,18 @@ def fit_dem_rule(dem: np.ndarray, target: np.ndarray, *, steps: int = 200) -> De
     elevation, slope = dem[ELEVATION], dem[SLOPE]
     use = np.isfinite(elevation) & np.isfinite(slope) & (target != UNLABELLED)
     if not use.any():
-        raise UsageError("DEM rule: no labelled pixel has elevation and slope; expected some to fit the limits on. Give another training part, or leave the rule at its default.")
+        raise UsageError(
+            "DEM rule: no labelled pixel has elevation and slope; expected some to fit the limits on. Give another"
+            " training part, or leave the rule at its default."
+        )
     z, s, glacier = elevation[use].astype(float), slope[use].astype(float), target[use] > 0
     lowest = np.unique(np.quantile(z, np.arange(steps) / steps))
-    row = np.searchsorted(lowest, z, side="right") - 1  # the highest candidate that lets the pixel in; every lower one does too
-    column = np.clip(np.ceil(s), 0, 90).astype(int)  # the gentlest candidate that lets it in; every steeper one does too
+    row = (
+        np.searchsorted(lowest, z, side="right") - 1
+    )  # the highest candidate that lets the pixel in; every lower one does too
+    column = np.clip(np.ceil(s), 0, 90).astype(
+        int
+    )  # the gentlest candidate that lets it in; every steeper one does too
 
     def inside(keep: np.ndarray) -> np.ndarray:
         """Count the pixels that each pair (lowest, steepest) lets in, shape (lowest, 91)."""

@@ -18,7 +18,8 @@ from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE
 from .leads import Leads, mean_over
 
 APART_M = 500.0
-"""Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong together."""
+"""Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong
+together."""
 
 LIKELY = 0.7
 """A lead that is water with this probability may enter a section."""
@@ -41,8 +42,10 @@ class Excess:
 
 
 LIKELY_EXCESS = Excess(0.025, 0.08)
-"""The same of ice that a calibrated network gives :data:`LIKELY` and more, at the level of other leads or within 0.15 m of the lowest surfaces: in
-simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square over the leads, their edges too) and was thin but for 1 lead of 343."""
+"""The same of ice that a calibrated network gives :data:`LIKELY` and more, at the level of other leads or within 0.15 m
+of the lowest surfaces: in
+simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square over the leads, their edges too)
+and was thin but for 1 lead of 343."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,15 @@ def doubt_of(lead: Leads, probability: np.ndarray, *, excess: Excess | None = No
         Where nothing is known, water is as likely as not.
     """
     high = excess or Excess()
-    thick, thin, water = (mean_over(lead, probability[:, k].astype(np.float64)) for k in (THICK_ICE, THIN_ICE, OPEN_WATER))
+    thick, thin, water = (
+        mean_over(lead, probability[:, k].astype(np.float64)) for k in (THICK_ICE, THIN_ICE, OPEN_WATER)
+    )
     ice = thick + thin
     share = np.divide(thick, ice, out=np.zeros(water.size), where=ice > 1e-6)
     mixed = np.sqrt(share * high.thick_m**2 + (1.0 - share) * high.thin_m**2)
-    return Doubt(np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0), np.where(np.isfinite(water), mixed, high.thin_m))
+    return Doubt(
+        np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0), np.where(np.isfinite(water), mixed, high.thin_m)
+    )
 
 
 def is_likely(doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
@@ -100,22 +107,24 @@ def is_likely(doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (m,)
-        Fit leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed ice looks like
-        water at even odds, also on real pack ice.
+        Fit leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed
+        ice looks like water at even odds, also on real pack ice.
     """
     return is_fit & (doubt.probability >= LIKELY)
 
 
-def reference_variance(x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, doubt: Doubt, apart_m: float = APART_M) -> float:
+def reference_variance(
+    x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, doubt: Doubt, apart_m: float = APART_M
+) -> float:
     """Variance that doubt about leads adds to their weighted mean.
 
     ``Σ_k (1 − P_k) (h − h_without_k)²  +  Π_j (1 − P_j) · e²``
 
     The first sum is the mean square distance of h from the mean of those leads that are water, each by its
     probability P_k, to first order (two leads left out at once are not counted). It is 1 − P and not P (1 − P), since h
-    keeps every lead and is not the mean over the cases. The second term is the chance that no body of water is among the
-    leads, times the mean square height e² of what they are then; leads closer than ``apart_m`` count as one body j, as
-    probable as the likeliest of them.
+    keeps every lead and is not the mean over the cases. The second term is the chance that no body of water is among
+    the leads, times the mean square height e² of what they are then; leads closer than ``apart_m`` count as one body j,
+    as probable as the likeliest of them.
 
     Parameters
     ----------

@@ -42,9 +42,11 @@ class LeadRule:
     reject_above, reject_below : float
         In combined standard deviations; above is tighter, since ice taken for water is always too high.
     section_floor_m : float
-        Error of a section that does not fall with its leads: the trimmed mean stands about 1 cm high (docs/freeboard.md).
+        Error of a section that does not fall with its leads: the trimmed mean stands about 1 cm high
+        (docs/freeboard.md).
     doubt_floor_m : float
-        The same where doubt about its leads is counted by itself: what ice in leads had in ``section_floor_m`` is taken out.
+        The same where doubt about its leads is counted by itself: what ice in leads had in ``section_floor_m`` is taken
+        out.
     level_window_m, level_quantile, level_tolerance_m : float
         A lead that stands above this weighted quantile of the leads within ± the window by more than the
         tolerance and two of its errors is a low floe or thin ice: left out.
@@ -98,7 +100,13 @@ class Leads:
 
 
 def find_leads(
-    x: np.ndarray, height: np.ndarray, *, uncertainty: np.ndarray, n_photons: np.ndarray, is_water: np.ndarray, cell_m: float | np.ndarray = 2.0,
+    x: np.ndarray,
+    height: np.ndarray,
+    *,
+    uncertainty: np.ndarray,
+    n_photons: np.ndarray,
+    is_water: np.ndarray,
+    cell_m: float | np.ndarray = 2.0,
     rule: LeadRule | None = None,
 ) -> Leads:
     """Join water segments to leads and estimate each lead's height.
@@ -129,15 +137,27 @@ def find_leads(
     heads = np.concatenate([[0], cut])
     tails = np.concatenate([cut, [rows.size]])
     out = _lead_means(
-        x[rows].astype(np.float64), height[rows].astype(np.float64), uncertainty[rows].astype(np.float64), n_photons[rows].astype(np.float64),
-        cell[rows].astype(np.float64), heads.astype(np.int64), tails.astype(np.int64), rule.edge_m,
+        x[rows].astype(np.float64),
+        height[rows].astype(np.float64),
+        uncertainty[rows].astype(np.float64),
+        n_photons[rows].astype(np.float64),
+        cell[rows].astype(np.float64),
+        heads.astype(np.int64),
+        tails.astype(np.int64),
+        rule.edge_m,
     )
     centre, length, mean, sigma, photons = out
     keep = (length >= rule.min_length_m) & (photons >= rule.min_photons) & np.isfinite(mean)
     sigma = np.sqrt(sigma**2 + rule.floor_m**2)
     return Leads(
-        rows[heads][keep], rows[tails - 1][keep] + 1, centre[keep], length[keep], mean[keep], sigma[keep],
-        (tails - heads)[keep].astype(np.int64), photons[keep].astype(np.int64),
+        rows[heads][keep],
+        rows[tails - 1][keep] + 1,
+        centre[keep],
+        length[keep],
+        mean[keep],
+        sigma[keep],
+        (tails - heads)[keep].astype(np.int64),
+        photons[keep].astype(np.int64),
     )
 
 
@@ -203,10 +223,14 @@ def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadR
     weight = 1.0 / (leads.uncertainty**2 + rule.scatter_m**2)
     lo = np.searchsorted(leads.x, leads.x - rule.level_window_m)
     hi = np.searchsorted(leads.x, leads.x + rule.level_window_m)
-    level = np.array([
-        weighted_quantile(leads.height[a:b] + rule.level_tilt * np.abs(leads.x[a:b] - x), weight[a:b], rule.level_quantile)
-        for x, a, b in zip(leads.x, lo, hi, strict=True)
-    ])
+    level = np.array(
+        [
+            weighted_quantile(
+                leads.height[a:b] + rule.level_tilt * np.abs(leads.x[a:b] - x), weight[a:b], rule.level_quantile
+            )
+            for x, a, b in zip(leads.x, lo, hi, strict=True)
+        ]
+    )
     if leads.x.size == 0:
         return np.empty(0, bool)
     keep = leads.height - level < rule.level_tolerance_m + 2.0 * leads.uncertainty
@@ -234,7 +258,11 @@ def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:
 
 
 def combine(
-    leads: Leads, centres: np.ndarray, *, is_fit: np.ndarray | None = None, added_variance: Callable[[np.ndarray, np.ndarray], float] | None = None,
+    leads: Leads,
+    centres: np.ndarray,
+    *,
+    is_fit: np.ndarray | None = None,
+    added_variance: Callable[[np.ndarray, np.ndarray], float] | None = None,
     rule: LeadRule | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Combine the leads around each section centre to a reference height.
@@ -304,7 +332,9 @@ def weighted_quantile(values: np.ndarray, weights: np.ndarray, q: float) -> floa
     return float(values[order][np.searchsorted(total, q * total[-1])])
 
 
-def water_level(x: np.ndarray, centres: np.ndarray, *, height: np.ndarray, uncertainty: np.ndarray, rule: LeadRule | None = None) -> tuple[np.ndarray, np.ndarray]:
+def water_level(
+    x: np.ndarray, centres: np.ndarray, *, height: np.ndarray, uncertainty: np.ndarray, rule: LeadRule | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Return a first guess of the water level everywhere, for the classifier, not for freeboard.
 
     Parameters

@@ -21,7 +21,8 @@ DEFAULT = "leads"
 SLOPE = 2.5e-6
 """Slope of the sea surface that a fill does not know, m/m: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016)."""
 PAD_S = 1.5
-"""One-sided fill of the default method reaches 10 km (NASA: 10 s, 70 km): further on, the surface may have tilted by half a decimetre and more."""
+"""One-sided fill of the default method reaches 10 km (NASA: 10 s, 70 km): further on, the surface may have tilted by
+half a decimetre and more."""
 METHODS = (DEFAULT, *sea_surface.METHODS)
 
 
@@ -38,7 +39,12 @@ class Surface:
     def leads(self, surface_class: np.ndarray) -> leads.Leads:
         """Return the leads that a classification makes of these segments."""
         return leads.find_leads(
-            self.x, self.height, uncertainty=self.uncertainty, n_photons=self.n_photons, is_water=surface_class == OPEN_WATER, cell_m=self.length
+            self.x,
+            self.height,
+            uncertainty=self.uncertainty,
+            n_photons=self.n_photons,
+            is_water=surface_class == OPEN_WATER,
+            cell_m=self.length,
         )
 
 
@@ -80,9 +86,17 @@ def section_centres(x: np.ndarray, *, method: str) -> np.ndarray:
 
 
 def sections(
-    surface: Surface, *, surface_class: np.ndarray, lead: leads.Leads, centre: np.ndarray, method: str = DEFAULT,
-    is_fit: np.ndarray | None = None, doubt: lead_doubt.Doubt | None = None, land_distance: np.ndarray | None = None,
-    ice_concentration: np.ndarray | None = None, limits: sea_surface.Limits | None = None,
+    surface: Surface,
+    *,
+    surface_class: np.ndarray,
+    lead: leads.Leads,
+    centre: np.ndarray,
+    method: str = DEFAULT,
+    is_fit: np.ndarray | None = None,
+    doubt: lead_doubt.Doubt | None = None,
+    land_distance: np.ndarray | None = None,
+    ice_concentration: np.ndarray | None = None,
+    limits: sea_surface.Limits | None = None,
 ) -> Sections:
     """Estimate section heights by one method, then screen, fill and smooth them under NASA's limits.
 
@@ -115,20 +129,35 @@ def sections(
     used = np.zeros(lead.x.size, bool)
     if method == DEFAULT:
         more = None if doubt is None else functools.partial(_doubt_variance, lead, doubt)
-        height, sigma, count, used = leads.combine(lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, added_variance=more, rule=rule)
+        height, sigma, count, used = leads.combine(
+            lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, added_variance=more, rule=rule
+        )
     else:
         rows = np.flatnonzero((surface_class == OPEN_WATER) & np.isfinite(surface.height))
         apart = (np.diff(rows) > 1) | (np.diff(x[rows]) > rule.join_m + surface.length[rows][1:])
         found = sea_surface.window_reference(
-            x[rows], surface.height[rows], sigma=surface.uncertainty[rows], centre=centre, method=method,
-            half_width_m=rule.section_length_m / 2, breaks=np.concatenate([[True], apart]) if rows.size else np.empty(0, bool),
+            x[rows],
+            surface.height[rows],
+            sigma=surface.uncertainty[rows],
+            centre=centre,
+            method=method,
+            half_width_m=rule.section_length_m / 2,
+            breaks=np.concatenate([[True], apart]) if rows.size else np.empty(0, bool),
         )
         height, sigma, count = found.height, found.sigma, found.n_leads
         used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
-    height = np.where(sea_surface.screen(height, distance_to_land_m=land_distance, ice_concentration=ice_concentration, limits=limits), height, np.nan)
+    height = np.where(
+        sea_surface.screen(
+            height, distance_to_land_m=land_distance, ice_concentration=ice_concentration, limits=limits
+        ),
+        height,
+        np.nan,
+    )
     measured = np.isfinite(height)
     used &= np.any(measured[:, None] & (np.abs(lead.x[None, :] - centre[:, None]) <= rule.section_length_m / 2), axis=0)
-    filled, sigma, source = sea_surface.fill(centre / GROUND_SPEED, height, sigma_ref=np.where(measured, sigma, np.nan), limits=limits)
+    filled, sigma, source = sea_surface.fill(
+        centre / GROUND_SPEED, height, sigma_ref=np.where(measured, sigma, np.nan), limits=limits
+    )
     if method in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
         linear = sea_surface.interpolate_windows(centre, height)
         extra = np.isfinite(linear) & ~np.isfinite(filled)
@@ -137,16 +166,27 @@ def sections(
     if method == DEFAULT and measured.any():  # NASA's 0.05 m holds near sure leads; further away the surface has tilted
         filled_in = (source == SOURCE_ONE_SIDED) | (source == SOURCE_TWO_SIDED)
         near = np.flatnonzero(measured)[sea_surface.nearest_section(centre, centre[measured])]
-        sigma = np.where(filled_in, np.hypot(np.maximum(sigma, sigma[near]), SLOPE * np.abs(centre - centre[near])), sigma)
+        sigma = np.where(
+            filled_in, np.hypot(np.maximum(sigma, sigma[near]), SLOPE * np.abs(centre - centre[near])), sigma
+        )
     smoothed = sea_surface.smooth(filled)
     if land_distance is not None:  # nothing is filled nearer to land either
         blocked = land_distance < limits.land_distance_m
-        smoothed, sigma, source = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma), np.where(blocked, SOURCE_NONE, source)
+        smoothed, sigma, source = (
+            np.where(blocked, np.nan, smoothed),
+            np.where(blocked, np.nan, sigma),
+            np.where(blocked, SOURCE_NONE, source),
+        )
     return Sections(centre, rule.section_length_m, smoothed, sigma, source.astype(np.int8), count, height, used)
 
 
 def _doubt_variance(lead: leads.Leads, doubt: lead_doubt.Doubt, rows: np.ndarray, weight: np.ndarray) -> float:
-    return lead_doubt.reference_variance(lead.x[rows], lead.height[rows], weight=weight, doubt=lead_doubt.Doubt(doubt.probability[rows], doubt.excess[rows]))
+    return lead_doubt.reference_variance(
+        lead.x[rows],
+        lead.height[rows],
+        weight=weight,
+        doubt=lead_doubt.Doubt(doubt.probability[rows], doubt.excess[rows]),
+    )
 
 
 def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -180,7 +220,9 @@ def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np
     return height, sigma, np.where(np.isfinite(height), source, SOURCE_NONE).astype(np.int8)
 
 
-def freeboard_uncertainty(sigma: np.ndarray, sigma_ref: np.ndarray, *, common_m: float = HeightErrors.tail_m) -> np.ndarray:
+def freeboard_uncertainty(
+    sigma: np.ndarray, sigma_ref: np.ndarray, *, common_m: float = HeightErrors.tail_m
+) -> np.ndarray:
     """Return the uncertainty of freeboard where both heights carry the same error, m.
 
     Parameters

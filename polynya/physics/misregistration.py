@@ -1,10 +1,11 @@
 """How far two images of the same ground lie apart: the shift at which one explains most of the other.
 
-At every shift within reach the response (brightness, backscatter) is fitted by a linear combination of structure images (gradients of the
-heights, a simulated radar image, other bands) over the pixels that both know; all shifts at once by Fourier transforms, holes masked (after
-Padfield 2012, doi:10.1109/TIP.2011.2181402). What is compared is the log-likelihood ratio ``-n ln(1 - R^2)``, so that a good fit in a small overlap
-does not win. Its median over the shifts is that of pure chance (chi-squared) times a factor for how far the images are correlated with themselves;
-``score`` is the ratio free of this factor. Confidence is 1 less the ratio of the best shift elsewhere to the best.
+At every shift within reach the response (brightness, backscatter) is fitted by a linear combination of structure images
+(gradients of the heights, a simulated radar image, other bands) over the pixels that both know; all shifts at once by
+Fourier transforms, holes masked (after Padfield 2012, doi:10.1109/TIP.2011.2181402). What is compared is the
+log-likelihood ratio ``-n ln(1 - R^2)``, so that a good fit in a small overlap does not win. Its median over the shifts
+is that of pure chance (chi-squared) times a factor for how far the images are correlated with themselves; ``score`` is
+the ratio free of this factor. Confidence is 1 less the ratio of the best shift elsewhere to the best.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ LEAST_OVERLAP = 0.3
 """A shift counts where at least this share of the structure meets the response."""
 LEAST_CONFIDENCE = 0.55
 LEAST_SCORE = 20.0
-"""Below either the shift is not believed. Found on Khumbu: true peaks have confidence .58 to .9 and scores of 27 to 170; mirrored images, which have no true shift, at most .50 (score 51)."""
+"""Below either the shift is not believed. Found on Khumbu: true peaks have confidence .58 to .9 and scores of 27 to
+170; mirrored images, which have no true shift, at most .50 (score 51)."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class Shift:
         return float(np.hypot(self.east_m, self.north_m))
 
 
-def estimate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, pixel_m: tuple[float, float], reach_m: float = 2000.0) -> Shift | None:
+def estimate(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, pixel_m: tuple[float, float], reach_m: float = 2000.0
+) -> Shift | None:
     """Find the shift of a response against structure images, from one or several windows together.
 
     Parameters
@@ -86,10 +90,16 @@ def estimate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, pixel_m: tuple[f
     """
     for structure, response in pairs:
         if structure.ndim != 3 or structure.shape[1:] != response.shape or structure.shape[0] != pairs[0][0].shape[0]:
-            raise UsageError(f"structure of shape {structure.shape} for a response of {response.shape}; expected (k, h, w) and (h, w), the same k in all windows. Cut them alike.")
+            raise UsageError(
+                f"structure of shape {structure.shape} for a response of {response.shape}; expected (k, h, w) and (h,"
+                " w), the same k in all windows. Cut them alike."
+            )
     if not pairs:
         return None
-    reach = tuple(int(min(reach_m / p, max(min(s.shape[a] for _, s in pairs) * 0.7, 0))) for p, a in ((pixel_m[1], 0), (pixel_m[0], 1)))
+    reach = tuple(
+        int(min(reach_m / p, max(min(s.shape[a] for _, s in pairs) * 0.7, 0)))
+        for p, a in ((pixel_m[1], 0), (pixel_m[0], 1))
+    )
     if min(reach) < 4:
         return None
     likelihood = np.zeros((2 * reach[0] + 1, 2 * reach[1] + 1))
@@ -109,18 +119,28 @@ def estimate(pairs: Sequence[tuple[np.ndarray, np.ndarray]], *, pixel_m: tuple[f
         return None
     row, column = np.unravel_index(int(np.nanargmax(likelihood)), likelihood.shape)
     south, east = (np.arange(n) - r for n, r in zip(likelihood.shape, reach, strict=True))
-    far = np.hypot((south - south[row])[:, None] * pixel_m[1], (east - east[column])[None, :] * pixel_m[0]) > ELSEWHERE_M
-    second = np.nanmax(np.where(far, likelihood, np.nan)) if (far & ~np.isnan(likelihood)).any() else likelihood[row, column]
+    far = (
+        np.hypot((south - south[row])[:, None] * pixel_m[1], (east - east[column])[None, :] * pixel_m[0]) > ELSEWHERE_M
+    )
+    second = (
+        np.nanmax(np.where(far, likelihood, np.nan)) if (far & ~np.isnan(likelihood)).any() else likelihood[row, column]
+    )
     best = float(likelihood[row, column])
     down, right = _subpixel(likelihood, row, column)
     down, right = down + south[row], right + east[column]
     return Shift(
-        east_m=float(right * pixel_m[0]), north_m=float(-down * pixel_m[1]), pixels=float(max(abs(down), abs(right))),
-        r_squared=float(1.0 - np.exp(-best / overlap[row, column])), score=best / chance, confidence=float(1.0 - second / best),
-    )  # fmt: skip
+        east_m=float(right * pixel_m[0]),
+        north_m=float(-down * pixel_m[1]),
+        pixels=float(max(abs(down), abs(right))),
+        r_squared=float(1.0 - np.exp(-best / overlap[row, column])),
+        score=best / chance,
+        confidence=float(1.0 - second / best),
+    )
 
 
-def _likelihood(structure: np.ndarray, response: np.ndarray, reach: tuple[int, int]) -> tuple[np.ndarray, np.ndarray] | None:
+def _likelihood(
+    structure: np.ndarray, response: np.ndarray, reach: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the log-likelihood ratio and the pixels compared at every shift, rows and columns from -reach to reach."""
     known, seen = np.isfinite(structure).all(axis=0), np.isfinite(response)
     if known.sum() < 400 or seen.sum() < 400:
@@ -207,7 +227,8 @@ def band_pass(image: np.ndarray, *, fine: float, coarse: float | None) -> np.nda
 
 
 def look_azimuths(latitude: float) -> tuple[float, float]:
-    """Return where a right-looking radar in Sentinel-1's orbit looks, ascending and descending, degrees clockwise from north.
+    """Return where a right-looking radar in Sentinel-1's orbit looks, ascending and descending, degrees clockwise from
+    north.
 
     Parameters
     ----------
@@ -216,7 +237,8 @@ def look_azimuths(latitude: float) -> tuple[float, float]:
 
     Notes
     -----
-    Heading over the ground of a circular orbit of inclination 98.18 degrees, 98.7 minutes a turn, over the turning Earth.
+    Heading over the ground of a circular orbit of inclination 98.18 degrees, 98.7 minutes a turn, over the turning
+    Earth.
     """
     inclination, turn = np.radians(98.18), 2 * np.pi / (98.7 * 60)
     across = np.cos(inclination) / max(np.cos(np.radians(latitude)), abs(np.cos(inclination)))
@@ -226,11 +248,13 @@ def look_azimuths(latitude: float) -> tuple[float, float]:
     return (heading + 90.0) % 360.0, (180.0 - heading + 90.0) % 360.0
 
 
-def radar_image(height: np.ndarray, *, pixel_m: tuple[float, float], look_azimuth: float, incidence: float, pad: int, finer: int = 3) -> np.ndarray:
+def radar_image(
+    height: np.ndarray, *, pixel_m: tuple[float, float], look_azimuth: float, incidence: float, pad: int, finer: int = 3
+) -> np.ndarray:
     """Simulate an image of a side-looking radar on a flat Earth: how much ground falls into each cell, in dB.
 
-    What lies above the middle height is displaced towards the sensor by ``height / tan(incidence)``; slopes that face it are squeezed and
-    bright, layover adds up. This is the geometry of images that were never terrain-corrected.
+    What lies above the middle height is displaced towards the sensor by ``height / tan(incidence)``; slopes that face
+    it are squeezed and bright, layover adds up. This is the geometry of images that were never terrain-corrected.
 
     Parameters
     ----------

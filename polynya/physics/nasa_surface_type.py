@@ -92,7 +92,10 @@ def surface_type(
     """
     limits = thresholds or Thresholds()
     if not 0 <= int(spot) <= 6 or (spot == 0 and is_strong is None):
-        raise UsageError(f"spot {spot}: no such ATLAS spot; expected 1-6, or 0 with is_strong given. Take it from the beam group's attributes.")
+        raise UsageError(
+            f"spot {spot}: no such ATLAS spot; expected 1-6, or 0 with is_strong given. Take it from the beam group's"
+            " attributes."
+        )
     strong = bool(spot % 2) if is_strong is None else is_strong
     gain = limits.gain[spot - 1] if spot else 1.0
     rate = np.asarray(photon_rate, dtype=np.float64) / gain * (1.0 if strong else limits.weak_ratio)

@@ -12,8 +12,15 @@ SATURATED_SHARE = 0.1
 
 
 def quality_flag(
-    *, n_photons: np.ndarray, is_geoid: np.ndarray, first_photon_bias: np.ndarray, is_missing: np.ndarray, is_contaminated: np.ndarray,
-    is_next_to_gap: np.ndarray, source: np.ndarray, saturated_share: np.ndarray,
+    *,
+    n_photons: np.ndarray,
+    is_geoid: np.ndarray,
+    first_photon_bias: np.ndarray,
+    is_missing: np.ndarray,
+    is_contaminated: np.ndarray,
+    is_next_to_gap: np.ndarray,
+    source: np.ndarray,
+    saturated_share: np.ndarray,
 ) -> np.ndarray:
     """Combine what is known of segments to bits.
 

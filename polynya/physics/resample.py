@@ -34,7 +34,12 @@ def bilinear(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.nd
     r0, c0 = np.minimum(r.astype(np.intp), max(height - 2, 0)), np.minimum(c.astype(np.intp), max(width - 2, 0))
     r1, c1 = np.minimum(r0 + 1, height - 1), np.minimum(c0 + 1, width - 1)
     down, right = (r - r0).astype(np.float32), (c - c0).astype(np.float32)
-    corners = ((r0, c0, (1 - down) * (1 - right)), (r0, c1, (1 - down) * right), (r1, c0, down * (1 - right)), (r1, c1, down * right))
+    corners = (
+        (r0, c0, (1 - down) * (1 - right)),
+        (r0, c1, (1 - down) * right),
+        (r1, c0, down * (1 - right)),
+        (r1, c1, down * right),
+    )
     for band in range(bands):
         if not np.isnan(values[band]).any():
             out[band, inside] = sum(values[band, i, j] * weight for i, j, weight in corners)

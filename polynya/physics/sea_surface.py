@@ -179,7 +179,10 @@ def combine_leads(
 
 def _check_spans(first: np.ndarray, count: np.ndarray, size: int) -> None:
     if first.size and (np.any(count < 0) or np.any((count > 0) & ((first < 0) | (first + count > size)))):
-        raise UsageError(f"leads: spans reach outside the {size} rows that are there; expected 0 <= first and first + count <= {size}. Re-base the index.")
+        raise UsageError(
+            f"leads: spans reach outside the {size} rows that are there; expected 0 <= first and first + count <="
+            f" {size}. Re-base the index."
+        )
 
 
 def section_references(
@@ -261,7 +264,9 @@ def screen(
     if ice_concentration is not None:
         ice = np.asarray(ice_concentration, np.float64)
         keep &= ~(ice < limits.concentration_min)
-        step = np.where((ice >= limits.concentration_min) & (ice < limits.concentration_low), limits.step_low_concentration_m, step)
+        step = np.where(
+            (ice >= limits.concentration_min) & (ice < limits.concentration_low), limits.step_low_concentration_m, step
+        )
     last = np.nan
     for i in np.flatnonzero(keep):
         if np.isfinite(last) and abs(h[i] - last) > step[i]:
@@ -308,7 +313,9 @@ def fill(
         if left >= 0 and right >= 0:
             span = t[right] - t[left]
             is_close = span <= limits.gap_time_s and abs(h[right] - h[left]) <= limits.gap_height_m
-            is_single = right - left == 2 and t[i] - t[left] <= limits.pad_time_s and t[right] - t[i] <= limits.pad_time_s
+            is_single = (
+                right - left == 2 and t[i] - t[left] <= limits.pad_time_s and t[right] - t[i] <= limits.pad_time_s
+            )
             if is_close or is_single:
                 share = (t[i] - t[left]) / span if span > 0 else 0.5
                 out[i], source[i] = h[left] + share * (h[right] - h[left]), SOURCE_TWO_SIDED
@@ -363,7 +370,8 @@ def nearest_section(x: np.ndarray, section_x: np.ndarray) -> np.ndarray:
 def freeboard(
     height: np.ndarray, sigma: np.ndarray, *, h_ref: np.ndarray, sigma_ref: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return freeboard ``max(h - h_ref, 0)`` and its uncertainty ``sqrt(sigma^2 + sigma_ref^2)``, m, NaN where an input is."""
+    """Return freeboard ``max(h - h_ref, 0)`` and its uncertainty ``sqrt(sigma^2 + sigma_ref^2)``, m, NaN where an input
+    is."""
     height, h_ref = np.asarray(height, np.float64), np.asarray(h_ref, np.float64)
     value = height - h_ref
     return np.where(value < 0, 0.0, value), np.hypot(np.asarray(sigma, np.float64), np.asarray(sigma_ref, np.float64))
@@ -410,7 +418,9 @@ def window_reference(
     Errors are formal: that of the segment taken, or of the mean of independent values.
     """
     if method not in METHODS:
-        raise UsageError(f"sea surface method {method!r}: no such method; expected one of {', '.join(METHODS)}. Choose one of these.")
+        raise UsageError(
+            f"sea surface method {method!r}: no such method; expected one of {', '.join(METHODS)}. Choose one of these."
+        )
     x, h = np.asarray(x, np.float64), np.asarray(height, np.float64)
     s, centre = np.asarray(sigma, np.float64), np.asarray(centre, np.float64)
     use = np.isfinite(x) & np.isfinite(h)
@@ -440,7 +450,9 @@ def window_reference(
             pick = lowest[np.argmin(np.abs(x[lowest] - centre[k]))]
         value[k], error[k] = h[pick], s[pick]
     n = b - a
-    return Sections(value, error, n, np.where(n > 0, rows[np.minimum(a, max(rows.size - 1, 0))] if rows.size else -1, -1))
+    return Sections(
+        value, error, n, np.where(n > 0, rows[np.minimum(a, max(rows.size - 1, 0))] if rows.size else -1, -1)
+    )
 
 
 def interpolate_windows(centre: np.ndarray, h_ref: np.ndarray) -> np.ndarray:

@@ -98,9 +98,16 @@ class PhotonRuns:
 
 
 def resample(
-    photons: dict[str, np.ndarray], *, first: np.ndarray, count: np.ndarray, segment_x: np.ndarray,
-    reference: np.ndarray, reference_x: np.ndarray, background: dict[str, np.ndarray] | None = None,
-    resolution_m: float | PhotonRuns = 2.0, min_confidence: int = MEDIUM,
+    photons: dict[str, np.ndarray],
+    *,
+    first: np.ndarray,
+    count: np.ndarray,
+    segment_x: np.ndarray,
+    reference: np.ndarray,
+    reference_x: np.ndarray,
+    background: dict[str, np.ndarray] | None = None,
+    resolution_m: float | PhotonRuns = 2.0,
+    min_confidence: int = MEDIUM,
 ) -> Segments:
     """Sort photons into segments and take their statistics.
 
@@ -131,19 +138,50 @@ def resample(
     runs = isinstance(resolution_m, PhotonRuns)
     cell = 2.0 if runs else float(resolution_m)
     order = np.argsort(reference_x, kind="stable")
-    ref_x, ref = np.ascontiguousarray(reference_x[order], np.float64), np.ascontiguousarray(reference[order], np.float64)
+    ref_x, ref = (
+        np.ascontiguousarray(reference_x[order], np.float64),
+        np.ascontiguousarray(reference[order], np.float64),
+    )
     good = np.isfinite(ref) & np.isfinite(ref_x)
     ref_x, ref = (ref_x[good], ref[good]) if good.any() else (np.zeros(1), np.zeros(1))
     cell0 = np.floor(np.min(segment_x) / cell) - 50
     n_cells = int(np.floor(np.max(segment_x) / cell) - cell0) + 100
     above, cells, shot_cell, shot_all, shot_high, shot_time = _assign(
-        p["h_ph"], p["dist_ph_along"], p["signal_conf_ph"], p["quality_ph"], p["pce_mframe_cnt"], p["ph_id_pulse"], p["delta_time"],
-        first, count, segment_x, ref_x, ref, cell, cell0, n_cells, min_confidence,
-        resolution_m.n_photons if runs else 0, resolution_m.max_length_m if runs else 0.0,
+        p["h_ph"],
+        p["dist_ph_along"],
+        p["signal_conf_ph"],
+        p["quality_ph"],
+        p["pce_mframe_cnt"],
+        p["ph_id_pulse"],
+        p["delta_time"],
+        first,
+        count,
+        segment_x,
+        ref_x,
+        ref,
+        cell,
+        cell0,
+        n_cells,
+        min_confidence,
+        resolution_m.n_photons if runs else 0,
+        resolution_m.max_length_m if runs else 0.0,
     )
     if runs:
         n_cells = int(cells.max()) + 1 if cells.size else 0
-    sums = _accumulate(cells, above, p["dist_ph_along"], p["lat_ph"], p["lon_ph"], p["delta_time"], first, count, segment_x, ref_x, ref, n_cells)
+    sums = _accumulate(
+        cells,
+        above,
+        p["dist_ph_along"],
+        p["lat_ph"],
+        p["lon_ph"],
+        p["delta_time"],
+        first,
+        count,
+        segment_x,
+        ref_x,
+        ref,
+        n_cells,
+    )
     n, x, lat, lon, t, base, x_low, x_high, heights, offsets = sums
     used = np.flatnonzero(n > 0)
     mean, median, sd, p10, p90 = _height_statistics(heights, offsets, used)
@@ -157,14 +195,26 @@ def resample(
         return ShotStatistics(*_shot_statistics(values, shot_order, shot_offsets))
 
     return Segments(
-        index=(used + (0 if runs else int(cell0))).astype(np.int64), x_atc=x[used], latitude=lat[used], longitude=lon[used], delta_time=t[used],
+        index=(used + (0 if runs else int(cell0))).astype(np.int64),
+        x_atc=x[used],
+        latitude=lat[used],
+        longitude=lon[used],
+        delta_time=t[used],
         length=(x_high - x_low)[used].astype(np.float32) if runs else np.full(used.size, cell, np.float32),
-        n_photons=n[used].astype(np.int32), n_shots=np.diff(shot_offsets).astype(np.int32),
-        mean=mean, median=median, sd=sd, p10=p10, p90=p90, reference=base[used],
-        photon_rate=over_shots(shot_all), photon_rate_high=over_shots(shot_high),
+        n_photons=n[used].astype(np.int32),
+        n_shots=np.diff(shot_offsets).astype(np.int32),
+        mean=mean,
+        median=median,
+        sd=sd,
+        p10=p10,
+        p90=p90,
+        reference=base[used],
+        photon_rate=over_shots(shot_all),
+        photon_rate_high=over_shots(shot_high),
         background_counts=over_shots(_take(background, "bckgrd_counts", blocks)),
         background_rate=over_shots(_take(background, "bckgrd_rate", blocks)),
-        heights=heights, offsets=np.append(offsets[used], offsets[-1]).astype(np.int64),
+        heights=heights,
+        offsets=np.append(offsets[used], offsets[-1]).astype(np.int64),
     )
 
 
@@ -229,7 +279,26 @@ def _count_shots(mframe, pulse):  # pragma: no cover - compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def _assign(h, dist, conf, quality, mframe, pulse, time, first, count, seg_x, ref_x, ref, cell, cell0, n_cells, min_conf, run_n, run_length):  # pragma: no cover - compiled
+def _assign(
+    h,
+    dist,
+    conf,
+    quality,
+    mframe,
+    pulse,
+    time,
+    first,
+    count,
+    seg_x,
+    ref_x,
+    ref,
+    cell,
+    cell0,
+    n_cells,
+    min_conf,
+    run_n,
+    run_length,
+):  # pragma: no cover - compiled
     """Give each photon its height above the reference and its cell (-1: not in the statistics); list the shots."""
     n = h.size
     above = np.empty(n, np.float32)
@@ -279,7 +348,9 @@ def _assign(h, dist, conf, quality, mframe, pulse, time, first, count, seg_x, re
                     for j in range(1, gap):
                         n_shot += 1
                         xe = last_x + (x - last_x) * j / gap
-                        shot_cell[n_shot] = place if run_n > 0 else np.int32(min(max(np.floor(xe / cell) - cell0, 0.0), n_cells - 1.0))
+                        shot_cell[n_shot] = (
+                            place if run_n > 0 else np.int32(min(max(np.floor(xe / cell) - cell0, 0.0), n_cells - 1.0))
+                        )
                         shot_all[n_shot] = 0.0
                         shot_high[n_shot] = 0.0
                         shot_time[n_shot] = time[i] - 1e-4 * (gap - j)
@@ -299,7 +370,9 @@ def _assign(h, dist, conf, quality, mframe, pulse, time, first, count, seg_x, re
 
 
 @nb.njit(cache=True, nogil=True)
-def _accumulate(cells, above, dist, lat, lon, time, first, count, seg_x, ref_x, ref, n_cells):  # pragma: no cover - compiled
+def _accumulate(
+    cells, above, dist, lat, lon, time, first, count, seg_x, ref_x, ref, n_cells
+):  # pragma: no cover - compiled
     n = np.zeros(n_cells, np.int64)
     x_sum = np.zeros(n_cells)
     lat_sum = np.zeros(n_cells)
@@ -475,7 +548,12 @@ def window_statistics(
     n, mean, sd, p10, p90 : numpy.ndarray, shape (n,)
         Photons inside and their statistics; NaN where none is inside. sd is the population's.
     """
-    return _window(segments.heights, segments.offsets, np.ascontiguousarray(low, np.float64), np.ascontiguousarray(high, np.float64))
+    return _window(
+        segments.heights,
+        segments.offsets,
+        np.ascontiguousarray(low, np.float64),
+        np.ascontiguousarray(high, np.float64),
+    )
 
 
 @nb.njit(cache=True, nogil=True)
@@ -544,9 +622,13 @@ def concatenate(pieces: Sequence[Segments]) -> Segments:
         values = [getattr(p, field.name) for p in pieces]
         if field.name == "offsets":
             ends = np.cumsum([0] + [int(v[-1]) for v in values])
-            parts["offsets"] = np.concatenate([v[:-1] + e for v, e in zip(values, ends[:-1], strict=True)] + [ends[-1:]])
+            parts["offsets"] = np.concatenate(
+                [v[:-1] + e for v, e in zip(values, ends[:-1], strict=True)] + [ends[-1:]]
+            )
         elif isinstance(values[0], ShotStatistics):
-            parts[field.name] = ShotStatistics(*(np.concatenate([getattr(v, n) for v in values]) for n in ("mean", "median", "sd")))
+            parts[field.name] = ShotStatistics(
+                *(np.concatenate([getattr(v, n) for v in values]) for n in ("mean", "median", "sd"))
+            )
         else:
             parts[field.name] = np.concatenate(values)
     return Segments(**parts)

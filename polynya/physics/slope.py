@@ -10,7 +10,9 @@ import numpy as np
 from ..errors import UsageError
 
 
-def gradients(height: np.ndarray, *, east_m: float | np.ndarray, south_m: float | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def gradients(
+    height: np.ndarray, *, east_m: float | np.ndarray, south_m: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Return how a surface rises to the east and to the north.
 
     Parameters
@@ -23,7 +25,8 @@ def gradients(height: np.ndarray, *, east_m: float | np.ndarray, south_m: float 
     Returns
     -------
     east, north : numpy.ndarray of float64, shape (h, w)
-        Rise per metre. NaN where the height is. At edges and holes one-sided differences, and those lines of three that are known.
+        Rise per metre. NaN where the height is. At edges and holes one-sided differences, and those lines of three that
+        are known.
 
     Raises
     ------
@@ -31,9 +34,15 @@ def gradients(height: np.ndarray, *, east_m: float | np.ndarray, south_m: float 
         If the grid is not two-dimensional or a pixel has no size.
     """
     z = np.asarray(height, float)
-    dx, dy = np.broadcast_to(np.asarray(east_m, float), z.shape[:1]), np.broadcast_to(np.asarray(south_m, float), z.shape[:1])
+    dx, dy = (
+        np.broadcast_to(np.asarray(east_m, float), z.shape[:1]),
+        np.broadcast_to(np.asarray(south_m, float), z.shape[:1]),
+    )
     if z.ndim != 2 or not (np.all(dx > 0) and np.all(dy > 0)):
-        raise UsageError(f"heights of shape {z.shape} with pixels of {np.min(dx):g} by {np.min(dy):g} m; expected rows and columns and sizes above 0. Check the grid.")
+        raise UsageError(
+            f"heights of shape {z.shape} with pixels of {np.min(dx):g} by {np.min(dy):g} m; expected rows and columns"
+            " and sizes above 0. Check the grid."
+        )
     wide = np.pad(z, 1, constant_values=np.nan)
     rows, columns = z.shape
 
@@ -46,7 +55,8 @@ def gradients(height: np.ndarray, *, east_m: float | np.ndarray, south_m: float 
 
 
 def _weighted(lines: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the rise a pixel along three parallel lines, weights 1, 2, 1; on a line with a hole one side's, without any it counts for nothing."""
+    """Return the rise a pixel along three parallel lines, weights 1, 2, 1; on a line with a hole one side's, without
+    any it counts for nothing."""
     total, weights = 0.0, 0.0
     for weight, (before, here, after) in zip((1.0, 2.0, 1.0), lines, strict=True):
         rise = (after - before) / 2.0

@@ -220,9 +220,21 @@ def strong_equivalent(*, is_strong: bool, spot: int) -> float:
 
 
 def gather(
-    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, n_photons: np.ndarray, height_sd: np.ndarray, spread: np.ndarray,
-    rate: np.ndarray, n_shots: np.ndarray, background_rate: np.ndarray, solar_elevation: np.ndarray, is_strong: bool, spot: int = 0,
-    starts: np.ndarray, rule: Rule | None = None,
+    x: np.ndarray,
+    height: np.ndarray,
+    *,
+    height_uncertainty: np.ndarray,
+    n_photons: np.ndarray,
+    height_sd: np.ndarray,
+    spread: np.ndarray,
+    rate: np.ndarray,
+    n_shots: np.ndarray,
+    background_rate: np.ndarray,
+    solar_elevation: np.ndarray,
+    is_strong: bool,
+    spot: int = 0,
+    starts: np.ndarray,
+    rule: Rule | None = None,
 ) -> Evidence:
     """Gather what classes are decided from.
 
@@ -258,7 +270,9 @@ def gather(
     bright = np.where(np.isfinite(rate), rate, n_photons / shots).astype(np.float64) * scale
     transmission = cloud_transmission(x, bright, rule=rule)
     clear = np.maximum(transmission, rule.bright_least)
-    level, level_error, lowest = first_water_level(x, height, height_uncertainty=sigma, bright=bright, clear=clear, spread=spread, starts=starts, rule=rule)
+    level, level_error, lowest = first_water_level(
+        x, height, height_uncertainty=sigma, bright=bright, clear=clear, spread=spread, starts=starts, rule=rule
+    )
     day = solar_elevation > DAY_ELEVATION
     relative = np.full(x.size, np.nan)
     if day.any():
@@ -277,16 +291,38 @@ def gather(
     too_wide = np.clip((width - WIDTH_ROUGH) / rule.width_softness_m, 0.0, rule.guard_most)
     not_water = np.hypot(too_wide, np.clip(between, 0.0, rule.guard_most))
     mirror = np.clip((log_rate - np.log(RATE_SPECULAR)) / rule.rate_softness, 0.0, rule.guard_most)
-    is_cloud = (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1) | ~np.isfinite(level)  # no level: no surface is bright enough
+    is_cloud = (
+        (bright < CLOUD_RATE) | ~np.isfinite(height + sigma) | (n_photons < 1) | ~np.isfinite(level)
+    )  # no level: no surface is bright enough
     return Evidence(
-        x, height, sigma, n_photons, height_sd, bright / transmission, bright / clear, np.maximum(shots * bright / scale, 1.0), relative,
-        not_water, np.where(width < WIDTH_SMOOTH, mirror, 0.0), is_cloud, level, level_error, lowest, starts,
-        transmission, pooled, width,
+        x,
+        height,
+        sigma,
+        n_photons,
+        height_sd,
+        bright / transmission,
+        bright / clear,
+        np.maximum(shots * bright / scale, 1.0),
+        relative,
+        not_water,
+        np.where(width < WIDTH_SMOOTH, mirror, 0.0),
+        is_cloud,
+        level,
+        level_error,
+        lowest,
+        starts,
+        transmission,
+        pooled,
+        width,
     )
 
 
 def classify(
-    evidence: Evidence, *, water_level: np.ndarray | None = None, water_level_error: np.ndarray | None = None, rule: Rule | None = None,
+    evidence: Evidence,
+    *,
+    water_level: np.ndarray | None = None,
+    water_level_error: np.ndarray | None = None,
+    rule: Rule | None = None,
     kinds: tuple[Kind, ...] = KINDS,
 ) -> SurfaceTypes:
     """Classify segments.
@@ -313,11 +349,42 @@ def classify(
         known = np.isfinite(water_level)
         level = np.where(known, water_level, level)
         error = np.where(known, 0.02 if water_level_error is None else water_level_error, error)
-    table = np.array([[k.rate, k.rate_spread, k.width, k.width_spread, k.height, k.height_spread, k.background, k.background_spread,
-                       k.share, k.length, k.surface_class] for k in kinds], np.float64)
+    table = np.array(
+        [
+            [
+                k.rate,
+                k.rate_spread,
+                k.width,
+                k.width_spread,
+                k.height,
+                k.height_spread,
+                k.background,
+                k.background_spread,
+                k.share,
+                k.length,
+                k.surface_class,
+            ]
+            for k in kinds
+        ],
+        np.float64,
+    )
     probability = _chain(
-        e.x, e.height - level, np.hypot(e.height_uncertainty, error), e.n_photons, e.height_sd, e.rate, e.bright, e.counts, e.background,
-        e.not_water, e.only_water, e.is_cloud, e.starts, table, rule.pulse_sd, rule.evidence,
+        e.x,
+        e.height - level,
+        np.hypot(e.height_uncertainty, error),
+        e.n_photons,
+        e.height_sd,
+        e.rate,
+        e.bright,
+        e.counts,
+        e.background,
+        e.not_water,
+        e.only_water,
+        e.is_cloud,
+        e.starts,
+        table,
+        rule.pulse_sd,
+        rule.evidence,
     )
     surface = np.argmax(probability, axis=1).astype(np.int8)
     surface[e.is_cloud] = UNCLASSIFIED
@@ -339,13 +406,22 @@ def cloud_transmission(x: np.ndarray, bright: np.ndarray, *, rule: Rule) -> np.n
     numpy.ndarray, shape (n,)
         Between ``clear_least`` and 1.
     """
-    usual = tracks.block_quantile(x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile)
+    usual = tracks.block_quantile(
+        x, bright, block_m=100.0, window_m=rule.clear_window_m, inner=0.5, outer=rule.clear_quantile
+    )
     return np.clip(np.where(np.isfinite(usual), usual, CLEAR_RATE) / CLEAR_RATE, rule.clear_least, 1.0)
 
 
 def first_water_level(
-    x: np.ndarray, height: np.ndarray, *, height_uncertainty: np.ndarray, bright: np.ndarray, clear: np.ndarray, spread: np.ndarray,
-    starts: np.ndarray, rule: Rule,
+    x: np.ndarray,
+    height: np.ndarray,
+    *,
+    height_uncertainty: np.ndarray,
+    bright: np.ndarray,
+    clear: np.ndarray,
+    spread: np.ndarray,
+    starts: np.ndarray,
+    rule: Rule,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Guess the water level before any class is known.
 
@@ -375,18 +451,41 @@ def first_water_level(
     # a median scatters 1.25 times as much as a mean.
     low = low + 1.4 * 1.25 * noise / np.sqrt(max(in_block, 1.0))
     smooth, _ = tracks.running_mean(x, bright / clear, one, starts, 6.0)
-    mirror = (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH)) & (height - low < ABOVE_LOWEST_M)
-    seeds = tracks.block_quantile(x, np.where(mirror, height, np.nan), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.3)
+    mirror = (
+        (smooth > SPECULAR_RATE) & (spread < np.hypot(rule.pulse_sd, WIDTH_SMOOTH)) & (height - low < ABOVE_LOWEST_M)
+    )
+    seeds = tracks.block_quantile(
+        x, np.where(mirror, height, np.nan), block_m=20.0, window_m=rule.low_window_m, inner=0.5, outer=0.3
+    )
     known = np.isfinite(seeds)
     return np.where(known, seeds, low), np.where(known, 0.75 * rule.low_error_m, rule.low_error_m), low
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
-def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, starts, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _chain(
+    x,
+    above,
+    sigma,
+    n,
+    sd,
+    rate,
+    bright,
+    counts,
+    relative,
+    not_water,
+    only_water,
+    cloud,
+    starts,
+    kinds,
+    pulse_sd,
+    evidence,
+):  # pragma: no cover - compiled
     """Forward-backward over the kinds; a step either stays or draws a new kind by its share and length."""
     m = x.size
     k = kinds.shape[0]
-    like = _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence)
+    like = _likelihoods(
+        above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence
+    )
     out = np.zeros((m, 3), np.float32)
     share = kinds[:, 8] / kinds[:, 8].sum()
     enter = share / kinds[:, 9]
@@ -444,7 +543,9 @@ def _chain(x, above, sigma, n, sd, rate, bright, counts, relative, not_water, on
 
 
 @nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
-def _likelihoods(above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence):  # pragma: no cover - compiled
+def _likelihoods(
+    above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence
+):  # pragma: no cover - compiled
     """Likelihood of each kind for each segment, the largest scaled to 1, shape (m, k)."""
     m = above.size
     k = kinds.shape[0]

@@ -1,9 +1,9 @@
 """The published thin-cloud and shadow filter of Sentinel-2 colours: how much a pixel differs from its background.
 
-Iqrah, Koo, Wang, Xie, Prasad (arXiv 2502.02700, and arXiv 2303.12719 for the filter): open water is painted white, the grey
-image is dilated (7 x 7) and smoothed by a median (155 x 155), which is the background; the difference to it is what veil
-and shadow, being wide and soft, do not change. Borders are treated as OpenCV does, which the authors used: the dilation
-sees nothing outside the image, the median repeats the edge.
+Iqrah, Koo, Wang, Xie, Prasad (arXiv 2502.02700, and arXiv 2303.12719 for the filter): open water is painted white, the
+grey image is dilated (7 x 7) and smoothed by a median (155 x 155), which is the background; the difference to it is
+what veil and shadow, being wide and soft, do not change. Borders are treated as OpenCV does, which the authors used:
+the dilation sees nothing outside the image, the median repeats the edge.
 
 Every pixel of :func:`difference` depends on the pixels within :data:`HALO` only, so a tile read with that much around
 it gives what the whole scene gives.
@@ -60,7 +60,10 @@ def difference(image: np.ndarray, *, inner: tuple[slice, slice] | None = None) -
     reach = MEDIAN // 2
     top, bottom = max(rows.start - reach, 0), min(rows.stop + reach, image.shape[0])
     left, right = max(columns.start - reach, 0), min(columns.stop + reach, image.shape[1])
-    pad = ((top - rows.start + reach, rows.stop + reach - bottom), (left - columns.start + reach, columns.stop + reach - right))
+    pad = (
+        (top - rows.start + reach, rows.stop + reach - bottom),
+        (left - columns.start + reach, columns.stop + reach - right),
+    )
     background = running_median(np.pad(dilated[top:bottom, left:right], pad, mode="edge"), MEDIAN)
     own = image[rows, columns]
     return 255 - np.where(own > background, own - background, background - own)

@@ -1,8 +1,10 @@
-"""Class probabilities of a scene from an exported network: overlapping windows, blended, a strip of the scene in memory at a time; no torch.
+"""Class probabilities of a scene from an exported network: overlapping windows, blended, a strip of the scene in memory
+at a time; no torch.
 
-A window as large as the network's training windows moves by half its side. Each gives probabilities weighted by the bell of Maslov et al. 2025,
-lowered so that it ends in 0 at the window's border: theirs still weighs .61 there, and a window that begins or ends leaves a seam
-(:func:`blend_weight`). Rows are given out as soon as no later window touches them: memory goes with the scene's width, not with its area.
+A window as large as the network's training windows moves by half its side. Each gives probabilities weighted by the
+bell of Maslov et al. 2025, lowered so that it ends in 0 at the window's border: theirs still weighs .61 there, and a
+window that begins or ends leaves a seam (:func:`blend_weight`). Rows are given out as soon as no later window touches
+them: memory goes with the scene's width, not with its area.
 """
 
 from __future__ import annotations
@@ -72,7 +74,8 @@ class Description(BaseModel):
         True where windows must have exactly ``size``.
     confidence : _Confidence
     areas : _Areas
-        ``between_blocks`` and ``sd``: how errors of different blocks go together and how large they are (:mod:`polynya.glaciers.intervals`), fitted on scenes kept back.
+        ``between_blocks`` and ``sd``: how errors of different blocks go together and how large they are
+        (:mod:`polynya.glaciers.intervals`), fitted on scenes kept back.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -133,8 +136,8 @@ class Strip:
     probability : numpy.ndarray of float32, shape (classes, h, width)
         NaN where no sensor saw anything.
     spread : numpy.ndarray of float32, shape (h, width)
-        Standard deviation of the last class's probability over networks, turns and draws (where windows overlap, the root of their blended
-        variances); 0 where there is one of each.
+        Standard deviation of the last class's probability over networks, turns and draws (where windows overlap, the
+        root of their blended variances); 0 where there is one of each.
     """
 
     row: int
@@ -162,7 +165,10 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneN
         If the file is no export of a scene network.
     """
     if runtime not in predict_runtime.RUNTIMES:
-        raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one of these.")
+        raise UsageError(
+            f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one"
+            " of these."
+        )
     path = predict_runtime.locate(name, of_scenes=True)
     with predict_runtime.LOADING:
         return _load(path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
@@ -177,11 +183,17 @@ def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
     except (ValueError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(str(p) for p in first["loc"]) or "JSON"
-        raise ProductError(f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {one_line(first['msg'])}; expected a network of scenes that polynya train exported. Train or choose another.") from error
+        raise ProductError(
+            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {one_line(first['msg'])}; expected"
+            " a network of scenes that polynya train exported. Train or choose another."
+        ) from error
     expected = sum(description.scaling.sensors.values()) + description.location
     shape = list(session.get_inputs()[0].shape)
     if len(session.get_inputs()) != 1 or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != expected):
-        raise ProductError(f"{path.name}: takes {shape}; expected one input of (batch, {expected}, h, w) as its description says. Export it again.")
+        raise ProductError(
+            f"{path.name}: takes {shape}; expected one input of (batch, {expected}, h, w) as its description says."
+            " Export it again."
+        )
     used, evaluate = predict_runtime.evaluator(session, path, runtime=runtime, threads=threads)
     return SceneNetwork(path, predict_runtime.sha256(path), description, about, used, evaluate)
 
@@ -198,19 +210,31 @@ def same_shape(networks: Sequence[SceneNetwork]) -> None:
     for other in networks[1:]:
         a, b = first.description, other.description
         if (a.scaling, a.classes, a.location_kind, a.size) != (b.scaling, b.classes, b.location_kind, b.size):
-            raise UsageError(f"{other.path.name}: has other sensors, classes, window or location than {first.path.name}; expected networks of one recipe. Give them one by one.")
+            raise UsageError(
+                f"{other.path.name}: has other sensors, classes, window or location than {first.path.name}; expected"
+                " networks of one recipe. Give them one by one."
+            )
 
 
 def confidence(network: SceneNetwork, probability: np.ndarray) -> np.ndarray:
-    """Return how probable it is that the most probable class is right, float32 (h, w), of probabilities (classes, h, w)."""
+    """Return how probable it is that the most probable class is right, float32 (h, w), of probabilities (classes, h,
+    w)."""
     c = network.description.confidence
     said = calibrate.Confidence(c.method, c.x, c.y).of(np.moveaxis(probability, 0, -1))
     return np.where(np.isfinite(probability[0]), said, np.nan).astype(np.float32)
 
 
 def strips(
-    networks: Sequence[SceneNetwork], read: Read, *, shape: tuple[int, int], location: np.ndarray | None = None, turns: int = 1, draws: int = 1,
-    threads: int = 2, batch: int = 1, advance: Callable[[int], None] | None = None,
+    networks: Sequence[SceneNetwork],
+    read: Read,
+    *,
+    shape: tuple[int, int],
+    location: np.ndarray | None = None,
+    turns: int = 1,
+    draws: int = 1,
+    threads: int = 2,
+    batch: int = 1,
+    advance: Callable[[int], None] | None = None,
 ) -> Iterator[Strip]:
     """Go over a scene and give out finished rows.
 
@@ -248,12 +272,17 @@ def strips(
     d = networks[0].description
     place = np.zeros(0, np.float32) if location is None else np.asarray(location, np.float32)
     if place.size != d.location:
-        raise UsageError(f"location: {place.size} values; network {d.name} is told {d.location} ({d.location_kind}). Give the region or the coordinates that it was trained with.")
+        raise UsageError(
+            f"location: {place.size} values; network {d.name} is told {d.location} ({d.location_kind}). Give the region"
+            " or the coordinates that it was trained with."
+        )
     size, (height, width) = d.size, shape
     weight = blend_weight(size)
     rows, columns = starts(height, size), starts(width, size)
     held = np.full((networks[0].bands, size, width), np.nan, np.float32)
-    sums = np.zeros((len(d.classes) + 1, size, width), np.float64)  # weighted probabilities; last the variance over members
+    sums = np.zeros(
+        (len(d.classes) + 1, size, width), np.float64
+    )  # weighted probabilities; last the variance over members
     total = np.zeros((size, width))
     with ThreadPoolExecutor(max(threads, 1)) as pool:
         before = None
@@ -268,7 +297,11 @@ def strips(
             if end > row + stays:
                 held[:, stays : end - row] = read(slice(row + stays, end), slice(0, width))
             jobs = [columns[i : i + batch] for i in range(0, len(columns), batch)]
-            for part, (mean, variance) in zip(jobs, pool.map(lambda part: _windows(networks, held, part, size, place, turns, draws), jobs), strict=True):
+            for part, (mean, variance) in zip(
+                jobs,
+                pool.map(lambda part: _windows(networks, held, part, size, place, turns, draws), jobs),
+                strict=True,
+            ):
                 for i, column in enumerate(part):
                     w = min(size, width - column)
                     sums[:-1, :, column : column + w] += weight[:, :w] * mean[i, :, :, :w]
@@ -284,13 +317,24 @@ def strips(
 def _finish(row: int, sums: np.ndarray, total: np.ndarray, is_seen: np.ndarray) -> Strip:
     probability = sums[:-1] / total
     spread = np.sqrt(sums[-1] / total)
-    return Strip(row, np.where(is_seen, probability, np.nan).astype(np.float32), np.where(is_seen, spread, np.nan).astype(np.float32))
+    return Strip(
+        row,
+        np.where(is_seen, probability, np.nan).astype(np.float32),
+        np.where(is_seen, spread, np.nan).astype(np.float32),
+    )
 
 
 def _windows(
-    networks: Sequence[SceneNetwork], held: np.ndarray, columns: Sequence[int], size: int, place: np.ndarray, turns: int, draws: int
+    networks: Sequence[SceneNetwork],
+    held: np.ndarray,
+    columns: Sequence[int],
+    size: int,
+    place: np.ndarray,
+    turns: int,
+    draws: int,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the last class's over members."""
+    """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the last class's
+    over members."""
     width = held.shape[2]
     inputs = np.full((len(columns), held.shape[0] + place.size, size, size), np.nan, np.float32)
     for i, column in enumerate(columns):
@@ -312,7 +356,8 @@ def _windows(
 
 
 def blend_weight(size: int) -> np.ndarray:
-    """Return w(x) w(y) at the middles of a window's pixels, w(x) = exp(-x^2 / 2) - exp(-1 / 2) with x in half sides; shape (size, size)."""
+    """Return w(x) w(y) at the middles of a window's pixels, w(x) = exp(-x^2 / 2) - exp(-1 / 2) with x in half sides;
+    shape (size, size)."""
     middles = (np.arange(size) + 0.5) / size * 2.0 - 1.0
     across = np.exp(-0.5 * middles**2) - np.exp(-0.5)
     return across[:, None] * across[None, :]

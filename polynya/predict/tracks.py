@@ -36,15 +36,12 @@ from . import runtime as predict_runtime
 CLASSES = tuple(name for code, name in SURFACE_CLASSES if code >= 0)
 
 
-
 TILE = 32_768
 """Cells of a tile without its halo: some megabytes for each layer, and a halo of two thousand cells costs an eighth."""
 
 
-
 BATCH = 16_384
 """Windows given to a window network at once."""
-
 
 
 class Description(BaseModel):
@@ -96,7 +93,6 @@ class Description(BaseModel):
     separation: int | None = Field(default=None, ge=0)
 
 
-
 @dataclass(frozen=True)
 class Classifier:
     """A network that is ready to run; may be used by several threads at once.
@@ -126,7 +122,6 @@ class Classifier:
     evaluate: Callable[[np.ndarray], np.ndarray]
 
 
-
 def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classifier:
     """Load an exported network.
 
@@ -151,11 +146,13 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classi
         If the file is not an export of polynya, or does not agree with its own description.
     """
     if runtime not in predict_runtime.RUNTIMES:
-        raise UsageError(f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one of these.")
+        raise UsageError(
+            f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one"
+            " of these."
+        )
     path = predict_runtime.locate(name)
     with predict_runtime.LOADING:
         return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
-
 
 
 @functools.lru_cache(maxsize=4)
@@ -163,18 +160,23 @@ def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Clas
     opened = predict_runtime.session(path)
     about = opened.get_modelmeta().custom_metadata_map.get(predict_runtime.PROPERTY)
     if about is None:
-        raise ProductError(f"{path.name}: metadata property {predict_runtime.PROPERTY!r} is missing; expected a network exported by polynya train. Export it again.")
+        raise ProductError(
+            f"{path.name}: metadata property {predict_runtime.PROPERTY!r} is missing; expected a network exported by"
+            " polynya train. Export it again."
+        )
     try:
         about = json.loads(about)
         description = Description.model_validate(about)
     except (ValueError, ValidationError) as error:
         first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
         where = ".".join(str(p) for p in first["loc"]) or "JSON"
-        raise ProductError(f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {first['msg']}; expected the description that polynya train writes. Export it again.") from error
+        raise ProductError(
+            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {first['msg']}; expected the"
+            " description that polynya train writes. Export it again."
+        ) from error
     _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
     used, evaluate = predict_runtime.evaluator(opened, path, runtime=runtime, threads=threads)
     return Classifier(name, path, predict_runtime.sha256(path), description, about, used, evaluate)
-
 
 
 def _agree(file: str, description: Description, inputs: list, outputs: list) -> None:
@@ -182,27 +184,56 @@ def _agree(file: str, description: Description, inputs: list, outputs: list) -> 
     d = description
     unknown = [f for f in d.features if f not in FEATURES.names]
     if unknown:
-        raise ProductError(f"{file}: features {unknown} are unknown; expected columns of schema.FEATURES. This release cannot make them: use the release that exported it.")
+        raise ProductError(
+            f"{file}: features {unknown} are unknown; expected columns of schema.FEATURES. This release cannot make"
+            " them: use the release that exported it."
+        )
     if len(d.mean) != len(d.features) or not np.isfinite(d.mean).all():
-        raise ProductError(f"{file}: mean holds {len(d.mean)} numbers for {len(d.features)} features; expected one finite number each. Export it again.")
+        raise ProductError(
+            f"{file}: mean holds {len(d.mean)} numbers for {len(d.features)} features; expected one finite number each."
+            " Export it again."
+        )
     if d.classes != CLASSES:
-        raise ProductError(f"{file}: classes are {', '.join(d.classes)}; expected {', '.join(CLASSES)}. Train with these classes.")
+        raise ProductError(
+            f"{file}: classes are {', '.join(d.classes)}; expected {', '.join(CLASSES)}. Train with these classes."
+        )
     weights = d.decision_weights or (1.0,) * len(CLASSES)
     if len(weights) != len(CLASSES) or not all(0 < w < np.inf for w in weights):
-        raise ProductError(f"{file}: decision_weights are {list(weights)}; expected a positive number for each of {len(CLASSES)} classes. Export it again.")
+        raise ProductError(
+            f"{file}: decision_weights are {list(weights)}; expected a positive number for each of {len(CLASSES)}"
+            " classes. Export it again."
+        )
     if d.kind == "window" and d.window_length % 2 == 0:
-        raise ProductError(f"{file}: window_length is {d.window_length}; expected an odd number, since a window is classified at its middle. Export it again.")
+        raise ProductError(
+            f"{file}: window_length is {d.window_length}; expected an odd number, since a window is classified at its"
+            " middle. Export it again."
+        )
     expected = (d.window_length, len(d.features)) if d.kind == "window" else (len(d.features) + 1, None)
     shape = inputs[0].shape if len(inputs) == 1 else []
-    fits = len(shape) == 3 and len(outputs) == 1 and all(want is None or not isinstance(got, int) or got == want for got, want in zip(shape[1:], expected, strict=True))
+    fits = (
+        len(shape) == 3
+        and len(outputs) == 1
+        and all(
+            want is None or not isinstance(got, int) or got == want
+            for got, want in zip(shape[1:], expected, strict=True)
+        )
+    )
     if not fits:
         text = ", ".join(str(v or "length") for v in ("batch", *expected))
-        raise ProductError(f"{file}: {len(inputs)} inputs, the first of shape {shape}, and {len(outputs)} outputs; a {d.kind} network must have one of ({text}). Export it again.")
-
+        raise ProductError(
+            f"{file}: {len(inputs)} inputs, the first of shape {shape}, and {len(outputs)} outputs; a {d.kind} network"
+            f" must have one of ({text}). Export it again."
+        )
 
 
 def classify(
-    classifier: Classifier, features: dict[str, np.ndarray], *, x: np.ndarray, cell: np.ndarray | None = None, threads: int = 1, tile: int = TILE
+    classifier: Classifier,
+    features: dict[str, np.ndarray],
+    *,
+    x: np.ndarray,
+    cell: np.ndarray | None = None,
+    threads: int = 1,
+    tile: int = TILE,
 ) -> np.ndarray:
     """Return the probability of each class of every segment of one beam.
 
@@ -210,7 +241,8 @@ def classify(
     ----------
     classifier : Classifier
     features : dict of str to numpy.ndarray, shape (n,)
-        At least the columns that the network was trained on, as :data:`polynya.schema.FEATURES` defines them; NaN is missing.
+        At least the columns that the network was trained on, as :data:`polynya.schema.FEATURES` defines them; NaN is
+        missing.
     x : numpy.ndarray, shape (n,)
         Along-track distance of the segments, metres.
     cell : numpy.ndarray of int, shape (n,), optional
@@ -234,14 +266,22 @@ def classify(
     n = x.size
     missing = [f for f in d.features if f not in features]
     if missing:
-        raise UsageError(f"features {missing} are missing; network {classifier.name} needs {', '.join(d.features)}. Make them with polynya.tracks.features.")
+        raise UsageError(
+            f"features {missing} are missing; network {classifier.name} needs {', '.join(d.features)}. Make them with"
+            " polynya.tracks.features."
+        )
     columns = [np.ascontiguousarray(features[f], np.float32) for f in d.features]
     wrong = [f for f, c in zip(d.features, columns, strict=True) if c.shape != (n,)]
     if wrong:
         raise UsageError(f"features {wrong} are not of shape ({n},); expected one value a segment. Align them with x.")
-    cell = np.floor(np.asarray(x, np.float64) / d.cell_m).astype(np.int64) if cell is None else np.asarray(cell, np.int64)
+    cell = (
+        np.floor(np.asarray(x, np.float64) / d.cell_m).astype(np.int64) if cell is None else np.asarray(cell, np.int64)
+    )
     if n > 1 and np.any(np.diff(cell) < 1):
-        raise UsageError(f"segments: not in order, or more than one in a cell of {d.cell_m:g} m; network {classifier.name} needs one beam's {d.cell_m:g} m segments. Use --resolution 2.")
+        raise UsageError(
+            f"segments: not in order, or more than one in a cell of {d.cell_m:g} m; network {classifier.name} needs one"
+            f" beam's {d.cell_m:g} m segments. Use --resolution 2."
+        )
     out = np.empty((n, len(d.classes)), np.float32)
     if n == 0:
         return out
@@ -249,7 +289,9 @@ def classify(
     if d.kind == "window":
         jobs = _window_jobs(classifier, columns, mean, cell, out)
     else:
-        jobs = _sequence_jobs(classifier, columns, mean, cell, tracks.pieces(np.asarray(x, np.float64), gap_m=d.gap_m), out, tile)
+        jobs = _sequence_jobs(
+            classifier, columns, mean, cell, tracks.pieces(np.asarray(x, np.float64), gap_m=d.gap_m), out, tile
+        )
     if threads > 1 and len(jobs) > 1:
         with ThreadPoolExecutor(min(threads, len(jobs))) as pool:
             list(pool.map(lambda job: job(), jobs))
@@ -259,15 +301,17 @@ def classify(
     return out
 
 
-
 def surface_class(classifier: Classifier, probability: np.ndarray) -> np.ndarray:
     """Return the class that a network decides for, int8, shape (n,), from its probabilities, shape (n, 3)."""
     weights = classifier.description.decision_weights
-    return np.argmax(probability if weights is None else probability * np.array(weights, np.float32), axis=1).astype(np.int8)
+    return np.argmax(probability if weights is None else probability * np.array(weights, np.float32), axis=1).astype(
+        np.int8
+    )
 
 
-
-def _window_jobs(classifier: Classifier, columns: list[np.ndarray], mean: np.ndarray, cell: np.ndarray, out: np.ndarray) -> list[Callable[[], None]]:
+def _window_jobs(
+    classifier: Classifier, columns: list[np.ndarray], mean: np.ndarray, cell: np.ndarray, out: np.ndarray
+) -> list[Callable[[], None]]:
     n, half = cell.size, classifier.description.window_length // 2
     cuts = np.flatnonzero(np.diff(cell) != 1) + 1
     heads, tails = np.concatenate([[0], cuts]), np.concatenate([cuts, [n]])
@@ -283,9 +327,14 @@ def _window_jobs(classifier: Classifier, columns: list[np.ndarray], mean: np.nda
     return [functools.partial(job, a, min(a + BATCH, n)) for a in range(0, n, BATCH)]
 
 
-
 def _sequence_jobs(
-    classifier: Classifier, columns: list[np.ndarray], mean: np.ndarray, cell: np.ndarray, starts: np.ndarray, out: np.ndarray, tile: int
+    classifier: Classifier,
+    columns: list[np.ndarray],
+    mean: np.ndarray,
+    cell: np.ndarray,
+    starts: np.ndarray,
+    out: np.ndarray,
+    tile: int,
 ) -> list[Callable[[], None]]:
     d = classifier.description
     halo = _up(d.halo, d.stride)
@@ -308,10 +357,8 @@ def _sequence_jobs(
     return [functools.partial(job, s) for s in range(0, int(place[-1]) + 1, core)]
 
 
-
 def _up(value: int, step: int) -> int:
     return -(-max(value, 1) // step) * step
-
 
 
 def lay_out(cell: np.ndarray, starts: np.ndarray, *, stride: int, separation: int) -> np.ndarray:
@@ -343,13 +390,11 @@ def lay_out(cell: np.ndarray, starts: np.ndarray, *, stride: int, separation: in
     return cell + np.repeat(shift, np.diff(starts))
 
 
-
 @nb.njit(cache=True, nogil=True)
 def _fill_line(values, missing, column, line):  # pragma: no cover - compiled
     for i in range(values.size):
         v = values[i]
         line[column[i]] = v if np.isfinite(v) else missing
-
 
 
 @nb.njit(cache=True, nogil=True)

@@ -1,10 +1,11 @@
 """Sets of training tiles in HDF5, the published one and our own: read in windows, written a tile at a time.
 
-One group a tile; datasets (H, W, C): sensors, one-hot ``outlines``. The published set (doi:10.11582/2024.00168) stores float64, fills with 0,
-pads to multiples of 384 and lies in EPSG:4326; its inputs are scaled to 0..1 by the constants of the published model (told from the values here, and
-undone to about 0.01 in reflectance, since its least reflectances were not published exactly). Ours store float32 in physical units with NaN, chunks, and
-``crs``, ``transform``, ``scene`` and ``strata`` besides. Files are opened for each window, so records travel to other processes. Checked on no published file
-yet (487 GB): on files that the tests write in its layout.
+One group a tile; datasets (H, W, C): sensors, one-hot ``outlines``. The published set (doi:10.11582/2024.00168) stores
+float64, fills with 0, pads to multiples of 384 and lies in EPSG:4326; its inputs are scaled to 0..1 by the constants of
+the published model (told from the values here, and undone to about 0.01 in reflectance, since its least reflectances
+were not published exactly). Ours store float32 in physical units with NaN, chunks, and ``crs``, ``transform``,
+``scene`` and ``strata`` besides. Files are opened for each window, so records travel to other processes. Checked on no
+published file yet (487 GB): on files that the tests write in its layout.
 """
 
 from __future__ import annotations
@@ -92,7 +93,8 @@ class TileRecord:
     is_simulated: bool = False
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
-        """Return float32 (bands of these sensors, h, w), physical units, NaN where missing or where the tile has no such sensor."""
+        """Return float32 (bands of these sensors, h, w), physical units, NaN where missing or where the tile has no
+        such sensor."""
         place = ((rows.start, rows.stop), (columns.start, columns.stop))
         with _opened(self) as group:
             return np.concatenate([_sensor(self, group, s, place) for s in sensors])
@@ -105,7 +107,8 @@ class TileRecord:
 
 @dataclass(frozen=True)
 class Tile:
-    """A window of a tile: ``sensors`` name to float32 (bands, h, w); ``labels`` uint8 (h, w) 0 other, 1 glacier, 255 unlabelled; ``strata`` bits or None."""
+    """A window of a tile: ``sensors`` name to float32 (bands, h, w); ``labels`` uint8 (h, w) 0 other, 1 glacier, 255
+    unlabelled; ``strata`` bits or None."""
 
     sensors: dict[str, np.ndarray]
     labels: np.ndarray
@@ -133,14 +136,27 @@ def open_tiles(path: Path | str) -> tuple[TileRecord, ...]:
 
     path = Path(path)
     if not path.is_file():
-        raise ProductError(f"{path.name}: no such file at {path}; expected tiles in HDF5 (polynya tiles, or the published set). Check the path.")
+        raise ProductError(
+            f"{path.name}: no such file at {path}; expected tiles in HDF5 (polynya tiles, or the published set). Check"
+            " the path."
+        )
     try:
         with h5py.File(path, "r") as file:
-            records = tuple(_record(path, name, file[name]) for name in sorted(file) if isinstance(file[name], h5py.Group) and "outlines" in file[name])
+            records = tuple(
+                _record(path, name, file[name])
+                for name in sorted(file)
+                if isinstance(file[name], h5py.Group) and "outlines" in file[name]
+            )
     except OSError as error:
-        raise ProductError(f"{path.name}: cannot be read as HDF5 ({one_line(error)[:140]}); expected a whole file of tiles. Copy or make it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as HDF5 ({one_line(error)[:140]}); expected a whole file of tiles. Copy or"
+            " make it again."
+        ) from error
     if not records:
-        raise ProductError(f"{path.name}: no group with outlines in it; expected one group a tile (optical, dem ..., outlines). Make tiles with polynya tiles.")
+        raise ProductError(
+            f"{path.name}: no group with outlines in it; expected one group a tile (optical, dem ..., outlines). Make"
+            " tiles with polynya tiles."
+        )
     return records
 
 
@@ -150,17 +166,38 @@ def _record(path: Path, name: str, group: h5py.Group) -> TileRecord:
     sensors = {s: int(group[s].shape[2]) for s in SENSORS if s in group and group[s].ndim == 3}
     for s, bands in sensors.items():
         if bands != len(SENSORS[s]) or tuple(group[s].shape[:2]) != stored:
-            raise ProductError(f"{path.name}: {name}/{s} has shape {group[s].shape}; expected {(*stored, len(SENSORS[s]))}. Make the tile again.")
+            raise ProductError(
+                f"{path.name}: {name}/{s} has shape {group[s].shape}; expected {(*stored, len(SENSORS[s]))}. Make the"
+                " tile again."
+            )
     if not sensors:
-        raise ProductError(f"{path.name}: {name} has none of {', '.join(SENSORS)}; expected at least one sensor. Make the tile again.")
+        raise ProductError(
+            f"{path.name}: {name} has none of {', '.join(SENSORS)}; expected at least one sensor. Make the tile again."
+        )
     shape = tuple(int(about.get(f"original_{k}", n)) for k, n in zip(("height", "width"), stored, strict=True))
     offset = tuple(int(about.get(f"padding_{k}", 0)) for k in ("height", "width"))
     if any(o < 0 or n <= 0 or o + n > m for o, n, m in zip(offset, shape, stored, strict=True)):
-        raise ProductError(f"{path.name}: {name} has {shape[0]} x {shape[1]} pixels behind {offset[0]} and {offset[1]} of padding in {stored[0]} x {stored[1]}; expected them to fit. Make the tile again.")
+        raise ProductError(
+            f"{path.name}: {name} has {shape[0]} x {shape[1]} pixels behind {offset[0]} and {offset[1]} of padding in"
+            f" {stored[0]} x {stored[1]}; expected them to fit. Make the tile again."
+        )
     ours = str(about.get("units", "")) == UNITS
     place = _place(about, shape, stored, offset)
     scene = _word(about.get("scene")) or name
-    return TileRecord(path, name, scene, _word(about.get("region")), _word(about.get("subregion")), shape, offset, sensors, not ours and _is_scaled(group, sensors, shape, offset), "strata" in group, *place, is_simulated="simulated" in about)
+    return TileRecord(
+        path,
+        name,
+        scene,
+        _word(about.get("region")),
+        _word(about.get("subregion")),
+        shape,
+        offset,
+        sensors,
+        not ours and _is_scaled(group, sensors, shape, offset),
+        "strata" in group,
+        *place,
+        is_simulated="simulated" in about,
+    )
 
 
 def _word(value: object) -> str | None:
@@ -173,13 +210,17 @@ def _is_scaled(group: h5py.Group, sensors: dict[str, int], shape: tuple[int, int
     rows = [offset[0] + int(r) for r in np.linspace(0, shape[0] - 1, min(shape[0], 5))]
     for sensor in ("dem", "thermal"):
         if sensor in sensors:
-            largest = max(float(np.nanmax(np.nan_to_num(group[sensor][r, offset[1] : offset[1] + shape[1], 0]))) for r in rows)
+            largest = max(
+                float(np.nanmax(np.nan_to_num(group[sensor][r, offset[1] : offset[1] + shape[1], 0]))) for r in rows
+            )
             if largest > 0:
                 return largest <= 1.0
     return False
 
 
-def _place(about: h5py.AttributeManager, shape: tuple[int, int], stored: tuple[int, int], offset: tuple[int, int]) -> tuple[float, float, str, tuple[float, float], tuple[float, float]]:
+def _place(
+    about: h5py.AttributeManager, shape: tuple[int, int], stored: tuple[int, int], offset: tuple[int, int]
+) -> tuple[float, float, str, tuple[float, float], tuple[float, float]]:
     """Return latitude and longitude of the centre, the grid in metres, the corner in it and the pixel."""
     from affine import Affine
     from odc.geo.geobox import GeoBox
@@ -188,8 +229,15 @@ def _place(about: h5py.AttributeManager, shape: tuple[int, int], stored: tuple[i
     if "crs" in about and "transform" in about:
         crs, grid = str(about["crs"]), Affine(*(float(v) for v in np.asarray(about["transform"])[:6]))
     elif all(k in about for k in ("xmin", "xmax", "ymin", "ymax")) or "extent" in about:
-        west, south, east, north = (float(about[k]) for k in ("xmin", "ymin", "xmax", "ymax")) if "xmin" in about else (float(v) for v in np.asarray(about["extent"])[:4])
-        crs, grid = f"EPSG:{int(about.get('epsg', 4326))}", Affine((east - west) / shape[1], 0.0, west, 0.0, -(north - south) / shape[0], north)
+        west, south, east, north = (
+            (float(about[k]) for k in ("xmin", "ymin", "xmax", "ymax"))
+            if "xmin" in about
+            else (float(v) for v in np.asarray(about["extent"])[:4])
+        )
+        crs, grid = (
+            f"EPSG:{int(about.get('epsg', 4326))}",
+            Affine((east - west) / shape[1], 0.0, west, 0.0, -(north - south) / shape[0], north),
+        )
     else:
         return float("nan"), float("nan"), "unknown", (0.0, 0.0), (10.0, 10.0)  # the published set's nominal pixel
     geobox = GeoBox(shape, grid, crs)
@@ -201,7 +249,13 @@ def _place(about: h5py.AttributeManager, shape: tuple[int, int], stored: tuple[i
     wide, high = (float(v[0]) for v in pixel_metres(geobox, np.array([shape[0] / 2])))
     zone = f"EPSG:{(32600 if latitude >= 0 else 32700) + int((longitude + 180) // 6) % 60 + 1}"
     east_m, north_m = Transformer.from_crs("EPSG:4326", zone, always_xy=True).transform(longitude, latitude)
-    return float(latitude), float(longitude), zone, (east_m - wide * shape[1] / 2, north_m + high * shape[0] / 2), (wide, high)
+    return (
+        float(latitude),
+        float(longitude),
+        zone,
+        (east_m - wide * shape[1] / 2, north_m + high * shape[0] / 2),
+        (wide, high),
+    )
 
 
 def read_window(record: TileRecord, *, window: AnyWindow = None) -> Tile:
@@ -244,24 +298,36 @@ def _opened(record: TileRecord) -> Iterator[h5py.Group]:
         with h5py.File(record.path, "r") as file:
             yield file[record.name]
     except (OSError, KeyError) as error:
-        raise ProductError(f"{record.path.name}: {record.name} cannot be read ({one_line(error)[:120]}); expected the file that was listed, whole. Was it moved or changed?") from error
+        raise ProductError(
+            f"{record.path.name}: {record.name} cannot be read ({one_line(error)[:120]}); expected the file that was"
+            " listed, whole. Was it moved or changed?"
+        ) from error
 
 
 def _slices(record: TileRecord, where: tuple[tuple[int, int], tuple[int, int]]) -> tuple[slice, slice]:
     return tuple(slice(o + a, o + b) for o, (a, b) in zip(record.offset, where, strict=True))
 
 
-def _bits(record: TileRecord, group: h5py.Group, name: str, where: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+def _bits(
+    record: TileRecord, group: h5py.Group, name: str, where: tuple[tuple[int, int], tuple[int, int]]
+) -> np.ndarray:
     if name not in group:
-        raise ProductError(f"{record.path.name}: {record.name} has no {name}; expected it beside the sensors. Take another target.")
+        raise ProductError(
+            f"{record.path.name}: {record.name} has no {name}; expected it beside the sensors. Take another target."
+        )
     hot = np.asarray(group[name][_slices(record, where)]) > 0.5
     if hot.shape[2] > 8:
-        raise ProductError(f"{record.path.name}: {record.name}/{name} has {hot.shape[2]} classes; expected at most 8. Take another target.")
+        raise ProductError(
+            f"{record.path.name}: {record.name}/{name} has {hot.shape[2]} classes; expected at most 8. Take another"
+            " target."
+        )
     bits = (hot * (1 << np.arange(hot.shape[2]))).sum(axis=2).astype(np.uint8)
     return np.where(hot.sum(axis=2) == 1, bits, 0).astype(np.uint8)
 
 
-def _sensor(record: TileRecord, group: h5py.Group, sensor: str, where: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray:
+def _sensor(
+    record: TileRecord, group: h5py.Group, sensor: str, where: tuple[tuple[int, int], tuple[int, int]]
+) -> np.ndarray:
     """Return float32 (bands, h, w) in physical units."""
     if sensor not in SENSORS:
         raise UsageError(f"{sensor}: no such sensor; expected one of {', '.join(SENSORS)}. Check the recipe.")
@@ -278,14 +344,23 @@ def _sensor(record: TileRecord, group: h5py.Group, sensor: str, where: tuple[tup
         low, high = (np.array(v, np.float32)[:, None, None] for v in zip(*PUBLISHED_SCALING[sensor], strict=True))
         values = values * (high - low) + low
         if sensor in ("co_pol_sar", "cross_pol_sar"):
-            values = np.maximum(10.0**values.astype(np.float64) - 1e-6, 0.0).astype(np.float32)
+            values = np.maximum(10.0 ** values.astype(np.float64) - 1e-6, 0.0).astype(np.float32)
     return np.where(gone, np.float32(np.nan), values)
 
 
 def write_tile(
-    file: h5py.File, name: str, *, sensors: dict[str, np.ndarray], labels: np.ndarray, geobox: GeoBox, scene: str, region: str | None = None, subregion: str | None = None,
-    strata: np.ndarray | None = None, pad_to: int | None = None,
-) -> None:  # fmt: skip
+    file: h5py.File,
+    name: str,
+    *,
+    sensors: dict[str, np.ndarray],
+    labels: np.ndarray,
+    geobox: GeoBox,
+    scene: str,
+    region: str | None = None,
+    subregion: str | None = None,
+    strata: np.ndarray | None = None,
+    pad_to: int | None = None,
+) -> None:
     """Write one tile into an open file.
 
     Parameters
@@ -317,18 +392,25 @@ def write_tile(
     shape = labels.shape
     wrong = [s for s, v in sensors.items() if s not in SENSORS or v.shape != (len(SENSORS[s]), *shape)]
     if wrong or tuple(geobox.shape) != shape or (strata is not None and strata.shape != shape) or not sensors:
-        raise UsageError(f"{name}: {', '.join(wrong) or 'the grid, the strata or no sensor'} does not fit labels of {shape[0]} x {shape[1]}; expected (bands, h, w) a sensor on one grid. Cut them alike.")
+        raise UsageError(
+            f"{name}: {', '.join(wrong) or 'the grid, the strata or no sensor'} does not fit labels of {shape[0]} x"
+            f" {shape[1]}; expected (bands, h, w) a sensor on one grid. Cut them alike."
+        )
     if name in file:
         raise UsageError(f"{name}: the file has a tile of this name; expected a new one. Name the scenes differently.")
     if not np.isin(labels, (0, 1, UNLABELLED)).all():
-        raise UsageError(f"{name}: labels {np.unique(labels)[:6].tolist()}; expected 0, 1 and {UNLABELLED}. Map the classes first.")
+        raise UsageError(
+            f"{name}: labels {np.unique(labels)[:6].tolist()}; expected 0, 1 and {UNLABELLED}. Map the classes first."
+        )
     size = tuple(max(n, pad_to or 0) for n in shape)
 
     def store(group: h5py.Group, key: str, values: np.ndarray, fill: float) -> None:
         full = np.full((*size, values.shape[2]), fill, values.dtype)
         full[: shape[0], : shape[1]] = values
         chunks = (min(CHUNK, size[0]), min(CHUNK, size[1]), values.shape[2])
-        group.create_dataset(key, data=full, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True, fletcher32=True)
+        group.create_dataset(
+            key, data=full, chunks=chunks, compression="gzip", compression_opts=4, shuffle=True, fletcher32=True
+        )
 
     try:
         group = file.create_group(name)
@@ -340,11 +422,29 @@ def write_tile(
             store(group, "strata", strata.astype(np.uint8)[..., None], 0)
         west, south, east, north = geobox.geographic_extent.boundingbox.bbox
         about = {
-            "region": region or "", "subregion": subregion or "", "tile_name": name, "height": size[0], "width": size[1], "original_height": shape[0], "original_width": shape[1],
-            "padding_height": 0, "padding_width": 0, "epsg": 4326, "xmin": west, "xmax": east, "ymin": south, "ymax": north, "extent": [west, south, east, north], "scene": scene, "crs": str(geobox.crs),
-            "transform": list(geobox.affine)[:6], "units": UNITS,
-        }  # fmt: skip
+            "region": region or "",
+            "subregion": subregion or "",
+            "tile_name": name,
+            "height": size[0],
+            "width": size[1],
+            "original_height": shape[0],
+            "original_width": shape[1],
+            "padding_height": 0,
+            "padding_width": 0,
+            "epsg": 4326,
+            "xmin": west,
+            "xmax": east,
+            "ymin": south,
+            "ymax": north,
+            "extent": [west, south, east, north],
+            "scene": scene,
+            "crs": str(geobox.crs),
+            "transform": list(geobox.affine)[:6],
+            "units": UNITS,
+        }
         for key, value in about.items():
             group.attrs[key] = value
     except OSError as error:
-        raise OutputError(f"{name}: cannot be written ({one_line(error)[:120]}); expected room on the disk. Free space.") from error
+        raise OutputError(
+            f"{name}: cannot be written ({one_line(error)[:120]}); expected room on the disk. Free space."
+        ) from error

@@ -30,7 +30,14 @@ except ImportError:  # the extra [fastio] is not installed; zlib does the same, 
     isal_zlib = None
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
-_KNOWN_PIPELINES = {(), (DEFLATE,), (SHUFFLE, DEFLATE), (SHUFFLE,), (DEFLATE, FLETCHER32), (SHUFFLE, DEFLATE, FLETCHER32)}
+_KNOWN_PIPELINES = {
+    (),
+    (DEFLATE,),
+    (SHUFFLE, DEFLATE),
+    (SHUFFLE,),
+    (DEFLATE, FLETCHER32),
+    (SHUFFLE, DEFLATE, FLETCHER32),
+}
 _CHUNKS_PER_JOB = 64
 
 
@@ -81,7 +88,13 @@ def read_whole(handle: h5py.File, path: Path | str, *, name: str) -> np.ndarray:
 
 
 def read_columns(
-    handle: h5py.File, path: Path | str, *, columns: Sequence[Column], start: int = 0, stop: int | None = None, threads: int = 2,
+    handle: h5py.File,
+    path: Path | str,
+    *,
+    columns: Sequence[Column],
+    start: int = 0,
+    stop: int | None = None,
+    threads: int = 2,
     allow_holes: bool = True,
 ) -> dict[str, np.ndarray]:
     """Read rows ``start:stop`` of several datasets of equal length, each compressed byte once.
@@ -129,13 +142,23 @@ def read_columns(
                 covered = sum(min(c.first + node.chunks[0], last) - max(c.first, start) for c in chunks)
                 if covered != n and not allow_holes:
                     raise ProductError(
-                        f"{path.name}: {column.name} lacks {n - covered} of {n} rows (a chunk is not in the file); expected all of them. "
-                        "The file is damaged: download it again."
+                        f"{path.name}: {column.name} lacks {n - covered} of {n} rows (a chunk is not in the file);"
+                        " expected all of them. The file is damaged: download it again."
                     )
                 if covered != n:  # chunks that were never written hold the fill value
                     target[:] = node.fillvalue
-                job = _Job(fd, path.name, column, _pipeline(node), node.dtype, node.chunks[0],
-                           node.shape[1] if node.ndim == 2 else 1, start, last, target)
+                job = _Job(
+                    fd,
+                    path.name,
+                    column,
+                    _pipeline(node),
+                    node.dtype,
+                    node.chunks[0],
+                    node.shape[1] if node.ndim == 2 else 1,
+                    start,
+                    last,
+                    target,
+                )
                 jobs += [(job, chunks[i : i + _CHUNKS_PER_JOB]) for i in range(0, len(chunks), _CHUNKS_PER_JOB)]
                 out[column.name] = target
             else:
@@ -180,13 +203,20 @@ def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop:
         skipped = {f for i, f in enumerate(pipeline) if chunk.mask >> i & 1}
         if skipped - {DEFLATE} or chunk.mask >> len(pipeline):
             raise ChecksumError(
-                f"{path.name}: {node.name.lstrip('/')} is damaged in the chunk at row {chunk.first}: its filter mask is {chunk.mask}; "
-                "expected a chunk whose checksum fits. Download the file again."
+                f"{path.name}: {node.name.lstrip('/')} is damaged in the chunk at row {chunk.first}: its filter mask is"
+                f" {chunk.mask}; expected a chunk whose checksum fits. Download the file again."
             )
-        if chunk.first % rows or chunk.first in seen or chunk.size <= 0 or chunk.offset <= 0 or chunk.offset + chunk.size > file_size:
+        if (
+            chunk.first % rows
+            or chunk.first in seen
+            or chunk.size <= 0
+            or chunk.offset <= 0
+            or chunk.offset + chunk.size > file_size
+        ):
             raise ProductError(
-                f"{path.name}: {node.name} points to a chunk of {chunk.size} bytes at {chunk.offset}, row {chunk.first}; "
-                f"expected each chunk once and inside the file's {file_size} bytes. The file is cut short or damaged: download it again."
+                f"{path.name}: {node.name} points to a chunk of {chunk.size} bytes at {chunk.offset}, row"
+                f" {chunk.first}; expected each chunk once and inside the file's {file_size} bytes. The file is cut"
+                " short or damaged: download it again."
             )
         seen.add(chunk.first)
     found.sort(key=lambda c: c.offset)
@@ -282,13 +312,28 @@ def _unshuffle(source, target, item):  # pragma: no cover - compiled
         e, f, g, h = source[4 * n : 5 * n], source[5 * n : 6 * n], source[6 * n : 7 * n], source[7 * n : 8 * n]
         out = target.view(np.uint32)
         for i in range(n):
-            out[2 * i] = np.uint32(a[i]) | np.uint32(b[i]) << np.uint32(8) | np.uint32(c[i]) << np.uint32(16) | np.uint32(d[i]) << np.uint32(24)
-            out[2 * i + 1] = np.uint32(e[i]) | np.uint32(f[i]) << np.uint32(8) | np.uint32(g[i]) << np.uint32(16) | np.uint32(h[i]) << np.uint32(24)
+            out[2 * i] = (
+                np.uint32(a[i])
+                | np.uint32(b[i]) << np.uint32(8)
+                | np.uint32(c[i]) << np.uint32(16)
+                | np.uint32(d[i]) << np.uint32(24)
+            )
+            out[2 * i + 1] = (
+                np.uint32(e[i])
+                | np.uint32(f[i]) << np.uint32(8)
+                | np.uint32(g[i]) << np.uint32(16)
+                | np.uint32(h[i]) << np.uint32(24)
+            )
     elif item == 4:
         a, b, c, d = source[:n], source[n : 2 * n], source[2 * n : 3 * n], source[3 * n : 4 * n]
         out4 = target.view(np.uint32)
         for i in range(n):
-            out4[i] = np.uint32(a[i]) | np.uint32(b[i]) << np.uint32(8) | np.uint32(c[i]) << np.uint32(16) | np.uint32(d[i]) << np.uint32(24)
+            out4[i] = (
+                np.uint32(a[i])
+                | np.uint32(b[i]) << np.uint32(8)
+                | np.uint32(c[i]) << np.uint32(16)
+                | np.uint32(d[i]) << np.uint32(24)
+            )
     else:
         for j in range(item):
             part = source[j * n : (j + 1) * n]

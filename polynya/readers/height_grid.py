@@ -65,9 +65,15 @@ def read(path: Path | str, *, variable: str | None = None) -> Grid:
     except ProductError:
         raise
     except Exception as error:
-        raise ProductError(f"{path.name}: cannot be read as a grid ({one_line(error)[:160]}); expected GeoTIFF or NetCDF. Check the file.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as a grid ({one_line(error)[:160]}); expected GeoTIFF or NetCDF. Check the"
+            " file."
+        ) from error
     if grid.values.ndim != 2 or min(grid.values.shape) < 2:
-        raise ProductError(f"{path.name}: the grid has shape {grid.values.shape}; expected two dimensions of at least 2. Name the variable as FILE.nc:NAME.")
+        raise ProductError(
+            f"{path.name}: the grid has shape {grid.values.shape}; expected two dimensions of at least 2. Name the"
+            " variable as FILE.nc:NAME."
+        )
     return grid
 
 
@@ -76,9 +82,14 @@ def _raster(path: Path) -> Grid:
 
     with rasterio.open(path) as source:
         if source.crs is None:
-            raise ProductError(f"{path.name}: has no coordinate system; expected a georeferenced GeoTIFF. Assign one with gdal_edit -a_srs.")
+            raise ProductError(
+                f"{path.name}: has no coordinate system; expected a georeferenced GeoTIFF. Assign one with gdal_edit"
+                " -a_srs."
+            )
         if source.transform.b or source.transform.d:
-            raise ProductError(f"{path.name}: the grid is rotated; expected rows and columns along the axes. Warp it first (gdalwarp).")
+            raise ProductError(
+                f"{path.name}: the grid is rotated; expected rows and columns along the axes. Warp it first (gdalwarp)."
+            )
         values = source.read(1, masked=True).astype(np.float64).filled(np.nan)
         t = source.transform
         x = t.c + t.a * (np.arange(source.width) + 0.5)
@@ -92,9 +103,15 @@ def _netcdf(path: Path, variable: str | None) -> Grid:
 
     engine = "h5netcdf" if path.open("rb").read(4) == b"\x89HDF" else "scipy"
     with xr.open_dataset(path, engine=engine, decode_times=False) as data:
-        names = [variable] if variable else [n for n, v in data.data_vars.items() if v.squeeze().ndim == 2 and v.dtype.kind in "fiu"]
+        names = (
+            [variable]
+            if variable
+            else [n for n, v in data.data_vars.items() if v.squeeze().ndim == 2 and v.dtype.kind in "fiu"]
+        )
         if len(names) != 1 or names[0] not in data:
-            raise ProductError(f"{path.name}: has the grids {names or list(data.data_vars)}; expected one. Name it as FILE.nc:NAME.")
+            raise ProductError(
+                f"{path.name}: has the grids {names or list(data.data_vars)}; expected one. Name it as FILE.nc:NAME."
+            )
         values = data[names[0]].squeeze()
         row, column = values.dims
         if row.lower() in LONGITUDE_NAMES or column.lower() in LATITUDE_NAMES:
@@ -104,11 +121,15 @@ def _netcdf(path: Path, variable: str | None) -> Grid:
         crs = "EPSG:4326"
         if row.lower() not in LATITUDE_NAMES:
             mapping = values.attrs.get("grid_mapping")
-            wkt = data[mapping].attrs.get("crs_wkt") or data[mapping].attrs.get("spatial_ref") if mapping in data else None
+            wkt = (
+                data[mapping].attrs.get("crs_wkt") or data[mapping].attrs.get("spatial_ref")
+                if mapping in data
+                else None
+            )
             if not wkt:
                 raise ProductError(
-                    f"{path.name}: the dimensions are {row}, {column} and no grid_mapping with crs_wkt says their system; expected "
-                    "latitude/longitude or a CF grid mapping. Convert it with gdalwarp."
+                    f"{path.name}: the dimensions are {row}, {column} and no grid_mapping with crs_wkt says their"
+                    " system; expected latitude/longitude or a CF grid mapping. Convert it with gdalwarp."
                 )
             crs = wkt
         return Grid(path, np.asarray(values, np.float64), x, y, crs)
@@ -156,7 +177,9 @@ def sample(grid: Grid, *, longitude: np.ndarray, latitude: np.ndarray, nearest: 
         return out
     i, j = np.minimum(fy[ok].astype(int), gy.size - 2), np.minimum(fx[ok].astype(int), gx.size - 2)
     u, v = fy[ok] - i, fx[ok] - j
-    out[ok] = (1 - u) * ((1 - v) * values[i, j] + v * values[i, j + 1]) + u * ((1 - v) * values[i + 1, j] + v * values[i + 1, j + 1])
+    out[ok] = (1 - u) * ((1 - v) * values[i, j] + v * values[i, j + 1]) + u * (
+        (1 - v) * values[i + 1, j] + v * values[i + 1, j + 1]
+    )
     return out
 
 

@@ -100,8 +100,20 @@ def reading(path: Path | str, what: str = "") -> Iterator[None]:
         raise
     except FileNotFoundError as error:
         raise ProductError(f"{Path(path).name}: no such file at {path}. Check the path.") from error
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, MemoryError, OverflowError,
-            AttributeError, NotImplementedError, UnicodeError, SystemError) as error:
+    except (
+        OSError,
+        RuntimeError,
+        KeyError,
+        ValueError,
+        TypeError,
+        IndexError,
+        MemoryError,
+        OverflowError,
+        AttributeError,
+        NotImplementedError,
+        UnicodeError,
+        SystemError,
+    ) as error:
         where = f": {what}" if what else ""
         raise ProductError(
             f"{Path(path).name}{where} cannot be read ({one_line(error)[:200]}); expected an intact HDF5 granule. "
@@ -332,7 +344,9 @@ def strength_name(beam: Beam) -> str:
     return "strong" if beam.is_strong else "weak"
 
 
-def dataset(handle: h5py.File, path: Path | str, name: str, *, release: str = "", kind: str = "f", advice: str = "") -> h5py.Dataset:
+def dataset(
+    handle: h5py.File, path: Path | str, name: str, *, release: str = "", kind: str = "f", advice: str = ""
+) -> h5py.Dataset:
     """Return a dataset after checking that it exists, is of the right kind and of a possible size.
 
     Parameters
@@ -343,14 +357,18 @@ def dataset(handle: h5py.File, path: Path | str, name: str, *, release: str = ""
     label = Path(path).name
     if name not in handle:
         raise ProductError(
-            f"{label}: {name} is missing; " + (f"release {release} must have it. " if release else "the product must have it. ")
+            f"{label}: {name} is missing; "
+            + (f"release {release} must have it. " if release else "the product must have it. ")
             + (advice or "Order the granule without a variable subset, or download it again.")
         )
     node = handle[name]
     if not isinstance(node, h5py.Dataset):
         raise ProductError(f"{label}: {name} is a group; expected a dataset. Download the file again.")
     if node.dtype.kind not in ("iu" if kind == "i" else "f" if kind == "f" else "fiu"):
-        raise ProductError(f"{label}: {name} has type {node.dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Download the file again.")
+        raise ProductError(
+            f"{label}: {name} has type {node.dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Download the"
+            " file again."
+        )
     size = Path(path).stat().st_size
     if node.size * node.dtype.itemsize > MAX_INFLATION * size:
         raise ProductError(
@@ -360,7 +378,9 @@ def dataset(handle: h5py.File, path: Path | str, name: str, *, release: str = ""
     return node
 
 
-def values(handle: h5py.File, path: Path | str, name: str, *, release: str = "", kind: str = "f", advice: str = "") -> np.ndarray:
+def values(
+    handle: h5py.File, path: Path | str, name: str, *, release: str = "", kind: str = "f", advice: str = ""
+) -> np.ndarray:
     """Read a whole dataset, its chunks verified; floating-point fill becomes NaN.
 
     Returns
@@ -407,5 +427,9 @@ def utc(delta_time: np.ndarray) -> np.ndarray:
     good = np.isfinite(seconds) & (np.abs(seconds) < 9.0e9)
     safe = np.where(good, seconds, 0.0)
     whole = np.floor(safe)
-    out = EPOCH + whole.astype(np.int64) * np.timedelta64(10**9, "ns") + np.rint((safe - whole) * 1e9).astype("timedelta64[ns]")
+    out = (
+        EPOCH
+        + whole.astype(np.int64) * np.timedelta64(10**9, "ns")
+        + np.rint((safe - whole) * 1e9).astype("timedelta64[ns]")
+    )
     return np.where(good, out, np.datetime64("NaT", "ns"))

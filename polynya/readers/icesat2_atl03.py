@@ -32,7 +32,8 @@ SEA_ICE = 2
 
 @dataclass(frozen=True)
 class Field:
-    """One variable of the product: its path below the beam group, units, who may lack it, and the values that are possible."""
+    """One variable of the product: its path below the beam group, units, who may lack it, and the values that are
+    possible."""
 
     name: str
     group: str
@@ -50,12 +51,24 @@ class Field:
 
 LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
 PHOTONS = (
-    Field("h_ph", "heights", "m", about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed"),
+    Field(
+        "h_ph",
+        "heights",
+        "m",
+        about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed",
+    ),
     Field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
     Field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
     Field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
     Field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
-    Field("signal_conf_ph", "heights", "1", "i", column=SEA_ICE, about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high"),
+    Field(
+        "signal_conf_ph",
+        "heights",
+        "1",
+        "i",
+        column=SEA_ICE,
+        about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high",
+    ),
     Field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
     Field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
     Field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
@@ -73,9 +86,18 @@ GEOSEGMENTS = (
     Field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
     Field("full_sat_fract", "geolocation", "1", required=False),
     Field("dem_h", "geophys_corr", "m", required=False),
-    Field("dem_flag", "geophys_corr", "1", "i", required=False, about="0 none, 1 Arctic, 2 global, 3 mean sea surface, 4 Antarctic"),
+    Field(
+        "dem_flag",
+        "geophys_corr",
+        "1",
+        "i",
+        required=False,
+        about="0 none, 1 Arctic, 2 global, 3 mean sea surface, 4 Antarctic",
+    ),
     Field("geoid", "geophys_corr", "m", required=False, about="tide-free"),
-    Field("geoid_free2mean", "geophys_corr", "m", required=False, about="add to a tide-free height to have it mean-tide"),
+    Field(
+        "geoid_free2mean", "geophys_corr", "m", required=False, about="add to a tide-free height to have it mean-tide"
+    ),
     Field("tide_ocean", "geophys_corr", "m", required=False, about="not applied to h_ph"),
     Field("tide_equilibrium", "geophys_corr", "m", required=False, about="not applied to h_ph"),
     Field("dac", "geophys_corr", "m", required=False, about="not applied to h_ph"),
@@ -157,7 +179,11 @@ def is_empty(handle: h5py.File, beam: str) -> bool:
 
 
 def index(
-    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, granule: Granule | None = None
+    path: Path | str,
+    *,
+    beam: str,
+    bbox: tuple[float, float, float, float] | None = None,
+    granule: Granule | None = None,
 ) -> BeamIndex | None:
     """Read everything of one beam but its photons.
 
@@ -185,7 +211,9 @@ def index(
     granule = granule or open_granule(path)
     path = granule.path
     if beam not in granule.beams:
-        raise ProductError(f"{path.name}: {beam} is missing; found {', '.join(granule.beams)}. Name a beam that is there.")
+        raise ProductError(
+            f"{path.name}: {beam} is missing; found {', '.join(granule.beams)}. Name a beam that is there."
+        )
     notes: list[str] = []
     with icesat2.open_hdf5(path) as handle, reading(path, beam):
         if is_empty(handle, beam):
@@ -196,8 +224,8 @@ def index(
             width = 5 if item.column is not None else 0
             if node.shape != ((n, width) if width else (n,)):
                 raise ProductError(
-                    f"{path.name}: {beam}/{item.path} has shape {node.shape}; expected {(n, width) if width else (n,)} as h_ph has. "
-                    "The file is damaged: download it again."
+                    f"{path.name}: {beam}/{item.path} has shape {node.shape}; expected {(n, width) if width else (n,)}"
+                    " as h_ph has. The file is damaged: download it again."
                 )
         segments = _geosegments(handle, path, beam, granule.release, notes)
         first, count = _photon_index(segments, n, path, beam)
@@ -211,7 +239,9 @@ def index(
     geo = {k: v[rows] for k, v in segments.items()}
     geo["first_photon"], geo["segment_ph_cnt"] = first[rows], count[rows]
     start, stop = int(first[used].min()), int((first[used] + count[used]).max())
-    return BeamIndex(granule, granule.beams[beam], _table(geo, GEOSEGMENTS), background, first_photon, start, stop, tuple(notes))
+    return BeamIndex(
+        granule, granule.beams[beam], _table(geo, GEOSEGMENTS), background, first_photon, start, stop, tuple(notes)
+    )
 
 
 def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict[str, np.ndarray]:
@@ -262,14 +292,18 @@ def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
     if highest_confidence < 0:
         flags = to_numpy(beam.geosegments["surf_type"])
         raise NoSeaIceError(
-            f"{beam.granule.path.name}: {beam.beam.name} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is "
-            f"{highest_confidence} throughout, surf_type says {_surface_words(flags)}); expected a granule over sea ice. "
-            "Choose granules of regions with sea ice."
+            f"{beam.granule.path.name}: {beam.beam.name} has no photon that ATL03 considered for sea ice"
+            f" (signal_conf_ph of the sea-ice column is {highest_confidence} throughout, surf_type says"
+            f" {_surface_words(flags)}); expected a granule over sea ice. Choose granules of regions with sea ice."
         )
 
 
 def read(
-    path: Path | str, *, beam: str, bbox: tuple[float, float, float, float] | None = None, threads: int = 2,
+    path: Path | str,
+    *,
+    beam: str,
+    bbox: tuple[float, float, float, float] | None = None,
+    threads: int = 2,
     granule: Granule | None = None,
 ) -> BeamData | None:
     """Read one beam whole: :func:`index`, then all its :func:`photons`.
@@ -302,25 +336,36 @@ def read(
     here = from_numpy(to_numpy(found.geosegments["first_photon"]) - found.start)
     geosegments = found.geosegments.set_column(place, found.geosegments.schema.field(place), here)
     return BeamData(
-        found.granule, found.beam, geosegments, found.background, found.first_photon, 0, found.stop - found.start, found.notes, _table(data, PHOTONS)
+        found.granule,
+        found.beam,
+        geosegments,
+        found.background,
+        found.first_photon,
+        0,
+        found.stop - found.start,
+        found.notes,
+        _table(data, PHOTONS),
     )
 
 
 def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> None:
-    """Refuse a variable with values that cannot be: its chunks' checksums fit, yet the file is damaged. NaN is refused too."""
+    """Refuse a variable with values that cannot be: its chunks' checksums fit, yet the file is damaged. NaN is refused
+    too."""
     if item.valid is None or values.size == 0:
         return
     low, high = values.min(), values.max()
     if not (low >= item.valid[0] and high <= item.valid[1]):
         raise ProductError(
-            f"{path.name}: {beam}/{item.path} holds {low:g} to {high:g} {item.units}; expected {item.valid[0]:g} to {item.valid[1]:g}. "
-            "The file is damaged: download it again."
+            f"{path.name}: {beam}/{item.path} holds {low:g} to {high:g} {item.units}; expected {item.valid[0]:g} to"
+            f" {item.valid[1]:g}. The file is damaged: download it again."
         )
 
 
 def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Table:
     units = {f.name: f.units for f in fields}
-    schema = pa.schema([pa.field(k, pa.from_numpy_dtype(v.dtype), metadata={"units": units.get(k, "1")}) for k, v in columns.items()])
+    schema = pa.schema(
+        [pa.field(k, pa.from_numpy_dtype(v.dtype), metadata={"units": units.get(k, "1")}) for k, v in columns.items()]
+    )
     return pa.Table.from_arrays([from_numpy(v) for v in columns.values()], schema=schema)
 
 
@@ -334,9 +379,17 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
         if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
-            raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). The file is damaged: download it again.")
+            raise ProductError(
+                f"{path.name}: {name} has shape {node.shape}; expected (n, 5). The file is damaged: download it again."
+            )
         with reading(path, name):
-            values = read_columns(handle, path, columns=[Column(name, item.column)], threads=1, allow_holes=not item.required)[name] if node.shape else np.asarray(node[()])
+            values = (
+                read_columns(
+                    handle, path, columns=[Column(name, item.column)], threads=1, allow_holes=not item.required
+                )[name]
+                if node.shape
+                else np.asarray(node[()])
+            )
         out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
         _check_values(out[item.name][np.isfinite(out[item.name])], item, path, beam)
     n = out["segment_id"].size
@@ -353,8 +406,8 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
     x = out["segment_dist_x"]
     if n and not (np.isfinite(x).all() and np.ptp(x) < MAX_EXTENT_M and np.all(np.diff(x) > -1.0)):
         raise ProductError(
-            f"{path.name}: {beam}/geolocation/segment_dist_x is not increasing within one orbit; expected metres from the equator "
-            "crossing, in order. The file is damaged: download it again."
+            f"{path.name}: {beam}/geolocation/segment_dist_x is not increasing within one orbit; expected metres from"
+            " the equator crossing, in order. The file is damaged: download it again."
         )
     return out
 
@@ -371,8 +424,8 @@ def _photon_index(segments: dict[str, np.ndarray], n: int, path: Path, beam: str
     begin = segments["ph_index_beg"].astype(np.int64)
     if count.size == 0 or np.any(count < 0) or int(count.sum()) == 0:
         raise ProductError(
-            f"{path.name}: {beam}/geolocation/segment_ph_cnt holds no photon for {n} photons in heights; expected counts that add up. "
-            "The file is damaged: download it again."
+            f"{path.name}: {beam}/geolocation/segment_ph_cnt holds no photon for {n} photons in heights; expected"
+            " counts that add up. The file is damaged: download it again."
         )
     filled = (count > 0) & (begin > 0)
     if int(count.sum()) == n:
@@ -380,8 +433,9 @@ def _photon_index(segments: dict[str, np.ndarray], n: int, path: Path, beam: str
         offset = begin[filled] - 1 - first[filled]
         if offset.size and np.max(np.abs(offset - np.median(offset))) > 1:
             raise ProductError(
-                f"{path.name}: {beam}/geolocation/ph_index_beg disagrees with segment_ph_cnt by up to "
-                f"{int(np.max(np.abs(offset - np.median(offset))))} photons; expected one constant. The file is damaged: download it again."
+                f"{path.name}: {beam}/geolocation/ph_index_beg disagrees with segment_ph_cnt by up to"
+                f" {int(np.max(np.abs(offset - np.median(offset))))} photons; expected one constant. The file is"
+                " damaged: download it again."
             )
         return first, count
     first = np.where(filled, begin - 1, 0)
@@ -391,8 +445,9 @@ def _photon_index(segments: dict[str, np.ndarray], n: int, path: Path, beam: str
     end = first + count
     if not filled.any() or int(end[filled].max()) > n or np.any(first[filled][1:] + 1 < end[filled][:-1]):
         raise ProductError(
-            f"{path.name}: {beam}/geolocation/segment_ph_cnt adds up to {int(count.sum())} photons and ph_index_beg points past or "
-            f"over them, but heights holds {n}; expected an index that fits. The file is damaged: download it again."
+            f"{path.name}: {beam}/geolocation/segment_ph_cnt adds up to {int(count.sum())} photons and ph_index_beg"
+            f" points past or over them, but heights holds {n}; expected an index that fits. The file is damaged:"
+            " download it again."
         )
     return first, np.where(filled, count, 0)
 
@@ -411,8 +466,8 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
     out = {f.name: icesat2.values(handle, path, f"{beam}/{f.path}", release=release, kind=f.kind) for f in BACKGROUND}
     if len({v.shape for v in out.values()}) != 1:
         raise ProductError(
-            f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one length. "
-            "The file is damaged: download it again."
+            f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one"
+            " length. The file is damaged: download it again."
         )
     out["bckgrd_rate"] = np.where(out["bckgrd_rate"] >= 0, out["bckgrd_rate"], np.nan)
     order = np.argsort(out["delta_time"], kind="stable")
@@ -428,28 +483,34 @@ def _first_photon_table(
     if any(name not in handle for name in wanted):
         notes.append(f"{beam}: the granule carries no CAL-19 first-photon-bias table: heights are not corrected for it")
         return None
-    dead, strength, width, bias, channels = (np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64) for name in wanted)
+    dead, strength, width, bias, channels = (
+        np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64) for name in wanted
+    )
     dead = dead.ravel()
     try:
         strength, width, bias = _dead_time_first(dead.size, strength, width, bias)
     except ValueError as error:
         raise ProductError(
-            f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time, strength, width). "
-            "Pass --no-first-photon-bias, or download the file again."
+            f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time,"
+            " strength, width). Pass --no-first-photon-bias, or download the file again."
         ) from error
     # CAL-42: sixteen channels of the strong beam's detector, then four of the weak one's.
     channels = channels.ravel()
     own = channels[:16] if is_strong else channels[16:20]
     own = own[np.isfinite(own) & (own > 0)]
     if own.size == 0 or not all(np.isfinite(a).all() for a in (dead, strength, width, bias)):
-        notes.append(f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for first-photon bias")
+        notes.append(
+            f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for first-photon bias"
+        )
         return None
     return first_photon_bias.at_dead_time(
         dead, strength=strength, width_ns=width, correction_ps=bias, beam_dead_time_ns=float(own.mean()) * 1e9
     )
 
 
-def _dead_time_first(n: int, strength: np.ndarray, width: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _dead_time_first(
+    n: int, strength: np.ndarray, width: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring the table to (dead_time, strength, width): files list the axes in either order."""
 
     def axis(a: np.ndarray) -> np.ndarray:

@@ -22,7 +22,8 @@ CHECKED = ("003",)
 DOI = "10.5067/ATLAS/ATL07.006"
 HISTOGRAM_BINS = 221
 HISTOGRAM_BIN_M = 0.025
-"""Photon k of ``hist_photon_heights`` lies at ``hist_photon_bottom + (k + 0.5) * 0.025`` m, before the first-photon correction."""
+"""Photon k of ``hist_photon_heights`` lies at ``hist_photon_bottom + (k + 0.5) * 0.025`` m, before the first-photon
+correction."""
 
 SURFACE_TYPES = (
     (0, "cloud_covered"),
@@ -50,17 +51,34 @@ VARIABLES = (
     Variable("delta_time", "segments", SECONDS, "f8"),
     Variable("latitude", "segments", "degrees_north", "f8"),
     Variable("longitude", "segments", "degrees_east", "f8"),
-    Variable("seg_dist_x", "segments", "m", "f8", long_name="along-track distance from the equator crossing to the segment's centre"),
+    Variable(
+        "seg_dist_x",
+        "segments",
+        "m",
+        "f8",
+        long_name="along-track distance from the equator crossing to the segment's centre",
+    ),
     Variable("height_segment_id", "segments", "1", "i4"),
     Variable("geoseg_beg", "segments", "1", "i4", required=False),
     Variable("geoseg_end", "segments", "1", "i4", required=False),
-    Variable("height_segment_height", "heights", "m", long_name="height above the mean sea surface, tides and dynamic atmosphere removed"),
+    Variable(
+        "height_segment_height",
+        "heights",
+        "m",
+        long_name="height above the mean sea surface, tides and dynamic atmosphere removed",
+    ),
     Variable("height_segment_type", "heights", "1", "i1"),
     Variable("height_segment_ssh_flag", "heights", "1", "i1"),
     Variable("height_segment_length_seg", "heights", "m"),
     Variable("height_segment_w_gaussian", "heights", "m", long_name="width of the best-fitting Gaussian"),
     Variable("height_segment_confidence", "heights", "1", required=False),
-    Variable("height_segment_surface_error_est", "heights", "m", required=False, long_name="error estimate of the surface height"),
+    Variable(
+        "height_segment_surface_error_est",
+        "heights",
+        "m",
+        required=False,
+        long_name="error estimate of the surface height",
+    ),
     Variable("height_segment_quality", "heights", "1", "i1", required=False),
     Variable("height_segment_fit_quality_flag", "heights", "1", "i1", required=False),
     Variable("height_segment_rms", "heights", "m", required=False),
@@ -76,14 +94,24 @@ VARIABLES = (
     Variable("background_int_height", "stats", "m", required=False),
     Variable("n_photons_actual", "stats", "1", "i4", required=False),
     Variable("n_photons_used", "stats", "1", "i4", required=False),
-    Variable("fpb_corr", "stats", "m", required=False, long_name="first-photon bias correction of the segment's height"),
+    Variable(
+        "fpb_corr", "stats", "m", required=False, long_name="first-photon bias correction of the segment's height"
+    ),
     Variable("fpb_strength", "stats", "1", required=False),
     Variable("fpb_avg_dt", "stats", "ns", required=False),
     Variable("hist_w", "stats", "m", required=False),
     Variable("hist_photon_bottom", "stats", "m", required=False, long_name="lower edge of the photon-height histogram"),
     Variable("hist_photon_top", "stats", "m", required=False),
     Variable("hist_photon_bin_size", "stats", "m", required=False),
-    Variable("hist_photon_heights", "stats", "1", "i2", required=False, width=HISTOGRAM_BINS, long_name="photons in each height bin"),
+    Variable(
+        "hist_photon_heights",
+        "stats",
+        "1",
+        "i2",
+        required=False,
+        width=HISTOGRAM_BINS,
+        long_name="photons in each height bin",
+    ),
     Variable("trim_height_bottom", "stats", "m", required=False),
     Variable("trim_height_top", "stats", "m", required=False),
     Variable("asr_25", "stats", "1", required=False),
@@ -91,7 +119,13 @@ VARIABLES = (
     Variable("cloud_flag_asr", "stats", "1", "i2", required=False),
     Variable("ice_conc", "stats", "percent", required=False, other_names=("ice_conc_ssmi",)),
     Variable("ice_conc_amsr2", "stats", "percent", required=False),
-    Variable("height_segment_mss", "geophysical", "m", required=False, long_name="mean sea surface above the WGS 84 ellipsoid"),
+    Variable(
+        "height_segment_mss",
+        "geophysical",
+        "m",
+        required=False,
+        long_name="mean sea surface above the WGS 84 ellipsoid",
+    ),
     Variable("height_segment_ocean", "geophysical", "m", required=False, long_name="ocean tide"),
     Variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
     Variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),

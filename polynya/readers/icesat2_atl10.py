@@ -49,7 +49,13 @@ SEGMENTS = (
     Variable("delta_time", "segments", SECONDS, "f8"),
     Variable("latitude", "segments", "degrees_north", "f8"),
     Variable("longitude", "segments", "degrees_east", "f8"),
-    Variable("seg_dist_x", "segments", "m", "f8", long_name="along-track distance from the equator crossing to the segment's centre"),
+    Variable(
+        "seg_dist_x",
+        "segments",
+        "m",
+        "f8",
+        long_name="along-track distance from the equator crossing to the segment's centre",
+    ),
     Variable("height_segment_id", "segments", "1", "i4", required=False),
     Variable("geoseg_beg", "segments", "1", "i4", required=False),
     Variable("geoseg_end", "segments", "1", "i4", required=False),
@@ -57,7 +63,9 @@ SEGMENTS = (
     Variable("beam_fb_unc", "segments", "m", other_names=("beam_fb_sigma",), long_name="uncertainty of beam_fb_height"),
     Variable("beam_fb_confidence", "segments", "1", required=False),
     Variable("beam_fb_quality_flag", "segments", "1", "i1", required=False),
-    Variable("beam_refsurf_ndx", "segments", "1", "i4", long_name="1-based index of the section, over the whole granule"),
+    Variable(
+        "beam_refsurf_ndx", "segments", "1", "i4", long_name="1-based index of the section, over the whole granule"
+    ),
     Variable("height_segment_height", "heights", "m", long_name="height above the tide-free mean sea surface"),
     Variable("height_segment_sigma", "heights", "m", long_name="error of height_segment_height"),
     Variable("height_segment_type", "heights", "1", "i1"),
@@ -76,7 +84,13 @@ SEGMENTS = (
     Variable("layer_flag", "heights", "1", "i2", required=False),
     Variable("ice_conc_ssmi", "heights", "percent", required=False, other_names=("ice_conc",)),
     Variable("ice_conc_amsr2", "heights", "percent", required=False),
-    Variable("height_segment_mss", "geophysical", "m", required=False, long_name="tide-free mean sea surface above the WGS 84 ellipsoid"),
+    Variable(
+        "height_segment_mss",
+        "geophysical",
+        "m",
+        required=False,
+        long_name="tide-free mean sea surface above the WGS 84 ellipsoid",
+    ),
     Variable("height_segment_ocean", "geophysical", "m", required=False, long_name="ocean tide"),
     Variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
     Variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),
@@ -87,19 +101,37 @@ LEADS = (
     Variable("delta_time", "leads", SECONDS, "f8", required=False),
     Variable("latitude", "leads", "degrees_north", "f8", required=False),
     Variable("longitude", "leads", "degrees_east", "f8", required=False),
-    Variable("lead_dist_x", "leads", "m", "f8", required=False, long_name="mean along-track distance of the lead's segments; release 005 on"),
+    Variable(
+        "lead_dist_x",
+        "leads",
+        "m",
+        "f8",
+        required=False,
+        long_name="mean along-track distance of the lead's segments; release 005 on",
+    ),
     Variable("lead_height", "leads", "m", long_name="lead height above the tide-free mean sea surface"),
     Variable("lead_sigma", "leads", "m"),
     Variable("lead_length", "leads", "m", required=False),
     Variable("ssh_n", "leads", "1", "i4", long_name="segments in the lead"),
-    Variable("ssh_ndx", "leads", "1", "i4", long_name="1-based index of the lead's first segment, over the whole granule"),
+    Variable(
+        "ssh_ndx", "leads", "1", "i4", long_name="1-based index of the lead's first segment, over the whole granule"
+    ),
 )
 SECTIONS = (
     Variable("delta_time", "sections", SECONDS, "f8"),
     Variable("latitude", "sections", "degrees_north", "f8", required=False),
     Variable("longitude", "sections", "degrees_east", "f8", required=False),
-    Variable("beam_refsurf_dist_x", "sections", "m", "f8", required=False, long_name="along-track distance of the section's centre; release 005 on"),
-    Variable("beam_refsurf_height", "sections", "m", long_name="reference sea surface above the tide-free mean sea surface"),
+    Variable(
+        "beam_refsurf_dist_x",
+        "sections",
+        "m",
+        "f8",
+        required=False,
+        long_name="along-track distance of the section's centre; release 005 on",
+    ),
+    Variable(
+        "beam_refsurf_height", "sections", "m", long_name="reference sea surface above the tide-free mean sea surface"
+    ),
     Variable("beam_refsurf_sigma", "sections", "m"),
     Variable(
         "beam_refsurf_interp_flag",
@@ -110,8 +142,21 @@ SECTIONS = (
         long_name="-1 no surface, 0 leads, 1 two-sided, 2 one missing entry between two, 3 one-sided",
     ),
     Variable("beam_lead_n", "sections", "1", "i4"),
-    Variable("beam_lead_ndx", "sections", "1", "i4", long_name="1-based index of the section's first lead, over the whole granule"),
-    Variable("fbswath_ndx", "sections", "1", "i4", required=False, long_name="1-based number of the section in the whole granule"),
+    Variable(
+        "beam_lead_ndx",
+        "sections",
+        "1",
+        "i4",
+        long_name="1-based index of the section's first lead, over the whole granule",
+    ),
+    Variable(
+        "fbswath_ndx",
+        "sections",
+        "1",
+        "i4",
+        required=False,
+        long_name="1-based number of the section in the whole granule",
+    ),
     Variable("beam_refsurf_mss", "sections", "m", required=False),
 )
 
@@ -187,7 +232,8 @@ def read_leads(path: Path | str, *, beam: str) -> pa.Table:
 
 
 def read_sections(path: Path | str, *, beam: str) -> pa.Table:
-    """Read one beam's reference sea surface sections: the columns of :data:`SECTIONS` and ``time``; arguments as :func:`read`."""
+    """Read one beam's reference sea surface sections: the columns of :data:`SECTIONS` and ``time``; arguments as
+    :func:`read`."""
     return _read(path, beam, SECTIONS, "atl10_sections")
 
 
@@ -208,7 +254,8 @@ def control(path: Path | str) -> Control:
             value = np.asarray(values(handle, path, name, kind="fi"), dtype=np.float64).ravel()
             if value.size != 1 or not np.isfinite(value[0]):
                 raise ProductError(
-                    f"{Path(path).name}: {name} is {value.tolist()[:4]}; expected one finite number. The file is damaged: download it again."
+                    f"{Path(path).name}: {name} is {value.tolist()[:4]}; expected one finite number. The file is"
+                    " damaged: download it again."
                 )
             stored[item.name] = int(value[0]) if isinstance(item.default, int) else round(float(value[0]), 7)
     return Control(**stored, from_granule=tuple(stored))

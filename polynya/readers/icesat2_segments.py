@@ -129,7 +129,9 @@ def read_table(
             node_name, is_there = paths[v.name]
             label = attribute(handle[node_name], "long_name") if is_there else ""
             column = columns[v.name] if columns[v.name] is not None else _missing(v, length)
-            fields.append(pa.field(v.name, v.arrow_type, metadata={"units": v.units, "long_name": v.long_name or label}))
+            fields.append(
+                pa.field(v.name, v.arrow_type, metadata={"units": v.units, "long_name": v.long_name or label})
+            )
             arrays.append(column)
             if v.name == "delta_time":
                 seconds = column.to_numpy(zero_copy_only=False)
@@ -192,7 +194,11 @@ def _about(granule: Granule, beam: str, name: str) -> dict[str, str]:
 
 
 def first_layout(
-    path: Path | str, *, beam: str, layouts: Iterable[dict[str, str]], is_there: Callable[[h5py.File, str, dict[str, str]], bool]
+    path: Path | str,
+    *,
+    beam: str,
+    layouts: Iterable[dict[str, str]],
+    is_there: Callable[[h5py.File, str, dict[str, str]], bool],
 ) -> dict[str, str]:
     """Return the first layout that a file's beam matches, else the first of all.
 

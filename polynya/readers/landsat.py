@@ -1,9 +1,11 @@
-"""Landsat 5, 7, 8 and 9, Collection 2, Level 1 and 2: a folder with its MTL file; counts to reflectance and brightness temperature.
+"""Landsat 5, 7, 8 and 9, Collection 2, Level 1 and 2: a folder with its MTL file; counts to reflectance and brightness
+temperature.
 
-Level 1: top-of-atmosphere reflectance ``(M Q + A) / sin(sun elevation)`` and ``T = K2 / ln(K1 / L + 1)``, with the product's own numbers.
-Level 2: surface reflectance and surface temperature by the product's own factors; a note says so. Sources: Landsat 8-9 Collection 2 Level-1
-data format control book (LSDS-1822), Level-2 science product guide (LSDS-1619), Landsat 4-7 counterparts (LSDS-1414, LSDS-1618). Checked on no
-real product yet (none lies beside the project): on folders in the published layout that the tests write.
+Level 1: top-of-atmosphere reflectance ``(M Q + A) / sin(sun elevation)`` and ``T = K2 / ln(K1 / L + 1)``, with the
+product's own numbers. Level 2: surface reflectance and surface temperature by the product's own factors; a note says
+so. Sources: Landsat 8-9 Collection 2 Level-1 data format control book (LSDS-1822), Level-2 science product guide
+(LSDS-1619), Landsat 4-7 counterparts (LSDS-1414, LSDS-1618). Checked on no real product yet (none lies beside the
+project): on folders in the published layout that the tests write.
 """
 
 from __future__ import annotations
@@ -61,9 +63,15 @@ class Metadata:
         try:
             value = float(text)  # type: ignore[arg-type]
         except (TypeError, ValueError) as error:
-            raise ProductError(f"{self.path.name}: {group or 'MTL'}/{key} is {text!r}; expected a number (Landsat Collection 2). Download the product's MTL again.") from error
+            raise ProductError(
+                f"{self.path.name}: {group or 'MTL'}/{key} is {text!r}; expected a number (Landsat Collection 2)."
+                " Download the product's MTL again."
+            ) from error
         if not np.isfinite(value):
-            raise ProductError(f"{self.path.name}: {group or 'MTL'}/{key} is {text!r}; expected a finite number. Download the product's MTL again.")
+            raise ProductError(
+                f"{self.path.name}: {group or 'MTL'}/{key} is {text!r}; expected a finite number. Download the"
+                " product's MTL again."
+            )
         return value
 
 
@@ -89,7 +97,9 @@ def read_metadata(path: Path) -> Metadata:
         if path.suffix.lower() == ".json":
             tree = json.loads(text)
             root = tree.get("LANDSAT_METADATA_FILE", tree)
-            groups = {g: {k: str(v) for k, v in values.items()} for g, values in root.items() if isinstance(values, dict)}
+            groups = {
+                g: {k: str(v) for k, v in values.items()} for g, values in root.items() if isinstance(values, dict)
+            }
         else:
             stack: list[str] = []
             for line in text.splitlines():
@@ -101,11 +111,16 @@ def read_metadata(path: Path) -> Metadata:
                 elif value and stack:
                     groups.setdefault(stack[-1], {})[key] = value.strip('"')
     except (OSError, ValueError, AttributeError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a Landsat MTL file. Download it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a Landsat MTL file. Download it again."
+        ) from error
     found = Metadata(path, groups)
     if "PRODUCT_CONTENTS" not in groups:
         known = ", ".join(list(groups)[:3]) or "no group"
-        raise ProductError(f"{path.name}: {known}, no PRODUCT_CONTENTS; expected the MTL of Landsat Collection 2. Download the Collection 2 product.")
+        raise ProductError(
+            f"{path.name}: {known}, no PRODUCT_CONTENTS; expected the MTL of Landsat Collection 2. Download the"
+            " Collection 2 product."
+        )
     return found
 
 
@@ -129,17 +144,26 @@ def open_folder(folder: Path) -> list[Source]:
     """
     path = metadata_file(folder)
     if path is None:
-        raise ProductError(f"{folder.name}: no *_MTL.txt or *_MTL.json in it; expected a Landsat Collection 2 product, unpacked. Unpack the .tar first.")
+        raise ProductError(
+            f"{folder.name}: no *_MTL.txt or *_MTL.json in it; expected a Landsat Collection 2 product, unpacked."
+            " Unpack the .tar first."
+        )
     about = read_metadata(path)
     craft = about.get("IMAGE_ATTRIBUTES", "SPACECRAFT_ID") or ""
     if craft not in SPACECRAFT:
-        raise ProductError(f"{path.name}: SPACECRAFT_ID is {craft!r}; expected {', '.join(SPACECRAFT)}. Older missions carry no band in the short-wave infrared.")
+        raise ProductError(
+            f"{path.name}: SPACECRAFT_ID is {craft!r}; expected {', '.join(SPACECRAFT)}. Older missions carry no band"
+            " in the short-wave infrared."
+        )
     family = "OLI" if craft in ("LANDSAT_8", "LANDSAT_9") else "ETM" if craft == "LANDSAT_7" else "TM"
     level = (about.get("PRODUCT_CONTENTS", "PROCESSING_LEVEL") or "L1TP").upper()
     is_surface = level.startswith("L2")
     elevation = about.number("IMAGE_ATTRIBUTES", "SUN_ELEVATION")
     if not is_surface and elevation <= 0:
-        raise ProductError(f"{path.name}: the sun stands {elevation:g} degrees high; expected an image by day. Reflectance needs sunlight.")
+        raise ProductError(
+            f"{path.name}: the sun stands {elevation:g} degrees high; expected an image by day. Reflectance needs"
+            " sunlight."
+        )
     name = about.get("PRODUCT_CONTENTS", "LANDSAT_PRODUCT_ID") or re.sub(r"_?MTL$", "", path.stem)
     notes, missing = [], []
     optical: list[Layer | None] = []
@@ -149,7 +173,10 @@ def open_folder(folder: Path) -> list[Source]:
         if file is None:
             missing.append(f"B{number}")
     if not any(optical):
-        raise ProductError(f"{folder.name}: none of the files of {', '.join(missing)} is there; expected GeoTIFFs beside {path.name}. Download the product again, whole.")
+        raise ProductError(
+            f"{folder.name}: none of the files of {', '.join(missing)} is there; expected GeoTIFFs beside {path.name}."
+            " Download the product again, whole."
+        )
     if missing:
         notes.append(f"{name}: without {', '.join(missing)}: not in the folder")
     if is_surface:
@@ -157,8 +184,24 @@ def open_folder(folder: Path) -> list[Source]:
     time = _time(about, path)
     kind, cloud = craft.replace("_", " ").title(), _file(about, folder, "FILE_NAME_QUALITY_L1_PIXEL", "QA_PIXEL")
     angles = (elevation, about.number("IMAGE_ATTRIBUTES", "SUN_AZIMUTH"))
-    shared = {"product": f"{kind} {level}", "name": name, "time": time, "sun_elevation": angles[0], "sun_azimuth": angles[1]}
-    out = [Source("optical", tuple(optical), _grid(optical), cloud=Layer(cloud) if cloud else None, cloud_kind="landsat_qa" if cloud else "", notes=tuple(notes), **shared)]
+    shared = {
+        "product": f"{kind} {level}",
+        "name": name,
+        "time": time,
+        "sun_elevation": angles[0],
+        "sun_azimuth": angles[1],
+    }
+    out = [
+        Source(
+            "optical",
+            tuple(optical),
+            _grid(optical),
+            cloud=Layer(cloud) if cloud else None,
+            cloud_kind="landsat_qa" if cloud else "",
+            notes=tuple(notes),
+            **shared,
+        )
+    ]
     hot, note = _thermal(about, folder, family, is_surface, name)
     if hot is not None:
         out.append(Source("thermal", (hot,), _grid([hot]), notes=note, **shared))
@@ -177,31 +220,46 @@ def _file(about: Metadata, folder: Path, key: str, ending: str) -> Path | None:
 def _optical(about: Metadata, file: Path, number: str, elevation: float, is_surface: bool) -> Layer:
     if is_surface:
         group, (mult, add) = "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", LEVEL_2["REFLECTANCE"]
-        scale, offset = (about.number(group, f"REFLECTANCE_{k}_BAND_{number}", default=v) for k, v in (("MULT", mult), ("ADD", add)))
+        scale, offset = (
+            about.number(group, f"REFLECTANCE_{k}_BAND_{number}", default=v) for k, v in (("MULT", mult), ("ADD", add))
+        )
         return Layer(file, scale=scale, offset=offset, missing=(0.0,), top=65535.0)
     high = np.sin(np.radians(elevation))
-    scale, offset = (about.number("LEVEL1_RADIOMETRIC_RESCALING", f"REFLECTANCE_{k}_BAND_{number}") / high for k in ("MULT", "ADD"))
+    scale, offset = (
+        about.number("LEVEL1_RADIOMETRIC_RESCALING", f"REFLECTANCE_{k}_BAND_{number}") / high for k in ("MULT", "ADD")
+    )
     top = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
     return Layer(file, scale=float(scale), offset=float(offset), missing=(0.0,), top=top or None)
 
 
-def _thermal(about: Metadata, folder: Path, family: str, is_surface: bool, name: str) -> tuple[Layer | None, tuple[str, ...]]:
+def _thermal(
+    about: Metadata, folder: Path, family: str, is_surface: bool, name: str
+) -> tuple[Layer | None, tuple[str, ...]]:
     if is_surface:
         band = "ST_B10" if family == "OLI" else "ST_B6"
         file = _file(about, folder, f"FILE_NAME_BAND_{band}", band)
         if file is None:
             return None, ()
         group, (mult, add) = "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS", LEVEL_2["TEMPERATURE"]
-        scale, offset = (about.number(group, f"TEMPERATURE_{k}_BAND_{band}", default=v) for k, v in (("MULT", mult), ("ADD", add)))
-        return Layer(file, scale=scale, offset=offset, missing=(0.0,), top=65535.0), (f"{name}: surface temperature (Level 2), no brightness temperature",)
+        scale, offset = (
+            about.number(group, f"TEMPERATURE_{k}_BAND_{band}", default=v) for k, v in (("MULT", mult), ("ADD", add))
+        )
+        return Layer(file, scale=scale, offset=offset, missing=(0.0,), top=65535.0), (
+            f"{name}: surface temperature (Level 2), no brightness temperature",
+        )
     for number in THERMAL[family]:
         file = _file(about, folder, f"FILE_NAME_BAND_{number}", f"B{number}")
         if file is None:
             continue
-        scale, offset = (about.number("LEVEL1_RADIOMETRIC_RESCALING", f"RADIANCE_{k}_BAND_{number}") for k in ("MULT", "ADD"))
+        scale, offset = (
+            about.number("LEVEL1_RADIOMETRIC_RESCALING", f"RADIANCE_{k}_BAND_{number}") for k in ("MULT", "ADD")
+        )
         k1, k2 = (about.number("LEVEL1_THERMAL_CONSTANTS", f"K{k}_CONSTANT_BAND_{number}") for k in (1, 2))
         top = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
-        return Layer(file, kind="thermal", scale=scale, offset=offset, k1=k1, k2=k2, missing=(0.0,), top=top or None), ()
+        return (
+            Layer(file, kind="thermal", scale=scale, offset=offset, k1=k1, k2=k2, missing=(0.0,), top=top or None),
+            (),
+        )
     return None, ()
 
 

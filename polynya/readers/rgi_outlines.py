@@ -1,8 +1,8 @@
 """Glacier outlines of the Randolph Glacier Inventory 6.0 and 7.0 and of GLIMS, with the attribute names of RGI 7.0.
 
-Checked on RGI 6.0 (Khumbu and Everest, Hintereisferner, Columbia, South Glacier) and RGI 5.0 (Oetztal) outlines; RGI 7.0 and GLIMS on files that
-the tests write with the columns of the published user guides (RGI Consortium 2017, doi:10.7265/4m1f-gd79; 2023, doi:10.5067/f6jmovy5navz; GLIMS:
-doi:10.7265/N5V98602).
+Checked on RGI 6.0 (Khumbu and Everest, Hintereisferner, Columbia, South Glacier) and RGI 5.0 (Oetztal) outlines; RGI
+7.0 and GLIMS on files that the tests write with the columns of the published user guides (RGI Consortium 2017,
+doi:10.7265/4m1f-gd79; 2023, doi:10.5067/f6jmovy5navz; GLIMS: doi:10.7265/N5V98602).
 """
 
 from __future__ import annotations
@@ -24,23 +24,68 @@ PRODUCT = "glacier outlines"
 RELEASES = ("RGI 5.0", "RGI 6.0", "RGI 7.0", "GLIMS")
 CHECKED = ("RGI 5.0", "RGI 6.0")
 COLUMNS = (
-    "rgi_id", "glims_id", "glac_name", "o1region", "o2region", "src_date", "src_date_end", "cenlon", "cenlat", "area_km2", "zmin_m", "zmax_m", "zmed_m", "zmean_m",
-    "slope_deg", "aspect_deg", "lmax_m", "conn_lvl", "surge_type", "term_type", "primeclass",
-)  # fmt: skip
-"""Columns that every inventory gets, in RGI 7.0's names; ``src_date_end`` is RGI 6.0's EndDate, which 7.0 has no more."""
+    "rgi_id",
+    "glims_id",
+    "glac_name",
+    "o1region",
+    "o2region",
+    "src_date",
+    "src_date_end",
+    "cenlon",
+    "cenlat",
+    "area_km2",
+    "zmin_m",
+    "zmax_m",
+    "zmed_m",
+    "zmean_m",
+    "slope_deg",
+    "aspect_deg",
+    "lmax_m",
+    "conn_lvl",
+    "surge_type",
+    "term_type",
+    "primeclass",
+)
+"""Columns that every inventory gets, in RGI 7.0's names; ``src_date_end`` is RGI 6.0's EndDate, which 7.0 has no
+more."""
 TEXT = ("rgi_id", "glims_id", "glac_name", "o1region", "o2region", "src_date", "src_date_end", "primeclass")
 _RGI6 = {
-    "rgiid": "rgi_id", "glimsid": "glims_id", "bgndate": "src_date", "enddate": "src_date_end", "cenlon": "cenlon", "cenlat": "cenlat", "o1region": "o1region", "o2region": "o2region",
-    "area": "area_km2", "zmin": "zmin_m", "zmax": "zmax_m", "zmed": "zmed_m", "slope": "slope_deg", "aspect": "aspect_deg", "lmax": "lmax_m", "connect": "conn_lvl",
-    "surging": "surge_type", "termtype": "term_type", "name": "glac_name",
-}  # fmt: skip
+    "rgiid": "rgi_id",
+    "glimsid": "glims_id",
+    "bgndate": "src_date",
+    "enddate": "src_date_end",
+    "cenlon": "cenlon",
+    "cenlat": "cenlat",
+    "o1region": "o1region",
+    "o2region": "o2region",
+    "area": "area_km2",
+    "zmin": "zmin_m",
+    "zmax": "zmax_m",
+    "zmed": "zmed_m",
+    "slope": "slope_deg",
+    "aspect": "aspect_deg",
+    "lmax": "lmax_m",
+    "connect": "conn_lvl",
+    "surging": "surge_type",
+    "termtype": "term_type",
+    "name": "glac_name",
+}
 _GLIMS = {
-    "glac_id": "glims_id", "glac_name": "glac_name", "src_date": "src_date", "area": "area_km2", "min_elev": "zmin_m", "max_elev": "zmax_m", "mean_elev": "zmean_m",
-    "primeclas": "primeclass", "length": "lmax_m",
-}  # fmt: skip
+    "glac_id": "glims_id",
+    "glac_name": "glac_name",
+    "src_date": "src_date",
+    "area": "area_km2",
+    "min_elev": "zmin_m",
+    "max_elev": "zmax_m",
+    "mean_elev": "zmean_m",
+    "primeclas": "primeclass",
+    "length": "lmax_m",
+}
 
 
-def read(path: Path | str, *, bounds: tuple[float, float, float, float] | None = None, crs: str | None = None) -> geopandas.GeoDataFrame:
+def read(
+    path: Path | str, *, bounds: tuple[float, float, float, float] | None = None, crs: str | None = None
+) -> geopandas.GeoDataFrame:
     """Read outlines.
 
     Parameters
@@ -55,9 +100,9 @@ def read(path: Path | str, *, bounds: tuple[float, float, float, float] | None =
     Returns
     -------
     geopandas.GeoDataFrame
-        :data:`COLUMNS`, then the file's other columns, then polygons. Missing text is None, missing numbers are NaN; dates are ISO 8601 as
-        far as they are known (``2003-07``). Of GLIMS, glacier boundaries only. ``attrs`` has ``inventory``, ``source``, ``mended`` (polygons that crossed
-        themselves) and ``dropped`` (rows without an area).
+        :data:`COLUMNS`, then the file's other columns, then polygons. Missing text is None, missing numbers are NaN;
+        dates are ISO 8601 as far as they are known (``2003-07``). Of GLIMS, glacier boundaries only. ``attrs`` has
+        ``inventory``, ``source``, ``mended`` (polygons that crossed themselves) and ``dropped`` (rows without an area).
 
     Raises
     ------
@@ -70,26 +115,42 @@ def read(path: Path | str, *, bounds: tuple[float, float, float, float] | None =
 
     path = Path(path)
     if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected outlines (.shp, .gpkg, .parquet). Check the path.")
+        raise ProductError(
+            f"{path.name}: no such file at {path}; expected outlines (.shp, .gpkg, .parquet). Check the path."
+        )
     try:
         frame = gpd.read_parquet(path) if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file(path)
     except Exception as error:  # the drivers throw what they like
-        raise ProductError(f"{path.name}: cannot be read as outlines ({one_line(error)[:160]}); expected a shapefile, GeoPackage or GeoParquet with polygons. Check that it is one, and whole.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as outlines ({one_line(error)[:160]}); expected a shapefile, GeoPackage or"
+            " GeoParquet with polygons. Check that it is one, and whole."
+        ) from error
     if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.name is None:
-        raise ProductError(f"{path.name}: a table without geometry; expected polygons. Give the file with the outlines.")
+        raise ProductError(
+            f"{path.name}: a table without geometry; expected polygons. Give the file with the outlines."
+        )
     if frame.crs is None:
-        raise ProductError(f"{path.name}: has no coordinate system; expected one (RGI is EPSG:4326). Copy the .prj beside the .shp, or set it with ogr2ogr -a_srs.")
+        raise ProductError(
+            f"{path.name}: has no coordinate system; expected one (RGI is EPSG:4326). Copy the .prj beside the .shp, or"
+            " set it with ogr2ogr -a_srs."
+        )
     columns = {c.lower(): c for c in frame.columns}
     inventory = _inventory(frame, columns)
     if inventory == "GLIMS" and "line_type" in columns:
         frame = frame[frame[columns["line_type"]].astype(str) == "glac_bound"]
     frame, mended, dropped = _polygons(frame)
     if frame.empty:
-        raise ProductError(f"{path.name}: holds no polygon with an area ({dropped} rows without); expected glacier outlines. Check the file.")
+        raise ProductError(
+            f"{path.name}: holds no polygon with an area ({dropped} rows without); expected glacier outlines. Check the"
+            " file."
+        )
     try:
         frame = frame if crs is None else frame.to_crs(CRS.from_user_input(crs))
     except CRSError as error:
-        raise ProductError(f"{path.name}: outlines cannot be brought to {crs} ({one_line(error)[:100]}); expected a coordinate system such as EPSG:32645. Check it.") from error
+        raise ProductError(
+            f"{path.name}: outlines cannot be brought to {crs} ({one_line(error)[:100]}); expected a coordinate system"
+            " such as EPSG:32645. Check it."
+        ) from error
     if bounds is not None:
         frame = frame.cx[bounds[0] : bounds[2], bounds[1] : bounds[3]]
     frame = _named(frame.reset_index(drop=True), inventory)
@@ -155,7 +216,10 @@ def _named(frame: geopandas.GeoDataFrame, inventory: str) -> geopandas.GeoDataFr
         for name in ("src_date", "src_date_end"):
             out[name] = [_date(v) for v in out[name]]
         out["o1region"] = [v.zfill(2) if v else None for v in out["o1region"]]
-        out["o2region"] = [f"{a}-{b.zfill(2)}" if a and b and "-" not in b else b for a, b in zip(out["o1region"], out["o2region"], strict=True)]
+        out["o2region"] = [
+            f"{a}-{b.zfill(2)}" if a and b and "-" not in b else b
+            for a, b in zip(out["o1region"], out["o2region"], strict=True)
+        ]
     others = {c: frame[c] for c in frame.columns if c not in wanted.values() and c != geometry.name and c not in out}
     return gpd.GeoDataFrame({**out, **others}, geometry=geometry.to_numpy(), crs=frame.crs, index=frame.index)
 
@@ -204,4 +268,6 @@ def rasterise(outlines: geopandas.GeoDataFrame, geobox: GeoBox) -> np.ndarray:
     there = [s for s in shapes if s is not None and not s.is_empty]
     if not there:
         return np.zeros(tuple(geobox.shape), np.uint8)
-    return rasterize(there, out_shape=tuple(geobox.shape), transform=geobox.affine, fill=0, default_value=1, dtype=np.uint8)
+    return rasterize(
+        there, out_shape=tuple(geobox.shape), transform=geobox.affine, fill=0, default_value=1, dtype=np.uint8
+    )

@@ -1,4 +1,5 @@
-"""Where the bands of a scene lie and what their counts mean; how large a pixel of a grid is. Reading them: :mod:`.scene_align`."""
+"""Where the bands of a scene lie and what their counts mean; how large a pixel of a grid is. Reading them:
+:mod:`.scene_align`."""
 
 from __future__ import annotations
 
@@ -33,8 +34,9 @@ class Layer:
     index : int
         Band in the file, from 1.
     kind : str
-        ``linear``: ``counts * scale + offset``; ``decibel``: ten to a tenth of that; ``thermal``: brightness temperature
-        ``k2 / ln(k1 / L + 1)`` of the radiance that the line gives; ``slope``: slope in degrees of the heights that the line gives.
+        ``linear``: ``counts * scale + offset``; ``decibel``: ten to a tenth of that; ``thermal``: brightness
+        temperature ``k2 / ln(k1 / L + 1)`` of the radiance that the line gives; ``slope``: slope in degrees of the
+        heights that the line gives.
     scale, offset, k1, k2 : float
     missing : tuple of float
         Counts that say "no data"; NaN, infinity and the file's own nodata and masks always do.
@@ -115,7 +117,10 @@ def reading(path: Path) -> Iterator[None]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             yield
     except (RasterioError, OSError, ValueError) as error:
-        raise ProductError(f"{path.name}: cannot be read as a raster ({one_line(error)[:160]}); expected GeoTIFF or JPEG 2000, whole. Get it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as a raster ({one_line(error)[:160]}); expected GeoTIFF or JPEG 2000, whole."
+            " Get it again."
+        ) from error
 
 
 def geobox_of(source: rasterio.DatasetReader) -> GeoBox:
@@ -130,9 +135,13 @@ def geobox_of(source: rasterio.DatasetReader) -> GeoBox:
 
     name, t = Path(source.name).name, source.transform
     if source.crs is None:
-        raise ProductError(f"{name}: has no coordinate system; expected a georeferenced raster. Assign one with gdal_edit -a_srs.")
+        raise ProductError(
+            f"{name}: has no coordinate system; expected a georeferenced raster. Assign one with gdal_edit -a_srs."
+        )
     if t.b or t.d or t.a <= 0 or t.e >= 0:
-        raise ProductError(f"{name}: the grid is rotated or upside down; expected rows from north to south. Warp it first (gdalwarp).")
+        raise ProductError(
+            f"{name}: the grid is rotated or upside down; expected rows from north to south. Warp it first (gdalwarp)."
+        )
     epsg = source.crs.to_epsg()
     return GeoBox((source.height, source.width), t, f"EPSG:{epsg}" if epsg else source.crs.to_wkt())
 
@@ -157,7 +166,10 @@ def as_window(shape: tuple[int, int], window: AnyWindow, *, name: str) -> Window
     top, left, height, width = (round(n) for n in numbers)
     fits = top >= 0 and left >= 0 and height > 0 and width > 0 and top + height <= shape[0] and left + width <= shape[1]
     if not fits or (top, left, height, width) != numbers:
-        raise UsageError(f"{name}: window of rows {numbers[0]:g} + {numbers[2]:g}, columns {numbers[1]:g} + {numbers[3]:g}; expected whole pixels inside {shape[0]} x {shape[1]}. Clip it.")
+        raise UsageError(
+            f"{name}: window of rows {numbers[0]:g} + {numbers[2]:g}, columns {numbers[1]:g} + {numbers[3]:g}; expected"
+            f" whole pixels inside {shape[0]} x {shape[1]}. Clip it."
+        )
     return Window(left, top, width, height)
 
 

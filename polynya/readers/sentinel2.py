@@ -1,4 +1,5 @@
-"""Sentinel-2 scenes: SAFE folders of Level-1C and 2A (JPEG 2000), and GeoTIFFs with at least three bands; read in windows.
+"""Sentinel-2 scenes: SAFE folders of Level-1C and 2A (JPEG 2000), and GeoTIFFs with at least three bands; read in
+windows.
 
 Checked on no real product yet (none lies beside the project): on SAFE folders in the published layout
 that the tests write, of baselines before and after 04.00. Reflectance is ``(DN + offset) / quantification``
@@ -106,7 +107,8 @@ def open_scene(path: Path | str) -> Scene:
     Parameters
     ----------
     path : Path or str
-        A ``.SAFE`` folder (or the metadata file in it), or a GeoTIFF with red, green, blue as first three bands or named so.
+        A ``.SAFE`` folder (or the metadata file in it), or a GeoTIFF with red, green, blue as first three bands or
+        named so.
 
     Returns
     -------
@@ -119,7 +121,9 @@ def open_scene(path: Path | str) -> Scene:
     """
     path = Path(path)
     if not path.exists():
-        raise ProductError(f"{path.name}: no such scene at {path}; expected a .SAFE folder or a GeoTIFF. Check the path.")
+        raise ProductError(
+            f"{path.name}: no such scene at {path}; expected a .SAFE folder or a GeoTIFF. Check the path."
+        )
     if path.name in sentinel2_safe.PRODUCTS.values():
         path = path.resolve().parent
     if path.is_dir():
@@ -128,7 +132,10 @@ def open_scene(path: Path | str) -> Scene:
         raise ProductError(f"{path.name}: is a zip archive; expected the .SAFE folder in it. Unpack it first.")
     with path.open("rb") as handle:
         if handle.read(8) == b"\x89HDF\r\n\x1a\n":  # ICESat-2 granules are; GDAL would try, and print a page of its own
-            raise ProductError(f"{path.name}: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF. Granule and scene may have changed places.")
+            raise ProductError(
+                f"{path.name}: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF. Granule and scene"
+                " may have changed places."
+            )
     from rasterio.errors import NotGeoreferencedWarning
 
     with _reading(path), warnings.catch_warnings():
@@ -144,27 +151,49 @@ def _open_safe(folder: Path) -> Scene:
     geobox = GeoBox(about.shape, Affine(10.0, 0.0, about.corner[0], 0.0, -10.0, about.corner[1]), f"EPSG:{about.epsg}")
     present = tuple(f for f in about.files if f.path.is_file())
     missing = [f.name for f in about.files if f not in present]
-    notes = [*about.notes, *([f"listed in the metadata, but not in the folder: {', '.join(missing)}"] if missing else [])]
+    notes = [
+        *about.notes,
+        *([f"listed in the metadata, but not in the folder: {', '.join(missing)}"] if missing else []),
+    ]
     names = {f.name for f in present}
     if "TCI" not in names and not names >= set(TRUE_COLOUR):
         lost = [f.name for f in about.files if f.name in (*TRUE_COLOUR, "TCI") and f not in present] or ["TCI"]
         raise ProductError(
-            f"{folder.name}: the image files of {', '.join(lost)} are missing; expected the true colour image (TCI) or B04, B03 and B02 "
-            "in GRANULE/*/IMG_DATA. Download the product again, whole."
+            f"{folder.name}: the image files of {', '.join(lost)} are missing; expected the true colour image (TCI) or"
+            " B04, B03 and B02 in GRANULE/*/IMG_DATA. Download the product again, whole."
         )
     for file in present:
         _check_jp2(file, folder, about.shape)
     if about.product == "S2MSI2A" and names >= set(TRUE_COLOUR):
-        notes.append(f"true colour: 255 * reflectance / {FULL_SCALE:g} as in Level-1C, from the bands (the TCI of Level-2A saturates at {LEVEL_2A_FULL_SCALE:g})")
+        notes.append(
+            f"true colour: 255 * reflectance / {FULL_SCALE:g} as in Level-1C, from the bands (the TCI of Level-2A"
+            f" saturates at {LEVEL_2A_FULL_SCALE:g})"
+        )
     elif about.product == "S2MSI2A":
-        notes.append(f"true colour: the product's own TCI, where 255 is reflectance {LEVEL_2A_FULL_SCALE:g} and not {FULL_SCALE:g} as in Level-1C, since B04, B03 and B02 are missing: thresholds cut lower")
+        notes.append(
+            f"true colour: the product's own TCI, where 255 is reflectance {LEVEL_2A_FULL_SCALE:g} and not"
+            f" {FULL_SCALE:g} as in Level-1C, since B04, B03 and B02 are missing: thresholds cut lower"
+        )
     else:
-        notes.append("true colour: the product's own TCI" if "TCI" in names else f"true colour: 255 * reflectance / {FULL_SCALE:g}, no TCI in the product")
+        notes.append(
+            "true colour: the product's own TCI"
+            if "TCI" in names
+            else f"true colour: 255 * reflectance / {FULL_SCALE:g}, no TCI in the product"
+        )
     if about.baseline:
         notes.append(f"processing baseline {about.baseline}")
     return Scene(
-        folder, about.uri.removesuffix(".SAFE"), about.product, about.time, geobox, about.sun_elevation, about.sun_azimuth,
-        tuple(f.name for f in about.files if f.name not in ("TCI", "SCL")), "SCL" in names, tuple(notes), about.files,
+        folder,
+        about.uri.removesuffix(".SAFE"),
+        about.product,
+        about.time,
+        geobox,
+        about.sun_elevation,
+        about.sun_azimuth,
+        tuple(f.name for f in about.files if f.name not in ("TCI", "SCL")),
+        "SCL" in names,
+        tuple(notes),
+        about.files,
     )
 
 
@@ -173,24 +202,39 @@ def _check_jp2(file: BandFile, folder: Path, shape: tuple[int, int]) -> None:
     import rasterio
 
     if sentinel2_safe.jp2_is_cut(file.path):
-        raise ProductError(f"{folder.name}: {file.path.name} is cut short or no JPEG 2000 file ({file.path.stat().st_size} bytes); expected a whole one. Download it again.")
+        raise ProductError(
+            f"{folder.name}: {file.path.name} is cut short or no JPEG 2000 file ({file.path.stat().st_size} bytes);"
+            " expected a whole one. Download it again."
+        )
     with _reading(file.path), rasterio.open(file.path) as source:
         found = (source.height * file.resolution_m / 10.0, source.width * file.resolution_m / 10.0)
         # A 20 or 60 m band of a grid that is no multiple of 6 reaches over its edge.
         if not all(n <= f < n + file.resolution_m / 10.0 for n, f in zip(shape, found, strict=True)):
             raise ProductError(
-                f"{folder.name}: {file.path.name} has {source.height} x {source.width} pixels of {file.resolution_m:g} m; expected the tile's "
-                f"{shape[0]} x {shape[1]} of 10 m. Download it again."
+                f"{folder.name}: {file.path.name} has {source.height} x {source.width} pixels of {file.resolution_m:g}"
+                f" m; expected the tile's {shape[0]} x {shape[1]} of 10 m. Download it again."
             )
         if file.name == "TCI" and source.count < 3:
-            raise ProductError(f"{folder.name}: {file.path.name} has {source.count} band; expected red, green and blue. Download it again.")
+            raise ProductError(
+                f"{folder.name}: {file.path.name} has {source.count} band; expected red, green and blue. Download it"
+                " again."
+            )
 
 
 def _open_geotiff(path: Path) -> Scene:
     about = sentinel2_geotiff.read_metadata(path)
     return Scene(
-        path, path.stem, "GeoTIFF", about.time, about.geobox, about.sun_elevation, about.sun_azimuth,
-        tuple(f.name for f in about.files if f.name != "TCI"), False, about.notes, about.files,
+        path,
+        path.stem,
+        "GeoTIFF",
+        about.time,
+        about.geobox,
+        about.sun_elevation,
+        about.sun_azimuth,
+        tuple(f.name for f in about.files if f.name != "TCI"),
+        False,
+        about.notes,
+        about.files,
     )
 
 
@@ -207,7 +251,10 @@ def _reading(path: Path) -> Iterator[None]:
         with rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=CACHE_BYTES):
             yield
     except (RasterioError, OSError, ValueError) as error:
-        raise ProductError(f"{path.name}: cannot be read as an image ({one_line(error)[:160]}); expected JPEG 2000 or GeoTIFF, whole. Download it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as an image ({one_line(error)[:160]}); expected JPEG 2000 or GeoTIFF, whole."
+            " Download it again."
+        ) from error
 
 
 def whole(scene: Scene) -> Window:
@@ -244,10 +291,16 @@ def as_window(scene: Scene, window: AnyWindow) -> Window:
         window = Window(c0, r0, c1 - c0, r1 - r0)
     numbers = (window.row_off, window.col_off, window.height, window.width)
     r0, c0, height, width = (int(v) for v in numbers)
-    if (r0, c0, height, width) != numbers or min(r0, c0) < 0 or min(height, width) < 1 or r0 + height > rows or c0 + width > columns:
+    if (
+        (r0, c0, height, width) != numbers
+        or min(r0, c0) < 0
+        or min(height, width) < 1
+        or r0 + height > rows
+        or c0 + width > columns
+    ):
         raise UsageError(
-            f"{scene.scene_id}: window of rows {numbers[0]:g} + {numbers[2]:g}, columns {numbers[1]:g} + {numbers[3]:g}; "
-            f"expected whole pixels inside {rows} x {columns}. Clip it to the scene."
+            f"{scene.scene_id}: window of rows {numbers[0]:g} + {numbers[2]:g}, columns {numbers[1]:g} +"
+            f" {numbers[3]:g}; expected whole pixels inside {rows} x {columns}. Clip it to the scene."
         )
     return Window(c0, r0, width, height)
 
@@ -272,9 +325,14 @@ def windows(scene: Scene, size: int = 1024) -> Iterator[Window]:
 def _file(scene: Scene, name: str) -> BandFile:
     found = scene.file(name)
     if found is None:
-        raise UsageError(f"{scene.scene_id}: has no band {name}; found {', '.join(f.name for f in scene.files)}. Name one of these.")
+        raise UsageError(
+            f"{scene.scene_id}: has no band {name}; found {', '.join(f.name for f in scene.files)}. Name one of these."
+        )
     if not found.path.is_file():
-        raise ProductError(f"{scene.scene_id}: the file of {name}, {found.path.name}, is missing; the metadata list it. Download the product again, whole.")
+        raise ProductError(
+            f"{scene.scene_id}: the file of {name}, {found.path.name}, is missing; the metadata list it. Download the"
+            " product again, whole."
+        )
     return found
 
 
@@ -326,7 +384,10 @@ def reflectance(scene: Scene, bands: tuple[str, ...] | list[str], *, window: Any
         file = _file(scene, name)
         counts = _counts(scene, file, place)[0]
         if counts.dtype == np.uint8 and file.scale == 1.0:
-            raise ProductError(f"{scene.path.name}: is an 8-bit image, no reflectance in it; expected 16-bit or floating-point bands. Give the reflectances.")
+            raise ProductError(
+                f"{scene.path.name}: is an 8-bit image, no reflectance in it; expected 16-bit or floating-point bands."
+                " Give the reflectances."
+            )
         out[i] = counts.astype(np.float32) * np.float32(file.scale) + np.float32(file.offset)
         if file.nodata is not None:
             out[i][counts == file.nodata] = np.nan
@@ -420,7 +481,10 @@ def scene_classification(scene: Scene, *, window: AnyWindow = None) -> np.ndarra
         If the scene has none.
     """
     if not scene.has_classification:
-        raise ProductError(f"{scene.scene_id}: has no scene classification (product {scene.product}); expected a Level-2A product with SCL. Take another cloud mask.")
+        raise ProductError(
+            f"{scene.scene_id}: has no scene classification (product {scene.product}); expected a Level-2A product with"
+            " SCL. Take another cloud mask."
+        )
     return _counts(scene, _file(scene, "SCL"), as_window(scene, window))[0].astype(np.uint8, copy=False)
 
 

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 COLOURS = {"red": "B04", "green": "B03", "blue": "B02", "nir": "B08"}
 TIME_TAGS = ("sensing_time", "acquisition_time", "acquisitiondatetime", "product_start_time")
-"""Tags that may hold the time of the image, UTC; the first that is there counts. The file's own date says when it was written."""
+"""Tags that may hold the time of the image, UTC; the first that is there counts. The file's own date says when it was
+written."""
 _BAND = re.compile(r"^B(?:AND)?[ _]?0?(\d{1,2}|8A)(?:[ _]\d\dM)?$")
 
 
@@ -62,31 +63,69 @@ def read_metadata(path: Path) -> GeotiffMetadata:
 
     with rasterio.open(path) as source:
         if source.count < 3:
-            raise ProductError(f"{path.name}: has {source.count} band(s); expected at least three: red, green, blue. Stack them (gdal_merge -separate, gdalbuildvrt -separate).")
+            raise ProductError(
+                f"{path.name}: has {source.count} band(s); expected at least three: red, green, blue. Stack them"
+                " (gdal_merge -separate, gdalbuildvrt -separate)."
+            )
         if source.crs is None:
-            raise ProductError(f"{path.name}: has no coordinate system; expected a georeferenced GeoTIFF. Assign one with gdal_edit -a_srs.")
+            raise ProductError(
+                f"{path.name}: has no coordinate system; expected a georeferenced GeoTIFF. Assign one with gdal_edit"
+                " -a_srs."
+            )
         t = source.transform
         if t.b or t.d or t.a <= 0 or t.e >= 0:
-            raise ProductError(f"{path.name}: the grid is rotated or upside down; expected rows from north to south. Warp it first (gdalwarp).")
+            raise ProductError(
+                f"{path.name}: the grid is rotated or upside down; expected rows from north to south. Warp it first"
+                " (gdalwarp)."
+            )
         if not source.crs.is_projected:
-            raise ProductError(f"{path.name}: is in degrees ({source.crs.to_string()[:40]}); expected a projected system in metres, UTM for example. Warp it first (gdalwarp -t_srs).")
+            raise ProductError(
+                f"{path.name}: is in degrees ({source.crs.to_string()[:40]}); expected a projected system in metres,"
+                " UTM for example. Warp it first (gdalwarp -t_srs)."
+            )
         kind = source.dtypes[0]
         if len(set(source.dtypes[:3])) > 1 or kind not in ("uint8", "uint16", "int16", "float32", "float64"):
-            raise ProductError(f"{path.name}: bands of type {', '.join(source.dtypes[:3])}; expected 8-bit colours, 16-bit counts or floating point. Convert it (gdal_translate -ot).")
+            raise ProductError(
+                f"{path.name}: bands of type {', '.join(source.dtypes[:3])}; expected 8-bit colours, 16-bit counts or"
+                " floating point. Convert it (gdal_translate -ot)."
+            )
         names = _names(source)
         order = [names.index(b) for b in ("B04", "B03", "B02")] if {"B04", "B03", "B02"} <= set(names) else [0, 1, 2]
-        notes = ["red, green, blue: by name" if {"B04", "B03", "B02"} <= set(names) else "red, green, blue: the first three bands, taken on trust"]
-        geobox = GeoBox((source.height, source.width), t, source.crs.to_wkt() if source.crs.to_epsg() is None else f"EPSG:{source.crs.to_epsg()}")
+        notes = [
+            (
+                "red, green, blue: by name"
+                if {"B04", "B03", "B02"} <= set(names)
+                else "red, green, blue: the first three bands, taken on trust"
+            )
+        ]
+        geobox = GeoBox(
+            (source.height, source.width),
+            t,
+            source.crs.to_wkt() if source.crs.to_epsg() is None else f"EPSG:{source.crs.to_epsg()}",
+        )
         if kind == "uint8":
             if order != [order[0], order[0] + 1, order[0] + 2]:
-                raise ProductError(f"{path.name}: 8-bit bands in the order {names[:3]}; expected red, green, blue next to each other. Reorder them (gdal_translate -b).")
+                raise ProductError(
+                    f"{path.name}: 8-bit bands in the order {names[:3]}; expected red, green, blue next to each other."
+                    " Reorder them (gdal_translate -b)."
+                )
             files: list[BandFile] = [BandFile("TCI", path, order[0] + 1, t.a, nodata=source.nodata)]
             told = source.nodata is not None or any(_has_own_mask(source, i) for i in (1, 2, 3))
-            notes.append("true colour: 8-bit values as they are; " + ("no data as the file says" if told else "black (0, 0, 0) is taken as no data"))
+            notes.append(
+                "true colour: 8-bit values as they are; "
+                + ("no data as the file says" if told else "black (0, 0, 0) is taken as no data")
+            )
         else:
-            files = [_band(source, path, i, names[i] or COLOURS[("red", "green", "blue")[order.index(i)]]) for i in order]
-            files += [_band(source, path, i, names[i] or f"band_{i + 1}") for i in range(source.count) if i not in order]
-            notes.append(f"true colour: 255 * reflectance / 0.3558; reflectance = counts * {files[0].scale:g} + {files[0].offset:g}")
+            files = [
+                _band(source, path, i, names[i] or COLOURS[("red", "green", "blue")[order.index(i)]]) for i in order
+            ]
+            files += [
+                _band(source, path, i, names[i] or f"band_{i + 1}") for i in range(source.count) if i not in order
+            ]
+            notes.append(
+                f"true colour: 255 * reflectance / 0.3558; reflectance = counts * {files[0].scale:g} +"
+                f" {files[0].offset:g}"
+            )
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(ns="IMAGERY")}.items()}
     time, elevation, azimuth = _tags(tags, path)
     if time is None:
@@ -100,7 +139,11 @@ def _names(source: rasterio.DatasetReader) -> list[str | None]:
     for text, colour in zip(source.descriptions, source.colorinterp, strict=True):
         plain = (text or "").strip()
         found = _BAND.match(plain.upper())
-        name = f"B{found[1].zfill(2)}" if found else COLOURS.get(plain.lower()) or (None if text else COLOURS.get(colour.name))
+        name = (
+            f"B{found[1].zfill(2)}"
+            if found
+            else COLOURS.get(plain.lower()) or (None if text else COLOURS.get(colour.name))
+        )
         out.append(name if name in BAND_IDS and name not in out else None)
     return out
 
@@ -122,7 +165,10 @@ def _tags(tags: dict[str, str], path: Path) -> tuple[np.datetime64 | None, float
             try:
                 time = np.datetime64(tags[key].strip().removesuffix("Z").removesuffix("+00:00"), "ns")
             except ValueError as error:
-                raise ProductError(f"{path.name}: tag {key} is {tags[key]!r}; expected UTC like 2019-11-04T19:52:01Z. Set it with gdal_edit -mo.") from error
+                raise ProductError(
+                    f"{path.name}: tag {key} is {tags[key]!r}; expected UTC like 2019-11-04T19:52:01Z. Set it with"
+                    " gdal_edit -mo."
+                ) from error
     angles: list[float | None] = []
     for key in ("sun_elevation", "sun_azimuth"):
         value = None
@@ -138,7 +184,13 @@ def _has_own_mask(source: rasterio.DatasetReader, index: int) -> bool:
     return MaskFlags.all_valid not in source.mask_flag_enums[index - 1]
 
 
-def mark_missing(rgb: np.ndarray, file: BandFile, window: Window, *, reader: Callable[[Path], contextlib.AbstractContextManager[None]]) -> np.ndarray:
+def mark_missing(
+    rgb: np.ndarray,
+    file: BandFile,
+    window: Window,
+    *,
+    reader: Callable[[Path], contextlib.AbstractContextManager[None]],
+) -> np.ndarray:
     """Return an 8-bit image with (0, 0, 0) exactly where there is no data.
 
     Parameters

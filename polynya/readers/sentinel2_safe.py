@@ -1,8 +1,9 @@
-"""A Sentinel-2 SAFE folder's metadata: which file holds which band, how counts become reflectance, when, and where the sun stood.
+"""A Sentinel-2 SAFE folder's metadata: which file holds which band, how counts become reflectance, when, and where the
+sun stood.
 
 Checked on no real product yet: none lies beside the project. Paths and elements follow the product
-specification (S2-PDGS-TAS-DI-PSD) and metadata files of real products of baselines 02.04, 02.05 (pilot Level-2A), 02.08 and 05.09;
-only the compact format is read (one granule a product, since December 2016).
+specification (S2-PDGS-TAS-DI-PSD) and metadata files of real products of baselines 02.04, 02.05 (pilot Level-2A), 02.08
+and 05.09; only the compact format is read (one granule a product, since December 2016).
 """
 
 from __future__ import annotations
@@ -123,17 +124,23 @@ def read_metadata(folder: Path) -> SafeMetadata:
     told = (_text(root, "PRODUCT_TYPE") or "").removesuffix("p")  # S2MSI2Ap: the pilot Level-2A of 2017
     product = told or ("S2MSI1C" if main.name == PRODUCTS["S2MSI1C"] else "S2MSI2A")
     if product not in PRODUCTS:
-        raise ProductError(f"{name}: {main.name} says product {product}; expected S2MSI1C or S2MSI2A. Download the Level-1C or Level-2A product.")
+        raise ProductError(
+            f"{name}: {main.name} says product {product}; expected S2MSI1C or S2MSI2A. Download the Level-1C or"
+            " Level-2A product."
+        )
     images = [e.text.strip() for e in root.iter() if _tag(e) in ("IMAGE_FILE", "IMAGE_FILE_2A") and e.text]
     granules = {Path(i).parts[1] for i in images if i.startswith("GRANULE/")}
     if len(granules) != 1:
         raise ProductError(
-            f"{name}: {main.name} lists images of {len(granules)} granules; expected one (the compact format, since December 2016). "
-            "Download the product again in today's format, or give one tile as a GeoTIFF."
+            f"{name}: {main.name} lists images of {len(granules)} granules; expected one (the compact format, since"
+            " December 2016). Download the product again in today's format, or give one tile as a GeoTIFF."
         )
     tile = folder / "GRANULE" / granules.pop() / "MTD_TL.xml"
     if not tile.is_file():
-        raise ProductError(f"{name}: {tile.relative_to(folder)} is missing; expected it to give grid, time and sun angles. Download the product again, whole.")
+        raise ProductError(
+            f"{name}: {tile.relative_to(folder)} is missing; expected it to give grid, time and sun angles. Download"
+            " the product again, whole."
+        )
     head = _xml(tile)
     quantification, offsets = _radiometry(root, product, name)
     epsg, shape, corner = _grid(head, name)
@@ -147,26 +154,47 @@ def read_metadata(folder: Path) -> SafeMetadata:
         notes.append("time is the datatake's start: no SENSING_TIME in MTD_TL.xml")
     files = _files(folder, images, quantification, offsets)
     return SafeMetadata(
-        product, _text(root, "PRODUCT_URI") or _text(root, "PRODUCT_URI_2A") or name, _text(root, "PROCESSING_BASELINE") or "", time, epsg, shape, corner,
-        None if zenith is None else 90.0 - zenith, azimuth, files, tuple(notes),
+        product,
+        _text(root, "PRODUCT_URI") or _text(root, "PRODUCT_URI_2A") or name,
+        _text(root, "PROCESSING_BASELINE") or "",
+        time,
+        epsg,
+        shape,
+        corner,
+        None if zenith is None else 90.0 - zenith,
+        azimuth,
+        files,
+        tuple(notes),
     )
 
 
 def _not_safe(folder: Path) -> str:
     old = sorted(p.name for p in folder.glob("S2*_MTD_*.xml"))
     if old:
-        return f"{folder.name}: holds {old[0]}, the format of before December 2016; expected MTD_MSIL1C.xml or MTD_MSIL2A.xml. Download it again in the compact format."
+        return (
+            f"{folder.name}: holds {old[0]}, the format of before December 2016; expected MTD_MSIL1C.xml or"
+            " MTD_MSIL2A.xml. Download it again in the compact format."
+        )
     inner = [p.name for p in sorted(folder.glob("*.SAFE")) if p.is_dir()]
     if inner:
-        return f"{folder.name}: holds the SAFE folder {inner[0]}; expected the SAFE folder itself. Name {folder.name}/{inner[0]}."
-    return f"{folder.name}: is not a SAFE folder: no MTD_MSIL1C.xml and no MTD_MSIL2A.xml in it; expected a Sentinel-2 product, unpacked. Name its .SAFE folder, or a GeoTIFF."
+        return (
+            f"{folder.name}: holds the SAFE folder {inner[0]}; expected the SAFE folder itself. Name"
+            f" {folder.name}/{inner[0]}."
+        )
+    return (
+        f"{folder.name}: is not a SAFE folder: no MTD_MSIL1C.xml and no MTD_MSIL2A.xml in it; expected a Sentinel-2"
+        " product, unpacked. Name its .SAFE folder, or a GeoTIFF."
+    )
 
 
 def _xml(path: Path) -> ElementTree.Element:
     try:
         return ElementTree.parse(path).getroot()
     except (ElementTree.ParseError, OSError, ValueError) as error:
-        raise ProductError(f"{path.parent.name}/{path.name}: cannot be read as XML ({one_line(error)[:120]}); expected the product's metadata. Download it again.") from error
+        raise ProductError(
+            f"{path.parent.name}/{path.name}: cannot be read as XML ({one_line(error)[:120]}); expected the product's"
+            " metadata. Download it again."
+        ) from error
 
 
 def _tag(element: ElementTree.Element) -> str:
@@ -185,28 +213,38 @@ def _number(text: str | None, what: str, name: str) -> float:
     try:
         value = float(text)  # type: ignore[arg-type]
     except (TypeError, ValueError) as error:
-        raise ProductError(f"{name}: {what} is {text!r} in the metadata; expected a number. Download the product again.") from error
+        raise ProductError(
+            f"{name}: {what} is {text!r} in the metadata; expected a number. Download the product again."
+        ) from error
     if not np.isfinite(value):
-        raise ProductError(f"{name}: {what} is {text!r} in the metadata; expected a finite number. Download the product again.")
+        raise ProductError(
+            f"{name}: {what} is {text!r} in the metadata; expected a finite number. Download the product again."
+        )
     return value
 
 
 def _radiometry(root: ElementTree.Element, product: str, name: str) -> tuple[float, dict[str, float]]:
-    """Return the quantification value and the bands' offsets in counts: none before baseline 04.00, usually -1000 after."""
+    """Return the quantification value and the bands' offsets in counts: none before baseline 04.00, usually -1000
+    after."""
     level_2a = product == "S2MSI2A"
     told = None
     for tag in ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE") if level_2a else ("QUANTIFICATION_VALUE",):
         told = told or _text(root, tag)
     quantification = _number(told, "the quantification value", name)
     if quantification <= 0:
-        raise ProductError(f"{name}: the quantification value is {quantification:g}; expected a positive number, usually 10000. Download the product again.")
+        raise ProductError(
+            f"{name}: the quantification value is {quantification:g}; expected a positive number, usually 10000."
+            " Download the product again."
+        )
     offsets = {}
     for element in root.iter():
         if _tag(element) != ("BOA_ADD_OFFSET" if level_2a else "RADIO_ADD_OFFSET"):
             continue
         number = element.get("band_id") or element.get("bandId") or ""
         if not number.isdigit() or int(number) >= len(BAND_IDS):
-            raise ProductError(f"{name}: an offset is for band_id {number!r}; expected 0 to 12. Download the product again.")
+            raise ProductError(
+                f"{name}: an offset is for band_id {number!r}; expected 0 to 12. Download the product again."
+            )
         offsets[BAND_IDS[int(number)]] = _number(element.text, f"the offset of {BAND_IDS[int(number)]}", name)
     return quantification, offsets
 
@@ -215,18 +253,27 @@ def _grid(head: ElementTree.Element, name: str) -> tuple[int, tuple[int, int], t
     code = _text(head, "HORIZONTAL_CS_CODE") or ""
     number = code.upper().removeprefix("EPSG:")
     if not number.isdigit():
-        raise ProductError(f"{name}: MTD_TL.xml gives the coordinate system {code or 'of nothing'!r}; expected EPSG:326xx or EPSG:327xx. Download the product again.")
+        raise ProductError(
+            f"{name}: MTD_TL.xml gives the coordinate system {code or 'of nothing'!r}; expected EPSG:326xx or"
+            " EPSG:327xx. Download the product again."
+        )
     size = position = None
     for element in head.iter():
         if element.get("resolution") == "10":
             size = element if _tag(element) == "Size" else size
             position = element if _tag(element) == "Geoposition" else position
     if size is None or position is None:
-        raise ProductError(f"{name}: MTD_TL.xml has no Size or Geoposition of 10 m; expected both in Tile_Geocoding. Download the product again.")
+        raise ProductError(
+            f"{name}: MTD_TL.xml has no Size or Geoposition of 10 m; expected both in Tile_Geocoding. Download the"
+            " product again."
+        )
     rows, columns = (int(_number(_text(size, t), t, name)) for t in ("NROWS", "NCOLS"))
     x, y = (_number(_text(position, t), t, name) for t in ("ULX", "ULY"))
     if min(rows, columns) < 1:
-        raise ProductError(f"{name}: MTD_TL.xml gives {rows} rows and {columns} columns; expected at least one. Download the product again.")
+        raise ProductError(
+            f"{name}: MTD_TL.xml gives {rows} rows and {columns} columns; expected at least one. Download the product"
+            " again."
+        )
     return int(number), (rows, columns), (x, y)
 
 
@@ -250,7 +297,9 @@ def _time(text: str | None, name: str) -> np.datetime64 | None:
     try:
         return np.datetime64(text.strip().removesuffix("Z"), "ns")
     except ValueError as error:
-        raise ProductError(f"{name}: the sensing time is {text!r}; expected UTC like 2019-11-04T19:52:01Z. Download the product again.") from error
+        raise ProductError(
+            f"{name}: the sensing time is {text!r}; expected UTC like 2019-11-04T19:52:01Z. Download the product again."
+        ) from error
 
 
 def _files(folder: Path, images: list[str], quantification: float, offsets: dict[str, float]) -> tuple[BandFile, ...]:
@@ -268,7 +317,9 @@ def _files(folder: Path, images: list[str], quantification: float, offsets: dict
         if band in ("TCI", "SCL"):
             finest[band] = BandFile(band, path, 1, resolution)
         else:
-            finest[band] = BandFile(band, path, 1, resolution, 1.0 / quantification, offsets.get(band, 0.0) / quantification)
+            finest[band] = BandFile(
+                band, path, 1, resolution, 1.0 / quantification, offsets.get(band, 0.0) / quantification
+            )
     order = {b: i for i, b in enumerate((*BAND_IDS, "TCI", "SCL"))}
     return tuple(sorted(finest.values(), key=lambda f: order[f.name]))
 

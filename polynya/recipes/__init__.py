@@ -1,7 +1,7 @@
 """Recipes: everything that makes a training, in one YAML file. The folder holds one per published result, and ours.
 
-A recipe names a network (a file of :mod:`polynya.models`, or a dotted module of your own), its settings, the features, the loss, the
-optimiser and how long to train. What a recipe leaves out has the default written here.
+A recipe names a network (a file of :mod:`polynya.models`, or a dotted module of your own), its settings, the features,
+the loss, the optimiser and how long to train. What a recipe leaves out has the default written here.
 """
 
 from __future__ import annotations
@@ -27,9 +27,11 @@ class _Settings(BaseModel):
 
 
 class Loss(_Settings):
-    """``cross_entropy``, ``weighted`` or ``focal``; ``alpha`` a weight per class, ``balanced`` from the training part, or none.
+    """``cross_entropy``, ``weighted`` or ``focal``; ``alpha`` a weight per class, ``balanced`` from the training part,
+    or none.
 
-    ``smoothing`` is the share of a label that is spread over all classes; ``auxiliary`` weighs the loss of a deep-supervision head.
+    ``smoothing`` is the share of a label that is spread over all classes; ``auxiliary`` weighs the loss of a
+    deep-supervision head.
     """
 
     kind: Literal["cross_entropy", "weighted", "focal"] = "cross_entropy"
@@ -50,8 +52,8 @@ class Optimiser(_Settings):
         Highest learning rate.
     weight_decay : float
     schedule : str
-        ``constant``; ``cosine`` (to 0); ``onecycle`` (cosine up from rate/25 over the first 30 %, then down to rate/10000);
-        ``restarts`` (a cosine to 0 between each two of ``restarts``).
+        ``constant``; ``cosine`` (to 0); ``onecycle`` (cosine up from rate/25 over the first 30 %, then down to
+        rate/10000); ``restarts`` (a cosine to 0 between each two of ``restarts``).
     restarts : tuple of float
         Shares of the training at which the rate starts again from the top, increasing.
     warmup : float
@@ -59,8 +61,9 @@ class Optimiser(_Settings):
     clip_norm : float or None
         Gradients are shortened to this norm.
     precision : str
-        ``float32``; ``bfloat16``: products of the training in mixed precision, weights and judging in float32, faster where the processor has
-        such products and several times slower where it has not; ``auto``: bfloat16 where it has them.
+        ``float32``; ``bfloat16``: products of the training in mixed precision, weights and judging in float32, faster
+        where the processor has such products and several times slower where it has not; ``auto``: bfloat16 where it has
+        them.
     """
 
     kind: Literal["adam", "adamw"] = "adam"
@@ -148,8 +151,8 @@ class Samples(_Settings):
     jitter : tuple of Jitter
         Constants added to rows of the training part (sequence networks).
     mirror : bool
-        Half of the training part's rows run backwards (sequence networks): ice does not know which way the satellite flies. Not with
-        features that do, as ``photon_rate_change``.
+        Half of the training part's rows run backwards (sequence networks): ice does not know which way the satellite
+        flies. Not with features that do, as ``photon_rate_change``.
     """
 
     length: int = Field(2048, ge=16)
@@ -175,7 +178,8 @@ class Augment(_Settings):
     gain : float
         Standard deviation of the logarithm of a factor on all reflectances of a window: sensors and atmospheres differ.
     saturation : float
-        Chance that the visible and near-infrared bands of a window are amplified and cut at a reflectance of 1, as eight-bit sensors set for darker ground show snow.
+        Chance that the visible and near-infrared bands of a window are amplified and cut at a reflectance of 1, as
+        eight-bit sensors set for darker ground show snow.
     shift, noise : float
         Standard deviation of a constant a band, and of noise a pixel, in scaled units.
     occlusion_px : int
@@ -215,7 +219,8 @@ class SceneSamples(_Settings):
     unknown_region : float
         Chance that the region is told as unknown.
     also_share : float or None
-        Share of the windows that come from the tiles of ``--also``, tiles drawn by the root of their size; by default every tile is drawn equally often.
+        Share of the windows that come from the tiles of ``--also``, tiles drawn by the root of their size; by default
+        every tile is drawn equally often.
     regions : tuple of str
         Only tiles of these regions are used; all by default (the regional strategy names one).
     augment : Augment
@@ -252,10 +257,11 @@ class Stop(_Settings):
 
 
 class Recipe(_Settings):
-    """A training. ``model`` holds ``name`` and the settings of that network's Config but ``features`` (or ``sensors``, ``location``, ``classes``, ``tile``).
+    """A training. ``model`` holds ``name`` and the settings of that network's Config but ``features`` (or ``sensors``,
+    ``location``, ``classes``, ``tile``).
 
-    A network of tracks names its ``features``; one of scenes its ``sensors``, the ``target`` (a dataset of the tiles, one plane a class), the
-    ``classes`` and whether it is told a ``location``: the ``region``, or the ``coordinates``.
+    A network of tracks names its ``features``; one of scenes its ``sensors``, the ``target`` (a dataset of the tiles,
+    one plane a class), the ``classes`` and whether it is told a ``location``: the ``region``, or the ``coordinates``.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
@@ -274,15 +280,20 @@ class Recipe(_Settings):
     batch: int = Field(256, ge=1)
     epochs: int = Field(20, ge=1)
     average: float | None = Field(None, gt=0, lt=1)
-    """Decay a step of the exponential average of the weights that is judged and kept; None for the weights themselves."""
+    """Decay a step of the exponential average of the weights that is judged and kept; None for the weights
+    themselves."""
     calibration: Literal["none", "temperature", "vector"] = "temperature"
     decision: Literal["most_probable", "macro_f1"] = "most_probable"
-    """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay calibrated."""
+    """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay
+    calibrated."""
 
     @model_validator(mode="after")
     def _one_family(self) -> Recipe:
         if bool(self.features) == bool(self.sensors):
-            raise ValueError(f"features {list(self.features)} and sensors {list(self.sensors)}; expected the one (tracks) or the other (scenes)")
+            raise ValueError(
+                f"features {list(self.features)} and sensors {list(self.sensors)}; expected the one (tracks) or the"
+                " other (scenes)"
+            )
         return self
 
     @property
@@ -290,10 +301,17 @@ class Recipe(_Settings):
         return len(self.classes) if self.sensors else 3
 
     def as_dict(self) -> dict:
-        """Return the settings as JSON's types. Those of the other family are left out, and late ones at their defaults: hashes of older recipes stay."""
-        out = {k: v for k, v in json.loads(self.model_dump_json()).items() if k not in (_OF_TRACKS if self.sensors else _OF_SCENES)}
+        """Return the settings as JSON's types. Those of the other family are left out, and late ones at their defaults:
+        hashes of older recipes stay."""
+        out = {
+            k: v
+            for k, v in json.loads(self.model_dump_json()).items()
+            if k not in (_OF_TRACKS if self.sensors else _OF_SCENES)
+        }
         for part, fields in (("loss", Loss.model_fields), ("optimiser", Optimiser.model_fields)):
-            out[part] = {k: v for k, v in out[part].items() if k not in _LATE or v != json.loads(json.dumps(fields[k].default))}
+            out[part] = {
+                k: v for k, v in out[part].items() if k not in _LATE or v != json.loads(json.dumps(fields[k].default))
+            }
         return out
 
     def digest(self) -> str:
@@ -330,15 +348,22 @@ def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
     if path.suffix not in (".yaml", ".yml"):
         path = FOLDER / f"{name}.yaml"
     if not path.is_file():
-        raise UsageError(f"recipe {name}: no such recipe; expected one of {', '.join(names())}, or a YAML file. Check the name.")
+        raise UsageError(
+            f"recipe {name}: no such recipe; expected one of {', '.join(names())}, or a YAML file. Check the name."
+        )
     try:
         found = yaml.safe_load(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
-            raise UsageError(f"{path.name}: holds no settings; expected a YAML mapping with name, model and features or sensors. See docs/training.md.")
+            raise UsageError(
+                f"{path.name}: holds no settings; expected a YAML mapping with name, model and features or sensors. See"
+                " docs/training.md."
+            )
         return Recipe.model_validate({**found, **({"epochs": epochs} if epochs is not None else {})})
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Mend this setting.") from error
+        raise UsageError(
+            f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Mend this setting."
+        ) from error
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path.name}: cannot be read as YAML ({one_line(error)[:160]}). Mend the file.") from error

@@ -13,8 +13,23 @@ from ..errors import ProductError, one_line
 from ..schema import QUALITY_BITS, TableSpec
 
 SEGMENT_COLUMNS = (
-    "beam", "is_strong", "time", "latitude", "longitude", "x_atc", "n_photons", "height", "photon_rate", "background_rate", "solar_elevation",
-    "surface_class", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source", "total_freeboard", "total_freeboard_uncertainty",
+    "beam",
+    "is_strong",
+    "time",
+    "latitude",
+    "longitude",
+    "x_atc",
+    "n_photons",
+    "height",
+    "photon_rate",
+    "background_rate",
+    "solar_elevation",
+    "surface_class",
+    "sea_surface_height",
+    "sea_surface_uncertainty",
+    "sea_surface_source",
+    "total_freeboard",
+    "total_freeboard_uncertainty",
     "quality_flag",
 )
 MISSING = np.int16(-32768)
@@ -89,7 +104,9 @@ class BeamNumbers:
     n_photons: int
 
 
-def read(folder: Path, spec: TableSpec, *, columns: tuple[str, ...] | None = None, required: bool = False) -> pa.Table | None:
+def read(
+    folder: Path, spec: TableSpec, *, columns: tuple[str, ...] | None = None, required: bool = False
+) -> pa.Table | None:
     """Return a table of an output folder, None where the file is missing and not required.
 
     Raises
@@ -101,7 +118,10 @@ def read(folder: Path, spec: TableSpec, *, columns: tuple[str, ...] | None = Non
     if not path.is_file():
         if not required:
             return None
-        raise ProductError(f"{path}: no such file; expected a folder that polynya freeboard wrote. Name that folder, or run polynya freeboard first.")
+        raise ProductError(
+            f"{path}: no such file; expected a folder that polynya freeboard wrote. Name that folder, or run polynya"
+            " freeboard first."
+        )
     names = list(columns or spec.names)
     try:
         with pq.ParquetFile(path) as file:
@@ -109,8 +129,14 @@ def read(folder: Path, spec: TableSpec, *, columns: tuple[str, ...] | None = Non
             if not missing:
                 return file.read(columns=names)
     except (pa.ArrowException, OSError) as error:
-        raise ProductError(f"{path}: cannot be read ({one_line(error)[:200]}); expected a Parquet table. Run polynya freeboard --overwrite again.") from error
-    raise ProductError(f"{path}: columns {missing} are missing; expected those of polynya.schema. Run polynya freeboard --overwrite again.")
+        raise ProductError(
+            f"{path}: cannot be read ({one_line(error)[:200]}); expected a Parquet table. Run polynya freeboard"
+            " --overwrite again."
+        ) from error
+    raise ProductError(
+        f"{path}: columns {missing} are missing; expected those of polynya.schema. Run polynya freeboard --overwrite"
+        " again."
+    )
 
 
 def array(table: pa.Table, name: str) -> np.ndarray:
@@ -120,13 +146,22 @@ def array(table: pa.Table, name: str) -> np.ndarray:
         column = column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64())
         column = column.fill_null(np.iinfo(np.int64).min) if column.null_count else column
     elif column.null_count:
-        column = column.fill_null(float("nan") if pa.types.is_floating(column.type) else False if pa.types.is_boolean(column.type) else 0)
+        column = column.fill_null(
+            float("nan") if pa.types.is_floating(column.type) else False if pa.types.is_boolean(column.type) else 0
+        )
     chunks = [_plain(c) for c in column.chunks]
-    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks) if chunks else np.zeros(0, column.type.to_pandas_dtype())
+    return (
+        chunks[0]
+        if len(chunks) == 1
+        else np.concatenate(chunks)
+        if chunks
+        else np.zeros(0, column.type.to_pandas_dtype())
+    )
 
 
 def _plain(values: pa.Array) -> np.ndarray:
-    """Return an array without nulls as numpy from its buffer (``to_numpy``, ``pa.scalar``, ``pa.array`` import pandas: 0.2 s)."""
+    """Return an array without nulls as numpy from its buffer (``to_numpy``, ``pa.scalar``, ``pa.array`` import pandas:
+    0.2 s)."""
     if pa.types.is_boolean(values.type):
         values = values.cast(pa.uint8())
     buffer = values.buffers()[1]
@@ -145,7 +180,9 @@ def beam_codes(table: pa.Table) -> tuple[list[str], np.ndarray]:
         column = column.dictionary_encode()
     column = column.unify_dictionaries()
     words = [str(v) for v in column.chunk(0).dictionary.to_pylist()]
-    codes = np.concatenate([_plain(c.indices.fill_null(0) if c.indices.null_count else c.indices) for c in column.chunks])
+    codes = np.concatenate(
+        [_plain(c.indices.fill_null(0) if c.indices.null_count else c.indices) for c in column.chunks]
+    )
     names = sorted(words)
     order = np.array([names.index(w) for w in words])
     present = np.bincount(order[codes], minlength=len(names)) > 0
@@ -180,7 +217,9 @@ def split(table: pa.Table) -> list[BeamTable]:
         strong = bool(part.pop("is_strong")[:1].any())
         if len(part["x_atc"]):
             kind = (part["surface_class"] & 3).astype(np.int8)
-            out.append(BeamTable(name, strong, part, millimetres(part["height"]), millimetres(part["total_freeboard"]), kind))
+            out.append(
+                BeamTable(name, strong, part, millimetres(part["height"]), millimetres(part["total_freeboard"]), kind)
+            )
     return out
 
 

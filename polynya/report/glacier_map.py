@@ -1,4 +1,5 @@
-"""The report of mapped glaciers: scene with outlines and uncertainty band, probability, areas, parts by colour, scores, reliability. One page, nothing to fetch."""
+"""The report of mapped glaciers: scene with outlines and uncertainty band, probability, areas, parts by colour, scores,
+reliability. One page, nothing to fetch."""
 
 from __future__ import annotations
 
@@ -23,22 +24,48 @@ from .review_picture import png
 WIDTH = 640
 """Width of a map on the page, in its own units."""
 OUTLINE, BAND = "#101418", "#ffb000"
-KINDS = {"bright_ice": "#4aa8e0", "dark_ice": "#c9733a", "ice_without_colour": "#9aa0a8", "bright_ground_left_out": "#f2d541"}
+KINDS = {
+    "bright_ice": "#4aa8e0",
+    "dark_ice": "#c9733a",
+    "ice_without_colour": "#9aa0a8",
+    "bright_ground_left_out": "#f2d541",
+}
 """Colours of the parts in :data:`polynya.glaciers.agreement.NAMES`, in that order."""
 WIDE_BAND = 0.3
 """Share of the scene from which the uncertainty band is drawn paler, to leave the scene to be seen."""
 MOST_GLACIERS = 200
 SCORES = ("iou", "precision", "recall", "area_deviation", "false_alarm_rate")
 WORDS = {
-    "iou": "IoU", "f1": "F1", "area_deviation": "area deviation", "false_alarm_rate": "false alarms", "polis": "PoLiS distance", "p95_distance": "95th percentile of distances",
-    "given": "this map", "all_glacier": "all glacier", "dem_only": "DEM only", "boundary_f1_1px": "boundary F1, 1 pixel", "boundary_f1_2px": "boundary F1, 2 pixels",
-}  # fmt: skip
+    "iou": "IoU",
+    "f1": "F1",
+    "area_deviation": "area deviation",
+    "false_alarm_rate": "false alarms",
+    "polis": "PoLiS distance",
+    "p95_distance": "95th percentile of distances",
+    "given": "this map",
+    "all_glacier": "all glacier",
+    "dem_only": "DEM only",
+    "boundary_f1_1px": "boundary F1, 1 pixel",
+    "boundary_f1_2px": "boundary F1, 2 pixels",
+}
 
 
 def write(
-    path: Path, *, title: str, facts: dict[str, object], outlines: gpd.GeoDataFrame, geobox: GeoBox, optical: np.ndarray | None = None,
-    probability: np.ndarray | None = None, band: gpd.GeoDataFrame | None = None, confident: float = 0.95, total: Estimate | None = None, look: Look | None = None,
-    notes: Sequence[str] = (), evaluation: pa.Table | None = None, reliability: Sequence[tuple[float, float, float]] | None = None,
+    path: Path,
+    *,
+    title: str,
+    facts: dict[str, object],
+    outlines: gpd.GeoDataFrame,
+    geobox: GeoBox,
+    optical: np.ndarray | None = None,
+    probability: np.ndarray | None = None,
+    band: gpd.GeoDataFrame | None = None,
+    confident: float = 0.95,
+    total: Estimate | None = None,
+    look: Look | None = None,
+    notes: Sequence[str] = (),
+    evaluation: pa.Table | None = None,
+    reliability: Sequence[tuple[float, float, float]] | None = None,
 ) -> Path:
     """Write the page: total area, map, what to know before using it, glaciers, parts by colour, scores.
 
@@ -86,14 +113,22 @@ def write(
     if maps:
         body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
     if notes:
-        body.append(f"<section><h2>Before you use it</h2><ul class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul></section>")
+        body.append(
+            "<section><h2>Before you use it</h2><ul"
+            f" class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul></section>"
+        )
     body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(total)}</section>")
     if look is not None and look.strata:
         body.append(colour_section(look, optical, geobox))
     if evaluation is not None:
-        body.append(f"<section><h2>Against {escape(_reference(evaluation))}</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>")
+        body.append(
+            "<section><h2>Against"
+            f" {escape(_reference(evaluation))}</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>"
+        )
     if reliability:
-        body.append(f"<section><h2>Calibration</h2><div class=figures>{reliability_figure(reliability)}</div></section>")
+        body.append(
+            f"<section><h2>Calibration</h2><div class=figures>{reliability_figure(reliability)}</div></section>"
+        )
     return html.write_text(path, html.page(title=f"{title}: glaciers", body=body))
 
 
@@ -105,9 +140,16 @@ def _reference(evaluation: pa.Table) -> str:
 def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
     """Return the one sentence that says what was found."""
     area = total.value if total is not None else float(outlines["area_km2"].sum()) if len(outlines) else 0.0
-    interval = f" (95 % interval {number(total.low, 2)} to {number(total.high, 2)})" if total is not None and math.isfinite(total.low) else ""
+    interval = (
+        f" (95 % interval {number(total.low, 2)} to {number(total.high, 2)})"
+        if total is not None and math.isfinite(total.low)
+        else ""
+    )
     n = len(outlines)
-    return Markup(f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,} outline{"" if n == 1 else "s"}{interval}.</p></section>')
+    return Markup(
+        f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,}'
+        f" outline{'' if n == 1 else 's'}{interval}.</p></section>"
+    )
 
 
 def interval_text(total: Estimate | None) -> Markup:
@@ -117,8 +159,9 @@ def interval_text(total: Estimate | None) -> Markup:
     if not math.isfinite(total.low):
         return Markup('<p class="note">No intervals: the map has no probabilities that they could rest on.</p>')
     return Markup(
-        '<p class="note">Intervals hold where the margins lie, as far as the probabilities are calibrated on scenes like this one. They do not hold glaciers that were missed '
-        "altogether, ice divides, or an image taken on a bad day.</p>"
+        '<p class="note">Intervals hold where the margins lie, as far as the probabilities are calibrated on scenes'
+        " like this one. They do not hold glaciers that were missed altogether, ice divides, or an image taken on a bad"
+        " day.</p>"
     )
 
 
@@ -126,13 +169,28 @@ def colour_section(look: Look, optical: np.ndarray | None, geobox: GeoBox) -> Ma
     """Return the parts of a map by colour: a map, their areas, and what they are not."""
     rows = []
     for s in look.strata:
-        swatch = Markup(f'<span class="sw" style="background:{KINDS[s.name]}"></span>{escape(s.name.replace("_", " "))}')
-        rows.append((swatch, number(s.area_km2, 3), html.percent(s.shaded, 1.0) if math.isfinite(s.shaded) else html.DASH, html.percent(s.cloudy, 1.0) if math.isfinite(s.cloudy) else html.DASH))
+        swatch = Markup(
+            f'<span class="sw" style="background:{KINDS[s.name]}"></span>{escape(s.name.replace("_", " "))}'
+        )
+        rows.append(
+            (
+                swatch,
+                number(s.area_km2, 3),
+                html.percent(s.shaded, 1.0) if math.isfinite(s.shaded) else html.DASH,
+                html.percent(s.cloudy, 1.0) if math.isfinite(s.cloudy) else html.DASH,
+            )
+        )
     table = html.table(("part", "area, km²", "without sun", "under cloud"), rows)
-    words = "".join(f"<div><dt>{escape(n.replace('_', ' '))}</dt><dd>{escape(MEANING[n])}</dd></div>" for n in (s.name for s in look.strata))
+    words = "".join(
+        f"<div><dt>{escape(n.replace('_', ' '))}</dt><dd>{escape(MEANING[n])}</dd></div>"
+        for n in (s.name for s in look.strata)
+    )
     told = f'<p class="note">Rule: {escape(look.rule)}. Without sun: {escape(look.shadow)}. {escape(CAUTION)}</p>'
     figure = kind_map(look.kinds, optical, geobox) if look.kinds is not None and optical is not None else ""
-    return Markup(f'<section><h2>By colour</h2><div class=figures>{figure}<div>{table}<dl class="words" style="margin-top:14px">{words}</dl>{told}</div></div></section>')
+    return Markup(
+        f'<section><h2>By colour</h2><div class=figures>{figure}<div>{table}<dl class="words"'
+        f' style="margin-top:14px">{words}</dl>{told}</div></div></section>'
+    )
 
 
 def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
@@ -147,19 +205,25 @@ def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
     for k, name in enumerate(KINDS, 1):
         colour = np.array([int(KINDS[name][i : i + 2], 16) for i in (1, 3, 5)], float)
         rgb[kinds == k] = (0.45 + 0.55 * level[kinds == k][:, None]) * colour
-    return _map(np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key="")
+    return _map(
+        np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key=""
+    )
 
 
 def fact_list(facts: dict[str, object]) -> Markup:
     """Return facts as a list."""
-    return Markup('<dl class="facts">' + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items()) + "</dl>")
+    return Markup(
+        '<dl class="facts">'
+        + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
+        + "</dl>"
+    )
 
 
 def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
     """Return a picture of a scene, 0 where nothing is known, and which bands it shows.
 
-    SWIR1, NIR, red (ice turquoise, debris and rock brown) or, without SWIR, NIR, red, green; each band stretched from its
-    2nd to its 98th percentile.
+    SWIR1, NIR, red (ice turquoise, debris and rock brown) or, without SWIR, NIR, red, green; each band stretched from
+    its 2nd to its 98th percentile.
 
     Parameters
     ----------
@@ -178,17 +242,37 @@ def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
         return rgb, words
     for k, b in enumerate(chosen):
         low, high = np.quantile(optical[b][known], [0.02, 0.98])
-        rgb[..., k] = np.where(known, np.clip(1 + 254 * (np.nan_to_num(optical[b]) - low) / max(high - low, 1e-6), 1, 255), 0).astype(np.uint8)
+        rgb[..., k] = np.where(
+            known, np.clip(1 + 254 * (np.nan_to_num(optical[b]) - low) / max(high - low, 1e-6), 1, 255), 0
+        ).astype(np.uint8)
     return rgb, words
 
 
-def scene_map(optical: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, band: gpd.GeoDataFrame | None = None, confident: float = 0.95) -> Markup:
+def scene_map(
+    optical: np.ndarray,
+    geobox: GeoBox,
+    *,
+    outlines: gpd.GeoDataFrame,
+    band: gpd.GeoDataFrame | None = None,
+    confident: float = 0.95,
+) -> Markup:
     """Return the scene in false colour under the outlines and the uncertainty band."""
     rgb, words = false_colour(optical)
-    layers = [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')] if band is not None and len(band) else []
-    layers += [(outlines, 'fill="none" stroke="#fff" stroke-opacity=".85" stroke-width="3"'), (outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.3"')]
+    layers = (
+        [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')]
+        if band is not None and len(band)
+        else []
+    )
+    layers += [
+        (outlines, 'fill="none" stroke="#fff" stroke-opacity=".85" stroke-width="3"'),
+        (outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.3"'),
+    ]
     key = f'<span><span class="sw" style="background:{OUTLINE}"></span>outline</span>'
-    key += f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>' if len(layers) > 2 else ""
+    key += (
+        f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>'
+        if len(layers) > 2
+        else ""
+    )
     return _map(rgb, geobox, layers, title=f"Scene: {words}", key=key)
 
 
@@ -203,37 +287,71 @@ def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.Ge
     known = np.isfinite(probability)
     at = np.clip(np.nan_to_num(probability), 0.0, 1.0) * (len(table) - 1)
     k = np.minimum(at.astype(int), len(table) - 2)
-    rgb = np.where(known[..., None], np.maximum(table[k] + (table[k + 1] - table[k]) * (at - k)[..., None], 1), 0).round().astype(np.uint8)
-    key = "".join(f'<span><span class="sw" style="background:{polar_map.VIRIDIS[round(q * (len(polar_map.VIRIDIS) - 1))]}"></span>{q:g}</span>' for q in (0, 0.25, 0.5, 0.75, 1))
-    return _map(rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key)
+    rgb = (
+        np.where(known[..., None], np.maximum(table[k] + (table[k + 1] - table[k]) * (at - k)[..., None], 1), 0)
+        .round()
+        .astype(np.uint8)
+    )
+    key = "".join(
+        '<span><span class="sw"'
+        f' style="background:{polar_map.VIRIDIS[round(q * (len(polar_map.VIRIDIS) - 1))]}"></span>{q:g}</span>'
+        for q in (0, 0.25, 0.5, 0.75, 1)
+    )
+    return _map(
+        rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key
+    )
 
 
-def _map(rgb: np.ndarray, geobox: GeoBox, layers: list[tuple[gpd.GeoDataFrame, str]], *, title: str, key: str) -> Markup:
+def _map(
+    rgb: np.ndarray, geobox: GeoBox, layers: list[tuple[gpd.GeoDataFrame, str]], *, title: str, key: str
+) -> Markup:
     rows, columns = rgb.shape[:2]
     wide, tall = pixel_size_m(geobox)
     height = WIDTH * rows * tall / (columns * wide)
     data = base64.b64encode(png(rgb)).decode()
     out = [
-        f'<figure><svg viewBox="0 0 {WIDTH} {height:.1f}" role="img" aria-label="{escape(title)}"><rect width="{WIDTH}" height="{height:.1f}" fill="#e6e9ed"/>',
-        f'<image href="data:image/png;base64,{data}" width="{WIDTH}" height="{height:.1f}" preserveAspectRatio="none"/>',
+        (
+            f'<figure><svg viewBox="0 0 {WIDTH} {height:.1f}" role="img" aria-label="{escape(title)}"><rect'
+            f' width="{WIDTH}" height="{height:.1f}" fill="#e6e9ed"/>'
+        ),
+        (
+            f'<image href="data:image/png;base64,{data}" width="{WIDTH}" height="{height:.1f}"'
+            ' preserveAspectRatio="none"/>'
+        ),
     ]
-    out += [f'<path d="{outline_path(frame, geobox, (WIDTH / columns, height / rows))}" {style} fill-rule="evenodd" stroke-linejoin="round"/>' for frame, style in layers]
-    return Markup("".join(out) + scale_bar(columns * wide, height) + f'</svg><figcaption>{escape(title)}</figcaption><div class="swatches">{key}</div></figure>')
+    out += [
+        f'<path d="{outline_path(frame, geobox, (WIDTH / columns, height / rows))}" {style} fill-rule="evenodd"'
+        ' stroke-linejoin="round"/>'
+        for frame, style in layers
+    ]
+    return Markup(
+        "".join(out)
+        + scale_bar(columns * wide, height)
+        + f'</svg><figcaption>{escape(title)}</figcaption><div class="swatches">{key}</div></figure>'
+    )
 
 
 def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float]) -> str:
-    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units a pixel, across and down."""
+    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units a pixel, across
+    and down."""
     if not len(frame):
         return ""
     back = ~geobox.transform
 
     def place(xy: np.ndarray) -> np.ndarray:
-        return np.column_stack([(back.a * xy[:, 0] + back.b * xy[:, 1] + back.c) * scale[0], (back.d * xy[:, 0] + back.e * xy[:, 1] + back.f) * scale[1]])
+        return np.column_stack(
+            [
+                (back.a * xy[:, 0] + back.b * xy[:, 1] + back.c) * scale[0],
+                (back.d * xy[:, 0] + back.e * xy[:, 1] + back.f) * scale[1],
+            ]
+        )
 
     drawn = shapely.simplify(shapely.transform(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy(), place), 0.33)
     out = []
     for polygon in shapely.get_parts(drawn):
-        for ring in (polygon.exterior, *polygon.interiors) if polygon.geom_type == "Polygon" and not polygon.is_empty else ():
+        for ring in (
+            (polygon.exterior, *polygon.interiors) if polygon.geom_type == "Polygon" and not polygon.is_empty else ()
+        ):
             xy = shapely.get_coordinates(ring)[:-1]
             out.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy) + "Z")
     return "".join(out)
@@ -246,23 +364,48 @@ def scale_bar(across_m: float, height: float) -> str:
     wide = WIDTH * length / across_m
     told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     style = 'style="paint-order:stroke;stroke:#fff;stroke-width:3px"'
-    return f'<path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#fff" stroke-width="5"/><path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#1c2430" stroke-width="2"/><text x="10" y="{height - 16:.1f}" {style}>{told}</text>'
+    return (
+        f'<path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#fff" stroke-width="5"/><path d="M10'
+        f' {height - 10:.1f}h{wide:.1f}" stroke="#1c2430" stroke-width="2"/><text x="10" y="{height - 16:.1f}"'
+        f" {style}>{told}</text>"
+    )
 
 
 def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS) -> Markup:
     """Return the largest outlines with area and interval, elevation, slope, aspect and confidence."""
     shown = outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records")
     has_ids, has_names = (any(row.get(c) for row in shown) for c in ("rgi_id", "glac_name"))
-    head = ("glacier", *(("name",) if has_names else ()), "area, km²", "95 % interval", "elevation, m", "median", "slope, °", "aspect, °", "confidence")
+    head = (
+        "glacier",
+        *(("name",) if has_names else ()),
+        "area, km²",
+        "95 % interval",
+        "elevation, m",
+        "median",
+        "slope, °",
+        "aspect, °",
+        "confidence",
+    )
     rows = []
     for k, row in enumerate(shown, 1):
         low, high = row.get("area_low_km2"), row.get("area_high_km2")
         z = (row.get("zmin_m"), row.get("zmax_m"))
-        rows.append((
-            row.get("rgi_id") or ("not in the inventory" if has_ids else f"{k}"), *((row.get("glac_name") or "",) if has_names else ()), number(row["area_km2"], 3), _range(low, high, 3), _range(*z, 0),
-            number(row.get("zmed_m"), 0), number(row.get("slope_deg"), 1), number(row.get("aspect_deg"), 0), number(row.get("confidence"), 2),
-        ))  # fmt: skip
-    more = f"<p>The {most} largest of {len(outlines):,}; the outline files hold all.</p>" if len(outlines) > most else ""
+        rows.append(
+            (
+                row.get("rgi_id") or ("not in the inventory" if has_ids else f"{k}"),
+                *((row.get("glac_name") or "",) if has_names else ()),
+                number(row["area_km2"], 3),
+                _range(low, high, 3),
+                _range(*z, 0),
+                number(row.get("zmed_m"), 0),
+                number(row.get("slope_deg"), 1),
+                number(row.get("aspect_deg"), 0),
+                number(row.get("confidence"), 2),
+            )
+        )
+    more = (
+        f"<p>The {most} largest of {len(outlines):,}; the outline files hold all.</p>" if len(outlines) > most else ""
+    )
     return Markup(html.table(head, rows, text_columns=2 if has_names else 1) + more)
 
 
@@ -280,16 +423,26 @@ def score_table(evaluation: pa.Table) -> Markup:
         cells = [_cell(found.get((prediction, stratum, c))) for c in columns]
         if any(c != html.DASH for c in cells):
             n = max((r["n"] for k, r in found.items() if k[:2] == (prediction, stratum)), default=0)
-            rows.append((WORDS.get(prediction, prediction.replace("_", " ")), stratum.replace("_", " "), *cells, f"{n:,}"))
+            rows.append(
+                (WORDS.get(prediction, prediction.replace("_", " ")), stratum.replace("_", " "), *cells, f"{n:,}")
+            )
     table = html.table(("map", "stratum", *(WORDS.get(c, c) for c in columns), "n"), rows, text_columns=2)
-    told = "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind. In brackets: 95 % intervals from blocks of 3.2 km drawn again."
+    told = (
+        "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind. In brackets:"
+        " 95 % intervals from blocks of 3.2 km drawn again."
+    )
     return Markup(f'{table}<p class="note">{told}</p>')
 
 
 def boundary_table(evaluation: pa.Table) -> Markup:
     """Return areas, distances between boundaries and calibration."""
     rows = [
-        (WORDS.get(r["metric"], r["metric"].replace("_", " ")), _cell(r), "" if r["units"] == "1" else r["units"], f"{r['n']:,}")
+        (
+            WORDS.get(r["metric"], r["metric"].replace("_", " ")),
+            _cell(r),
+            "" if r["units"] == "1" else r["units"],
+            f"{r['n']:,}",
+        )
         for r in evaluation.to_pylist()
         if r["prediction"] == "given" and r["stratum"] == "all" and r["metric"] not in (*SCORES, "share_of_reference")
     ]
@@ -301,9 +454,15 @@ def _cell(row: dict | None) -> str:
         return html.DASH
     digits = 3 if abs(row["value"]) < 100 and row["units"] != "m" else 1
     told = number(row["value"], digits)
-    return f"{told} ({number(row['low'], min(digits, 2))} to {number(row['high'], min(digits, 2))})" if row["low"] is not None and math.isfinite(row["low"]) else told
+    return (
+        f"{told} ({number(row['low'], min(digits, 2))} to {number(row['high'], min(digits, 2))})"
+        if row["low"] is not None and math.isfinite(row["low"])
+        else told
+    )
 
 
-def reliability_figure(bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice where the map said so") -> Markup:
+def reliability_figure(
+    bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice where the map said so"
+) -> Markup:
     """Return the reliability diagram of (n, mean probability, frequency) bins."""
     return training.reliability_figure([{"reliability": list(bins)}], title, ["glacier"])

@@ -23,7 +23,9 @@ class Series:
     counts: np.ndarray
 
 
-def histogram(series: Sequence[Series], *, title: str, label: str, low: float, high: float, bin_m: float = 0.02, identifier: str) -> Markup:
+def histogram(
+    series: Sequence[Series], *, title: str, label: str, low: float, high: float, bin_m: float = 0.02, identifier: str
+) -> Markup:
     """Return a stacked histogram in percent of all counted segments.
 
     Parameters
@@ -43,7 +45,10 @@ def histogram(series: Sequence[Series], *, title: str, label: str, low: float, h
     n_bars = max(1, round((high - low) * 1000 / step))
     total = sum(int(s.counts.sum()) for s in series)
     if total == 0:
-        return Markup(f'<figure id="{identifier}" class="none"><figcaption>{escape(title)}: no segment has a value.</figcaption></figure>')
+        return Markup(
+            f'<figure id="{identifier}" class="none"><figcaption>{escape(title)}: no segment has a'
+            " value.</figcaption></figure>"
+        )
     bars = [100.0 / total * s.counts[first : first + n_bars * step].reshape(n_bars, step).sum(axis=1) for s in series]
     stacked = np.cumsum(bars, axis=0)
     shown = sum(int(s.counts[first : first + n_bars * step].sum()) for s in series)
@@ -55,7 +60,10 @@ def histogram(series: Sequence[Series], *, title: str, label: str, low: float, h
     ]
     for k in range(round(top / tick) + 1):
         y = TOP + tall * (1 - k * tick / top)
-        out.append(f'<path class="rule" d="M{LEFT} {y:.1f}h{wide}"/><text x="{LEFT - 5}" y="{y + 4:.1f}" text-anchor="end">{k * tick:g}</text>')
+        out.append(
+            f'<path class="rule" d="M{LEFT} {y:.1f}h{wide}"/><text x="{LEFT - 5}" y="{y + 4:.1f}"'
+            f' text-anchor="end">{k * tick:g}</text>'
+        )
     x = LEFT + np.arange(n_bars + 1) * wide / n_bars
     below = np.zeros(n_bars)
     for part, upper in zip(series, stacked, strict=True):
@@ -68,7 +76,10 @@ def histogram(series: Sequence[Series], *, title: str, label: str, low: float, h
     tick_x = next(s for s in (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 5.0) if span / s <= 8 or s == 5.0)
     for k in range(int(np.ceil(low / tick_x - 1e-9)), int(np.floor(high / tick_x + 1e-9)) + 1):
         px = LEFT + wide * (k * tick_x - low) / span
-        out.append(f'<path class="axis" d="M{px:.1f} {TOP + tall}v4"/><text x="{px:.1f}" y="{TOP + tall + 16}" text-anchor="middle">{k * tick_x:g}</text>')
+        out.append(
+            f'<path class="axis" d="M{px:.1f} {TOP + tall}v4"/><text x="{px:.1f}" y="{TOP + tall + 16}"'
+            f' text-anchor="middle">{k * tick_x:g}</text>'
+        )
     out.append(f'<path class="axis" d="M{LEFT} {TOP + tall}h{wide}"/>')
     everything = np.sum([s.counts for s in series], axis=0)
     middle = quantile(everything, 0.5)
@@ -76,13 +87,14 @@ def histogram(series: Sequence[Series], *, title: str, label: str, low: float, h
         px = LEFT + wide * (middle - low) / span
         anchor, shift = ("start", 4) if px < LEFT + wide * 0.7 else ("end", -4)
         out.append(
-            f'<path class="median" d="M{px:.1f} {TOP}v{tall}"/><text x="{px + shift:.1f}" y="{TOP + 10}" text-anchor="{anchor}">median {number(middle, 3, "m")}</text>'
+            f'<path class="median" d="M{px:.1f} {TOP}v{tall}"/><text x="{px + shift:.1f}" y="{TOP + 10}"'
+            f' text-anchor="{anchor}">median {number(middle, 3, "m")}</text>'
         )
     outside = f"; {total - shown:,} outside the axis" if total > shown else ""
     out.append(
-        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 7}" text-anchor="middle">{escape(label)}</text>'
-        f'<text x="12" y="{TOP + tall / 2}" text-anchor="middle" transform="rotate(-90 12 {TOP + tall / 2})">% per {step} mm</text></svg>'
-        f"<figcaption>{total:,} segments{outside}.</figcaption></figure>"
+        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 7}" text-anchor="middle">{escape(label)}</text><text x="12"'
+        f' y="{TOP + tall / 2}" text-anchor="middle" transform="rotate(-90 12 {TOP + tall / 2})">% per {step}'
+        f" mm</text></svg><figcaption>{total:,} segments{outside}.</figcaption></figure>"
     )
     return Markup("".join(out))
 

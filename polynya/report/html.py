@@ -36,7 +36,13 @@ def escape(value: object) -> Markup:
 def script_json(value: object) -> str:
     """Return JSON that is safe inside a script element; NaN becomes null."""
     text = json.dumps(_finite(value), separators=(",", ":"), allow_nan=False, default=str)
-    for char, code in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026"), ("\u2028", "\\u2028"), ("\u2029", "\\u2029")):
+    for char, code in (
+        ("<", "\\u003c"),
+        (">", "\\u003e"),
+        ("&", "\\u0026"),
+        ("\u2028", "\\u2028"),
+        ("\u2029", "\\u2029"),
+    ):
         text = text.replace(char, code)
     return text
 
@@ -88,7 +94,13 @@ def percent(part: float, whole: float, decimals: int = 1) -> str:
 
 
 def table(
-    head: Sequence[object], rows: Iterable[Sequence[object]], *, text_columns: int = 1, identifier: str = "", sort_keys: bool = False, caption: object = ""
+    head: Sequence[object],
+    rows: Iterable[Sequence[object]],
+    *,
+    text_columns: int = 1,
+    identifier: str = "",
+    sort_keys: bool = False,
+    caption: object = "",
 ) -> Markup:
     """Return a table; the first ``text_columns`` columns align left, the rest right.
 
@@ -104,7 +116,10 @@ def table(
         True where the script may sort the table by a click on its head.
     caption : object
     """
-    out = [f'<div class="scroll"><table{f" id={chr(34)}{identifier}{chr(34)}" if identifier else ""}{" class=sortable" if sort_keys else ""}>']
+    out = [
+        "<div"
+        f' class="scroll"><table{f" id={chr(34)}{identifier}{chr(34)}" if identifier else ""}{" class=sortable" if sort_keys else ""}>'
+    ]
     if caption:
         out.append(f"<caption>{escape(caption)}</caption>")
     out.append("<thead><tr>")
@@ -132,7 +147,14 @@ def resource(name: str) -> str:
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def page(*, title: str, body: Iterable[str], style: str = "report.css", scripts: Sequence[str] = (), data: Sequence[tuple[str, str, str]] = ()) -> str:
+def page(
+    *,
+    title: str,
+    body: Iterable[str],
+    style: str = "report.css",
+    scripts: Sequence[str] = (),
+    data: Sequence[tuple[str, str, str]] = (),
+) -> str:
     """Return a whole page.
 
     Parameters
@@ -189,5 +211,8 @@ def write_text(path: Path, text: str) -> Path:
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        raise OutputError(f"{path}: the report cannot be written ({one_line(error)}); expected a folder that can be written to. Check permissions and free space.") from error
+        raise OutputError(
+            f"{path}: the report cannot be written ({one_line(error)}); expected a folder that can be written to. Check"
+            " permissions and free space."
+        ) from error
     return path

@@ -59,9 +59,39 @@ SOUTH = Projection("EPSG:3976", -1, 70.0, 0.0)
 
 # Every eighth entry of the viridis table of matplotlib (Smith, van der Walt, Firing 2015, CC0), and its last.
 VIRIDIS = (
-    "#440154", "#470d60", "#48186a", "#482374", "#472d7b", "#453781", "#424086", "#3e4989", "#3b528b", "#375b8d", "#33638d",
-    "#2f6b8e", "#2c728e", "#297a8e", "#26828e", "#23898e", "#21918c", "#1f988b", "#1fa088", "#22a785", "#28ae80", "#32b67a",
-    "#3fbc73", "#4ec36b", "#5ec962", "#70cf57", "#84d44b", "#98d83e", "#addc30", "#c2df23", "#d8e219", "#ece51b", "#fde725",
+    "#440154",
+    "#470d60",
+    "#48186a",
+    "#482374",
+    "#472d7b",
+    "#453781",
+    "#424086",
+    "#3e4989",
+    "#3b528b",
+    "#375b8d",
+    "#33638d",
+    "#2f6b8e",
+    "#2c728e",
+    "#297a8e",
+    "#26828e",
+    "#23898e",
+    "#21918c",
+    "#1f988b",
+    "#1fa088",
+    "#22a785",
+    "#28ae80",
+    "#32b67a",
+    "#3fbc73",
+    "#4ec36b",
+    "#5ec962",
+    "#70cf57",
+    "#84d44b",
+    "#98d83e",
+    "#addc30",
+    "#c2df23",
+    "#d8e219",
+    "#ece51b",
+    "#fde725",
 )
 
 
@@ -102,7 +132,10 @@ def coastline(projection: Projection) -> tuple[np.ndarray, ...]:
 
     The file is Natural Earth 1:50m land, public domain; its provenance lies beside it in ``polynya/data``.
     """
-    with as_file(files("polynya") / "data" / "coastline_natural_earth_50m.npz") as path, np.load(path, allow_pickle=False) as data:
+    with (
+        as_file(files("polynya") / "data" / "coastline_natural_earth_50m.npz") as path,
+        np.load(path, allow_pickle=False) as data,
+    ):
         latitude = data["latitude"] * (90.0 / 32767.0)
         longitude = data["longitude"] * (180.0 / 32767.0)
         start = data["start"]
@@ -159,11 +192,24 @@ class Frame:
         return (np.asarray(x) - self.left) * self.scale, (self.top - np.asarray(y)) * self.scale
 
 
-def frame_around(x: np.ndarray, y: np.ndarray, projection: Projection, *, width: int, height: int, margin: float = 0.12, least_m: float = 4000.0) -> Frame:
+def frame_around(
+    x: np.ndarray,
+    y: np.ndarray,
+    projection: Projection,
+    *,
+    width: int,
+    height: int,
+    margin: float = 0.12,
+    least_m: float = 4000.0,
+) -> Frame:
     """Return the frame that holds all points with a margin on each side."""
     middle_x, middle_y = (x.max() + x.min()) / 2, (y.max() + y.min()) / 2
-    per_pixel = max((x.max() - x.min()) / width, (y.max() - y.min()) / height, least_m / min(width, height)) / (1.0 - 2.0 * margin)
-    return Frame(projection, middle_x - per_pixel * width / 2, middle_y + per_pixel * height / 2, 1.0 / per_pixel, width, height)
+    per_pixel = max((x.max() - x.min()) / width, (y.max() - y.min()) / height, least_m / min(width, height)) / (
+        1.0 - 2.0 * margin
+    )
+    return Frame(
+        projection, middle_x - per_pixel * width / 2, middle_y + per_pixel * height / 2, 1.0 / per_pixel, width, height
+    )
 
 
 def path(x: np.ndarray, y: np.ndarray, *, close: bool = False) -> str:
@@ -236,13 +282,21 @@ def graticule(frame: Frame, *, meridians: float = 0.0, parallels: float = 0.0, l
         if abs(value) < 90.0:
             px, py = frame.pixels(*project(np.full(along_lon.shape, value), along_lon, frame.projection))
             lines.append(path(px, py))
-            words += _label(frame, px, py, taken, f"{abs(value):g}\u00b0{'N' if value > 0 else 'S'}", edge="left") if labels else []
+            words += (
+                _label(frame, px, py, taken, f"{abs(value):g}\u00b0{'N' if value > 0 else 'S'}", edge="left")
+                if labels
+                else []
+            )
     along_lat = np.clip(np.linspace(lat_low - 1, lat_high + 1, 121), -top_of, top_of)
     for value in _multiples(lon_low, lon_high, d_lon):
         px, py = frame.pixels(*project(along_lat, np.full(along_lat.shape, value), frame.projection))
         lines.append(path(px, py))
         east = (value + 180.0) % 360.0 - 180.0
-        name = "180\u00b0" if abs(abs(east) - 180) < 1e-6 else f"{abs(round(east, 4)):g}\u00b0{'E' if east > 0 else 'W' if east < 0 else ''}"
+        name = (
+            "180\u00b0"
+            if abs(abs(east) - 180) < 1e-6
+            else f"{abs(round(east, 4)):g}\u00b0{'E' if east > 0 else 'W' if east < 0 else ''}"
+        )
         words += _label(frame, px, py, taken, name, edge="bottom") if labels else []
     return f'<path class="grid" d="{"".join(lines)}"/>' + "".join(words)
 
@@ -251,7 +305,9 @@ def _multiples(low: float, high: float, step: float) -> list[float]:
     return [round(k * step, 6) for k in range(int(np.ceil(low / step - 1e-9)), int(np.floor(high / step + 1e-9)) + 1)]
 
 
-def _label(frame: Frame, px: np.ndarray, py: np.ndarray, taken: list[tuple[float, float]], name: str, *, edge: str) -> list[str]:
+def _label(
+    frame: Frame, px: np.ndarray, py: np.ndarray, taken: list[tuple[float, float]], name: str, *, edge: str
+) -> list[str]:
     inside = (px >= 2) & (px <= frame.width - 40) & (py >= 14) & (py <= frame.height - 4)
     inside &= (px < frame.width * 0.64) | (py < frame.height - 34)  # the scale bar's corner
     for x, y in taken:
@@ -264,7 +320,9 @@ def _label(frame: Frame, px: np.ndarray, py: np.ndarray, taken: list[tuple[float
     return [f'<text class="gridlabel" x="{px[k] + 3:.1f}" y="{py[k] - 3:.1f}">{escape(name)}</text>']
 
 
-def coloured_track(frame: Frame, pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, low: float, high: float, width: float) -> str:
+def coloured_track(
+    frame: Frame, pieces: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]], *, low: float, high: float, width: float
+) -> str:
     """Return track pieces coloured by a value, grey where it is NaN.
 
     Parameters
@@ -299,14 +357,22 @@ def coloured_track(frame: Frame, pieces: Sequence[tuple[np.ndarray, np.ndarray, 
 def colour_bar(*, low: float, high: float, label: str, width: int = 240) -> Markup:
     """Return a horizontal colour bar with five ticks."""
     cell = width / len(VIRIDIS)
-    boxes = "".join(f'<rect x="{12 + k * cell:.2f}" y="4" width="{cell + 0.3:.2f}" height="12" fill="{c}"/>' for k, c in enumerate(VIRIDIS))
-    ticks = "".join(
-        f'<text x="{12 + width * k / 4:.1f}" y="29" text-anchor="middle">{low + (high - low) * k / 4:.2f}</text>' for k in range(5)
+    boxes = "".join(
+        f'<rect x="{12 + k * cell:.2f}" y="4" width="{cell + 0.3:.2f}" height="12" fill="{c}"/>'
+        for k, c in enumerate(VIRIDIS)
     )
-    grey = f'<rect x="{width + 60}" y="4" width="22" height="12" fill="#9aa0a6"/><text x="{width + 88}" y="14">no sea surface</text>'
+    ticks = "".join(
+        f'<text x="{12 + width * k / 4:.1f}" y="29" text-anchor="middle">{low + (high - low) * k / 4:.2f}</text>'
+        for k in range(5)
+    )
+    grey = (
+        f'<rect x="{width + 60}" y="4" width="22" height="12" fill="#9aa0a6"/><text x="{width + 88}" y="14">no sea'
+        " surface</text>"
+    )
     return Markup(
-        f'<svg class="bar" viewBox="-30 0 {width + 220} 48" width="{width + 220}" height="48" role="img" aria-label="{escape(label)}">'
-        f'{boxes}{ticks}<text x="{12 + width / 2:.1f}" y="44" text-anchor="middle">{escape(label)}</text>{grey}</svg>'
+        f'<svg class="bar" viewBox="-30 0 {width + 220} 48" width="{width + 220}" height="48" role="img"'
+        f' aria-label="{escape(label)}">{boxes}{ticks}<text x="{12 + width / 2:.1f}" y="44"'
+        f' text-anchor="middle">{escape(label)}</text>{grey}</svg>'
     )
 
 
@@ -317,7 +383,9 @@ def scale_bar(frame: Frame) -> str:
     latitude, _ = unproject(np.array([x]), np.array([y]), frame.projection)
     stretch = _point_scale(float(latitude[0]), frame.projection)
     wanted = frame.width / frame.scale / stretch / 4
-    length = next(v * 10.0**p for p in range(6, 0, -1) for v in (5, 2, 1) if v * 10.0**p <= wanted) if wanted >= 10 else 10.0
+    length = (
+        next(v * 10.0**p for p in range(6, 0, -1) for v in (5, 2, 1) if v * 10.0**p <= wanted) if wanted >= 10 else 10.0
+    )
     pixels = length * stretch * frame.scale
     name = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     left, base = frame.width - pixels - 14, frame.height - 12
@@ -337,8 +405,8 @@ def _point_scale(latitude: float, projection: Projection) -> float:
 def svg(frame: Frame, inside: Sequence[str], *, identifier: str, label: str) -> Markup:
     """Return a frame as an SVG element; its data attributes tell the script where metres lie."""
     return Markup(
-        f'<svg id="{identifier}" class="map" viewBox="0 0 {frame.width} {frame.height}" data-left="{frame.left:.1f}" data-top="{frame.top:.1f}" '
-        f'data-scale="{frame.scale:.9g}" role="img" aria-label="{escape(label)}">'
-        f'<rect class="sea" width="{frame.width}" height="{frame.height}"/>{"".join(inside)}'
-        f'<circle class="here" r="5" cx="-99" cy="-99"/><rect class="edge" width="{frame.width}" height="{frame.height}"/></svg>'
+        f'<svg id="{identifier}" class="map" viewBox="0 0 {frame.width} {frame.height}" data-left="{frame.left:.1f}"'
+        f' data-top="{frame.top:.1f}" data-scale="{frame.scale:.9g}" role="img" aria-label="{escape(label)}"><rect'
+        f' class="sea" width="{frame.width}" height="{frame.height}"/>{"".join(inside)}<circle class="here" r="5"'
+        f' cx="-99" cy="-99"/><rect class="edge" width="{frame.width}" height="{frame.height}"/></svg>'
     )

@@ -52,7 +52,13 @@ class Plan:
     anchor_every: int
 
 
-def plan(beams: list[BeamTable], *, fine_segments: int = FINE_SEGMENTS, bins: int = BINS, fine_beside_bins: int = FINE_BESIDE_BINS) -> Plan:
+def plan(
+    beams: list[BeamTable],
+    *,
+    fine_segments: int = FINE_SEGMENTS,
+    bins: int = BINS,
+    fine_beside_bins: int = FINE_BESIDE_BINS,
+) -> Plan:
     """Choose how the beams of a granule are stored within the budget."""
     total = sum(len(b) for b in beams)
     origin = min(float(b.columns["x_atc"][0]) for b in beams)
@@ -99,11 +105,18 @@ def encode(beam: BeamTable, *, plan: Plan, projection: Projection, lead_x: np.nd
     if plan.bin_m:
         header["bin_m"] = plan.bin_m
         arrays |= {f"bin_{k}": v for k, v in bins(beam, position=position, bin_m=plan.bin_m).items()}
-        windows = windows_around(lead_x - plan.origin, position=position * UNIT_M, budget=int(plan.fine_share * len(beam)))
+        windows = windows_around(
+            lead_x - plan.origin, position=position * UNIT_M, budget=int(plan.fine_share * len(beam))
+        )
         rows = np.concatenate([np.arange(a, b) for a, b in windows]) if windows else np.zeros(0, np.int64)
         header["fine_windows"] = [[int(position[a]), int(position[b - 1])] for a, b in windows]
     arrays |= {f"fine_{k}": v for k, v in fine(beam, position=position, rows=rows).items()}
-    arrays |= {f"anchor_{k}": v for k, v in anchors(beam, position=position, first=first, last=last, plan=plan, projection=projection, header=header).items()}
+    arrays |= {
+        f"anchor_{k}": v
+        for k, v in anchors(
+            beam, position=position, first=first, last=last, plan=plan, projection=projection, header=header
+        ).items()
+    }
     header["fine_n"] = len(arrays["fine_height"])
     header["arrays"], data = pack(arrays)
     return header, base64.b64encode(data).decode("ascii")
@@ -143,7 +156,8 @@ def steps(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fine(beam: BeamTable, *, position: np.ndarray, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
-    """Return one record a segment: position, height, freeboard and its uncertainty (mm), class and source, quality, rate."""
+    """Return one record a segment: position, height, freeboard and its uncertainty (mm), class and source, quality,
+    rate."""
     columns = beam.columns
     step, jump = steps(position[rows])
     return {
@@ -173,7 +187,8 @@ def rate_steps(rate: np.ndarray) -> np.ndarray:
 
 
 def bins(beam: BeamTable, *, position: np.ndarray, bin_m: float) -> dict[str, np.ndarray]:
-    """Return one record a bin: heights and freeboards as 0, 10, 50, 90, 100 % order statistics, class shares, mean rate."""
+    """Return one record a bin: heights and freeboards as 0, 10, 50, 90, 100 % order statistics, class shares, mean
+    rate."""
     per = round(bin_m / UNIT_M)
     index = position // per
     start = np.flatnonzero(np.concatenate([[True], index[1:] != index[:-1]]))
@@ -189,7 +204,10 @@ def bins(beam: BeamTable, *, position: np.ndarray, bin_m: float) -> dict[str, np
     shares = np.bincount(which * 4 + beam.kind, minlength=4 * len(start)).reshape(-1, 4) / count[:, None]
     for k, name in enumerate(("thick", "thin", "water")):
         out[name] = np.ceil(shares[:, k] * 255.0).astype(np.uint8)
-    for name, source, convert in (("sigma", "total_freeboard_uncertainty", sigma_mm), ("rate", "photon_rate", rate_steps)):
+    for name, source, convert in (
+        ("sigma", "total_freeboard_uncertainty", sigma_mm),
+        ("rate", "photon_rate", rate_steps),
+    ):
         value = beam.columns[source]
         good = np.isfinite(value)
         if good.all():
@@ -201,7 +219,9 @@ def bins(beam: BeamTable, *, position: np.ndarray, bin_m: float) -> dict[str, np
     return out
 
 
-def order_statistics(values: np.ndarray, *, start: np.ndarray, count: np.ndarray, which: np.ndarray) -> list[np.ndarray]:
+def order_statistics(
+    values: np.ndarray, *, start: np.ndarray, count: np.ndarray, which: np.ndarray
+) -> list[np.ndarray]:
     """Return the 0, 10, 50, 90 and 100 % order statistics of runs of int16 values; MISSING where a run holds none.
 
     The q-quantile of m values is the one of rank ``round(q (m - 1))`` from 0.
@@ -225,7 +245,9 @@ def order_statistics(values: np.ndarray, *, start: np.ndarray, count: np.ndarray
     return out
 
 
-def windows_around(lead_x: np.ndarray, *, position: np.ndarray, budget: int, reach_m: float = 250.0) -> list[tuple[int, int]]:
+def windows_around(
+    lead_x: np.ndarray, *, position: np.ndarray, budget: int, reach_m: float = 250.0
+) -> list[tuple[int, int]]:
     """Return row ranges around leads (or evenly spread where there is none) that hold at most ``budget`` rows."""
     if budget <= 0 or len(position) == 0:
         return []
@@ -255,9 +277,17 @@ def windows_around(lead_x: np.ndarray, *, position: np.ndarray, budget: int, rea
 
 
 def anchors(
-    beam: BeamTable, *, position: np.ndarray, first: np.ndarray, last: np.ndarray, plan: Plan, projection: Projection, header: dict[str, object]
+    beam: BeamTable,
+    *,
+    position: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    plan: Plan,
+    projection: Projection,
+    header: dict[str, object],
 ) -> dict[str, np.ndarray]:
-    """Return points every few segments: position, map metres, seconds, sea surface and its uncertainty, background, sun.
+    """Return points every few segments: position, map metres, seconds, sea surface and its uncertainty, background,
+    sun.
 
     They lie at the ends of every stretch, regularly within, and on both sides of each change of the sea
     surface's source. The header receives the offsets ``map_x``, ``map_y`` (m) and ``time`` (ns since 1970).

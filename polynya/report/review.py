@@ -1,7 +1,8 @@
 """What the review page draws: binary windows of a beam, the track's course, runs of one label, one segment in words.
 
-The page (``review.html``, ``.css`` and scripts beside this file) asks for one beam and one window at a time. A window with
-few segments comes as single segments, a larger one as one record a pixel column, so its size does not grow with the track.
+The page (``review.html``, ``.css`` and scripts beside this file) asks for one beam and one window at a time. A window
+with few segments comes as single segments, a larger one as one record a pixel column, so its size does not grow with
+the track.
 """
 
 from __future__ import annotations
@@ -88,16 +89,22 @@ def window(track: Track, *, label: np.ndarray, source: np.ndarray, x_from: float
     Returns
     -------
     bytes
-        See :func:`framed`. Single: ``x`` (f8), ``height``, ``rate``, ``kind``, ``source``. Columns (occupied ones only):
-        ``x`` (middle), ``low``, ``high`` (height), ``n0``..``n4`` and ``mean0``..``mean4`` (segments and mean height of each of
-        :data:`KINDS`), ``rate``, ``rate_high``, ``person``.
+        See :func:`framed`. Single: ``x`` (f8), ``height``, ``rate``, ``kind``, ``source``. Columns (occupied ones
+        only): ``x`` (middle), ``low``, ``high`` (height), ``n0``..``n4`` and ``mean0``..``mean4`` (segments and mean
+        height of each of :data:`KINDS`), ``rate``, ``rate_high``, ``person``.
     """
     a, b = np.searchsorted(track.x, (x_from, x_to))
     x, height, rate = track.x[a:b], track.height[a:b], track.rate[a:b]
     kind, person = kinds(label[a:b]), source[a:b] == schema.LABEL_PERSON
     head: dict[str, object] = {"from": x_from, "to": x_to, "n": int(b - a), "columns": columns}
     if b - a <= 3 * columns:
-        arrays = {"x": x, "height": height.astype(np.float32), "rate": rate.astype(np.float32), "kind": kind, "person": person.astype(np.uint8)}
+        arrays = {
+            "x": x,
+            "height": height.astype(np.float32),
+            "rate": rate.astype(np.float32),
+            "kind": kind,
+            "person": person.astype(np.uint8),
+        }
         return framed(head | {"single": True}, arrays)
     wide = (x_to - x_from) / columns
     column = np.minimum(((x - x_from) / wide).astype(np.int64), columns - 1)
@@ -114,7 +121,12 @@ def window(track: Track, *, label: np.ndarray, source: np.ndarray, x_from: float
         "x": x_from + (column[first] + 0.5) * wide,
         "low": np.fmin.reduceat(height, first).astype(np.float32),
         "high": np.fmax.reduceat(height, first).astype(np.float32),
-        "rate": (np.add.reduceat(np.nan_to_num(rate), first) / np.maximum(np.add.reduceat(np.isfinite(rate).astype(int), first), 1)).astype(np.float32),
+        "rate": (
+            (
+                np.add.reduceat(np.nan_to_num(rate), first)
+                / np.maximum(np.add.reduceat(np.isfinite(rate).astype(int), first), 1)
+            ).astype(np.float32)
+        ),
         "rate_high": np.fmax.reduceat(rate, first).astype(np.float32),
         "person": np.logical_or.reduceat(person, first).astype(np.uint8),
     }
@@ -124,16 +136,20 @@ def window(track: Track, *, label: np.ndarray, source: np.ndarray, x_from: float
 
 
 def course(track: Track) -> bytes:
-    """Return where a beam runs in the scene's CRS at the labels' own shift: ``x``, ``east``, ``north`` (f8), at most about NODES points."""
+    """Return where a beam runs in the scene's CRS at the labels' own shift: ``x``, ``east``, ``north`` (f8), at most
+    about NODES points."""
     known = np.flatnonzero(np.isfinite(track.easting) & np.isfinite(track.northing))
     if len(known):
         chosen = np.unique(np.linspace(0, len(known) - 1, min(NODES, len(known))).round().astype(int))
         known = known[chosen]
-    return framed({"n": len(known)}, {"x": track.x[known], "east": track.easting[known], "north": track.northing[known]})
+    return framed(
+        {"n": len(known)}, {"x": track.x[known], "east": track.easting[known], "north": track.northing[known]}
+    )
 
 
 def framed(head: dict[str, object], arrays: dict[str, np.ndarray]) -> bytes:
-    """Return a head and arrays as bytes: length of the head (uint32), head (JSON with where each array lies), arrays from a multiple of 8."""
+    """Return a head and arrays as bytes: length of the head (uint32), head (JSON with where each array lies), arrays
+    from a multiple of 8."""
     where, data = pack(arrays)
     text = json.dumps(head | {"arrays": where}, allow_nan=False).encode()
     text += b" " * (-(len(text) + 4) % 8)
@@ -153,7 +169,9 @@ def run_at(x: np.ndarray, label: np.ndarray, *, at: float) -> tuple[int, int]:
     return first, last
 
 
-def next_run(x: np.ndarray, label: np.ndarray, *, at: float, forward: bool, wanted: np.ndarray) -> tuple[int, int] | None:
+def next_run(
+    x: np.ndarray, label: np.ndarray, *, at: float, forward: bool, wanted: np.ndarray
+) -> tuple[int, int] | None:
     """Return the next run whose segments are wanted after (or before) the run at a position, None where there is none.
 
     Parameters

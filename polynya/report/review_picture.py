@@ -1,4 +1,5 @@
-"""The scene under a track as PNG tiles: a pyramid on the scene's own pixel grid, read where and as finely as it is looked at."""
+"""The scene under a track as PNG tiles: a pyramid on the scene's own pixel grid, read where and as finely as it is
+looked at."""
 
 from __future__ import annotations
 
@@ -62,7 +63,10 @@ def open_picture(path: Path | str) -> Picture:
     scene = sentinel2.open_scene(Path(path))
     grid = scene.geobox.transform
     if abs(grid.b) > 1e-9 * abs(grid.a) or abs(grid.d) > 1e-9 * abs(grid.a) or grid.a <= 0 or grid.e >= 0:
-        raise ProductError(f"{Path(path).name}: its grid is turned; expected rows from north to south. Warp it to a north-up grid (gdalwarp) to see it here.")
+        raise ProductError(
+            f"{Path(path).name}: its grid is turned; expected rows from north to south. Warp it to a north-up grid"
+            " (gdalwarp) to see it here."
+        )
     rows, columns = scene.geobox.shape
     small, _ = sentinel2.overview(scene, most=OVERVIEW)
     levels = max(1, math.ceil(math.log2(max(rows, columns) / TILE)) + 1)
@@ -89,8 +93,12 @@ def tile(picture: Picture, *, level: int, row: int, column: int) -> bytes | None
     high, wide = math.ceil((r1 - r0) / step), math.ceil((c1 - c0) / step)
     small = picture.small
     if step * max(small.shape[:2]) >= max(rows, columns) and step > 1:  # the decimated scene is fine enough
-        at_r = np.minimum(((r0 + (np.arange(high) + 0.5) * step) * small.shape[0] / rows).astype(int), small.shape[0] - 1)
-        at_c = np.minimum(((c0 + (np.arange(wide) + 0.5) * step) * small.shape[1] / columns).astype(int), small.shape[1] - 1)
+        at_r = np.minimum(
+            ((r0 + (np.arange(high) + 0.5) * step) * small.shape[0] / rows).astype(int), small.shape[0] - 1
+        )
+        at_c = np.minimum(
+            ((c0 + (np.arange(wide) + 0.5) * step) * small.shape[1] / columns).astype(int), small.shape[1] - 1
+        )
         return png(small[at_r][:, at_c])
     return png(_reduced(_full_depth(picture, (r0, r1), (c0, c1)), step))
 
@@ -102,11 +110,16 @@ def _full_depth(picture: Picture, rows: tuple[int, int], columns: tuple[int, int
     block = picture.blocks.pop(key, None)
     if block is None:
         r, c = key[0] * BLOCK, key[1] * BLOCK
-        block = sentinel2.true_colour(picture.scene, window=((r, min(r + BLOCK, picture.shape[0])), (c, min(c + BLOCK, picture.shape[1]))))
+        block = sentinel2.true_colour(
+            picture.scene, window=((r, min(r + BLOCK, picture.shape[0])), (c, min(c + BLOCK, picture.shape[1])))
+        )
     picture.blocks[key] = block  # the newest last
     while len(picture.blocks) > BLOCKS:
         del picture.blocks[next(iter(picture.blocks))]
-    return block[rows[0] % BLOCK : rows[0] % BLOCK + rows[1] - rows[0], columns[0] % BLOCK : columns[0] % BLOCK + columns[1] - columns[0]]
+    return block[
+        rows[0] % BLOCK : rows[0] % BLOCK + rows[1] - rows[0],
+        columns[0] % BLOCK : columns[0] % BLOCK + columns[1] - columns[0],
+    ]
 
 
 def _reduced(rgb: np.ndarray, step: int) -> np.ndarray:
@@ -137,7 +150,11 @@ def png(rgb: np.ndarray) -> bytes:
     pixels[..., :3] = rgb
     pixels[..., 3] = np.where(rgb.any(axis=2), 255, 0)
     lines[:, 1:] = pixels.reshape(high, 4 * wide)
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", wide, high, 8, 6, 0, 0, 0)), (b"IDAT", zlib.compress(lines.tobytes(), 1)), (b"IEND", b"")]
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", wide, high, 8, 6, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 1)),
+        (b"IEND", b""),
+    ]
     out = [b"\x89PNG\r\n\x1a\n"]
     for kind, data in parts:
         out.append(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))

@@ -22,8 +22,14 @@ def granule_text(record: object) -> str:
     else:
         result = "no freeboard"
         if n.get("share_with_freeboard"):
-            result = f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the segments"
-        lines = [f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used, {result} ({record.seconds:.1f} s)"]
+            result = (
+                f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the"
+                " segments"
+            )
+        lines = [
+            f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used,"
+            f" {result} ({record.seconds:.1f} s)"
+        ]
         if record.message:
             lines.append(record.message)
     return "\n  ".join([*lines, *record.outputs.values()])
@@ -45,9 +51,16 @@ def verification_text(verification: object) -> str:
     widths = [max(len(r[i]) for r in rows) for i in range(6)]
     lines = [f"{v.path.name}  {v.product} release {v.release or 'unknown'}", ""]
     for row in rows:
-        cells = [cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True))]
+        cells = [
+            cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
         lines.append("  ".join(cells).rstrip())
-    notes = list(dict.fromkeys(f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and (c.n or "NOT checked" in c.note)))
+    notes = list(
+        dict.fromkeys(
+            f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and (c.n or "NOT checked" in c.note)
+        )
+    )
     if any(c.status == "listed" for c in v.checks):
         notes.insert(0, "listed: reported, not judged; not checkable: nothing of it in the file, never a pass")
     if notes:

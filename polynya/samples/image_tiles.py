@@ -1,7 +1,9 @@
-"""Optical sea-ice scenes with their classes beside them, as tiles for training: ``NAME_truth.tif`` and ``NAME_tci.tif``.
+"""Optical sea-ice scenes with their classes beside them, as tiles for training: ``NAME_truth.tif`` and
+``NAME_tci.tif``.
 
-``polynya simulate pair`` writes such files; so may anyone who has drawn classes over a scene: band 1 of the truth holds 0 thick ice, 1 thin ice,
-2 open water, 255 unknown, band 2 (if there is one) is not 0 where cloud or shadow hides the surface. Cloud carries no label.
+``polynya simulate pair`` writes such files; so may anyone who has drawn classes over a scene: band 1 of the truth holds
+0 thick ice, 1 thin ice, 2 open water, 255 unknown, band 2 (if there is one) is not 0 where cloud or shadow hides the
+surface. Cloud carries no label.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ class ImageTile:
             If another sensor is asked for.
         """
         if tuple(sensors) != ("grey",):
-            raise UsageError(f"{self.path.name}: holds a true-colour image; expected a recipe with the one sensor grey, found {list(sensors)}. Give tile sets for other sensors.")
+            raise UsageError(
+                f"{self.path.name}: holds a true-colour image; expected a recipe with the one sensor grey, found"
+                f" {list(sensors)}. Give tile sets for other sensors."
+            )
         rgb = sentinel2.true_colour(_scene(self.image), window=((rows.start, rows.stop), (columns.start, columns.stop)))
         grey = thin_cloud.grey(rgb).astype(np.float32) / np.float32(255)
         grey[(rgb == 0).all(axis=-1)] = np.nan
@@ -58,7 +63,9 @@ class ImageTile:
         """Return a bit for each pixel's class, 0 under cloud and where nobody knows."""
         from rasterio.windows import Window
 
-        found = _bands(self.path, Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start))
+        found = _bands(
+            self.path, Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
+        )
         known = found[0] < len(CLASSES)
         if len(found) > 1:
             known &= found[1] == 0
@@ -79,18 +86,40 @@ def open_images(folder: Path) -> list[ImageTile]:
     for truth in sorted(folder.rglob(f"*{TRUTH}")):
         image = truth.with_name(truth.name.removesuffix(TRUTH) + IMAGE)
         if not image.is_file():
-            raise ProductError(f"{truth.name}: the image {image.name} is missing beside it; expected both. Put it there.")
+            raise ProductError(
+                f"{truth.name}: the image {image.name} is missing beside it; expected both. Put it there."
+            )
         scene = _scene(image)
         shape = tuple(int(v) for v in scene.geobox.shape)
         a, crs = scene.geobox.affine, scene.geobox.crs
         with _open(truth) as source:
             is_simulated = "simulated_by" in source.tags()
             if (source.height, source.width) != shape:
-                raise ProductError(f"{truth.name}: is {source.height} x {source.width} pixels; expected those of {image.name}, {shape[0]} x {shape[1]}. Make it on the image's grid.")
-        # not the centroid of the extent in degrees, which lies on the far side of the Earth where a scene crosses 180 degrees
-        longitude, latitude = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(*(a @ (shape[1] / 2, shape[0] / 2)))
+                raise ProductError(
+                    f"{truth.name}: is {source.height} x {source.width} pixels; expected those of {image.name},"
+                    f" {shape[0]} x {shape[1]}. Make it on the image's grid."
+                )
+        # not the centroid of the extent in degrees, which lies on the far side of the Earth where a scene crosses 180
+        # degrees
+        longitude, latitude = Transformer.from_crs(crs.to_wkt(), "EPSG:4326", always_xy=True).transform(
+            *(a @ (shape[1] / 2, shape[0] / 2))
+        )
         stem = truth.name.removesuffix(TRUTH)
-        out.append(ImageTile(truth, image, stem, f"{truth.parent.name}/{stem}", shape, f"EPSG:{crs.epsg}", (a.c, a.f), (abs(a.a), abs(a.e)), float(latitude), float(longitude), is_simulated=is_simulated))
+        out.append(
+            ImageTile(
+                truth,
+                image,
+                stem,
+                f"{truth.parent.name}/{stem}",
+                shape,
+                f"EPSG:{crs.epsg}",
+                (a.c, a.f),
+                (abs(a.a), abs(a.e)),
+                float(latitude),
+                float(longitude),
+                is_simulated=is_simulated,
+            )
+        )
     return out
 
 
@@ -105,7 +134,9 @@ def _open(path: Path):
     try:
         return rasterio.open(path)
     except rasterio.errors.RasterioError as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a GeoTIFF of classes. Make it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a GeoTIFF of classes. Make it again."
+        ) from error
 
 
 def _bands(path: Path, window) -> np.ndarray:

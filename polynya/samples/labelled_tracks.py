@@ -45,7 +45,8 @@ class Tracks:
         Along-track distance, m.
     granules : tuple of str
     group : numpy.ndarray of int32, shape (granules,)
-        Granules that show the same ice share a number: those whose label table names the same ``source``, else each its own.
+        Granules that show the same ice share a number: those whose label table names the same ``source``, else each its
+        own.
     about : tuple of dict
         What each file says of itself (simulator, scene, shift ...).
     """
@@ -99,7 +100,10 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
     """
     unknown = [f for f in features if f not in schema.FEATURES.names]
     if unknown or not features:
-        raise UsageError(f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}. Name the features as polynya.schema does.")
+        raise UsageError(
+            f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}. Name the features as"
+            " polynya.schema does."
+        )
     columns = ["granule", "beam", "is_strong", "x_atc", "label", "label_source", *features]
     parts, names, about, sources = [], [], [], {}
     for file in _files(paths):
@@ -107,31 +111,73 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
         data = io.read_table(file, columns=list(dict.fromkeys(columns)))
         granule = data["granule"].cast(pa.string()).to_numpy(zero_copy_only=False)
         found, code = np.unique(granule.astype(str), return_inverse=True)
-        code = np.array([_number(names, n) for n in found.tolist()], np.int32)[code] if found.size else np.zeros(0, np.int32)
-        beam_names, beam = np.unique(data["beam"].cast(pa.string()).to_numpy(zero_copy_only=False).astype(str), return_inverse=True)
+        code = (
+            np.array([_number(names, n) for n in found.tolist()], np.int32)[code]
+            if found.size
+            else np.zeros(0, np.int32)
+        )
+        beam_names, beam = np.unique(
+            data["beam"].cast(pa.string()).to_numpy(zero_copy_only=False).astype(str), return_inverse=True
+        )
         strange = [b for b in beam_names.tolist() if b not in schema.BEAM_NAMES]
         if strange:
-            raise ProductError(f"{file.name}: beam {strange[0]} is unknown; expected {list(schema.BEAM_NAMES)}. Label the granule again.")
-        beam = np.array([schema.BEAM_NAMES.index(b) for b in beam_names.tolist()], np.int32)[beam] if beam_names.size else beam.astype(np.int32)
+            raise ProductError(
+                f"{file.name}: beam {strange[0]} is unknown; expected {list(schema.BEAM_NAMES)}. Label the granule"
+                " again."
+            )
+        beam = (
+            np.array([schema.BEAM_NAMES.index(b) for b in beam_names.tolist()], np.int32)[beam]
+            if beam_names.size
+            else beam.astype(np.int32)
+        )
         values = np.stack([schema.to_numpy(data[f]).astype(np.float32) for f in features], axis=1)
         values[~np.isfinite(values)] = np.nan
-        parts.append((code, beam, np.asarray(data["is_strong"].to_numpy(), bool), schema.to_numpy(data["x_atc"]), targets_of(schema.to_numpy(data["label"])), schema.to_numpy(data["label_source"]), values))
+        parts.append(
+            (
+                code,
+                beam,
+                np.asarray(data["is_strong"].to_numpy(), bool),
+                schema.to_numpy(data["x_atc"]),
+                targets_of(schema.to_numpy(data["label"])),
+                schema.to_numpy(data["label_source"]),
+                values,
+            )
+        )
         about.append({"file": file.name, **metadata})
         sources |= {n: metadata.get("source") or n for n in found.tolist()}
     if not parts:
-        raise UsageError(f"{', '.join(map(str, paths))}: no label table found; expected parquet files that polynya label wrote. Check --data.")
+        raise UsageError(
+            f"{', '.join(map(str, paths))}: no label table found; expected parquet files that polynya label wrote."
+            " Check --data."
+        )
     granule, beam, strong, x, targets, source, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((x, beam, granule))
-    out = Tracks(tuple(features), values[order], targets[order], source[order], granule[order], beam[order], strong[order], x[order], tuple(names), _same(names, sources), tuple(about))
+    out = Tracks(
+        tuple(features),
+        values[order],
+        targets[order],
+        source[order],
+        granule[order],
+        beam[order],
+        strong[order],
+        x[order],
+        tuple(names),
+        _same(names, sources),
+        tuple(about),
+    )
     twice = (np.diff(out.track) == 0) & (np.diff(out.cell) == 0)
     if twice.any():
         k = int(np.argmax(twice))
         raise ProductError(
-            f"{names[out.granule[k]]} {schema.BEAM_NAMES[out.beam[k]]}: {int(twice.sum())} segments occur twice, the first at x_atc {out.x[k]:.0f} m; "
-            "expected each segment once. Leave the second label file of this granule out of --data."
+            f"{names[out.granule[k]]} {schema.BEAM_NAMES[out.beam[k]]}: {int(twice.sum())} segments occur twice, the"
+            f" first at x_atc {out.x[k]:.0f} m; expected each segment once. Leave the second label file of this granule"
+            " out of --data."
         )
     if not (out.targets != UNKNOWN).any():
-        raise ProductError(f"{len(parts)} label tables, {len(out)} segments: none is labelled; expected labels 0 to 3. Label with a scene that meets the track.")
+        raise ProductError(
+            f"{len(parts)} label tables, {len(out)} segments: none is labelled; expected labels 0 to 3. Label with a"
+            " scene that meets the track."
+        )
     return out
 
 
@@ -155,10 +201,17 @@ def _files(paths: Iterable[Path | str]) -> list[Path]:
     out: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            out += sorted(p for p in path.rglob("*.parquet") if not any(w.startswith(".") for w in p.relative_to(path).parts) and _table(p) == "labels")
+            out += sorted(
+                p
+                for p in path.rglob("*.parquet")
+                if not any(w.startswith(".") for w in p.relative_to(path).parts) and _table(p) == "labels"
+            )
         elif path.exists():
             if _table(path) != "labels":
-                raise ProductError(f"{path.name}: holds the table {_table(path) or 'unknown'}; expected labels. Give files that polynya label wrote.")
+                raise ProductError(
+                    f"{path.name}: holds the table {_table(path) or 'unknown'}; expected labels. Give files that"
+                    " polynya label wrote."
+                )
             out.append(path)
         else:
             raise UsageError(f"{path}: no such file or folder; expected label tables. Check --data.")
@@ -211,7 +264,8 @@ class Scaling:
 
 
 def fit_scaling(values: np.ndarray) -> Scaling:
-    """Return the z-scores of (n, features) training values; NaN are left out, constant and empty features keep std 1."""
+    """Return the z-scores of (n, features) training values; NaN are left out, constant and empty features keep std
+    1."""
     values = np.asarray(values, np.float64)
     good = np.isfinite(values)
     n = np.maximum(good.sum(axis=0), 1)
@@ -221,7 +275,15 @@ def fit_scaling(values: np.ndarray) -> Scaling:
     return Scaling(tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist()))
 
 
-def sampling_weights(tracks: Tracks, *, split: Split, part: int, by_class: bool, by_beam: bool, emphasis: tuple[tuple[int, int, float], ...] = ()) -> np.ndarray | None:
+def sampling_weights(
+    tracks: Tracks,
+    *,
+    split: Split,
+    part: int,
+    by_class: bool,
+    by_beam: bool,
+    emphasis: tuple[tuple[int, int, float], ...] = (),
+) -> np.ndarray | None:
     """Return how often each segment should be drawn so that classes, beam strengths or both come equally often.
 
     Parameters

@@ -1,7 +1,9 @@
-"""Physical values of a scene to what a network is given: constants of the published model, a plane of presence a sensor.
+"""Physical values of a scene to what a network is given: constants of the published model, a plane of presence a
+sensor.
 
-Maslov et al. 2025 (arXiv:2401.15113) scale each channel by its least and largest value in the training data. Their largest descending
-co-polarised value is an outlier; both passes have the ascending one's here. What a sensor did not see is 0, and its presence plane says so.
+Maslov et al. 2025 (arXiv:2401.15113) scale each channel by its least and largest value in the training data. Their
+largest descending co-polarised value is an outlier; both passes have the ascending one's here. What a sensor did not
+see is 0, and its presence plane says so.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ _LOW_HIGH = {
     "thermal": ((0.0, 322.08),),
     "grey": ((0.0, 1.0),),
 }
-"""Least and largest value a band; of log10 for backscatter. ``grey`` is 0 to 1 already (:mod:`polynya.models.unet_grey`)."""
+"""Least and largest value a band; of log10 for backscatter. ``grey`` is 0 to 1 already
+(:mod:`polynya.models.unet_grey`)."""
 _LOGARITHMIC = ("co_pol_sar", "cross_pol_sar")
 LOCATIONS = {"none": 0, "region": len(REGIONS) + 1, "coordinates": 4}
 """Planes that tell a network where it is: one-hot regions and *unknown*; sine and cosine of latitude and longitude."""
@@ -106,9 +109,11 @@ def of(sensors: tuple[str, ...]) -> Scaling:
         raise UsageError(f"sensors {unknown}: unknown; expected some of {', '.join(_LOW_HIGH)}. Mend the recipe.")
     pairs = [pair for s in sensors for pair in _LOW_HIGH[s]]
     return Scaling(
-        {s: len(_LOW_HIGH[s]) for s in sensors}, tuple(p[0] for p in pairs), tuple(p[1] for p in pairs),
+        {s: len(_LOW_HIGH[s]) for s in sensors},
+        tuple(p[0] for p in pairs),
+        tuple(p[1] for p in pairs),
         tuple(s in _LOGARITHMIC for s in sensors for _ in _LOW_HIGH[s]),
-    )  # fmt: skip
+    )
 
 
 def bands(sensor: str) -> int:
@@ -117,14 +122,16 @@ def bands(sensor: str) -> int:
 
 
 def region_vector(region: str | None) -> np.ndarray:
-    """Return the one-hot vector of a region, float32, shape (12,); ``None`` or an unknown name gives *unknown*, the last."""
+    """Return the one-hot vector of a region, float32, shape (12,); ``None`` or an unknown name gives *unknown*, the
+    last."""
     out = np.zeros(len(REGIONS) + 1, np.float32)
     out[list(REGIONS).index(region) if region in REGIONS else -1] = 1.0
     return out
 
 
 def coordinate_vector(latitude: float, longitude: float) -> np.ndarray:
-    """Return sine and cosine of latitude and longitude (degrees), float32, shape (4,); zeros where nobody knows them (NaN)."""
+    """Return sine and cosine of latitude and longitude (degrees), float32, shape (4,); zeros where nobody knows them
+    (NaN)."""
     angles = np.radians([latitude, longitude])
     found = np.array([np.sin(angles[0]), np.cos(angles[0]), np.sin(angles[1]), np.cos(angles[1])], np.float32)
     return found if np.isfinite(found).all() else np.zeros(4, np.float32)

@@ -1,8 +1,8 @@
 """Which pixels train, which judge: splits of tiles by scene, or by square blocks of ground with a gap.
 
-Neighbouring pixels, and neighbouring tiles of one scene, share weather, light and ice. Groups are whole scenes, or blocks of ground whose
-borders with blocks of another part are cut out by half a gap on either side. The random split of tiles, as the published data set has it,
-exists to show what it does to a score.
+Neighbouring pixels, and neighbouring tiles of one scene, share weather, light and ice. Groups are whole scenes, or
+blocks of ground whose borders with blocks of another part are cut out by half a gap on either side. The random split of
+tiles, as the published data set has it, exists to show what it does to a score.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ log = logging.getLogger("polynya.splits")
 
 
 class Placed(Protocol):
-    """A tile with its place: ``corner`` is the map coordinate of its upper left corner, ``pixel`` its size there, both metres (x, y)."""
+    """A tile with its place: ``corner`` is the map coordinate of its upper left corner, ``pixel`` its size there, both
+    metres (x, y)."""
 
     name: str
     scene: str
@@ -67,7 +68,11 @@ class SceneSplit:
 
     def describe(self) -> dict[str, object]:
         """Return counts for run.json and the model card."""
-        return {"method": self.method, "is_leaky": self.is_leaky, "groups": dict(zip(splits.PARTS, self.groups, strict=True))}
+        return {
+            "method": self.method,
+            "is_leaky": self.is_leaky,
+            "groups": dict(zip(splits.PARTS, self.groups, strict=True)),
+        }
 
 
 def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool] = ()) -> SceneSplit:
@@ -94,21 +99,32 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     drawn = [k for k, own in enumerate(also) if not own]
     both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, also, strict=True) if own})
     if both and config.method != "random":
-        raise UsageError(f"--also: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with --data, or both with --also.")
+        raise UsageError(
+            f"--also: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with"
+            " --data, or both with --also."
+        )
     ground = {} if config.method == "random" else same_ground(tiles)
     if ground:
         trained = {ground[t.scene]: t.scene for t, own in zip(tiles, also, strict=True) if own}
         for k in drawn:
             if (there := trained.get(ground[tiles[k].scene])) is not None:
-                raise UsageError(f"--also: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no other part may see. Give both with --data, or both with --also.")
+                raise UsageError(
+                    f"--also: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no"
+                    " other part may see. Give both with --data, or both with --also."
+                )
     maps: list[int | np.ndarray] = [splits.TRAIN] * len(tiles)
     if config.method == "block":
         groups = _by_block([tiles[k] for k in drawn], drawn, maps, config)
     else:
         is_random = config.method == "random"
         if is_random:
-            log.warning("the random split puts neighbours of every training tile into the other parts: the scores leak and are too high. Quote those of --split granule or block.")
-        names, group = np.unique([tiles[k].name if is_random else ground[tiles[k].scene] for k in drawn], return_inverse=True)
+            log.warning(
+                "the random split puts neighbours of every training tile into the other parts: the scores leak and are"
+                " too high. Quote those of --split granule or block."
+            )
+        names, group = np.unique(
+            [tiles[k].name if is_random else ground[tiles[k].scene] for k in drawn], return_inverse=True
+        )
         of_group = splits.draw(names.size, config, "tiles" if is_random else "scenes")
         for k, g in zip(drawn, group, strict=True):
             maps[k] = int(of_group[g])
@@ -117,9 +133,11 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
 
 
 def same_ground(tiles: Sequence[Placed]) -> dict[str, str]:
-    """Return for every scene the first name among those that share ground with it, directly or through others: another date or sensor's image of a place is no other place.
+    """Return for every scene the first name among those that share ground with it, directly or through others: another
+    date or sensor's image of a place is no other place.
 
-    Scenes share ground where their tiles' rectangles overlap in one grid; simulated ones, whose place is drawn too, never do.
+    Scenes share ground where their tiles' rectangles overlap in one grid; simulated ones, whose place is drawn too,
+    never do.
     """
     first = {t.scene: t.scene for t in tiles}
 
@@ -137,7 +155,9 @@ def same_ground(tiles: Sequence[Placed]) -> dict[str, str]:
             continue
         left, top = (np.array([t.corner[k] for t in here]) for k in (0, 1))
         wide, high = (np.array([t.shape[axis] * t.pixel[1 - axis] for t in here]) for axis in (1, 0))
-        boxes = shapely.box(left + EDGE * wide, top - (1.0 - EDGE) * high, left + (1.0 - EDGE) * wide, top - EDGE * high)
+        boxes = shapely.box(
+            left + EDGE * wide, top - (1.0 - EDGE) * high, left + (1.0 - EDGE) * wide, top - EDGE * high
+        )
         tree = shapely.STRtree(boxes)
         for predicate in ("overlaps", "contains"):  # equal ones do not overlap, they contain each other
             for a, b in zip(*tree.query(boxes, predicate=predicate), strict=True):
@@ -146,7 +166,9 @@ def same_ground(tiles: Sequence[Placed]) -> dict[str, str]:
     return {name: root(name) for name in first}
 
 
-def _by_block(tiles: Sequence[Placed], numbers: Sequence[int], maps: list[int | np.ndarray], config: splits.Config) -> tuple[int, int, int, int]:
+def _by_block(
+    tiles: Sequence[Placed], numbers: Sequence[int], maps: list[int | np.ndarray], config: splits.Config
+) -> tuple[int, int, int, int]:
     length, half_gap = 1000.0 * config.block_km, 500.0 * config.gap_km
     keys = sorted({(t.grid, bx, by) for t in tiles for bx, by in _blocks_of(t, length)})
     of_block = dict(zip(keys, splits.draw(len(keys), config, "blocks of ground").tolist(), strict=True))
@@ -161,7 +183,9 @@ def _by_block(tiles: Sequence[Placed], numbers: Sequence[int], maps: list[int | 
                 out[(near >= 0) & (near != part)] = splits.LEFT_OUT
                 if dx and dy:  # two parts that meet at a corner beside a block without tiles
                     far = _parts(tile.grid, x + 2 * dx, y + 2 * dy, of_block, length)
-                    is_beside_none = (_parts(tile.grid, x + dx, y, of_block, length) < 0) | (_parts(tile.grid, x, y + dy, of_block, length) < 0)
+                    is_beside_none = (_parts(tile.grid, x + dx, y, of_block, length) < 0) | (
+                        _parts(tile.grid, x, y + dy, of_block, length) < 0
+                    )
                     out[is_beside_none & (far >= 0) & (far != part)] = splits.LEFT_OUT
         maps[k] = out
     values = list(of_block.values())
@@ -171,10 +195,16 @@ def _by_block(tiles: Sequence[Placed], numbers: Sequence[int], maps: list[int | 
 def _blocks_of(tile: Placed, length: float) -> list[tuple[int, int]]:
     left, top = tile.corner
     right, bottom = left + tile.shape[1] * tile.pixel[0], top - tile.shape[0] * tile.pixel[1]
-    return [(bx, by) for bx in range(int(left // length), int(np.ceil(right / length))) for by in range(int(bottom // length), int(np.ceil(top / length)))]
+    return [
+        (bx, by)
+        for bx in range(int(left // length), int(np.ceil(right / length)))
+        for by in range(int(bottom // length), int(np.ceil(top / length)))
+    ]
 
 
-def _parts(grid: str, x: np.ndarray, y: np.ndarray, of_block: dict[tuple[str, int, int], int], length: float) -> np.ndarray:
+def _parts(
+    grid: str, x: np.ndarray, y: np.ndarray, of_block: dict[tuple[str, int, int], int], length: float
+) -> np.ndarray:
     """Return the part of every (y, x), int8; -1 where no tile reaches."""
     bx, by = np.floor(x / length).astype(int), np.floor(y / length).astype(int)
     across, down = np.unique(bx, return_inverse=True), np.unique(by, return_inverse=True)

@@ -1,8 +1,9 @@
 """Windows of tiles for the training loop: drawn at random with changes, or all in order to be judged.
 
 A tile is a piece of a scene with its truth (:class:`Tile`). Which pixels of it belong to which part is a map
-(:mod:`polynya.samples.scene_split`); targets of other parts are 0, unlabelled. Sets that fit into memory are read once and kept
-scaled as half precision; larger ones are read window by window and rounded alike, so that what fits changes no result.
+(:mod:`polynya.samples.scene_split`); targets of other parts are 0, unlabelled. Sets that fit into memory are read once
+and kept scaled as half precision; larger ones are read window by window and rounded alike, so that what fits changes no
+result.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ class Tile(Protocol):
     pixel: tuple[float, float]
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
-        """Return float32 (bands of these sensors, h, w), physical units, NaN where missing, or where the tile has no such sensor."""
+        """Return float32 (bands of these sensors, h, w), physical units, NaN where missing, or where the tile has no
+        such sensor."""
 
     def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:
         """Return uint8 (h, w): a bit for the class of each pixel, 0 where nobody knows."""
@@ -45,7 +47,8 @@ class Tile(Protocol):
 
 @dataclass(frozen=True)
 class Batch:
-    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) tile and block (:func:`tile_of`)."""
+    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) tile and block
+    (:func:`tile_of`)."""
 
     inputs: np.ndarray
     targets: np.ndarray
@@ -98,7 +101,9 @@ class Tiles:
 
     def inside(self, number: int, rows: slice, columns: slice) -> tuple[slice, slice]:
         """Return the part of a window that lies in a tile."""
-        return tuple(slice(s.start, min(s.stop, n)) for s, n in zip((rows, columns), self.tiles[number].shape, strict=True))
+        return tuple(
+            slice(s.start, min(s.stop, n)) for s, n in zip((rows, columns), self.tiles[number].shape, strict=True)
+        )
 
     def _keep(self, number: int) -> None:
         if number not in self._kept:
@@ -106,12 +111,16 @@ class Tiles:
             self._kept[number] = self._scaled(number, *every), self.tiles[number].target(self.target, *every)
 
     def _scaled(self, number: int, rows: slice, columns: slice) -> np.ndarray:
-        return self.scaling.apply(self.tiles[number].values(tuple(self.scaling.sensors), rows, columns)).astype(np.float16)
+        return self.scaling.apply(self.tiles[number].values(tuple(self.scaling.sensors), rows, columns)).astype(
+            np.float16
+        )
 
     def place(self, number: int, *, region: str | None) -> np.ndarray:
         """Return the location vector of a tile; ``region`` instead of its own, None for unknown."""
         tile = self.tiles[number]
-        return scene_scaling.location_vector(self.location, region=region, latitude=tile.latitude, longitude=tile.longitude)
+        return scene_scaling.location_vector(
+            self.location, region=region, latitude=tile.latitude, longitude=tile.longitude
+        )
 
 
 class SceneSource:
@@ -130,7 +139,16 @@ class SceneSource:
         Numbers of the tiles that ``settings.also_share`` is about.
     """
 
-    def __init__(self, tiles: Tiles, *, split: SceneSplit, part: int, settings: SceneSamples, is_judged: bool, also: Sequence[int] = ()):
+    def __init__(
+        self,
+        tiles: Tiles,
+        *,
+        split: SceneSplit,
+        part: int,
+        settings: SceneSamples,
+        is_judged: bool,
+        also: Sequence[int] = (),
+    ):
         self.tiles, self.split, self.part, self.settings, self.is_judged = tiles, split, part, settings, is_judged
         self.also = frozenset(also)
         self.members = [k for k in range(len(tiles)) if split.has(k, part)]
@@ -161,7 +179,9 @@ class SceneSource:
         more = np.array([k in self.also for k in self.members])
         if share is None or not more.any() or more.all():
             return None
-        windows = np.sqrt([len(self._corners[k]) for k in self.members])  # large tiles more often, small ones not hardly ever
+        windows = np.sqrt(
+            [len(self._corners[k]) for k in self.members]
+        )  # large tiles more often, small ones not hardly ever
         return np.where(more, share * windows / windows[more].sum(), (1.0 - share) * windows / windows[~more].sum())
 
     def _corner(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
@@ -170,7 +190,10 @@ class SceneSource:
         limits = (max(height - size, 0), max(width - size, 0))
         if self.settings.balance and self._labelled[number].size and rng.random() < 0.5:
             centre = divmod(int(rng.choice(self._labelled[number])), width)
-            return tuple(int(np.clip(c - size // 2 + rng.integers(-size // 4, size // 4 + 1), 0, m)) for c, m in zip(centre, limits, strict=True))
+            return tuple(
+                int(np.clip(c - size // 2 + rng.integers(-size // 4, size // 4 + 1), 0, m))
+                for c, m in zip(centre, limits, strict=True)
+            )
         return int(rng.integers(limits[0] + 1)), int(rng.integers(limits[1] + 1))
 
     def _glacier(self, number: int) -> np.ndarray:
@@ -191,7 +214,8 @@ class SceneSource:
         return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(np.uint8)
 
     def _blocks(self, number: int, first: int, size: int, axis: int) -> np.ndarray:
-        """Return numbers of the blocks of ground that rows (axis 1) or columns (axis 0) of a tile lie in, shape (size,)."""
+        """Return numbers of the blocks of ground that rows (axis 1) or columns (axis 0) of a tile lie in, shape
+        (size,)."""
         side = max(round(BLOCK_M / self.tiles.tiles[number].pixel[axis]), 1)
         return np.minimum(np.arange(first, first + size) // side, BLOCKS - 1)
 
@@ -212,12 +236,18 @@ class SceneSource:
             region = self.tiles.tiles[number].region
             if not self.is_judged:
                 rng = np.random.default_rng([seed, number])
-                scaled, targets[i] = change(scaled, targets[i], settings=self.settings, scaling=self.tiles.scaling, rng=rng)
+                scaled, targets[i] = change(
+                    scaled, targets[i], settings=self.settings, scaling=self.tiles.scaling, rng=rng
+                )
                 region = None if rng.random() < self.settings.unknown_region else region
             inputs[i, : channels - places] = self.tiles.scaling.inputs(scaled)
             if places:
                 inputs[i, channels - places :] = self.tiles.place(number, region=region)[:, None, None]
-            where[i] = number * BLOCKS**2 + self._blocks(number, row, size, 1)[:, None] * BLOCKS + self._blocks(number, column, size, 0)[None, :]
+            where[i] = (
+                number * BLOCKS**2
+                + self._blocks(number, row, size, 1)[:, None] * BLOCKS
+                + self._blocks(number, column, size, 0)[None, :]
+            )
         return Batch(inputs, targets, where)
 
 
@@ -232,7 +262,12 @@ def grid(shape: tuple[int, int], size: int) -> list[tuple[int, int]]:
 
 
 def change(
-    scaled: np.ndarray, targets: np.ndarray, *, settings: SceneSamples, scaling: scene_scaling.Scaling, rng: np.random.Generator
+    scaled: np.ndarray,
+    targets: np.ndarray,
+    *,
+    settings: SceneSamples,
+    scaling: scene_scaling.Scaling,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a window changed at random, as :class:`polynya.recipes.Augment` and the dropouts of sensors say.
 
@@ -262,7 +297,9 @@ def change(
     if a.crop > 0:
         inner = max(round(size * rng.uniform(1.0 - a.crop, 1.0)), 1)
         row, column = (int(v) for v in rng.integers(0, size - inner + 1, 2))
-        take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(int)  # the nearest pixel: NaN and classes stay what they are
+        take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(
+            int
+        )  # the nearest pixel: NaN and classes stay what they are
         scaled, targets = scaled[:, row + take][:, :, column + take], targets[row + take][:, column + take]
     begin = 0
     present: list[tuple[str, slice]] = []
@@ -306,7 +343,8 @@ def _radiometry(bands: np.ndarray, a: Augment, rng: np.random.Generator) -> None
 
 
 def _saturate(bands: np.ndarray, low: Sequence[float], high: Sequence[float], rng: np.random.Generator) -> None:
-    """Amplify visible and near-infrared reflectances in place, by 0.8 to 3, so that about a random share of the window lies below 1, and cut the rest there (noise comes on top)."""
+    """Amplify visible and near-infrared reflectances in place, by 0.8 to 3, so that about a random share of the window
+    lies below 1, and cut the rest there (noise comes on top)."""
     share = rng.uniform(0.4, 1.0)
     for k in range(SWIR[1][0]):
         seen = bands[k][np.isfinite(bands[k])]

@@ -22,8 +22,8 @@ log = logging.getLogger("polynya.splits")
 TRAIN, VALIDATION, CALIBRATION, TEST, LEFT_OUT = 0, 1, 2, 3, -1
 PARTS = ("train", "validation", "calibration", "test")
 LEAK_WARNING = (
-    "the random split puts neighbours of every training segment into the other parts: the scores leak and are too high. "
-    "They are there to compare with publications that split so; quote those of --split granule or block."
+    "the random split puts neighbours of every training segment into the other parts: the scores leak and are too high."
+    " They are there to compare with publications that split so; quote those of --split granule or block."
 )
 
 
@@ -61,7 +61,9 @@ class Config(BaseModel):
         if abs(sum(self.shares) - 1.0) > 1e-6:
             raise ValueError(f"train, validation, calibration and test add up to {sum(self.shares):g}; expected 1")
         if self.method == "block" and self.gap_km >= self.block_km:
-            raise ValueError(f"gap_km {self.gap_km:g} is not below block_km {self.block_km:g}; nothing would be left of a block")
+            raise ValueError(
+                f"gap_km {self.gap_km:g} is not below block_km {self.block_km:g}; nothing would be left of a block"
+            )
         return self
 
     @property
@@ -160,7 +162,10 @@ def draw(n: int, config: Config, what: str) -> np.ndarray:
     if n < needed.sum():
         cure = _CURES.get(what, "Give longer tracks, or smaller block_km.")
         names = [name for name, has in zip(PARTS, needed, strict=True) if has]
-        raise UsageError(f"split by {what}: found {n} {what}{_COUNTED.get(what, '')}; expected at least one for each of {', '.join(names)}. {cure}")
+        raise UsageError(
+            f"split by {what}: found {n} {what}{_COUNTED.get(what, '')}; expected at least one for each of"
+            f" {', '.join(names)}. {cure}"
+        )
     count = np.where(needed, np.maximum(np.floor(wanted * n), 1), 0).astype(np.int64)
     while count.sum() != n:  # give to the part that lacks most, take from the one that has most too much
         lack = np.where(needed, wanted * n - count, np.nan)
@@ -172,7 +177,12 @@ def draw(n: int, config: Config, what: str) -> np.ndarray:
     return np.random.default_rng(config.seed).permutation(part)
 
 
-_CURES = {"granules": "Label more granules, or take --split block.", "scenes": "Give more scenes, or take --split block.", "tiles": "Give more tiles.", "blocks of ground": "Give more ground, or smaller blocks (--block-km)."}
+_CURES = {
+    "granules": "Label more granules, or take --split block.",
+    "scenes": "Give more scenes, or take --split block.",
+    "tiles": "Give more tiles.",
+    "blocks of ground": "Give more ground, or smaller blocks (--block-km).",
+}
 
 
 def _counts(part: np.ndarray) -> tuple[int, int, int, int]:

@@ -21,7 +21,8 @@ class Batch:
     Attributes
     ----------
     inputs : numpy.ndarray of float32
-        (batch, length, features) windows, or (batch, features + 1, length) stretches whose last channel is 1 where there is a segment.
+        (batch, length, features) windows, or (batch, features + 1, length) stretches whose last channel is 1 where
+        there is a segment.
     targets : numpy.ndarray of uint8
         (batch,) or (batch, length): admissible classes as bits, 0 where the loss does not look.
     where : numpy.ndarray of int64
@@ -71,13 +72,23 @@ class WindowSource:
     length : int
         Odd.
     fill_edges : bool
-        True to keep windows that reach a gap, filled with the run's own edge segment, as prediction does; False to leave
-        them out, as training does.
+        True to keep windows that reach a gap, filled with the run's own edge segment, as prediction does; False to
+        leave them out, as training does.
     weights : numpy.ndarray or None
         (n,) how often a segment is drawn, for balanced epochs; None to take each once.
     """
 
-    def __init__(self, tracks: Tracks, *, inputs: np.ndarray, split: Split, part: int, length: int, fill_edges: bool, weights: np.ndarray | None = None):
+    def __init__(
+        self,
+        tracks: Tracks,
+        *,
+        inputs: np.ndarray,
+        split: Split,
+        part: int,
+        length: int,
+        fill_edges: bool,
+        weights: np.ndarray | None = None,
+    ):
         starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=None)
         run = np.repeat(np.arange(starts.size - 1), np.diff(starts))
         self._first, self._last = starts[:-1][run], starts[1:][run] - 1
@@ -118,8 +129,8 @@ class SequenceSource:
         A longer gap ends a stretch; cells missing inside stay empty.
     halo, stride : int
         Cells that the network sees to one side, and its total stride. Stretches of one row lie a halo apart. Rows of an
-        ordered plan have a halo on both sides and keep the phase of the cells, so that scores are those of the whole track
-        as :func:`polynya.predict.tracks.classify` sees it.
+        ordered plan have a halo on both sides and keep the phase of the cells, so that scores are those of the whole
+        track as :func:`polynya.predict.tracks.classify` sees it.
     separation : int or None
         Empty cells that keep stretches of one row from knowing of each other; the halo by default.
     weights : numpy.ndarray or None
@@ -131,8 +142,20 @@ class SequenceSource:
     """
 
     def __init__(
-        self, tracks: Tracks, *, inputs: np.ndarray, split: Split, part: int, length: int, gap_m: float, halo: int, stride: int = 1,
-        separation: int | None = None, weights: np.ndarray | None = None, jitter: tuple[Shift, ...] = (), mirror: bool = False,
+        self,
+        tracks: Tracks,
+        *,
+        inputs: np.ndarray,
+        split: Split,
+        part: int,
+        length: int,
+        gap_m: float,
+        halo: int,
+        stride: int = 1,
+        separation: int | None = None,
+        weights: np.ndarray | None = None,
+        jitter: tuple[Shift, ...] = (),
+        mirror: bool = False,
     ):
         starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=gap_m)
         self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(np.uint8)
@@ -153,7 +176,12 @@ class SequenceSource:
             if rng is not None and end - begin > self._length:
                 begin -= int(rng.integers(self._length))
             for first in range(begin, end, self._length):
-                seen, low, high, stop = (a + np.searchsorted(cells, [first - around, first, first + self._length, first + self._length + around])).tolist()
+                seen, low, high, stop = (
+                    a
+                    + np.searchsorted(
+                        cells, [first - around, first, first + self._length, first + self._length + around]
+                    )
+                ).tolist()
                 if self._labelled[high] > self._labelled[low]:
                     cuts.append(Cut(seen, low, high, stop))
         if rng is not None:
@@ -167,7 +195,16 @@ class SequenceSource:
         out[:] = rows
         if rng is None or self._weights is None or not rows:
             return out
-        chance = np.array([np.mean(np.concatenate([self._weights[c.low : c.high][self._targets[c.low : c.high] != UNKNOWN] for c in row.cuts])) for row in rows])
+        chance = np.array(
+            [
+                np.mean(
+                    np.concatenate(
+                        [self._weights[c.low : c.high][self._targets[c.low : c.high] != UNKNOWN] for c in row.cuts]
+                    )
+                )
+                for row in rows
+            ]
+        )
         return out[rng.choice(len(rows), len(rows), p=chance / chance.sum())]
 
     def _constant(self, rng: np.random.Generator) -> np.ndarray:
@@ -220,7 +257,11 @@ class SequenceSource:
                 targets[k, at] = self._targets[cut.low : cut.high]
                 where[k, at] = np.arange(cut.low, cut.high)
             if row.is_mirrored:
-                inputs[k], targets[k], where[k] = inputs[k, :, ::-1].copy(), targets[k, ::-1].copy(), where[k, ::-1].copy()
+                inputs[k], targets[k], where[k] = (
+                    inputs[k, :, ::-1].copy(),
+                    targets[k, ::-1].copy(),
+                    where[k, ::-1].copy(),
+                )
         return Batch(inputs, targets, where)
 
 
@@ -236,7 +277,8 @@ class Cut:
 
 @dataclass(frozen=True)
 class Row:
-    """Cuts and the cell of the row where each begins; a constant to add to the scaled features; whether it runs backwards."""
+    """Cuts and the cell of the row where each begins; a constant to add to the scaled features; whether it runs
+    backwards."""
 
     cuts: tuple[Cut, ...]
     places: tuple[int, ...]

@@ -1,7 +1,8 @@
 """Bands of a scene brought to its grid, a window at a time: from any system and pixel size, slopes made on the way.
 
-Values are converted before they are interpolated (a mean of decibels is no mean backscatter), slopes are made on the grid of the heights
-before that. A grid finer than the scene's is averaged in blocks first. The result does not depend on the window.
+Values are converted before they are interpolated (a mean of decibels is no mean backscatter), slopes are made on the
+grid of the heights before that. A grid finer than the scene's is averaged in blocks first. The result does not depend
+on the window.
 """
 
 from __future__ import annotations
@@ -76,20 +77,34 @@ def read_nearest(path: Path, *, geobox: GeoBox, window: Window, outside: int) ->
 
     with reading(path), rasterio.open(path) as source:
         if np.dtype(source.dtypes[0]).kind not in "iu":
-            raise ProductError(f"{path.name}: holds {source.dtypes[0]}; expected whole numbers: classes or bits. Convert it (gdal_translate -ot Byte).")
-        rows, columns = (np.where(np.isfinite(v), np.floor(v + 0.5), -1).astype(np.intp) for v in _places(source, geobox, window))
+            raise ProductError(
+                f"{path.name}: holds {source.dtypes[0]}; expected whole numbers: classes or bits. Convert it"
+                " (gdal_translate -ot Byte)."
+            )
+        rows, columns = (
+            np.where(np.isfinite(v), np.floor(v + 0.5), -1).astype(np.intp) for v in _places(source, geobox, window)
+        )
         inside = (rows >= 0) & (rows < source.height) & (columns >= 0) & (columns < source.width)
         out = np.full(rows.shape, outside, np.int64)
         if inside.any():
             top, left = int(rows[inside].min()), int(columns[inside].min())
-            part = source.read(1, window=Window(left, top, int(columns[inside].max()) - left + 1, int(rows[inside].max()) - top + 1)).astype(np.int64)
+            part = source.read(
+                1, window=Window(left, top, int(columns[inside].max()) - left + 1, int(rows[inside].max()) - top + 1)
+            ).astype(np.int64)
             if source.nodata is not None:
                 part[part == source.nodata] = outside
             out[inside] = part[rows[inside] - top, columns[inside] - left]
     return out
 
 
-def _read_file(source: rasterio.DatasetReader, layers: list[Layer], geobox: GeoBox, window: Window, out: np.ndarray, members: list[int]) -> None:
+def _read_file(
+    source: rasterio.DatasetReader,
+    layers: list[Layer],
+    geobox: GeoBox,
+    window: Window,
+    out: np.ndarray,
+    members: list[int],
+) -> None:
     from rasterio.windows import Window
 
     rows, columns = _places(source, geobox, window)
@@ -106,7 +121,12 @@ def _read_file(source: rasterio.DatasetReader, layers: list[Layer], geobox: GeoB
     if (bottom - top) * (right - left) > MOST_PIXELS and min(window.height, window.width) > 1:
         for r, c in ((0, 0), (0, 1), (1, 0), (1, 1)):
             half = (window.height // 2, window.width // 2)
-            part = Window(window.col_off + c * half[1], window.row_off + r * half[0], window.width - half[1] if c else half[1], window.height - half[0] if r else half[0])
+            part = Window(
+                window.col_off + c * half[1],
+                window.row_off + r * half[0],
+                window.width - half[1] if c else half[1],
+                window.height - half[0] if r else half[0],
+            )
             place = (slice(r * half[0], r * half[0] + part.height), slice(c * half[1], c * half[1] + part.width))
             piece = np.full((len(out), part.height, part.width), np.nan, np.float32)
             _read_file(source, layers, geobox, part, piece, members)
@@ -118,18 +138,23 @@ def _read_file(source: rasterio.DatasetReader, layers: list[Layer], geobox: GeoB
         exact = _pick(values, rows - top, columns - left)
     else:
         # Centre of a block of pixels: row b holds source rows b * fine ... b * fine + fine - 1.
-        exact = resample.bilinear(resample.block_mean(values, fine), (rows - top + 0.5) / fine - 0.5, (columns - left + 0.5) / fine - 0.5)
+        exact = resample.bilinear(
+            resample.block_mean(values, fine), (rows - top + 0.5) / fine - 0.5, (columns - left + 0.5) / fine - 0.5
+        )
     for i, value in zip(members, exact, strict=True):
         out[i] = value
 
 
 def _places(source: rasterio.DatasetReader, geobox: GeoBox, window: Window) -> tuple[np.ndarray, np.ndarray]:
-    """Return the source's fractional rows and columns of the window's pixel centres; by a lattice where the systems differ."""
+    """Return the source's fractional rows and columns of the window's pixel centres; by a lattice where the systems
+    differ."""
     own, grid = source.transform, geobox.affine  # both without rotation
     if str(geobox.crs) == str(geobox_of(source).crs):
         column = (grid.c + grid.a * (window.col_off + np.arange(window.width) + 0.5) - own.c) / own.a - 0.5
         row = (grid.f + grid.e * (window.row_off + np.arange(window.height) + 0.5) - own.f) / own.e - 0.5
-        return np.broadcast_to(row[:, None], (window.height, window.width)), np.broadcast_to(column[None, :], (window.height, window.width))
+        return np.broadcast_to(row[:, None], (window.height, window.width)), np.broadcast_to(
+            column[None, :], (window.height, window.width)
+        )
     from pyproj import Transformer
 
     move = Transformer.from_crs(str(geobox.crs), source.crs.to_wkt(), always_xy=True)
@@ -178,18 +203,25 @@ def _pick(values: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarr
     return np.where(inside, found, np.float32(np.nan))
 
 
-def _physical(source: rasterio.DatasetReader, layer: Layer, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+def _physical(
+    source: rasterio.DatasetReader, layer: Layer, rows: tuple[int, int], columns: tuple[int, int]
+) -> np.ndarray:
     """Read a block of the source and convert it, float32 (h, w)."""
     if layer.kind != "slope":
         return _convert(_counts(source, layer, rows, columns), layer)
-    wide = (max(rows[0] - 1, 0), min(rows[1] + 1, source.height)), (max(columns[0] - 1, 0), min(columns[1] + 1, source.width))
+    wide = (
+        (max(rows[0] - 1, 0), min(rows[1] + 1, source.height)),
+        (max(columns[0] - 1, 0), min(columns[1] + 1, source.width)),
+    )
     height = _convert(_counts(source, layer, *wide), layer)
     east, south = pixel_metres(geobox_of(source), np.arange(*wide[0]))
     found = slope.degrees(height, east_m=east, south_m=south)
     return found[rows[0] - wide[0][0] :, columns[0] - wide[1][0] :][: rows[1] - rows[0], : columns[1] - columns[0]]
 
 
-def _counts(source: rasterio.DatasetReader, layer: Layer, rows: tuple[int, int], columns: tuple[int, int]) -> np.ndarray:
+def _counts(
+    source: rasterio.DatasetReader, layer: Layer, rows: tuple[int, int], columns: tuple[int, int]
+) -> np.ndarray:
     """Read counts as float64, NaN where the file or the layer says there are none."""
     from rasterio.enums import ColorInterp, MaskFlags
     from rasterio.windows import Window
@@ -202,7 +234,9 @@ def _counts(source: rasterio.DatasetReader, layer: Layer, rows: tuple[int, int],
         counts[raw == value] = np.nan
     flags = source.mask_flag_enums[layer.index - 1]
     alpha = [d for d, c in zip(source.descriptions, source.colorinterp, strict=True) if c == ColorInterp.alpha]
-    if MaskFlags.per_dataset in flags and not any(alpha):  # four bands of 8 bits call the fourth alpha; with a name it is none
+    if MaskFlags.per_dataset in flags and not any(
+        alpha
+    ):  # four bands of 8 bits call the fourth alpha; with a name it is none
         counts[source.read_masks(layer.index, window=place) == 0] = np.nan
     counts[~np.isfinite(counts)] = np.nan
     return counts

@@ -1,9 +1,9 @@
 """Ice classes of a scene or a part of it, the same in tiles and whole.
 
-Two passes. :func:`scene_statistics` goes over the whole scene once and keeps what is global: a histogram of 256 counts (of V for
-the percentile, of the difference to the background for the published filter), which tiles add up to exactly, and the s2cloudless
-mask on 60 m cells. :func:`scene_classes` then needs only the pixels of its window and, for the filter, 80 around it. A window
-therefore has the classes that the whole scene has there, whatever the tiles.
+Two passes. :func:`scene_statistics` goes over the whole scene once and keeps what is global: a histogram of 256 counts
+(of V for the percentile, of the difference to the background for the published filter), which tiles add up to exactly,
+and the s2cloudless mask on 60 m cells. :func:`scene_classes` then needs only the pixels of its window and, for the
+filter, 80 around it. A window therefore has the classes that the whole scene has there, whatever the tiles.
 """
 
 from __future__ import annotations
@@ -77,9 +77,13 @@ class SceneClasses:
 
 
 def scene_statistics(
-    scene: sentinel2.Scene, *, method: str = "published", cloud_mask: str = "auto", tile: int = tiling.TILE,
+    scene: sentinel2.Scene,
+    *,
+    method: str = "published",
+    cloud_mask: str = "auto",
+    tile: int = tiling.TILE,
     advance: Callable[[int], None] | None = None,
-) -> SceneStatistics:  # fmt: skip
+) -> SceneStatistics:
     """Go over a scene once for what its classes need to know of the whole.
 
     Parameters
@@ -111,7 +115,10 @@ def scene_statistics(
     thresholds, counts = ice_colour.PUBLISHED, None
     if method == "sun":
         if scene.sun_elevation is None:
-            raise UsageError(f"{scene.scene_id}: does not say where the sun stood; method sun expected its elevation. Take the method percentile.")
+            raise UsageError(
+                f"{scene.scene_id}: does not say where the sun stood; method sun expected its elevation. Take the"
+                " method percentile."
+            )
         thresholds = ice_colour.thresholds_from_sun(scene.sun_elevation)
     clouds = scene_clouds.s2cloudless(scene, advance=advance) if mask == "s2cloudless" else None
     early = SceneStatistics(scene.scene_id, method, mask, thresholds, None, clouds)
@@ -158,23 +165,31 @@ def _clouds(scene: sentinel2.Scene, window: Window, statistics: SceneStatistics)
 
 
 def scene_classes(
-    scene: sentinel2.Scene, *, method: str = "published", cloud_mask: str = "auto", window: sentinel2.AnyWindow = None,
-    statistics: SceneStatistics | None = None, weights: Path | None = None, tile: int = tiling.TILE,
-) -> SceneClasses:  # fmt: skip
+    scene: sentinel2.Scene,
+    *,
+    method: str = "published",
+    cloud_mask: str = "auto",
+    window: sentinel2.AnyWindow = None,
+    statistics: SceneStatistics | None = None,
+    weights: Path | None = None,
+    tile: int = tiling.TILE,
+) -> SceneClasses:
     """Classify a scene or a window of it.
 
     Parameters
     ----------
     scene : sentinel2.Scene
     method : str
-        ``published``: V against 30 and 204. ``filtered``: the published thin-cloud and shadow filter. ``percentile`` and ``sun``:
-        thresholds scaled with the scene's own bright ice, or with the sun's elevation. ``unet``: a network.
+        ``published``: V against 30 and 204. ``filtered``: the published thin-cloud and shadow filter. ``percentile``
+        and ``sun``: thresholds scaled with the scene's own bright ice, or with the sun's elevation. ``unet``: a
+        network.
     cloud_mask : str
         ``auto``, ``scl``, ``s2cloudless`` or ``none``.
     window : optional
         Rows and columns of the 10 m grid; the whole scene by default, at five bytes a pixel.
     statistics : SceneStatistics, optional
-        Of :func:`scene_statistics` for the same scene, method and mask; computed where it is missing, over the whole scene.
+        Of :func:`scene_statistics` for the same scene, method and mask; computed where it is missing, over the whole
+        scene.
     weights : Path, optional
         ONNX file of the network, for ``unet``.
     tile : int
@@ -197,8 +212,8 @@ def scene_classes(
     wanted = (scene.scene_id, method, scene_clouds.resolve(scene, cloud_mask))
     if (statistics.scene_id, statistics.method, statistics.cloud_mask) != wanted:
         raise UsageError(
-            f"{scene.scene_id}: the statistics are of {statistics.scene_id}, {statistics.method}, {statistics.cloud_mask}; "
-            f"expected {', '.join(wanted)}. Compute them again."
+            f"{scene.scene_id}: the statistics are of {statistics.scene_id}, {statistics.method},"
+            f" {statistics.cloud_mask}; expected {', '.join(wanted)}. Compute them again."
         )
     classify, tile = _classifier(scene, statistics, weights, tile)
     classes = np.empty((place.height, place.width), np.int8)
@@ -208,7 +223,10 @@ def scene_classes(
         cut = tiling.cut(classes, part, within=place)
         cut[:], tiling.cut(value, part, within=place)[:] = classify(part)
         tiling.cut(is_cloud, part, within=place)[:] = _clouds(scene, part, statistics)
-    rows, columns = slice(place.row_off, place.row_off + place.height), slice(place.col_off, place.col_off + place.width)
+    rows, columns = (
+        slice(place.row_off, place.row_off + place.height),
+        slice(place.col_off, place.col_off + place.width),
+    )
     return SceneClasses(classes, value, is_cloud, scene.geobox[rows, columns], statistics)
 
 

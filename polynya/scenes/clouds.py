@@ -48,12 +48,18 @@ def resolve(scene: sentinel2.Scene, mask: str) -> str:
     if mask == "auto":
         return "scl" if scene.has_classification else "none"
     if mask == "scl" and not scene.has_classification:
-        raise UsageError(f"{scene.scene_id}: has no scene classification (product {scene.product}); expected a Level-2A product for the mask scl. Take another mask.")
+        raise UsageError(
+            f"{scene.scene_id}: has no scene classification (product {scene.product}); expected a Level-2A product for"
+            " the mask scl. Take another mask."
+        )
     if mask == "s2cloudless":
         missing = [b for b in S2CLOUDLESS_BANDS if b not in scene.bands]
         if missing or scene.product == "S2MSI2A":
             why = f"lacks {', '.join(missing)}" if missing else "is Level-2A"
-            raise UsageError(f"{scene.scene_id}: {why}; s2cloudless expected top-of-atmosphere reflectance in {', '.join(S2CLOUDLESS_BANDS)}. Take a Level-1C product or another mask.")
+            raise UsageError(
+                f"{scene.scene_id}: {why}; s2cloudless expected top-of-atmosphere reflectance in"
+                f" {', '.join(S2CLOUDLESS_BANDS)}. Take a Level-1C product or another mask."
+            )
         _detector()
     return mask
 
@@ -62,7 +68,10 @@ def _detector():
     try:
         from s2cloudless import S2PixelCloudDetector
     except ImportError as error:
-        raise UsageError(f"cloud mask s2cloudless: the package cannot be imported ({error}); expected it to be installed. Run: pip install 'polynya[cloud]'") from error
+        raise UsageError(
+            f"cloud mask s2cloudless: the package cannot be imported ({error}); expected it to be installed. Run: pip"
+            " install 'polynya[cloud]'"
+        ) from error
     return S2PixelCloudDetector(threshold=THRESHOLD, average_over=AVERAGE_OVER, dilation_size=DILATION)
 
 
@@ -102,9 +111,9 @@ def s2cloudless(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None
 
     Notes
     -----
-    Zupanc (2017), https://github.com/sentinel-hub/sentinel2-cloud-detector; Skakun et al. (2022, doi:10.1016/j.rse.2022.112990).
-    It was trained over land; over bright ice expect false clouds. Cells average their pixels; the whole scene's probabilities are
-    smoothed and grown at once, so tiles leave no seam.
+    Zupanc (2017), https://github.com/sentinel-hub/sentinel2-cloud-detector; Skakun et al. (2022,
+    doi:10.1016/j.rse.2022.112990). It was trained over land; over bright ice expect false clouds. Cells average their
+    pixels; the whole scene's probabilities are smoothed and grown at once, so tiles leave no seam.
     """
     detector = _detector()
     rows, columns = scene.geobox.shape

@@ -1,8 +1,8 @@
 """Whether a scene's sensors lie on the same ground: optical against heights, radar against heights and optical.
 
-Sunlit slopes are bright, so are slopes that face a radar: the gradients of the heights explain part of both images at the right place. A radar
-image that was never terrain-corrected is matched by one simulated from the heights in the radar's own geometry. Method and statistics:
-:mod:`polynya.physics.misregistration`.
+Sunlit slopes are bright, so are slopes that face a radar: the gradients of the heights explain part of both images at
+the right place. A radar image that was never terrain-corrected is matched by one simulated from the heights in the
+radar's own geometry. Method and statistics: :mod:`polynya.physics.misregistration`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,8 @@ INCIDENCES = (33.0, 39.0, 44.0)
 OPTICAL = ((4, "swir1"), (3, "nir"), (2, "red"))
 """Bands compared with the heights, the best first: short-wave infrared does not saturate on snow."""
 SHADING_M, TERRAIN_M = 180.0, 650.0
-"""Standard deviations of the Gaussians whose difference is compared: shading is fine, radar needs more of the terrain."""
+"""Standard deviations of the Gaussians whose difference is compared: shading is fine, radar needs more of the
+terrain."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class Registration:
     is_uncorrected : bool
         True where an image in the radar's own geometry fits better than one on the map.
     looks : str
-        ``ascending`` or ``descending`` where the image was never terrain-corrected: which way the radar looked by its bright slopes.
+        ``ascending`` or ``descending`` where the image was never terrain-corrected: which way the radar looked by its
+        bright slopes.
     is_flagged : bool
         True where it is believed and larger than two pixels, or the terrain was never corrected for.
     """
@@ -86,8 +88,8 @@ def compare(scene: Scene, *, reach_m: float = REACH_M) -> tuple[Registration, ..
     Returns
     -------
     tuple of Registration
-        Optical against heights; each radar pass against heights, or optical where that is surer. Pairs that the scene does not have
-        are left out.
+        Optical against heights; each radar pass against heights, or optical where that is surer. Pairs that the scene
+        does not have are left out.
 
     Raises
     ------
@@ -127,12 +129,26 @@ def _record(scene: Scene, sensor: str, band: str, reference: str, shift: Shift, 
     pixels = max(abs(shift.east_m) / east, abs(shift.north_m) / south)
     flagged = shift.is_confident and (bool(looks) or pixels > TOLERANCE_PIXELS)
     return Registration(
-        sensor, band, reference, shift.east_m, shift.north_m, shift.length_m, pixels, shift.confidence, shift.score, shift.r_squared,
-        shift.is_confident, bool(looks), looks, flagged,
-    )  # fmt: skip
+        sensor,
+        band,
+        reference,
+        shift.east_m,
+        shift.north_m,
+        shift.length_m,
+        pixels,
+        shift.confidence,
+        shift.score,
+        shift.r_squared,
+        shift.is_confident,
+        bool(looks),
+        looks,
+        flagged,
+    )
 
 
-def _of_optical(windows: list[dict[str, np.ndarray]], band: int, pixel: tuple[float, float], reach: float) -> Shift | None:
+def _of_optical(
+    windows: list[dict[str, np.ndarray]], band: int, pixel: tuple[float, float], reach: float
+) -> Shift | None:
     pairs = []
     for data in windows:
         coarse = SHADING_M / np.sqrt(pixel[0] * pixel[1])
@@ -141,7 +157,15 @@ def _of_optical(windows: list[dict[str, np.ndarray]], band: int, pixel: tuple[fl
     return misregistration.estimate(pairs, pixel_m=pixel, reach_m=reach)
 
 
-def _of_radar(scene: Scene, windows: list[dict[str, np.ndarray]], sensor: str, band: int, pixel: tuple[float, float], reach: float, latitude: float) -> Registration | None:
+def _of_radar(
+    scene: Scene,
+    windows: list[dict[str, np.ndarray]],
+    sensor: str,
+    band: int,
+    pixel: tuple[float, float],
+    reach: float,
+    latitude: float,
+) -> Registration | None:
     coarse = TERRAIN_M / np.sqrt(pixel[0] * pixel[1])
     responses = [band_pass(_decibel(d[sensor][band]), fine=1.0, coarse=None) for d in windows]
     found: list[tuple[Shift, str, str]] = []
@@ -152,20 +176,48 @@ def _of_radar(scene: Scene, windows: list[dict[str, np.ndarray]], sensor: str, b
             found.append((shift, reference, looks))
 
     if "dem" in scene.sensors:
-        terrain = [np.stack([band_pass(s, fine=0.7, coarse=None) for s in _terrain(d["dem"][0], pixel)]) for d in windows]
+        terrain = [
+            np.stack([band_pass(s, fine=0.7, coarse=None) for s in _terrain(d["dem"][0], pixel)]) for d in windows
+        ]
         add(list(zip(terrain, responses, strict=True)), "dem", "")
-    if "dem" in scene.sensors and not (found and found[0][0].is_confident):  # an image on the map needs no simulated one
+    if "dem" in scene.sensors and not (
+        found and found[0][0].is_confident
+    ):  # an image on the map needs no simulated one
         pad = int(reach / min(pixel) / 2)
         smooth = [band_pass(np.pad(r, pad, constant_values=np.nan), fine=0.5, coarse=coarse) for r in responses]
         heights = [d["dem"][0] for d in windows]
         for orbit, look in zip(("ascending", "descending"), misregistration.look_azimuths(latitude), strict=True):
             for incidence in INCIDENCES:
-                drawn = [misregistration.radar_image(h, pixel_m=pixel, look_azimuth=look, incidence=incidence, pad=pad) if np.isfinite(h).sum() > 400 else None for h in heights]
-                add([(band_pass(d, fine=0.7, coarse=coarse)[None], s) for d, s in zip(drawn, smooth, strict=True) if d is not None], "dem", orbit)
+                drawn = [
+                    (
+                        misregistration.radar_image(h, pixel_m=pixel, look_azimuth=look, incidence=incidence, pad=pad)
+                        if np.isfinite(h).sum() > 400
+                        else None
+                    )
+                    for h in heights
+                ]
+                add(
+                    [
+                        (band_pass(d, fine=0.7, coarse=coarse)[None], s)
+                        for d, s in zip(drawn, smooth, strict=True)
+                        if d is not None
+                    ],
+                    "dem",
+                    orbit,
+                )
     if "optical" in scene.sensors:
-        bands = [i for i in range(6) if all(np.isfinite(d["optical"][i]).mean() > 0.1 for d in windows) and i in (1, 3, 4)]
+        bands = [
+            i for i in range(6) if all(np.isfinite(d["optical"][i]).mean() > 0.1 for d in windows) and i in (1, 3, 4)
+        ]
         if bands:
-            add([(np.stack([band_pass(_log(d["optical"][i]), fine=0.7, coarse=None) for i in bands]), r) for d, r in zip(windows, responses, strict=True)], "optical", "")
+            add(
+                [
+                    (np.stack([band_pass(_log(d["optical"][i]), fine=0.7, coarse=None) for i in bands]), r)
+                    for d, r in zip(windows, responses, strict=True)
+                ],
+                "optical",
+                "",
+            )
     if not found:
         return None
     shift, reference, looks = max(found, key=lambda f: (f[0].is_confident, f[0].confidence))
@@ -197,8 +249,14 @@ def _windows(scene: Scene) -> tuple[list[dict[str, np.ndarray]], tuple[float, fl
     native = scene.pixel_m
     factor = max(int(PIXEL_M / max(native) + 0.25), 1)
     side = WINDOW * factor
-    rows, columns = (np.unique(np.linspace(0, max(n - side, 0), 3 if n > 1.5 * side else 1).astype(int)) for n in scene.shape)
-    places = [((int(r), int(min(r + side, scene.shape[0]))), (int(c), int(min(c + side, scene.shape[1])))) for r in rows for c in columns]
+    rows, columns = (
+        np.unique(np.linspace(0, max(n - side, 0), 3 if n > 1.5 * side else 1).astype(int)) for n in scene.shape
+    )
+    places = [
+        ((int(r), int(min(r + side, scene.shape[0]))), (int(c), int(min(c + side, scene.shape[1]))))
+        for r in rows
+        for c in columns
+    ]
     if len(places) > MOST_WINDOWS:
         key = "dem" if "dem" in scene.sensors else "optical"
         only = replace(scene, sources=(scene.source(key),), sensors=(key,))

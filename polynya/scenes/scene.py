@@ -1,7 +1,8 @@
 """A glacier scene from whatever files hold it: up to six sensors on the optical grid, read in windows.
 
-Inputs, alone or together: a scene folder (``optical.tif`` ... and ``scene.json``, as ``polynya simulate glacier-scene`` writes), a Sentinel-2
-``.SAFE``, a Landsat Collection 2 folder, STAC items, GeoTIFFs whose bands say what they are, or ``sensor=path``.
+Inputs, alone or together: a scene folder (``optical.tif`` ... and ``scene.json``, as ``polynya simulate glacier-scene``
+writes), a Sentinel-2 ``.SAFE``, a Landsat Collection 2 folder, STAC items, GeoTIFFs whose bands say what they are, or
+``sensor=path``.
 """
 
 from __future__ import annotations
@@ -110,7 +111,9 @@ def open_scene(paths: Sequence[Path | str] | Path | str, *, region: str | None =
     """
     given = [paths] if isinstance(paths, (str, Path)) else list(paths)
     if not given:
-        raise UsageError("no scene given; expected a scene folder, .SAFE, Landsat folder, STAC items or GeoTIFFs. Name at least one.")
+        raise UsageError(
+            "no scene given; expected a scene folder, .SAFE, Landsat folder, STAC items or GeoTIFFs. Name at least one."
+        )
     sources: list[Source] = []
     about: dict = {}
     folder = None
@@ -120,29 +123,59 @@ def open_scene(paths: Sequence[Path | str] | Path | str, *, region: str | None =
         about, folder = {**about, **more}, folder or own
     region = region or about.get("region")
     if region is not None and region not in REGIONS:
-        raise UsageError(f"--region {region}: no such region; expected one of {', '.join(REGIONS)}. Leave it out where none fits.")
+        raise UsageError(
+            f"--region {region}: no such region; expected one of {', '.join(REGIONS)}. Leave it out where none fits."
+        )
     merged, notes = _merge(sources)
     first = merged[0]
-    time = scene_geotiff.utc(str(about["time"]), name="scene.json") if about.get("time") else next((s.time for s in merged if s.time is not None), None)
+    time = (
+        scene_geotiff.utc(str(about["time"]), name="scene.json")
+        if about.get("time")
+        else next((s.time for s in merged if s.time is not None), None)
+    )
     notes += [text for s in merged for text in s.notes]
     for s in merged:
         lacking = [b for b, layer in zip(band_names(s.sensor), s.bands, strict=True) if layer is None]
         if lacking and s.sensor not in ("co_pol_sar", "cross_pol_sar", "in_sar"):
             notes.append(f"{s.sensor} has no {', '.join(lacking)}")
         if time is not None and s.time is not None and abs(s.time - time) > _DAY:
-            notes.append(f"{s.sensor} was taken {abs(s.time - time) / _DAY:.0f} days {'before' if s.time < time else 'after'} {first.sensor}")
+            notes.append(
+                f"{s.sensor} was taken {abs(s.time - time) / _DAY:.0f} days {'before' if s.time < time else 'after'}"
+                f" {first.sensor}"
+            )
     if time is None:
         notes.append("time unknown: no file says when the images were taken")
-    angles = [about.get(k) if about.get(k) is not None else next((getattr(s, k) for s in merged if getattr(s, k) is not None), None) for k in ("sun_elevation", "sun_azimuth")]
+    angles = [
+        (
+            about.get(k)
+            if about.get(k) is not None
+            else next((getattr(s, k) for s in merged if getattr(s, k) is not None), None)
+        )
+        for k in ("sun_elevation", "sun_azimuth")
+    ]
     name = str(about.get("name") or (folder.name if folder else first.name))
-    return Scene(name, first.geobox, tuple(s.sensor for s in merged), time, region, tuple(dict.fromkeys(notes)), angles[0], angles[1], tuple(merged), folder)
+    return Scene(
+        name,
+        first.geobox,
+        tuple(s.sensor for s in merged),
+        time,
+        region,
+        tuple(dict.fromkeys(notes)),
+        angles[0],
+        angles[1],
+        tuple(merged),
+        folder,
+    )
 
 
 def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
     """Return the sources of one input, what its scene.json says, and its folder."""
     role, orbit, path = _role(entry)
     if not path.exists():
-        raise ProductError(f"{path.name}: no such scene at {path}; expected a scene folder, .SAFE, Landsat folder, STAC item or GeoTIFF. Check the path.")
+        raise ProductError(
+            f"{path.name}: no such scene at {path}; expected a scene folder, .SAFE, Landsat folder, STAC item or"
+            " GeoTIFF. Check the path."
+        )
     if path.name in sentinel2_safe.PRODUCTS.values() or path.name == "scene.json":
         path = path.resolve().parent
     if path.is_dir():
@@ -152,7 +185,11 @@ def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
             return [_sentinel2(path)], {}, None
         if landsat.metadata_file(path) is not None:
             return landsat.open_folder(path), {}, None
-        raise ProductError(f"{path.name}: holds none of {', '.join(FOLDER_FILES)}, no MTD_MSIL*.xml and no *_MTL.txt; expected a scene folder, a .SAFE or a Landsat Collection 2 folder. Name a scene's files one by one (images and DEM; no mask, no outlines), or the folder below that is one scene.")
+        raise ProductError(
+            f"{path.name}: holds none of {', '.join(FOLDER_FILES)}, no MTD_MSIL*.xml and no *_MTL.txt; expected a scene"
+            " folder, a .SAFE or a Landsat Collection 2 folder. Name a scene's files one by one (images and DEM; no"
+            " mask, no outlines), or the folder below that is one scene."
+        )
     if path.suffix.lower() in (".json", ".geojson"):
         if path.stem.upper().endswith("MTL"):
             return landsat.open_folder(path.parent), {}, None
@@ -161,7 +198,10 @@ def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
         return landsat.open_folder(path.parent), {}, None
     with path.open("rb") as handle:
         if handle.read(8) == b"\x89HDF\r\n\x1a\n":
-            raise ProductError(f"{path.name}: is an HDF5 file, a set of tiles perhaps; expected a scene. Train on tiles with polynya train.")
+            raise ProductError(
+                f"{path.name}: is an HDF5 file, a set of tiles perhaps; expected a scene. Train on tiles with polynya"
+                " train."
+            )
     return scene_geotiff.open_geotiff(path, role=role, orbit=orbit), {}, None
 
 
@@ -182,7 +222,10 @@ def _folder(path: Path) -> tuple[list[Source], dict, Path]:
         try:
             about = json.loads(told.read_text(encoding="utf-8"))
         except ValueError as error:
-            raise ProductError(f"{path.name}/scene.json: cannot be read ({one_line(error)[:120]}); expected JSON with name, time and region. Write it again.") from error
+            raise ProductError(
+                f"{path.name}/scene.json: cannot be read ({one_line(error)[:120]}); expected JSON with name, time and"
+                " region. Write it again."
+            ) from error
     sources = []
     for sensor in SENSORS:
         if (path / f"{sensor}.tif").is_file():
@@ -194,18 +237,45 @@ def _sentinel2(path: Path) -> Source:
     scene = sentinel2.open_scene(path)
     files = {f.name: f for f in scene.files if f.path.is_file()}
     bands = tuple(
-        Layer(f.path, f.index, scale=f.scale, offset=f.offset, missing=(f.nodata,) if f.nodata is not None else (), top=65535.0) if f is not None else None
+        (
+            Layer(
+                f.path,
+                f.index,
+                scale=f.scale,
+                offset=f.offset,
+                missing=(f.nodata,) if f.nodata is not None else (),
+                top=65535.0,
+            )
+            if f is not None
+            else None
+        )
         for f in (files.get(name) for name in SENTINEL2_BANDS)
     )
     if not any(bands):
-        raise ProductError(f"{path.name}: none of the files of {', '.join(SENTINEL2_BANDS)} is there; expected the bands in GRANULE/*/IMG_DATA. Download the product again, whole.")
-    notes = [f"{scene.scene_id}: surface reflectance (Level-2A), no top-of-atmosphere reflectance"] if scene.product == "S2MSI2A" else []
+        raise ProductError(
+            f"{path.name}: none of the files of {', '.join(SENTINEL2_BANDS)} is there; expected the bands in"
+            " GRANULE/*/IMG_DATA. Download the product again, whole."
+        )
+    notes = (
+        [f"{scene.scene_id}: surface reflectance (Level-2A), no top-of-atmosphere reflectance"]
+        if scene.product == "S2MSI2A"
+        else []
+    )
     notes += [f"{scene.scene_id}: {n}" for n in scene.notes if not n.startswith("true colour")]
     cloud = files["SCL"].path if "SCL" in files else None
     return Source(
-        "optical", bands, scene.geobox, scene.product, scene.scene_id, scene.time, scene.sun_elevation, scene.sun_azimuth,
-        Layer(cloud) if cloud else None, "sentinel2_scl" if cloud else "", notes=tuple(notes),
-    )  # fmt: skip
+        "optical",
+        bands,
+        scene.geobox,
+        scene.product,
+        scene.scene_id,
+        scene.time,
+        scene.sun_elevation,
+        scene.sun_azimuth,
+        Layer(cloud) if cloud else None,
+        "sentinel2_scl" if cloud else "",
+        notes=tuple(notes),
+    )
 
 
 def _merge(sources: list[Source]) -> tuple[list[Source], list[str]]:
@@ -226,12 +296,23 @@ def _merge(sources: list[Source]) -> tuple[list[Source], list[str]]:
                 if (bands if computed is new else new)[1] is not None:
                     computed[1] = None  # a slope that is given counts more than one computed here
             if any(a is not None and b is not None for a, b in zip(bands, new, strict=True)):
-                raise UsageError(f"{sensor}: given twice, by {own[0].name} and {s.name}; expected one image of each band. Leave one out, or say the pass: sar:descending=FILE; several scenes are mapped with --each.")
+                raise UsageError(
+                    f"{sensor}: given twice, by {own[0].name} and {s.name}; expected one image of each band. Leave one"
+                    " out, or say the pass: sar:descending=FILE; several scenes are mapped with --each."
+                )
             bands = [a or b for a, b in zip(bands, new, strict=True)]
         if any(s.is_pass_unknown for s in own):
-            notes.append(f"{sensor}: no file says from which pass it is; {' and '.join(s.name for s in own if s.is_pass_unknown)} taken as {'ascending' if len(own) == 1 else 'ascending and descending, in this order'}")
-        finest = min(own, key=lambda s: abs(s.geobox.affine.a)) if len({str(s.geobox.crs) for s in own}) == 1 else own[0]
-        out.append(replace(own[0], bands=tuple(bands), geobox=finest.geobox, notes=tuple(n for s in own for n in s.notes)))
+            notes.append(
+                f"{sensor}: no file says from which pass it is;"
+                f" {' and '.join(s.name for s in own if s.is_pass_unknown)} taken as"
+                f" {'ascending' if len(own) == 1 else 'ascending and descending, in this order'}"
+            )
+        finest = (
+            min(own, key=lambda s: abs(s.geobox.affine.a)) if len({str(s.geobox.crs) for s in own}) == 1 else own[0]
+        )
+        out.append(
+            replace(own[0], bands=tuple(bands), geobox=finest.geobox, notes=tuple(n for s in own for n in s.notes))
+        )
     return out, notes
 
 
@@ -247,8 +328,8 @@ def read(scene: Scene, *, window: AnyWindow = None) -> dict[str, np.ndarray]:
     Returns
     -------
     dict of str to numpy.ndarray of float32, shape (bands, h, w)
-        Sensors in the order of :data:`polynya.sensors.SENSORS`, in its units; NaN where missing, whole bands too. The result
-        does not depend on the window.
+        Sensors in the order of :data:`polynya.sensors.SENSORS`, in its units; NaN where missing, whole bands too. The
+        result does not depend on the window.
 
     Raises
     ------
@@ -267,7 +348,8 @@ def read_cloud(scene: Scene, *, window: AnyWindow = None) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of uint8, shape (h, w)
-        CLEAR, CLOUD (thin cirrus too), SHADOW; CLOUD_UNKNOWN where there is no data, everywhere where the product has no mask.
+        CLEAR, CLOUD (thin cirrus too), SHADOW; CLOUD_UNKNOWN where there is no data, everywhere where the product has
+        no mask.
 
     Raises
     ------
@@ -292,7 +374,8 @@ def read_cloud(scene: Scene, *, window: AnyWindow = None) -> np.ndarray:
 
 
 def read_classes(scene: Scene, path: Path, *, window: AnyWindow = None) -> np.ndarray:
-    """Read a raster of classes or bits (``truth.tif``, ``strata.tif``, a mask) onto a window of the scene's grid, nearest pixel.
+    """Read a raster of classes or bits (``truth.tif``, ``strata.tif``, a mask) onto a window of the scene's grid,
+    nearest pixel.
 
     Parameters
     ----------
@@ -313,5 +396,8 @@ def read_classes(scene: Scene, path: Path, *, window: AnyWindow = None) -> np.nd
     place = as_window(scene.shape, window, name=scene.name)
     found = read_nearest(Path(path), geobox=scene.geobox, window=place, outside=255)
     if found.size and (found.min() < 0 or found.max() > 255):
-        raise ProductError(f"{Path(path).name}: values from {found.min()} to {found.max()}; expected classes of 0 to 255. Convert it (gdal_translate -ot Byte).")
+        raise ProductError(
+            f"{Path(path).name}: values from {found.min()} to {found.max()}; expected classes of 0 to 255. Convert it"
+            " (gdal_translate -ot Byte)."
+        )
     return found.astype(np.uint8)

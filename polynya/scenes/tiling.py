@@ -1,4 +1,5 @@
-"""A scene in tiles: decoded once to a scratch file, read with the surroundings a tile needs, worked on several threads."""
+"""A scene in tiles: decoded once to a scratch file, read with the surroundings a tile needs, worked on several
+threads."""
 
 from __future__ import annotations
 
@@ -87,7 +88,8 @@ def workers() -> int:
 
 
 def each(function: Callable[[T], R], items: Iterable[T]) -> Iterator[R]:
-    """Yield ``function(item)`` in order, computed on threads that run only a little ahead, so that results do not pile up."""
+    """Yield ``function(item)`` in order, computed on threads that run only a little ahead, so that results do not pile
+    up."""
     count = workers()
     with ThreadPoolExecutor(count) as pool:
         waiting: deque[Future[R]] = deque()
@@ -136,17 +138,32 @@ def unpacked(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None = 
         tiles = parts(sentinel2.whole(scene), TILE)
         try:
             with rasterio.open(
-                path, "w", driver="GTiff", width=columns, height=rows, count=3, dtype="uint8", tiled=True, blockxsize=256, blockysize=256,
-                photometric="RGB", interleave="pixel", crs=scene.geobox.crs.to_wkt(), transform=scene.geobox.affine, BIGTIFF="IF_SAFER",
-            ) as out:  # fmt: skip
-                for window, rgb in zip(tiles, each(lambda w: sentinel2.true_colour(scene, window=w), tiles), strict=True):
+                path,
+                "w",
+                driver="GTiff",
+                width=columns,
+                height=rows,
+                count=3,
+                dtype="uint8",
+                tiled=True,
+                blockxsize=256,
+                blockysize=256,
+                photometric="RGB",
+                interleave="pixel",
+                crs=scene.geobox.crs.to_wkt(),
+                transform=scene.geobox.affine,
+                BIGTIFF="IF_SAFER",
+            ) as out:
+                for window, rgb in zip(
+                    tiles, each(lambda w: sentinel2.true_colour(scene, window=w), tiles), strict=True
+                ):
                     out.write(np.moveaxis(rgb, -1, 0), window=window)
                     if advance:
                         advance(window.height * window.width)
         except (OSError, RasterioError) as error:
             raise OutputError(
-                f"{scene.scene_id}: cannot be decoded into {folder} ({one_line(error)[:120]}); expected room for {rows * columns * 3 >> 20} MB. "
-                "Free space there, or set TMPDIR."
+                f"{scene.scene_id}: cannot be decoded into {folder} ({one_line(error)[:120]}); expected room for"
+                f" {rows * columns * 3 >> 20} MB. Free space there, or set TMPDIR."
             ) from error
         scratch = BandFile("TCI", path, 1, abs(scene.geobox.affine.a))
         yield replace(scene, files=(*(f for f in scene.files if f.name != "TCI"), scratch))

@@ -62,7 +62,10 @@ def open_network(path: Path | str | None) -> Network:
         If it cannot be read or takes or gives something else.
     """
     if path is None:
-        raise UsageError("method unet: no weights; expected an ONNX file of a trained network, for polynya ships none. Pass --weights FILE.onnx, or another method.")
+        raise UsageError(
+            "method unet: no weights; expected an ONNX file of a trained network, for polynya ships none. Pass"
+            " --weights FILE.onnx, or another method."
+        )
     path = Path(path)
     if not path.is_file():
         raise ProductError(f"{path.name}: no such file at {path}; expected the network as ONNX. Check the path.")
@@ -82,16 +85,29 @@ def _open(path: Path, changed: int) -> Network:
         told = json.loads(session.get_modelmeta().custom_metadata_map.get(PROPERTY, "{}"))
         stride, halo = int(told.get("stride", STRIDE)), int(told.get("halo", HALO))
     except Exception as error:  # onnxruntime's exceptions share no base of their own
-        raise ProductError(f"{path.name}: cannot be read as ONNX ({one_line(error)[:120]}); expected an exported network. Export it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read as ONNX ({one_line(error)[:120]}); expected an exported network. Export it"
+            " again."
+        ) from error
     inputs, outputs = session.get_inputs(), session.get_outputs()
     shape, scores = list(inputs[0].shape), list(outputs[0].shape)
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(shape) != 4 or shape[1] != 1 or len(scores) != 4 or scores[1] != 3:
+    if (
+        len(inputs) != 1
+        or inputs[0].type != "tensor(float)"
+        or len(shape) != 4
+        or shape[1] != 1
+        or len(scores) != 4
+        or scores[1] != 3
+    ):
         raise ProductError(
-            f"{path.name}: takes {[i.shape for i in inputs]} and gives {scores}; expected (batch, 1, h, w) grey of 0 to 1 and (batch, 3, h, w). "
-            "Give a network for grey scenes."
+            f"{path.name}: takes {[i.shape for i in inputs]} and gives {scores}; expected (batch, 1, h, w) grey of 0 to"
+            " 1 and (batch, 3, h, w). Give a network for grey scenes."
         )
     if stride < 1 or TILE % stride or halo % stride:
-        raise ProductError(f"{path.name}: says stride {stride} and halo {halo}; expected a stride that divides {TILE} and a halo that is a multiple of it. Export it again.")
+        raise ProductError(
+            f"{path.name}: says stride {stride} and halo {halo}; expected a stride that divides {TILE} and a halo that"
+            " is a multiple of it. Export it again."
+        )
     return Network(path, session, stride, halo)
 
 
@@ -113,13 +129,21 @@ def scores(grey: np.ndarray, network: Network) -> np.ndarray:
         If the network gives another shape.
     """
     h, w = grey.shape
-    padded = np.pad(grey, ((0, -h % network.stride), (0, -w % network.stride)), mode="edge").astype(np.float32) / np.float32(255)
+    padded = np.pad(grey, ((0, -h % network.stride), (0, -w % network.stride)), mode="edge").astype(
+        np.float32
+    ) / np.float32(255)
     try:
         out = network.session.run(None, {network.session.get_inputs()[0].name: padded[None, None]})[0][0]
     except Exception as error:
-        raise ProductError(f"{network.path.name}: fails on a tile of {padded.shape} pixels ({one_line(error)[:120]}); expected free height and width. Export it with dynamic axes.") from error
+        raise ProductError(
+            f"{network.path.name}: fails on a tile of {padded.shape} pixels ({one_line(error)[:120]}); expected free"
+            " height and width. Export it with dynamic axes."
+        ) from error
     if out.shape != (3, *padded.shape):
-        raise ProductError(f"{network.path.name}: gives {out.shape} for {padded.shape} pixels; expected (3, h, w). Give a network for grey scenes.")
+        raise ProductError(
+            f"{network.path.name}: gives {out.shape} for {padded.shape} pixels; expected (3, h, w). Give a network for"
+            " grey scenes."
+        )
     return out[:, :h, :w]
 
 

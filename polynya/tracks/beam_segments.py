@@ -106,7 +106,9 @@ class BeamSegments:
         return icesat2.utc(self.found.delta_time)
 
 
-def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2) -> BeamSegments | str:
+def beam_segments(
+    data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2
+) -> BeamSegments | str:
     """Resample and correct one beam's photons.
 
     Parameters
@@ -133,26 +135,52 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
     middle = geo["segment_dist_x"] + 0.5 * np.where(np.isfinite(geo["segment_length"]), geo["segment_length"], 20.0)
     mss = None
     if settings.mss is not None:
-        mss = height_grid.sample(settings.mss, longitude=geo["reference_photon_lon"], latitude=geo["reference_photon_lat"])
+        mss = height_grid.sample(
+            settings.mss, longitude=geo["reference_photon_lon"], latitude=geo["reference_photon_lat"]
+        )
     correction = corrections.corrections(
-        geo, mss_grid=mss, mss_is_mean_tide=settings.mss_is_mean_tide, use_tide_ocean=settings.tide_ocean,
-        use_tide_equilibrium=settings.tide_equilibrium, use_dac=settings.dac,
+        geo,
+        mss_grid=mss,
+        mss_is_mean_tide=settings.mss_is_mean_tide,
+        use_tide_ocean=settings.tide_ocean,
+        use_tide_equilibrium=settings.tide_equilibrium,
+        use_dac=settings.dac,
     )
     if not np.isfinite(correction.total).any():
         return f"{name}: neither a mean sea surface nor a geoid is in the granule; pass --mss GRID"
     resolution = RESOLUTIONS[settings.resolution]
     if isinstance(resolution, segments.PhotonRuns) and not beam.is_strong:
         resolution = segments.PhotonRuns(max_length_m=800.0)
-    found = resample(data, resolution=resolution, reference=correction.total, reference_x=middle, min_confidence=settings.min_confidence, threads=threads)
+    found = resample(
+        data,
+        resolution=resolution,
+        reference=correction.total,
+        reference_x=middle,
+        min_confidence=settings.min_confidence,
+        threads=threads,
+    )
     n_read = data.stop - data.start
     if found.x_atc.size == 0:
         return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
     gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
     starts = tracks.pieces(found.x_atc, gap_m=gap_m)
-    surface = heights.surface_heights(found, table=data.first_photon if settings.first_photon_bias else None, starts=starts)
+    surface = heights.surface_heights(
+        found, table=data.first_photon if settings.first_photon_bias else None, starts=starts
+    )
     return BeamSegments(
-        data.granule.granule_id, beam, found, surface, starts, gap_m, np.abs(surface.height) <= MAX_HEIGHT_M,
-        np.interp(found.x_atc, middle, geo["solar_elevation"]), correction, geo, middle, n_read, tuple(data.notes),
+        data.granule.granule_id,
+        beam,
+        found,
+        surface,
+        starts,
+        gap_m,
+        np.abs(surface.height) <= MAX_HEIGHT_M,
+        np.interp(found.x_atc, middle, geo["solar_elevation"]),
+        correction,
+        geo,
+        middle,
+        n_read,
+        tuple(data.notes),
     )
 
 
@@ -169,16 +197,30 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
     """
     found, surface = beam.found, beam.surface
     return surface_type.gather(
-        beam.x, np.where(beam.is_near_surface, surface.height, np.nan), height_uncertainty=surface.uncertainty, n_photons=surface.n_photons,
-        height_sd=surface.sd, spread=surface.spread, rate=found.photon_rate_high.mean, n_shots=found.n_shots,
-        background_rate=found.background_rate.mean, solar_elevation=beam.solar_elevation, is_strong=beam.beam.is_strong, spot=beam.beam.spot,
+        beam.x,
+        np.where(beam.is_near_surface, surface.height, np.nan),
+        height_uncertainty=surface.uncertainty,
+        n_photons=surface.n_photons,
+        height_sd=surface.sd,
+        spread=surface.spread,
+        rate=found.photon_rate_high.mean,
+        n_shots=found.n_shots,
+        background_rate=found.background_rate.mean,
+        solar_elevation=beam.solar_elevation,
+        is_strong=beam.beam.is_strong,
+        spot=beam.beam.spot,
         starts=beam.starts,
     )
 
 
 def resample(
-    data: icesat2_atl03.BeamIndex, *, resolution: float | segments.PhotonRuns, reference: np.ndarray, reference_x: np.ndarray,
-    min_confidence: int, threads: int,
+    data: icesat2_atl03.BeamIndex,
+    *,
+    resolution: float | segments.PhotonRuns,
+    reference: np.ndarray,
+    reference_x: np.ndarray,
+    min_confidence: int,
+    threads: int,
 ) -> segments.Segments:
     """Resample a beam's photons, in blocks where they are not in memory yet.
 
@@ -205,8 +247,14 @@ def resample(
     geo = {c: schema.to_numpy(data.geosegments[c]) for c in ("first_photon", "segment_ph_cnt", "segment_dist_x")}
     background = {c: schema.to_numpy(data.background[c]) for c in data.background.column_names}
     first, count, x = geo["first_photon"], geo["segment_ph_cnt"], geo["segment_dist_x"]
-    make = functools.partial(segments.resample, background=background, resolution_m=resolution, min_confidence=min_confidence,
-                             reference=reference, reference_x=reference_x)
+    make = functools.partial(
+        segments.resample,
+        background=background,
+        resolution_m=resolution,
+        min_confidence=min_confidence,
+        reference=reference,
+        reference_x=reference_x,
+    )
     if isinstance(data, icesat2_atl03.BeamData):
         photons = {c: schema.to_numpy(data.photons[c]) for c in data.photons.column_names}
         return make(photons, first=first, count=count, segment_x=x)
@@ -224,7 +272,11 @@ def resample(
         piece = make(photons, first=first[rows] - start, count=count[rows], segment_x=x[rows])
         if not whole:
             cells = np.floor(x[[a, min(b, count.size - 1)]] / resolution).astype(np.int64)
-            piece = segments.select(piece, low=cells[0] if a else np.iinfo(np.int64).min, high=cells[1] if b < count.size else np.iinfo(np.int64).max)
+            piece = segments.select(
+                piece,
+                low=cells[0] if a else np.iinfo(np.int64).min,
+                high=cells[1] if b < count.size else np.iinfo(np.int64).max,
+            )
         pieces.append(piece)
     icesat2_atl03.refuse_without_sea_ice(data, highest)
     return segments.concatenate(pieces)

@@ -79,7 +79,9 @@ def mean_over(
     count = np.rint(sums_over(good, first, last)).astype(np.int64)
     total = sums_over(weight, first, last)
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.where((count > 0) & (total > 0), sums_over(np.where(good, values, 0.0) * weight, first, last) / total, np.nan)
+        mean = np.where(
+            (count > 0) & (total > 0), sums_over(np.where(good, values, 0.0) * weight, first, last) / total, np.nan
+        )
     return mean, count
 
 

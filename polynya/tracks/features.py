@@ -34,7 +34,9 @@ def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) 
     """
     e = evidence(beam) if gathered is None else gathered
     found, surface, starts = beam.found, beam.surface, beam.starts
-    low = tracks.block_quantile(e.x, e.height, block_m=LOW_BLOCK_M, window_m=LOW_WINDOW_M, inner=0.5, outer=LOW_QUANTILE)
+    low = tracks.block_quantile(
+        e.x, e.height, block_m=LOW_BLOCK_M, window_m=LOW_WINDOW_M, inner=0.5, outer=LOW_QUANTILE
+    )
     high, background = found.photon_rate_high.mean, found.background_rate.mean
     columns = {
         "height": e.height,

@@ -15,7 +15,9 @@ from ..metrics import Estimate
 from ..readers import rgi_outlines
 
 
-def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, position_error_m: float | None = None) -> area_change.Change:
+def run(
+    old: Path | str, new: Path | str, *, within: Path | str | None = None, position_error_m: float | None = None
+) -> area_change.Change:
     """Compare two outline files.
 
     Parameters
@@ -23,7 +25,8 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
     old, new : Path or str
         Outlines: polynya's, RGI 6 or 7, or any polygons; or a folder of ``polynya glaciers``.
     within : Path or str, optional
-        Polygons of the ground that both dates cover; by default what the maps among old and new cover (folders of ``polynya glaciers``).
+        Polygons of the ground that both dates cover; by default what the maps among old and new cover (folders of
+        ``polynya glaciers``).
     position_error_m : float, optional
         Standard error of the position of outlines that carry no intervals of their own, m.
 
@@ -35,13 +38,22 @@ def run(old: Path | str, new: Path | str, *, within: Path | str | None = None, p
         If the position error is negative.
     """
     if position_error_m is not None and position_error_m < 0:
-        raise UsageError(f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual.")
+        raise UsageError(
+            f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual."
+        )
     ground = polygons.read(within).geometry if within is not None else _mapped_ground(old, new)
-    return area_change.compare(read_outlines(old), read_outlines(new), within=ground, position_error_m=position_error_m, totals=(_drawn_total(old), _drawn_total(new)))
+    return area_change.compare(
+        read_outlines(old),
+        read_outlines(new),
+        within=ground,
+        position_error_m=position_error_m,
+        totals=(_drawn_total(old), _drawn_total(new)),
+    )
 
 
 def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
-    """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it was not looked at."""
+    """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it
+    was not looked at."""
     import rasterio
     from shapely import box, segmentize
 
@@ -49,12 +61,23 @@ def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
     for path in map(Path, paths):
         if (path / "probability.tif").is_file():
             with rasterio.open(path / "probability.tif") as source:
-                here = gpd.GeoSeries([segmentize(box(*source.bounds), max(source.width, source.height) * abs(source.transform.a) / 20.0)], crs=source.crs)
+                here = gpd.GeoSeries(
+                    [
+                        segmentize(
+                            box(*source.bounds), max(source.width, source.height) * abs(source.transform.a) / 20.0
+                        )
+                    ],
+                    crs=source.crs,
+                )
             if ground is not None and not here.crs.equals(ground.crs):
                 here = here.to_crs(ground.crs)
-            ground = here if ground is None else gpd.GeoSeries([ground.iloc[0].intersection(here.iloc[0])], crs=ground.crs)
+            ground = (
+                here if ground is None else gpd.GeoSeries([ground.iloc[0].intersection(here.iloc[0])], crs=ground.crs)
+            )
     if ground is not None and ground.iloc[0].is_empty:
-        raise ProductError("outlines: the two maps share no ground; expected the same place at two dates. Check the folders.")
+        raise ProductError(
+            "outlines: the two maps share no ground; expected the same place at two dates. Check the folders."
+        )
     return ground
 
 
@@ -77,7 +100,8 @@ def _drawn_total(path: Path | str) -> Estimate | None:
 
 
 def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
-    """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of RGI 7.
+    """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of
+    RGI 7.
 
     A folder is one that ``polynya glaciers`` wrote, or a simulated scene: its ``outlines.gpkg`` is read.
     """
@@ -88,31 +112,55 @@ def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
 
 def as_json(change: area_change.Change) -> dict[str, object]:
     """Return a change for machines."""
+
     def estimate(e: object) -> dict[str, object]:
         return {"km2": e.value, "low": e.low, "high": e.high, "n": e.n}
 
     return {
-        "old": estimate(change.old), "new": estimate(change.new), "change": estimate(change.change), "lost_km2": change.lost_km2, "gained_km2": change.gained_km2,
-        "years": change.years, "only_old": change.only_old, "only_new": change.only_new, "uncertainty": change.uncertainty, "glaciers": change.glaciers.to_dict("records"),
-    }  # fmt: skip
+        "old": estimate(change.old),
+        "new": estimate(change.new),
+        "change": estimate(change.change),
+        "lost_km2": change.lost_km2,
+        "gained_km2": change.gained_km2,
+        "years": change.years,
+        "only_old": change.only_old,
+        "only_new": change.only_new,
+        "uncertainty": change.uncertainty,
+        "glaciers": change.glaciers.to_dict("records"),
+    }
 
 
 def as_text(change: area_change.Change, *, most: int = 30) -> str:
     """Return a change for reading."""
+
     def line(name: str, e: object, sign: str = "") -> str:
         told = f"[{e.low:{sign}.3f}, {e.high:{sign}.3f}]" if e.low == e.low else "[unknown]"
         return f"{name:<22}{e.value:>{sign}12.3f} km2  95 % {told}"
 
     share = 100.0 * change.change.value / change.old.value if change.old.value else float("nan")
-    lines = [line("old", change.old), line("new", change.new), line("change", change.change, "+"), *([f"{'':<22}{share:>+12.1f} %"] if share == share else [])]
+    lines = [
+        line("old", change.old),
+        line("new", change.new),
+        line("change", change.change, "+"),
+        *([f"{'':<22}{share:>+12.1f} %"] if share == share else []),
+    ]
     if change.years == change.years and change.years != 0:
         rate = f"{share / change.years:+.2f} % " if share == share else ""
-        lines.append(f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {rate}({change.years:.1f} years)")
-    lines += [f"{'ice lost':<22}{change.lost_km2:>12.3f} km2", f"{'ice gained':<22}{change.gained_km2:>12.3f} km2", f"uncertainty: {change.uncertainty}"]
+        lines.append(
+            f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {rate}({change.years:.1f} years)"
+        )
+    lines += [
+        f"{'ice lost':<22}{change.lost_km2:>12.3f} km2",
+        f"{'ice gained':<22}{change.gained_km2:>12.3f} km2",
+        f"uncertainty: {change.uncertainty}",
+    ]
     if change.uncertainty == "none known":
         lines.append("  give --position-error-m (half a pixel is usual) for outlines without intervals of their own")
     if change.only_old or change.only_new:
-        lines.append(f"glaciers only in the old outlines {change.only_old}, only in the new ones {change.only_new}: vanished, new, not mapped, or called otherwise; --within limits both to common ground")
+        lines.append(
+            f"glaciers only in the old outlines {change.only_old}, only in the new ones {change.only_new}: vanished,"
+            " new, not mapped, or called otherwise; --within limits both to common ground"
+        )
     if len(change.glaciers):
         lines += ["", f"{'glacier':<26}{'old':>10}{'new':>10}{'change':>10}  95 % interval"]
         for row in change.glaciers.sort_values("old_km2", ascending=False).head(most).itertuples():

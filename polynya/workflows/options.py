@@ -33,4 +33,7 @@ def validated(kind: type[Settings], values: dict[str, object], *, command: str) 
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-") if first["loc"] else "option"
-        raise UsageError(f"--{name} {first.get('input')}: {first['msg'].removeprefix('Value error, ')}. See polynya {command} --help.") from error
+        raise UsageError(
+            f"--{name} {first.get('input')}: {first['msg'].removeprefix('Value error, ')}. See polynya {command}"
+            " --help."
+        ) from error

@@ -1,7 +1,8 @@
 """``polynya segment``: a Sentinel-2 scene to a map of thick ice, thin ice and open water.
 
-The scene is decoded once, gone over once for what is global, and classified in tiles that are written as they come, so memory
-does not grow with the scene. Beside ``NAME.tif`` go ``NAME.png`` (true colour and classes) and ``NAME.run.json``.
+The scene is decoded once, gone over once for what is global, and classified in tiles that are written as they come, so
+memory does not grow with the scene. Beside ``NAME.tif`` go ``NAME.png`` (true colour and classes) and
+``NAME.run.json``.
 """
 
 from __future__ import annotations
@@ -70,7 +71,10 @@ class Config(BaseModel):
         """
         config = validated(cls, values, command="segment")
         if (config.weights is not None) != (config.method == "unet"):
-            raise UsageError(f"--weights: is {config.weights or 'missing'} with --method {config.method}; expected an ONNX file with unet, and none with {', '.join(METHODS[:-1])}. Pass both or neither.")
+            raise UsageError(
+                f"--weights: is {config.weights or 'missing'} with --method {config.method}; expected an ONNX file with"
+                f" unet, and none with {', '.join(METHODS[:-1])}. Pass both or neither."
+            )
         return config
 
 
@@ -99,7 +103,9 @@ class Outputs:
     seconds: float
 
 
-def run(path: Path | str, *, out: Path, config: Config, overwrite: bool = False, show_progress: bool = False) -> Outputs:
+def run(
+    path: Path | str, *, out: Path, config: Config, overwrite: bool = False, show_progress: bool = False
+) -> Outputs:
     """Classify a scene and write the map.
 
     Parameters
@@ -142,7 +148,9 @@ def run(path: Path | str, *, out: Path, config: Config, overwrite: bool = False,
     passes += (config.method in ("filtered", "percentile")) + (config.cloud_mask == "s2cloudless")
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(_progress(passes * rows * columns, show=show_progress))
-        ready = stack.enter_context(tiling.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
+        ready = (
+            stack.enter_context(tiling.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
+        )
         statistics = scene_statistics(ready, method=config.method, cloud_mask=config.cloud_mask, advance=advance)
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_segment_")))
         counts = _classify(ready, statistics, config, scratch, advance)
@@ -153,35 +161,78 @@ def run(path: Path | str, *, out: Path, config: Config, overwrite: bool = False,
     with io.writing(places["picture"]) as temporary:
         _picture(scene, out, temporary)
     record = io.run_record(
-        command=io.command_line(), config=config.model_dump(),
-        inputs=[{"scene": scene.scene_id, "product": scene.product, "time": str(scene.time), "sun_elevation": scene.sun_elevation, "notes": list(scene.notes)}],
-        cloud_mask=statistics.cloud_mask, thresholds=list(statistics.thresholds), pixels=counts, flags=dict(FLAGS), colours={str(k): v for k, v in COLOURS.items()},
+        command=io.command_line(),
+        config=config.model_dump(),
+        inputs=[
+            {
+                "scene": scene.scene_id,
+                "product": scene.product,
+                "time": str(scene.time),
+                "sun_elevation": scene.sun_elevation,
+                "notes": list(scene.notes),
+            }
+        ],
+        cloud_mask=statistics.cloud_mask,
+        thresholds=list(statistics.thresholds),
+        pixels=counts,
+        flags=dict(FLAGS),
+        colours={str(k): v for k, v in COLOURS.items()},
         outputs={k: v.name for k, v in places.items() if k != "run"},
-    )  # fmt: skip
+    )
     io.write_json(record, places["run"])
-    return Outputs(out, places["picture"], places["run"], places.get("value"), scene, statistics, counts, time.monotonic() - started)
+    return Outputs(
+        out,
+        places["picture"],
+        places["run"],
+        places.get("value"),
+        scene,
+        statistics,
+        counts,
+        time.monotonic() - started,
+    )
 
 
-def _classify(scene: sentinel2.Scene, statistics: SceneStatistics, config: Config, scratch: Path, advance: Callable[[int], None]) -> dict[str, int]:
+def _classify(
+    scene: sentinel2.Scene, statistics: SceneStatistics, config: Config, scratch: Path, advance: Callable[[int], None]
+) -> dict[str, int]:
     """Write classes, and V where asked for, tile by tile into plain GeoTIFFs; return pixels of every class."""
     import rasterio
     from rasterio.errors import RasterioError
 
     rows, columns = scene.geobox.shape
     profile = {
-        "driver": "GTiff", "width": columns, "height": rows, "count": 1, "dtype": "uint8", "tiled": True, "blockxsize": 512, "blockysize": 512,
-        "crs": scene.geobox.crs.to_wkt(), "transform": scene.geobox.affine, "BIGTIFF": "IF_SAFER",
-    }  # fmt: skip
+        "driver": "GTiff",
+        "width": columns,
+        "height": rows,
+        "count": 1,
+        "dtype": "uint8",
+        "tiled": True,
+        "blockxsize": 512,
+        "blockysize": 512,
+        "crs": scene.geobox.crs.to_wkt(),
+        "transform": scene.geobox.affine,
+        "BIGTIFF": "IF_SAFER",
+    }
     weights = Path(config.weights) if config.weights else None
     tiles = tiling.parts(sentinel2.whole(scene), tiling.TILE)
 
     def tile(window: Window) -> SceneClasses:
-        return scene_classes(scene, method=statistics.method, cloud_mask=statistics.cloud_mask, window=window, statistics=statistics, weights=weights)
+        return scene_classes(
+            scene,
+            method=statistics.method,
+            cloud_mask=statistics.cloud_mask,
+            window=window,
+            statistics=statistics,
+            weights=weights,
+        )
 
     total = np.zeros(256, np.int64)
     try:
         with contextlib.ExitStack() as stack:
-            files = {n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile)) for n in ("classes", *(["value"] if config.with_value else []))}
+            files = {
+                n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile))
+                for n in ("classes", *(["value"] if config.with_value else []))
+            }
             for window, found in zip(tiles, tiling.each(tile, tiles), strict=True):
                 classes = found.classes.astype(np.uint8)
                 classes[found.is_cloud] = CLOUD
@@ -192,15 +243,23 @@ def _classify(scene: sentinel2.Scene, statistics: SceneStatistics, config: Confi
                     files["value"].write(found.value, 1, window=window)
                 advance(window.height * window.width)
     except (RasterioError, OSError) as error:
-        raise OutputError(f"{scene.scene_id}: tiles cannot be written to {scratch} ({one_line(error)[:120]}); expected room for a byte a pixel. Free space there, or set TMPDIR.") from error
+        raise OutputError(
+            f"{scene.scene_id}: tiles cannot be written to {scratch} ({one_line(error)[:120]}); expected room for a"
+            " byte a pixel. Free space there, or set TMPDIR."
+        ) from error
     return {**{name: int(total[v]) for v, name in FLAGS}, "no_data": int(total[MISSING])}
 
 
 def _about(scene: sentinel2.Scene, statistics: SceneStatistics, config: Config) -> dict[str, str]:
     return {
-        "scene": scene.scene_id, "product": scene.product, "time": str(scene.time), "method": statistics.method, "cloud_mask": statistics.cloud_mask,
-        "thresholds": " ".join(map(str, statistics.thresholds)), "weights": Path(config.weights).name if config.weights else "",
-    }  # fmt: skip
+        "scene": scene.scene_id,
+        "product": scene.product,
+        "time": str(scene.time),
+        "method": statistics.method,
+        "cloud_mask": statistics.cloud_mask,
+        "thresholds": " ".join(map(str, statistics.thresholds)),
+        "weights": Path(config.weights).name if config.weights else "",
+    }
 
 
 def _to_cog(plain: Path, target: Path, *, about: dict[str, str], is_classes: bool) -> None:
@@ -215,14 +274,27 @@ def _to_cog(plain: Path, target: Path, *, about: dict[str, str], is_classes: boo
                 source.nodata = MISSING
                 source.write_colormap(1, {**COLOURS, MISSING: (0, 0, 0, 0)})
                 source.set_band_description(1, "surface_class")
-                source.update_tags(flag_values=" ".join(str(v) for v, _ in FLAGS), flag_meanings=" ".join(n for _, n in FLAGS), **about)
+                source.update_tags(
+                    flag_values=" ".join(str(v) for v, _ in FLAGS), flag_meanings=" ".join(n for _, n in FLAGS), **about
+                )
             else:
                 source.nodata = 0
                 source.set_band_description(1, "value")
                 source.update_tags(long_name="V of hue, saturation, value of the 8-bit true colour", **about)
-        copy(plain, target, driver="COG", compress="DEFLATE", blocksize=512, overview_resampling="MODE" if is_classes else "AVERAGE", num_threads="ALL_CPUS")
+        copy(
+            plain,
+            target,
+            driver="COG",
+            compress="DEFLATE",
+            blocksize=512,
+            overview_resampling="MODE" if is_classes else "AVERAGE",
+            num_threads="ALL_CPUS",
+        )
     except RasterioError as error:
-        raise OutputError(f"{target.name}: cannot be written ({one_line(error)[:120]}); expected a folder with room. Choose another with -o, or free space.") from error
+        raise OutputError(
+            f"{target.name}: cannot be written ({one_line(error)[:120]}); expected a folder with room. Choose another"
+            " with -o, or free space."
+        ) from error
 
 
 def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
@@ -240,7 +312,9 @@ def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
     both = np.concatenate([rgb, gap, table[found]], axis=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with rasterio.open(target, "w", driver="PNG", width=both.shape[1], height=both.shape[0], count=3, dtype="uint8") as out:
+        with rasterio.open(
+            target, "w", driver="PNG", width=both.shape[1], height=both.shape[0], count=3, dtype="uint8"
+        ) as out:
             out.write(np.moveaxis(both, -1, 0))
 
 
@@ -261,11 +335,25 @@ def _progress(pixels: int, *, show: bool) -> Iterator[Callable[[int], None]]:
 def as_json(result: Outputs) -> dict:
     """Return a run as plain data."""
     return {
-        "scene": result.scene.scene_id, "product": result.scene.product, "time": str(result.scene.time), "method": result.statistics.method,
-        "cloud_mask": result.statistics.cloud_mask, "thresholds": list(result.statistics.thresholds), "pixels": result.counts,
-        "outputs": {k: str(v) for k, v in (("classes", result.classes), ("value", result.value), ("picture", result.picture), ("run", result.run)) if v},
+        "scene": result.scene.scene_id,
+        "product": result.scene.product,
+        "time": str(result.scene.time),
+        "method": result.statistics.method,
+        "cloud_mask": result.statistics.cloud_mask,
+        "thresholds": list(result.statistics.thresholds),
+        "pixels": result.counts,
+        "outputs": {
+            k: str(v)
+            for k, v in (
+                ("classes", result.classes),
+                ("value", result.value),
+                ("picture", result.picture),
+                ("run", result.run),
+            )
+            if v
+        },
         "seconds": round(result.seconds, 2),
-    }  # fmt: skip
+    }
 
 
 def as_text(result: Outputs) -> str:
@@ -273,11 +361,21 @@ def as_text(result: Outputs) -> str:
     s = result.statistics
     seen = sum(v for k, v in result.counts.items() if k != "no_data")
     clear = max(sum(result.counts[n] for _, n in FLAGS[:3]), 1)
-    rule = f"V <= {s.thresholds[0]} water, <= {s.thresholds[1]} thin ice" if s.method in ("published", "percentile", "sun") else s.method
+    rule = (
+        f"V <= {s.thresholds[0]} water, <= {s.thresholds[1]} thin ice"
+        if s.method in ("published", "percentile", "sun")
+        else s.method
+    )
     lines = [
-        f"{result.scene.scene_id}  {result.scene.product}  {str(result.scene.time)[:19] if result.scene.time is not None else 'time unknown'}",
+        (
+            f"{result.scene.scene_id}  {result.scene.product} "
+            f" {str(result.scene.time)[:19] if result.scene.time is not None else 'time unknown'}"
+        ),
         f"  method {s.method} ({rule}), cloud mask {s.cloud_mask}, {result.seconds:.1f} s",
-        "  " + ", ".join(f"{n.replace('_', ' ')} {100 * result.counts[n] / clear:.1f} %" for _, n in FLAGS[:3]) + f" of the clear pixels; cloud {100 * result.counts['cloud_or_shadow'] / max(seen, 1):.1f} % of those with data",
+        "  "
+        + ", ".join(f"{n.replace('_', ' ')} {100 * result.counts[n] / clear:.1f} %" for _, n in FLAGS[:3])
+        + f" of the clear pixels; cloud {100 * result.counts['cloud_or_shadow'] / max(seen, 1):.1f} % of those with"
+        " data",
         *(f"  note: {n}" for n in result.scene.notes),
         *(f"  wrote {p}" for p in (result.classes, result.value, result.picture, result.run) if p),
     ]

@@ -50,7 +50,9 @@ class Config(BaseModel):
     tile: int = Field(384, ge=64, le=4096)
 
     @classmethod
-    def checked(cls, *, outlines: Path | None = None, mask: Path | None = None, region: str | None = None, tile: int = 384) -> Config:
+    def checked(
+        cls, *, outlines: Path | None = None, mask: Path | None = None, region: str | None = None, tile: int = 384
+    ) -> Config:
         """Build it from options.
 
         Raises
@@ -75,10 +77,20 @@ class Result:
 
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
-        return {"path": str(self.path), "scenes": self.scenes, "tiles": self.tiles, "pixels": self.pixels, "labelled": self.labelled, "glacier": self.glacier, "notes": self.notes}
+        return {
+            "path": str(self.path),
+            "scenes": self.scenes,
+            "tiles": self.tiles,
+            "pixels": self.pixels,
+            "labelled": self.labelled,
+            "glacier": self.glacier,
+            "notes": self.notes,
+        }
 
 
-def run(paths: Sequence[Path | str], *, out: Path, config: Config, append: bool = False, overwrite: bool = False) -> Result:
+def run(
+    paths: Sequence[Path | str], *, out: Path, config: Config, append: bool = False, overwrite: bool = False
+) -> Result:
     """Cut scenes into tiles.
 
     Parameters
@@ -110,7 +122,10 @@ def run(paths: Sequence[Path | str], *, out: Path, config: Config, append: bool 
 
     out = Path(out)
     if out.exists() and not append and not overwrite:
-        raise UsageError(f"{out.name}: is there already; expected a new file. Give --append to add to it, --overwrite to replace it, or another name with -o.")
+        raise UsageError(
+            f"{out.name}: is there already; expected a new file. Give --append to add to it, --overwrite to replace it,"
+            " or another name with -o."
+        )
     if append and out.exists():
         glacier_tiles.open_tiles(out)
     result = Result(out)
@@ -121,15 +136,25 @@ def run(paths: Sequence[Path | str], *, out: Path, config: Config, append: bool 
             for scene in _scenes(paths, config):
                 _cut(file, scene, config, result)
         if not result.tiles:
-            raise ProductError(f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that meet the scene. Do they lie on the same ground?")
-    record = io.run_record(command=io.command_line(), config=config.model_dump(mode="json"), inputs=[{"path": Path(str(p)).name} for p in paths], numbers=result.as_json())
+            raise ProductError(
+                f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that meet"
+                " the scene. Do they lie on the same ground?"
+            )
+    record = io.run_record(
+        command=io.command_line(),
+        config=config.model_dump(mode="json"),
+        inputs=[{"path": Path(str(p)).name} for p in paths],
+        numbers=result.as_json(),
+    )
     io.write_json(record, out.with_name(f"{out.stem}.run.json"))
     return result
 
 
 def _scenes(paths: Sequence[Path | str], config: Config) -> Iterator[Scene]:
     """Yield scenes: every scene folder is one, other files together are one."""
-    folders = [p for p in paths if Path(p).is_dir() and any((Path(p) / f).is_file() for f in glacier_scene.FOLDER_FILES)]
+    folders = [
+        p for p in paths if Path(p).is_dir() and any((Path(p) / f).is_file() for f in glacier_scene.FOLDER_FILES)
+    ]
     if len(folders) == len(paths):
         for path in paths:
             yield glacier_scene.open_scene(path, region=config.region)
@@ -140,24 +165,41 @@ def _scenes(paths: Sequence[Path | str], config: Config) -> Iterator[Scene]:
 def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
     outlines = None
     if config.outlines is not None and config.outlines.suffix.lower() in RASTERS:
-        raise UsageError(f"--outlines {config.outlines.name}: is a raster; expected polygons. Give a raster of 0 other, 1 glacier, 255 unlabelled with --mask.")
+        raise UsageError(
+            f"--outlines {config.outlines.name}: is a raster; expected polygons. Give a raster of 0 other, 1 glacier,"
+            " 255 unlabelled with --mask."
+        )
     if config.outlines is not None:
         outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
         if outlines.attrs["mended"]:
-            result.notes.append(f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves and were mended")
+            result.notes.append(
+                f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves and were mended"
+            )
         box = scene.geobox.boundingbox
         if not len(outlines.cx[box.left : box.right, box.bottom : box.top]):
-            result.notes.append(f"{config.outlines.name}: no outline meets {scene.name}: all of it is labelled as no glacier")
-    area = rgi_outlines.read(config.mask, crs=str(scene.geobox.crs)) if config.mask is not None and config.mask.suffix.lower() not in RASTERS else None
+            result.notes.append(
+                f"{config.outlines.name}: no outline meets {scene.name}: all of it is labelled as no glacier"
+            )
+    area = (
+        rgi_outlines.read(config.mask, crs=str(scene.geobox.crs))
+        if config.mask is not None and config.mask.suffix.lower() not in RASTERS
+        else None
+    )
     result.scenes.append(scene.name)
     result.notes += [n for n in scene.notes if n not in result.notes]
     truth = _beside(scene, "truth.tif")
     if outlines is None and config.mask is None and truth is None:
-        raise UsageError(f"{scene.name}: nothing says where glaciers are; expected --outlines, --mask, or truth.tif in the scene folder. Give outlines (RGI, GLIMS).")
+        raise UsageError(
+            f"{scene.name}: nothing says where glaciers are; expected --outlines, --mask, or truth.tif in the scene"
+            " folder. Give outlines (RGI, GLIMS)."
+        )
     strata = _beside(scene, "strata.tif")
     for row in range(0, scene.shape[0], config.tile):
         for column in range(0, scene.shape[1], config.tile):
-            window = ((row, min(row + config.tile, scene.shape[0])), (column, min(column + config.tile, scene.shape[1])))
+            window = (
+                (row, min(row + config.tile, scene.shape[0])),
+                (column, min(column + config.tile, scene.shape[1])),
+            )
             if min(b - a for a, b in window) < min(LEAST_SIDE, *scene.shape):
                 continue
             labels = _labels(scene, window, outlines, area, config.mask, truth)
@@ -168,9 +210,16 @@ def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
             if not np.isfinite(first).any():
                 continue
             glacier_tiles.write_tile(
-                file, f"{scene.region or 'TILE'}-{scene.name}-{row // config.tile}-{column // config.tile}", sensors=sensors, labels=labels, geobox=scene.geobox[slice(*window[0]), slice(*window[1])], scene=scene.name,
-                region=scene.region, strata=_strata(scene, strata, window), pad_to=config.tile,
-            )  # fmt: skip
+                file,
+                f"{scene.region or 'TILE'}-{scene.name}-{row // config.tile}-{column // config.tile}",
+                sensors=sensors,
+                labels=labels,
+                geobox=scene.geobox[slice(*window[0]), slice(*window[1])],
+                scene=scene.name,
+                region=scene.region,
+                strata=_strata(scene, strata, window),
+                pad_to=config.tile,
+            )
             result.tiles += 1
             result.pixels += labels.size
             result.labelled += int(np.count_nonzero(labels != UNLABELLED))
@@ -190,23 +239,40 @@ def _beside(scene: Scene, name: str) -> Path | None:
 
 
 def _labels(
-    scene: Scene, window: tuple[tuple[int, int], tuple[int, int]], outlines: geopandas.GeoDataFrame | None, area: geopandas.GeoDataFrame | None, mask: Path | None, truth: Path | None
+    scene: Scene,
+    window: tuple[tuple[int, int], tuple[int, int]],
+    outlines: geopandas.GeoDataFrame | None,
+    area: geopandas.GeoDataFrame | None,
+    mask: Path | None,
+    truth: Path | None,
 ) -> np.ndarray:
     """Return 0 other, 1 glacier, 255 unlabelled."""
     box = scene.geobox[slice(*window[0]), slice(*window[1])]
     known = None
     if mask is not None and area is None:
         known = glacier_scene.read_classes(scene, mask, window=window)
-    source = known if known is not None and outlines is None else glacier_scene.read_classes(scene, truth, window=window) if outlines is None and truth is not None else None
+    source = (
+        known
+        if known is not None and outlines is None
+        else glacier_scene.read_classes(scene, truth, window=window)
+        if outlines is None and truth is not None
+        else None
+    )
     if outlines is not None:
         labels = rgi_outlines.rasterise(outlines, box)
     elif source is not None:
         strange = source[(source > 2) & (source != UNLABELLED)]
         if strange.size:
-            raise ProductError(f"{(mask or truth).name}: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled. Bring it to these.")
+            raise ProductError(
+                f"{(mask or truth).name}: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2"
+                " debris-covered ice, 255 unlabelled. Bring it to these."
+            )
         labels = np.where(source == 0, 0, np.where(np.isin(source, (1, 2)), 1, UNLABELLED)).astype(np.uint8)
     else:
-        raise UsageError(f"{scene.name}: --mask gives the labelled area, nothing says where glaciers are; expected --outlines with it.")
+        raise UsageError(
+            f"{scene.name}: --mask gives the labelled area, nothing says where glaciers are; expected --outlines"
+            " with it."
+        )
     if known is not None:
         labels[known == UNLABELLED] = UNLABELLED
     if area is not None:
@@ -217,5 +283,8 @@ def _labels(
 def as_text(result: Result) -> str:
     """Return a few lines for people."""
     share = result.glacier / max(result.labelled, 1)
-    lines = [f"{result.path}: {result.tiles} tiles of {', '.join(result.scenes)}; {result.labelled / max(result.pixels, 1):.0%} of the pixels are labelled, {share:.1%} of these are glacier"]
+    lines = [
+        f"{result.path}: {result.tiles} tiles of {', '.join(result.scenes)};"
+        f" {result.labelled / max(result.pixels, 1):.0%} of the pixels are labelled, {share:.1%} of these are glacier"
+    ]
     return "\n".join([*lines, *(f"  {n}" for n in result.notes)])

@@ -40,8 +40,12 @@ def test_records_are_small_frozen_and_plain():
 
 @pytest.mark.parametrize(
     ("item", "code", "words"),
-    [("product", 1, "product: is broken. Mend it."), ("usage", 2, "usage: no. Try another."), ("bug", 1, "bug: polynya failed on it (ZeroDivisionError: division by zero, at task line"),
-     ("memory", 1, "memory: not enough memory. Use fewer --workers")],
+    [
+        ("product", 1, "product: is broken. Mend it."),
+        ("usage", 2, "usage: no. Try another."),
+        ("bug", 1, "bug: polynya failed on it (ZeroDivisionError: division by zero, at task line"),
+        ("memory", 1, "memory: not enough memory. Use fewer --workers"),
+    ],
 )
 def test_attempt_turns_errors_into_records(item, code, words):
     record = attempt(task, item)
@@ -74,7 +78,13 @@ def test_workers_give_one_record_an_item():
     items = ["good1", "product", "good2", "bug", "usage"]
     records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
     assert set(records) == set(items)
-    assert {i: r.status for i, r in records.items()} == {"good1": DONE, "good2": DONE, "product": FAILED, "bug": FAILED, "usage": FAILED}
+    assert {i: r.status for i, r in records.items()} == {
+        "good1": DONE,
+        "good2": DONE,
+        "product": FAILED,
+        "bug": FAILED,
+        "usage": FAILED,
+    }
     assert records["usage"].exit_code == 2 and "polynya failed on it" in records["bug"].message
 
 
@@ -82,7 +92,11 @@ def test_a_worker_that_dies_costs_only_its_item():
     items = ["crash1", "good1", "good2", "good3"]
     records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
     assert set(records) == set(items)
-    assert records["crash1"].status == FAILED and "the worker process died on it" in records["crash1"].message and records["crash1"].exit_code == 1
+    assert (
+        records["crash1"].status == FAILED
+        and "the worker process died on it" in records["crash1"].message
+        and records["crash1"].exit_code == 1
+    )
     assert all(records[i].status == DONE for i in items[1:])
 
 
@@ -109,7 +123,9 @@ def test_several_granules_through_workers_equal_one_by_one(small_granule, tmp_pa
         many = io.read_table(tmp_path / "many" / granule.stem / "segments.parquet")
         for name in alone.column_names:
             if name != "granule":
-                assert many[name].to_pylist() == alone[name].to_pylist() or many.to_pandas()[name].equals(alone.to_pandas()[name]), name
+                assert many[name].to_pylist() == alone[name].to_pylist() or many.to_pandas()[name].equals(
+                    alone.to_pandas()[name]
+                ), name
 
 
 def test_an_interrupt_inside_a_compiled_function_stops_the_run():

@@ -24,15 +24,25 @@ def values(rows):
 
 
 def test_a_shifted_square():
-    """Side 1000, shifted by 100 to the east. Points of one boundary lie 0 (where the long sides overlap), up to 100, or 100 from the other."""
-    found = values(outlines.compare(frame((100, 0, 1100, 1000)), frame((0, 0, 1000, 1000)), densify_m=1.0, pixel_m=50.0))
+    """Side 1000, shifted by 100 to the east. Points of one boundary lie 0 (where the long sides overlap), up to 100, or
+    100 from the other."""
+    found = values(
+        outlines.compare(frame((100, 0, 1100, 1000)), frame((0, 0, 1000, 1000)), densify_m=1.0, pixel_m=50.0)
+    )
     assert found["iou"] == pytest.approx(900 / 1100) and found["f1"] == pytest.approx(0.9)
-    assert found["precision"] == pytest.approx(0.9) and found["recall"] == pytest.approx(0.9) and found["area_deviation"] == pytest.approx(0.0, abs=1e-12)
+    assert (
+        found["precision"] == pytest.approx(0.9)
+        and found["recall"] == pytest.approx(0.9)
+        and found["area_deviation"] == pytest.approx(0.0, abs=1e-12)
+    )
     assert found["area_map"] == pytest.approx(1.0)
-    # of 4000 m: 2 x 900 on the other's edge, 2 x 100 sticking out at distance 0..100, one side of 1000 at 100 outside; the side inside: the
+    # of 4000 m: 2 x 900 on the other's edge, 2 x 100 sticking out at distance 0..100, one side of 1000 at 100 outside;
+    # the side inside: the
     # other's long edges are nearer than its short one over the first and last 100 m of it
     mean = (2 * 100 * 50 + 1000 * 100 + 800 * 100 + 2 * 100 * 50) / 4000
-    assert found["polis"] == pytest.approx(mean, rel=2e-3) and found["mean_distance_to_reference"] == pytest.approx(mean, rel=2e-3)
+    assert found["polis"] == pytest.approx(mean, rel=2e-3) and found["mean_distance_to_reference"] == pytest.approx(
+        mean, rel=2e-3
+    )
     # within 50 m: the overlap, half of what sticks out, and 50 m at each end of the inner side
     assert found["boundary_f1_1px"] == pytest.approx((1800 + 100 + 100) / 4000, abs=2e-3)
     assert found["boundary_f1_2px"] == pytest.approx(1.0)
@@ -43,8 +53,12 @@ def test_divides_do_not_count_and_degrees_are_projected():
     one, halves = frame((0, 0, 1000, 1000)), frame((0, 0, 500, 1000), (500, 0, 1000, 1000))
     found = values(outlines.compare(halves, one))
     assert found["polis"] == pytest.approx(0.0, abs=1e-6) and found["iou"] == pytest.approx(1.0)
-    found = values(outlines.compare(frame((100, 0, 1100, 1000)).to_crs("EPSG:4326"), one.to_crs("EPSG:4326"), densify_m=1.0))
-    assert found["iou"] == pytest.approx(900 / 1100, abs=1e-4) and found["mean_distance_to_reference"] == pytest.approx(50.0, abs=0.2)
+    found = values(
+        outlines.compare(frame((100, 0, 1100, 1000)).to_crs("EPSG:4326"), one.to_crs("EPSG:4326"), densify_m=1.0)
+    )
+    assert found["iou"] == pytest.approx(900 / 1100, abs=1e-4) and found["mean_distance_to_reference"] == pytest.approx(
+        50.0, abs=0.2
+    )
 
 
 def test_only_the_common_ground_counts():
@@ -64,11 +78,16 @@ def test_nothing_mapped_is_a_miss():
 
 
 def test_intervals_follow_the_blocks():
-    """Sixteen glaciers in sixteen blocks, all mapped alike, leave no doubt; half of them missed leaves the binomial's."""
-    places = [(3200.0 * i + 100, 3200.0 * j + 100, 3200.0 * i + 1100, 3200.0 * j + 1100) for i in range(4) for j in range(4)]
+    """Sixteen glaciers in sixteen blocks, all mapped alike, leave no doubt; half of them missed leaves the
+    binomial's."""
+    places = [
+        (3200.0 * i + 100, 3200.0 * j + 100, 3200.0 * i + 1100, 3200.0 * j + 1100) for i in range(4) for j in range(4)
+    ]
     sure = {r.metric: r.estimate for r in outlines.compare(frame(*places), frame(*places))}
     assert sure["iou"].low == pytest.approx(1.0) and sure["iou"].high == pytest.approx(1.0)
-    half = {r.metric: r.estimate for r in outlines.compare(frame(*places[::2]), frame(*places), n_resamples=2000)}["recall"]
+    half = {r.metric: r.estimate for r in outlines.compare(frame(*places[::2]), frame(*places), n_resamples=2000)}[
+        "recall"
+    ]
     spread = 2.13 * np.sqrt(16 / 15) * np.sqrt(0.25 / 16)  # Student's t of 15 degrees; see metrics.estimate
     assert half.value == pytest.approx(0.5) and (half.high - half.low) / 2 == pytest.approx(spread, rel=0.15)
 
@@ -79,8 +98,12 @@ def test_hintereisferner_2003_and_2018():
     old = polygons.read(real("../glaciers/hintereisferner/Hintereisferner_RGI6.shp"))
     new = polygons.read(real("../glaciers/hintereisferner/HEF_Flaeche2018.shp"))
     found = values(outlines.compare(new, old, densify_m=20.0))
-    assert found["area_map_of_reference"] == pytest.approx(8.033, rel=1e-3) and found["area_map"] == pytest.approx(6.394, rel=1e-3)
-    assert found["area_ellipsoid_of_reference"] == pytest.approx(8.036, rel=1e-3) and found["area_ellipsoid"] == pytest.approx(6.396, rel=1e-3)
+    assert found["area_map_of_reference"] == pytest.approx(8.033, rel=1e-3) and found["area_map"] == pytest.approx(
+        6.394, rel=1e-3
+    )
+    assert found["area_ellipsoid_of_reference"] == pytest.approx(8.036, rel=1e-3) and found[
+        "area_ellipsoid"
+    ] == pytest.approx(6.396, rel=1e-3)
     assert found["iou"] == pytest.approx(0.758, abs=0.002)
     assert found["mean_distance_from_reference"] == pytest.approx(101.0, abs=2.0)
     assert found["mean_distance_to_reference"] == pytest.approx(68.0, abs=2.0)

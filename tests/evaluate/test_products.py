@@ -21,8 +21,11 @@ def nasa(*, centre, length, kind, height, freeboard=None, minutes: float = 0.0) 
     centre = np.asarray(centre, float)
     time = EPOCH + ((centre - START) / 7000.0 * 1e9 + minutes * 60e9).astype("timedelta64[ns]")
     columns = {
-        "time": pa.array(time).cast(pa.timestamp("ns", tz="UTC")), "seg_dist_x": centre, "height_segment_height": np.asarray(height, np.float32),
-        "height_segment_type": np.asarray(kind, np.int8), "height_segment_length_seg": np.broadcast_to(np.float32(length), centre.shape).copy(),
+        "time": pa.array(time).cast(pa.timestamp("ns", tz="UTC")),
+        "seg_dist_x": centre,
+        "height_segment_height": np.asarray(height, np.float32),
+        "height_segment_type": np.asarray(kind, np.int8),
+        "height_segment_length_seg": np.broadcast_to(np.float32(length), centre.shape).copy(),
     }
     if freeboard is not None:
         columns["beam_fb_height"] = np.asarray(freeboard, np.float32)
@@ -38,7 +41,14 @@ def regular(**more) -> pa.Table:
     centre = START + np.arange(20.0, 5980.0, 20.0)
     lead = (centre > START + 1000) & (centre < START + 1200)
     sea = 0.1 + 1e-6 * (centre - START)
-    return nasa(centre=centre, length=40.0, kind=np.where(lead, 3, 1), height=sea + np.where(lead, 0.02, 0.32), freeboard=np.where(lead, 0.02, 0.32), **more)
+    return nasa(
+        centre=centre,
+        length=40.0,
+        kind=np.where(lead, 3, 1),
+        height=sea + np.where(lead, 0.02, 0.32),
+        freeboard=np.where(lead, 0.02, 0.32),
+        **more,
+    )
 
 
 def test_errors_against_the_product_come_back():
@@ -50,7 +60,9 @@ def test_errors_against_the_product_come_back():
     inner = get("height_median_absolute_difference", "ice", "strong", EXTENT)
     assert inner["value"] == pytest.approx(0.015, abs=1e-5) and row["n"] == 298 - 9
     # A cell goes to its nearest centre, so only cells right at the lead's edge differ.
-    assert get("height_median_absolute_difference", "specular_lead", "strong", NEAREST)["value"] == pytest.approx(0.015, abs=1e-5)
+    assert get("height_median_absolute_difference", "specular_lead", "strong", NEAREST)["value"] == pytest.approx(
+        0.015, abs=1e-5
+    )
     assert get("freeboard_median_absolute_difference", reference=EXTENT)["value"] == pytest.approx(0.01, abs=1e-5)
     for seen in (EXTENT, NEAREST):
         assert get("recall", "specular_lead", "all", seen)["value"] == 1.0
@@ -61,7 +73,9 @@ def test_errors_against_the_product_come_back():
 
 def test_thin_ice_is_ice_and_dark_leads_stand_apart():
     truth = truth_table(beams=("gt1r",), thin_cells=range(0, 1000))
-    table = nasa(centre=START + np.array([500.0, 1500.0, 2500.0, 3500.0]), length=100.0, kind=[1, 1, 7, 3], height=np.zeros(4))
+    table = nasa(
+        centre=START + np.array([500.0, 1500.0, 2500.0, 3500.0]), length=100.0, kind=[1, 1, 7, 3], height=np.zeros(4)
+    )
     predicted = truth["surface_class"].to_numpy().copy()
     predicted[1200:1300] = 2  # where NASA says dark lead
     predicted[1700:1800] = -1  # where NASA says specular
@@ -77,7 +91,9 @@ def test_segments_in_our_gaps_are_unmatched_and_not_scored():
     truth = truth_table(beams=("gt1r",))
     keep = np.ones(3000, bool)
     keep[1000:2000] = False
-    table = nasa(centre=START + np.array([1000.0, 3000.0, 4010.0]), length=100.0, kind=[1, 1, 1], height=np.full(3, 0.42))
+    table = nasa(
+        centre=START + np.array([1000.0, 3000.0, 4010.0]), length=100.0, kind=[1, 1, 1], height=np.full(3, 0.42)
+    )
     get = lookup(evaluate.against_product(segment_table(truth, keep=keep), reference({"gt1r": table})))
     assert get("share_matched", reference="ATL10")["value"] == pytest.approx(2 / 3)
     assert get("height_bias", reference=EXTENT)["n"] == 2
@@ -111,9 +127,19 @@ def test_heights_are_weighted_by_photons():
 
 def test_lead_detection_and_heights_against_the_lead_list():
     truth = truth_table(beams=("gt1r",), lead_cells=LEAD)
-    listed = pa.table({"lead_dist_x": [START + 1100.0, START + 4000.0, START + 90_000.0], "lead_length": [100.0, 50.0, 50.0], "lead_height": [0.10, 0.10, 0.10]})
+    listed = pa.table(
+        {
+            "lead_dist_x": [START + 1100.0, START + 4000.0, START + 90_000.0],
+            "lead_length": [100.0, 50.0, 50.0],
+            "lead_height": [0.10, 0.10, 0.10],
+        }
+    )
     mine = lead_table([("gt1r", START + 1090.0, 60.0, 0.13), ("gt1r", START + 2000.0, 10.0, 0.1)])
-    get = lookup(evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, leads={"gt1r": listed}), leads=mine))
+    get = lookup(
+        evaluate.against_product(
+            segment_table(truth), reference({"gt1r": regular()}, leads={"gt1r": listed}), leads=mine
+        )
+    )
     assert get("lead_recall", reference="ATL10")["value"] == 0.5 and get("lead_recall", reference="ATL10")["n"] == 2
     assert get("lead_precision", reference="ATL10")["value"] == 0.5
     assert get("lead_height_bias", reference="ATL10")["value"] == pytest.approx(0.03, abs=1e-6)
@@ -122,18 +148,29 @@ def test_lead_detection_and_heights_against_the_lead_list():
 def test_leads_of_atl07_are_runs_of_specular_segments():
     truth = truth_table(beams=("gt1r",), lead_cells=LEAD)
     mine = lead_table([("gt1r", START + 1100.0, 100.0, 0.2)])
-    get = lookup(evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, product="ATL07"), leads=mine))
+    get = lookup(
+        evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, product="ATL07"), leads=mine)
+    )
     row = get("lead_recall", reference="ATL07")
     assert row["n"] == 1 and row["value"] == 1.0
     centre = START + np.arange(1020.0, 1200.0, 20.0)
-    assert get("lead_height_bias", reference="ATL07")["value"] == pytest.approx(0.2 - np.mean(0.12 + 1e-6 * (centre - START)), abs=1e-5)
+    assert get("lead_height_bias", reference="ATL07")["value"] == pytest.approx(
+        0.2 - np.mean(0.12 + 1e-6 * (centre - START)), abs=1e-5
+    )
 
 
 def test_a_run_of_specular_segments_reaches_to_its_last_edge():
     truth = truth_table(beams=("gt1r",), lead_cells=LEAD)
-    for centre, found in ((1205.0, 1.0), (995.0, 1.0), (1215.0, 0.0), (985.0, 0.0)):  # the run reaches from 1000 to 1200 m
+    for centre, found in (
+        (1205.0, 1.0),
+        (995.0, 1.0),
+        (1215.0, 0.0),
+        (985.0, 0.0),
+    ):  # the run reaches from 1000 to 1200 m
         mine = lead_table([("gt1r", START + centre, 20.0, 0.1)])
-        get = lookup(evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, product="ATL07"), leads=mine))
+        get = lookup(
+            evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, product="ATL07"), leads=mine)
+        )
         assert get("lead_recall", reference="ATL07")["value"] == found, centre
 
 
@@ -148,9 +185,18 @@ def test_segments_seen_at_another_time_are_not_compared():
 
 def test_section_heights():
     truth = truth_table(beams=("gt1r",), n=9000, lead_cells=LEAD)
-    sections = pa.table({"beam_refsurf_dist_x": [START + 2000.0, START + 14_000.0, START + 40_000.0], "beam_refsurf_height": [0.10, np.nan, 0.3]})
+    sections = pa.table(
+        {
+            "beam_refsurf_dist_x": [START + 2000.0, START + 14_000.0, START + 40_000.0],
+            "beam_refsurf_height": [0.10, np.nan, 0.3],
+        }
+    )
     mine = section_table([("gt1r", START + 4000.0, 0.12), ("gt1r", START + 14_000.0, 0.12)])
-    get = lookup(evaluate.against_product(segment_table(truth), reference({"gt1r": regular()}, sections={"gt1r": sections}), sea_surface=mine))
+    get = lookup(
+        evaluate.against_product(
+            segment_table(truth), reference({"gt1r": regular()}, sections={"gt1r": sections}), sea_surface=mine
+        )
+    )
     row = get("section_height_bias", reference="ATL10")
     assert row["n"] == 1 and row["value"] == pytest.approx(0.02, abs=1e-6)
 
@@ -163,7 +209,9 @@ def test_another_orbit_is_refused(wrong):
         table = table.set_column(1, "seg_dist_x", pa.array(table["seg_dist_x"].to_numpy() + 50_000.0))
     if wrong == "empty":
         table = table.slice(0, 0)
-    with pytest.raises(ProductError, match=r"reference: no ATL10 segment lies on our track.*gt1r.*another orbit") as error:
+    with pytest.raises(
+        ProductError, match=r"reference: no ATL10 segment lies on our track.*gt1r.*another orbit"
+    ) as error:
         evaluate.against_product(segments, reference({"gt2r" if wrong == "beam" else "gt1r": table}))
     assert "\n" not in str(error.value)
 

@@ -29,9 +29,17 @@ def lookup(rows):
 def scene(seed: int, shape=(400, 330)):
     rng = np.random.default_rng(seed)
     height = gaussian_filter(rng.standard_normal(shape), 15)
-    kind = np.where(height > 0.6 * height.std(), np.where(gaussian_filter(rng.standard_normal(shape), 20) > 0, 2, 1), 0).astype(np.uint8)
+    kind = np.where(
+        height > 0.6 * height.std(), np.where(gaussian_filter(rng.standard_normal(shape), 20) > 0, 2, 1), 0
+    ).astype(np.uint8)
     kind[:, :20] = 255
-    probability = 1 / (1 + np.exp(-(height + 0.3 * height.std() * gaussian_filter(rng.standard_normal(shape), 3) * 10 - 0.6 * height.std()) / (0.3 * height.std())))
+    probability = 1 / (
+        1
+        + np.exp(
+            -(height + 0.3 * height.std() * gaussian_filter(rng.standard_normal(shape), 3) * 10 - 0.6 * height.std())
+            / (0.3 * height.std())
+        )
+    )
     probability[380:] = np.nan
     return kind, probability.astype(np.float32)
 
@@ -40,13 +48,32 @@ def test_counts_by_hand():
     truth = np.array([[1, 1, 0, 0, 255], [2, 2, 0, 0, 255], [0, 0, 0, 0, 1]], np.uint8)
     called = np.array([[1, 0, 1, 0, 1], [1, 1, 0, 0, 0], [0, 255, 0, 0, 1]], np.uint8)
     found = lookup(rasters.compare(read(called), read(truth), geobox=grid(3, 5)))
-    all_ = {m: found[("given", "all", m)].value for m in ("iou", "precision", "recall", "f1", "false_alarm_rate", "share_of_reference")}
-    assert all_ == pytest.approx({"iou": 4 / 6, "precision": 4 / 5, "recall": 4 / 5, "f1": 0.8, "false_alarm_rate": 1 / 8, "share_of_reference": 5 / 13})
-    assert found[("given", "all", "iou")].n == 13 and found[("given", "all", "share_without_prediction")].value == pytest.approx(1 / 13)
+    all_ = {
+        m: found[("given", "all", m)].value
+        for m in ("iou", "precision", "recall", "f1", "false_alarm_rate", "share_of_reference")
+    }
+    assert all_ == pytest.approx(
+        {
+            "iou": 4 / 6,
+            "precision": 4 / 5,
+            "recall": 4 / 5,
+            "f1": 0.8,
+            "false_alarm_rate": 1 / 8,
+            "share_of_reference": 5 / 13,
+        }
+    )
+    assert found[("given", "all", "iou")].n == 13 and found[
+        ("given", "all", "share_without_prediction")
+    ].value == pytest.approx(1 / 13)
     assert found[("given", "all", "area_deviation")].value == pytest.approx(0.0, abs=1e-6)
     assert found[("given", "all", "area_ellipsoid")].value == pytest.approx(5 * 400e-6, rel=1e-3)
-    assert found[("all_glacier", "all", "iou")].value == pytest.approx(5 / 13) and found[("all_glacier", "all", "recall")].value == 1.0
-    assert found[("given", "debris_covered_ice", "recall")].value == 1.0 and found[("given", "clean_ice", "recall")].value == pytest.approx(2 / 3)
+    assert (
+        found[("all_glacier", "all", "iou")].value == pytest.approx(5 / 13)
+        and found[("all_glacier", "all", "recall")].value == 1.0
+    )
+    assert found[("given", "debris_covered_ice", "recall")].value == 1.0 and found[
+        ("given", "clean_ice", "recall")
+    ].value == pytest.approx(2 / 3)
     assert ("given", "all", "brier_score") not in found, "classes have no calibration"
 
 
@@ -56,7 +83,9 @@ def test_every_pixel_belongs_to_the_nearest_kind_of_ice():
     called = np.zeros_like(truth)
     called[:, 50:110] = 1  # the gap of 40 columns between them is called ice: half of it beside each
     found = lookup(rasters.compare(read(called), read(truth), geobox=grid(5, 300)))
-    assert found[("given", "clean_ice", "iou")].value == pytest.approx(10 / 30) and found[("given", "debris_covered_ice", "iou")].value == pytest.approx(10 / 30)
+    assert found[("given", "clean_ice", "iou")].value == pytest.approx(10 / 30) and found[
+        ("given", "debris_covered_ice", "iou")
+    ].value == pytest.approx(10 / 30)
     assert found[("given", "clean_ice", "iou")].n == 5 * (49 + 10 + 20)  # within 1 km: 49 pixels of 20.008 m
     assert found[("given", "away_from_ice", "iou")].n == 5 * (300 - 60 - 2 * 49)
     truth[truth == 2] = 1
@@ -71,11 +100,19 @@ def test_windows_and_blocks_leave_no_trace(monkeypatch):
     results = []
     for at_once in (1, 50):
         monkeypatch.setattr(rasters, "WINDOW_BLOCKS", at_once)
-        results.append(lookup(rasters.compare(read(p), read(truth), geobox=g, strata=read(strata), rules={"rule": read(p > 0.8)}, block_m=1000.0)))
+        results.append(
+            lookup(
+                rasters.compare(
+                    read(p), read(truth), geobox=g, strata=read(strata), rules={"rule": read(p > 0.8)}, block_m=1000.0
+                )
+            )
+        )
     assert results[0].keys() == results[1].keys()
     for key, one in results[0].items():
         two = results[1][key]
-        assert one.n == two.n and (one.value, one.low, one.high) == pytest.approx((two.value, two.low, two.high), rel=1e-6, nan_ok=True), key
+        assert one.n == two.n and (one.value, one.low, one.high) == pytest.approx(
+            (two.value, two.low, two.high), rel=1e-6, nan_ok=True
+        ), key
 
 
 def test_pixel_scores_calibration_and_strata_agree_with_whole_arrays():
@@ -84,7 +121,11 @@ def test_pixel_scores_calibration_and_strata_agree_with_whole_arrays():
     found = lookup(rasters.compare(read(p), read(truth), geobox=grid(*truth.shape), strata=read(bits)))
     known, ice = truth != 255, (truth == 1) | (truth == 2)
     called = np.nan_to_num(p) >= 0.5
-    for stratum, member in (("all", known), ("seasonal_snow", known & (bits == 1)), ("cast_shadow", known & (bits == 2))):
+    for stratum, member in (
+        ("all", known),
+        ("seasonal_snow", known & (bits == 1)),
+        ("cast_shadow", known & (bits == 2)),
+    ):
         expected = (ice & called & member).sum() / ((ice | called) & member).sum()
         assert found[("given", stratum, "iou")].value == pytest.approx(expected)
     assert found[("given", "cloud", "iou")].n == 0
@@ -96,12 +137,21 @@ def test_pixel_scores_calibration_and_strata_agree_with_whole_arrays():
 
 def test_boundary_distances_agree_with_those_of_the_outlines():
     truth = (gaussian_filter(np.random.default_rng(5).standard_normal((300, 300)), 14) > 0.02).astype(np.uint8)
-    called = (gaussian_filter(np.random.default_rng(5).standard_normal((300, 300)), 14) + 0.006 * gaussian_filter(np.random.default_rng(6).standard_normal((300, 300)), 6) * 12 > 0.02).astype(np.uint8)
+    called = (
+        gaussian_filter(np.random.default_rng(5).standard_normal((300, 300)), 14)
+        + 0.006 * gaussian_filter(np.random.default_rng(6).standard_normal((300, 300)), 6) * 12
+        > 0.02
+    ).astype(np.uint8)
     g = grid(300, 300)
     pixels = lookup(rasters.compare(read(called), read(truth), geobox=g))
     frames = [vectorise(m, geobox=g, min_area_km2=0.0, is_smoothed=False) for m in (called, truth)]
     inside = g.pad(-1).extent.geom
-    lines = {r.metric: r.estimate for r in outlines.compare(*frames, within=gpd.GeoSeries([inside], crs="EPSG:32632"), densify_m=5.0, pixel_m=20.0)}
+    lines = {
+        r.metric: r.estimate
+        for r in outlines.compare(
+            *frames, within=gpd.GeoSeries([inside], crs="EPSG:32632"), densify_m=5.0, pixel_m=20.0
+        )
+    }
     assert lines["polis"].value > 8.0
     assert 0.0 <= pixels[("given", "all", "polis")].value - lines["polis"].value < 10.0  # half a pixel
     assert pixels[("given", "all", "p95_distance")].value == pytest.approx(lines["p95_distance"].value, abs=12.0)

@@ -42,9 +42,13 @@ def test_errors_come_back_by_strength():
         assert get("sea_surface_bias", region=region)["value"] == pytest.approx(sea, abs=1e-5)
         row = get("freeboard_bias", region=region, reference=FOOTPRINT)
         assert row["value"] == pytest.approx(height - sea, abs=1e-5) and row["n"] == n and row["units"] == "m"
-        assert get("freeboard_mean_1km_bias", region=region, reference=FOOTPRINT)["value"] == pytest.approx(height - sea, abs=1e-5)
+        assert get("freeboard_mean_1km_bias", region=region, reference=FOOTPRINT)["value"] == pytest.approx(
+            height - sea, abs=1e-5
+        )
     assert get("height_bias", reference=FOOTPRINT)["value"] == pytest.approx(-0.005, abs=1e-5)
-    assert get("height_rmse", reference=FOOTPRINT)["value"] == pytest.approx(math.sqrt((0.03**2 + 0.04**2) / 2), abs=1e-5)
+    assert get("height_rmse", reference=FOOTPRINT)["value"] == pytest.approx(
+        math.sqrt((0.03**2 + 0.04**2) / 2), abs=1e-5
+    )
     assert get("height_coverage_1sigma", reference=FOOTPRINT)["value"] == 1.0
     assert get("freeboard_bias", "open_water", "strong", FOOTPRINT)["n"] == len(LEADS)
 
@@ -55,10 +59,17 @@ def test_confusion_unclassified_and_binary_ice():
     predicted[100:140], predicted[140:150], predicted[1000:1060], predicted[2000:2010] = -1, 1, 1, 2
     get = lookup(evaluate.against_truth(segment_table(truth, predicted=predicted), truth))
     assert get("recall", "open_water")["value"] == 0.5
-    assert get("precision", "open_water")["value"] == pytest.approx(50 / 60) and get("precision", "open_water")["n"] == 60
-    assert get("confusion", "open_water>unclassified")["value"] == 0.4 and get("confusion", "open_water>thin_ice")["value"] == 0.1
+    assert (
+        get("precision", "open_water")["value"] == pytest.approx(50 / 60) and get("precision", "open_water")["n"] == 60
+    )
+    assert (
+        get("confusion", "open_water>unclassified")["value"] == 0.4
+        and get("confusion", "open_water>thin_ice")["value"] == 0.1
+    )
     assert get("share_unclassified")["value"] == pytest.approx(40 / 3000)
-    assert get("recall", "thick_ice")["value"] == pytest.approx(2830 / 2900) and get("recall", "ice")["value"] == pytest.approx(2890 / 2900)
+    assert get("recall", "thick_ice")["value"] == pytest.approx(2830 / 2900) and get("recall", "ice")[
+        "value"
+    ] == pytest.approx(2890 / 2900)
     assert math.isnan(get("recall", "thin_ice")["value"]) and get("recall", "thin_ice")["n"] == 0
     assert get("iou", "open_water")["value"] == pytest.approx(50 / 110)
 
@@ -86,11 +97,13 @@ def test_lead_detection_counts_leads_and_not_segments():
     keep = np.ones(3000, bool)
     keep[1490:1510] = False  # the short lead lies in a gap
     sea = 0.1 + 1e-6
-    leads = lead_table([
-        ("gt1r", START + 2 * 505, 6.0, sea + 1e-3 + 0.01),  # inside the 40 m lead
-        ("gt1r", START + 2 * 2000, 20.0, 0.0),  # no water here
-        ("gt1r", START + 2 * 2499.5, 8.0, 0.0),  # touches the long lead with its last 3 m
-    ])
+    leads = lead_table(
+        [
+            ("gt1r", START + 2 * 505, 6.0, sea + 1e-3 + 0.01),  # inside the 40 m lead
+            ("gt1r", START + 2 * 2000, 20.0, 0.0),  # no water here
+            ("gt1r", START + 2 * 2499.5, 8.0, 0.0),  # touches the long lead with its last 3 m
+        ]
+    )
     get = lookup(evaluate.against_truth(segment_table(truth, keep=keep), truth, leads=leads))
     assert get("lead_observed")["value"] == pytest.approx(2 / 3) and get("lead_observed")["n"] == 3
     assert get("lead_recall")["value"] == 1.0 and get("lead_recall")["n"] == 2
@@ -104,18 +117,24 @@ def test_lead_detection_counts_leads_and_not_segments():
 def test_a_cell_without_truth_ends_a_lead():
     truth = truth_table(beams=("gt1r",), lead_cells=range(500, 540))
     holed = truth.filter(pa.array(~np.isin(np.arange(3000), range(515, 520))))
-    get = lookup(evaluate.against_truth(segment_table(truth), holed, leads=lead_table([("gt1r", START + 1010.0, 10.0, 0.1)])))
+    get = lookup(
+        evaluate.against_truth(segment_table(truth), holed, leads=lead_table([("gt1r", START + 1010.0, 10.0, 0.1)]))
+    )
     assert get("lead_recall")["n"] == 2 and get("lead_recall")["value"] == 0.5
     assert get("share_matched")["value"] == pytest.approx(2995 / 3000)
 
 
 def test_each_quantity_is_judged_by_its_own_uncertainty():
-    truth = truth_table(beams=("gt1r",), lead_cells=LEADS)  # stated: height 0.05 m, sea surface 0.02 m, freeboard 0.054 m
+    truth = truth_table(
+        beams=("gt1r",), lead_cells=LEADS
+    )  # stated: height 0.05 m, sea surface 0.02 m, freeboard 0.054 m
     get = lookup(evaluate.against_truth(segment_table(truth, height_error=0.045, sea_error=-0.03), truth))
     assert get("height_coverage_1sigma", reference=FOOTPRINT)["value"] == 1.0
     assert get("sea_surface_coverage_1sigma")["value"] == 0.0 and get("sea_surface_coverage_2sigma")["value"] == 1.0
     assert get("freeboard_coverage_1sigma", reference=FOOTPRINT)["value"] == 0.0
-    assert get("sea_surface_median_sigma")["value"] == pytest.approx(0.02) and get("freeboard_median_sigma", reference=CELL)["value"] == pytest.approx(math.hypot(0.05, 0.02))
+    assert get("sea_surface_median_sigma")["value"] == pytest.approx(0.02) and get(
+        "freeboard_median_sigma", reference=CELL
+    )["value"] == pytest.approx(math.hypot(0.05, 0.02))
 
 
 def test_the_beams_of_a_pair_share_their_blocks():
@@ -127,12 +146,17 @@ def test_the_beams_of_a_pair_share_their_blocks():
 def test_lead_and_section_heights_against_the_sea_surface_there():
     truth = truth_table(lead_cells=LEADS)
     leads = lead_table([(b, START + 1020.0, 20.0, 0.1 + 1020e-6 + d) for b, d in (("gt1r", 0.03), ("gt1l", -0.01))])
-    sections = section_table([(b, START + 3000.0, 0.1 + 3000e-6 + d) for b, d in (("gt1r", 0.05), ("gt1l", -0.015))] + [("gt1r", START + 30_000.0, 9.0)])
+    sections = section_table(
+        [(b, START + 3000.0, 0.1 + 3000e-6 + d) for b, d in (("gt1r", 0.05), ("gt1l", -0.015))]
+        + [("gt1r", START + 30_000.0, 9.0)]
+    )
     get = lookup(evaluate.against_truth(segment_table(truth), truth, leads=leads, sea_surface=sections))
     assert get("lead_height_bias", region="strong")["value"] == pytest.approx(0.03, abs=3e-6)
     assert get("lead_height_bias", region="weak")["value"] == pytest.approx(-0.01, abs=3e-6)
     row = get("section_height_bias", region="strong")
-    assert row["value"] == pytest.approx(0.05, abs=3e-6) and row["n"] == 1  # the section beyond the truth is not compared
+    assert (
+        row["value"] == pytest.approx(0.05, abs=3e-6) and row["n"] == 1
+    )  # the section beyond the truth is not compared
     assert get("section_height_coverage_1sigma")["value"] == 0.5
 
 
@@ -164,21 +188,27 @@ def test_another_track_is_refused():
     segments = segment_table(truth)
     with pytest.raises(ProductError, match="no segment lies on a cell of the truth"):
         evaluate.against_truth(segments, truth_table(beams=("gt2r",)))
-    moved = truth.set_column(truth.column_names.index("latitude"), "latitude", pa.array(truth["latitude"].to_numpy() + 0.01))
+    moved = truth.set_column(
+        truth.column_names.index("latitude"), "latitude", pa.array(truth["latitude"].to_numpy() + 0.01)
+    )
     with pytest.raises(ProductError, match=r"lie 1112 m from the segments.*another track"):
         evaluate.against_truth(segments, moved)
 
 
 def test_positions_across_the_date_line_are_close():
     truth = truth_table(beams=("gt1r",))
-    other = truth.set_column(truth.column_names.index("longitude"), "longitude", pa.array(np.full(truth.num_rows, -179.9999)))
+    other = truth.set_column(
+        truth.column_names.index("longitude"), "longitude", pa.array(np.full(truth.num_rows, -179.9999))
+    )
     assert lookup(evaluate.against_truth(segment_table(truth), other))("share_matched")["value"] == 1.0
 
 
 def test_truth_without_sea_surface_still_scores_heights_and_classes():
     truth = truth_table(beams=("gt1r",), lead_cells=LEADS)
     for name in ("sea_surface_height", "total_freeboard", "total_freeboard_footprint"):
-        truth = truth.set_column(truth.column_names.index(name), name, pa.array(np.full(truth.num_rows, np.nan), pa.float32()))
+        truth = truth.set_column(
+            truth.column_names.index(name), name, pa.array(np.full(truth.num_rows, np.nan), pa.float32())
+        )
     segments = segment_table(truth_table(beams=("gt1r",), lead_cells=LEADS))
     get = lookup(evaluate.against_truth(segments, truth, leads=lead_table([("gt1r", START + 1020.0, 20.0, 0.1)])))
     assert get("freeboard_rmse", reference=FOOTPRINT)["n"] == 0 and get("lead_height_bias")["n"] == 0
@@ -189,5 +219,9 @@ def test_summary_shows_numbers_intervals_and_what_is_missing():
     truth = truth_table(beams=("gt1r",), lead_cells=LEADS)
     text = evaluate.summary(evaluate.against_truth(segment_table(truth, height_error=0.0125), truth))
     assert "no sample at all: weak" in text and "recall of thin_ice" in text
-    assert any(line.split()[:4] == ["height", "all", "strong", "0.013"] or line.split()[:4] == ["height", "all", "strong", "0.012"] for line in text.splitlines())
+    assert any(
+        line.split()[:4] == ["height", "all", "strong", "0.013"]
+        or line.split()[:4] == ["height", "all", "strong", "0.012"]
+        for line in text.splitlines()
+    )
     assert "[" in text and max(len(line) for line in text.splitlines()) < 250

@@ -24,7 +24,12 @@ def frame(geometries, **columns):
     return gpd.GeoDataFrame(columns, geometry=list(geometries), crs=CRS)
 
 
-INVENTORY = frame([at(0, 0, 1000, 3000), at(1000, 0, 2000, 3000)], rgi_id=["RGI60-11.00001", "RGI60-11.00002"], glac_name=["West", None], zmin_m=[1.0, 2.0])
+INVENTORY = frame(
+    [at(0, 0, 1000, 3000), at(1000, 0, 2000, 3000)],
+    rgi_id=["RGI60-11.00001", "RGI60-11.00002"],
+    glac_name=["West", None],
+    zmin_m=[1.0, 2.0],
+)
 
 
 def areas(found):
@@ -68,8 +73,12 @@ def test_no_area_is_lost_or_counted_twice(seed):
     rng = np.random.default_rng(seed)
     points = shapely.MultiPoint(rng.uniform(0, 4000, (12, 2)) + np.array([X, Y]))
     cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=at(0, 0, 4000, 4000)))
-    inventory = frame([c.buffer(5.0) for c in cells[:8]], rgi_id=[f"g{k}" for k in range(8)])  # they overlap, as in inventories
-    ice = shapely.get_parts(shapely.union_all([at(*(c - 300), *(c + rng.uniform(200, 900))) for c in rng.uniform(0, 4000, (10, 2))]))
+    inventory = frame(
+        [c.buffer(5.0) for c in cells[:8]], rgi_id=[f"g{k}" for k in range(8)]
+    )  # they overlap, as in inventories
+    ice = shapely.get_parts(
+        shapely.union_all([at(*(c - 300), *(c + rng.uniform(200, 900))) for c in rng.uniform(0, 4000, (10, 2))])
+    )
     found = divide(frame(ice.tolist()), inventory)
     assert found.geometry.is_valid.all()
     assert found.geometry.area.sum() == pytest.approx(shapely.area(ice).sum(), rel=1e-6)
@@ -96,9 +105,13 @@ def test_glims_has_its_own_identifiers_and_nameless_glaciers_are_refused():
 
 
 def test_an_inventory_with_no_glacier_here_leaves_ice_new_and_text_empty():
-    found = divide(frame([at(100, 200, 1900, 2800)]), INVENTORY.assign(o1region="11", o2region="11-01", glims_id="G")[:0])
+    found = divide(
+        frame([at(100, 200, 1900, 2800)]), INVENTORY.assign(o1region="11", o2region="11-01", glims_id="G")[:0]
+    )
     assert found[["rgi_id", "glims_id", "glac_name", "o1region", "o2region"]].to_numpy().tolist() == [[""] * 5]
     told = to_oggm(found.assign(cenlon=10.8, cenlat=46.8), o1region="11")
     assert list(told["rgi_id"]) == ["POLYNYA-11-00001"] and list(told["o2region"]) == ["11-00"]
-    bare = found.assign(cenlon=10.8, cenlat=46.8, o1region=np.nan, o2region=np.nan)  # what a file with empty columns may hold
+    bare = found.assign(
+        cenlon=10.8, cenlat=46.8, o1region=np.nan, o2region=np.nan
+    )  # what a file with empty columns may hold
     assert list(to_oggm(bare, o1region="11")["o2region"]) == ["11-00"]

@@ -1,4 +1,5 @@
-"""Area intervals: closed forms for one block and many, and coverage where the errors are drawn with known correlation."""
+"""Area intervals: closed forms for one block and many, and coverage where the errors are drawn with known
+correlation."""
 
 from __future__ import annotations
 
@@ -22,7 +23,9 @@ def grid(rows: int, columns: int) -> GeoBox:
 
 
 def frame(*boxes) -> gpd.GeoDataFrame:
-    return gpd.GeoDataFrame(geometry=[box(500_000 + a, 5_000_000 + b, 500_000 + c, 5_000_000 + d) for a, b, c, d in boxes], crs="EPSG:32632")
+    return gpd.GeoDataFrame(
+        geometry=[box(500_000 + a, 5_000_000 + b, 500_000 + c, 5_000_000 + d) for a, b, c, d in boxes], crs="EPSG:32632"
+    )
 
 
 def read(p: np.ndarray):
@@ -49,9 +52,12 @@ def test_one_block_gives_the_normal_quantiles():
 
 @pytest.mark.parametrize(("between", "factor"), [(0.0, 0.5), (1.0, 1.0), (0.5, np.sqrt(0.5 + 0.5 / 4))])
 def test_blocks_add_up_with_their_correlation(between, factor):
-    """Four blocks along a margin: the sum's spread is a half of, all of, or sqrt(r + (1 - r) / 4) of the fully shared one's."""
+    """Four blocks along a margin: the sum's spread is a half of, all of, or sqrt(r + (1 - r) / 4) of the fully shared
+    one's."""
     g = grid(320, 80)
-    margins = ai.gather(read(edge(g, 1600, 200.0)), outlines=frame((0, 0, 1600, 12_800)), geobox=g, blocks_at_once=3, reach_m=1000.0)
+    margins = ai.gather(
+        read(edge(g, 1600, 200.0)), outlines=frame((0, 0, 1600, 12_800)), geobox=g, blocks_at_once=3, reach_m=1000.0
+    )
     assert margins.n_blocks == 4
     found = ai.intervals(margins, np.array([20.48]), n_draws=8000, between_blocks=between)
     assert found.high[0] - found.low[0] == pytest.approx(2 * 1.96 * 0.200 * 12.8 * factor, rel=0.06)
@@ -65,7 +71,9 @@ def test_windows_do_not_matter_and_pixels_go_to_the_nearest():
     two = frame((400, 400, 3000, 7000), (3600, 400, 9000, 7000))
     a, b = (ai.gather(read(p), outlines=two, geobox=g, blocks_at_once=n) for n in (1, 5))
     ia, ib = (ai.intervals(m, np.array([17.0, 35.0]), n_draws=300) for m in (a, b))
-    pairs = [{(k, j): s for k, j, s in zip(m.glacier, np.round(m.mapped, 6), m.above[:, 0], strict=True)} for m in (a, b)]
+    pairs = [
+        {(k, j): s for k, j, s in zip(m.glacier, np.round(m.mapped, 6), m.above[:, 0], strict=True)} for m in (a, b)
+    ]
     assert sorted(pairs[0].values()) == pytest.approx(sorted(pairs[1].values()))
     assert a.elsewhere_km2 == pytest.approx(b.elsewhere_km2, rel=1e-5) and ia.total.n == ib.total.n == 9
     reach = np.zeros((200, 260), bool)
@@ -78,19 +86,28 @@ def test_windows_do_not_matter_and_pixels_go_to_the_nearest():
     assert a.above[:, 0].sum() + (p * 0 + PIXEL**2 * 1e-6)[~reach].sum() > 0.99 * 200 * 260 * PIXEL**2 * 1e-6
 
 
-def calibrated_scene(rng: np.random.Generator, *, correlation_m: float, sigma_m: float = 100.0) -> tuple[np.ndarray, float]:
-    """A margin of 16 km with a normal error correlated over a length: the probabilities say sigma, the truth is one draw of the error."""
+def calibrated_scene(
+    rng: np.random.Generator, *, correlation_m: float, sigma_m: float = 100.0
+) -> tuple[np.ndarray, float]:
+    """A margin of 16 km with a normal error correlated over a length: the probabilities say sigma, the truth is one
+    draw of the error."""
     g = grid(400, 80)
     if np.isinf(correlation_m):
         shift = np.full(400, rng.standard_normal())
     else:
-        shift = gaussian_filter(rng.standard_normal(2000), correlation_m / PIXEL)[800:1200] * np.sqrt(2 * np.sqrt(np.pi) * correlation_m / PIXEL)
+        shift = gaussian_filter(rng.standard_normal(2000), correlation_m / PIXEL)[800:1200] * np.sqrt(
+            2 * np.sqrt(np.pi) * correlation_m / PIXEL
+        )
     return edge(g, 1600, sigma_m), float((1600 + sigma_m * shift).sum() * PIXEL * 1e-6)
 
 
-@pytest.mark.parametrize(("correlation_m", "between", "least", "most"), [(200.0, 0.0, 0.97, 1.0), (1200.0, 0.0, 0.90, 1.0), (np.inf, 0.0, 0.4, 0.75), (np.inf, 1.0, 0.90, 0.99)])
+@pytest.mark.parametrize(
+    ("correlation_m", "between", "least", "most"),
+    [(200.0, 0.0, 0.97, 1.0), (1200.0, 0.0, 0.90, 1.0), (np.inf, 0.0, 0.4, 0.75), (np.inf, 1.0, 0.90, 0.99)],
+)
 def test_coverage(correlation_m, between, least, most):
-    """Errors shared over less than a block are covered; errors shared by the whole scene are not, unless between_blocks says so."""
+    """Errors shared over less than a block are covered; errors shared by the whole scene are not, unless between_blocks
+    says so."""
     rng = np.random.default_rng(7)
     p, _ = calibrated_scene(rng, correlation_m=correlation_m)
     margins = ai.gather(read(p), outlines=frame((0, 0, 1600, 16_000)), geobox=grid(400, 80), reach_m=1000.0)
@@ -102,7 +119,10 @@ def test_coverage(correlation_m, between, least, most):
 @pytest.mark.parametrize("between", [0.0, 0.6])
 def test_the_correlation_between_blocks_is_found(between):
     rng = np.random.default_rng(1)
-    scores = [ndtr(np.sqrt(between) * rng.standard_normal() + np.sqrt(1 - between) * rng.standard_normal(20)) for _ in range(150)]
+    scores = [
+        ndtr(np.sqrt(between) * rng.standard_normal() + np.sqrt(1 - between) * rng.standard_normal(20))
+        for _ in range(150)
+    ]
     assert ai.fit_between_blocks(scores) == pytest.approx(between, abs=0.08)
     assert np.isnan(ai.fit_between_blocks(scores[:1]))
 
@@ -111,9 +131,13 @@ def test_block_scores_say_where_the_truth_fell():
     g = grid(160, 80)
     margins = ai.gather(read(edge(g, 1600, 80.0)), outlines=frame((0, 0, 1600, 6400)), geobox=g)
     x = (np.arange(80) + 0.5) * PIXEL
-    truth = np.where(np.arange(160)[:, None] < 80, x[None] < 1600 + 80 * ndtri(0.8), x[None] < 1600 + 80 * ndtri(0.1)).astype(float)
+    truth = np.where(
+        np.arange(160)[:, None] < 80, x[None] < 1600 + 80 * ndtri(0.8), x[None] < 1600 + 80 * ndtri(0.1)
+    ).astype(float)
     known = ai.gather(read(truth), outlines=frame((0, 0, 1600, 6400)), geobox=g)
-    np.testing.assert_allclose(ai.block_scores(margins, known.above[:, -2]), [0.8, 0.1], atol=0.12)  # a pixel is half a sigma here
+    np.testing.assert_allclose(
+        ai.block_scores(margins, known.above[:, -2]), [0.8, 0.1], atol=0.12
+    )  # a pixel is half a sigma here
 
 
 def test_certain_ice_has_no_interval_and_unseen_ice_stays():
@@ -139,7 +163,8 @@ def test_nonsense_is_refused():
 
 
 def test_scores_of_blocks_find_the_draw_that_the_truth_is():
-    """Where the truth is everything above u, the score of a block is 1 - u; blocks without doubt, and pixels without truth, tell nothing."""
+    """Where the truth is everything above u, the score of a block is 1 - u; blocks without doubt, and pixels without
+    truth, tell nothing."""
     rng = np.random.default_rng(3)
     p, block = rng.uniform(0.0, 1.0, 40_000), np.repeat(np.arange(4), 10_000)
     u = np.array([0.1, 0.5, 0.9, 0.5])[block]
@@ -151,7 +176,8 @@ def test_scores_of_blocks_find_the_draw_that_the_truth_is():
 
 
 def test_an_error_that_all_scenes_share_is_found():
-    """All blocks of all scenes too large alike: their errors go together though no scene differs from another; with drawn totals the truth lies inside."""
+    """All blocks of all scenes too large alike: their errors go together though no scene differs from another; with
+    drawn totals the truth lies inside."""
     rng = np.random.default_rng(5)
     scenes = [ndtr(1.5 + 0.6 * rng.standard_normal(16)) for _ in range(60)]
     rho = ai.fit_between_blocks(scenes)

@@ -72,7 +72,10 @@ def test_simplified_polygons_stay_valid_and_near():
     exact = outlines.vectorise(mask, geobox=UTM)
     light = outlines.vectorise(mask, geobox=UTM, simplify_m=30.0)
     assert light.geometry.is_valid.all()
-    assert shapely.get_num_coordinates(light.geometry.to_numpy()).sum() < 0.7 * shapely.get_num_coordinates(exact.geometry.to_numpy()).sum()
+    assert (
+        shapely.get_num_coordinates(light.geometry.to_numpy()).sum()
+        < 0.7 * shapely.get_num_coordinates(exact.geometry.to_numpy()).sum()
+    )
     assert shapely.hausdorff_distance(exact.geometry.union_all(), light.geometry.union_all()) < 60.0
 
 
@@ -107,7 +110,18 @@ def test_the_band_is_where_confidence_is_low():
 def test_a_raster_is_read_block_by_block(tmp_path):
     mask = blobs((120, 130), 5)
     path = tmp_path / "p.tif"
-    with rasterio.open(path, "w", driver="GTiff", height=120, width=130, count=1, dtype="float32", crs="EPSG:32632", transform=UTM.transform, nodata=float("nan")) as out:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        height=120,
+        width=130,
+        count=1,
+        dtype="float32",
+        crs="EPSG:32632",
+        transform=UTM.transform,
+        nodata=float("nan"),
+    ) as out:
         values = np.where(mask, 0.5, 0.49).astype(np.float32)
         values[:5] = np.nan
         out.write(values, 1)

@@ -15,8 +15,19 @@ from polynya.io import polygons
 
 def frame(**more) -> gpd.GeoDataFrame:
     hole = box(0, 0, 100, 100).difference(box(20, 20, 40, 40))
-    columns = {"rgi_id": ["RGI60-11.00897", ""], "area_km2": [8.0, 0.5], "cenlon": [10.75, 10.9], "cenlat": [46.8, 46.9], "zmed_m": [3050.5, np.nan], "src_date": ["2018-08-01T10:00:00", ""]}
-    return gpd.GeoDataFrame({**columns, **more}, geometry=[MultiPolygon([hole, box(200, 0, 300, 50)]), box(500, 0, 600, 100)], crs="EPSG:32632")
+    columns = {
+        "rgi_id": ["RGI60-11.00897", ""],
+        "area_km2": [8.0, 0.5],
+        "cenlon": [10.75, 10.9],
+        "cenlat": [46.8, 46.9],
+        "zmed_m": [3050.5, np.nan],
+        "src_date": ["2018-08-01T10:00:00", ""],
+    }
+    return gpd.GeoDataFrame(
+        {**columns, **more},
+        geometry=[MultiPolygon([hole, box(200, 0, 300, 50)]), box(500, 0, 600, 100)],
+        crs="EPSG:32632",
+    )
 
 
 @pytest.mark.parametrize("name", ["o.gpkg", "o.parquet"])
@@ -53,7 +64,9 @@ def test_broken_geometry_is_mended_and_lines_are_refused(tmp_path):
     gpd.GeoDataFrame(geometry=[bow, None, box(5, 5, 6, 6)], crs="EPSG:32632").to_file(tmp_path / "b.gpkg")
     found = polygons.read(tmp_path / "b.gpkg")
     assert found.geometry.is_valid.all() and found.geometry.area.tolist() == [2.0, 1.0]
-    gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)]), Point(0, 0)], crs="EPSG:32632").to_file(tmp_path / "l.gpkg")
+    gpd.GeoDataFrame(geometry=[LineString([(0, 0), (1, 1)]), Point(0, 0)], crs="EPSG:32632").to_file(
+        tmp_path / "l.gpkg"
+    )
     with pytest.raises(ProductError, match="holds LineString, Point; expected polygons"):
         polygons.read(tmp_path / "l.gpkg")
 
@@ -62,14 +75,20 @@ def test_files_that_are_none(tmp_path):
     (tmp_path / "x.gpkg").write_text("<html>")
     (tmp_path / "x.csv").write_text("a")
     frame().set_crs(None, allow_override=True).to_file(tmp_path / "n.shp")
-    for name, words in {"none.gpkg": "no such file", "x.gpkg": "cannot be read", "x.csv": "ends in .csv", "n.shp": "no coordinate reference system"}.items():
+    for name, words in {
+        "none.gpkg": "no such file",
+        "x.gpkg": "cannot be read",
+        "x.csv": "ends in .csv",
+        "n.shp": "no coordinate reference system",
+    }.items():
         with pytest.raises(ProductError, match=words) as error:
             polygons.read(tmp_path / name)
         assert "\n" not in str(error.value) and "expected" in str(error.value)
 
 
 def test_oggm_gets_what_it_reads():
-    """The columns that GlacierDirectory of OGGM 1.6.3 takes from an RGI 7 glacier, with the types it converts them to."""
+    """The columns that GlacierDirectory of OGGM 1.6.3 takes from an RGI 7 glacier, with the types it converts them
+    to."""
     found = polygons.to_oggm(frame(glac_name=["Hintereisferner", None]))
     assert found.crs == "EPSG:4326" and list(found["rgi_id"]) == ["RGI60-11.00897", "POLYNYA-11-00002"]
     for row in found.itertuples():
@@ -77,7 +96,10 @@ def test_oggm_gets_what_it_reads():
         assert isinstance(row.glac_name, str) and row.dem_source is None and len(row.rgi_id) > 6
     assert [int(d[:4]) for d in found["src_date"]] == [2018, -999]  # no date: OGGM takes the region's year below 0
     assert list(polygons.to_oggm(frame(o2region=["2", ""]))["o2region"]) == ["11-02", "11-00"]
-    assert list(polygons.to_oggm(frame(rgi_id=["RGI2000-v7.0-G-15-00001", "RGI2000-v7.0-G-14-00002"]))["o1region"]) == ["15", "14"]
+    assert list(polygons.to_oggm(frame(rgi_id=["RGI2000-v7.0-G-15-00001", "RGI2000-v7.0-G-14-00002"]))["o1region"]) == [
+        "15",
+        "14",
+    ]
     assert list(polygons.to_oggm(frame(rgi_id=["", ""]), o1region="3")["o1region"]) == ["03", "03"]
 
 

@@ -19,7 +19,11 @@ from polynya.errors import OutputError, ProductError
 
 def dead_pid() -> int:
     """Return the number of a process that has ended."""
-    return int(subprocess.run([sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True).stdout)
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+        ).stdout
+    )
 
 
 def test_writing_renames_at_the_end(tmp_path):
@@ -41,7 +45,11 @@ def test_writing_leaves_the_old_file_when_it_fails(tmp_path, error):
         raise error
     assert target.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
     if expected is OutputError:
-        assert str(caught.value).startswith("a.txt: cannot be written in ") and "No space left" in str(caught.value) and "\n" not in str(caught.value)
+        assert (
+            str(caught.value).startswith("a.txt: cannot be written in ")
+            and "No space left" in str(caught.value)
+            and "\n" not in str(caught.value)
+        )
 
 
 def test_writing_folder_replaces_as_a_whole(tmp_path):
@@ -60,7 +68,10 @@ def test_writing_folder_keeps_the_old_one_when_it_fails(tmp_path, error):
     folder = tmp_path / "granule"
     with io.writing_folder(folder) as temporary:
         (temporary / "a").write_text("old")
-    with pytest.raises(OutputError if isinstance(error, OSError) else type(error)), io.writing_folder(folder) as temporary:
+    with (
+        pytest.raises(OutputError if isinstance(error, OSError) else type(error)),
+        io.writing_folder(folder) as temporary,
+    ):
         (temporary / "a").write_text("half")
         raise error
     assert (folder / "a").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["granule"]
@@ -81,7 +92,12 @@ def test_stale_parts_of_dead_runs_go_those_of_living_ones_stay(tmp_path):
 @pytest.mark.parametrize("make", [io.writing, io.writing_folder])
 def test_places_that_cannot_be_written(tmp_path, make):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(OutputError, match=r"cannot be written.*expected a folder with room and write permission.*-o") as caught, make(tmp_path / "file" / "x"):
+    with (
+        pytest.raises(
+            OutputError, match=r"cannot be written.*expected a folder with room and write permission.*-o"
+        ) as caught,
+        make(tmp_path / "file" / "x"),
+    ):
         pytest.fail("the block must not run")
     assert "\n" not in str(caught.value) and caught.value.exit_code == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
@@ -108,11 +124,27 @@ def test_read_table_refuses_in_one_line(tmp_path):
 
 
 def test_json_has_no_nan_and_keeps_text(tmp_path):
-    data = {"a": np.float32(0.5), "b": float("nan"), "c": np.int64(3), "d": [np.inf, 1.0], "e": Path("x") / "y", "f": dt.datetime(2020, 1, 1), 7: ("ü", None, True)}
+    data = {
+        "a": np.float32(0.5),
+        "b": float("nan"),
+        "c": np.int64(3),
+        "d": [np.inf, 1.0],
+        "e": Path("x") / "y",
+        "f": dt.datetime(2020, 1, 1),
+        7: ("ü", None, True),
+    }
     path = io.write_json(data, tmp_path / "a.json")
     text = path.read_text(encoding="utf-8")
     assert "NaN" not in text and "Infinity" not in text and "ü" in text
-    assert json.loads(text) == {"a": 0.5, "b": None, "c": 3, "d": [None, 1.0], "e": str(Path("x") / "y"), "f": "2020-01-01 00:00:00", "7": ["ü", None, True]}
+    assert json.loads(text) == {
+        "a": 0.5,
+        "b": None,
+        "c": 3,
+        "d": [None, 1.0],
+        "e": str(Path("x") / "y"),
+        "f": "2020-01-01 00:00:00",
+        "7": ["ü", None, True],
+    }
     assert io.read_json(path) == json.loads(text)
 
 
@@ -126,7 +158,9 @@ def test_read_json_refuses_in_one_line(tmp_path, content):
 
 def test_run_record_says_what_was_done(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/bin/polynya", "freeboard", "a.h5"])
-    record = io.run_record(command=io.command_line(), config={"beams": "all"}, inputs=[{"granule": "a"}], seed=3, more=1)
+    record = io.run_record(
+        command=io.command_line(), config={"beams": "all"}, inputs=[{"granule": "a"}], seed=3, more=1
+    )
     assert record["polynya"] == __version__ and record["command"] == ["polynya", "freeboard", "a.h5"]
     assert record["seed"] == 3 and record["more"] == 1 and record["config"] == {"beams": "all"}
     assert record["versions"]["numpy"] == np.__version__ and record["versions"]["pyarrow"] == pa.__version__

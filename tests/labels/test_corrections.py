@@ -27,16 +27,28 @@ def table(seed: int = 0):
     rng = np.random.default_rng(seed)
     n = 2 * N
     columns = {v: np.zeros(n) for v in schema.FEATURES.names} | {
-        "granule": GRANULE, "beam": np.repeat(["gt1r", "gt2r"], N), "is_strong": True, "time": np.full(n, np.datetime64("2019-11-04", "ns")), "latitude": np.zeros(n),
-        "longitude": np.zeros(n), "x_atc": np.tile(100.0 + 2.0 * np.arange(N), 2), "easting": np.zeros(n), "northing": np.zeros(n), "image_value": np.zeros(n),
-        "label": rng.integers(-1, 4, n), "label_source": np.full(n, schema.LABEL_IMAGE), "label_flag": np.full(n, 1),
-    }  # fmt: skip
+        "granule": GRANULE,
+        "beam": np.repeat(["gt1r", "gt2r"], N),
+        "is_strong": True,
+        "time": np.full(n, np.datetime64("2019-11-04", "ns")),
+        "latitude": np.zeros(n),
+        "longitude": np.zeros(n),
+        "x_atc": np.tile(100.0 + 2.0 * np.arange(N), 2),
+        "easting": np.zeros(n),
+        "northing": np.zeros(n),
+        "image_value": np.zeros(n),
+        "label": rng.integers(-1, 4, n),
+        "label_source": np.full(n, schema.LABEL_IMAGE),
+        "label_flag": np.full(n, 1),
+    }
     out = schema.table(schema.LABELS, columns, about={"granule": GRANULE, "shift_east_m": 5})
     return out.take(rng.permutation(n))  # rows may come in any order
 
 
 def label(beam="gt1r", a=0, b=3, to=1, *, identity="", granule=GRANULE) -> Correction:
-    return Correction("label", granule, "me", to, beam, 100.0 + 2 * a, 100.0 + 2 * b, {"0": 1}, identity, "2026-01-01T00:00:00+00:00")
+    return Correction(
+        "label", granule, "me", to, beam, 100.0 + 2 * a, 100.0 + 2 * b, {"0": 1}, identity, "2026-01-01T00:00:00+00:00"
+    )
 
 
 def undo(of: str, identity: str) -> Correction:
@@ -44,7 +56,11 @@ def undo(of: str, identity: str) -> Correction:
 
 
 LABELS = st.builds(
-    lambda beam, a, b, to: (beam, min(a, b), max(a, b), to), st.sampled_from(["gt1r", "gt2r", "gt3r"]), st.integers(-1, N), st.integers(-1, N), st.sampled_from([-1, 0, 1, 2])
+    lambda beam, a, b, to: (beam, min(a, b), max(a, b), to),
+    st.sampled_from(["gt1r", "gt2r", "gt3r"]),
+    st.integers(-1, N),
+    st.integers(-1, N),
+    st.sampled_from([-1, 0, 1, 2]),
 )
 
 
@@ -107,7 +123,11 @@ def test_other_granules_change_nothing():
 
 
 def test_shift_and_done_follow_the_last_line_in_force():
-    lines = [Correction("shift", GRANULE, "me", (10.0, -5.0), id="a"), Correction("shift", GRANULE, "me", (20.0, 0.0), id="b"), Correction("done", GRANULE, "me", True, id="c")]
+    lines = [
+        Correction("shift", GRANULE, "me", (10.0, -5.0), id="a"),
+        Correction("shift", GRANULE, "me", (20.0, 0.0), id="b"),
+        Correction("done", GRANULE, "me", True, id="c"),
+    ]
     assert corrections.shift(lines, granule=GRANULE) == (20.0, 0.0) and corrections.is_done(lines, granule=GRANULE)
     lines += [undo("c", "d"), undo("b", "e")]
     assert corrections.shift(lines, granule=GRANULE) == (10.0, -5.0) and not corrections.is_done(lines, granule=GRANULE)
@@ -118,14 +138,21 @@ def test_what_is_written_is_read(tmp_path):
     path = tmp_path / "labels.corrections.jsonl"
     assert corrections.beside(tmp_path / "labels.parquet") == path
     new = [
-        label(to=-1), Correction("shift", GRANULE, "Ünal \u201cx\u201d\n", (1.5, -2.0), was=(0.0, 0.0)), Correction("done", GRANULE, "me", True, was=False),
-    ]  # fmt: skip
+        label(to=-1),
+        Correction("shift", GRANULE, "Ünal \u201cx\u201d\n", (1.5, -2.0), was=(0.0, 0.0)),
+        Correction("done", GRANULE, "me", True, was=False),
+    ]
     written = [corrections.append(path, c) for c in new]
     written.append(corrections.append(path, undo(written[0].id, "")))
     assert corrections.read(path) == written or repr(corrections.read(path)) == repr(written)  # NaN is not NaN
     raw = [json.loads(line) for line in path.read_text().splitlines()]
     assert [r["action"] for r in raw] == ["label", "shift", "done", "undo"]
-    assert raw[0]["x_atc"] == [100.0, 106.0] and raw[0]["from"] == {"0": 1} and raw[0]["to"] == -1 and raw[0]["who"] == "me"
+    assert (
+        raw[0]["x_atc"] == [100.0, 106.0]
+        and raw[0]["from"] == {"0": 1}
+        and raw[0]["to"] == -1
+        and raw[0]["who"] == "me"
+    )
     assert raw[0]["time"].endswith("+00:00") and len({r["id"] for r in raw}) == 4
     assert corrections.shift(corrections.read(path), granule=GRANULE) == (1.5, -2.0)
 
@@ -146,7 +173,11 @@ def test_a_torn_last_line_is_left_out_reported_and_mended(tmp_path, cut):
             assert corrections.read(path) == [first]
     third = corrections.append(path, label(to=2))
     log = corrections.read_log(path)
-    assert [c.to for c in log.corrections] == ([0, 1, 2] if cut == 1 else [0, 2]) and log.corrections[-1] == third and not log.torn
+    assert (
+        [c.to for c in log.corrections] == ([0, 1, 2] if cut == 1 else [0, 2])
+        and log.corrections[-1] == third
+        and not log.torn
+    )
     assert path.read_bytes().startswith(whole[:-cut])  # nothing is deleted
 
 
@@ -166,7 +197,16 @@ def test_a_broken_line_inside_stops_with_its_number(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "bad", [label(to=3), label(to=True), label(a=3, b=1), label(beam=""), Correction("shift", GRANULE, "me", (float("nan"), 0.0)), Correction("erase", GRANULE, "me", 1), undo("", "")]
+    "bad",
+    [
+        label(to=3),
+        label(to=True),
+        label(a=3, b=1),
+        label(beam=""),
+        Correction("shift", GRANULE, "me", (float("nan"), 0.0)),
+        Correction("erase", GRANULE, "me", 1),
+        undo("", ""),
+    ],
 )
 def test_a_correction_that_does_not_fit_is_not_written(tmp_path, bad):
     with pytest.raises(UsageError, match="Nothing was written"):
@@ -209,12 +249,19 @@ def test_one_process_at_a_time_and_a_killed_one_does_not_count(tmp_path):
     holder = context.Process(target=_hold, args=(path, ready))
     holder.start()
     assert ready.wait(60)
-    with pytest.raises(OutputError, match=rf"another polynya review has it open \(process {holder.pid} on"), corrections_lock.locked(path):
+    with (
+        pytest.raises(OutputError, match=rf"another polynya review has it open \(process {holder.pid} on"),
+        corrections_lock.locked(path),
+    ):
         pass
     os.kill(holder.pid, signal.SIGKILL)
     holder.join(30)
     assert corrections_lock.beside(path).exists()  # the dead one's lock is still there, and is taken over
-    with corrections_lock.locked(path) as lock, pytest.raises(OutputError, match="another"), corrections_lock.locked(path):
+    with (
+        corrections_lock.locked(path) as lock,
+        pytest.raises(OutputError, match="another"),
+        corrections_lock.locked(path),
+    ):
         pass
     assert not lock.exists()
 

@@ -1,4 +1,5 @@
-"""Labels from pixels and from truth: the pixel meant, transitions, clouds, edges, and what the track expects of the image."""
+"""Labels from pixels and from truth: the pixel meant, transitions, clouds, edges, and what the track expects of the
+image."""
 
 from __future__ import annotations
 
@@ -13,17 +14,37 @@ RADIUS = 6.0
 
 
 def grid(classes: np.ndarray) -> dict[str, np.ndarray]:
-    return {"classes": classes.astype(np.int8), "value": np.full(classes.shape, 77, np.uint8), "is_cloud": np.zeros(classes.shape, bool)}
+    return {
+        "classes": classes.astype(np.int8),
+        "value": np.full(classes.shape, 77, np.uint8),
+        "is_cloud": np.zeros(classes.shape, bool),
+    }
 
 
-def at(row: list[float], column: list[float], scene: dict[str, np.ndarray], radius: float = RADIUS) -> transfer.Transferred:
+def at(
+    row: list[float], column: list[float], scene: dict[str, np.ndarray], radius: float = RADIUS
+) -> transfer.Transferred:
     return transfer.transfer(np.array(row), np.array(column), **scene, pixel_m=10.0, radius_m=radius)
 
 
 def test_flags_are_those_of_the_schema():
     names = dict(schema.LABEL_FLAGS)
-    mine = (transfer.LABELLED, transfer.TRANSITION, transfer.CLOUD, transfer.OUTSIDE, transfer.SHIFT_UNSURE, transfer.NO_CLASS)
-    assert [names[k] for k in mine] == ["labelled", "class_transition", "cloud_or_shadow", "outside_scene", "shift_unsure", "no_class"]
+    mine = (
+        transfer.LABELLED,
+        transfer.TRANSITION,
+        transfer.CLOUD,
+        transfer.OUTSIDE,
+        transfer.SHIFT_UNSURE,
+        transfer.NO_CLASS,
+    )
+    assert [names[k] for k in mine] == [
+        "labelled",
+        "class_transition",
+        "cloud_or_shadow",
+        "outside_scene",
+        "shift_unsure",
+        "no_class",
+    ]
 
 
 def test_a_segment_gets_the_class_of_the_pixel_it_lies_in():
@@ -48,7 +69,14 @@ def test_a_larger_shift_error_makes_more_transitions():
     classes[:, 20:] = 1
     column = np.linspace(10.0, 30.0, 201)
     row = np.full(column.size, 20.0)
-    counts = [int((transfer.transfer(row, column, **grid(classes), pixel_m=10.0, radius_m=r).flag == transfer.TRANSITION).sum()) for r in (6.0, 15.0, 25.0)]
+    counts = [
+        int(
+            (
+                transfer.transfer(row, column, **grid(classes), pixel_m=10.0, radius_m=r).flag == transfer.TRANSITION
+            ).sum()
+        )
+        for r in (6.0, 15.0, 25.0)
+    ]
     assert counts == pytest.approx([2 * r / 10.0 * 10 for r in (6.0, 15.0, 25.0)], abs=2)
 
 
@@ -57,7 +85,12 @@ def test_a_single_odd_pixel_is_seen_from_its_neighbours():
     classes = np.zeros((20, 20))
     classes[10, 10] = 2
     found = at([10.5, 10.5, 9.5, 9.5], [10.5, 11.5, 9.5, 7.5], grid(classes))
-    assert found.flag.tolist() == [transfer.TRANSITION, transfer.TRANSITION, transfer.LABELLED, transfer.LABELLED]  # 9.5, 9.5 is 7 m from its corner
+    assert found.flag.tolist() == [
+        transfer.TRANSITION,
+        transfer.TRANSITION,
+        transfer.LABELLED,
+        transfer.LABELLED,
+    ]  # 9.5, 9.5 is 7 m from its corner
     assert found.label.tolist() == [-1, -1, 0, 0]
 
 
@@ -87,7 +120,9 @@ def test_truth_goes_to_the_cell_a_segment_lies_in():
 
 
 def test_ice_of_an_atl07_is_of_unknown_thickness():
-    found = transfer.from_truth(np.array([1.0, 3.0]), np.array([1.0, 3.0]), truth_class=np.array([0, 2], np.int8), any_ice=True)
+    found = transfer.from_truth(
+        np.array([1.0, 3.0]), np.array([1.0, 3.0]), truth_class=np.array([0, 2], np.int8), any_ice=True
+    )
     assert found.label.tolist() == [schema.ANY_ICE, 2]
 
 
@@ -107,7 +142,9 @@ def test_drift_samples_average_ten_metres_and_leave_gaps_alone():
     assert found.easting.size == 20
     assert found.easting[:2] == pytest.approx([(1.5 + 3.5 + 5.5 + 9.5) / 4, 15.5])
     # Each piece is freed of its own mean: 25 zeros and 25 ones (one zero missing in the first).
-    assert found.darkness[10:15] == pytest.approx(np.full(5, -0.5)) and found.darkness[15:] == pytest.approx(np.full(5, 0.5))
+    assert found.darkness[10:15] == pytest.approx(np.full(5, -0.5)) and found.darkness[15:] == pytest.approx(
+        np.full(5, 0.5)
+    )
     assert found.darkness[0] == pytest.approx(-25 / 49)
     assert np.all(np.diff(found.block) >= 0) and len(set(found.block.tolist())) == 2
 
@@ -115,7 +152,10 @@ def test_drift_samples_average_ten_metres_and_leave_gaps_alone():
 def test_both_beams_of_a_pair_share_blocks():
     x = np.arange(0, 2000, 2) + 1.0
     dark = np.sin(x / 50.0)
-    parts = [transfer.drift_samples(x, dark, easting=x, northing=x, starts=np.array([0, x.size]), beam=b) for b in ("gt1l", "gt3r", "gt1r")]
+    parts = [
+        transfer.drift_samples(x, dark, easting=x, northing=x, starts=np.array([0, x.size]), beam=b)
+        for b in ("gt1l", "gt3r", "gt1r")
+    ]
     whole = transfer.joined(parts)
     values, counts = np.unique(whole.block, return_counts=True)
     assert np.all(np.diff(whole.block) >= 0)
@@ -124,5 +164,7 @@ def test_both_beams_of_a_pair_share_blocks():
 
 def test_a_beam_without_a_known_segment_has_no_samples():
     x = np.arange(0, 100, 2) + 1.0
-    found = transfer.drift_samples(x, np.full(x.size, np.nan), easting=x, northing=x, starts=np.array([0, x.size]), beam="gt1l")
+    found = transfer.drift_samples(
+        x, np.full(x.size, np.nan), easting=x, northing=x, starts=np.array([0, x.size]), beam="gt1l"
+    )
     assert found.block.size == 0 and transfer.joined([found]).darkness.size == 0

@@ -1,4 +1,5 @@
-"""The networks that GlaViTU is compared with: published sizes, sizes by arithmetic, and SegFormer against another implementation."""
+"""The networks that GlaViTU is compared with: published sizes, sizes by arithmetic, and SegFormer against another
+implementation."""
 
 from __future__ import annotations
 
@@ -33,10 +34,18 @@ def test_setr_is_within_a_permille_of_the_published_101_8_million():
     # 101.72: the published fusion or input is not known to the digit. ViT-B/16's blocks are 85,054,464 by arithmetic.
     network = on_paper(setr.build, setr.Config())
     assert abs(counted(network) / 101.8e6 - 1) < 1e-3
-    assert trainable(network.tokens.blocks) == 12 * (4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768) == 85_054_464
+    assert (
+        trainable(network.tokens.blocks)
+        == 12 * (4 * (768 * 768 + 768) + 2 * 768 * 3072 + 3072 + 768 + 4 * 768)
+        == 85_054_464
+    )
 
 
-@pytest.mark.parametrize(("settings", "published"), [({}, 48_275_016), ({"stem": 32, "blocks": (3, 4, 6, 3)}, 27_483_240)], ids=["ResNeSt-101", "ResNeSt-50"])
+@pytest.mark.parametrize(
+    ("settings", "published"),
+    [({}, 48_275_016), ({"stem": 32, "blocks": (3, 4, 6, 3)}, 27_483_240)],
+    ids=["ResNeSt-101", "ResNeSt-50"],
+)
 def test_resnest_counts_as_its_authors_do(settings, published):
     encoder = on_paper(deeplabv3plus.build, deeplabv3plus.Config(sensors=RGB, **settings)).encoder
     assert trainable(encoder) + 2048 * 1000 + 1000 == published  # with their classifier of 1000 classes
@@ -86,7 +95,9 @@ def test_standardised_filters_do_not_care_for_scale_or_offset():
 def test_unet_counts_by_arithmetic():
     widths = (4, 6, 8)
     two = lambda b, a: 9 * b * a + 9 * a * a + 4 * a  # noqa: E731
-    expected = two(5, 4) + two(4, 6) + two(6, 8) + (4 * 8 * 6 + 6 + two(12, 6)) + (4 * 6 * 4 + 4 + two(8, 4)) + 4 * 2 + 2
+    expected = (
+        two(5, 4) + two(4, 6) + two(6, 8) + (4 * 8 * 6 + 6 + two(12, 6)) + (4 * 6 * 4 + 4 + two(8, 4)) + 4 * 2 + 2
+    )
     assert trainable(unet.build(unet.Config(sensors={"optical": 3, "dem": 2}, widths=widths))) == expected
 
 
@@ -100,7 +111,9 @@ def test_entry_gives_bands_presence_and_place():
     assert unet.Entry(unet.Config(sensors=sensors, entry="branches", entry_width=6)).channels == 6
 
 
-@pytest.mark.parametrize(("size", "millions"), [("b0", 3.8), ("b1", 13.7), ("b2", 27.5), ("b3", 47.3), ("b4", 64.1), ("b5", 84.7)])
+@pytest.mark.parametrize(
+    ("size", "millions"), [("b0", 3.8), ("b1", 13.7), ("b2", 27.5), ("b3", 47.3), ("b4", 64.1), ("b5", 84.7)]
+)
 def test_segformer_sizes_are_those_of_the_paper(size, millions):
     network = on_paper(segformer.build, segformer.Config(sensors=RGB, size=size, classes=150))
     assert round(trainable(network) / 1e6, 1) == millions
@@ -109,11 +122,25 @@ def test_segformer_sizes_are_those_of_the_paper(size, millions):
 def as_transformers_calls_it(key: str) -> str:
     """Return the name in transformers 5 of one of our SegFormer's weights."""
     for ours, theirs in (
-        ("stages.", "segformer.stages."), (".embed.", ".patch_embeddings.proj."), (".embed_norm.", ".patch_embeddings.layer_norm."), (".before.", ".layernorm_before."),
-        (".after.", ".layernorm_after."), (".query.", ".q_proj."), (".key.", ".k_proj."), (".value.", ".v_proj."), (".attention.project.", ".attention.o_proj."),
-        (".reduce.", ".sequence_reduction.sequence_reduction."), (".reduce_norm.", ".sequence_reduction.layer_norm."), (".widen.", ".mlp.fc1."), (".narrow.", ".mlp.fc2."),
-        (".depthwise.", ".mlp.dwconv.dwconv."), (".norm.", ".layer_norm."), ("fuse.", "decode_head.linear_fuse."), ("fuse_norm.", "decode_head.batch_norm."), ("head.", "decode_head.classifier."),
-    ):  # fmt: skip
+        ("stages.", "segformer.stages."),
+        (".embed.", ".patch_embeddings.proj."),
+        (".embed_norm.", ".patch_embeddings.layer_norm."),
+        (".before.", ".layernorm_before."),
+        (".after.", ".layernorm_after."),
+        (".query.", ".q_proj."),
+        (".key.", ".k_proj."),
+        (".value.", ".v_proj."),
+        (".attention.project.", ".attention.o_proj."),
+        (".reduce.", ".sequence_reduction.sequence_reduction."),
+        (".reduce_norm.", ".sequence_reduction.layer_norm."),
+        (".widen.", ".mlp.fc1."),
+        (".narrow.", ".mlp.fc2."),
+        (".depthwise.", ".mlp.dwconv.dwconv."),
+        (".norm.", ".layer_norm."),
+        ("fuse.", "decode_head.linear_fuse."),
+        ("fuse_norm.", "decode_head.batch_norm."),
+        ("head.", "decode_head.classifier."),
+    ):
         if ours in key and (ours.startswith(".") or key.startswith(ours)):
             key = key.replace(ours, theirs, 1)
     if key.startswith("project."):
@@ -124,17 +151,26 @@ def as_transformers_calls_it(key: str) -> str:
 
 @pytest.mark.parametrize("size", ["b0", "b2"])
 def test_segformer_equals_transformers_weight_for_weight(size):
-    transformers = pytest.importorskip("transformers", reason="transformers is not installed: nothing to compare SegFormer with")
+    transformers = pytest.importorskip(
+        "transformers", reason="transformers is not installed: nothing to compare SegFormer with"
+    )
     if int(transformers.__version__.split(".")[0]) < 5:
         pytest.skip(f"transformers {transformers.__version__} names its weights otherwise; expected 5 or newer")
     widths, depths, decoder = segformer.SIZES[size]
     torch.manual_seed(0)
     theirs = transformers.SegformerForSemanticSegmentation(
         transformers.SegformerConfig(
-            num_channels=8, hidden_sizes=list(widths), depths=list(depths), decoder_hidden_size=decoder, num_labels=2, num_attention_heads=list(segformer.HEADS),
-            sr_ratios=list(segformer.REDUCTIONS), patch_sizes=list(segformer.KERNELS), strides=list(segformer.STRIDES),
+            num_channels=8,
+            hidden_sizes=list(widths),
+            depths=list(depths),
+            decoder_hidden_size=decoder,
+            num_labels=2,
+            num_attention_heads=list(segformer.HEADS),
+            sr_ratios=list(segformer.REDUCTIONS),
+            patch_sizes=list(segformer.KERNELS),
+            strides=list(segformer.STRIDES),
         )
-    ).eval()  # fmt: skip
+    ).eval()
     with torch.no_grad():  # their start is near zero: biases 0, all norms alike
         for p in theirs.parameters():
             p.add_(0.05 * torch.randn_like(p))

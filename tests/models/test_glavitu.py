@@ -1,4 +1,5 @@
-"""GlaViTU: the published counts part by part, its transformer against torch's own layer, and the rule for missing sensors."""
+"""GlaViTU: the published counts part by part, its transformer against torch's own layer, and the rule for missing
+sensors."""
 
 from __future__ import annotations
 
@@ -50,9 +51,17 @@ def test_deep_supervision_in_training_only():
 def test_transformer_block_equals_torch_s_layer():
     torch.manual_seed(0)
     ours = glavitu.Block(12, heads=3, mlp=20, gelu_twice=False)
-    theirs = torch.nn.TransformerEncoderLayer(12, 3, 20, dropout=0.0, activation="gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True)
+    theirs = torch.nn.TransformerEncoderLayer(
+        12, 3, 20, dropout=0.0, activation="gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
+    )
     weights = {k: v for k, v in ours.state_dict().items()}
-    renamed = {"before": "norm1", "after": "norm2", "project": "self_attn.out_proj", "widen": "linear1", "narrow": "linear2"}
+    renamed = {
+        "before": "norm1",
+        "after": "norm2",
+        "project": "self_attn.out_proj",
+        "widen": "linear1",
+        "narrow": "linear2",
+    }
     state = {f"{new}.{end}": weights[f"{old}.{end}"] for old, new in renamed.items() for end in ("weight", "bias")}
     for end in ("weight", "bias"):
         state[f"self_attn.in_proj_{end}"] = torch.cat([weights[f"{part}.{end}"] for part in ("query", "key", "value")])
@@ -83,7 +92,9 @@ def test_positions_are_for_the_tile_and_interpolated_elsewhere():
         x = torch.ones(1, 1, 64, 32)
         out = tokens(x)
         assert out.shape == (1, 2, 4, 2)
-        assert torch.allclose(out, out[:, :, :1, :1].expand_as(out), atol=1e-6)  # equal patches without positions are equal
+        assert torch.allclose(
+            out, out[:, :, :1, :1].expand_as(out), atol=1e-6
+        )  # equal patches without positions are equal
         tokens.positions[:, :, 1] = 1.0
         assert not torch.allclose(tokens(x), out)
 
@@ -133,7 +144,9 @@ def test_batch_statistics_know_present_pixels_only():
     here = torch.tensor([[[[1.0, 1.0], [0.0, 0.0]]]])
     out = norm(x, here)
     assert out[0, 0, 0].tolist() == pytest.approx([-1.0, 1.0], abs=1e-4) and torch.all(out[0, 0, 1] == 0)
-    assert norm.running_mean.item() == pytest.approx(2.0) and norm.running_var.item() == pytest.approx(2.0)  # unbiased, as torch keeps it
+    assert norm.running_mean.item() == pytest.approx(2.0) and norm.running_var.item() == pytest.approx(
+        2.0
+    )  # unbiased, as torch keeps it
     before = {k: v.clone() for k, v in norm.state_dict().items()}
     assert torch.isfinite(norm(x, torch.zeros_like(here))).all()
     assert norm.running_mean.equal(before["running_mean"]) and norm.running_var.equal(before["running_var"])

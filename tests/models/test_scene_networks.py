@@ -1,4 +1,5 @@
-"""What every network over a scene's sensors must do, found by walking the folder: shapes, gradients, export, repeatability, missing sensors."""
+"""What every network over a scene's sensors must do, found by walking the folder: shapes, gradients, export,
+repeatability, missing sensors."""
 
 from __future__ import annotations
 
@@ -20,15 +21,29 @@ SMALL = {
     "resunet": {"width": 4, "levels": 2, "entry_width": 6},
     "setr": {"width": 12, "blocks": 2, "heads": 3, "mlp": 16, "decoder": 8, "entry_width": 6, "tile": 32},
     "deeplabv3plus": {"stem": 4, "width": 4, "blocks": (1, 1, 2, 2), "rates": (1, 2), "decoder": 8, "beside": 3},
-    "transunet": {"root": 4, "units": (1, 1, 2), "width": 8, "blocks": 2, "heads": 2, "mlp": 12, "decoder": (16, 8, 8, 4, 4), "tile": 32},
+    "transunet": {
+        "root": 4,
+        "units": (1, 1, 2),
+        "width": 8,
+        "blocks": 2,
+        "heads": 2,
+        "mlp": 12,
+        "decoder": (16, 8, 8, 4, 4),
+        "tile": 32,
+    },
     "segformer": {"widths": (4, 8, 10, 16), "depths": (1, 1, 2, 1), "decoder": 12},
 }
 
 
 def scene_networks() -> dict[str, object]:
     """Return every module of polynya/models that takes sensors."""
-    modules = {p.stem: importlib.import_module(f"polynya.models.{p.stem}") for p in sorted(Path(polynya.models.__file__).parent.glob("[!_]*.py"))}
-    return {k: m for k, m in modules.items() if getattr(m, "KIND", "") == "scene" and "sensors" in m.Config.model_fields}
+    modules = {
+        p.stem: importlib.import_module(f"polynya.models.{p.stem}")
+        for p in sorted(Path(polynya.models.__file__).parent.glob("[!_]*.py"))
+    }
+    return {
+        k: m for k, m in modules.items() if getattr(m, "KIND", "") == "scene" and "sensors" in m.Config.model_fields
+    }
 
 
 NETWORKS = scene_networks()
@@ -170,9 +185,15 @@ def test_export_says_the_same(name, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
-            network, (planes(config, h=h, w=w),), str(path), dynamo=False, opset_version=17, input_names=["inputs"], output_names=["logits"],
+            network,
+            (planes(config, h=h, w=w),),
+            str(path),
+            dynamo=False,
+            opset_version=17,
+            input_names=["inputs"],
+            output_names=["logits"],
             dynamic_axes={"inputs": axes, "logits": axes},
-        )  # fmt: skip
+        )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -42,7 +42,11 @@ def test_lstm_follows_its_equations(settings):
     squash = np.tanh if settings["activation"] == "tanh" else lambda v: np.where(v > 0, v, np.expm1(v))
     w = {k: v.detach().numpy().astype(np.float64) for k, v in network.state_dict().items()}
     if settings["activation"] == "tanh":
-        wx, wh, bias = w["recurrent.lstm.weight_ih_l0"], w["recurrent.lstm.weight_hh_l0"], w["recurrent.lstm.bias_ih_l0"] + w["recurrent.lstm.bias_hh_l0"]
+        wx, wh, bias = (
+            w["recurrent.lstm.weight_ih_l0"],
+            w["recurrent.lstm.weight_hh_l0"],
+            w["recurrent.lstm.bias_ih_l0"] + w["recurrent.lstm.bias_hh_l0"],
+        )
     else:
         wx, wh, bias = w["recurrent.input.weight"], w["recurrent.state.weight"], w["recurrent.input.bias"]
     h, c = np.zeros((4, units)), np.zeros((4, units))

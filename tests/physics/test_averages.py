@@ -18,7 +18,15 @@ def track(length_m: float = 100_000.0, step: float = 20.0) -> np.ndarray:
 
 def one(x, *, sr=0.0, sv=0.0, length=np.inf, errors=NONE, **more):
     shape = np.ones_like(x)
-    return mean_freeboard(x, 0.3 * shape, sigma_random=sr * shape, sigma_sea_surface=sv * shape, lengths_m=(length,), errors=errors, **more)[length]
+    return mean_freeboard(
+        x,
+        0.3 * shape,
+        sigma_random=sr * shape,
+        sigma_sea_surface=sv * shape,
+        lengths_m=(length,),
+        errors=errors,
+        **more,
+    )[length]
 
 
 def test_independent_errors_fall_with_the_root_of_n():
@@ -126,10 +134,20 @@ def test_predicted_sigma_is_the_scatter_of_simulated_errors(leads):
     stated = np.full(sections, lead_noise / math.sqrt(3.0))
     stated[[0, -1]] = lead_noise
     errors = CorrelatedErrors(
-        mss_m=terms[0][0], mss_length_m=terms[0][1], tide_m=terms[1][0], tide_length_m=terms[1][1], dac_m=0.0, leads_per_section=leads,
+        mss_m=terms[0][0],
+        mss_length_m=terms[0][1],
+        tide_m=terms[1][0],
+        tide_length_m=terms[1][1],
+        dac_m=0.0,
+        leads_per_section=leads,
     )
     found = mean_freeboard(
-        x, np.zeros(n), sigma_random=np.full(n, sr), sigma_sea_surface=np.repeat(stated, per), lengths_m=(1000.0, 10_000.0, 20_000.0, np.inf), errors=errors,
+        x,
+        np.zeros(n),
+        sigma_random=np.full(n, sr),
+        sigma_sea_surface=np.repeat(stated, per),
+        lengths_m=(1000.0, 10_000.0, 20_000.0, np.inf),
+        errors=errors,
     )
     for length, m in found.items():
         bins = int(span / length) if np.isfinite(length) else 1
@@ -157,7 +175,14 @@ def test_means_are_of_the_segments_present_in_any_order():
 
 def test_uneven_uncertainties_weigh_by_their_share():
     x = np.array([100.0, 200.0, 300.0])
-    m = mean_freeboard(x, np.ones(3), sigma_random=np.array([0.1, 0.2, 0.2]), sigma_sea_surface=np.array([0.01, 0.03, 0.05]), lengths_m=(1000.0,), errors=NONE)[1000.0]
+    m = mean_freeboard(
+        x,
+        np.ones(3),
+        sigma_random=np.array([0.1, 0.2, 0.2]),
+        sigma_sea_surface=np.array([0.01, 0.03, 0.05]),
+        lengths_m=(1000.0,),
+        errors=NONE,
+    )[1000.0]
     assert m.uncertainty_random[0] == pytest.approx(0.3 / 3)
     assert m.uncertainty_sea_surface[0] == pytest.approx(0.03)
 
@@ -165,7 +190,9 @@ def test_uneven_uncertainties_weigh_by_their_share():
 def test_a_gap_of_400_km_leaves_the_two_pieces_independent():
     piece = track(10_000.0)
     errors = CorrelatedErrors(mss_m=0.03, mss_length_m=15_000.0, tide_m=0.0, dac_m=0.0)
-    both = one(np.concatenate([piece, piece + 400_000.0]), sv=0.02, errors=errors, section_x=np.array([5000.0, 405_000.0]))
+    both = one(
+        np.concatenate([piece, piece + 400_000.0]), sv=0.02, errors=errors, section_x=np.array([5000.0, 405_000.0])
+    )
     alone = one(piece, sv=0.02, errors=errors, section_x=np.array([5000.0, 405_000.0]))
     assert both.uncertainty[0] == pytest.approx(alone.uncertainty[0] / math.sqrt(2), rel=1e-3)
 
@@ -196,12 +223,16 @@ def test_beam_differences_pair_the_same_positions():
 
 def test_beam_differences_do_not_reach_further_than_the_tolerance():
     x = np.array([0.0, 2000.0, 30_000.0])
-    out = beam_differences(x, np.array([0.0, 0.1, 0.2]), uncertainty=np.full(3, 0.1), beam=np.array(["gt1l", "gt1r", "gt1r"]))
+    out = beam_differences(
+        x, np.array([0.0, 0.1, 0.2]), uncertainty=np.full(3, 0.1), beam=np.array(["gt1l", "gt1r", "gt1r"])
+    )
     assert out[0].n == 1 and out[0].mean == pytest.approx(-0.1) and math.isnan(out[0].sd)
 
 
 def test_honest_uncertainties_have_chi2_of_one():
     rng = np.random.default_rng(0)
     x = np.tile(np.arange(4000) * 10_000.0, 2)
-    out = beam_differences(x, rng.normal(0, 0.03, 8000), uncertainty=np.full(8000, 0.03), beam=np.repeat(["gt1l", "gt1r"], 4000))
+    out = beam_differences(
+        x, rng.normal(0, 0.03, 8000), uncertainty=np.full(8000, 0.03), beam=np.repeat(["gt1l", "gt1r"], 4000)
+    )
     assert out[0].chi2 == pytest.approx(1.0, abs=0.1)

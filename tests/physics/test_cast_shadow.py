@@ -52,5 +52,7 @@ def test_a_slope_turns_away_where_it_is_steeper_than_the_sun_is_high(tilt, expec
     down_north = np.tan(np.radians(tilt)) * 10.0 * np.arange(40)[:, None] * np.ones((1, 40))  # falls to the north
     shaded = cast_shadow.shaded(down_north, east_m=10.0, south_m=10.0, sun_elevation=35.0, sun_azimuth=180.0)
     assert (shaded[5:-5, 5:-5] == expected).all()
-    cosine = cast_shadow.cosine_of_incidence(down_north, east_m=10.0, south_m=10.0, sun_elevation=35.0, sun_azimuth=180.0)
+    cosine = cast_shadow.cosine_of_incidence(
+        down_north, east_m=10.0, south_m=10.0, sun_elevation=35.0, sun_azimuth=180.0
+    )
     assert cosine[5:-5, 5:-5] == pytest.approx(np.full((30, 30), np.cos(np.radians(90.0 - 35.0 + tilt))))

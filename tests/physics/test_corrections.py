@@ -13,8 +13,14 @@ from tests.real_files import real
 
 def geosegments(n: int = 4, **changed) -> dict[str, np.ndarray]:
     out = {
-        "dem_h": np.full(n, 12.0), "dem_flag": np.full(n, 3), "geoid": np.full(n, 11.0), "geoid_free2mean": np.full(n, -0.25),
-        "tide_ocean": np.full(n, 0.30), "tide_equilibrium": np.full(n, 0.02), "dac": np.full(n, -0.15), "reference_photon_lat": np.full(n, 80.0),
+        "dem_h": np.full(n, 12.0),
+        "dem_flag": np.full(n, 3),
+        "geoid": np.full(n, 11.0),
+        "geoid_free2mean": np.full(n, -0.25),
+        "tide_ocean": np.full(n, 0.30),
+        "tide_equilibrium": np.full(n, 0.02),
+        "dac": np.full(n, -0.15),
+        "reference_photon_lat": np.full(n, 80.0),
     }
     return {**out, **changed}
 
@@ -41,7 +47,10 @@ def test_tide_systems_both_ways():
     np.testing.assert_allclose(mean.mean_sea_surface - free.mean_sea_surface, 0.25)
     # One sea surface, given in either system, is one surface.
     grid = np.full(4, 13.0)
-    same = corrections(geosegments(), mss_grid=grid, mss_is_mean_tide=False), corrections(geosegments(), mss_grid=grid - 0.25, mss_is_mean_tide=True)
+    same = (
+        corrections(geosegments(), mss_grid=grid, mss_is_mean_tide=False),
+        corrections(geosegments(), mss_grid=grid - 0.25, mss_is_mean_tide=True),
+    )
     np.testing.assert_allclose(same[0].total, same[1].total)
     assert np.all(same[0].mss_source == module.MSS_GRID)
 
@@ -76,7 +85,9 @@ def test_without_geoid_free2mean_the_formula_is_used():
 
 
 def test_geoid_free_to_mean_at_equator_pole_and_node():
-    np.testing.assert_allclose(geoid_free_to_mean(np.array([0.0, 90.0, -90.0])), [1.3 * 0.099, -1.3 * 0.197, -1.3 * 0.197], atol=1e-12)
+    np.testing.assert_allclose(
+        geoid_free_to_mean(np.array([0.0, 90.0, -90.0])), [1.3 * 0.099, -1.3 * 0.197, -1.3 * 0.197], atol=1e-12
+    )
     assert abs(geoid_free_to_mean(np.array([35.33]))[0]) < 1e-3  # sin²φ = 0.334
 
 
@@ -94,12 +105,20 @@ def test_the_sea_surface_of_the_real_granule_is_near_its_geoid():
     """Wrong signs would show: tide system 0.5 m apart, the geoid decimetres from the mean sea surface."""
     with h5py.File(real("ATL03_20181014002445_02350104_006_02_subset_gt1l.h5")) as f:
         g = f["gt1l/geophys_corr"]
-        geo = {k: g[k][:].astype(float) for k in ("dem_h", "dem_flag", "geoid", "geoid_free2mean", "tide_ocean", "tide_equilibrium", "dac")}
+        geo = {
+            k: g[k][:].astype(float)
+            for k in ("dem_h", "dem_flag", "geoid", "geoid_free2mean", "tide_ocean", "tide_equilibrium", "dac")
+        }
         geo["reference_photon_lat"] = f["gt1l/geolocation/reference_photon_lat"][:]
     found = corrections(geo)
     assert np.isfinite(found.total).all() and not found.is_missing.any()
     own = geo["dem_flag"] == 3
     np.testing.assert_array_equal(found.mss_source, np.where(own, module.MSS_DEM, module.MSS_GEOID))
-    expected = np.where(own, geo["dem_h"] - geo["geoid_free2mean"], geo["geoid"]) + geo["tide_ocean"] + geo["tide_equilibrium"] + geo["dac"]
+    expected = (
+        np.where(own, geo["dem_h"] - geo["geoid_free2mean"], geo["geoid"])
+        + geo["tide_ocean"]
+        + geo["tide_equilibrium"]
+        + geo["dac"]
+    )
     np.testing.assert_allclose(found.total, expected, atol=1e-6)
     assert np.abs(found.mean_sea_surface - geo["geoid"]).max() < 2.0  # dynamic topography is decimetres to a metre

@@ -1,4 +1,5 @@
-"""The shift between track and image, on lead fields drawn here: where it is known, open in one direction, or not there."""
+"""The shift between track and image, on lead fields drawn here: where it is known, open in one direction, or not
+there."""
 
 from __future__ import annotations
 
@@ -31,7 +32,9 @@ def as_image(field: np.ndarray, usable: np.ndarray | None = None) -> np.ndarray:
     return drift.image_darkness(value, np.ones(field.shape, bool) if usable is None else usable, pixel_m=PIXEL)
 
 
-def as_track(field: np.ndarray, beams: tuple[float, ...] = (180.0, 390.0, 600.0), *, shift: tuple[float, float] = SHIFT) -> dict[str, np.ndarray]:
+def as_track(
+    field: np.ndarray, beams: tuple[float, ...] = (180.0, 390.0, 600.0), *, shift: tuple[float, float] = SHIFT
+) -> dict[str, np.ndarray]:
     """What beams see whose ice lies ``shift`` further on in the image; noise of 0.1."""
     rng = np.random.default_rng(2)
     row = 120.3 + np.arange(LENGTH - 240)
@@ -47,7 +50,15 @@ def as_track(field: np.ndarray, beams: tuple[float, ...] = (180.0, 390.0, 600.0)
 
 def estimate(track: dict[str, np.ndarray], image: np.ndarray, max_shift_m: float = 600.0) -> drift.Shift:
     darkness = track["darkness"]
-    return drift.estimate_shift(darkness, image, row=track["row"], column=track["column"], block=track["block"], pixel_m=PIXEL, max_shift_m=max_shift_m)
+    return drift.estimate_shift(
+        darkness,
+        image,
+        row=track["row"],
+        column=track["column"],
+        block=track["block"],
+        pixel_m=PIXEL,
+        max_shift_m=max_shift_m,
+    )
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])
@@ -65,7 +76,12 @@ def test_the_shift_is_what_is_added_to_the_track():
     field[380:400, 430:450] = 1.0
     row, column = np.meshgrid(np.arange(300, 500) + 0.5, np.arange(350, 450) + 0.5, indexing="ij")
     dark = ((row >= 400) & (row < 420) & (column >= 400) & (column < 420)).astype(float)
-    track = {"darkness": (dark - dark.mean()).T.ravel(), "row": row.T.ravel(), "column": column.T.ravel(), "block": np.arange(dark.size) // 50}
+    track = {
+        "darkness": (dark - dark.mean()).T.ravel(),
+        "row": row.T.ravel(),
+        "column": column.T.ravel(),
+        "block": np.arange(dark.size) // 50,
+    }
     found = estimate(track, as_image(field))
     assert (found.east, found.north) == pytest.approx((300.0, 200.0), abs=6.0)
 
@@ -140,7 +156,12 @@ def test_a_shift_beyond_the_search_is_never_sure():
 def test_the_same_input_gives_the_same_answer():
     field = lead_field(13, 20)
     first, second = (estimate(as_track(field), as_image(field)) for _ in range(2))
-    assert (first.east, first.north, first.confidence, first.east_error) == (second.east, second.north, second.confidence, second.east_error)
+    assert (first.east, first.north, first.confidence, first.east_error) == (
+        second.east,
+        second.north,
+        second.confidence,
+        second.east_error,
+    )
 
 
 def test_brightness_of_the_scene_does_not_matter():

@@ -14,7 +14,9 @@ METRE_NS = 2e9 / SPEED_OF_LIGHT  # two-way nanoseconds a metre of width
 @pytest.fixture
 def table() -> CalibrationTable:
     rng = np.random.default_rng(0)
-    return CalibrationTable(np.array([0.5, 1.0, 4.0, 9.0, 16.0]), np.array([0.5, 1.5, 4.0, 10.0]), rng.uniform(0, 0.2, (5, 4)), 3.0)
+    return CalibrationTable(
+        np.array([0.5, 1.0, 4.0, 9.0, 16.0]), np.array([0.5, 1.5, 4.0, 10.0]), rng.uniform(0, 0.2, (5, 4)), 3.0
+    )
 
 
 def test_nodes_are_exact(table):
@@ -30,9 +32,21 @@ def test_between_nodes_it_is_bilinear(table):
     np.testing.assert_allclose(lookup(table, strength=s, width_m=w / METRE_NS), expected, atol=1e-12)
 
 
-@pytest.mark.parametrize(("s", "w", "node"), [(0.0, 0.0, (0, 0)), (99.0, 99.0, (-1, -1)), (0.1, 99.0, (0, -1)), (99.0, 0.0, (-1, 0)), (-5.0, 4.0, (0, 2)), (4.0, 1e6, (2, -1))])
+@pytest.mark.parametrize(
+    ("s", "w", "node"),
+    [
+        (0.0, 0.0, (0, 0)),
+        (99.0, 99.0, (-1, -1)),
+        (0.1, 99.0, (0, -1)),
+        (99.0, 0.0, (-1, 0)),
+        (-5.0, 4.0, (0, 2)),
+        (4.0, 1e6, (2, -1)),
+    ],
+)
 def test_outside_it_is_held(table, s, w, node):
-    assert lookup(table, strength=np.array([s]), width_m=np.array([w / METRE_NS]))[0] == pytest.approx(table.bias_m[node])
+    assert lookup(table, strength=np.array([s]), width_m=np.array([w / METRE_NS]))[0] == pytest.approx(
+        table.bias_m[node]
+    )
 
 
 def test_missing_inputs_are_missing(table):
@@ -50,10 +64,26 @@ def cube():
     dead = np.array([2.8, 3.0, 3.4])
     strength = np.array([1.0, 5.0, 9.0]) * np.array([[1.0], [1.1], [1.2]])
     width = np.array([1.0, 3.0]) + np.array([[0.0], [0.1], [0.2]])
-    return {"dead_time_ns": dead, "strength": strength, "width_ns": width, "correction_ps": rng.uniform(0, 900, (3, 3, 2))}
+    return {
+        "dead_time_ns": dead,
+        "strength": strength,
+        "width_ns": width,
+        "correction_ps": rng.uniform(0, 900, (3, 3, 2)),
+    }
 
 
-@pytest.mark.parametrize(("dead", "weights"), [(2.8, (1, 0, 0)), (3.0, (0, 1, 0)), (3.4, (0, 0, 1)), (3.1, (0, 0.75, 0.25)), (2.85, (0.75, 0.25, 0)), (1.0, (1, 0, 0)), (9.0, (0, 0, 1))])
+@pytest.mark.parametrize(
+    ("dead", "weights"),
+    [
+        (2.8, (1, 0, 0)),
+        (3.0, (0, 1, 0)),
+        (3.4, (0, 0, 1)),
+        (3.1, (0, 0.75, 0.25)),
+        (2.85, (0.75, 0.25, 0)),
+        (1.0, (1, 0, 0)),
+        (9.0, (0, 0, 1)),
+    ],
+)
 def test_dead_time_is_linear_and_held(dead, weights):
     c = cube()
     for order in ([0, 1, 2], [2, 0, 1]):
@@ -61,7 +91,9 @@ def test_dead_time_is_linear_and_held(dead, weights):
         np.testing.assert_allclose(found.strength, np.tensordot(weights, c["strength"], 1))
         np.testing.assert_allclose(found.width_ns, np.tensordot(weights, c["width_ns"], 1))
         # two-way picoseconds to one-way metres: 100 ps are 15 mm
-        np.testing.assert_allclose(found.bias_m, np.tensordot(weights, c["correction_ps"], 1) * 0.0149896229e-2, rtol=1e-6)
+        np.testing.assert_allclose(
+            found.bias_m, np.tensordot(weights, c["correction_ps"], 1) * 0.0149896229e-2, rtol=1e-6
+        )
         assert found.dead_time_ns == dead
 
 

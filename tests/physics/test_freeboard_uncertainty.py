@@ -16,4 +16,6 @@ def test_it_is_the_spread_of_a_difference_that_shares_an_error(own, level):
 
 
 def test_nothing_shared_is_the_plain_sum_and_nan_stays():
-    np.testing.assert_allclose(freeboard_uncertainty(np.array([0.03, np.nan]), np.array([0.04, 0.01]), common_m=0.0), [0.05, np.nan])
+    np.testing.assert_allclose(
+        freeboard_uncertainty(np.array([0.03, np.nan]), np.array([0.04, 0.01]), common_m=0.0), [0.05, np.nan]
+    )

@@ -12,8 +12,18 @@ NO_FLOOR = heights.HeightErrors(instrument_m=0.0, tail_m=0.0, first_photon_share
 FLAT = CalibrationTable(np.array([0.1, 50.0]), np.array([0.1, 50.0]), np.full((2, 2), 0.04), 3.0)
 
 
-def cells(n_photons: np.ndarray, surface: np.ndarray, *, seed: int, sd: float = 0.12, noise: float = 0.0, x: np.ndarray | None = None, confident: float = 1.0):
-    """Segments of 2 m with so many Gaussian photons about a surface each, three shots a cell, and a share of uniform background within ± 3 m."""
+def cells(
+    n_photons: np.ndarray,
+    surface: np.ndarray,
+    *,
+    seed: int,
+    sd: float = 0.12,
+    noise: float = 0.0,
+    x: np.ndarray | None = None,
+    confident: float = 1.0,
+):
+    """Segments of 2 m with so many Gaussian photons about a surface each, three shots a cell, and a share of uniform
+    background within ± 3 m."""
     rng = np.random.default_rng(seed)
     m = n_photons.size
     x = 2.0 * np.arange(m) if x is None else x
@@ -24,12 +34,25 @@ def cells(n_photons: np.ndarray, surface: np.ndarray, *, seed: int, sd: float = 
     place = np.sort(rng.integers(0, 3, own.size) + 3 * own) - 3 * own
     shot = 3 * np.round(x[own] / 2.0).astype(np.int64) + place
     photons = {
-        "h_ph": h.astype(np.float32), "dist_ph_along": (0.3 + 0.6 * place + (x[own] - 20.0 * np.floor(x[own] / 20.0))).astype(np.float32), "lat_ph": np.full(own.size, 80.0),
-        "lon_ph": np.zeros(own.size), "delta_time": 1e-4 * shot, "signal_conf_ph": np.full(own.size, 4, np.int8), "quality_ph": np.zeros(own.size, np.int8),
-        "pce_mframe_cnt": (shot // 200).astype(np.uint32), "ph_id_pulse": (1 + shot % 200).astype(np.uint8),
+        "h_ph": h.astype(np.float32),
+        "dist_ph_along": (0.3 + 0.6 * place + (x[own] - 20.0 * np.floor(x[own] / 20.0))).astype(np.float32),
+        "lat_ph": np.full(own.size, 80.0),
+        "lon_ph": np.zeros(own.size),
+        "delta_time": 1e-4 * shot,
+        "signal_conf_ph": np.full(own.size, 4, np.int8),
+        "quality_ph": np.zeros(own.size, np.int8),
+        "pce_mframe_cnt": (shot // 200).astype(np.uint32),
+        "ph_id_pulse": (1 + shot % 200).astype(np.uint8),
     }
     ids, count = np.unique(np.floor(x[own] / 20.0).astype(np.int64), return_counts=True)
-    found = segments.resample(photons, first=np.cumsum(count) - count, count=count, segment_x=20.0 * ids, reference=np.zeros(ids.size), reference_x=20.0 * ids)
+    found = segments.resample(
+        photons,
+        first=np.cumsum(count) - count,
+        count=count,
+        segment_x=20.0 * ids,
+        reference=np.zeros(ids.size),
+        reference_x=20.0 * ids,
+    )
     return found, tracks.pieces(found.x_atc, gap_m=heights.GAP_M)
 
 
@@ -46,7 +69,8 @@ def test_gaussian_photons_give_unbiased_heights_with_honest_errors(n):
     error = got.height - truth
     assert np.isfinite(got.height).all()
     assert abs(error.mean()) < 4 * 0.12 / np.sqrt(n * m) + 5e-4
-    # about as good as the mean of n Gaussian photons: trimming costs something, neighbours lend a little where photons are few
+    # about as good as the mean of n Gaussian photons: trimming costs something, neighbours lend a little where photons
+    # are few
     assert 0.85 * 0.12 / np.sqrt(n) < error.std() < 1.2 * 0.12 / np.sqrt(n)
     inside = np.abs(error) <= got.uncertainty
     assert abs(inside.mean() - 0.683) < 0.05
@@ -107,7 +131,9 @@ def test_the_bias_is_looked_up_at_rate_and_width():
     by_strength = CalibrationTable(strength, width, np.array([[0.0, 0.0], [0.4, 0.4]]), 3.0)
     by_width = CalibrationTable(strength, width, np.array([[0.0, 0.2], [0.0, 0.2]]), 3.0)
     rate = estimate(found, starts, table=by_strength).first_photon_bias.astype(float) * 100.0
-    assert np.mean(rate) == pytest.approx(4.0, rel=0.05)  # 12 photons in three shots, some cells' shots without a photon
+    assert np.mean(rate) == pytest.approx(
+        4.0, rel=0.05
+    )  # 12 photons in three shots, some cells' shots without a photon
     ns = estimate(found, starts, table=by_width).first_photon_bias.astype(float) * 100.0
     assert np.median(ns) == pytest.approx(2.563 * 0.12 * 2 / 0.299792458, rel=0.06)
 
@@ -115,7 +141,11 @@ def test_the_bias_is_looked_up_at_rate_and_width():
 def test_documented_floor():
     found, starts = cells(np.full(300, 10), np.zeros(300), seed=13)
     bare = estimate(found, starts)
-    floor = estimate(found, starts, errors=heights.HeightErrors(instrument_m=0.03, tail_m=0.04, first_photon_share=0.0, first_photon_unknown_m=0.0))
+    floor = estimate(
+        found,
+        starts,
+        errors=heights.HeightErrors(instrument_m=0.03, tail_m=0.04, first_photon_share=0.0, first_photon_unknown_m=0.0),
+    )
     np.testing.assert_allclose(floor.uncertainty, np.hypot(bare.uncertainty, 0.05), rtol=1e-5)
 
 
@@ -140,7 +170,9 @@ def test_shifting_all_photons_shifts_heights_alone():
     b, _ = cells(n, np.full(600, 1.5), seed=17, noise=0.1)
     one, two = estimate(a, starts), estimate(b, starts)
     close = np.isfinite(one.height)
-    assert np.mean(np.abs(two.height - one.height - 1.5)[close] < 1e-4) > 0.99  # a photon on the edge of a window may fall on either side
+    assert (
+        np.mean(np.abs(two.height - one.height - 1.5)[close] < 1e-4) > 0.99
+    )  # a photon on the edge of a window may fall on either side
     np.testing.assert_allclose(np.median(two.uncertainty), np.median(one.uncertainty), rtol=1e-3)
 
 
@@ -157,7 +189,12 @@ def test_a_step_is_not_smeared():
 def test_one_segment():
     found, starts = cells(np.array([1]), np.array([0.7]), seed=19)
     got = estimate(found, starts, table=FLAT)
-    assert got.height.shape == (1,) and got.height[0] == pytest.approx(found.mean[0] - 0.04, abs=1e-6) and np.isfinite(got.uncertainty[0]) and got.uncertainty[0] > 0.1
+    assert (
+        got.height.shape == (1,)
+        and got.height[0] == pytest.approx(found.mean[0] - 0.04, abs=1e-6)
+        and np.isfinite(got.uncertainty[0])
+        and got.uncertainty[0] > 0.1
+    )
 
 
 def test_a_lone_photon_metres_away_is_noise():

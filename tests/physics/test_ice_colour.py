@@ -43,9 +43,14 @@ def test_percentile_by_its_definition(counts, q):
 @given(image=st.integers(0, 10**6), cut=st.integers(1, 39))
 def test_histograms_of_tiles_add_up(image, cut):
     data = np.random.default_rng(image).integers(0, 256, (40, 30)).astype(np.uint8)
-    np.testing.assert_array_equal(ice_colour.histogram(data[:cut]) + ice_colour.histogram(data[cut:]), ice_colour.histogram(data))
+    np.testing.assert_array_equal(
+        ice_colour.histogram(data[:cut]) + ice_colour.histogram(data[cut:]), ice_colour.histogram(data)
+    )
     odd = data % 2 == 1
-    assert ice_colour.histogram(data, where=odd)[::2].sum() == 0 and ice_colour.histogram(data, where=odd).sum() == odd.sum()
+    assert (
+        ice_colour.histogram(data, where=odd)[::2].sum() == 0
+        and ice_colour.histogram(data, where=odd).sum() == odd.sum()
+    )
 
 
 def scene(water, thin, thick, n=1000):
@@ -92,7 +97,11 @@ def otsu_by_definition(counts):
 @given(seed=st.integers(0, 10**6))
 def test_otsu_by_its_definition(seed):
     rng = np.random.default_rng(seed)
-    values = np.clip(np.concatenate([rng.normal(rng.integers(20, 120), 12, 300), rng.normal(rng.integers(130, 240), 20, 500)]), 0, 255)
+    values = np.clip(
+        np.concatenate([rng.normal(rng.integers(20, 120), 12, 300), rng.normal(rng.integers(130, 240), 20, 500)]),
+        0,
+        255,
+    )
     counts = ice_colour.histogram(values.astype(np.uint8))
     assert ice_colour.otsu(counts) == otsu_by_definition(counts)
 
@@ -151,15 +160,22 @@ def test_stretch_equals_opencv(low):
     cv2 = pytest.importorskip("cv2")
     for high in range(low + 1, 256):
         image = np.arange(low, high + 1, dtype=np.uint8)[None]
-        np.testing.assert_array_equal(cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8UC1), ice_colour.stretch_table(low, high)[image])
+        np.testing.assert_array_equal(
+            cv2.normalize(image, None, 0, 255, cv2.NORM_MINMAX, cv2.CV_8UC1), ice_colour.stretch_table(low, high)[image]
+        )
 
 
 def test_filtered_table_by_hand():
-    """Two groups, 100 and 200 ... 250: the lower becomes 0, 250 becomes 255, truncation at 235 lifts 230 and above to white."""
+    """Two groups, 100 and 200 ... 250: the lower becomes 0, 250 becomes 255, truncation at 235 lifts 230 and above to
+    white."""
     counts = np.zeros(256, np.int64)
     counts[[100, 200, 225, 250]] = (50, 30, 30, 30)
     table = ice_colour.filtered_table(counts)
-    first = {200: 204, 225: 230 if round(225 * 255 / 250) == 230 else 229, 250: 235}  # stretched by 255 / 250, cut at 235
+    first = {
+        200: 204,
+        225: 230 if round(225 * 255 / 250) == 230 else 229,
+        250: 235,
+    }  # stretched by 255 / 250, cut at 235
     assert table[100] == 0 and table[250] == 255
     assert table[200] == round(first[200] * 255 / 235)
     v = np.array([200, 200, 20, 0], np.uint8)

@@ -1,4 +1,5 @@
-"""Classical rules: limits by hand, what is missing, the exhaustive fit against brute force, and the known scores of Khumbu."""
+"""Classical rules: limits by hand, what is missing, the exhaustive fit against brute force, and the known scores of
+Khumbu."""
 
 from __future__ import annotations
 
@@ -24,13 +25,21 @@ GAP = (np.nan,) * 6
 
 def test_places_and_values_are_those_of_the_vocabulary():
     names = [b.name for b in SENSORS["optical"]]
-    assert [names[k] for k in (rules.BLUE, rules.GREEN, rules.RED, rules.NIR, rules.SWIR1, rules.SWIR2)] == ["blue", "green", "red", "nir", "swir1", "swir2"]
+    assert [names[k] for k in (rules.BLUE, rules.GREEN, rules.RED, rules.NIR, rules.SWIR1, rules.SWIR2)] == [
+        "blue",
+        "green",
+        "red",
+        "nir",
+        "swir1",
+        "swir2",
+    ]
     assert [SENSORS["dem"][k].name for k in (rules.ELEVATION, rules.SLOPE)] == ["elevation", "slope"]
     assert rules.UNLABELLED == UNLABELLED
 
 
 def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
-    """The right half has no short-wave infrared, or nothing at all: alone it would be judged by brightness or by height."""
+    """The right half has no short-wave infrared, or nothing at all: alone it would be judged by brightness or by
+    height."""
     bright_rock = (0.5, 0.5, 0.5, 0.5, np.nan, np.nan)
     optical = pixels(SNOW, SNOW, ROCK, bright_rock, GAP)
     dem = np.stack([np.full((1, 5), 3000.0), np.full((1, 5), 5.0)]).astype(np.float32)
@@ -40,7 +49,10 @@ def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
     for part in (slice(0, 3), slice(3, 4), slice(4, 5)):
         piece = {"optical": optical[..., part], "dem": dem[..., part]}
         found = rules.classical(piece, rule=rule)
-        assert found.mask[0].tolist() == whole.mask[0, part].tolist() and found.valid[0].tolist() == whole.valid[0, part].tolist()
+        assert (
+            found.mask[0].tolist() == whole.mask[0, part].tolist()
+            and found.valid[0].tolist() == whole.valid[0, part].tolist()
+        )
     assert rules.choose({"optical": optical[..., 3:4], "dem": dem[..., 3:4]}) == "brightness"
     assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.DemRule(3000.0)
     assert rules.choose({"optical": optical[..., 4:]}) == "none"
@@ -53,7 +65,13 @@ def test_ndsi_in_closed_form():
 
 def test_snow_rock_water_and_gaps():
     found = rules.classical({"optical": pixels(SNOW, ROCK, WATER, GAP, (0.0,) * 6)})
-    assert found.mask[0].tolist() == [True, False, False, False, False]  # water has an NDSI of 0.71 and a dark near infrared
+    assert found.mask[0].tolist() == [
+        True,
+        False,
+        False,
+        False,
+        False,
+    ]  # water has an NDSI of 0.71 and a dark near infrared
     assert found.valid[0].tolist() == [True, True, True, False, True]
     assert found.name.startswith("NDSI > 0.4, NIR > 0.11")
 
@@ -78,14 +96,23 @@ def test_cliffs_are_no_ice_where_the_slope_is_known():
     optical = pixels(SNOW, SNOW, SNOW)
     dem = np.array([[[4000.0, 4000.0, np.nan]], [[59.0, 61.0, np.nan]]])
     found = rules.classical({"optical": optical, "dem": dem})
-    assert found.mask[0].tolist() == [True, False, True] and found.valid.all() and found.name.endswith("slope <= 60 degrees")
+    assert (
+        found.mask[0].tolist() == [True, False, True]
+        and found.valid.all()
+        and found.name.endswith("slope <= 60 degrees")
+    )
 
 
 def test_without_optical_bands_the_dem_speaks_and_without_that_nothing():
     dem = np.array([[[1000.0, 2000.0, 3000.0, np.nan]], [[5.0, 10.0, 40.0, 1.0]]])
     for scene in ({"dem": dem}, {"dem": dem, "optical": np.full((6, 1, 4), np.nan)}):
         found = rules.classical(scene)
-        assert found.mask[0].tolist() == [False, True, False, False] and found.valid[0].tolist() == [True, True, True, False]
+        assert found.mask[0].tolist() == [False, True, False, False] and found.valid[0].tolist() == [
+            True,
+            True,
+            True,
+            False,
+        ]
     sar = rules.classical({"co_pol_sar": np.ones((2, 1, 4))})
     assert not sar.valid.any() and sar.name.startswith("none")
     with pytest.raises(UsageError, match="holds no sensor"):
@@ -113,7 +140,11 @@ def test_the_fitted_dem_rule_is_the_best_of_all_pairs(seed):
     dem[0, 5] = np.nan
     use = np.isfinite(dem[0]) & (target != UNLABELLED)
     fitted = rules.fit_dem_rule(dem, target, steps=20)
-    brute = max(iou((dem[0] >= z) & (dem[1] <= s) & use, np.where(use, target, UNLABELLED)) for z in np.quantile(dem[0][use], np.arange(20) / 20) for s in range(91))
+    brute = max(
+        iou((dem[0] >= z) & (dem[1] <= s) & use, np.where(use, target, UNLABELLED))
+        for z in np.quantile(dem[0][use], np.arange(20) / 20)
+        for s in range(91)
+    )
     found = rules.dem_only(dem, rule=fitted)
     assert iou(found.mask, np.where(use, target, UNLABELLED)) == pytest.approx(brute, abs=1e-12)
     assert brute > iou(use, np.where(use, target, UNLABELLED))
@@ -128,7 +159,8 @@ def test_a_dem_rule_needs_labels():
 @pytest.mark.real
 @pytest.mark.parametrize("season", ["winter", "spring"])
 def test_snow_index_fails_on_the_debris_of_khumbu(season):
-    """Known from the chips of every season and both halves: NDSI and near infrared score .09 to .24, far below everything-is-glacier."""
+    """Known from the chips of every season and both halves: NDSI and near infrared score .09 to .24, far below
+    everything-is-glacier."""
     rasterio = pytest.importorskip("rasterio")
     folder = ROOT / "glaciers" / "khumbu_sentinel_2024"
     if not folder.exists():

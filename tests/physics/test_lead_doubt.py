@@ -24,7 +24,12 @@ def doubt(probability, excess=0.06) -> Doubt:
 
 def variance(height, probability, *, weight=None, excess=0.06, step=FAR) -> float:
     h = np.asarray(height, float)
-    return reference_variance(step * np.arange(h.size), h, weight=np.ones(h.size) if weight is None else np.asarray(weight, float), doubt=doubt(probability, excess))
+    return reference_variance(
+        step * np.arange(h.size),
+        h,
+        weight=np.ones(h.size) if weight is None else np.asarray(weight, float),
+        doubt=doubt(probability, excess),
+    )
 
 
 def test_a_lone_lead_brings_the_height_of_what_it_is_otherwise():
@@ -49,12 +54,15 @@ def test_none_of_several_bodies_is_water_only_if_each_is_not():
     assert variance([0.0] * 3, [0.7, 0.6, 0.5], excess=0.06) == pytest.approx(0.3 * 0.4 * 0.5 * 0.06**2)
     close = variance([0.0] * 3, [0.7, 0.6, 0.5], excess=0.06, step=0.5 * lead_doubt.APART_M)
     assert close == pytest.approx(0.3 * 0.06**2)  # one body: right or wrong together
-    mixed = reference_variance(np.array([0.0, 100.0, FAR]), np.zeros(3), weight=np.ones(3), doubt=doubt([0.5, 0.7, 0.6]))
+    mixed = reference_variance(
+        np.array([0.0, 100.0, FAR]), np.zeros(3), weight=np.ones(3), doubt=doubt([0.5, 0.7, 0.6])
+    )
     assert mixed == pytest.approx(0.3 * 0.4 * 0.06**2)
 
 
 def test_it_is_the_scatter_of_leads_drawn_anew():
-    """Every subset of five leads by its probability, the mean of each: the sum is its spread about the mean of all, to first order."""
+    """Every subset of five leads by its probability, the mean of each: the sum is its spread about the mean of all, to
+    first order."""
     rng = np.random.default_rng(1)
     h, w = rng.normal(0.0, 0.05, 5), rng.uniform(1.0, 3.0, 5)
     p = 1.0 - rng.uniform(0.002, 0.02, 5)
@@ -69,7 +77,10 @@ def test_it_is_the_scatter_of_leads_drawn_anew():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(0.0, 1.0), st.floats(0.5, 4.0)), min_size=1, max_size=8), st.floats(0.0, 1.0))
+@given(
+    st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(0.0, 1.0), st.floats(0.5, 4.0)), min_size=1, max_size=8),
+    st.floats(0.0, 1.0),
+)
 def test_more_doubt_is_more_variance(rows, trust):
     h, p, w = (np.array(v) for v in zip(*rows, strict=True))
     surer = p + trust * (1.0 - p)
@@ -100,7 +111,13 @@ def test_what_a_classifier_says_of_a_lead():
 
 def test_only_likely_leads_enter():
     fit = np.array([True, True, True, False, True])
-    assert lead_doubt.is_likely(doubt([0.9, 0.6, 0.7, 0.8, np.nan]), is_fit=fit).tolist() == [True, False, True, False, False]
+    assert lead_doubt.is_likely(doubt([0.9, 0.6, 0.7, 0.8, np.nan]), is_fit=fit).tolist() == [
+        True,
+        False,
+        True,
+        False,
+        False,
+    ]
     assert lead_doubt.is_likely(doubt([]), is_fit=fit[:0]).size == 0
 
 
@@ -134,11 +151,14 @@ def test_doubt_widens_errors_and_moves_no_height():
     good = np.isfinite(sigma[0])
     assert good.any() and np.all(np.diff(sigma[1:, good], axis=0) > 0)
     rule = leads.LeadRule()  # with sure leads only the floor differs
-    np.testing.assert_allclose(sigma[0, good] ** 2 - sigma[1, good] ** 2, rule.section_floor_m**2 - rule.doubt_floor_m**2, atol=1e-12)
+    np.testing.assert_allclose(
+        sigma[0, good] ** 2 - sigma[1, good] ** 2, rule.section_floor_m**2 - rule.doubt_floor_m**2, atol=1e-12
+    )
 
 
 def test_a_lone_doubtful_lead_is_worth_little_and_so_are_its_fills():
-    """Variances in closed form: noise of the lead and floors, and 0.4 e²; a copy 5 km on is not surer than its source."""
+    """Variances in closed form: noise of the lead and floors, and 0.4 e²; a copy 5 km on is not surer than its
+    source."""
     area, surface = beam([0.0], spacing=60_000.0)
     found = sections(area, surface, 0.6)
     measured = np.flatnonzero(np.isfinite(found.height_unsmoothed))
@@ -150,6 +170,8 @@ def test_a_lone_doubtful_lead_is_worth_little_and_so_are_its_fills():
     np.testing.assert_allclose(found.uncertainty[measured] ** 2, expected, rtol=1e-5)
     excess = lead_doubt.doubt_of(area.leads(surface), np.tile(np.array([1.0, 0.0, 0.0], np.float32), (area.x.size, 1)))
     assert excess.excess.tolist() == pytest.approx([THICK])
-    unsure = local_sea_surface.sections(area, surface_class=surface, lead=area.leads(surface), centre=found.centre, doubt=excess)
+    unsure = local_sea_surface.sections(
+        area, surface_class=surface, lead=area.leads(surface), centre=found.centre, doubt=excess
+    )
     filled = np.flatnonzero(unsure.source == 3)
     assert filled.size and np.all(unsure.uncertainty[filled] > unsure.uncertainty[measured].max())

@@ -12,14 +12,31 @@ from polynya.physics.leads import LeadRule
 def found(x, water, *, height=None, sigma=0.05, n=10, cell=2.0, rule=None):
     x = np.asarray(x, float)
     height = np.zeros(x.size) if height is None else np.asarray(height, float)
-    return leads.find_leads(x, height, uncertainty=np.full(x.size, sigma), n_photons=np.full(x.size, n), is_water=np.asarray(water, bool), cell_m=cell, rule=rule)
+    return leads.find_leads(
+        x,
+        height,
+        uncertainty=np.full(x.size, sigma),
+        n_photons=np.full(x.size, n),
+        is_water=np.asarray(water, bool),
+        cell_m=cell,
+        rule=rule,
+    )
 
 
 def lead_list(x, height, uncertainty) -> leads.Leads:
     x, height = np.asarray(x, float), np.asarray(height, float)
     m = x.size
     one = np.ones(m, np.int64)
-    return leads.Leads(np.arange(m), np.arange(m) + 1, x, np.full(m, 20.0), height, np.broadcast_to(np.asarray(uncertainty, float), m), one, one)
+    return leads.Leads(
+        np.arange(m),
+        np.arange(m) + 1,
+        x,
+        np.full(m, 20.0),
+        height,
+        np.broadcast_to(np.asarray(uncertainty, float), m),
+        one,
+        one,
+    )
 
 
 def test_runs_of_water_are_leads():
@@ -107,7 +124,8 @@ def test_missing_heights_and_errors_are_not_water():
 
 @pytest.mark.parametrize("sigma", [0.05, 0.09])
 def test_unbiased_where_nasas_weights_lean_low(sigma):
-    """The same 3000 leads of forty 2 m segments at height 0, noise alone. Of forty normal numbers the lowest is 2.16 σ low on average."""
+    """The same 3000 leads of forty 2 m segments at height 0, noise alone. Of forty normal numbers the lowest is 2.16 σ
+    low on average."""
     rng = np.random.default_rng(1)
     m, size = 3000, 40
     gap = 10
@@ -216,7 +234,9 @@ def test_section_centres_only_near_data():
 def test_water_level_is_linear_held_and_less_sure_far_away():
     centres = np.array([0.0, 5000.0, 10_000.0, 15_000.0])
     height, sigma = np.array([0.0, np.nan, 0.2, 0.2]), np.array([0.01, np.nan, 0.01, 0.03])
-    level, error = leads.water_level(np.array([-90_000.0, 0.0, 2500.0, 5000.0, 10_000.0, 12_500.0]), centres, height=height, uncertainty=sigma)
+    level, error = leads.water_level(
+        np.array([-90_000.0, 0.0, 2500.0, 5000.0, 10_000.0, 12_500.0]), centres, height=height, uncertainty=sigma
+    )
     np.testing.assert_allclose(level, [0.0, 0.0, 0.05, 0.1, 0.2, 0.2])
     np.testing.assert_allclose(error[[1, 4, 5]], np.hypot([0.01, 0.01, 0.02], 0.02))
     assert error[0] == pytest.approx(np.hypot(0.01, 0.02 + 0.085))
@@ -226,7 +246,15 @@ def test_water_level_is_linear_held_and_less_sure_far_away():
 
 def test_weighted_quantile():
     values, weights = np.array([3.0, 1.0, 2.0]), np.array([1.0, 1.0, 2.0])
-    assert [leads.weighted_quantile(values, weights, q) for q in (0.0, 0.2, 0.25, 0.5, 0.75, 0.8, 1.0)] == [1.0, 1.0, 1.0, 2.0, 2.0, 3.0, 3.0]
+    assert [leads.weighted_quantile(values, weights, q) for q in (0.0, 0.2, 0.25, 0.5, 0.75, 0.8, 1.0)] == [
+        1.0,
+        1.0,
+        1.0,
+        2.0,
+        2.0,
+        3.0,
+        3.0,
+    ]
 
 
 def test_a_lone_lead_far_above_the_lowest_surfaces_is_no_water():

@@ -58,7 +58,10 @@ def test_holes_on_both_sides_do_not_move_it():
 
 
 def test_unrelated_images_are_not_believed():
-    believed = [misregistration.estimate([(structure(terrain(s)), lit(terrain(100 + s), s))], pixel_m=PIXEL).is_confident for s in range(12)]
+    believed = [
+        misregistration.estimate([(structure(terrain(s)), lit(terrain(100 + s), s))], pixel_m=PIXEL).is_confident
+        for s in range(12)
+    ]
     assert sum(believed) == 0
 
 
@@ -99,12 +102,15 @@ def test_what_is_high_is_displaced_towards_the_sensor():
     rows = slice(20 + 32, 20 + 49)
     piled = image[rows, 20 + 50 - 15 + 1 : 20 + 50 - 1]  # 300 m / tan 45 / 20 m = 15 pixels
     assert np.nanmedian(piled) == pytest.approx(10 * np.log10(2.1), abs=0.1)
-    left = 10 ** (image[rows, 20 + 58 : 20 + 68] / 10) - 0.1  # only the far cliff, one pixel of ground on sixteen of the image
+    left = (
+        10 ** (image[rows, 20 + 58 : 20 + 68] / 10) - 0.1
+    )  # only the far cliff, one pixel of ground on sixteen of the image
     assert np.nanmean(left) == pytest.approx(1 / 16, abs=0.02)
 
 
 def test_look_directions_are_those_of_sentinel_1():
-    """Heading 348 degrees ascending at the equator (mission document), turning towards west with latitude; looks to the right."""
+    """Heading 348 degrees ascending at the equator (mission document), turning towards west with latitude; looks to the
+    right."""
     up, down = misregistration.look_azimuths(0.0)
     assert up == pytest.approx(78.0, abs=1.0) and down == pytest.approx(282.0, abs=1.0)
     assert misregistration.look_azimuths(60.0)[0] < misregistration.look_azimuths(40.0)[0] < up
@@ -116,7 +122,13 @@ def test_an_image_never_corrected_is_matched_by_the_simulated_one():
     pad = 60
     seen = misregistration.radar_image(z, pixel_m=PIXEL, look_azimuth=282.0, incidence=41.0, pad=pad)
     seen = np.roll(seen, (0, -30), (0, 1)) + np.random.default_rng(1).normal(0, 2.0, seen.shape)
-    fits = {look: misregistration.estimate([(misregistration.radar_image(z, pixel_m=PIXEL, look_azimuth=look, incidence=39.0, pad=pad)[None], seen)], pixel_m=PIXEL) for look in (78.0, 282.0)}
+    fits = {
+        look: misregistration.estimate(
+            [(misregistration.radar_image(z, pixel_m=PIXEL, look_azimuth=look, incidence=39.0, pad=pad)[None], seen)],
+            pixel_m=PIXEL,
+        )
+        for look in (78.0, 282.0)
+    }
     assert fits[282.0].is_confident and fits[282.0].confidence > fits[78.0].confidence
     assert fits[282.0].east_m == pytest.approx(-30 * 25.0, abs=30.0)
     assert fits[282.0].north_m == pytest.approx(0.0, abs=30.0)

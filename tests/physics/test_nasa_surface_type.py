@@ -15,7 +15,12 @@ def one(rate, width, *, sun=NIGHT, background=1e6, spot=1, **more):
     n = np.array([rate], dtype=float)
     return int(
         surface_type(
-            n, np.array([width], np.float32), background_norm=np.array([background]), solar_elevation=np.array([sun]), spot=spot, **more
+            n,
+            np.array([width], np.float32),
+            background_norm=np.array([background]),
+            solar_elevation=np.array([sun]),
+            spot=spot,
+            **more,
         )[0]
     )
 
@@ -85,8 +90,14 @@ def test_thresholds_are_those_stored_in_a_real_granule():
         stored = {k: v[()].ravel() for k, v in f["ancillary_data/surface_classification"].items()}
     t = Thresholds()
     pairs = {
-        "p1": t.rate_cloud, "p2": t.rate_dark, "p3": t.rate_specular_low, "p4": t.rate_specular_high,
-        "w1": t.width_smooth_m, "w2": t.width_rough_m, "b1": t.background_hz / 1e6, "theta_cntl": t.solar_elevation_deg,
+        "p1": t.rate_cloud,
+        "p2": t.rate_dark,
+        "p3": t.rate_specular_low,
+        "p4": t.rate_specular_high,
+        "w1": t.width_smooth_m,
+        "w2": t.width_rough_m,
+        "b1": t.background_hz / 1e6,
+        "theta_cntl": t.solar_elevation_deg,
     }
     for name, value in pairs.items():
         assert stored[name][0] == pytest.approx(value, rel=1e-6), name

@@ -35,7 +35,9 @@ def test_holes_take_no_part_and_win_beyond_half_the_weight():
 
 def test_a_single_pixel_and_no_pixel():
     assert resample.bilinear(np.full((1, 1, 1), 7, np.float32), np.zeros((1, 1)), np.zeros((1, 1)))[0, 0, 0] == 7
-    assert np.isnan(resample.bilinear(np.full((1, 3, 3), 7, np.float32), np.full((2, 2), np.nan), np.zeros((2, 2)))).all()
+    assert np.isnan(
+        resample.bilinear(np.full((1, 3, 3), 7, np.float32), np.full((2, 2), np.nan), np.zeros((2, 2)))
+    ).all()
 
 
 def test_blocks_are_means_of_what_is_known():

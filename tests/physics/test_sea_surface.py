@@ -65,7 +65,9 @@ def test_lead_heights_match_the_formula_and_move_with_the_datum(segments, shift)
 
 
 def test_missing_segments_take_no_part_and_an_empty_lead_is_nan():
-    h, s = ss.lead_heights(np.array([NAN, 0.1, -5.0, NAN]), np.array([0.01, 0.01, NAN, 0.01]), first=[0, 3], count=[3, 1])
+    h, s = ss.lead_heights(
+        np.array([NAN, 0.1, -5.0, NAN]), np.array([0.01, 0.01, NAN, 0.01]), first=[0, 3], count=[3, 1]
+    )
     assert h[0] == pytest.approx(0.1) and s[0] == pytest.approx(0.01)
     assert np.isnan(h[1]) and np.isnan(s[1])
 
@@ -77,7 +79,10 @@ def test_a_lead_outside_the_segments_is_refused():
 
 def test_section_is_the_inverse_variance_mean():
     found = ss.section_references(
-        np.array([1000.0, 2000.0, 9000.0]), np.array([0.0, 0.3, 9.0]), lead_sigma=np.array([0.01, 0.02, 0.01]), section_x=np.array([0.0, 30000.0])
+        np.array([1000.0, 2000.0, 9000.0]),
+        np.array([0.0, 0.3, 9.0]),
+        lead_sigma=np.array([0.01, 0.02, 0.01]),
+        section_x=np.array([0.0, 30000.0]),
     )
     assert found.height[0] == pytest.approx(0.3 * (1 / 4) / (1 + 1 / 4), abs=1e-12)
     assert found.sigma[0] == pytest.approx(1 / math.sqrt(1 / 0.01**2 + 1 / 0.02**2), abs=1e-12)
@@ -87,12 +92,16 @@ def test_section_is_the_inverse_variance_mean():
 
 def test_every_lead_belongs_to_exactly_one_adjoining_section():
     x = np.arange(-5000.0, 25001.0, 500.0)
-    found = ss.section_references(x, np.zeros(x.size), lead_sigma=np.ones(x.size), section_x=np.array([0.0, 10000.0, 20000.0]))
+    found = ss.section_references(
+        x, np.zeros(x.size), lead_sigma=np.ones(x.size), section_x=np.array([0.0, 10000.0, 20000.0])
+    )
     assert found.n_leads.sum() == x.size - 1  # the last lies on the far edge of the last section
 
 
 def test_too_few_leads_and_unsorted_leads():
-    one = ss.section_references(np.array([0.0]), np.array([0.1]), lead_sigma=np.array([0.01]), section_x=np.array([0.0]), n_leads_min=2)
+    one = ss.section_references(
+        np.array([0.0]), np.array([0.1]), lead_sigma=np.array([0.01]), section_x=np.array([0.0]), n_leads_min=2
+    )
     assert np.isnan(one.height[0]) and one.n_leads[0] == 0
     with pytest.raises(UsageError, match="not in order"):
         ss.section_references(np.array([5.0, 0.0]), np.zeros(2), lead_sigma=np.ones(2), section_x=np.array([0.0]))
@@ -101,7 +110,15 @@ def test_too_few_leads_and_unsorted_leads():
 def test_screen_bounds_land_and_steps():
     h = np.array([0.51, 0.5, -0.5, NAN, 0.0, 0.2, 0.45])
     assert ss.screen(h).tolist() == [False, True, False, False, True, True, True]
-    assert ss.screen(h, limits=ss.Limits(height_min_m=-1.0, height_max_m=1.0)).tolist() == [True, True, False, False, True, True, True]
+    assert ss.screen(h, limits=ss.Limits(height_min_m=-1.0, height_max_m=1.0)).tolist() == [
+        True,
+        True,
+        False,
+        False,
+        True,
+        True,
+        True,
+    ]
     land = np.array([9e4, 9e4, 9e4, 9e4, 24_999.0, 25_000.0, NAN])
     assert ss.screen(h, distance_to_land_m=land).tolist() == [False, True, False, False, False, True, True]
     ice = np.array([1, 1, 1, 1, 0.9, 0.7, 0.49])
@@ -110,7 +127,9 @@ def test_screen_bounds_land_and_steps():
 
 
 def filled(t, h, **limits):
-    out, sigma, source = ss.fill(np.array(t, float), h_ref=np.array(h, float), sigma_ref=np.full(len(h), 0.01), limits=ss.Limits(**limits))
+    out, sigma, source = ss.fill(
+        np.array(t, float), h_ref=np.array(h, float), sigma_ref=np.full(len(h), 0.01), limits=ss.Limits(**limits)
+    )
     return out, sigma, source.tolist()
 
 
@@ -174,8 +193,12 @@ def test_nearest_section_by_brute_force():
 
 
 def test_freeboard_and_its_uncertainty():
-    value, uncertainty = ss.freeboard(np.array([0.5, -0.2, NAN, 0.3]), np.array([0.03, 0.03, 0.03, 0.03]), h_ref=np.array([0.1, 0.1, 0.1, NAN]),
-                                      sigma_ref=np.full(4, 0.04))
+    value, uncertainty = ss.freeboard(
+        np.array([0.5, -0.2, NAN, 0.3]),
+        np.array([0.03, 0.03, 0.03, 0.03]),
+        h_ref=np.array([0.1, 0.1, 0.1, NAN]),
+        sigma_ref=np.full(4, 0.04),
+    )
     np.testing.assert_allclose(value, [0.4, 0.0, NAN, NAN])
     np.testing.assert_allclose(uncertainty, 0.05)
 
@@ -212,11 +235,17 @@ def test_nasa_windows_go_through_leads_cut_at_gaps():
     leads = [plain_lead(H[:3].tolist(), S[:3].tolist()), plain_lead(H[3:5].tolist(), S[3:5].tolist())]
     weights = [1 / s**2 for _, s in leads]
     assert found.n_leads[0] == 2
-    assert found.height[0] == pytest.approx(sum(w * h for w, (h, _) in zip(weights, leads, strict=True)) / sum(weights), abs=1e-12)
+    assert found.height[0] == pytest.approx(
+        sum(w * h for w, (h, _) in zip(weights, leads, strict=True)) / sum(weights), abs=1e-12
+    )
     empty = ss.window_reference(np.empty(0), np.empty(0), sigma=np.empty(0), centre=np.array([0.0]), method="nasa")
     assert np.isnan(empty.height[0])
     for method in ("minimum", "mean", "nearest"):
-        assert np.isnan(ss.window_reference(np.empty(0), np.empty(0), sigma=np.empty(0), centre=np.array([0.0]), method=method).height[0])
+        assert np.isnan(
+            ss.window_reference(
+                np.empty(0), np.empty(0), sigma=np.empty(0), centre=np.array([0.0]), method=method
+            ).height[0]
+        )
 
 
 def test_window_refusals():

@@ -15,7 +15,16 @@ HEIGHTS = ("mean", "median", "sd", "p10", "p90")
 SHOTS = ("photon_rate", "photon_rate_high", "background_counts", "background_rate")
 
 
-def beam(seed: int, *, n_shots: int = 1500, per_shot: float = 8.0, start: float = 1.1e6, lon0: float = 10.0, hole: tuple[int, int] | None = None, step: float = 0.0):
+def beam(
+    seed: int,
+    *,
+    n_shots: int = 1500,
+    per_shot: float = 8.0,
+    start: float = 1.1e6,
+    lon0: float = 10.0,
+    hole: tuple[int, int] | None = None,
+    step: float = 0.0,
+):
     """Photons of a random beam in file order, with the 20 m segments they are stored in."""
     rng = np.random.default_rng(seed)
     shot = np.repeat(np.arange(n_shots), rng.poisson(per_shot, n_shots))
@@ -30,11 +39,15 @@ def beam(seed: int, *, n_shots: int = 1500, per_shot: float = 8.0, start: float 
     n = shot.size
     number = 7 + shot  # the count of pulses does not start at a major frame
     photons = {
-        "h_ph": (20.0 + 0.3 * rng.standard_normal(n)).astype(np.float32), "dist_ph_along": (x % 20.0).astype(np.float32),
-        "lat_ph": 70.0 + x * 1e-5, "lon_ph": (lon0 + x * 1e-4 + 180.0) % 360.0 - 180.0, "delta_time": 6e7 + shot * 1e-4,
+        "h_ph": (20.0 + 0.3 * rng.standard_normal(n)).astype(np.float32),
+        "dist_ph_along": (x % 20.0).astype(np.float32),
+        "lat_ph": 70.0 + x * 1e-5,
+        "lon_ph": (lon0 + x * 1e-4 + 180.0) % 360.0 - 180.0,
+        "delta_time": 6e7 + shot * 1e-4,
         "signal_conf_ph": rng.choice(np.array([-2, 0, 1, 2, 3, 4], np.int8), n, p=[0.02, 0.1, 0.05, 0.08, 0.15, 0.6]),
         "quality_ph": rng.choice(np.array([0, 1, 3], np.int8), n, p=[0.96, 0.02, 0.02]),
-        "pce_mframe_cnt": (1000 + number // 200).astype(np.uint32), "ph_id_pulse": (1 + number % 200).astype(np.uint8),
+        "pce_mframe_cnt": (1000 + number // 200).astype(np.uint32),
+        "ph_id_pulse": (1 + number % 200).astype(np.uint8),
     }
     cell = np.floor(x / 20.0).astype(int)
     ids, count = np.unique(cell, return_counts=True)
@@ -101,12 +114,20 @@ def test_every_statistic_equals_the_slow_way(seed, per_shot, cell):
     for name, column in (("x_atc", "x"), ("latitude", "lat_ph"), ("longitude", "lon_ph")):
         np.testing.assert_allclose(getattr(found, name), used[column].mean(), rtol=0, atol=1e-8)
     np.testing.assert_allclose(found.delta_time, used.delta_time.mean(), rtol=0, atol=2e-8)
-    h = {"mean": used.h.mean(), "median": used.h.median(), "sd": used.h.std(ddof=0), "p10": used.h.quantile(0.1), "p90": used.h.quantile(0.9)}
+    h = {
+        "mean": used.h.mean(),
+        "median": used.h.median(),
+        "sd": used.h.std(ddof=0),
+        "p10": used.h.quantile(0.1),
+        "p90": used.h.quantile(0.9),
+    }
     for name in HEIGHTS:
         np.testing.assert_allclose(getattr(found, name), h[name], rtol=0, atol=5e-6, err_msg=name)
     np.testing.assert_array_equal(np.diff(found.offsets), size)
     for k, (_, group) in enumerate(used):
-        np.testing.assert_array_equal(found.heights[found.offsets[k] : found.offsets[k + 1]], np.sort(group.h.to_numpy()))
+        np.testing.assert_array_equal(
+            found.heights[found.offsets[k] : found.offsets[k + 1]], np.sort(group.h.to_numpy())
+        )
     rows = np.searchsorted(size.index, shots.size().index)
     np.testing.assert_array_equal(found.n_shots[rows], shots.size())
     assert found.n_shots.sum() == shots.size().sum()
@@ -114,7 +135,13 @@ def test_every_statistic_equals_the_slow_way(seed, per_shot, cell):
         statistic = getattr(found, name)
         np.testing.assert_allclose(statistic.mean[rows], shots[name].mean(), rtol=2e-6, atol=1e-6, err_msg=name)
         np.testing.assert_allclose(statistic.median[rows], shots[name].median(), rtol=2e-6, atol=1e-6, err_msg=name)
-        np.testing.assert_allclose(statistic.sd[rows], shots[name].std(ddof=0), rtol=1e-4, atol=0.6 if "background_rate" in name else 1e-5, err_msg=name)
+        np.testing.assert_allclose(
+            statistic.sd[rows],
+            shots[name].std(ddof=0),
+            rtol=1e-4,
+            atol=0.6 if "background_rate" in name else 1e-5,
+            err_msg=name,
+        )
         others = np.setdiff1d(np.arange(size.size), rows)
         assert np.isnan(statistic.mean[others]).all()
 
@@ -123,7 +150,9 @@ def test_empty_shots_lower_the_rate():
     """Ten shots in 7 m, photons only in the first and the last: the mean over shots is 2/10, not 2/2."""
     photons, geo = one_cell(np.zeros(2), shot=[0, 9], x=[0.1, 6.4])
     found = resample(photons, geo, resolution_m=10.0)
-    assert found.n_shots[0] == 10 and found.photon_rate.mean[0] == pytest.approx(0.2) and found.photon_rate.median[0] == 0
+    assert (
+        found.n_shots[0] == 10 and found.photon_rate.mean[0] == pytest.approx(0.2) and found.photon_rate.median[0] == 0
+    )
 
 
 def one_cell(h, *, shot, x, confidence=4, quality=0, lon=0.0):
@@ -131,10 +160,15 @@ def one_cell(h, *, shot, x, confidence=4, quality=0, lon=0.0):
     n = len(h)
     shot = np.asarray(shot)
     photons = {
-        "h_ph": np.asarray(h, np.float32), "dist_ph_along": np.asarray(x, np.float32), "lat_ph": np.full(n, 80.0),
-        "lon_ph": np.broadcast_to(np.asarray(lon, np.float64), n).copy(), "delta_time": 1e-4 * shot.astype(float),
-        "signal_conf_ph": np.broadcast_to(np.asarray(confidence, np.int8), n).copy(), "quality_ph": np.broadcast_to(np.asarray(quality, np.int8), n).copy(),
-        "pce_mframe_cnt": (1 + shot // 200).astype(np.uint32), "ph_id_pulse": (1 + shot % 200).astype(np.uint8),
+        "h_ph": np.asarray(h, np.float32),
+        "dist_ph_along": np.asarray(x, np.float32),
+        "lat_ph": np.full(n, 80.0),
+        "lon_ph": np.broadcast_to(np.asarray(lon, np.float64), n).copy(),
+        "delta_time": 1e-4 * shot.astype(float),
+        "signal_conf_ph": np.broadcast_to(np.asarray(confidence, np.int8), n).copy(),
+        "quality_ph": np.broadcast_to(np.asarray(quality, np.int8), n).copy(),
+        "pce_mframe_cnt": (1 + shot // 200).astype(np.uint32),
+        "ph_id_pulse": (1 + shot % 200).astype(np.uint8),
     }
     return photons, {"first": np.array([0]), "count": np.array([n]), "segment_x": np.array([1000.0])}
 
@@ -161,7 +195,9 @@ def test_a_long_stretch_without_shots_is_a_gap_not_empty_shots():
 
 
 def test_longitude_mean_across_the_antimeridian():
-    photons, geo = one_cell(np.zeros(4), shot=range(4), x=[0.1, 0.2, 0.3, 0.4], lon=[179.999, -179.999, 179.997, -179.995])
+    photons, geo = one_cell(
+        np.zeros(4), shot=range(4), x=[0.1, 0.2, 0.3, 0.4], lon=[179.999, -179.999, 179.997, -179.995]
+    )
     found = resample(photons, geo)
     assert found.longitude[0] == pytest.approx(-179.9995, abs=1e-9)
     photons, geo = beam(5, lon0=179.95)
@@ -181,10 +217,14 @@ def test_one_photon():
 
 
 def test_quality_confidence_and_tep_leave_photons_out():
-    photons, geo = one_cell([1, 2, 4, 8, 16, 32], shot=[0] * 6, x=[0.5] * 6, confidence=[4, 3, 2, 4, -2, 4], quality=[0, 0, 0, 1, 0, 3])
+    photons, geo = one_cell(
+        [1, 2, 4, 8, 16, 32], shot=[0] * 6, x=[0.5] * 6, confidence=[4, 3, 2, 4, -2, 4], quality=[0, 0, 0, 1, 0, 3]
+    )
     found = resample(photons, geo)
     assert found.n_photons[0] == 2 and found.mean[0] == 1.5
-    assert found.photon_rate.mean[0] == 3 and found.photon_rate_high.mean[0] == 2  # bad quality and the calibration echo count nowhere
+    assert (
+        found.photon_rate.mean[0] == 3 and found.photon_rate_high.mean[0] == 2
+    )  # bad quality and the calibration echo count nowhere
     assert resample(photons, geo, min_confidence=2).n_photons[0] == 3
 
 
@@ -214,7 +254,9 @@ def test_values_that_cannot_be_are_ignored(name, bad):
 
 def test_pieces_400_km_apart():
     photons, geo = beam(7, n_shots=600, hole=(300, 400), step=400_000.0)
-    photons["pce_mframe_cnt"] = photons["pce_mframe_cnt"] + np.where(positions(photons, geo) > 1.2e6, 300, 0).astype(np.uint32)
+    photons["pce_mframe_cnt"] = photons["pce_mframe_cnt"] + np.where(positions(photons, geo) > 1.2e6, 300, 0).astype(
+        np.uint32
+    )
     found = resample(photons, geo)
     used, _, size = slow(photons, geo)
     np.testing.assert_array_equal(found.index, size.index)
@@ -248,8 +290,17 @@ def test_reference_is_linear_and_constant_beyond_its_ends():
     np.testing.assert_allclose(found.mean, used.h.mean(), atol=2e-5)
     at = pd.Series(np.interp(x, ref_x[good], ref[good])).groupby(np.floor(x / 2.0)).mean()
     assert found.reference[0] == 10.0 and found.reference[-1] == 14.0
-    np.testing.assert_allclose(found.reference, at.reindex(found.index).to_numpy(), atol=0.02)  # the mean over all photons, not the used ones
-    np.testing.assert_allclose(found.mean + found.reference, pd.Series(photons["h_ph"], dtype=float)[np.isin(np.arange(x.size), used.obj.index)].groupby(np.floor(x / 2.0)[used.obj.index]).mean().to_numpy(), atol=2e-5)
+    np.testing.assert_allclose(
+        found.reference, at.reindex(found.index).to_numpy(), atol=0.02
+    )  # the mean over all photons, not the used ones
+    np.testing.assert_allclose(
+        found.mean + found.reference,
+        pd.Series(photons["h_ph"], dtype=float)[np.isin(np.arange(x.size), used.obj.index)]
+        .groupby(np.floor(x / 2.0)[used.obj.index])
+        .mean()
+        .to_numpy(),
+        atol=2e-5,
+    )
 
 
 @pytest.mark.parametrize("x", [-5.0e6, 0.0, 4.0e7])

@@ -35,7 +35,9 @@ def test_worked_example_of_the_nrel_solar_position_algorithm():
 
 
 def test_at_the_pole_elevation_is_the_declination():
-    times = np.arange("2019-01-01", "2021-01-01", np.timedelta64(31, "h"), dtype="datetime64[h]").astype("datetime64[ns]")
+    times = np.arange("2019-01-01", "2021-01-01", np.timedelta64(31, "h"), dtype="datetime64[h]").astype(
+        "datetime64[ns]"
+    )
     north = solar_elevation(times, latitude=np.full(times.size, 90.0), longitude=np.linspace(-180, 180, times.size))
     south = solar_elevation(times, latitude=np.full(times.size, -90.0), longitude=np.zeros(times.size))
     np.testing.assert_allclose(north, solar_position(times)[1], atol=1e-9)
@@ -81,5 +83,6 @@ def test_stored_elevation_of_real_granules_within_a_tenth_of_a_degree(name, grou
     good = np.isfinite(stored) & (np.abs(stored) < 90) & (np.abs(lat) <= 90)
     assert good.any()
     found = solar_elevation(utc(seconds), latitude=lat, longitude=lon)
-    # The data dictionaries call the stored value low precision; it is off by up to 0.015 (ATL07) and 0.062 degree (ATL03).
+    # The data dictionaries call the stored value low precision; it is off by up to 0.015 (ATL07) and 0.062 degree
+    # (ATL03).
     np.testing.assert_allclose(found[good], stored[good], atol=0.1)

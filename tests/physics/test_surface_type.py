@@ -33,7 +33,8 @@ class Track:
 
 
 def scene(stretches, *, seed=0, is_strong=True, day=False, gaps=(), gain=1.0, level=-0.1) -> Track:
-    """Segments of 2 m with three shots each: (kind, metres) one after the other; ``gaps`` are added before the stretch of that number."""
+    """Segments of 2 m with three shots each: (kind, metres) one after the other; ``gaps`` are added before the stretch
+    of that number."""
     rng = np.random.default_rng(seed)
     x, where, at = [], [], 0.0
     for number, (kind, metres) in enumerate(stretches):
@@ -52,10 +53,16 @@ def scene(stretches, *, seed=0, is_strong=True, day=False, gaps=(), gain=1.0, le
     got = sd * np.sqrt(rng.chisquare(np.maximum(n - 1, 1)) / np.maximum(n, 1)) * (n > 1)
     starts = tracks.pieces(x, gap_m=20.0)
     inputs = {
-        "height_uncertainty": np.sqrt(sd**2 / n + 0.012**2), "n_photons": n, "height_sd": got, "spread": sd,
-        "rate": tracks.running_mean(x, n / 3.0, shots.astype(float), starts, 5.0)[0], "n_shots": shots,
-        "background_rate": 5e6 * dark if day else np.full(x.size, 3e4), "solar_elevation": np.full(x.size, 20.0 if day else -10.0),
-        "is_strong": is_strong, "starts": starts,
+        "height_uncertainty": np.sqrt(sd**2 / n + 0.012**2),
+        "n_photons": n,
+        "height_sd": got,
+        "spread": sd,
+        "rate": tracks.running_mean(x, n / 3.0, shots.astype(float), starts, 5.0)[0],
+        "n_shots": shots,
+        "background_rate": 5e6 * dark if day else np.full(x.size, 3e4),
+        "solar_elevation": np.full(x.size, 20.0 if day else -10.0),
+        "is_strong": is_strong,
+        "starts": starts,
     }
     return Track({"x": x, "height": height, **inputs}, where, starts)
 
@@ -73,7 +80,17 @@ def inner(track: Track, kind: str, edge: float = 8.0) -> np.ndarray:
     return (track.where == kind) & (away > edge)
 
 
-MIXED = [("ice", 3000), ("specular", 120), ("ice", 2500), ("dark", 160), ("ice", 3000), ("grey", 200), ("ice", 2000), ("specular", 60), ("ice", 3000)]
+MIXED = [
+    ("ice", 3000),
+    ("specular", 120),
+    ("ice", 2500),
+    ("dark", 160),
+    ("ice", 3000),
+    ("grey", 200),
+    ("ice", 2000),
+    ("specular", 60),
+    ("ice", 3000),
+]
 
 
 @pytest.mark.parametrize("is_strong", [True, False])
@@ -94,7 +111,13 @@ def test_obvious_surfaces(is_strong, day):
 @settings(max_examples=15, deadline=None)
 @given(seed=st.integers(0, 1000), day=st.booleans(), is_strong=st.booleans())
 def test_scores_add_up_to_one_and_decide_the_class(seed, day, is_strong):
-    track = scene([("ice", 300), ("cloud", 60), ("specular", 40), ("ice", 100), ("grey", 80), ("dark", 60)], seed=seed, day=day, is_strong=is_strong, gaps=((3, 150.0),))
+    track = scene(
+        [("ice", 300), ("cloud", 60), ("specular", 40), ("ice", 100), ("grey", 80), ("dark", 60)],
+        seed=seed,
+        day=day,
+        is_strong=is_strong,
+        gaps=((3, 150.0),),
+    )
     types = surface_type.classify(gathered(track))
     known = types.surface_class != UNCLASSIFIED
     p = types.probability
@@ -140,22 +163,35 @@ def test_a_bright_background_speaks_against_water_by_day_only():
     dark, bright = gathered(track), gathered(track, background_rate=np.full(sky.size, sky.max()))
     p_dark, p_bright = (surface_type.classify(e).probability[rows, OPEN_WATER].astype(float) for e in (dark, bright))
     assert np.all(p_bright <= p_dark + 1e-6)
-    unsure = [surface_type.classify(dataclasses.replace(e, only_water=0 * e.only_water, counts=np.ones_like(e.counts))).probability[rows, OPEN_WATER].mean() for e in (dark, bright)]
+    unsure = [
+        surface_type.classify(dataclasses.replace(e, only_water=0 * e.only_water, counts=np.ones_like(e.counts)))
+        .probability[rows, OPEN_WATER]
+        .mean()
+        for e in (dark, bright)
+    ]
     odds = [np.log(p / (1 - p)) for p in unsure]
     assert odds[1] < odds[0] - 1.0  # by more than e where the brightness alone does not settle it
     night = {"solar_elevation": np.full(sky.size, 10.0)}
-    np.testing.assert_array_equal(surface_type.classify(gathered(track, **night)).probability, surface_type.classify(gathered(track, background_rate=0 * sky + 1.0, **night)).probability)
+    np.testing.assert_array_equal(
+        surface_type.classify(gathered(track, **night)).probability,
+        surface_type.classify(gathered(track, background_rate=0 * sky + 1.0, **night)).probability,
+    )
 
 
 def test_the_chain_starts_afresh_after_a_gap():
     """With the same evidence, what lies on one side of a gap changes nothing on the other, whatever it is."""
-    track = scene([("ice", 400), ("specular", 60), ("grey", 40), ("dark", 40), ("ice", 400)], gaps=((3, 21.0 + 2.0),), seed=3)
+    track = scene(
+        [("ice", 400), ("specular", 60), ("grey", 40), ("dark", 40), ("ice", 400)], gaps=((3, 21.0 + 2.0),), seed=3
+    )
     evidence = gathered(track)
     cut = int(track.starts[1])
     assert track.starts.size == 3
     before = surface_type.classify(evidence)
     names = ("height", "rate", "bright", "height_sd", "not_water", "only_water", "n_photons")
-    for here, there in ((slice(0, cut), slice(cut, None)), (slice(cut, None), slice(0, cut))):  # neither forwards nor backwards
+    for here, there in (
+        (slice(0, cut), slice(cut, None)),
+        (slice(cut, None), slice(0, cut)),
+    ):  # neither forwards nor backwards
         other = {name: getattr(evidence, name).copy() for name in names}
         for values in other.values():
             values[there] = np.roll(values[there], 17)
@@ -168,7 +204,9 @@ def test_the_chain_starts_afresh_after_a_gap():
 
 def test_far_pieces_are_independent_from_photons_to_class():
     """Pieces further apart than the widest window (25 km) do not see each other at all."""
-    near = scene([("ice", 600), ("specular", 60), ("ice", 600), ("ice", 400), ("dark", 80)], gaps=((3, 60_000.0),), seed=4)
+    near = scene(
+        [("ice", 600), ("specular", 60), ("ice", 600), ("ice", 400), ("dark", 80)], gaps=((3, 60_000.0),), seed=4
+    )
     cut = int(near.starts[1])
     height = near.inputs["height"].copy()
     height[cut:] -= 1.0
@@ -181,7 +219,10 @@ def test_far_pieces_are_independent_from_photons_to_class():
 def relief(x: np.ndarray, seed: int) -> np.ndarray:
     """Floes of differing height, 100 m to 1 km long, snow drifts on them: a lognormal of 0.15 m about 0.35 m."""
     rng = np.random.default_rng(seed)
-    waves = sum(np.sin(2 * np.pi * x / length + phase) for length, phase in zip(rng.uniform(60, 1500, 12), rng.uniform(0, 6.3, 12), strict=True)) / np.sqrt(6.0)
+    waves = sum(
+        np.sin(2 * np.pi * x / length + phase)
+        for length, phase in zip(rng.uniform(60, 1500, 12), rng.uniform(0, 6.3, 12), strict=True)
+    ) / np.sqrt(6.0)
     return 0.35 * np.exp(0.4 * waves) - 0.35
 
 
@@ -190,14 +231,17 @@ def test_a_track_without_water_has_few_false_leads():
     water = []
     for seed in range(4):
         track = scene([("ice", 12_000)], seed=seed)
-        found = surface_type.classify(gathered(track, height=track.inputs["height"] + relief(track.inputs["x"], seed))).surface_class
+        found = surface_type.classify(
+            gathered(track, height=track.inputs["height"] + relief(track.inputs["x"], seed))
+        ).surface_class
         water.append(np.mean(found == OPEN_WATER))
         assert np.mean(found == THICK_ICE) > 0.6
     assert np.mean(water) < 0.002
 
 
 def test_level_ice_without_any_water_is_never_called_water():
-    """Where 12 km are as flat as water and nothing darker or brighter is near, height says nothing; brightness still does."""
+    """Where 12 km are as flat as water and nothing darker or brighter is near, height says nothing; brightness still
+    does."""
     found = surface_type.classify(gathered(scene([("ice", 12_000)], seed=9))).surface_class
     assert np.mean(found == OPEN_WATER) < 0.002
 
@@ -210,7 +254,8 @@ def test_classes_do_not_depend_on_where_zero_is():
 
 
 def test_a_known_water_level_is_used():
-    """Smooth grey ice 0.15 m above the water is thin; told that the water stands right there, much of it is water-like or thin, never the other way."""
+    """Smooth grey ice 0.15 m above the water is thin; told that the water stands right there, much of it is water-like
+    or thin, never the other way."""
     track = scene([("ice", 2000), ("dark", 100), ("ice", 2000)], seed=6)
     evidence = gathered(track)
     rows = inner(track, "dark")
@@ -231,14 +276,26 @@ def test_first_water_level_finds_the_leads():
 def test_empty_track():
     none = np.empty(0)
     evidence = surface_type.gather(
-        none, none, height_uncertainty=none, n_photons=none, height_sd=none, spread=none, rate=none, n_shots=none, background_rate=none, solar_elevation=none,
-        is_strong=True, starts=np.zeros(1, np.int64),
+        none,
+        none,
+        height_uncertainty=none,
+        n_photons=none,
+        height_sd=none,
+        spread=none,
+        rate=none,
+        n_shots=none,
+        background_rate=none,
+        solar_elevation=none,
+        is_strong=True,
+        starts=np.zeros(1, np.int64),
     )
     types = surface_type.classify(evidence)
     assert types.surface_class.size == 0 and types.probability.shape == (0, 3)
 
 
-@pytest.mark.parametrize(("is_strong", "spot", "factor"), [(True, 1, 1.0), (True, 3, 1 / 0.82), (False, 2, 4.0), (False, 0, 4.0)])
+@pytest.mark.parametrize(
+    ("is_strong", "spot", "factor"), [(True, 1, 1.0), (True, 3, 1 / 0.82), (False, 2, 4.0), (False, 0, 4.0)]
+)
 def test_rates_are_brought_to_those_of_a_strong_beam_of_gain_one(is_strong, spot, factor):
     assert surface_type.strong_equivalent(is_strong=is_strong, spot=spot) == pytest.approx(factor)
 

@@ -26,12 +26,20 @@ def test_grey_is_the_rounded_luminance():
 
 
 @settings(max_examples=25, deadline=None)
-@given(seed=st.integers(0, 10**6), h=st.integers(1, 40), w=st.integers(1, 40), size=st.sampled_from([1, 3, 9, 31]), few=st.booleans())
+@given(
+    seed=st.integers(0, 10**6),
+    h=st.integers(1, 40),
+    w=st.integers(1, 40),
+    size=st.sampled_from([1, 3, 9, 31]),
+    few=st.booleans(),
+)
 def test_running_median_is_the_median(seed, h, w, size, few):
     rng = np.random.default_rng(seed)
     padded = rng.integers(0, 3 if few else 256, (h + size - 1, w + size - 1)).astype(np.uint8)
     squares = np.lib.stride_tricks.sliding_window_view(padded, (size, size))
-    np.testing.assert_array_equal(thin_cloud.running_median(padded, size), np.median(squares, axis=(2, 3)).astype(np.uint8))
+    np.testing.assert_array_equal(
+        thin_cloud.running_median(padded, size), np.median(squares, axis=(2, 3)).astype(np.uint8)
+    )
 
 
 def test_a_step_as_wide_as_half_the_median_is_background_and_a_narrow_line_is_not():
@@ -67,7 +75,8 @@ def test_a_tile_with_its_halo_equals_the_whole(data):
 
 
 def test_the_halo_is_as_wide_as_it_must_be_and_no_wider():
-    """Row 120 sees rows 43 to 197 of the dilated image: 77 bright ones above, and row 197, which is bright only through row 200."""
+    """Row 120 sees rows 43 to 197 of the dilated image: 77 bright ones above, and row 197, which is bright only through
+    row 200."""
     image = np.full((330, 200), 10, np.uint8)
     image[46:117] = 200  # dilated: 43 to 119
     image[200] = 200  # dilated: 197 to 203

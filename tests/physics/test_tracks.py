@@ -94,9 +94,15 @@ def test_nothing_crosses_a_gap(seed, shift):
         other[there] = np.nan_to_num(other[there]) * 3.0 + shift + 1.0
         size, changed = np.abs(np.nan_to_num(values)), np.abs(np.nan_to_num(other))
         for one, two in (
-            (tracks.running_mean(x, values, weights, starts, 400.0)[0], tracks.running_mean(x, other, weights, starts, 400.0)[0]),
+            (
+                tracks.running_mean(x, values, weights, starts, 400.0)[0],
+                tracks.running_mean(x, other, weights, starts, 400.0)[0],
+            ),
             (tracks.running_median(values, starts, 30), tracks.running_median(other, starts, 30)),
-            (tracks.pooled_ratio(size, weights, starts, 40.0, 60), tracks.pooled_ratio(changed, weights, starts, 40.0, 60)),
+            (
+                tracks.pooled_ratio(size, weights, starts, 40.0, 60),
+                tracks.pooled_ratio(changed, weights, starts, 40.0, 60),
+            ),
         ):
             np.testing.assert_array_equal(one[here], two[here])
             assert not np.array_equal(one[there], two[there], equal_nan=True)
@@ -105,7 +111,9 @@ def test_nothing_crosses_a_gap(seed, shift):
 def quantile_by_hand(x, values, block_m, window_m, inner, outer):
     number = np.floor(x / block_m).astype(int)
     ids = np.unique(number)
-    level = np.array([np.quantile(v, inner) if (v := values[(number == k) & np.isfinite(values)]).size else np.nan for k in ids])
+    level = np.array(
+        [np.quantile(v, inner) if (v := values[(number == k) & np.isfinite(values)]).size else np.nan for k in ids]
+    )
     middle = (ids + 0.5) * block_m
     wide = []
     for m in middle:
@@ -117,8 +125,15 @@ def quantile_by_hand(x, values, block_m, window_m, inner, outer):
 @pytest.mark.parametrize(("inner", "outer"), [(0.5, 0.02), (0.3, 0.8), (0.0, 1.0)])
 def test_block_quantile_is_exact_where_every_block_is_evaluated(inner, outer):
     x, values, _, _ = track(1, 600)
-    settings_ = {"block_m": 20.0, "window_m": 400.0, "inner": inner, "outer": outer}  # a 25th of the window is less than a block
-    np.testing.assert_allclose(tracks.block_quantile(x, values, **settings_), quantile_by_hand(x, values, *settings_.values())[0], atol=1e-12)
+    settings_ = {
+        "block_m": 20.0,
+        "window_m": 400.0,
+        "inner": inner,
+        "outer": outer,
+    }  # a 25th of the window is less than a block
+    np.testing.assert_allclose(
+        tracks.block_quantile(x, values, **settings_), quantile_by_hand(x, values, *settings_.values())[0], atol=1e-12
+    )
 
 
 def test_block_quantile_on_a_coarse_grid_stays_close():
@@ -142,12 +157,18 @@ def test_block_quantile_depends_on_distance_not_on_gaps():
 
 def test_block_quantile_without_values():
     x = np.arange(0.0, 100.0, 2.0)
-    assert np.isnan(tracks.block_quantile(x, np.full(x.size, np.nan), block_m=20.0, window_m=100.0, inner=0.5, outer=0.5)).all()
+    assert np.isnan(
+        tracks.block_quantile(x, np.full(x.size, np.nan), block_m=20.0, window_m=100.0, inner=0.5, outer=0.5)
+    ).all()
     assert tracks.block_quantile(x[:0], x[:0], block_m=20.0, window_m=100.0, inner=0.5, outer=0.5).size == 0
-    assert np.all(tracks.block_quantile(x[:1], np.array([3.0]), block_m=20.0, window_m=100.0, inner=0.5, outer=0.5) == 3.0)
+    assert np.all(
+        tracks.block_quantile(x[:1], np.array([3.0]), block_m=20.0, window_m=100.0, inner=0.5, outer=0.5) == 3.0
+    )
 
 
 def test_empty_track():
     none, starts = np.empty(0), np.zeros(1, np.int64)
     assert tracks.running_mean(none, none, none, starts, 5.0)[0].size == 0
-    assert tracks.running_median(none, starts, 3).size == 0 and tracks.pooled_ratio(none, none, starts, 5.0, 3).size == 0
+    assert (
+        tracks.running_median(none, starts, 3).size == 0 and tracks.pooled_ratio(none, none, starts, 5.0, 3).size == 0
+    )

@@ -13,11 +13,19 @@ from polynya.physics import nasa_surface_type, surface_type, water_bounds
 
 
 def evidence(rate, *, width=0.0, transmission=1.0) -> surface_type.Evidence:
-    """Return evidence of a strong beam's measured photons a shot; rates are kept divided by the transmission, 0.95 at the least."""
+    """Return evidence of a strong beam's measured photons a shot; rates are kept divided by the transmission, 0.95 at
+    the least."""
     rate, width, transmission = np.broadcast_arrays(*(np.asarray(v, float) for v in (rate, width, transmission)))
     rate, width, transmission = (np.atleast_1d(v).copy() for v in (rate, width, transmission))
     others = {f.name: np.zeros(rate.size) for f in dataclasses.fields(surface_type.Evidence)}
-    return surface_type.Evidence(**{**others, "rate_pooled": rate / np.maximum(transmission, 0.95), "width_pooled": width, "transmission": transmission})
+    return surface_type.Evidence(
+        **{
+            **others,
+            "rate_pooled": rate / np.maximum(transmission, 0.95),
+            "width_pooled": width,
+            "transmission": transmission,
+        }
+    )
 
 
 def water(rate, said, *, width=0.0, transmission=1.0) -> np.ndarray:
@@ -36,7 +44,9 @@ def chance(odds):
 
 
 def test_a_smooth_bright_surface_is_water_at_least_as_likely_as_its_rate_says():
-    np.testing.assert_allclose(water([11.0, 12.0, 13.0], 0.001), [0.5, chance((12 / 11) ** 13), chance((13 / 11) ** 13)], rtol=1e-4)
+    np.testing.assert_allclose(
+        water([11.0, 12.0, 13.0], 0.001), [0.5, chance((12 / 11) ** 13), chance((13 / 11) ** 13)], rtol=1e-4
+    )
     np.testing.assert_allclose(water([15.0, 30.0], 0.001), 0.97, rtol=1e-5)  # no surer by the rate alone
     np.testing.assert_allclose(water(12.0, 0.001, width=0.05), chance((12 / 11) ** 13 * np.exp(-0.75)), rtol=1e-4)
     np.testing.assert_allclose(water([11.0, 15.0], 0.99), 0.99, rtol=1e-6)  # a network that is surer is believed
@@ -47,12 +57,16 @@ def test_what_the_rate_cannot_decide_is_the_networks():
     np.testing.assert_allclose(water([0.2, 3.0, 8.0, below - 0.01], 0.001), 0.001, rtol=1e-5)
     assert water(below + 0.01, 0.001)[0] == pytest.approx(0.4, abs=0.005)
     np.testing.assert_allclose(water([12.0, 14.0], 0.001, width=0.14), 0.001, rtol=1e-5)  # not smooth
-    np.testing.assert_allclose(water([3.0, 6.0, 9.0], 0.9, transmission=0.9), 0.9, rtol=1e-6)  # under thin cloud leads are dimmer
+    np.testing.assert_allclose(
+        water([3.0, 6.0, 9.0], 0.9, transmission=0.9), 0.9, rtol=1e-6
+    )  # under thin cloud leads are dimmer
     np.testing.assert_allclose(water(np.nan, 0.3, transmission=0.4), 0.3, rtol=1e-6)
 
 
 def test_under_thick_cloud_it_is_no_likelier_either():
-    np.testing.assert_allclose(water([8.0, 10.0], 0.9, transmission=0.4), [chance((8 / 11) ** 13), chance((10 / 11) ** 13)], rtol=1e-3)
+    np.testing.assert_allclose(
+        water([8.0, 10.0], 0.9, transmission=0.4), [chance((8 / 11) ** 13), chance((10 / 11) ** 13)], rtol=1e-3
+    )
     np.testing.assert_allclose(water([1.0, 4.4], 0.9, transmission=0.4), 0.9, rtol=1e-6)  # may be a dark lead
     assert water(2.0, 0.9, transmission=0.4, width=0.2)[0] < 1e-4  # but no wide one
     # Five hundredths more light give the network five units of log odds.
@@ -62,7 +76,9 @@ def test_under_thick_cloud_it_is_no_likelier_either():
 def test_a_network_that_says_nothing_leaves_nasas_tree():
     """With even odds for water the bounds alone are the tree's specular leads of smooth surfaces."""
     rate = np.linspace(3.0, 13.9, 400)
-    tree = nasa_surface_type.surface_type(rate, np.zeros(400), background_norm=np.zeros(400), solar_elevation=np.full(400, -10.0), spot=1)
+    tree = nasa_surface_type.surface_type(
+        rate, np.zeros(400), background_norm=np.zeros(400), solar_elevation=np.full(400, -10.0), spot=1
+    )
     np.testing.assert_array_equal(water(rate, 0.0) >= 0.5, np.isin(tree, nasa_surface_type.SPECULAR_TYPES))
 
 

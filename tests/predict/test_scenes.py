@@ -1,4 +1,5 @@
-"""Scenes in strips: tiled is whole, windows leave no seam, every pixel is read once, turns and draws and their spread."""
+"""Scenes in strips: tiled is whole, windows leave no seam, every pixel is read once, turns and draws and their
+spread."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ SIZE = 16
 def fake(evaluate, *, classes=("other", "glacier"), sensors=None, size=SIZE, **more) -> predict_scenes.SceneNetwork:
     """A network that is a function of windows (batch, planes, size, size)."""
     about = networks.describe_scene(scaling={"sensors": sensors or {"optical": 1}}, classes=classes, size=size, **more)
-    return predict_scenes.SceneNetwork(Path("fake.onnx"), "0" * 64, predict_scenes.Description.model_validate(about), about, "none", evaluate)
+    return predict_scenes.SceneNetwork(
+        Path("fake.onnx"), "0" * 64, predict_scenes.Description.model_validate(about), about, "none", evaluate
+    )
 
 
 def two(glacier: np.ndarray) -> np.ndarray:
@@ -47,8 +50,14 @@ def reader(scene: np.ndarray, asked: list | None = None):
 def run(found, scene: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
     """Return probability (classes, h, w) and spread (h, w) of a whole scene."""
     out, spread, row = [], [], 0
-    for strip in predict_scenes.strips(found if isinstance(found, list) else [found], reader(scene), shape=scene.shape[1:], **options):
-        assert strip.row == row and strip.probability.shape[1:] == strip.spread.shape and strip.probability.dtype == np.float32
+    for strip in predict_scenes.strips(
+        found if isinstance(found, list) else [found], reader(scene), shape=scene.shape[1:], **options
+    ):
+        assert (
+            strip.row == row
+            and strip.probability.shape[1:] == strip.spread.shape
+            and strip.probability.dtype == np.float32
+        )
         row += strip.spread.shape[0]
         out.append(strip.probability)
         spread.append(strip.spread)
@@ -79,7 +88,14 @@ def draw(shape: tuple[int, int], seed: int, planes: int = 3) -> np.ndarray:
 
 
 @settings(max_examples=25, deadline=None)
-@given(height=st.integers(1, 60), width=st.integers(1, 60), seed=st.integers(0, 99), threads=st.integers(1, 3), batch=st.integers(1, 3), turns=st.sampled_from([1, 8]))
+@given(
+    height=st.integers(1, 60),
+    width=st.integers(1, 60),
+    seed=st.integers(0, 99),
+    threads=st.integers(1, 3),
+    batch=st.integers(1, 3),
+    turns=st.sampled_from([1, 8]),
+)
 def test_tiled_is_whole_for_a_network_of_single_pixels(pointwise, height, width, seed, threads, batch, turns):
     network, matrix, bias = pointwise
     scene = draw((height, width), seed)
@@ -104,7 +120,9 @@ def test_every_pixel_is_read_once_and_at_most_a_window_of_rows_at_a_time(shape):
     asked = []
     network = fake(lambda x: two(np.full((len(x), SIZE, SIZE), 0.5)))
     done = []
-    for _ in predict_scenes.strips([network], reader(np.zeros((1, *shape), np.float32), asked), shape=shape, advance=done.append):
+    for _ in predict_scenes.strips(
+        [network], reader(np.zeros((1, *shape), np.float32), asked), shape=shape, advance=done.append
+    ):
         pass
     times = np.zeros(shape, int)
     for rows, columns in asked:
@@ -128,7 +146,11 @@ def test_memory_goes_with_the_width_not_with_the_height():
     peaks = []
     for height in (64, 1600):
         tracemalloc.start()
-        for _ in predict_scenes.strips([network], lambda rows, columns: np.zeros((1, rows.stop - rows.start, columns.stop - columns.start), np.float32), shape=(height, 64)):
+        for _ in predict_scenes.strips(
+            [network],
+            lambda rows, columns: np.zeros((1, rows.stop - rows.start, columns.stop - columns.start), np.float32),
+            shape=(height, 64),
+        ):
             pass
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
@@ -138,11 +160,21 @@ def test_memory_goes_with_the_width_not_with_the_height():
 def leaning(x: np.ndarray) -> np.ndarray:
     """Answer by the window alone: its own mean, and where in it a pixel lies. Nothing is worse for seams."""
     across = np.linspace(-0.3, 0.3, SIZE)
-    return two(np.clip(0.5 + 0.15 * np.sign(x[:, 0].mean(axis=(1, 2)))[:, None, None] + across[None, :, None] * 0.5 + across[None, None, :] * 0.5, 0.0, 1.0))
+    return two(
+        np.clip(
+            0.5
+            + 0.15 * np.sign(x[:, 0].mean(axis=(1, 2)))[:, None, None]
+            + across[None, :, None] * 0.5
+            + across[None, None, :] * 0.5,
+            0.0,
+            1.0,
+        )
+    )
 
 
 def test_windows_leave_no_seam():
-    """Steps of the map where a window begins or ends are no larger than elsewhere (in a scene where windows disagree by up to .6)."""
+    """Steps of the map where a window begins or ends are no larger than elsewhere (in a scene where windows disagree by
+    up to .6)."""
     rng = np.random.default_rng(4)
     scene = np.kron(rng.choice([-1.0, 1.0], (12, 12)), np.ones((8, 8))).astype(np.float32)[None]
     glacier = run(fake(leaning), scene)[0][1]
@@ -165,7 +197,11 @@ def test_weights_are_symmetric_positive_and_end_in_nothing():
 @given(length=st.integers(1, 5000), size=st.integers(8, 512))
 def test_windows_cover_a_side_and_stay_inside(length, size):
     begin = predict_scenes.starts(length, size)
-    assert begin[0] == 0 and begin == sorted(set(begin)) and (begin[-1] + size == length or (length <= size and begin == [0]))
+    assert (
+        begin[0] == 0
+        and begin == sorted(set(begin))
+        and (begin[-1] + size == length or (length <= size and begin == [0]))
+    )
     assert all(b - a <= size // 2 for a, b in pairwise(begin))
 
 
@@ -173,7 +209,9 @@ def test_a_network_that_knows_no_direction_gives_the_same_turned():
     def around(x: np.ndarray) -> np.ndarray:
         """The mean over a pixel's four neighbours: turns with the window."""
         z = np.nan_to_num(x[:, 0])
-        out = sum(np.roll(np.pad(z, ((0, 0), (1, 1), (1, 1))), s, axis=a)[:, 1:-1, 1:-1] for a in (1, 2) for s in (-1, 1))
+        out = sum(
+            np.roll(np.pad(z, ((0, 0), (1, 1), (1, 1))), s, axis=a)[:, 1:-1, 1:-1] for a in (1, 2) for s in (-1, 1)
+        )
         return two(1.0 / (1.0 + np.exp(-out)))
 
     scene = np.random.default_rng(5).normal(size=(1, 40, 27)).astype(np.float32)
@@ -183,7 +221,8 @@ def test_a_network_that_knows_no_direction_gives_the_same_turned():
 
 
 def test_turns_average_what_depends_on_them():
-    """Answers 1 in the upper half of the window as it lies: over the eight ways to lay it every pixel is in that half four times."""
+    """Answers 1 in the upper half of the window as it lies: over the eight ways to lay it every pixel is in that half
+    four times."""
 
     def upper(x: np.ndarray) -> np.ndarray:
         out = np.zeros((len(x), SIZE, SIZE))
@@ -261,7 +300,9 @@ def test_the_place_reaches_the_network_and_must_fit(tmp_path):
     assert told[0].shape == (1, 4, SIZE, SIZE) and (told[0] == place[None, :, None, None]).all()
     for wrong in (None, place[:3]):
         with pytest.raises(UsageError, match=r"location: \d values; network test-scene is told 4 \(coordinates\)"):
-            next(predict_scenes.strips([network], reader(np.zeros((1, 5, 5), np.float32)), shape=(5, 5), location=wrong))
+            next(
+                predict_scenes.strips([network], reader(np.zeros((1, 5, 5), np.float32)), shape=(5, 5), location=wrong)
+            )
 
 
 def test_what_lies_beyond_the_scene_is_missing_to_the_network():
@@ -288,19 +329,27 @@ def test_confidence_is_the_descriptions():
     p = np.array([[[0.5, 0.1, np.nan]], [[0.5, 0.9, np.nan]]], np.float32)
     plain = predict_scenes.confidence(fake(two), p)
     np.testing.assert_allclose(plain, [[0.5, 0.9, np.nan]], atol=1e-6)
-    mapped = predict_scenes.confidence(fake(two, confidence={"method": "entropy_kernel", "x": [0.0, 1.0], "y": [0.6, 1.0]}), p)
+    mapped = predict_scenes.confidence(
+        fake(two, confidence={"method": "entropy_kernel", "x": [0.0, 1.0], "y": [0.6, 1.0]}), p
+    )
     entropy = -(0.1 * np.log2(0.1) + 0.9 * np.log2(0.9))  # in bits: 1 for a coin
     np.testing.assert_allclose(mapped, [[0.6, 0.6 + 0.4 * (1 - entropy), np.nan]], atol=1e-6)
 
 
-@pytest.mark.parametrize(("about", "words"), [
-    (None, "metadata property 'polynya'"),
-    ("not json", "metadata property 'polynya', JSON"),
-    (networks.describe("sequence"), "'polynya', kind: "),
-    (networks.describe_scene(classes=["glacier"]), "classes"),
-    (networks.describe_scene(scaling={"sensors": {}}), "scaling.sensors"),
-    (networks.describe_scene(location=4, location_kind="coordinates"), r"takes .*; expected one input of \(batch, 7, h, w\)"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        (None, "metadata property 'polynya'"),
+        ("not json", "metadata property 'polynya', JSON"),
+        (networks.describe("sequence"), "'polynya', kind: "),
+        (networks.describe_scene(classes=["glacier"]), "classes"),
+        (networks.describe_scene(scaling={"sensors": {}}), "scaling.sensors"),
+        (
+            networks.describe_scene(location=4, location_kind="coordinates"),
+            r"takes .*; expected one input of \(batch, 7, h, w\)",
+        ),
+    ],
+)
 def test_files_that_are_no_export_of_a_scene_say_so(about, words, tmp_path):
     path, _, _ = networks.scene_network(tmp_path / "bad.onnx", about=about)
     with pytest.raises(ProductError, match=words) as error:
@@ -320,6 +369,9 @@ def test_runtimes_agree_and_unknown_ones_are_refused(tmp_path, pointwise):
 
 def test_it_needs_no_torch(tmp_path):
     path, _, _ = networks.scene_network(tmp_path / "n.onnx")
-    code = f"import sys; from polynya.predict import scenes; scenes.load({json.dumps(str(path))}); print([m for m in ('torch', 'onnx', 'rasterio') if m in sys.modules])"
+    code = (
+        f"import sys; from polynya.predict import scenes; scenes.load({json.dumps(str(path))}); print([m for m in"
+        " ('torch', 'onnx', 'rasterio') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

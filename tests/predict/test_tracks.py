@@ -22,7 +22,8 @@ from .. import onnx_networks as networks
 
 
 def track(n: int = 3000, *, seed: int = 0, first: int = 10_000_001) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Return segments with holes of every kind: single cells, a few, more than 20 m, kilometres; some features are missing."""
+    """Return segments with holes of every kind: single cells, a few, more than 20 m, kilometres; some features are
+    missing."""
     rng = np.random.default_rng(seed)
     step = np.ones(n, np.int64)
     step[rng.random(n) < 0.05] = rng.integers(2, 12)
@@ -31,7 +32,8 @@ def track(n: int = 3000, *, seed: int = 0, first: int = 10_000_001) -> tuple[np.
     cell = first + np.cumsum(step)
     x = 2.0 * cell + rng.uniform(0.1, 1.9, n)
     features = {
-        "height": rng.normal(0.3, 0.2, n).astype(np.float32), "photon_rate": rng.gamma(6.0, 1.2, n).astype(np.float32),
+        "height": rng.normal(0.3, 0.2, n).astype(np.float32),
+        "photon_rate": rng.gamma(6.0, 1.2, n).astype(np.float32),
         "height_sd": rng.uniform(0.05, 0.3, n),
     }
     features["photon_rate"][rng.random(n) < 0.03] = np.nan
@@ -60,7 +62,9 @@ def alone(classifier: predict_tracks.Classifier, features: dict[str, np.ndarray]
 
 @pytest.fixture(scope="module")
 def sequence(tmp_path_factory) -> predict_tracks.Classifier:
-    return predict_tracks.load(networks.sequence_network(tmp_path_factory.mktemp("onnx") / "sequence.onnx"), runtime="onnxruntime")
+    return predict_tracks.load(
+        networks.sequence_network(tmp_path_factory.mktemp("onnx") / "sequence.onnx"), runtime="onnxruntime"
+    )
 
 
 @pytest.mark.parametrize("tile", [1, 16, 100, 1024, 1_000_000])
@@ -77,16 +81,24 @@ def test_a_halo_that_is_too_short_would_be_seen(tmp_path):
     """Guards the test above: it must fail where tiles see too little."""
     x, features = track()
     for change in ({"halo": 4}, {"halo": 12, "separation": 0}, {"halo": 12, "stride": 1}):
-        short = predict_tracks.load(networks.sequence_network(tmp_path / "short.onnx", about=networks.describe("sequence", **change)), runtime="onnxruntime")
+        short = predict_tracks.load(
+            networks.sequence_network(tmp_path / "short.onnx", about=networks.describe("sequence", **change)),
+            runtime="onnxruntime",
+        )
         if change.get("stride") == 1:  # tiles of another phase: pooling sees other blocks
             x = x + 2.0
-        assert np.abs(predict_tracks.classify(short, features, x=x, tile=52) - alone(short, features, x)).max() > 1e-3, change
+        assert (
+            np.abs(predict_tracks.classify(short, features, x=x, tile=52) - alone(short, features, x)).max() > 1e-3
+        ), change
         (tmp_path / "short.onnx").unlink()
 
 
 def test_threads_change_nothing(sequence):
     x, features = track(seed=1)
-    np.testing.assert_array_equal(predict_tracks.classify(sequence, features, x=x, tile=64, threads=4), predict_tracks.classify(sequence, features, x=x, tile=64))
+    np.testing.assert_array_equal(
+        predict_tracks.classify(sequence, features, x=x, tile=64, threads=4),
+        predict_tracks.classify(sequence, features, x=x, tile=64),
+    )
 
 
 def test_where_a_track_is_cut_does_not_matter_further_on(sequence):
@@ -109,7 +121,13 @@ def test_nothing_comes_across_a_gap(sequence):
     np.testing.assert_allclose(after[:40], before[:40], atol=1e-6)
     assert np.abs(after[40:] - before[40:]).max() > 0.1
     near = np.where(np.arange(80) < 40, x, x - 2.0)  # 20 m: the same piece, and now it does
-    assert np.abs(predict_tracks.classify(sequence, other, x=near)[:40] - predict_tracks.classify(sequence, features, x=near)[:40]).max() > 1e-3
+    assert (
+        np.abs(
+            predict_tracks.classify(sequence, other, x=near)[:40]
+            - predict_tracks.classify(sequence, features, x=near)[:40]
+        ).max()
+        > 1e-3
+    )
 
 
 def test_windows_are_those_of_the_run(tmp_path):
@@ -118,7 +136,13 @@ def test_windows_are_those_of_the_run(tmp_path):
     x, features = track(2500, seed=4)
     found = predict_tracks.classify(predict_tracks.load(path, runtime="onnxruntime"), features, x=x)
     cell = [int(v // 2.0) for v in x]
-    table = np.stack([(np.where(np.isnan(features[f]), m, features[f]) - m) / s for f, m, s in zip(networks.FEATURES, networks.MEAN, networks.STD, strict=True)], axis=1)
+    table = np.stack(
+        [
+            (np.where(np.isnan(features[f]), m, features[f]) - m) / s
+            for f, m, s in zip(networks.FEATURES, networks.MEAN, networks.STD, strict=True)
+        ],
+        axis=1,
+    )
     expected = []
     for i in range(x.size):
         window = []
@@ -145,21 +169,41 @@ def test_batches_of_windows_join(tmp_path, monkeypatch):
 @pytest.mark.parametrize("kind", ["window", "sequence"])
 def test_openvino_gives_the_same_numbers(kind, tmp_path):
     pytest.importorskip("openvino", reason="OpenVINO is an extra ([cpu])")
-    path = networks.window_network(tmp_path / "n.onnx")[0] if kind == "window" else networks.sequence_network(tmp_path / "n.onnx")
+    path = (
+        networks.window_network(tmp_path / "n.onnx")[0]
+        if kind == "window"
+        else networks.sequence_network(tmp_path / "n.onnx")
+    )
     x, features = track(seed=6)
-    first, second = predict_tracks.load(path, runtime="onnxruntime"), predict_tracks.load(path, runtime="openvino", threads=2)
+    first, second = (
+        predict_tracks.load(path, runtime="onnxruntime"),
+        predict_tracks.load(path, runtime="openvino", threads=2),
+    )
     assert first.runtime.startswith("onnxruntime ") and second.runtime.startswith("openvino ")
-    np.testing.assert_allclose(predict_tracks.classify(second, features, x=x, threads=2, tile=256), predict_tracks.classify(first, features, x=x), atol=2e-6)
+    np.testing.assert_allclose(
+        predict_tracks.classify(second, features, x=x, threads=2, tile=256),
+        predict_tracks.classify(first, features, x=x),
+        atol=2e-6,
+    )
 
 
 def test_an_empty_and_a_single_segment(sequence):
     assert predict_tracks.classify(sequence, {f: np.empty(0) for f in networks.FEATURES}, x=np.empty(0)).shape == (0, 3)
-    one = predict_tracks.classify(sequence, {f: np.array([m]) for f, m in zip(networks.FEATURES, networks.MEAN, strict=True)}, x=np.array([12345.6]))
+    one = predict_tracks.classify(
+        sequence,
+        {f: np.array([m]) for f, m in zip(networks.FEATURES, networks.MEAN, strict=True)},
+        x=np.array([12345.6]),
+    )
     assert one.sum() == pytest.approx(1.0, abs=1e-6)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(st.integers(1, 60), min_size=1, max_size=60), st.integers(-1000, 1000), st.sampled_from([1, 4, 64]), st.integers(0, 90))
+@given(
+    st.lists(st.integers(1, 60), min_size=1, max_size=60),
+    st.integers(-1000, 1000),
+    st.sampled_from([1, 4, 64]),
+    st.integers(0, 90),
+)
 def test_pieces_keep_phase_order_and_distance(steps, first, stride, separation):
     cell = first + np.cumsum(np.array(steps, np.int64))
     starts = tracks.pieces(2.0 * cell + 1.0, gap_m=20.0)
@@ -174,10 +218,15 @@ def test_pieces_keep_phase_order_and_distance(steps, first, stride, separation):
 def test_a_network_is_known_by_its_file(tmp_path, monkeypatch):
     path = networks.sequence_network(tmp_path / "mine.onnx")
     classifier = predict_tracks.load(path, runtime="onnxruntime")
-    assert classifier.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() and classifier.about["std"] == list(networks.STD)
+    assert classifier.sha256 == hashlib.sha256(path.read_bytes()).hexdigest() and classifier.about["std"] == list(
+        networks.STD
+    )
     monkeypatch.setattr(predict_runtime, "WEIGHTS", tmp_path)
     assert predict_runtime.shipped() == ["mine"] and predict_tracks.load("mine").path == path
-    with pytest.raises(UsageError, match=r"--classifier yours: no such network; expected 'rule', a shipped name \(mine\) or an \.onnx file"):
+    with pytest.raises(
+        UsageError,
+        match=r"--classifier yours: no such network; expected 'rule', a shipped name \(mine\) or an \.onnx file",
+    ):
         predict_tracks.load("yours")
     with pytest.raises(UsageError, match="no such network"):
         predict_tracks.load("../" + tmp_path.name + "/mine")
@@ -185,19 +234,34 @@ def test_a_network_is_known_by_its_file(tmp_path, monkeypatch):
         predict_tracks.load("mine", runtime="tpu")
 
 
-@pytest.mark.parametrize(("about", "words"), [
-    (None, "metadata property 'polynya' is missing"),
-    ("{", "'polynya', JSON: "),
-    ({**networks.describe("sequence"), "kind": "scene"}, "'polynya', kind: "),
-    (networks.describe("sequence", features=["height", "photon_rate", "distance"]), r"features \['distance'\] are unknown"),
-    (networks.describe("sequence", mean=[0.0, 1.0]), "mean holds 2 numbers for 3 features"),
-    (networks.describe("sequence", mean=[0.0, 1.0, float("nan")]), "one finite number each"),
-    (networks.describe("sequence", classes=["ice", "water"]), "classes are ice, water; expected thick_ice, thin_ice, open_water"),
-    (networks.describe("sequence", decision_weights=[1.0, 0.0, 1.0]), "decision_weights are .* expected a positive number for each of 3 classes"),
-    (networks.describe("sequence", features=["height", "photon_rate"], mean=[0, 0]), "a sequence network must have one of \\(batch, 3, length\\)"),
-    (networks.describe("window", window_length=4), "window_length is 4; expected an odd number"),
-    (networks.describe("window", window_length=7), "a window network must have one of \\(batch, 7, 3\\)"),
-])
+@pytest.mark.parametrize(
+    ("about", "words"),
+    [
+        (None, "metadata property 'polynya' is missing"),
+        ("{", "'polynya', JSON: "),
+        ({**networks.describe("sequence"), "kind": "scene"}, "'polynya', kind: "),
+        (
+            networks.describe("sequence", features=["height", "photon_rate", "distance"]),
+            r"features \['distance'\] are unknown",
+        ),
+        (networks.describe("sequence", mean=[0.0, 1.0]), "mean holds 2 numbers for 3 features"),
+        (networks.describe("sequence", mean=[0.0, 1.0, float("nan")]), "one finite number each"),
+        (
+            networks.describe("sequence", classes=["ice", "water"]),
+            "classes are ice, water; expected thick_ice, thin_ice, open_water",
+        ),
+        (
+            networks.describe("sequence", decision_weights=[1.0, 0.0, 1.0]),
+            "decision_weights are .* expected a positive number for each of 3 classes",
+        ),
+        (
+            networks.describe("sequence", features=["height", "photon_rate"], mean=[0, 0]),
+            "a sequence network must have one of \\(batch, 3, length\\)",
+        ),
+        (networks.describe("window", window_length=4), "window_length is 4; expected an odd number"),
+        (networks.describe("window", window_length=7), "a window network must have one of \\(batch, 7, 3\\)"),
+    ],
+)
 def test_files_that_are_no_export_say_so(about, words, tmp_path):
     path = networks.sequence_network(tmp_path / "bad.onnx", about=about)
     with pytest.raises(ProductError, match=words) as error:
@@ -210,7 +274,9 @@ def test_decision_weights_lean_on_classes(tmp_path):
     plain = predict_tracks.load(networks.sequence_network(tmp_path / "plain.onnx"), runtime="onnxruntime")
     assert predict_tracks.surface_class(plain, probability).tolist() == [0, 0, 1]
     about = networks.describe("sequence", decision_weights=[1.0, 2.5, 2.0])
-    leaning = predict_tracks.load(networks.sequence_network(tmp_path / "leaning.onnx", about=about), runtime="onnxruntime")
+    leaning = predict_tracks.load(
+        networks.sequence_network(tmp_path / "leaning.onnx", about=about), runtime="onnxruntime"
+    )
     found = predict_tracks.surface_class(leaning, probability)
     assert found.tolist() == [1, 2, 1] and found.dtype == np.int8
 
@@ -235,7 +301,10 @@ def test_wrong_features_and_grids_say_so(sequence):
 
 def test_prediction_needs_no_torch(tmp_path):
     path = networks.sequence_network(tmp_path / "n.onnx")
-    code = f"import sys; from polynya.predict import tracks; tracks.load({json.dumps(str(path))}); print([m for m in ('torch', 'onnx', 'pandas') if m in sys.modules])"
+    code = (
+        f"import sys; from polynya.predict import tracks; tracks.load({json.dumps(str(path))}); print([m for m in"
+        " ('torch', 'onnx', 'pandas') if m in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
@@ -266,5 +335,7 @@ def test_openvino_survives_several_threads_that_come_first_together():
     pytest.importorskip("openvino")
     name = predict_runtime.shipped()[0] if predict_runtime.shipped() else pytest.skip("no network is shipped")
     for _ in range(5):
-        done = subprocess.run([sys.executable, "-c", OPENVINO_FIRST_CALLS, name], capture_output=True, text=True, timeout=60, check=True)
+        done = subprocess.run(
+            [sys.executable, "-c", OPENVINO_FIRST_CALLS, name], capture_output=True, text=True, timeout=60, check=True
+        )
         assert done.stdout.strip() == "done"

@@ -20,7 +20,11 @@ GRID = GeoBox((100, 70), Affine(10.0, 0, 600000.0, 0, -10.0, 5200000.0), "EPSG:3
 
 def arrays(shape=(100, 70), seed=0):
     rng = np.random.default_rng(seed)
-    sensors = {"optical": rng.uniform(0, 0.9, (6, *shape)), "dem": rng.uniform(10, 80, (2, *shape)), "co_pol_sar": rng.uniform(0.01, 1, (2, *shape))}
+    sensors = {
+        "optical": rng.uniform(0, 0.9, (6, *shape)),
+        "dem": rng.uniform(10, 80, (2, *shape)),
+        "co_pol_sar": rng.uniform(0.01, 1, (2, *shape)),
+    }
     sensors = {k: v.astype(np.float32) for k, v in sensors.items()}
     sensors["optical"][:, 5:9, 5:9] = np.nan
     sensors["optical"][4:] = np.nan
@@ -32,12 +36,23 @@ def arrays(shape=(100, 70), seed=0):
 def ours(path, *, pad_to=None):
     sensors, labels, strata = arrays()
     with h5py.File(path, "w") as file:
-        glacier_tiles.write_tile(file, "ALP-a-0-0", sensors=sensors, labels=labels, geobox=GRID, scene="a", region="ALP", strata=strata, pad_to=pad_to)
+        glacier_tiles.write_tile(
+            file,
+            "ALP-a-0-0",
+            sensors=sensors,
+            labels=labels,
+            geobox=GRID,
+            scene="a",
+            region="ALP",
+            strata=strata,
+            pad_to=pad_to,
+        )
     return sensors, labels, strata
 
 
 def published(path, *, shape=(9, 11), pad=(3, 2), stored=(16, 16), scaled=True, change=None):
-    """Write a tile as the published set has it: float64, contiguous, zeros around; odd padding leaves one row more at the end."""
+    """Write a tile as the published set has it: float64, contiguous, zeros around; odd padding leaves one row more at
+    the end."""
     rng = np.random.default_rng(2)
     inner = {s: rng.uniform(0.05, 0.95, (*shape, len(b))) for s, b in SENSORS.items()}
     if not scaled:
@@ -48,11 +63,30 @@ def published(path, *, shape=(9, 11), pad=(3, 2), stored=(16, 16), scaled=True, 
     hot[1, 1], hot[2, 2] = 0, 1
     with h5py.File(path, "w") as file:
         group = file.create_group("ALP-10-5")
-        for name, data in {**inner, "outlines": hot, "bright_dark_outlines": np.dstack([hot, 0 * hot[..., :1]])}.items():
+        for name, data in {
+            **inner,
+            "outlines": hot,
+            "bright_dark_outlines": np.dstack([hot, 0 * hot[..., :1]]),
+        }.items():
             full = np.zeros((*stored, data.shape[2]))
             full[pad[0] : pad[0] + shape[0], pad[1] : pad[1] + shape[1]] = data
             group.create_dataset(name, data=full)
-        about = {"region": "ALP", "subregion": "ALP", "tile_name": "ALP-10-5", "epsg": 4326, "height": stored[0], "width": stored[1], "original_height": shape[0], "original_width": shape[1], "padding_height": pad[0], "padding_width": pad[1], "xmin": 10.0, "xmax": 10.0011, "ymin": 46.0, "ymax": 46.0009}
+        about = {
+            "region": "ALP",
+            "subregion": "ALP",
+            "tile_name": "ALP-10-5",
+            "epsg": 4326,
+            "height": stored[0],
+            "width": stored[1],
+            "original_height": shape[0],
+            "original_width": shape[1],
+            "padding_height": pad[0],
+            "padding_width": pad[1],
+            "xmin": 10.0,
+            "xmax": 10.0011,
+            "ymin": 46.0,
+            "ymax": 46.0009,
+        }
         for key, value in about.items():
             group.attrs[key] = value
         if change:
@@ -80,9 +114,27 @@ def test_our_layout_on_disk_is_the_contract(tmp_path):
     ours(tmp_path / "t.h5", pad_to=128)
     with h5py.File(tmp_path / "t.h5") as file:
         group = file["ALP-a-0-0"]
-        assert group["optical"].shape == (128, 128, 6) and group["optical"].dtype == np.float32 and group["optical"].chunks == (64, 64, 6) and group["optical"].compression
+        assert (
+            group["optical"].shape == (128, 128, 6)
+            and group["optical"].dtype == np.float32
+            and group["optical"].chunks == (64, 64, 6)
+            and group["optical"].compression
+        )
         assert group["outlines"].shape == (128, 128, 2) and group["strata"].dtype == np.uint8
-        assert {"region", "subregion", "height", "width", "original_height", "original_width", "padding_height", "padding_width", "extent", "crs", "transform", "scene"} <= set(group.attrs)
+        assert {
+            "region",
+            "subregion",
+            "height",
+            "width",
+            "original_height",
+            "original_width",
+            "padding_height",
+            "padding_width",
+            "extent",
+            "crs",
+            "transform",
+            "scene",
+        } <= set(group.attrs)
         outlines = group["outlines"][:]
         assert outlines[20:30].sum() == 0 and outlines[100:].sum() == 0 and (outlines[:20, :70].sum(-1) == 1).all()
         np.testing.assert_allclose(group.attrs["transform"], [10, 0, 600000, 0, -10, 5200000])
@@ -113,7 +165,9 @@ def test_published_values_are_unscaled_and_fill_is_missing(tmp_path):
     assert record.is_scaled and record.shape == (9, 11) and record.offset == (3, 2) and record.scene == "ALP-10-5"
     tile = glacier_tiles.read_window(record)
     np.testing.assert_allclose(tile.sensors["dem"][0], inner["dem"][..., 0] * (8349.4 + 103.3) - 103.3, rtol=1e-5)
-    np.testing.assert_allclose(tile.sensors["co_pol_sar"][0], 10 ** (inner["co_pol_sar"][..., 0] * 7.758 - 6) - 1e-6, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(
+        tile.sensors["co_pol_sar"][0], 10 ** (inner["co_pol_sar"][..., 0] * 7.758 - 6) - 1e-6, rtol=1e-4, atol=1e-9
+    )
     np.testing.assert_allclose(tile.sensors["thermal"][0], inner["thermal"][..., 0] * 322.08, rtol=1e-5)
     assert np.isnan(tile.sensors["optical"][:, 0, 0]).all() and np.isfinite(tile.sensors["optical"]).sum() == 6 * 98
     assert np.isnan(tile.sensors["in_sar"][0, 0, 0]) and tile.sensors["in_sar"][1, 0, 0] == 0.5
@@ -127,17 +181,25 @@ def test_published_layout_with_physical_values_is_not_unscaled(tmp_path):
     inner, _ = published(tmp_path / "p.h5", scaled=False)
     (record,) = glacier_tiles.open_tiles(tmp_path / "p.h5")
     assert not record.is_scaled
-    np.testing.assert_allclose(glacier_tiles.read_window(record).sensors["dem"], np.moveaxis(inner["dem"], -1, 0), rtol=1e-6)
+    np.testing.assert_allclose(
+        glacier_tiles.read_window(record).sensors["dem"], np.moveaxis(inner["dem"], -1, 0), rtol=1e-6
+    )
 
 
 def test_a_tile_in_degrees_has_a_place_in_metres(tmp_path):
     published(tmp_path / "p.h5")
     (record,) = glacier_tiles.open_tiles(tmp_path / "p.h5")
-    assert record.grid == "EPSG:32632" and record.latitude == pytest.approx(46.00045) and record.longitude == pytest.approx(10.00055)
+    assert (
+        record.grid == "EPSG:32632"
+        and record.latitude == pytest.approx(46.00045)
+        and record.longitude == pytest.approx(10.00055)
+    )
     # a degree of longitude at 46 N is 77.5 km (WGS 84), of latitude 111.15 km
     assert record.pixel == (pytest.approx(0.0001 * 77465, rel=1e-3), pytest.approx(0.0001 * 111147, rel=1e-3))
     x, y = Transformer.from_crs(4326, 32632, always_xy=True).transform(10.00055, 46.00045)
-    assert record.corner[0] + record.pixel[0] * 5.5 == pytest.approx(x, abs=1e-6) and record.corner[1] - record.pixel[1] * 4.5 == pytest.approx(y, abs=1e-6)
+    assert record.corner[0] + record.pixel[0] * 5.5 == pytest.approx(x, abs=1e-6) and record.corner[1] - record.pixel[
+        1
+    ] * 4.5 == pytest.approx(y, abs=1e-6)
 
 
 def _read_in_child(record, queue):
@@ -160,7 +222,11 @@ def test_refused_in_one_line(tmp_path):
     (tmp_path / "text.h5").write_text("no")
     with h5py.File(tmp_path / "empty.h5", "w") as file:
         file.create_group("a")
-    for name, says in (("gone.h5", "no such file"), ("text.h5", "cannot be read as HDF5"), ("empty.h5", "no group with outlines")):
+    for name, says in (
+        ("gone.h5", "no such file"),
+        ("text.h5", "cannot be read as HDF5"),
+        ("empty.h5", "no group with outlines"),
+    ):
         with pytest.raises(ProductError, match=says):
             glacier_tiles.open_tiles(tmp_path / name)
 

@@ -27,7 +27,9 @@ FILTERS = [
 def test_equal_to_h5py(tmp_path, filters, dtype):
     rng = np.random.default_rng(3)
     n = 25_007  # not a multiple of the chunk
-    data = rng.integers(-100, 100, (n, 5)).astype(dtype) if dtype[0] != "u" else rng.integers(0, 200, (n, 5)).astype(dtype)
+    data = (
+        rng.integers(-100, 100, (n, 5)).astype(dtype) if dtype[0] != "u" else rng.integers(0, 200, (n, 5)).astype(dtype)
+    )
     path = tmp_path / "a.h5"
     with h5py.File(path, "w") as f:
         f.create_dataset("one", data=data[:, 0], chunks=(10_000,), **filters)
@@ -37,7 +39,14 @@ def test_equal_to_h5py(tmp_path, filters, dtype):
         assert has_fast_path(f["one"]) and has_fast_path(f["five"]) and not has_fast_path(f["whole"])
         for start, stop in [(0, None), (9_999, 20_001), (24_000, 25_007), (5, 5)]:
             for threads in (1, 2):
-                got = read_columns(f, path, columns=[Column("one"), Column("five", 2), Column("whole")], start=start, stop=stop, threads=threads)
+                got = read_columns(
+                    f,
+                    path,
+                    columns=[Column("one"), Column("five", 2), Column("whole")],
+                    start=start,
+                    stop=stop,
+                    threads=threads,
+                )
                 np.testing.assert_array_equal(got["one"], f["one"][start:stop])
                 np.testing.assert_array_equal(got["five"], f["five"][start:stop, 2])
                 np.testing.assert_array_equal(got["whole"], f["whole"][start:stop])

@@ -16,7 +16,9 @@ def plane(lon, lat):
     return 0.5 * np.asarray(lat) - 0.25 * np.asarray(lon)
 
 
-def geotiff(path, *, crs="EPSG:4326", x0=-10.0, y0=80.0, step=0.5, shape=(41, 61), values=None, nodata=None, rotate=0.0):
+def geotiff(
+    path, *, crs="EPSG:4326", x0=-10.0, y0=80.0, step=0.5, shape=(41, 61), values=None, nodata=None, rotate=0.0
+):
     from rasterio.transform import Affine
 
     rows, columns = shape
@@ -24,7 +26,18 @@ def geotiff(path, *, crs="EPSG:4326", x0=-10.0, y0=80.0, step=0.5, shape=(41, 61
     y = y0 - step * (np.arange(rows) + 0.5)
     data = plane(*np.meshgrid(x, y)).astype("f8") if values is None else values(*np.meshgrid(x, y))
     transform = Affine(step, rotate, x0, rotate, -step, y0)
-    with rasterio.open(path, "w", driver="GTiff", width=columns, height=rows, count=1, dtype="float64", crs=crs, transform=transform, nodata=nodata) as out:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=columns,
+        height=rows,
+        count=1,
+        dtype="float64",
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+    ) as out:
         out.write(data, 1)
     return path
 
@@ -36,12 +49,16 @@ def test_bilinear_reproduces_a_plane(tmp_path):
     grid = height_grid.read(geotiff(tmp_path / "mss.tif"))
     lon, lat = POINTS
     np.testing.assert_allclose(height_grid.sample(grid, longitude=lon, latitude=lat), plane(lon, lat), atol=1e-10)
-    np.testing.assert_allclose(height_grid.sample(grid, longitude=lon + 360.0, latitude=lat), plane(lon, lat), atol=1e-10)
+    np.testing.assert_allclose(
+        height_grid.sample(grid, longitude=lon + 360.0, latitude=lat), plane(lon, lat), atol=1e-10
+    )
 
 
 def test_outside_is_nan(tmp_path):
     grid = height_grid.read(geotiff(tmp_path / "mss.tif"))
-    assert np.isnan(height_grid.sample(grid, longitude=np.array([-40.0, 0.0, 0.0]), latitude=np.array([70.0, 85.0, 10.0]))).all()
+    assert np.isnan(
+        height_grid.sample(grid, longitude=np.array([-40.0, 0.0, 0.0]), latitude=np.array([70.0, 85.0, 10.0]))
+    ).all()
 
 
 def test_nodata_is_nan_around_its_cell(tmp_path):
@@ -57,8 +74,11 @@ def test_nodata_is_nan_around_its_cell(tmp_path):
 
 
 def test_global_grid_closes_at_its_seam(tmp_path):
-    """A 0-360 degree grid of cos(longitude): sampled across 360 it must interpolate between its last and first column."""
-    path = geotiff(tmp_path / "global.tif", x0=0.0, y0=90.0, step=1.0, shape=(180, 360), values=lambda x, y: np.cos(np.radians(x)))
+    """A 0-360 degree grid of cos(longitude): sampled across 360 it must interpolate between its last and first
+    column."""
+    path = geotiff(
+        tmp_path / "global.tif", x0=0.0, y0=90.0, step=1.0, shape=(180, 360), values=lambda x, y: np.cos(np.radians(x))
+    )
     grid = height_grid.read(path)
     lon = np.array([-0.5, -0.2, 0.0, 0.2, 359.9, 179.9, -179.9])
     got = height_grid.sample(grid, longitude=lon, latitude=np.full(lon.size, 10.0))
@@ -66,7 +86,14 @@ def test_global_grid_closes_at_its_seam(tmp_path):
 
 
 def test_antimeridian_of_a_minus_180_grid(tmp_path):
-    path = geotiff(tmp_path / "global.tif", x0=-180.0, y0=90.0, step=1.0, shape=(180, 360), values=lambda x, y: np.cos(np.radians(x)))
+    path = geotiff(
+        tmp_path / "global.tif",
+        x0=-180.0,
+        y0=90.0,
+        step=1.0,
+        shape=(180, 360),
+        values=lambda x, y: np.cos(np.radians(x)),
+    )
     lon = np.array([179.7, 180.0, -180.0, -179.7, 190.0])
     got = height_grid.sample(height_grid.read(path), longitude=lon, latitude=np.zeros(lon.size))
     np.testing.assert_allclose(got, np.cos(np.radians(lon)), atol=1e-4)
@@ -76,10 +103,20 @@ def test_polar_stereographic_grid(tmp_path):
     """A grid whose value is its own x coordinate in kilometres: sampling a place gives that place's x."""
     from pyproj import Transformer
 
-    path = geotiff(tmp_path / "polar.tif", crs="EPSG:3413", x0=-1e6, y0=1e6, step=5e4, shape=(40, 40), values=lambda x, y: x / 1000.0)
+    path = geotiff(
+        tmp_path / "polar.tif",
+        crs="EPSG:3413",
+        x0=-1e6,
+        y0=1e6,
+        step=5e4,
+        shape=(40, 40),
+        values=lambda x, y: x / 1000.0,
+    )
     lon, lat = np.array([0.0, 100.0, -150.0]), np.array([84.0, 85.0, 89.0])
     x, _ = Transformer.from_crs("EPSG:4326", "EPSG:3413", always_xy=True).transform(lon, lat)
-    np.testing.assert_allclose(height_grid.sample(height_grid.read(path), longitude=lon, latitude=lat), x / 1000.0, atol=1e-6)
+    np.testing.assert_allclose(
+        height_grid.sample(height_grid.read(path), longitude=lon, latitude=lat), x / 1000.0, atol=1e-6
+    )
 
 
 def test_nearest_never_mixes_classes(tmp_path):
@@ -100,14 +137,20 @@ def test_netcdf_axes_in_any_order(tmp_path, flip, turned):
     path = tmp_path / "mss.nc"
     (data.T if turned else data).to_dataset().to_netcdf(path, engine="h5netcdf")
     lon, lat = np.array([-9.7, 0.0, 5.13]), np.array([79.4, 70.01, 65.5])
-    np.testing.assert_allclose(height_grid.sample(height_grid.read(path), longitude=lon, latitude=lat), plane(lon, lat), atol=1e-10)
+    np.testing.assert_allclose(
+        height_grid.sample(height_grid.read(path), longitude=lon, latitude=lat), plane(lon, lat), atol=1e-10
+    )
 
 
 def test_netcdf_with_several_variables(tmp_path):
     coords = {"lat": np.linspace(60, 80, 5), "lon": np.linspace(0, 20, 5)}
     path = tmp_path / "mss.nc"
-    xr.Dataset({n: (("lat", "lon"), np.full((5, 5), v)) for n, v in (("mss", 3.0), ("error", 0.1))}, coords=coords).to_netcdf(path, engine="h5netcdf")
-    with pytest.raises(ProductError, match=r"mss\.nc: has the grids \['mss', 'error'\]; expected one\. Name it as FILE\.nc:NAME"):
+    xr.Dataset(
+        {n: (("lat", "lon"), np.full((5, 5), v)) for n, v in (("mss", 3.0), ("error", 0.1))}, coords=coords
+    ).to_netcdf(path, engine="h5netcdf")
+    with pytest.raises(
+        ProductError, match=r"mss\.nc: has the grids \['mss', 'error'\]; expected one\. Name it as FILE\.nc:NAME"
+    ):
         height_grid.read(path)
     assert height_grid.read(path, variable="error").values.max() == 0.1
     with pytest.raises(ProductError, match="expected one"):
@@ -126,6 +169,8 @@ def test_files_that_are_no_grids(tmp_path):
         height_grid.read(geotiff(tmp_path / "b.tif", crs=None))
     with pytest.raises(ProductError, match="the grid is rotated"):
         height_grid.read(geotiff(tmp_path / "c.tif", rotate=0.1))
-    xr.Dataset({"z": (("y", "x"), np.zeros((3, 3)))}, coords={"y": np.arange(3.0), "x": np.arange(3.0)}).to_netcdf(tmp_path / "d.nc", engine="h5netcdf")
+    xr.Dataset({"z": (("y", "x"), np.zeros((3, 3)))}, coords={"y": np.arange(3.0), "x": np.arange(3.0)}).to_netcdf(
+        tmp_path / "d.nc", engine="h5netcdf"
+    )
     with pytest.raises(ProductError, match="no grid_mapping with crs_wkt"):
         height_grid.read(tmp_path / "d.nc")

@@ -1,4 +1,5 @@
-"""What the ICESat-2 readers share: product, release, orientation, strength, text attributes, fill, time, damaged files."""
+"""What the ICESat-2 readers share: product, release, orientation, strength, text attributes, fill, time, damaged
+files."""
 
 from __future__ import annotations
 
@@ -15,7 +16,15 @@ from polynya.schema import BEAM_NAMES
 from tests.real_files import real
 
 
-def write(path: Path, *, orientation: object = None, beams=BEAM_NAMES, attributes=None, product: object = "ATL03", release: object = b"006") -> Path:
+def write(
+    path: Path,
+    *,
+    orientation: object = None,
+    beams=BEAM_NAMES,
+    attributes=None,
+    product: object = "ATL03",
+    release: object = b"006",
+) -> Path:
     """Write the skeleton of a granule: what open_granule looks at, and nothing else."""
     with h5py.File(path, "w") as f:
         if product is not None:
@@ -55,7 +64,9 @@ def test_transition_is_refused(tmp_path, value):
 
 
 def test_orientation_that_cannot_be(tmp_path):
-    with pytest.raises(ProductError, match=r"a\.h5: orbit_info/sc_orient is \[7\]; expected 0 backward, 1 forward or 2 transition"):
+    with pytest.raises(
+        ProductError, match=r"a\.h5: orbit_info/sc_orient is \[7\]; expected 0 backward, 1 forward or 2 transition"
+    ):
         icesat2.open_granule(write(tmp_path / "a.h5", orientation=7))
 
 
@@ -86,9 +97,19 @@ def test_group_attributes_when_orbit_info_is_missing(tmp_path, form):
 
 
 def test_beam_type_alone_and_spot_alone(tmp_path):
-    granule = icesat2.open_granule(write(tmp_path / "a.h5", beams=("gt1l", "gt3r"), attributes={"gt1l": {"atlas_beam_type": "strong"}, "gt3r": {"atlas_spot_number": "3"}}))
+    granule = icesat2.open_granule(
+        write(
+            tmp_path / "a.h5",
+            beams=("gt1l", "gt3r"),
+            attributes={"gt1l": {"atlas_beam_type": "strong"}, "gt3r": {"atlas_spot_number": "3"}},
+        )
+    )
     assert granule.orientation is None
-    assert (granule.beams["gt1l"].is_strong, granule.beams["gt3r"].is_strong, granule.beams["gt3r"].spot) == (True, True, 3)
+    assert (granule.beams["gt1l"].is_strong, granule.beams["gt3r"].is_strong, granule.beams["gt3r"].spot) == (
+        True,
+        True,
+        3,
+    )
 
 
 def test_nothing_says_the_strength(tmp_path):
@@ -97,7 +118,9 @@ def test_nothing_says_the_strength(tmp_path):
 
 
 def test_transition_by_the_groups_own_attribute(tmp_path):
-    granule = icesat2.open_granule(write(tmp_path / "a.h5", beams=("gt2l",), attributes={"gt2l": {"sc_orientation": "Transition"}}))
+    granule = icesat2.open_granule(
+        write(tmp_path / "a.h5", beams=("gt2l",), attributes={"gt2l": {"sc_orientation": "Transition"}})
+    )
     with pytest.raises(ProductError, match="transition"):
         icesat2.reject_transition(granule)
 
@@ -122,20 +145,32 @@ def test_product_from_its_groups_or_its_name(tmp_path):
     with h5py.File(path, "r+") as f:
         f["gt3r/heights/h_ph"] = np.zeros(1)
     assert icesat2.open_granule(path).product == "ATL03"
-    assert icesat2.open_granule(write(tmp_path / "subset_ATL10-01_x.h5", orientation=1, product=None)).product == "ATL10"
-    with pytest.raises(ProductError, match=r"b\.h5: is HDF5, but not an ICESat-2 product that is known here; expected ATL03"):
+    assert (
+        icesat2.open_granule(write(tmp_path / "subset_ATL10-01_x.h5", orientation=1, product=None)).product == "ATL10"
+    )
+    with pytest.raises(
+        ProductError, match=r"b\.h5: is HDF5, but not an ICESat-2 product that is known here; expected ATL03"
+    ):
         icesat2.open_granule(write(tmp_path / "b.h5", orientation=1, product=None), product="ATL03")
     with pytest.raises(ProductError, match=r"c\.h5: holds ATL06; expected ATL03\. Give"):
         icesat2.open_granule(write(tmp_path / "c.h5", orientation=1, product=np.bytes_("ATL06")), product="ATL03")
 
 
 def test_no_beam_group(tmp_path):
-    with pytest.raises(ProductError, match=r"a\.h5: has no beam group; found \['ancillary_data', 'orbit_info'\], expected gt1l \.\.\. gt3r"):
+    with pytest.raises(
+        ProductError,
+        match=r"a\.h5: has no beam group; found \['ancillary_data', 'orbit_info'\], expected gt1l \.\.\. gt3r",
+    ):
         icesat2.open_granule(write(tmp_path / "a.h5", orientation=1, beams=()))
 
 
 def test_files_that_are_not_granules(tmp_path):
-    for content, word in ((b"", "empty"), (b"<html>no</html>", "text"), (b"\x89PNG\r\n\x1a\n" + bytes(100), "not HDF5"), (b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5 cannot open it")):
+    for content, word in (
+        (b"", "empty"),
+        (b"<html>no</html>", "text"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(100), "not HDF5"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5 cannot open it"),
+    ):
         path = tmp_path / "a.h5"
         path.write_bytes(content)
         with pytest.raises(ProductError, match=rf"a\.h5: .*{word}") as caught:
@@ -153,7 +188,11 @@ def test_select_beams(tmp_path):
     assert names("all") == names("present") == ["gt1l", "gt1r", "gt3r"]
     assert names("strong") == ["gt1r", "gt3r"] and names(" WEAK ") == ["gt1l"]
     assert names("gt3r, gt1l") == ["gt1l", "gt3r"]
-    for word, message in (("gt4l", "no such beam gt4l"), ("", "no such beam"), ("gt2l", r"a\.h5 has no beam gt2l; found gt1l, gt1r, gt3r")):
+    for word, message in (
+        ("gt4l", "no such beam gt4l"),
+        ("", "no such beam"),
+        ("gt2l", r"a\.h5 has no beam gt2l; found gt1l, gt1r, gt3r"),
+    ):
         with pytest.raises(UsageError, match=message) as caught:
             icesat2.select_beams(granule, word)
         assert caught.value.exit_code == 2
@@ -244,7 +283,10 @@ def test_a_chunk_that_inflates_to_too_little_is_damage(tmp_path):
 
 def test_utc_is_exact_and_nan_is_nat():
     seconds = np.array([0.0, 86400.0, 54_331_920.5, np.nan, 3.4e38, -1.0])
-    expected = np.array(["2018-01-01T00:00:00", "2018-01-02T00:00:00", "2019-09-21T20:12:00.5", "NaT", "NaT", "2017-12-31T23:59:59"], "datetime64[ns]")
+    expected = np.array(
+        ["2018-01-01T00:00:00", "2018-01-02T00:00:00", "2019-09-21T20:12:00.5", "NaT", "NaT", "2017-12-31T23:59:59"],
+        "datetime64[ns]",
+    )
     got = icesat2.utc(seconds)
     np.testing.assert_array_equal(got, expected)
     assert got.dtype == np.dtype("datetime64[ns]")
@@ -259,12 +301,16 @@ def test_utc_is_exact_and_nan_is_nat():
     ],
 )
 def test_utc_lies_within_the_granules_own_range(name, group, product, release):
-    """In these subsets leads/ spans the whole granule, so its first and last time meet data_start_utc and data_end_utc."""
+    """In these subsets leads/ spans the whole granule, so its first and last time meet data_start_utc and
+    data_end_utc."""
     granule = icesat2.open_granule(real(name))
     assert (granule.product, granule.release) == (product, release)
     with h5py.File(granule.path) as f:
         times = icesat2.utc(np.concatenate([f[f"{b}/{group}/delta_time"][()] for b in granule.beams]))
-        start, end = (np.datetime64(f[f"ancillary_data/data_{k}_utc"][()].ravel()[0].decode().rstrip("Z"), "ns") for k in ("start", "end"))
+        start, end = (
+            np.datetime64(f[f"ancillary_data/data_{k}_utc"][()].ravel()[0].decode().rstrip("Z"), "ns")
+            for k in ("start", "end")
+        )
     assert start - np.timedelta64(1, "s") <= times.min() and times.max() <= end + np.timedelta64(1, "s")
     assert times.max() - times.min() > 0.5 * (end - start)
 
@@ -272,7 +318,11 @@ def test_utc_lies_within_the_granules_own_range(name, group, product, release):
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "orientation"),
-    [("ATL10_subset_bbox_RossSea.h5", 1), ("processed_ATL10-01_20220103200708_01921401_006_01.h5", 0), ("processed_ATL07-01_20190222003738_08490201_003_02.h5", 0)],
+    [
+        ("ATL10_subset_bbox_RossSea.h5", 1),
+        ("processed_ATL10-01_20220103200708_01921401_006_01.h5", 0),
+        ("processed_ATL07-01_20190222003738_08490201_003_02.h5", 0),
+    ],
 )
 def test_orientation_and_group_attributes_of_real_granules_agree(name, orientation):
     granule = icesat2.open_granule(real(name))

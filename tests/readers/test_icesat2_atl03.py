@@ -51,7 +51,9 @@ heights/ph_id_pulse uint8
 heights/quality_ph int8
 heights/signal_conf_ph int8 5
 """
-LAYOUT = {w[0]: (w[1], int(w[2]) if len(w) > 2 else 1) for w in (line.split() for line in REAL_LAYOUT.strip().splitlines())}
+LAYOUT = {
+    w[0]: (w[1], int(w[2]) if len(w) > 2 else 1) for w in (line.split() for line in REAL_LAYOUT.strip().splitlines())
+}
 
 
 @pytest.fixture
@@ -95,7 +97,13 @@ def test_reader_and_simulator_agree_with_the_real_layout(small_granule):
 
 @pytest.mark.real
 def test_units_of_the_real_granule():
-    same = {"meters": "m", "degrees": "degree", "counts": "1", "seconds since 2018-01-01": "seconds since 2018-01-01T00:00:00Z", "counts / second": "Hz"}
+    same = {
+        "meters": "m",
+        "degrees": "degree",
+        "counts": "1",
+        "seconds since 2018-01-01": "seconds since 2018-01-01T00:00:00Z",
+        "counts / second": "Hz",
+    }
     with h5py.File(real(REAL)) as f:
         for item in (*atl03.PHOTONS, *atl03.GEOSEGMENTS, *atl03.BACKGROUND):
             units = f[f"gt1l/{item.path}"].attrs["units"].decode()
@@ -148,7 +156,9 @@ def test_photons_of_the_real_granule_lie_in_their_segments():
     data = atl03.read(real(REAL), beam="gt1l")
     first, count = (data.geosegments[n].to_numpy() for n in ("first_photon", "segment_ph_cnt"))
     segment = np.repeat(np.arange(count.size), count)
-    assert np.array_equal(np.sort(np.concatenate([np.arange(a, a + n) for a, n in zip(first, count, strict=True)])), np.arange(2909))
+    assert np.array_equal(
+        np.sort(np.concatenate([np.arange(a, a + n) for a, n in zip(first, count, strict=True)])), np.arange(2909)
+    )
     along = data.photons["dist_ph_along"].to_numpy()
     assert along.min() > -1.0 and along.max() < 21.5
     time = data.photons["delta_time"].to_numpy() - data.geosegments["delta_time"].to_numpy()[segment]
@@ -160,29 +170,45 @@ def test_photons_of_the_real_granule_lie_in_their_segments():
 def test_optional_variables_that_are_absent(granule):
     """Releases before 004 have no geoid_free2mean; subsets drop what they like."""
     with h5py.File(granule, "r+") as f:
-        del f[f"{BEAM}/geophys_corr/geoid_free2mean"], f[f"{BEAM}/geophys_corr/dem_flag"], f[f"{BEAM}/geolocation/surf_type"]
+        del (
+            f[f"{BEAM}/geophys_corr/geoid_free2mean"],
+            f[f"{BEAM}/geophys_corr/dem_flag"],
+            f[f"{BEAM}/geolocation/surf_type"],
+        )
         del f[f"{BEAM}/bckgrd_atlas"], f["ancillary_data/calibrations"]
     data = atl03.read(granule, beam=BEAM)
     assert np.isnan(data.geosegments["geoid_free2mean"].to_numpy()).all()
-    assert (data.geosegments["dem_flag"].to_numpy() == -1).all() and (data.geosegments["surf_type"].to_numpy() == -1).all()
+    assert (data.geosegments["dem_flag"].to_numpy() == -1).all() and (
+        data.geosegments["surf_type"].to_numpy() == -1
+    ).all()
     assert data.background.num_rows == 0 and data.first_photon is None
     words = "; ".join(data.notes)
-    assert "without surf_type, dem_flag, geoid_free2mean" in words and "without bckgrd_atlas" in words and "CAL-19" in words
+    assert (
+        "without surf_type, dem_flag, geoid_free2mean" in words
+        and "without bckgrd_atlas" in words
+        and "CAL-19" in words
+    )
 
 
 @pytest.mark.parametrize("name", [f.path for f in (*atl03.PHOTONS, *atl03.GEOSEGMENTS) if f.required])
 def test_required_variables_that_are_absent(granule, name):
     with h5py.File(granule, "r+") as f:
         del f[f"{BEAM}/{name}"]
-    with pytest.raises(ProductError, match=rf"{granule.name}: {BEAM}/{name} is missing; release 006 must have it\. .*[Oo]rder") as caught:
+    with pytest.raises(
+        ProductError, match=rf"{granule.name}: {BEAM}/{name} is missing; release 006 must have it\. .*[Oo]rder"
+    ) as caught:
         atl03.read(granule, beam=BEAM)
     assert "\n" not in str(caught.value)
 
 
 def test_fill_values_become_nan(granule):
     with h5py.File(granule, "r+") as f:
-        for name, fill in (("geophys_corr/tide_ocean", 3.4028235e38), ("geophys_corr/dem_h", 3.4028235e38), ("geolocation/solar_elevation", 3.4028235e38),
-                           ("geolocation/segment_length", 1.7976931348623157e308)):
+        for name, fill in (
+            ("geophys_corr/tide_ocean", 3.4028235e38),
+            ("geophys_corr/dem_h", 3.4028235e38),
+            ("geolocation/solar_elevation", 3.4028235e38),
+            ("geolocation/segment_length", 1.7976931348623157e308),
+        ):
             f[f"{BEAM}/{name}"][3:6] = fill
     data = atl03.read(granule, beam=BEAM)
     for name in ("tide_ocean", "dem_h", "solar_elevation", "segment_length"):
@@ -192,7 +218,13 @@ def test_fill_values_become_nan(granule):
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("heights/lat_ph", 91.0), ("heights/lon_ph", np.nan), ("heights/delta_time", 3.4e38), ("geolocation/segment_dist_x", 1e12), ("geolocation/reference_photon_lat", -1e5)],
+    [
+        ("heights/lat_ph", 91.0),
+        ("heights/lon_ph", np.nan),
+        ("heights/delta_time", 3.4e38),
+        ("geolocation/segment_dist_x", 1e12),
+        ("geolocation/reference_photon_lat", -1e5),
+    ],
 )
 def test_values_that_cannot_be(granule, name, value):
     with h5py.File(granule, "r+") as f:
@@ -212,7 +244,9 @@ def test_big_endian_and_contiguous_variables(granule):
     data = atl03.read(granule, beam=BEAM)
     assert data.photons.equals(intact.photons)
     for name in intact.geosegments.column_names:
-        np.testing.assert_array_equal(data.geosegments[name].to_numpy(), intact.geosegments[name].to_numpy(), err_msg=name)
+        np.testing.assert_array_equal(
+            data.geosegments[name].to_numpy(), intact.geosegments[name].to_numpy(), err_msg=name
+        )
 
 
 # --- beams
@@ -251,7 +285,10 @@ def test_flipped_bit_in_every_variable_is_seen(granule):
     """One bit in the middle of the first chunk of each variable: an error that names it, never other numbers."""
     intact = granule.read_bytes()
     with h5py.File(granule) as f:
-        places = {i.path: f[f"{BEAM}/{i.path}"].id.get_chunk_info(0) for i in (*atl03.PHOTONS, *atl03.GEOSEGMENTS, *atl03.BACKGROUND)}
+        places = {
+            i.path: f[f"{BEAM}/{i.path}"].id.get_chunk_info(0)
+            for i in (*atl03.PHOTONS, *atl03.GEOSEGMENTS, *atl03.BACKGROUND)
+        }
     for name, info in places.items():
         broken = bytearray(intact)
         broken[info.byte_offset + info.size // 2] ^= 0x10
@@ -266,7 +303,9 @@ def test_a_chunk_that_is_not_there_is_damage_and_not_zeros(granule, name):
     with h5py.File(granule, "r+") as f:
         shape = f[f"{BEAM}/{name}"].shape
         del f[f"{BEAM}/{name}"]
-        f.create_dataset(f"{BEAM}/{name}", shape, "f8", chunks=(10_000,), maxshape=(None,), compression="gzip", shuffle=True)
+        f.create_dataset(
+            f"{BEAM}/{name}", shape, "f8", chunks=(10_000,), maxshape=(None,), compression="gzip", shuffle=True
+        )
     with pytest.raises(ProductError, match=rf"{BEAM}/{name} lacks {shape[0]} of {shape[0]} rows .*download it again"):
         atl03.read(granule, beam=BEAM)
 
@@ -305,10 +344,19 @@ def test_photon_index_with_photons_that_no_segment_owns():
 
 @pytest.mark.parametrize(
     ("begin", "count", "n"),
-    [([1, 4, 9], [3, 5, 2], 7), ([1, 4, 40], [3, 5, 2], 10), ([1, 1, 1], [5, 5, 5], 12), ([0, 0], [0, 0], 5), ([1, 4], [-3, 5], 2), ([5, 1], [4, 4], 9)],
+    [
+        ([1, 4, 9], [3, 5, 2], 7),
+        ([1, 4, 40], [3, 5, 2], 10),
+        ([1, 1, 1], [5, 5, 5], 12),
+        ([0, 0], [0, 0], 5),
+        ([1, 4], [-3, 5], 2),
+        ([5, 1], [4, 4], 9),
+    ],
 )
 def test_photon_index_that_does_not_fit_is_refused(begin, count, n):
-    with pytest.raises(ProductError, match=r"a\.h5: gt1r/geolocation/(ph_index_beg|segment_ph_cnt) .*download it again"):
+    with pytest.raises(
+        ProductError, match=r"a\.h5: gt1r/geolocation/(ph_index_beg|segment_ph_cnt) .*download it again"
+    ):
         index(begin, count, n)
 
 
@@ -367,7 +415,9 @@ def test_first_photon_table_axes_either_way(granule):
             f[f"{root}/{name}"] = np.ascontiguousarray(values.transpose())
     turned = atl03.read(granule, beam=BEAM).first_photon
     for name in turned.__dataclass_fields__:
-        np.testing.assert_array_equal(np.asarray(getattr(turned, name)), np.asarray(getattr(straight, name)), err_msg=name)
+        np.testing.assert_array_equal(
+            np.asarray(getattr(turned, name)), np.asarray(getattr(straight, name)), err_msg=name
+        )
 
 
 def test_first_photon_table_at_its_own_dead_time():
@@ -376,7 +426,11 @@ def test_first_photon_table_at_its_own_dead_time():
     strength = np.tile(np.arange(s) + 1.0, (n, 1))
     width = np.tile(np.arange(w) + 10.0, (n, 1))
     bias = 100.0 * np.arange(n)[:, None, None] + 10.0 * np.arange(s)[None, :, None] + np.arange(w)[None, None, :]
-    for table in ((strength, width, bias), (strength.T, width.T, bias.transpose(2, 1, 0)), (strength[0], width[0], bias)):
+    for table in (
+        (strength, width, bias),
+        (strength.T, width.T, bias.transpose(2, 1, 0)),
+        (strength[0], width[0], bias),
+    ):
         got = atl03._dead_time_first(n, *table)
         for a, b in zip(got, (strength, width, bias), strict=True):
             np.testing.assert_array_equal(a, b)
@@ -413,7 +467,9 @@ def test_time_agrees_with_the_granules_own_utc(granule):
     start = utc(data.photons["delta_time"].to_numpy()).min()
     assert abs(start - np.datetime64(said, "ns")) < np.timedelta64(1, "s")
     # GPS seconds count from 1980-01-06 and run 18 s ahead of UTC since 2017.
-    gps = np.datetime64("1980-01-06T00:00:00", "ns") + np.timedelta64(round(epoch * 1e9), "ns") - np.timedelta64(18, "s")
+    gps = (
+        np.datetime64("1980-01-06T00:00:00", "ns") + np.timedelta64(round(epoch * 1e9), "ns") - np.timedelta64(18, "s")
+    )
     assert gps == np.datetime64("2018-01-01T00:00:00", "ns")
 
 
@@ -422,7 +478,8 @@ def test_time_of_the_real_granule_lies_in_its_name_and_its_history():
     from polynya.readers.icesat2 import utc
 
     time = utc(atl03.read(real(REAL), beam="gt1l").photons["delta_time"].to_numpy())
-    # The file's own "Processing Parameters" attribute: temporal constraint 2018-10-14T00:26:50.795463 to 00:27:47.682564.
+    # The file's own "Processing Parameters" attribute: temporal constraint 2018-10-14T00:26:50.795463 to
+    # 00:27:47.682564.
     assert abs(time.min() - np.datetime64("2018-10-14T00:26:50.795463")) < np.timedelta64(2, "us")
     assert abs(time.max() - np.datetime64("2018-10-14T00:27:47.682564")) < np.timedelta64(1, "s")
 

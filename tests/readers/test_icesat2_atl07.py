@@ -25,12 +25,20 @@ def write(path, *, n=6, without=(), change=None):
             if v.name in without:
                 continue
             shape = (n, v.width) if v.width > 1 else (n,)
-            data = rng.integers(0, 9, shape).astype(v.dtype) if v.kind == "i" else rng.normal(0, 1, shape).astype(v.dtype)
+            data = (
+                rng.integers(0, 9, shape).astype(v.dtype) if v.kind == "i" else rng.normal(0, 1, shape).astype(v.dtype)
+            )
             if v.name == "delta_time":
                 data = 5.0e7 + np.arange(n, dtype=np.float64)
             if change and v.name in change:
                 data = change[v.name](data)
-            f.create_dataset(f"gt1r/{icesat2_atl07.LAYOUT[v.group]}/{v.name}", data=data, chunks=True, compression="gzip", shuffle=True)
+            f.create_dataset(
+                f"gt1r/{icesat2_atl07.LAYOUT[v.group]}/{v.name}",
+                data=data,
+                chunks=True,
+                compression="gzip",
+                shuffle=True,
+            )
         f["gt1l/sea_ice_segments/stats/ds_si_hist_bins"] = np.arange(221, dtype=np.int32)
         f.create_group("gt2l")
     return path
@@ -54,7 +62,11 @@ def test_columns_types_units_and_metadata(tmp_path):
 def test_time_is_utc_seconds_since_2018(tmp_path):
     table = icesat2_atl07.read(write(tmp_path / "a.h5"), beam="gt1r")
     assert table.schema.field("time").type == pa.timestamp("ns", tz="UTC")
-    expected = np.datetime64("2018-01-01T00:00:00", "ns") + np.timedelta64(50_000_000, "s") + np.arange(6) * np.timedelta64(1, "s")
+    expected = (
+        np.datetime64("2018-01-01T00:00:00", "ns")
+        + np.timedelta64(50_000_000, "s")
+        + np.arange(6) * np.timedelta64(1, "s")
+    )
     np.testing.assert_array_equal(table["time"].to_numpy(), expected)
 
 
@@ -81,11 +93,16 @@ def test_beam_of_length_zero(tmp_path):
 
 
 def test_missing_optional_is_nan_or_null_missing_required_is_named(tmp_path):
-    table = icesat2_atl07.read(write(tmp_path / "a.h5", without=("fpb_corr", "layer_flag", "hist_photon_heights")), beam="gt1r")
+    table = icesat2_atl07.read(
+        write(tmp_path / "a.h5", without=("fpb_corr", "layer_flag", "hist_photon_heights")), beam="gt1r"
+    )
     assert np.isnan(table["fpb_corr"].to_numpy()).all()
     assert table["layer_flag"].null_count == 6 and table["hist_photon_heights"].null_count == 6
     broken = write(tmp_path / "b.h5", without=("height_segment_type",))
-    with pytest.raises(ProductError, match=r"b\.h5: gt1r/sea_ice_segments/heights/height_segment_type is missing; release 006 must have it"):
+    with pytest.raises(
+        ProductError,
+        match=r"b\.h5: gt1r/sea_ice_segments/heights/height_segment_type is missing; release 006 must have it",
+    ):
         icesat2_atl07.read(broken, beam="gt1r")
 
 
@@ -132,7 +149,8 @@ def test_real_granules_beam_by_beam(name, rows):
             raw = f[f"{beam}/sea_ice_segments"]
             np.testing.assert_array_equal(table["seg_dist_x"].to_numpy(), raw["seg_dist_x"][()])
             np.testing.assert_array_equal(
-                table["hist_photon_heights"].combine_chunks().flatten().to_numpy().reshape(n, 221), raw["stats/hist_photon_heights"][()]
+                table["hist_photon_heights"].combine_chunks().flatten().to_numpy().reshape(n, 221),
+                raw["stats/hist_photon_heights"][()],
             )
             rate = raw["stats/photon_rate"][()]
         np.testing.assert_array_equal(np.isnan(table["photon_rate"].to_numpy()), rate > 1e30)
@@ -142,7 +160,13 @@ def test_real_granules_beam_by_beam(name, rows):
 
 @pytest.mark.real
 def test_units_of_real_granule_agree_with_the_table():
-    same = {"meters": "m", "hz": "Hz", "degrees": "degree", "photons/shot": "1", "seconds since 2018-01-01": icesat2_atl07.SECONDS}
+    same = {
+        "meters": "m",
+        "hz": "Hz",
+        "degrees": "degree",
+        "photons/shot": "1",
+        "seconds since 2018-01-01": icesat2_atl07.SECONDS,
+    }
     table = icesat2_atl07.read(real(FEBRUARY_26), beam="gt3l")
     with h5py.File(real(FEBRUARY_26), "r") as f:
         for v in icesat2_atl07.VARIABLES:

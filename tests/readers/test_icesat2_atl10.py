@@ -12,7 +12,9 @@ ROSS = "ATL10_subset_bbox_RossSea.h5"
 JANUARY_3 = "processed_ATL10-01_20220103200708_01921401_006_01.h5"
 
 
-def write(path, *, release="006", without=(), rename=None, groups=("segments", "heights", "geophysical", "leads", "sections")):
+def write(
+    path, *, release="006", without=(), rename=None, groups=("segments", "heights", "geophysical", "leads", "sections")
+):
     layout = atl10.LAYOUTS[release]
     rng = np.random.default_rng(2)
     sizes = {"leads": 3, "sections": 2}
@@ -33,25 +35,44 @@ def write(path, *, release="006", without=(), rename=None, groups=("segments", "
 @pytest.mark.parametrize("release", ["003", "005", "006", "007"])
 def test_three_tables_from_either_layout(tmp_path, release):
     path = write(tmp_path / "a.h5", release=release)
-    for read, variables, n in ((atl10.read, atl10.SEGMENTS, 5), (atl10.read_leads, atl10.LEADS, 3), (atl10.read_sections, atl10.SECTIONS, 2)):
+    for read, variables, n in (
+        (atl10.read, atl10.SEGMENTS, 5),
+        (atl10.read_leads, atl10.LEADS, 3),
+        (atl10.read_sections, atl10.SECTIONS, 2),
+    ):
         table = read(path, beam="gt2l")
         assert table.num_rows == n
         assert [c for c in table.column_names if c != "time"] == [v.name for v in variables]
         with h5py.File(path, "r") as f:
             for v in variables:
-                np.testing.assert_array_equal(table[v.name].to_numpy(), f[f"gt2l/{atl10.LAYOUTS[release][v.group]}/{v.name}"][()])
+                np.testing.assert_array_equal(
+                    table[v.name].to_numpy(), f[f"gt2l/{atl10.LAYOUTS[release][v.group]}/{v.name}"][()]
+                )
 
 
 def test_leads_without_segments_and_absent_beams(tmp_path):
     path = write(tmp_path / "a.h5", groups=("leads",))
-    assert [read(path, beam="gt2l").num_rows for read in (atl10.read, atl10.read_leads, atl10.read_sections)] == [0, 3, 0]
-    assert [read(path, beam="gt3r").num_rows for read in (atl10.read, atl10.read_leads, atl10.read_sections)] == [0, 0, 0]
+    assert [read(path, beam="gt2l").num_rows for read in (atl10.read, atl10.read_leads, atl10.read_sections)] == [
+        0,
+        3,
+        0,
+    ]
+    assert [read(path, beam="gt3r").num_rows for read in (atl10.read, atl10.read_leads, atl10.read_sections)] == [
+        0,
+        0,
+        0,
+    ]
 
 
 def test_old_names_and_missing_required(tmp_path):
-    table = atl10.read(write(tmp_path / "a.h5", release="003", rename={"beam_fb_unc": "beam_fb_sigma", "ice_conc_ssmi": "ice_conc"}), beam="gt2l")
+    table = atl10.read(
+        write(tmp_path / "a.h5", release="003", rename={"beam_fb_unc": "beam_fb_sigma", "ice_conc_ssmi": "ice_conc"}),
+        beam="gt2l",
+    )
     assert np.isfinite(table["beam_fb_unc"].to_numpy()).all() and np.isfinite(table["ice_conc_ssmi"].to_numpy()).all()
-    with pytest.raises(ProductError, match="gt2l/freeboard_segment/beam_fb_height is missing; release 006 must have it"):
+    with pytest.raises(
+        ProductError, match="gt2l/freeboard_segment/beam_fb_height is missing; release 006 must have it"
+    ):
         atl10.read(write(tmp_path / "b.h5", without=("beam_fb_height",)), beam="gt2l")
     with pytest.raises(ProductError, match="gt2l/freeboard_beam_segment/beam_refsurf_height is missing; release 005"):
         atl10.read_sections(write(tmp_path / "c.h5", release="005", without=("beam_refsurf_height",)), beam="gt2l")
@@ -69,7 +90,9 @@ def test_control_defaults_and_overrides(tmp_path):
     assert set(found.from_granule) == {"ub_refsurf", "maxgaptime", "refsurf_3pt_smoother"}
 
 
-@pytest.mark.parametrize("value", [np.array([1.0, 2.0], np.float32), np.array([np.nan], np.float32), np.array([3.4028235e38], np.float32)])
+@pytest.mark.parametrize(
+    "value", [np.array([1.0, 2.0], np.float32), np.array([np.nan], np.float32), np.array([3.4028235e38], np.float32)]
+)
 def test_a_control_constant_that_is_no_number_is_refused(tmp_path, value):
     path = write(tmp_path / "a.h5")
     with h5py.File(path, "a") as f:
@@ -105,7 +128,9 @@ def test_real_values_fill_and_wrap():
     table = atl10.read(real(ROSS), beam="gt2r")
     with h5py.File(real(ROSS), "r") as f:
         raw = f["gt2r/freeboard_segment"]
-        np.testing.assert_array_equal(table["height_segment_height"].to_numpy(), raw["heights/height_segment_height"][()])
+        np.testing.assert_array_equal(
+            table["height_segment_height"].to_numpy(), raw["heights/height_segment_height"][()]
+        )
         np.testing.assert_array_equal(table["beam_refsurf_ndx"].to_numpy(), raw["beam_refsurf_ndx"][()])
         assert (raw["beam_fb_height"][()] > 1e38).all()
     assert np.isnan(table["beam_fb_height"].to_numpy()).all()

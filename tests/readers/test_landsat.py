@@ -12,7 +12,12 @@ from polynya.readers import landsat
 from polynya.scenes import scene as glacier_scene
 from tests.readers.scene_rasters import write
 
-NAME = {"LANDSAT_5": "LT05_L1TP_147038_19980910_20200909_02_T1", "LANDSAT_7": "LE07_L1TP_140041_20001030_20200917_02_T1", "LANDSAT_8": "LC08_L1TP_195028_20200801_20200908_02_T1", "LANDSAT_9": "LC09_L2SP_195028_20220801_20230405_02_T1"}
+NAME = {
+    "LANDSAT_5": "LT05_L1TP_147038_19980910_20200909_02_T1",
+    "LANDSAT_7": "LE07_L1TP_140041_20001030_20200917_02_T1",
+    "LANDSAT_8": "LC08_L1TP_195028_20200801_20200908_02_T1",
+    "LANDSAT_9": "LC09_L2SP_195028_20220801_20230405_02_T1",
+}
 SUN = 30.0
 
 
@@ -40,16 +45,35 @@ def product(folder, craft, *, level="L1TP", count=7500, form="txt", qa=None, lea
         contents["FILE_NAME_QUALITY_L1_PIXEL"] = f"{name}_QA_PIXEL.TIF"
     groups = {
         "PRODUCT_CONTENTS": contents,
-        "IMAGE_ATTRIBUTES": {"SPACECRAFT_ID": craft, "DATE_ACQUIRED": "2000-10-30", "SCENE_CENTER_TIME": "04:34:26.1234567Z", "SUN_AZIMUTH": "151.5", "SUN_ELEVATION": str(SUN)},
-        "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS": {f"REFLECTANCE_{k}_BAND_{n}": v for n in numbers for k, v in (("MULT", "2.75e-05"), ("ADD", "-0.2"))},
-        "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS": {"TEMPERATURE_MULT_BAND_ST_B10": "0.00341802", "TEMPERATURE_ADD_BAND_ST_B10": "149.0"},
+        "IMAGE_ATTRIBUTES": {
+            "SPACECRAFT_ID": craft,
+            "DATE_ACQUIRED": "2000-10-30",
+            "SCENE_CENTER_TIME": "04:34:26.1234567Z",
+            "SUN_AZIMUTH": "151.5",
+            "SUN_ELEVATION": str(SUN),
+        },
+        "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS": {
+            f"REFLECTANCE_{k}_BAND_{n}": v for n in numbers for k, v in (("MULT", "2.75e-05"), ("ADD", "-0.2"))
+        },
+        "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS": {
+            "TEMPERATURE_MULT_BAND_ST_B10": "0.00341802",
+            "TEMPERATURE_ADD_BAND_ST_B10": "149.0",
+        },
         "LEVEL1_RADIOMETRIC_RESCALING": {
-            **{f"REFLECTANCE_{k}_BAND_{n}": v for n in numbers for k, v in (("MULT", "2.0000E-05"), ("ADD", "-0.100000"))},
+            **{
+                f"REFLECTANCE_{k}_BAND_{n}": v
+                for n in numbers
+                for k, v in (("MULT", "2.0000E-05"), ("ADD", "-0.100000"))
+            },
             **{f"RADIANCE_{k}_BAND_{n}": v for n in hot for k, v in (("MULT", "3.3420E-04"), ("ADD", "0.10000"))},
         },
-        "LEVEL1_THERMAL_CONSTANTS": {f"K{k}_CONSTANT_BAND_{n}": v for n in hot for k, v in ((1, "774.8853"), (2, "1321.0789"))},
-        "LEVEL1_MIN_MAX_PIXEL_VALUE": {f"QUANTIZE_CAL_MAX_BAND_{n}": "255" if old else "65535" for n in (*numbers, *hot)},
-    }  # fmt: skip
+        "LEVEL1_THERMAL_CONSTANTS": {
+            f"K{k}_CONSTANT_BAND_{n}": v for n in hot for k, v in ((1, "774.8853"), (2, "1321.0789"))
+        },
+        "LEVEL1_MIN_MAX_PIXEL_VALUE": {
+            f"QUANTIZE_CAL_MAX_BAND_{n}": "255" if old else "65535" for n in (*numbers, *hot)
+        },
+    }
     if not level.startswith("L2"):
         groups = {k: v for k, v in groups.items() if not k.startswith("LEVEL2")}
     if form == "json":
@@ -57,7 +81,11 @@ def product(folder, craft, *, level="L1TP", count=7500, form="txt", qa=None, lea
     else:
         lines = ["GROUP = LANDSAT_METADATA_FILE"]
         for group, values in groups.items():
-            lines += [f"  GROUP = {group}", *(f'    {k} = "{v}"' if "NAME" in k or "_ID" in k else f"    {k} = {v}" for k, v in values.items()), f"  END_GROUP = {group}"]
+            lines += [
+                f"  GROUP = {group}",
+                *(f'    {k} = "{v}"' if "NAME" in k or "_ID" in k else f"    {k} = {v}" for k, v in values.items()),
+                f"  END_GROUP = {group}",
+            ]
         (folder / f"{name}_MTL.txt").write_text("\n".join([*lines, "END_GROUP = LANDSAT_METADATA_FILE", "END", ""]))
     return folder
 
@@ -69,7 +97,8 @@ def test_level_1_reflectance_and_temperature(tmp_path, form):
     assert scene.sensors == ("optical", "thermal") and scene.name == NAME["LANDSAT_8"]
     # (2e-5 * 7500 - 0.1) / sin(30 degrees) = 0.05 / 0.5
     np.testing.assert_allclose(found["optical"][:, 1:], 0.1, atol=1e-6)
-    # L = 3.342e-4 * 7500 + 0.1 = 2.6065; T = 1321.0789 / ln(774.8853 / 2.6065 + 1) = 1321.0789 / ln(298.288...) = 231.87
+    # L = 3.342e-4 * 7500 + 0.1 = 2.6065; T = 1321.0789 / ln(774.8853 / 2.6065 + 1) = 1321.0789 / ln(298.288...) =
+    # 231.87
     np.testing.assert_allclose(found["thermal"][0, 1:], 1321.0789 / np.log(774.8853 / 2.6065 + 1), rtol=1e-6)
     assert 231.5 < found["thermal"][0, 5, 5] < 232.2
     assert np.isnan(found["optical"][:, 0, 0]).all() and np.isnan(found["thermal"][0, 0, 0])
@@ -95,7 +124,9 @@ def test_level_2_takes_its_own_factors_and_says_so(tmp_path):
     found = glacier_scene.read(scene)
     np.testing.assert_allclose(found["optical"][:, 1:], 20000 * 2.75e-05 - 0.2, rtol=1e-6)
     np.testing.assert_allclose(found["thermal"][0, 1:], 20000 * 0.00341802 + 149.0, rtol=1e-6)
-    assert any("surface reflectance (Level 2)" in n for n in scene.notes) and any("surface temperature" in n for n in scene.notes)
+    assert any("surface reflectance (Level 2)" in n for n in scene.notes) and any(
+        "surface temperature" in n for n in scene.notes
+    )
 
 
 def test_gaps_of_the_broken_scan_line_corrector_stay_gaps(tmp_path):
@@ -121,7 +152,13 @@ def test_missing_bands_are_noted_and_damage_is_refused(tmp_path):
     assert any("without B6" in n for n in scene.notes) and np.isnan(glacier_scene.read(scene)["optical"][4]).all()
     with pytest.raises(ProductError, match="none of the files of B2, B3"):
         glacier_scene.open_scene(product(tmp_path / "b", "LANDSAT_8", leave_out=tuple("234567")))
-    for word, bad, says in (("SUN_ELEVATION = 30.0", "SUN_ELEVATION = x", "SUN_ELEVATION is 'x'"), ("SUN_ELEVATION = 30.0", "SUN_ELEVATION = -3", "image by day"), ("LANDSAT_8", "LANDSAT_2", "expected LANDSAT_4"), ("GROUP = PRODUCT_CONTENTS", "GROUP = PRODUCT_METADATA", "Collection 2"), ("2.0000E-05", "nan", "finite number")):
+    for word, bad, says in (
+        ("SUN_ELEVATION = 30.0", "SUN_ELEVATION = x", "SUN_ELEVATION is 'x'"),
+        ("SUN_ELEVATION = 30.0", "SUN_ELEVATION = -3", "image by day"),
+        ("LANDSAT_8", "LANDSAT_2", "expected LANDSAT_4"),
+        ("GROUP = PRODUCT_CONTENTS", "GROUP = PRODUCT_METADATA", "Collection 2"),
+        ("2.0000E-05", "nan", "finite number"),
+    ):
         folder = product(tmp_path / says[:6], "LANDSAT_8")
         mtl = folder / f"{NAME['LANDSAT_8']}_MTL.txt"
         mtl.write_text(mtl.read_text().replace(word, bad))

@@ -19,20 +19,49 @@ BOW = Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])  # crosses itself: two triangles
 def rgi6(path, shapes, **more):
     n = len(shapes)
     columns = {
-        "RGIId": [f"RGI60-11.0000{i}" for i in range(n)], "GLIMSId": ["G010E46N"] * n, "BgnDate": ["20030799", "20049999", "-9999999", "20050812"][:n], "EndDate": ["20030999", "-9999999", "-9999999", "-9999999"][:n],
-        "CenLon": [10.5] * n, "CenLat": [46.5] * n, "O1Region": ["11"] * n, "O2Region": ["1"] * n, "Area": [8.036] * n, "Zmin": [2430] * n, "Zmax": [3674] * n, "Zmed": [-999] * n,
-        "Slope": [16.2] * n, "Aspect": [71] * n, "Lmax": [7178] * n, "Connect": [0] * n, "Surging": [9] * n, "TermType": [0] * n, "Name": ["Hintereis", None, "", "x"][:n], "Linkages": [1] * n, **more,
-    }  # fmt: skip
+        "RGIId": [f"RGI60-11.0000{i}" for i in range(n)],
+        "GLIMSId": ["G010E46N"] * n,
+        "BgnDate": ["20030799", "20049999", "-9999999", "20050812"][:n],
+        "EndDate": ["20030999", "-9999999", "-9999999", "-9999999"][:n],
+        "CenLon": [10.5] * n,
+        "CenLat": [46.5] * n,
+        "O1Region": ["11"] * n,
+        "O2Region": ["1"] * n,
+        "Area": [8.036] * n,
+        "Zmin": [2430] * n,
+        "Zmax": [3674] * n,
+        "Zmed": [-999] * n,
+        "Slope": [16.2] * n,
+        "Aspect": [71] * n,
+        "Lmax": [7178] * n,
+        "Connect": [0] * n,
+        "Surging": [9] * n,
+        "TermType": [0] * n,
+        "Name": ["Hintereis", None, "", "x"][:n],
+        "Linkages": [1] * n,
+        **more,
+    }
     gpd.GeoDataFrame(columns, geometry=shapes, crs=4326).to_file(path)
     return path
 
 
 def test_rgi_6_gets_the_names_of_7(tmp_path):
-    found = rgi_outlines.read(rgi6(tmp_path / "r.shp", [box(0, 0, 1, 1), box(2, 0, 3, 1), box(4, 0, 5, 1), box(6, 0, 7, 1)]))
+    found = rgi_outlines.read(
+        rgi6(tmp_path / "r.shp", [box(0, 0, 1, 1), box(2, 0, 3, 1), box(4, 0, 5, 1), box(6, 0, 7, 1)])
+    )
     assert tuple(found.columns[: len(rgi_outlines.COLUMNS)]) == rgi_outlines.COLUMNS and "Linkages" in found
     assert found["rgi_id"].tolist() == [f"RGI60-11.0000{i}" for i in range(4)]
-    assert found["src_date"].tolist() == ["2003-07", "2004", None, "2005-08-12"] and found["src_date_end"].tolist() == ["2003-09", None, None, None]
-    assert found["area_km2"].tolist() == [8.036] * 4 and found["zmin_m"].tolist() == [2430.0] * 4 and found["zmed_m"].isna().all()
+    assert found["src_date"].tolist() == ["2003-07", "2004", None, "2005-08-12"] and found["src_date_end"].tolist() == [
+        "2003-09",
+        None,
+        None,
+        None,
+    ]
+    assert (
+        found["area_km2"].tolist() == [8.036] * 4
+        and found["zmin_m"].tolist() == [2430.0] * 4
+        and found["zmed_m"].isna().all()
+    )
     assert found["o1region"].tolist() == ["11"] * 4 and found["o2region"].tolist() == ["11-01"] * 4
     assert found["glac_name"].tolist() == ["Hintereis", None, None, "x"]
     assert found.attrs == {"inventory": "RGI 6.0", "source": "r.shp", "mended": 0, "dropped": 0}
@@ -40,23 +69,58 @@ def test_rgi_6_gets_the_names_of_7(tmp_path):
 
 @pytest.mark.parametrize("ending", ["gpkg", "parquet"])
 def test_rgi_7_passes_unchanged(tmp_path, ending):
-    frame = gpd.GeoDataFrame({"rgi_id": ["RGI2000-v7.0-G-11-00001"], "o1region": ["11"], "o2region": ["11-01"], "src_date": ["2003-08-13T00:00:00"], "area_km2": [1.25], "zmed_m": [2999.5], "is_rgi6": [1]}, geometry=[box(0, 0, 1, 1)], crs=4326)
+    frame = gpd.GeoDataFrame(
+        {
+            "rgi_id": ["RGI2000-v7.0-G-11-00001"],
+            "o1region": ["11"],
+            "o2region": ["11-01"],
+            "src_date": ["2003-08-13T00:00:00"],
+            "area_km2": [1.25],
+            "zmed_m": [2999.5],
+            "is_rgi6": [1],
+        },
+        geometry=[box(0, 0, 1, 1)],
+        crs=4326,
+    )
     path = tmp_path / f"r.{ending}"
     frame.to_parquet(path) if ending == "parquet" else frame.to_file(path)
     found = rgi_outlines.read(path)
     assert found.attrs["inventory"] == "RGI 7.0"
-    assert found.loc[0, ["rgi_id", "o2region", "src_date", "area_km2", "zmed_m", "is_rgi6"]].tolist() == ["RGI2000-v7.0-G-11-00001", "11-01", "2003-08-13T00:00:00", 1.25, 2999.5, 1]
+    assert found.loc[0, ["rgi_id", "o2region", "src_date", "area_km2", "zmed_m", "is_rgi6"]].tolist() == [
+        "RGI2000-v7.0-G-11-00001",
+        "11-01",
+        "2003-08-13T00:00:00",
+        1.25,
+        2999.5,
+        1,
+    ]
 
 
 def test_of_glims_only_glacier_boundaries_stay(tmp_path):
     kinds = ["glac_bound", "intrnl_rock", "debris_cov", "glac_bound"]
-    gpd.GeoDataFrame({"glac_id": list("abcd"), "line_type": kinds, "src_date": ["2006-07-24T00:00:00"] * 4, "min_elev": [3000.0] * 4, "area": [1.0] * 4}, geometry=[box(i, 0, i + 1, 1) for i in range(4)], crs=4326).to_file(tmp_path / "g.shp")
+    gpd.GeoDataFrame(
+        {
+            "glac_id": list("abcd"),
+            "line_type": kinds,
+            "src_date": ["2006-07-24T00:00:00"] * 4,
+            "min_elev": [3000.0] * 4,
+            "area": [1.0] * 4,
+        },
+        geometry=[box(i, 0, i + 1, 1) for i in range(4)],
+        crs=4326,
+    ).to_file(tmp_path / "g.shp")
     found = rgi_outlines.read(tmp_path / "g.shp")
-    assert found["glims_id"].tolist() == ["a", "d"] and found["zmin_m"].tolist() == [3000.0] * 2 and found.attrs["inventory"] == "GLIMS"
+    assert (
+        found["glims_id"].tolist() == ["a", "d"]
+        and found["zmin_m"].tolist() == [3000.0] * 2
+        and found.attrs["inventory"] == "GLIMS"
+    )
 
 
 def test_broken_shapes_are_mended_and_rows_without_area_dropped(tmp_path):
-    frame = gpd.GeoDataFrame({"RGIId": list("abcd")}, geometry=[BOW, box(5, 0, 6, 1), LineString([(0, 0), (1, 1)]), Point(0, 0)], crs=4326)
+    frame = gpd.GeoDataFrame(
+        {"RGIId": list("abcd")}, geometry=[BOW, box(5, 0, 6, 1), LineString([(0, 0), (1, 1)]), Point(0, 0)], crs=4326
+    )
     frame.to_parquet(tmp_path / "r.parquet")
     found = rgi_outlines.read(tmp_path / "r.parquet")
     assert found["rgi_id"].tolist() == ["a", "b"] and (found.attrs["mended"], found.attrs["dropped"]) == (1, 2)
@@ -73,7 +137,9 @@ def test_bounds_and_another_system(tmp_path):
 
 def test_drawing_takes_pixels_whose_centre_is_inside(tmp_path):
     grid = GeoBox((4, 6), from_origin(0, 4, 1, 1), "EPSG:32632")
-    shape = Polygon([(0.6, 0), (3.4, 0), (3.4, 2.6), (0.6, 2.6)], holes=[[(1.2, 0.2), (1.8, 0.2), (1.8, 0.8), (1.2, 0.8)]])
+    shape = Polygon(
+        [(0.6, 0), (3.4, 0), (3.4, 2.6), (0.6, 2.6)], holes=[[(1.2, 0.2), (1.8, 0.2), (1.8, 0.8), (1.2, 0.8)]]
+    )
     found = rgi_outlines.rasterise(gpd.GeoDataFrame(geometry=[shape], crs=32632), grid)
     expected = np.zeros((4, 6), np.uint8)
     expected[2:, 1:3] = 1  # centres 1.5, 2.5 in x; 0.5, 1.5 in y; 2.5 in y is inside too
@@ -89,7 +155,12 @@ def test_refused_in_one_line(tmp_path):
     gpd.GeoDataFrame({"RGIId": ["a"]}, geometry=[box(0, 0, 1, 1)]).to_file(tmp_path / "no.shp")
     gpd.GeoDataFrame({"RGIId": ["a"]}, geometry=[Point(0, 0)], crs=4326).to_file(tmp_path / "point.gpkg")
     (tmp_path / "text.gpkg").write_text("no")
-    for name, says in (("no.shp", "has no coordinate system"), ("point.gpkg", "no polygon with an area"), ("text.gpkg", "cannot be read as outlines"), ("gone.shp", "no such file")):
+    for name, says in (
+        ("no.shp", "has no coordinate system"),
+        ("point.gpkg", "no polygon with an area"),
+        ("text.gpkg", "cannot be read as outlines"),
+        ("gone.shp", "no such file"),
+    ):
         with pytest.raises(ProductError, match=says) as error:
             rgi_outlines.read(tmp_path / name)
         assert "\n" not in str(error.value)
@@ -111,7 +182,12 @@ def test_real_outlines(name, rows, inventory, first, date):
     if not path.is_file():
         pytest.skip("the real outlines are not beside this checkout (set POLYNYA_REAL_DATA)")
     found = rgi_outlines.read(path)
-    assert (len(found), found.attrs["inventory"], found["rgi_id"][0], found["src_date"][0]) == (rows, inventory, first, date)
+    assert (len(found), found.attrs["inventory"], found["rgi_id"][0], found["src_date"][0]) == (
+        rows,
+        inventory,
+        first,
+        date,
+    )
     assert found.geometry.is_valid.all()
     if "oetztal" in name:
         assert found.attrs["mended"] == 3  # three of the file's polygons cross themselves

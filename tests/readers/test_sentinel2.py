@@ -34,7 +34,11 @@ def level_1c(tmp_path_factory):
     """Baseline 05.09: offsets of -1000, but -900 for B04; TCI; two counts of 0 in B04."""
     red = noise(SHAPE, 1000, 9000, 1).astype(np.uint16)
     red[0, :2] = 0
-    counts = {"B04": red, "B11": noise((60, 90), 1000, 9000, 2).astype(np.uint16), "B01": noise((20, 30), 1000, 9000, 3).astype(np.uint16)}
+    counts = {
+        "B04": red,
+        "B11": noise((60, 90), 1000, 9000, 2).astype(np.uint16),
+        "B01": noise((20, 30), 1000, 9000, 3).astype(np.uint16),
+    }
     tci = noise((*SHAPE, 3), 1, 256, 4).astype(np.uint8)
     tci[0, :2] = 0
     offsets = {**dict.fromkeys(safe_tree.ORDER, -1000), "B04": -900}
@@ -56,7 +60,9 @@ def test_what_a_level_1c_scene_says_of_itself(level_1c):
     scene = sentinel2.open_scene(level_1c[0])
     assert scene.product == "S2MSI1C" and scene.scene_id == level_1c[0].name.removesuffix(".SAFE")
     # The tile was sensed seven minutes after the datatake began: the tile's own time counts.
-    assert scene.time == np.datetime64("2019-11-04T19:52:07.471949", "ns") and scene.time.dtype == np.dtype("datetime64[ns]")
+    assert scene.time == np.datetime64("2019-11-04T19:52:07.471949", "ns") and scene.time.dtype == np.dtype(
+        "datetime64[ns]"
+    )
     assert tuple(scene.geobox.shape) == SHAPE and scene.geobox.crs.epsg == safe_tree.EPSG
     assert tuple(scene.geobox.affine)[:6] == (10.0, 0.0, safe_tree.CORNER[0], 0.0, -10.0, safe_tree.CORNER[1])
     assert scene.sun_elevation == pytest.approx(90 - 61.25) and scene.sun_azimuth == pytest.approx(48.5)
@@ -91,7 +97,9 @@ def test_level_2a_reads_the_finest_file_of_a_band_and_its_own_offset_element(lev
     scene = sentinel2.open_scene(level_2a[0])
     assert scene.product == "S2MSI2A" and "B10" not in scene.bands and scene.has_classification
     # B02 is there at 10, 20 and 60 m; the coarser copies hold other counts.
-    np.testing.assert_allclose(sentinel2.reflectance(scene, ["B02", "B01"])[:, 0, 0], [(1500 - 1000) / 1e4, (500 - 1000) / 1e4], atol=1e-7)
+    np.testing.assert_allclose(
+        sentinel2.reflectance(scene, ["B02", "B01"])[:, 0, 0], [(1500 - 1000) / 1e4, (500 - 1000) / 1e4], atol=1e-7
+    )
     old = sentinel2.open_scene(safe_tree.write_safe(tmp_path, level="2A", baseline="02.08", tci=level_2a[1]))
     np.testing.assert_allclose(sentinel2.reflectance(old, ["B02"])[0], 0.15, atol=1e-7)
 
@@ -105,7 +113,9 @@ def test_a_window_is_a_cut_of_the_whole(level_1c, data):
     whole = sentinel2.reflectance(scene, ("B04", "B11", "B01"))
     part = sentinel2.reflectance(scene, ("B04", "B11", "B01"), window=((r0, r1), (c0, c1)))
     np.testing.assert_array_equal(part, whole[:, r0:r1, c0:c1])
-    np.testing.assert_array_equal(sentinel2.true_colour(scene, window=Window(c0, r0, c1 - c0, r1 - r0)), level_1c[2][r0:r1, c0:c1])
+    np.testing.assert_array_equal(
+        sentinel2.true_colour(scene, window=Window(c0, r0, c1 - c0, r1 - r0)), level_1c[2][r0:r1, c0:c1]
+    )
 
 
 def test_level_2a_colours_are_on_level_1c_s_scale(level_2a):
@@ -153,11 +163,17 @@ def test_scene_classification_on_the_10_m_grid(level_2a):
     folder, _, scl = level_2a
     scene = sentinel2.open_scene(folder)
     np.testing.assert_array_equal(sentinel2.scene_classification(scene), np.kron(scl, np.ones((2, 2), np.uint8)))
-    np.testing.assert_array_equal(sentinel2.scene_classification(scene, window=((3, 8), (7, 12))), np.kron(scl, np.ones((2, 2), np.uint8))[3:8, 7:12])
+    np.testing.assert_array_equal(
+        sentinel2.scene_classification(scene, window=((3, 8), (7, 12))),
+        np.kron(scl, np.ones((2, 2), np.uint8))[3:8, 7:12],
+    )
 
 
 def test_level_1c_has_no_scene_classification(level_1c):
-    with pytest.raises(ProductError, match=r"has no scene classification \(product S2MSI1C\); expected a Level-2A product with SCL\. Take another"):
+    with pytest.raises(
+        ProductError,
+        match=r"has no scene classification \(product S2MSI1C\); expected a Level-2A product with SCL\. Take another",
+    ):
         sentinel2.scene_classification(sentinel2.open_scene(level_1c[0]))
 
 
@@ -165,11 +181,21 @@ def test_the_pilot_level_2a_of_2017_with_its_own_element_names(level_2a, tmp_pat
     folder = Path(shutil.copytree(level_2a[0], tmp_path / level_2a[0].name))
     main = folder / "MTD_MSIL2A.xml"
     text = main.read_text()
-    for old, new in (("S2MSI2A<", "S2MSI2Ap<"), ("IMAGE_FILE>", "IMAGE_FILE_2A>"), ("PRODUCT_URI>", "PRODUCT_URI_2A>"), ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE")):
+    for old, new in (
+        ("S2MSI2A<", "S2MSI2Ap<"),
+        ("IMAGE_FILE>", "IMAGE_FILE_2A>"),
+        ("PRODUCT_URI>", "PRODUCT_URI_2A>"),
+        ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE"),
+    ):
         text = text.replace(old, new)
     main.write_text(text)
     pilot, today = sentinel2.open_scene(folder), sentinel2.open_scene(level_2a[0])
-    assert (pilot.product, pilot.scene_id, pilot.bands, pilot.time) == (today.product, today.scene_id, today.bands, today.time)
+    assert (pilot.product, pilot.scene_id, pilot.bands, pilot.time) == (
+        today.product,
+        today.scene_id,
+        today.bands,
+        today.time,
+    )
     np.testing.assert_array_equal(sentinel2.reflectance(pilot, ["B8A"]), sentinel2.reflectance(today, ["B8A"]))
 
 
@@ -210,7 +236,8 @@ def test_read_gives_a_dataset_with_its_grid(level_1c):
 
 
 def test_decoded_tiles_stay_in_the_cache(level_1c):
-    """rasterio takes the cache in bytes, GDAL itself takes small numbers as megabytes: with too few, a tile is decoded again for every row."""
+    """rasterio takes the cache in bytes, GDAL itself takes small numbers as megabytes: with too few, a tile is decoded
+    again for every row."""
     with sentinel2._reading(level_1c[0]):
         assert rasterio.env.getenv()["GDAL_CACHEMAX"] >= 64 << 20
 
@@ -278,14 +305,18 @@ def test_damaged_tile_metadata(copy):
 
 def test_no_sun_angle_is_said_not_invented(tmp_path):
     scene = sentinel2.open_scene(safe_tree.write_safe(tmp_path, sun=False))
-    assert scene.sun_elevation is None and scene.sun_azimuth is None and "no mean sun angle in MTD_TL.xml" in scene.notes
+    assert (
+        scene.sun_elevation is None and scene.sun_azimuth is None and "no mean sun angle in MTD_TL.xml" in scene.notes
+    )
 
 
 def test_missing_band_files(copy, level_1c):
     image(copy, "B11").unlink()
     scene = sentinel2.open_scene(copy)
     assert "listed in the metadata, but not in the folder: B11" in scene.notes
-    with pytest.raises(ProductError, match=r"the file of B11, .*_B11\.jp2, is missing; the metadata list it\. Download"):
+    with pytest.raises(
+        ProductError, match=r"the file of B11, .*_B11\.jp2, is missing; the metadata list it\. Download"
+    ):
         sentinel2.reflectance(scene, ["B11"])
     with pytest.raises(UsageError, match=r"has no band B99; found B01, "):
         sentinel2.reflectance(scene, ["B99"])
@@ -310,17 +341,46 @@ def test_whole_jp2_files_are_not_called_cut(level_1c):
 
 def test_paths_that_leave_the_folder_are_not_followed(copy):
     main = copy / "MTD_MSIL1C.xml"
-    main.write_text(main.read_text().replace("GRANULE/L1C_T02CNC_A013890_20191104T195208/IMG_DATA/T02CNC_20191104T194511_B11", "GRANULE/L1C_T02CNC_A013890_20191104T195208/../../../x_B11"))
+    main.write_text(
+        main.read_text().replace(
+            "GRANULE/L1C_T02CNC_A013890_20191104T195208/IMG_DATA/T02CNC_20191104T194511_B11",
+            "GRANULE/L1C_T02CNC_A013890_20191104T195208/../../../x_B11",
+        )
+    )
     assert "B11" not in sentinel2.open_scene(copy).bands
 
 
 # ---- GeoTIFF
 
 
-def write_tif(path, data, *, crs="EPSG:3976", names=None, nodata=None, scale=None, offset=None, tags=None, colours=None, transform=None, mask=None):
+def write_tif(
+    path,
+    data,
+    *,
+    crs="EPSG:3976",
+    names=None,
+    nodata=None,
+    scale=None,
+    offset=None,
+    tags=None,
+    colours=None,
+    transform=None,
+    mask=None,
+):
     count, height, width = data.shape
     transform = transform or from_origin(-300000, 1e6, 10, 10)
-    with rasterio.open(path, "w", driver="GTiff", width=width, height=height, count=count, dtype=data.dtype, crs=crs, transform=transform, nodata=nodata) as out:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=width,
+        height=height,
+        count=count,
+        dtype=data.dtype,
+        crs=crs,
+        transform=transform,
+        nodata=nodata,
+    ) as out:
         out.write(data)
         for i, name in enumerate(names or ()):
             out.set_band_description(i + 1, name)
@@ -340,7 +400,11 @@ def test_8_bit_geotiff_as_it_is(tmp_path):
     tags = {"SENSING_TIME": "2019-11-04T19:52:01.5Z", "sun_elevation": "23.5", "sun_azimuth": "nonsense"}
     scene = sentinel2.open_scene(write_tif(tmp_path / "a.tif", data, tags=tags))
     assert scene.product == "GeoTIFF" and scene.bands == () and scene.scene_id == "a"
-    assert scene.time == np.datetime64("2019-11-04T19:52:01.500", "ns") and scene.sun_elevation == 23.5 and scene.sun_azimuth is None
+    assert (
+        scene.time == np.datetime64("2019-11-04T19:52:01.500", "ns")
+        and scene.sun_elevation == 23.5
+        and scene.sun_azimuth is None
+    )
     np.testing.assert_array_equal(sentinel2.true_colour(scene), np.moveaxis(data, 0, -1))
     with pytest.raises(UsageError, match="has no band B04"):
         sentinel2.reflectance(scene, ["B04"])
@@ -349,7 +413,11 @@ def test_8_bit_geotiff_as_it_is(tmp_path):
 @pytest.mark.parametrize("tag", ["SENSING_TIME", "acquisition_time"])
 def test_time_of_a_geotiff_is_never_the_files_own_date(tmp_path, tag):
     data = np.ones((3, 8, 8), np.uint8)
-    scene = sentinel2.open_scene(write_tif(tmp_path / "a.tif", data, tags={tag: "2019-11-04T19:52:01Z", "TIFFTAG_DATETIME": "2024:01:01 00:00:00"}))
+    scene = sentinel2.open_scene(
+        write_tif(
+            tmp_path / "a.tif", data, tags={tag: "2019-11-04T19:52:01Z", "TIFFTAG_DATETIME": "2024:01:01 00:00:00"}
+        )
+    )
     assert scene.time == np.datetime64("2019-11-04T19:52:01", "ns")
     scene = sentinel2.open_scene(write_tif(tmp_path / "b.tif", data, tags={"TIFFTAG_DATETIME": "2024:01:01 00:00:00"}))
     assert scene.time is None and any(n.startswith("time unknown") for n in scene.notes)
@@ -362,7 +430,9 @@ def test_8_bit_black_is_there_where_the_file_says_what_is_missing(tmp_path, how)
     data[:, 0, 1] = 7
     mask = np.ones((30, 40), bool)
     mask[0, 1] = False
-    path = write_tif(tmp_path / "a.tif", data, nodata=7 if how == "nodata" else None, mask=mask if how == "mask" else None)
+    path = write_tif(
+        tmp_path / "a.tif", data, nodata=7 if how == "nodata" else None, mask=mask if how == "mask" else None
+    )
     found = sentinel2.true_colour(sentinel2.open_scene(path))
     assert found[0, 0].tolist() == [1, 1, 1] and found[0, 1].tolist() == [0, 0, 0]
     np.testing.assert_array_equal(found[1:], np.moveaxis(data, 0, -1)[1:])
@@ -372,7 +442,9 @@ def test_8_bit_black_is_there_where_the_file_says_what_is_missing(tmp_path, how)
 def test_16_bit_geotiff_by_name_with_its_scale(tmp_path, scale, offset, factor, shift):
     data = noise((4, 30, 40), 1, 4000).astype(np.uint16)
     data[:, 3, 4] = 0
-    scene = sentinel2.open_scene(write_tif(tmp_path / "b.tif", data, names=("B2", "B03", "Band 4", "B8A_20m"), scale=scale, offset=offset))
+    scene = sentinel2.open_scene(
+        write_tif(tmp_path / "b.tif", data, names=("B2", "B03", "Band 4", "B8A_20m"), scale=scale, offset=offset)
+    )
     assert scene.bands == ("B04", "B03", "B02", "B8A")
     found = sentinel2.reflectance(scene, ("B04", "B02", "B8A"), window=((2, 9), (0, 40)))
     assert np.isnan(found[:, 1, 4]).all()
@@ -384,7 +456,9 @@ def test_16_bit_geotiff_by_name_with_its_scale(tmp_path, scale, offset, factor, 
 
 def test_colour_interpretation_and_first_three(tmp_path):
     data = noise((3, 30, 40), 1, 4000).astype(np.uint16)
-    by_colour = sentinel2.open_scene(write_tif(tmp_path / "c.tif", data, colours=(ColorInterp.blue, ColorInterp.green, ColorInterp.red)))
+    by_colour = sentinel2.open_scene(
+        write_tif(tmp_path / "c.tif", data, colours=(ColorInterp.blue, ColorInterp.green, ColorInterp.red))
+    )
     np.testing.assert_allclose(sentinel2.reflectance(by_colour, ["B04"])[0], data[2] / 1e4, atol=1e-6)
     on_trust = sentinel2.open_scene(write_tif(tmp_path / "d.tif", data, names=("x", "y", "z")))
     np.testing.assert_allclose(sentinel2.reflectance(on_trust, ["B04"])[0], data[0] / 1e4, atol=1e-6)
@@ -395,8 +469,12 @@ def test_geotiffs_that_cannot_serve(tmp_path):
     data = np.ones((3, 8, 8), np.uint8)
     assert "has 2 band(s); expected at least three" in refused(write_tif(tmp_path / "a.tif", data[:2]))
     assert "has no coordinate system" in refused(write_tif(tmp_path / "b.tif", data, crs=None))
-    assert "is in degrees" in refused(write_tif(tmp_path / "c.tif", data, crs="EPSG:4326", transform=from_origin(0, 0, 0.1, 0.1)))
-    assert "rotated" in refused(write_tif(tmp_path / "d.tif", data, transform=from_origin(0, 0, 10, 10) * rasterio.Affine.rotation(20)))
+    assert "is in degrees" in refused(
+        write_tif(tmp_path / "c.tif", data, crs="EPSG:4326", transform=from_origin(0, 0, 0.1, 0.1))
+    )
+    assert "rotated" in refused(
+        write_tif(tmp_path / "d.tif", data, transform=from_origin(0, 0, 10, 10) * rasterio.Affine.rotation(20))
+    )
     assert "bands of type int32" in refused(write_tif(tmp_path / "e.tif", data.astype(np.int32)))
     assert "tag sensing_time is 'soon'" in refused(write_tif(tmp_path / "f.tif", data, tags={"SENSING_TIME": "soon"}))
 
@@ -419,6 +497,8 @@ def test_flipped_bytes_in_a_geotiff_are_an_error_not_a_traceback(tmp_path):
 def test_a_granule_in_the_scene_s_place_is_one_line_and_nothing_is_printed(tmp_path, capfd):
     path = tmp_path / "ATL03.h5"
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(200))
-    with pytest.raises(ProductError, match=r"ATL03.h5: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF"):
+    with pytest.raises(
+        ProductError, match=r"ATL03.h5: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF"
+    ):
         sentinel2.open_scene(path)
     assert capfd.readouterr().err == ""

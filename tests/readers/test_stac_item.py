@@ -12,15 +12,35 @@ from polynya.scenes import scene as glacier_scene
 from tests.readers.scene_rasters import write
 from tests.readers.test_landsat import NAME, product
 
-BANDS = {"blue": ("blue", 0), "green": ("green", 1), "red": ("red", 2), "nir": ("nir", 3), "nir08": ("nir08", 9), "swir16": ("swir16", 4), "swir22": ("swir22", 5)}
+BANDS = {
+    "blue": ("blue", 0),
+    "green": ("green", 1),
+    "red": ("red", 2),
+    "nir": ("nir", 3),
+    "nir08": ("nir08", 9),
+    "swir16": ("swir16", 4),
+    "swir22": ("swir22", 5),
+}
 
 
 def sentinel2(folder, *, version="1.0.0", change=None):
     """An item as of a public Sentinel-2 catalogue; blue holds 3000 counts, green 3100 ..."""
     assets = {
-        "visual": {"href": "./TCI.tif", "roles": ["visual"], "eo:bands": [{"name": "red", "common_name": "red"}, {"name": "green", "common_name": "green"}, {"name": "blue", "common_name": "blue"}]},
-        "thumbnail": {"href": "https://somewhere.org/preview.jpg", "roles": ["thumbnail"], "eo:bands": [{"common_name": "red"}]},
-    }  # fmt: skip
+        "visual": {
+            "href": "./TCI.tif",
+            "roles": ["visual"],
+            "eo:bands": [
+                {"name": "red", "common_name": "red"},
+                {"name": "green", "common_name": "green"},
+                {"name": "blue", "common_name": "blue"},
+            ],
+        },
+        "thumbnail": {
+            "href": "https://somewhere.org/preview.jpg",
+            "roles": ["thumbnail"],
+            "eo:bands": [{"common_name": "red"}],
+        },
+    }
     for key, (common, i) in BANDS.items():
         resolution = 10.0 if key in ("blue", "green", "red", "nir") else 20.0
         size = (1, 24, 32) if resolution == 10.0 else (1, 12, 16)
@@ -29,17 +49,34 @@ def sentinel2(folder, *, version="1.0.0", change=None):
         write(folder / f"{key}.tif", counts, resolution=resolution)
         factors = {"scale": 1e-4, "offset": -0.1, "nodata": 0, "data_type": "uint16"}
         if version == "1.0.0":
-            assets[key] = {"href": f"./{key}.tif", "eo:bands": [{"name": key, "common_name": common}], "raster:bands": [factors]}
+            assets[key] = {
+                "href": f"./{key}.tif",
+                "eo:bands": [{"name": key, "common_name": common}],
+                "raster:bands": [factors],
+            }
         else:
-            assets[key] = {"href": f"./{key}.tif", "nodata": 0, "bands": [{"name": key, "eo:common_name": common, "raster:scale": 1e-4, "raster:offset": -0.1}]}
+            assets[key] = {
+                "href": f"./{key}.tif",
+                "nodata": 0,
+                "bands": [{"name": key, "eo:common_name": common, "raster:scale": 1e-4, "raster:offset": -0.1}],
+            }
     scl = np.full((1, 12, 16), 11, np.uint8)
     scl[0, :, 8:] = 8
     write(folder / "SCL.tif", scl, resolution=20.0)
     assets["scl"] = {"href": "./SCL.tif"}
     item = {
-        "type": "Feature", "stac_version": version, "id": "S2B_32TPS_20220801_0_L2A", "collection": "sentinel-2-l2a", "assets": assets,
-        "properties": {"datetime": "2022-08-01T10:20:30.500Z", "view:sun_elevation": 55.5, "view:sun_azimuth": 149.0, "platform": "sentinel-2b"},
-    }  # fmt: skip
+        "type": "Feature",
+        "stac_version": version,
+        "id": "S2B_32TPS_20220801_0_L2A",
+        "collection": "sentinel-2-l2a",
+        "assets": assets,
+        "properties": {
+            "datetime": "2022-08-01T10:20:30.500Z",
+            "view:sun_elevation": 55.5,
+            "view:sun_azimuth": 149.0,
+            "platform": "sentinel-2b",
+        },
+    }
     if change:
         change(item)
     (folder / "item.json").write_text(json.dumps(item))
@@ -64,13 +101,29 @@ def test_one_item_a_sensor_together(tmp_path):
     (tmp_path / "s1").mkdir()
     write(tmp_path / "s1" / "vv.tif", np.full((1, 24, 32), 0.3, np.float32))
     write(tmp_path / "s1" / "vh.tif", np.full((1, 24, 32), -20.0, np.float32))
-    (tmp_path / "s1" / "item.json").write_text(json.dumps({
-        "type": "Feature", "id": "S1A_IW_RTC", "properties": {"datetime": "2022-08-03T05:00:00Z", "sat:orbit_state": "descending"},
-        "assets": {"vv": {"href": "vv.tif"}, "vh": {"href": "vh.tif", "raster:bands": [{"unit": "dB"}]}},
-    }))  # fmt: skip
+    (tmp_path / "s1" / "item.json").write_text(
+        json.dumps(
+            {
+                "type": "Feature",
+                "id": "S1A_IW_RTC",
+                "properties": {"datetime": "2022-08-03T05:00:00Z", "sat:orbit_state": "descending"},
+                "assets": {"vv": {"href": "vv.tif"}, "vh": {"href": "vh.tif", "raster:bands": [{"unit": "dB"}]}},
+            }
+        )
+    )
     (tmp_path / "dem").mkdir()
     write(tmp_path / "dem" / "x.tif", np.tile(np.arange(32, dtype=np.float32) * 5 + 900, (1, 24, 1)))
-    (tmp_path / "dem" / "item.json").write_text(json.dumps({"type": "Feature", "id": "Copernicus_DSM_COG_10", "collection": "cop-dem-glo-30", "properties": {"datetime": None}, "assets": {"data": {"href": "x.tif"}}}))
+    (tmp_path / "dem" / "item.json").write_text(
+        json.dumps(
+            {
+                "type": "Feature",
+                "id": "Copernicus_DSM_COG_10",
+                "collection": "cop-dem-glo-30",
+                "properties": {"datetime": None},
+                "assets": {"data": {"href": "x.tif"}},
+            }
+        )
+    )
     scene = glacier_scene.open_scene([s2, tmp_path / "s1" / "item.json", tmp_path / "dem" / "item.json"])
     found = glacier_scene.read(scene)
     assert scene.sensors == ("optical", "dem", "co_pol_sar", "cross_pol_sar")
@@ -82,9 +135,19 @@ def test_one_item_a_sensor_together(tmp_path):
 
 def test_a_landsat_level_1_item_leads_to_its_mtl(tmp_path):
     folder = product(tmp_path / "p", "LANDSAT_8", form="json")
-    item = {"type": "Feature", "id": NAME["LANDSAT_8"], "properties": {"datetime": "2020-08-01T10:00:00Z", "landsat:correction": "L1TP"}, "assets": {"MTL.json": {"href": f"{NAME['LANDSAT_8']}_MTL.json"}, "blue": {"href": f"{NAME['LANDSAT_8']}_B2.TIF", "eo:bands": [{"common_name": "blue"}]}}}
+    item = {
+        "type": "Feature",
+        "id": NAME["LANDSAT_8"],
+        "properties": {"datetime": "2020-08-01T10:00:00Z", "landsat:correction": "L1TP"},
+        "assets": {
+            "MTL.json": {"href": f"{NAME['LANDSAT_8']}_MTL.json"},
+            "blue": {"href": f"{NAME['LANDSAT_8']}_B2.TIF", "eo:bands": [{"common_name": "blue"}]},
+        },
+    }
     (folder / "item.json").write_text(json.dumps(item))
-    np.testing.assert_allclose(glacier_scene.read(glacier_scene.open_scene(folder / "item.json"))["optical"][:, 3, 3], 0.1, atol=1e-6)
+    np.testing.assert_allclose(
+        glacier_scene.read(glacier_scene.open_scene(folder / "item.json"))["optical"][:, 3, 3], 0.1, atol=1e-6
+    )
 
 
 def test_what_an_item_may_not_do(tmp_path):
@@ -103,7 +166,13 @@ def test_what_an_item_may_not_do(tmp_path):
     def collection(item):
         item["type"] = "Collection"
 
-    for change, says in ((remote, "expected a local file"), (no_factors, "without scale"), (gone, "elsewhere.tif, is missing"), (nothing, "no asset of it is a band"), (collection, "expected a STAC item")):
+    for change, says in (
+        (remote, "expected a local file"),
+        (no_factors, "without scale"),
+        (gone, "elsewhere.tif, is missing"),
+        (nothing, "no asset of it is a band"),
+        (collection, "expected a STAC item"),
+    ):
         folder = tmp_path / change.__name__
         folder.mkdir()
         with pytest.raises(ProductError, match=says) as error:

@@ -16,7 +16,10 @@ from . import tables
 
 @pytest.fixture(scope="module")
 def segments() -> pa.Table:
-    parts = [tables.beam_columns(beam=b, strong=b.endswith("r"), distance=tables.with_gaps(20e3, seed=k), seed=k)[0] for k, b in enumerate(("gt1l", "gt1r", "gt3r"))]
+    parts = [
+        tables.beam_columns(beam=b, strong=b.endswith("r"), distance=tables.with_gaps(20e3, seed=k), seed=k)[0]
+        for k, b in enumerate(("gt1l", "gt1r", "gt3r"))
+    ]
     return pa.concat_tables([schema.table(schema.SEGMENTS, p) for p in parts]).unify_dictionaries()
 
 
@@ -32,21 +35,30 @@ def test_split_gives_each_beam_its_rows_in_track_order_however_they_lie(segments
         assert [(b.name, b.is_strong) for b in found] == [("gt1l", False), ("gt1r", True), ("gt3r", True)]
         for beam in found:
             np.testing.assert_array_equal(beam.columns["x_atc"], column(segments, beam.name, "x_atc"))
-            np.testing.assert_array_equal(beam.columns["total_freeboard"], column(segments, beam.name, "total_freeboard"))
-            np.testing.assert_array_equal(beam.columns["time"], column(segments, beam.name, "time").astype("datetime64[ns]").astype(np.int64))
+            np.testing.assert_array_equal(
+                beam.columns["total_freeboard"], column(segments, beam.name, "total_freeboard")
+            )
+            np.testing.assert_array_equal(
+                beam.columns["time"], column(segments, beam.name, "time").astype("datetime64[ns]").astype(np.int64)
+            )
 
 
 def test_numbers_equal_plain_numpy(segments):
     for beam in beams.split(segments):
         found = beams.numbers(beam)
-        kind, free = column(segments, beam.name, "surface_class"), column(segments, beam.name, "total_freeboard").astype(float)
+        kind, free = (
+            column(segments, beam.name, "surface_class"),
+            column(segments, beam.name, "total_freeboard").astype(float),
+        )
         for index, value in enumerate((0, 1, 2, -1)):
             here = kind == value
             assert found.counts[index] == here.sum()
             assert found.freeboard_counts[index] == np.isfinite(free[here]).sum()
             assert found.freeboard_sums[index] == pytest.approx(np.nansum(free[here]), rel=1e-9)
         assert found.with_sea_surface == np.isfinite(column(segments, beam.name, "sea_surface_height")).sum()
-        assert found.sigma_sum == pytest.approx(np.nansum(column(segments, beam.name, "total_freeboard_uncertainty").astype(float)), rel=1e-6)
+        assert found.sigma_sum == pytest.approx(
+            np.nansum(column(segments, beam.name, "total_freeboard_uncertainty").astype(float)), rel=1e-6
+        )
         assert found.n_photons == column(segments, beam.name, "n_photons").sum()
         flags = column(segments, beam.name, "quality_flag")
         for k, (bit, _) in enumerate(schema.QUALITY_BITS):
@@ -80,15 +92,21 @@ def test_rows_without_a_position_are_left_out(segments):
 
 def test_nulls_read_as_missing(segments):
     some = segments.slice(0, 3)
-    some = some.set_column(some.column_names.index("total_freeboard"), "total_freeboard", pa.array([0.5, None, 0.25], pa.float32()))
-    some = some.set_column(some.column_names.index("time"), "time", pa.array([0, None, 2], pa.int64()).cast(schema.UTC_NS))
+    some = some.set_column(
+        some.column_names.index("total_freeboard"), "total_freeboard", pa.array([0.5, None, 0.25], pa.float32())
+    )
+    some = some.set_column(
+        some.column_names.index("time"), "time", pa.array([0, None, 2], pa.int64()).cast(schema.UTC_NS)
+    )
     beam = beams.split(some)[0]
     np.testing.assert_array_equal(beam.freeboard_mm, [500, beams.MISSING, 250])
     assert beam.columns["time"][1] == np.iinfo(np.int64).min
 
 
 def test_missing_and_broken_tables_are_one_line(tmp_path, segments):
-    with pytest.raises(ProductError, match=r"segments\.parquet: no such file; expected a folder that polynya freeboard wrote"):
+    with pytest.raises(
+        ProductError, match=r"segments\.parquet: no such file; expected a folder that polynya freeboard wrote"
+    ):
         beams.read(tmp_path, schema.SEGMENTS, required=True)
     assert beams.read(tmp_path, schema.LEADS) is None
     (tmp_path / "segments.parquet").write_bytes(b"PAR1 not really")

@@ -23,7 +23,11 @@ CLASSES = {0: "thick or snow-covered ice", 1: "thin ice", 2: "open water", -1: "
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    where = tables.write_folder(tmp_path_factory.mktemp("out") / "granule", beams={"gt1l": tables.with_gaps(20e3, seed=1), "gt2r": tables.with_gaps(20e3, seed=2)}, run=tables.RUN)
+    where = tables.write_folder(
+        tmp_path_factory.mktemp("out") / "granule",
+        beams={"gt1l": tables.with_gaps(20e3, seed=1), "gt2r": tables.with_gaps(20e3, seed=2)},
+        run=tables.RUN,
+    )
     freeboard.write(where)
     return where
 
@@ -31,10 +35,24 @@ def folder(tmp_path_factory) -> Path:
 def opened(page: Path, tmp_path: Path, *, address: str = "", script: str = "") -> str:
     """Return the page's DOM after its script, and another one, ran."""
     copy = tmp_path / "page.html"
-    copy.write_text(page.read_text(encoding="utf-8").replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8")
+    copy.write_text(
+        page.read_text(encoding="utf-8").replace("</body>", f"<script>{script}</script></body>"), encoding="utf-8"
+    )
     command = [
-        BROWSER, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        f"--user-data-dir={tmp_path / 'profile'}", "--window-size=1300,2000", "--virtual-time-budget=3000", "--dump-dom", f"file://{copy}#{address}",
+        BROWSER,
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        f"--user-data-dir={tmp_path / 'profile'}",
+        "--window-size=1300,2000",
+        "--virtual-time-budget=3000",
+        "--dump-dom",
+        f"file://{copy}#{address}",
     ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     if not done.stdout:
@@ -44,7 +62,10 @@ def opened(page: Path, tmp_path: Path, *, address: str = "", script: str = "") -
 
 def readout(dom: str) -> dict[str, str]:
     block = dom.split('id="readout"')[1].split('id="panel"')[0]
-    return {unescape(k): unescape(v) for k, v in re.findall(r'data-name="([^"]*)"[^>]*><span>[^<]*</span>([^<]*)</div>', block)}
+    return {
+        unescape(k): unescape(v)
+        for k, v in re.findall(r'data-name="([^"]*)"[^>]*><span>[^<]*</span>([^<]*)</div>', block)
+    }
 
 
 def value(text: str) -> float:
@@ -69,7 +90,9 @@ def test_cursor_shows_the_segment_of_the_table(folder, tmp_path, seed):
     assert value(sigma) == pytest.approx(row.total_freeboard_uncertainty, abs=0.00051)
     assert value(found["latitude"]) == pytest.approx(row.latitude, abs=1.1e-5)
     assert value(found["longitude"]) == pytest.approx(row.longitude, abs=2e-5)
-    assert abs(np.datetime64(found["UTC"].replace(" ", "T")) - row.time.tz_localize(None).to_datetime64()) <= np.timedelta64(2, "ms")
+    assert abs(
+        np.datetime64(found["UTC"].replace(" ", "T")) - row.time.tz_localize(None).to_datetime64()
+    ) <= np.timedelta64(2, "ms")
     assert value(found["photons a shot"]) == pytest.approx(row.photon_rate, abs=0.11)
     assert value(found["background"]) == pytest.approx(row.background_rate / 1e6, abs=0.01)
     assert value(found["sea surface"]) == pytest.approx(row.sea_surface_height, abs=0.0011)
@@ -129,7 +152,9 @@ def test_bins_of_a_large_granule_are_read_back(folder, tmp_path, monkeypatch):
     index = np.floor(np.rint((table.columns["x_atc"] - origin) * 10) / 640).astype(int)
     leads = pq.read_table(folder / "leads.parquet").to_pandas()
     mine = leads[leads.beam == "gt2r"].x_atc.to_numpy()
-    cell = next(k for k in np.unique(index) if np.abs(mine - origin - (k + 0.5) * 64).min() > 400 and (index == k).sum() > 25)
+    cell = next(
+        k for k in np.unique(index) if np.abs(mine - origin - (k + 0.5) * 64).min() > 400 and (index == k).sum() > 25
+    )
     km = (cell + 0.5) * 0.064
     dom = opened(page, tmp_path, address=f"beam=gt2r&x0={km - 1:.4f}&x1={km + 1:.4f}&x={km:.4f}")
     found = readout(dom)
@@ -141,7 +166,11 @@ def test_bins_of_a_large_granule_are_read_back(folder, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("odd", ["no leads", "two pieces"])
 def test_odd_granules_draw_without_an_error(tmp_path, odd):
-    distance = np.concatenate([np.linspace(1, 720, 32), 403e3 + np.linspace(1, 80, 8)]) if odd == "two pieces" else tables.with_gaps(4e3)
+    distance = (
+        np.concatenate([np.linspace(1, 720, 32), 403e3 + np.linspace(1, 80, 8)])
+        if odd == "two pieces"
+        else tables.with_gaps(4e3)
+    )
     tables.write_folder(tmp_path, beams={"gt1l": distance}, leads=False, start=(87.29, 120.0))
     dom = opened(freeboard.write(tmp_path), tmp_path)
     assert 'data-ready="yes"' in dom

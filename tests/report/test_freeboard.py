@@ -73,7 +73,12 @@ class Page(HTMLParser):
     def handle_data(self, data):
         for _, name in self._within:
             self.texts[name] += data
-        if self._table and self.tables[self._table] and self.tables[self._table][-1] and self.open[-1] not in ("tr", "tbody", "thead"):
+        if (
+            self._table
+            and self.tables[self._table]
+            and self.tables[self._table][-1]
+            and self.open[-1] not in ("tr", "tbody", "thead")
+        ):
             self.tables[self._table][-1][-1] += data
 
 
@@ -89,7 +94,11 @@ def value(text: str) -> float:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
-    where = tables.write_folder(tmp_path_factory.mktemp("out") / "granule", beams={b: tables.with_gaps(60e3, seed=k) for k, b in enumerate(BEAMS)}, run=tables.RUN)
+    where = tables.write_folder(
+        tmp_path_factory.mktemp("out") / "granule",
+        beams={b: tables.with_gaps(60e3, seed=k) for k, b in enumerate(BEAMS)},
+        run=tables.RUN,
+    )
     assert freeboard.write(where) == where / "report.html"
     return where
 
@@ -102,7 +111,11 @@ def test_page_is_well_formed_and_loads_nothing(folder):
         if name in ("src", "href", "data", "action", "poster", "srcset", "xlink:href"):
             assert link.startswith("#"), f"<{tag} {name}={link[:60]}> leaves the page"
         assert not name.startswith("on"), "no inline event handlers"
-    assert ("meta", "content", "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:") in page.attributes
+    assert (
+        "meta",
+        "content",
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:",
+    ) in page.attributes
     for word in ("@import", "fetch(", "XMLHttpRequest", "WebSocket", "import(", "url(", "http://", "https://", "eval("):
         assert word not in text, word
 
@@ -122,7 +135,13 @@ def test_head_and_summary_say_what_the_tables_say(folder):
     ice = data[data.surface_class.isin([0, 1])].total_freeboard.mean()
     assert value(said.split("over ice alone ")[1]) == pytest.approx(ice, abs=0.00051)
     head = (folder / "report.html").read_text(encoding="utf-8").split("</header>")[0]
-    for words in ("ATL03_20191104195311_05940510_006_01", "ICESat-2 ATL03 release 006", "2019-11-04 19:53:11 to 19:53:19 UTC", "Ross Sea sector", "day, sun at 20"):
+    for words in (
+        "ATL03_20191104195311_05940510_006_01",
+        "ICESat-2 ATL03 release 006",
+        "2019-11-04 19:53:11 to 19:53:19 UTC",
+        "Ross Sea sector",
+        "day, sun at 20",
+    ):
         assert words in head
 
 
@@ -131,13 +150,19 @@ def test_class_table_equals_the_segments(folder):
     data = pq.read_table(folder / "segments.parquet").to_pandas()
     leads = pq.read_table(folder / "leads.parquet").to_pandas()
     rows = {(r[0], r[1]): r for r in page.tables["class-table"][1:]}
-    assert set(rows) == {(b, "strong" if b.endswith("r") else "weak") for b in BEAMS} | {("all", "strong"), ("all", "weak")}
+    assert set(rows) == {(b, "strong" if b.endswith("r") else "weak") for b in BEAMS} | {
+        ("all", "strong"),
+        ("all", "weak"),
+    }
     for (beam, strength), row in rows.items():
         part = data[data.beam == beam] if beam != "all" else data[data.is_strong == (strength == "strong")]
         assert value(row[2]) == len(part)
         for cell, kind in zip(row[3:7], (0, 1, 2, -1), strict=True):
             assert value(cell) == pytest.approx(100 * (part.surface_class == kind).mean(), abs=0.0501)
-        assert value(row[8]) == ((leads.beam == beam) if beam != "all" else (leads.is_strong == (strength == "strong"))).sum()
+        assert (
+            value(row[8])
+            == ((leads.beam == beam) if beam != "all" else (leads.is_strong == (strength == "strong"))).sum()
+        )
         assert value(row[9]) == pytest.approx(part.total_freeboard.mean(), abs=0.00051)
         assert value(row[10]) == pytest.approx(part.total_freeboard.median(), abs=0.0015)
         assert value(row[12]) == pytest.approx(part.total_freeboard_uncertainty.mean(), abs=0.00051)
@@ -152,7 +177,13 @@ def test_lead_table_lists_the_leads_and_says_how_many_more(folder, tmp_path):
     for row, (_, lead) in zip(rows, leads.iterrows(), strict=True):
         assert row[0] == lead.beam
         assert row[2] == lead.time.strftime("%H:%M:%S.%f")[:-3]
-        for cell, expected, digits in ((row[3], (lead.x_atc - origin) / 1000, 3), (row[4], lead.latitude, 4), (row[5], lead.longitude, 4), (row[9], lead.height, 3), (row[10], lead.height_uncertainty, 3)):
+        for cell, expected, digits in (
+            (row[3], (lead.x_atc - origin) / 1000, 3),
+            (row[4], lead.latitude, 4),
+            (row[5], lead.longitude, 4),
+            (row[9], lead.height, 3),
+            (row[10], lead.height_uncertainty, 3),
+        ):
             assert value(cell) == pytest.approx(expected, abs=0.51 * 10.0**-digits)
         assert row[12:] == ["mirror-like" if lead.is_specular else "dark", "yes" if lead.is_used else "no"]
     many = pa.concat_tables([pq.read_table(folder / "leads.parquet")] * 3)
@@ -184,17 +215,32 @@ def test_means_differences_and_provenance_come_from_the_run(folder):
     assert [value(c) for c in rows[0][4:]] == [0.345, 0.012, 0.0275, 0.03]
     assert [value(c) for c in page.tables["difference-table"][1][1:]] == [5, 0.0061, 0.0142]
     said = page.texts["provenance"]
-    for words in ("polynya freeboard ATL03_20191104195311_05940510_006_01.h5 -o out", "ab" * 32, "123,456,789", "3.11.9", "NASA's tree at 2 m", "window_m", "2026-11-21T03:29:00Z"):
+    for words in (
+        "polynya freeboard ATL03_20191104195311_05940510_006_01.h5 -o out",
+        "ab" * 32,
+        "123,456,789",
+        "3.11.9",
+        "NASA's tree at 2 m",
+        "window_m",
+        "2026-11-21T03:29:00Z",
+    ):
         assert words in said
 
 
 def test_repeated_means_are_averaged_with_their_number(folder, tmp_path):
-    run = {"means": [{"beam": "gt1r", "length_km": 10, "n": 400, "n_bins": 1, "freeboard": 0.2, "uncertainty": 0.02}, {"beam": "gt1r", "length_km": 10, "n": 480, "n_bins": 3, "freeboard": 0.4, "uncertainty": 0.04}]}
+    run = {
+        "means": [
+            {"beam": "gt1r", "length_km": 10, "n": 400, "n_bins": 1, "freeboard": 0.2, "uncertainty": 0.02},
+            {"beam": "gt1r", "length_km": 10, "n": 480, "n_bins": 3, "freeboard": 0.4, "uncertainty": 0.04},
+        ]
+    }
     data = pq.read_table(folder / "segments.parquet")
     page = Page(freeboard.render(segments=data, leads=None, sea_surface=None, run=run, name="x"))
     assert page.tables["mean-table"][1][:5] == ["gt1r", "10 km", "4", "460", "0.3500"]
     assert page.texts["mean-uncertainty"] == "0.035"
-    run["means"].append({"beam": "gt1r", "length_km": "track", "n": 9000, "n_bins": 1, "freeboard": 0.35, "uncertainty": 0.0123})
+    run["means"].append(
+        {"beam": "gt1r", "length_km": "track", "n": 9000, "n_bins": 1, "freeboard": 0.35, "uncertainty": 0.0123}
+    )
     page = Page(freeboard.render(segments=data, leads=None, sea_surface=None, run=run, name="x"))
     assert page.texts["mean-uncertainty"] == "0.012" and "mean over one beam's whole track" in page.texts["result"]
     assert page.tables["mean-table"][2][:2] == ["gt1r", "track"]
@@ -206,10 +252,26 @@ EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)>\"'&"
 def test_text_from_files_stays_text(tmp_path):
     run = json.loads(json.dumps(tables.RUN))
     run["inputs"][0].update(granule=EVIL, product=EVIL, release=EVIL, sha256=EVIL)
-    run.update(polynya=EVIL, command=["polynya", EVIL], messages=[EVIL], config={EVIL: EVIL}, classifier=EVIL, means=[{"beam": EVIL, "length_km": 1, "n": 1, "freeboard": EVIL, "uncertainty": 0.1}])
-    run.update(beam_differences=[{"beam_a": EVIL, "beam_b": EVIL, "n": EVIL, "mean": EVIL, "sd": EVIL}], beams={EVIL: {"seconds": EVIL, EVIL: 1}})
-    segments, leads, sections = tables.beam_columns(beam=EVIL, strong=True, distance=tables.with_gaps(8e3), granule=EVIL)
-    for name, spec, columns in (("segments", schema.SEGMENTS, segments), ("leads", schema.LEADS, leads), ("sea_surface", schema.SEA_SURFACE, sections)):
+    run.update(
+        polynya=EVIL,
+        command=["polynya", EVIL],
+        messages=[EVIL],
+        config={EVIL: EVIL},
+        classifier=EVIL,
+        means=[{"beam": EVIL, "length_km": 1, "n": 1, "freeboard": EVIL, "uncertainty": 0.1}],
+    )
+    run.update(
+        beam_differences=[{"beam_a": EVIL, "beam_b": EVIL, "n": EVIL, "mean": EVIL, "sd": EVIL}],
+        beams={EVIL: {"seconds": EVIL, EVIL: 1}},
+    )
+    segments, leads, sections = tables.beam_columns(
+        beam=EVIL, strong=True, distance=tables.with_gaps(8e3), granule=EVIL
+    )
+    for name, spec, columns in (
+        ("segments", schema.SEGMENTS, segments),
+        ("leads", schema.LEADS, leads),
+        ("sea_surface", schema.SEA_SURFACE, sections),
+    ):
         pq.write_table(schema.table(spec, columns), tmp_path / f"{name}.parquet")
     (tmp_path / "run.json").write_text(json.dumps(run), encoding="utf-8")
     freeboard.write(tmp_path)
@@ -220,7 +282,15 @@ def test_text_from_files_stays_text(tmp_path):
     assert page.tables["class-table"][1][0] == EVIL
 
 
-@pytest.mark.parametrize("run", [None, {}, {"means": None, "messages": "x", "inputs": [], "beams": [], "config": None}, {"means": [1, {"length_km": "a"}], "inputs": ["x"], "beam_differences": [None], "command": "text"}])
+@pytest.mark.parametrize(
+    "run",
+    [
+        None,
+        {},
+        {"means": None, "messages": "x", "inputs": [], "beams": [], "config": None},
+        {"means": [1, {"length_km": "a"}], "inputs": ["x"], "beam_differences": [None], "command": "text"},
+    ],
+)
 def test_any_part_of_the_run_may_be_missing(tmp_path, run):
     tables.write_folder(tmp_path, beams={"gt2r": tables.with_gaps(5e3)}, run=run)
     (tmp_path / "sea_surface.parquet").unlink()
@@ -232,10 +302,19 @@ def test_any_part_of_the_run_may_be_missing(tmp_path, run):
 
 def test_no_leads_gives_the_plain_sentence_and_no_number(tmp_path):
     said = "gt1l: no open water within reach, so no sea surface and no freeboard."
-    tables.write_folder(tmp_path, beams={b: tables.with_gaps(6e3, seed=k) for k, b in enumerate(BEAMS)}, leads=False, run={"messages": [said]})
+    tables.write_folder(
+        tmp_path,
+        beams={b: tables.with_gaps(6e3, seed=k) for k, b in enumerate(BEAMS)},
+        leads=False,
+        run={"messages": [said]},
+    )
     freeboard.write(tmp_path)
     text, page = read(tmp_path)
-    assert "No freeboard." in page.texts["result"] and said in page.texts["result"] and "hold no lead" in page.texts["result"]
+    assert (
+        "No freeboard." in page.texts["result"]
+        and said in page.texts["result"]
+        and "hold no lead" in page.texts["result"]
+    )
     assert "mean-freeboard" not in page.texts
     assert "No lead was found" in page.texts["leads"]
     assert all(row[9] == "\u2013" for row in page.tables["class-table"][1:])
@@ -262,23 +341,44 @@ def test_empty_table_makes_a_page_without_a_figure(tmp_path):
     assert "map" not in page.ids and "plot" not in page.ids
 
 
-@pytest.mark.parametrize("start, bearing, words", [((-75.0, 179.7), 70.0, ("Antarctic, Ross Sea sector", "180")), ((89.0, 10.0), 1.0, ("Arctic", "EPSG:3413")), ((-70.0, -45.0), 0.0, ("Weddell Sea sector", "EPSG:3976"))])
+@pytest.mark.parametrize(
+    "start, bearing, words",
+    [
+        ((-75.0, 179.7), 70.0, ("Antarctic, Ross Sea sector", "180")),
+        ((89.0, 10.0), 1.0, ("Arctic", "EPSG:3413")),
+        ((-70.0, -45.0), 0.0, ("Weddell Sea sector", "EPSG:3976")),
+    ],
+)
 def test_map_across_the_antimeridian_and_over_the_pole(tmp_path, start, bearing, words):
     tables.write_folder(tmp_path, beams={"gt2r": tables.with_gaps(250e3, step=20.0)}, start=start, bearing=bearing)
     freeboard.write(tmp_path)
     text, _ = read(tmp_path)
     assert all(w in text for w in words)
     track = re.search(r'id="map-close".*?<g class="track">(.*?)</g>', text, re.S).group(1)
-    lines = [np.array([[float(v) for v in pair.split()] for pair in line.removesuffix("h0").split("L")]) for d in re.findall(r'd="M([^"]*)"', track) for line in d.split("M")]
+    lines = [
+        np.array([[float(v) for v in pair.split()] for pair in line.removesuffix("h0").split("L")])
+        for d in re.findall(r'd="M([^"]*)"', track)
+        for line in d.split("M")
+    ]
     points = np.concatenate(lines)
     assert len(points) > 100 and points.min() > 0 and points[:, 0].max() < 640 and points[:, 1].max() < 420
-    assert max(np.abs(np.diff(line, axis=0)).max() for line in lines if len(line) > 1) < 10.0  # no line jumps across the frame
+    assert (
+        max(np.abs(np.diff(line, axis=0)).max() for line in lines if len(line) > 1) < 10.0
+    )  # no line jumps across the frame
 
 
 def test_one_segment_and_missing_positions(tmp_path):
     segments, _, _ = tables.beam_columns(beam="gt1r", strong=True, distance=np.array([1.0]))
-    segments = {**segments, "latitude": np.array([np.nan]), "longitude": np.array([np.nan]), "time": np.array(["NaT"], "datetime64[ns]"), "height": np.array([np.nan])}
-    text = freeboard.render(segments=schema.table(schema.SEGMENTS, segments), leads=None, sea_surface=None, run={}, name="one")
+    segments = {
+        **segments,
+        "latitude": np.array([np.nan]),
+        "longitude": np.array([np.nan]),
+        "time": np.array(["NaT"], "datetime64[ns]"),
+        "height": np.array([np.nan]),
+    }
+    text = freeboard.render(
+        segments=schema.table(schema.SEGMENTS, segments), leads=None, sea_surface=None, run={}, name="one"
+    )
     assert "No segment has a latitude" in Page(text).texts["map"]
 
 
@@ -288,11 +388,15 @@ def test_histograms_hold_every_segment(folder):
     for strong, word in ((True, "strong"), (False, "weak")):
         part = data[data.is_strong == strong]
         assert f"{part.total_freeboard.notna().sum():,} segments" in page.texts[f"hist-freeboard-{word}"]
-        assert value(page.texts[f"hist-height-{word}"].split("median ")[1]) == pytest.approx(part.height.median(), abs=0.0015)
+        assert value(page.texts[f"hist-height-{word}"].split("median ")[1]) == pytest.approx(
+            part.height.median(), abs=0.0015
+        )
 
 
 def test_a_600_km_granule_of_three_million_segments_fits_eight_megabytes(tmp_path):
-    base, lead, section = tables.beam_columns(beam="gt1l", strong=False, distance=np.arange(0.6, 600e3, 1.2), leads=True)
+    base, lead, section = tables.beam_columns(
+        beam="gt1l", strong=False, distance=np.arange(0.6, 600e3, 1.2), leads=True
+    )
     small = {n: np.asarray(v)[np.arange(0, 500_000)] if not isinstance(v, (str, bool)) else v for n, v in base.items()}
     parts = {s: [] for s in ("segments", "leads", "sections")}
     for beam in BEAMS:
@@ -302,7 +406,9 @@ def test_a_600_km_granule_of_three_million_segments_fits_eight_megabytes(tmp_pat
         parts["sections"].append(schema.table(schema.SEA_SURFACE, {**section, **named}))
     joined = {k: pa.concat_tables(v).unify_dictionaries() for k, v in parts.items()}
     assert joined["segments"].num_rows == 3_000_000
-    text = freeboard.render(segments=joined["segments"], leads=joined["leads"], sea_surface=joined["sections"], run=tables.RUN, name="big")
+    text = freeboard.render(
+        segments=joined["segments"], leads=joined["leads"], sea_surface=joined["sections"], run=tables.RUN, name="big"
+    )
     assert len(text.encode()) <= 8_000_000
     about = json.loads(re.search(r'<script id="about"[^>]*>(.*?)</script>', text, re.S).group(1))
     assert about["bin_m"] > 0 and all(b["fine_n"] > 10_000 for b in about["beams"])
@@ -327,6 +433,10 @@ def test_writing_twice_gives_the_same_page(folder, tmp_path):
 
 
 def test_writing_a_report_imports_no_plotting_library_and_no_pandas(folder, tmp_path):
-    code = f"import sys; from pathlib import Path; from polynya.report import freeboard; freeboard.write(Path({str(folder)!r}), out=Path({str(tmp_path / 'r.html')!r})); print(sorted({{'matplotlib', 'pandas', 'geopandas', 'pyproj', 'shapely', 'torch'}} & set(sys.modules)))"
+    code = (
+        "import sys; from pathlib import Path; from polynya.report import freeboard;"
+        f" freeboard.write(Path({str(folder)!r}), out=Path({str(tmp_path / 'r.html')!r})); print(sorted({{'matplotlib',"
+        " 'pandas', 'geopandas', 'pyproj', 'shapely', 'torch'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.strip() == "[]"

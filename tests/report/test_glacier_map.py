@@ -24,9 +24,18 @@ HOLE = box(501_000, 5_196_000, 504_000, 5_199_000).difference(box(502_000, 5_197
 
 def outlines() -> gpd.GeoDataFrame:
     columns = {
-        "rgi_id": ["RGI60-11.00897", "<b>odd</b>"], "glac_name": ["Hintereisferner", None], "area_km2": [8.0, 0.5], "area_low_km2": [7.5, np.nan], "area_high_km2": [8.25, np.nan],
-        "zmin_m": [2444.0, np.nan], "zmax_m": [3679.0, np.nan], "zmed_m": [3050.0, np.nan], "slope_deg": [16.5, 20.0], "aspect_deg": [70.2, np.nan], "confidence": [0.93, 0.5],
-    }  # fmt: skip
+        "rgi_id": ["RGI60-11.00897", "<b>odd</b>"],
+        "glac_name": ["Hintereisferner", None],
+        "area_km2": [8.0, 0.5],
+        "area_low_km2": [7.5, np.nan],
+        "area_high_km2": [8.25, np.nan],
+        "zmin_m": [2444.0, np.nan],
+        "zmax_m": [3679.0, np.nan],
+        "zmed_m": [3050.0, np.nan],
+        "slope_deg": [16.5, 20.0],
+        "aspect_deg": [70.2, np.nan],
+        "confidence": [0.93, 0.5],
+    }
     return gpd.GeoDataFrame(columns, geometry=[HOLE, box(506_000, 5_196_000, 507_000, 5_197_000)], crs="EPSG:32632")
 
 
@@ -38,20 +47,46 @@ def optical() -> np.ndarray:
 
 def rows():
     return [
-        scene_rows.Row("iou", Estimate(0.812, 0.75, 0.86, 4321)), scene_rows.Row("iou", Estimate(0.41, np.nan, np.nan, 99), stratum="debris_covered_ice"),
-        scene_rows.Row("iou", Estimate(0.33, 0.2, 0.4, 4321), prediction="classical"), scene_rows.Row("polis", Estimate(84.9, 46.0, 232.0, 5076), "m"),
-    ]  # fmt: skip
+        scene_rows.Row("iou", Estimate(0.812, 0.75, 0.86, 4321)),
+        scene_rows.Row("iou", Estimate(0.41, np.nan, np.nan, 99), stratum="debris_covered_ice"),
+        scene_rows.Row("iou", Estimate(0.33, 0.2, 0.4, 4321), prediction="classical"),
+        scene_rows.Row("polis", Estimate(84.9, 46.0, 232.0, 5076), "m"),
+    ]
 
 
 def test_the_page_says_what_it_was_given(tmp_path):
     table = scene_rows.tidy(rows(), region="ALP", reference="rgi.gpkg")
     path = glacier_map.write(
-        tmp_path / "report.html", title="scene <1>", facts={"model": "glavitu", "region": "ALP"}, outlines=outlines(), geobox=GRID, optical=optical(), probability=np.full((100, 160), 0.5),
-        band=outlines().iloc[1:], total=Estimate(8.5, 7.9, 8.8, 3), notes=["SAR is 1 km off & left out"], evaluation=table, reliability=[(60.0, 0.1, 0.2), (40.0, 0.9, 0.85)],
+        tmp_path / "report.html",
+        title="scene <1>",
+        facts={"model": "glavitu", "region": "ALP"},
+        outlines=outlines(),
+        geobox=GRID,
+        optical=optical(),
+        probability=np.full((100, 160), 0.5),
+        band=outlines().iloc[1:],
+        total=Estimate(8.5, 7.9, 8.8, 3),
+        notes=["SAR is 1 km off & left out"],
+        evaluation=table,
+        reliability=[(60.0, 0.1, 0.2), (40.0, 0.9, 0.85)],
     )
     page = path.read_text()
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())
-    for said in ("scene &lt;1&gt;", "8.50", "7.90 to 8.80", "glavitu", "1 km off &amp; left out", "Hintereisferner", "7.500 to 8.250", "2,444 to 3,679", "0.812 (0.75 to 0.86)", "debris covered ice", "classical", "84.9 (46.0 to 232.0)", "confidence below 0.95"):
+    for said in (
+        "scene &lt;1&gt;",
+        "8.50",
+        "7.90 to 8.80",
+        "glavitu",
+        "1 km off &amp; left out",
+        "Hintereisferner",
+        "7.500 to 8.250",
+        "2,444 to 3,679",
+        "0.812 (0.75 to 0.86)",
+        "debris covered ice",
+        "classical",
+        "84.9 (46.0 to 232.0)",
+        "confidence below 0.95",
+    ):
         assert said in text, said
     assert "<b>odd" not in page and "&lt;b&gt;odd" in page and "<script" not in page
     assert not re.search(r"""(src|href)\s*=\s*["']?(http|//)""", page) and "default-src 'none'" in page
@@ -75,10 +110,14 @@ def test_pictures_hold_the_pixels():
 
 def test_outlines_lie_where_they_are():
     path = glacier_map.outline_path(outlines().iloc[:1].to_crs("EPSG:4326"), GRID, (4.0, 4.0))
-    rings = [[tuple(map(float, p.split())) for p in ring.strip("MZ").split("L")] for ring in re.findall(r"M[^Z]+Z", path)]
+    rings = [
+        [tuple(map(float, p.split())) for p in ring.strip("MZ").split("L")] for ring in re.findall(r"M[^Z]+Z", path)
+    ]
     assert len(rings) == 2  # with the hole
     x, y = np.array(rings[0]).T
-    assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx((80, 320, 80, 320), abs=0.15)  # (501000 - 500000) / 50 * 4
+    assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx(
+        (80, 320, 80, 320), abs=0.15
+    )  # (501000 - 500000) / 50 * 4
     assert glacier_map.outline_path(outlines().iloc[:0], GRID, (4.0, 4.0)) == ""
 
 
@@ -89,10 +128,14 @@ def test_probability_runs_from_dark_to_bright():
     assert picture[50, 0, :3].tolist() == [0x44, 0x01, 0x54] and picture[50, -1, :3].tolist() == [0xFD, 0xE7, 0x25]
 
 
-@pytest.mark.parametrize(("across", "length", "told"), [(8000.0, 2000.0, "2 km"), (3999.0, 500.0, "500 m"), (4000.0, 1000.0, "1 km")])
+@pytest.mark.parametrize(
+    ("across", "length", "told"), [(8000.0, 2000.0, "2 km"), (3999.0, 500.0, "500 m"), (4000.0, 1000.0, "1 km")]
+)
 def test_the_scale_bar_is_round_and_true(across, length, told):
     bar = glacier_map.scale_bar(across, 400.0)
-    assert told in bar and float(re.search(r"h([\d.]+)", bar)[1]) == pytest.approx(glacier_map.WIDTH * length / across, abs=0.1)
+    assert told in bar and float(re.search(r"h([\d.]+)", bar)[1]) == pytest.approx(
+        glacier_map.WIDTH * length / across, abs=0.1
+    )
 
 
 def test_no_ice_and_no_picture():

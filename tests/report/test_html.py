@@ -22,7 +22,13 @@ def test_escaped_text_holds_no_markup(text):
     assert html.escape(out) == out  # already markup: not escaped twice
 
 
-@given(st.recursive(st.none() | st.booleans() | st.floats() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=10))
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=10,
+    )
+)
 def test_script_json_cannot_close_its_element_and_reads_back(value):
     text = html.script_json(value)
     assert not re.search("[<>&\u2028\u2029]", text)
@@ -40,15 +46,31 @@ def test_script_json_cannot_close_its_element_and_reads_back(value):
 @pytest.mark.parametrize(
     "value, decimals, unit, expected",
     [
-        (0.3456, 3, "", "0.346"), (-0.0004, 3, "", "0.000"), (-0.5, 2, "m", "\u22120.50\u202fm"), (float("nan"), 2, "m", "\u2013"), (None, 2, "", "\u2013"),
-        ("x", 2, "", "\u2013"), (1234567, 0, "", "1,234,567"), (float("inf"), 1, "", "\u2013"),
+        (0.3456, 3, "", "0.346"),
+        (-0.0004, 3, "", "0.000"),
+        (-0.5, 2, "m", "\u22120.50\u202fm"),
+        (float("nan"), 2, "m", "\u2013"),
+        (None, 2, "", "\u2013"),
+        ("x", 2, "", "\u2013"),
+        (1234567, 0, "", "1,234,567"),
+        (float("inf"), 1, "", "\u2013"),
     ],
 )
 def test_numbers_read_well(value, decimals, unit, expected):
     assert html.number(value, decimals, unit) == expected
 
 
-@pytest.mark.parametrize("part, whole, expected", [(1, 4, "25.0\u202f%"), (0, 10, "0.0\u202f%"), (10, 10, "100.0\u202f%"), (1, 10**6, "<0.1\u202f%"), (10**6 - 1, 10**6, ">99.9\u202f%"), (0, 0, "\u2013")])
+@pytest.mark.parametrize(
+    "part, whole, expected",
+    [
+        (1, 4, "25.0\u202f%"),
+        (0, 10, "0.0\u202f%"),
+        (10, 10, "100.0\u202f%"),
+        (1, 10**6, "<0.1\u202f%"),
+        (10**6 - 1, 10**6, ">99.9\u202f%"),
+        (0, 0, "\u2013"),
+    ],
+)
 def test_percent_never_rounds_some_to_none_or_all(part, whole, expected):
     assert html.percent(part, whole) == expected
 

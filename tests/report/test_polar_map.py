@@ -55,16 +55,32 @@ def test_clipping_keeps_the_area_that_shapely_finds(seed, n):
         return
     cut = polar_map.clip_ring(ring, low=(-1.0, -0.7), high=(0.8, 1.2))
     expected = polygon.intersection(shapely.box(-1.0, -0.7, 0.8, 1.2)).area
-    area = 0.0 if len(cut) < 3 else 0.5 * abs(float(np.sum(cut[:, 0] * np.roll(cut[:, 1], -1) - cut[:, 1] * np.roll(cut[:, 0], -1))))
+    area = (
+        0.0
+        if len(cut) < 3
+        else 0.5 * abs(float(np.sum(cut[:, 0] * np.roll(cut[:, 1], -1) - cut[:, 1] * np.roll(cut[:, 0], -1))))
+    )
     assert area == pytest.approx(expected, abs=1e-9)
     if len(cut):
         assert cut[:, 0].min() >= -1.0 - 1e-12 and cut[:, 0].max() <= 0.8 + 1e-12
 
 
 PLACES = [
-    ("Greenland", 72.0, -40.0, True), ("Lapland", 67.5, 27.0, True), ("Taymyr", 74.0, 100.0, True), ("Alaska", 65.0, -150.0, True), ("Chukotka, west of 180", 67.0, 178.0, True),
-    ("Chukotka, east of 180", 66.5, -178.0, True), ("North Pole", 89.99, 0.0, False), ("Greenland Sea", 75.0, -5.0, False), ("Hudson Bay", 60.0, -86.0, False), ("Bering Sea", 58.0, 180.0, False),
-    ("South Pole", -89.99, 0.0, True), ("Dome C", -75.1, 123.3, True), ("Ross Sea", -75.0, 180.0, False), ("Weddell Sea", -70.0, -35.0, False), ("Southern Ocean", -60.0, 100.0, False),
+    ("Greenland", 72.0, -40.0, True),
+    ("Lapland", 67.5, 27.0, True),
+    ("Taymyr", 74.0, 100.0, True),
+    ("Alaska", 65.0, -150.0, True),
+    ("Chukotka, west of 180", 67.0, 178.0, True),
+    ("Chukotka, east of 180", 66.5, -178.0, True),
+    ("North Pole", 89.99, 0.0, False),
+    ("Greenland Sea", 75.0, -5.0, False),
+    ("Hudson Bay", 60.0, -86.0, False),
+    ("Bering Sea", 58.0, 180.0, False),
+    ("South Pole", -89.99, 0.0, True),
+    ("Dome C", -75.1, 123.3, True),
+    ("Ross Sea", -75.0, 180.0, False),
+    ("Weddell Sea", -70.0, -35.0, False),
+    ("Southern Ocean", -60.0, 100.0, False),
 ]
 
 

@@ -59,11 +59,15 @@ def test_every_segment_of_a_small_granule_is_stored_to_the_millimetre():
     none = found["fine_freeboard"] == -32768
     np.testing.assert_array_equal(none, np.isnan(c["total_freeboard"]))
     np.testing.assert_allclose(found["fine_freeboard"][~none] / 1000.0, c["total_freeboard"][~none], atol=0.00051)
-    np.testing.assert_allclose(found["fine_sigma"][~none] / 1000.0, c["total_freeboard_uncertainty"][~none], atol=0.00051)
+    np.testing.assert_allclose(
+        found["fine_sigma"][~none] / 1000.0, c["total_freeboard_uncertainty"][~none], atol=0.00051
+    )
     np.testing.assert_array_equal(np.array([0, 1, 2, -1])[found["fine_kind"] & 3], c["surface_class"])
     np.testing.assert_array_equal(found["fine_kind"] >> 2 & 3, c["sea_surface_source"])
     np.testing.assert_array_equal(found["fine_quality"], c["quality_flag"])
-    np.testing.assert_allclose(found["fine_rate"] * profile.RATE_UNIT, c["photon_rate"], atol=profile.RATE_UNIT / 2 + 1e-5)
+    np.testing.assert_allclose(
+        found["fine_rate"] * profile.RATE_UNIT, c["photon_rate"], atol=profile.RATE_UNIT / 2 + 1e-5
+    )
     assert header["stretches"][-1][0] * profile.UNIT_M + plan.origin == pytest.approx(2.1e7 + 403e3 + 1.0, abs=0.06)
 
 
@@ -109,7 +113,9 @@ def test_bins_hold_the_order_statistics_of_their_segments():
                     assert stored == -32768
                 else:
                     assert stored / 1000.0 == pytest.approx(value[round(share * (len(value) - 1))], abs=0.00051)
-        assert found["bin_water"][k] / 255 == pytest.approx((beam.columns["surface_class"][here] == 2).mean(), abs=1 / 255)
+        assert found["bin_water"][k] / 255 == pytest.approx(
+            (beam.columns["surface_class"][here] == 2).mean(), abs=1 / 255
+        )
         assert (found["bin_water"][k] > 0) == bool((beam.columns["surface_class"][here] == 2).any())
 
 

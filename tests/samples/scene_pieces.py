@@ -1,4 +1,5 @@
-"""Tiles of scenes for tests: in memory, or in HDF5 as the published layout has them (written here, not by the package)."""
+"""Tiles of scenes for tests: in memory, or in HDF5 as the published layout has them (written here, not by the
+package)."""
 
 from __future__ import annotations
 
@@ -61,15 +62,29 @@ def disc(shape: tuple[int, int], seed: int) -> np.ndarray:
 
 
 def sensors_of(truth: np.ndarray, seed: int, *, noise: float = 0.1) -> dict[str, np.ndarray]:
-    """Return optical reflectances that tell ice (visible bright, shortwave infrared dark), heights and slopes, and radar, with noise and holes."""
+    """Return optical reflectances that tell ice (visible bright, shortwave infrared dark), heights and slopes, and
+    radar, with noise and holes."""
     rng = np.random.default_rng([seed, 1])
     ice = (truth == 2)[None]
-    optical = np.where(ice, np.array([0.7, 0.7, 0.65, 0.6, 0.1, 0.08])[:, None, None], np.array([0.15, 0.16, 0.2, 0.3, 0.35, 0.3])[:, None, None])
+    optical = np.where(
+        ice,
+        np.array([0.7, 0.7, 0.65, 0.6, 0.1, 0.08])[:, None, None],
+        np.array([0.15, 0.16, 0.2, 0.3, 0.35, 0.3])[:, None, None],
+    )
     optical = optical + noise * rng.normal(size=optical.shape)
-    dem = np.stack([3000.0 + 2.0 * np.arange(truth.shape[0])[:, None] + np.zeros(truth.shape), np.where(truth == 2, 8.0, 25.0) + 3 * rng.normal(size=truth.shape)])
+    dem = np.stack(
+        [
+            3000.0 + 2.0 * np.arange(truth.shape[0])[:, None] + np.zeros(truth.shape),
+            np.where(truth == 2, 8.0, 25.0) + 3 * rng.normal(size=truth.shape),
+        ]
+    )
     radar = np.where(ice, 0.05, 0.15) * rng.gamma(4.0, 0.25, (2, *truth.shape))
     optical[:, rng.random(truth.shape) < 0.02] = np.nan
-    return {"optical": optical.astype(np.float32), "dem": dem.astype(np.float32), "co_pol_sar": radar.astype(np.float32)}
+    return {
+        "optical": optical.astype(np.float32),
+        "dem": dem.astype(np.float32),
+        "co_pol_sar": radar.astype(np.float32),
+    }
 
 
 def piece(shape: tuple[int, int] = (48, 40), seed: int = 0, **more: object) -> Piece:
@@ -89,8 +104,17 @@ def write_tiles(path: Path, pieces: Sequence[Piece]) -> Path:
             group["outlines"] = np.stack([p.truth == 1, p.truth == 2], axis=-1).astype(np.uint8)
             height, width = p.shape
             about = {
-                "region": p.region or "", "scene": p.scene, "height": height, "width": width, "original_height": height, "original_width": width, "padding_height": 0, "padding_width": 0,
-                "crs": p.grid, "transform": [p.pixel[0], 0.0, p.corner[0], 0.0, -p.pixel[1], p.corner[1]], "units": "physical",
+                "region": p.region or "",
+                "scene": p.scene,
+                "height": height,
+                "width": width,
+                "original_height": height,
+                "original_width": width,
+                "padding_height": 0,
+                "padding_width": 0,
+                "crs": p.grid,
+                "transform": [p.pixel[0], 0.0, p.corner[0], 0.0, -p.pixel[1], p.corner[1]],
+                "units": "physical",
             }
             for key, value in about.items():
                 group.attrs[key] = value
@@ -106,7 +130,14 @@ def cut_images(folder: Path, files: Sequence[Path], *, row: int, column: int, si
     window, out = Window(column, row, size, size), []
     for file in files:
         with rasterio.open(file) as source:
-            profile = {**source.profile, "width": size, "height": size, "transform": source.window_transform(window), "driver": "GTiff", "tiled": False}
+            profile = {
+                **source.profile,
+                "width": size,
+                "height": size,
+                "transform": source.window_transform(window),
+                "driver": "GTiff",
+                "tiled": False,
+            }
             for key in ("blockxsize", "blockysize", "interleave", "compress"):
                 profile.pop(key, None)
             with rasterio.open(folder / file.name, "w", **profile) as target:

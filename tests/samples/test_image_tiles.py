@@ -1,4 +1,5 @@
-"""Sea-ice images with their classes as tiles: values and bits as the files hold them, cloud without a label, faults in one line."""
+"""Sea-ice images with their classes as tiles: values and bits as the files hold them, cloud without a label, faults in
+one line."""
 
 from __future__ import annotations
 
@@ -24,7 +25,9 @@ def folder(tmp_path_factory) -> Path:
     made = tmp_path_factory.mktemp("pair")
     pair = simulate_pair(made / "whole", length_km=1.0, seed=2, beams="gt2r", image="geotiff", cloud_cover=0.4)
     for k, row in enumerate((30, 230)):
-        image, truth = cut_images(made / "pieces" / f"p{k}", [pair.colour, pair.image_truth], row=row, column=400, size=200)
+        image, truth = cut_images(
+            made / "pieces" / f"p{k}", [pair.colour, pair.image_truth], row=row, column=400, size=200
+        )
         with rasterio.open(truth, "r+") as file:
             file.write(np.ones((1, 40, 50), np.uint8), [2], window=((90, 130), (20, 70)))  # cloud
     with rasterio.open(image, "r+") as file:
@@ -38,15 +41,26 @@ def every(tile: image_tiles.ImageTile) -> tuple[slice, slice]:
 
 def test_scenes_are_found_with_their_place(folder):
     tiles = image_tiles.open_images(folder)
-    assert [t.shape for t in tiles] == [(200, 200)] * 2 and len({t.scene for t in tiles}) == 2 and {t.region for t in tiles} == {None}
+    assert (
+        [t.shape for t in tiles] == [(200, 200)] * 2
+        and len({t.scene for t in tiles}) == 2
+        and {t.region for t in tiles} == {None}
+    )
     for tile in tiles:
         with rasterio.open(tile.image) as file:
-            assert tile.corner == (file.transform.c, file.transform.f) and tile.pixel == (10.0, 10.0) and tile.grid == f"EPSG:{file.crs.to_epsg()}"
+            assert (
+                tile.corner == (file.transform.c, file.transform.f)
+                and tile.pixel == (10.0, 10.0)
+                and tile.grid == f"EPSG:{file.crs.to_epsg()}"
+            )
             x, y = file.transform @ (100, 100)
         from pyproj import Transformer
 
         longitude, latitude = Transformer.from_crs(tile.grid, 4326, always_xy=True).transform(x, y)
-        assert (tile.latitude, tile.longitude) == (pytest.approx(latitude, abs=0.01), pytest.approx(longitude, abs=0.05))
+        assert (tile.latitude, tile.longitude) == (
+            pytest.approx(latitude, abs=0.01),
+            pytest.approx(longitude, abs=0.05),
+        )
 
 
 def test_values_are_grey_and_missing_where_the_image_is(folder):
@@ -55,7 +69,12 @@ def test_values_are_grey_and_missing_where_the_image_is(folder):
             rgb = file.read().astype(float)
         found = tile.values(("grey",), *every(tile))
         seen = rgb.any(axis=0)
-        assert found.shape == (1, 200, 200) and found.dtype == np.float32 and np.array_equal(np.isfinite(found[0]), seen) and (~seen).sum() == 600 * k
+        assert (
+            found.shape == (1, 200, 200)
+            and found.dtype == np.float32
+            and np.array_equal(np.isfinite(found[0]), seen)
+            and (~seen).sum() == 600 * k
+        )
         luminance = (0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2]) / 255
         assert np.nanmax(np.abs(found[0] - luminance)[seen]) <= 0.51 / 255
 
@@ -66,14 +85,23 @@ def test_targets_are_bits_and_clouds_have_none(folder):
             classes, cloud = file.read(1), file.read(2)
         found = tile.target("surface_class", *every(tile))
         expected = np.choose(np.minimum(classes, 3), [1, 2, 4, 0]) * (cloud == 0)
-        assert np.array_equal(found, expected) and (cloud != 0).any() and len(np.unique(found)) >= 2 and found.dtype == np.uint8
+        assert (
+            np.array_equal(found, expected)
+            and (cloud != 0).any()
+            and len(np.unique(found)) >= 2
+            and found.dtype == np.uint8
+        )
 
 
 def test_a_window_is_the_piece_of_the_whole(folder):
     tile = image_tiles.open_images(folder)[1]
     rows, columns = slice(13, 77), slice(5, 200)
-    assert np.array_equal(tile.values(("grey",), rows, columns), tile.values(("grey",), *every(tile))[:, rows, columns], equal_nan=True)
-    assert np.array_equal(tile.target("surface_class", rows, columns), tile.target("surface_class", *every(tile))[rows, columns])
+    assert np.array_equal(
+        tile.values(("grey",), rows, columns), tile.values(("grey",), *every(tile))[:, rows, columns], equal_nan=True
+    )
+    assert np.array_equal(
+        tile.target("surface_class", rows, columns), tile.target("surface_class", *every(tile))[rows, columns]
+    )
 
 
 def test_a_truth_of_one_band_knows_no_cloud(folder, tmp_path):
@@ -90,7 +118,9 @@ def test_a_truth_of_one_band_knows_no_cloud(folder, tmp_path):
 
 
 def test_other_sensors_are_refused(folder):
-    with pytest.raises(UsageError, match=r"holds a true-colour image; expected a recipe with the one sensor grey, found \['optical'\]"):
+    with pytest.raises(
+        UsageError, match=r"holds a true-colour image; expected a recipe with the one sensor grey, found \['optical'\]"
+    ):
         image_tiles.open_images(folder)[0].values(("optical",), slice(0, 1), slice(0, 1))
 
 
@@ -114,8 +144,11 @@ def test_faults_are_one_line(folder, tmp_path):
 
 
 def test_simulated_scenes_at_one_place_are_different_ground(folder):
-    """The simulator puts every pair of a season at the same coordinates; a split by scene must still tell them apart."""
+    """The simulator puts every pair of a season at the same coordinates; a split by scene must still tell them
+    apart."""
     from polynya.samples import scene_split
 
     tiles = image_tiles.open_images(folder)
-    assert all(t.is_simulated for t in tiles) and len(set(scene_split.same_ground([*tiles, *(dataclasses.replace(t, scene=f"{t.scene}b") for t in tiles)]).values())) == 2 * len(tiles)
+    assert all(t.is_simulated for t in tiles) and len(
+        set(scene_split.same_ground([*tiles, *(dataclasses.replace(t, scene=f"{t.scene}b") for t in tiles)]).values())
+    ) == 2 * len(tiles)

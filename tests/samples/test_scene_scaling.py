@@ -16,12 +16,27 @@ def one(sensor: str, band: int, value: float) -> float:
     return float(scaling.apply(np.full((scaling.bands, 1, 1), value, np.float32))[band, 0, 0])
 
 
-@pytest.mark.parametrize(("sensor", "band", "value", "expected"), [
-    ("optical", 0, 0.5, 0.5 / 2.05), ("optical", 3, 1.34, 0.5), ("optical", 5, 2.16, 1.0), ("dem", 0, 8349.4, 1.0), ("dem", 0, -103.3, 0.0), ("dem", 1, 44.49, 0.5),
-    ("co_pol_sar", 0, 1e-2, (np.log10(1e-2 + 1e-6) + 6.0) / 7.758), ("co_pol_sar", 1, 0.0, 0.0), ("cross_pol_sar", 1, -0.3, 0.0), ("cross_pol_sar", 0, 10.0**1.758 - 1e-6, 1.0),
-    ("in_sar", 1, 0.25, 0.25), ("thermal", 0, 161.04, 0.5), ("grey", 0, 0.3, 0.3),
-    ("optical", 1, 99.0, 2.0), ("optical", 1, -99.0, -2.0), ("thermal", 0, np.inf, 2.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("sensor", "band", "value", "expected"),
+    [
+        ("optical", 0, 0.5, 0.5 / 2.05),
+        ("optical", 3, 1.34, 0.5),
+        ("optical", 5, 2.16, 1.0),
+        ("dem", 0, 8349.4, 1.0),
+        ("dem", 0, -103.3, 0.0),
+        ("dem", 1, 44.49, 0.5),
+        ("co_pol_sar", 0, 1e-2, (np.log10(1e-2 + 1e-6) + 6.0) / 7.758),
+        ("co_pol_sar", 1, 0.0, 0.0),
+        ("cross_pol_sar", 1, -0.3, 0.0),
+        ("cross_pol_sar", 0, 10.0**1.758 - 1e-6, 1.0),
+        ("in_sar", 1, 0.25, 0.25),
+        ("thermal", 0, 161.04, 0.5),
+        ("grey", 0, 0.3, 0.3),
+        ("optical", 1, 99.0, 2.0),
+        ("optical", 1, -99.0, -2.0),
+        ("thermal", 0, np.inf, 2.0),
+    ],
+)
 def test_values_are_scaled_by_the_published_constants(sensor, band, value, expected):
     assert one(sensor, band, value) == pytest.approx(expected, abs=1e-6)
 
@@ -33,7 +48,11 @@ def test_missing_stays_missing_and_the_input_is_left_alone(sensor):
     values[0, 1, 2] = np.nan
     before = values.copy()
     out = scaling.apply(values)
-    assert np.array_equal(np.isnan(out), np.isnan(before)) and np.array_equal(values, before, equal_nan=True) and out.dtype == np.float32
+    assert (
+        np.array_equal(np.isnan(out), np.isnan(before))
+        and np.array_equal(values, before, equal_nan=True)
+        and out.dtype == np.float32
+    )
     assert scaling.bands == scene_scaling.bands(sensor) == (len(SENSORS[sensor]) if sensor in SENSORS else 1)
 
 
@@ -79,4 +98,6 @@ def test_coordinates_are_sines_and_cosines_of_degrees():
 
 @pytest.mark.parametrize("kind", list(scene_scaling.LOCATIONS))
 def test_a_location_has_as_many_values_as_is_said(kind):
-    assert scene_scaling.location_vector(kind, region="ALP", latitude=46.0, longitude=10.0).shape == (scene_scaling.LOCATIONS[kind],)
+    assert scene_scaling.location_vector(kind, region="ALP", latitude=46.0, longitude=10.0).shape == (
+        scene_scaling.LOCATIONS[kind],
+    )

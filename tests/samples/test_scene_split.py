@@ -1,4 +1,5 @@
-"""Splits of tiles: blocks of ground with a gap in metres, whole scenes, tiles that only train, the leaky one says so."""
+"""Splits of tiles: blocks of ground with a gap in metres, whole scenes, tiles that only train, the leaky one says
+so."""
 
 from __future__ import annotations
 
@@ -44,7 +45,10 @@ def parts(found: scene_split.SceneSplit, tiles: list[Piece]) -> tuple[np.ndarray
 def test_pixels_of_different_parts_are_a_gap_apart(seed, gap_km, n):
     """Tiles anywhere, overlapping or apart, of unequal pixels; distances by a search tree."""
     rng = np.random.default_rng(seed)
-    tiles = [tile(tuple(rng.uniform(-6e3, 6e3, 2)), tuple(rng.integers(5, 40, 2)), tuple(rng.uniform(60, 200, 2))) for _ in range(n)]
+    tiles = [
+        tile(tuple(rng.uniform(-6e3, 6e3, 2)), tuple(rng.integers(5, 40, 2)), tuple(rng.uniform(60, 200, 2)))
+        for _ in range(n)
+    ]
     tiles.append(tile((-4000.0, 4000.0), (80, 80)))
     found = scene_split.split(tiles, config=config("block", block_km=2.0, gap_km=gap_km, seed=seed))
     place, part = parts(found, tiles)
@@ -61,8 +65,14 @@ def test_pixels_of_different_parts_are_a_gap_apart(seed, gap_km, n):
 
 
 def test_parts_that_meet_at_the_corner_of_a_hole_keep_the_gap():
-    """Two tiles diagonal to each other, the other two blocks at their common corner hold nothing: the gap runs across them."""
-    tiles = [tile((0.0, 2000.0)), tile((2000.0, 4000.0)), tile((9000.0, 2000.0), (20, 70)), tile((20000.0, 2000.0), (20, 60))]
+    """Two tiles diagonal to each other, the other two blocks at their common corner hold nothing: the gap runs across
+    them."""
+    tiles = [
+        tile((0.0, 2000.0)),
+        tile((2000.0, 4000.0)),
+        tile((9000.0, 2000.0), (20, 70)),
+        tile((20000.0, 2000.0), (20, 60)),
+    ]
     met = 0
     for seed in range(30):
         found = scene_split.split(tiles, config=config("block", block_km=2.0, gap_km=1.0, seed=seed))
@@ -82,7 +92,9 @@ def test_the_gap_takes_no_more_than_half_on_either_side():
     whole = {tuple(b): int(part[(block == b).all(axis=1) & (part >= 0)][0]) for b in np.unique(block, axis=0)}
     assert set(whole.values()) == {0, 1} and len(whole) == 16
     for (x, y), p in zip(place, part, strict=True):
-        near = {whole.get((int((x + i) // 2000), int((y + j) // 2000))) for i in (-300, 0, 300) for j in (-300, 0, 300)} - {None}
+        near = {
+            whole.get((int((x + i) // 2000), int((y + j) // 2000))) for i in (-300, 0, 300) for j in (-300, 0, 300)
+        } - {None}
         assert (p == splits.LEFT_OUT) == (len(near) > 1)
 
 
@@ -97,7 +109,11 @@ def test_blocks_and_gaps_are_metres_whatever_the_pixel():
 
 
 def test_other_grids_are_other_ground():
-    same = [tile((0.0, 6000.0), (60, 60)), tile((0.0, 6000.0), (60, 60)), tile((0.0, 6000.0), (60, 60), grid="EPSG:32633")]
+    same = [
+        tile((0.0, 6000.0), (60, 60)),
+        tile((0.0, 6000.0), (60, 60)),
+        tile((0.0, 6000.0), (60, 60), grid="EPSG:32633"),
+    ]
     found = scene_split.split(same, config=config("block", block_km=2.0, gap_km=0.2, seed=0))
     assert np.array_equal(found.maps[0], found.maps[1]) and not np.array_equal(found.maps[0], found.maps[2])
     assert sum(found.groups) == 18
@@ -116,7 +132,11 @@ def test_the_random_split_tears_scenes_apart_and_says_so(caplog):
     with caplog.at_level(logging.WARNING, logger="polynya.splits"):
         found = scene_split.split(tiles, config=config("random"))
     assert found.is_leaky and "leak" in caplog.text and found.groups == (20, 8, 4, 8)
-    assert found.describe() == {"method": "random", "is_leaky": True, "groups": {"train": 20, "validation": 8, "calibration": 4, "test": 8}}
+    assert found.describe() == {
+        "method": "random",
+        "is_leaky": True,
+        "groups": {"train": 20, "validation": 8, "calibration": 4, "test": 8},
+    }
 
 
 @pytest.mark.parametrize("method", ["granule", "block", "random"])
@@ -124,10 +144,18 @@ def test_tiles_of_also_train_only_and_leave_the_others_alone(method):
     data = [tile((3000.0 * k, 2000.0), name=f"d{k}", scene=f"d{k}") for k in range(10)]
     more = [tile((3000.0 * k, 9000.0), name=f"a{k}", scene=f"a{k}") for k in range(5)]
     settings_ = config(method, block_km=2.0, gap_km=0.2)
-    alone, both = scene_split.split(data, config=settings_), scene_split.split([*data, *more], config=settings_, also=[False] * 10 + [True] * 5)
-    assert all(np.array_equal(a, b) for a, b in zip(alone.maps, both.maps[:10], strict=True)) and alone.groups == both.groups
+    alone, both = (
+        scene_split.split(data, config=settings_),
+        scene_split.split([*data, *more], config=settings_, also=[False] * 10 + [True] * 5),
+    )
+    assert (
+        all(np.array_equal(a, b) for a, b in zip(alone.maps, both.maps[:10], strict=True))
+        and alone.groups == both.groups
+    )
     for k in range(10, 15):
-        assert both.has(k, splits.TRAIN) and not any(both.has(k, p) for p in (splits.VALIDATION, splits.CALIBRATION, splits.TEST))
+        assert both.has(k, splits.TRAIN) and not any(
+            both.has(k, p) for p in (splits.VALIDATION, splits.CALIBRATION, splits.TEST)
+        )
         assert both.mask(k, splits.TRAIN, slice(0, 3), slice(0, 3)) is True
 
 
@@ -140,23 +168,46 @@ def test_a_scene_that_only_trains_is_no_scene_that_is_split():
 def test_the_seed_decides():
     tiles = [tile((2000.0 * k, 2000.0), name=f"t{k}", scene=f"s{k}") for k in range(12)]
     for method in ("granule", "block", "random"):
-        one, same, other = (scene_split.split(tiles, config=config(method, block_km=2.0, seed=s)).maps for s in (4, 4, 5))
+        one, same, other = (
+            scene_split.split(tiles, config=config(method, block_km=2.0, seed=s)).maps for s in (4, 4, 5)
+        )
         assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))
         assert not all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize(("method", "words"), [("granule", r"found 1 scenes \(those that share ground are one\); .* Give more scenes, or take --split block"), ("block", r"found 1 blocks of ground; .*smaller blocks")])
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("granule", r"found 1 scenes \(those that share ground are one\); .* Give more scenes, or take --split block"),
+        ("block", r"found 1 blocks of ground; .*smaller blocks"),
+    ],
+)
 def test_too_few_groups_is_one_clear_line(method, words):
     with pytest.raises(UsageError, match=words):
         scene_split.split([tile((100.0, 2100.0)), tile((100.0, 2100.0))], config=config(method, block_km=10.0))
 
 
 def test_other_images_of_one_place_go_with_it():
-    """Two dates under two names share a part, whatever the draw; so does what overlaps either, and neither neighbours side by side nor simulated places do."""
-    places = {"a-2000": (0.0, 0.0), "z-2020": (0.0, 0.0), "half": (3200.0, 0.0), "beside": (0.0, 6400.0), "far": (9e4, 0.0), "also-far": (9e4, 9e4)}
+    """Two dates under two names share a part, whatever the draw; so does what overlaps either, and neither neighbours
+    side by side nor simulated places do."""
+    places = {
+        "a-2000": (0.0, 0.0),
+        "z-2020": (0.0, 0.0),
+        "half": (3200.0, 0.0),
+        "beside": (0.0, 6400.0),
+        "far": (9e4, 0.0),
+        "also-far": (9e4, 9e4),
+    }
     tiles = [tile(corner=c, shape=(64, 64), name=n, scene=n) for n, c in places.items()]
     found = scene_split.same_ground(tiles)
-    assert found == {"a-2000": "a-2000", "z-2020": "a-2000", "half": "a-2000", "beside": "beside", "far": "far", "also-far": "also-far"}
+    assert found == {
+        "a-2000": "a-2000",
+        "z-2020": "a-2000",
+        "half": "a-2000",
+        "beside": "beside",
+        "far": "far",
+        "also-far": "also-far",
+    }
     for seed in range(8):
         parts = scene_split.split(tiles, config=config("granule", (0.4, 0.2, 0.2, 0.2), seed=seed)).maps
         assert parts[0] == parts[1] == parts[2] and len({parts[k] for k in (0, 3, 4, 5)}) == 4

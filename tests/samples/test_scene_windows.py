@@ -1,4 +1,5 @@
-"""Windows of tiles: changes keep image and truth together, judged windows cover every label once, no label of another part is seen."""
+"""Windows of tiles: changes keep image and truth together, judged windows cover every label once, no label of another
+part is seen."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ def change(scaled, targets, settings_, seed=0, scaling=SCALING):
 
 
 def numbered(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Return a window whose every pixel carries its number in every band (NaN in some), and targets made of the number."""
+    """Return a window whose every pixel carries its number in every band (NaN in some), and targets made of the
+    number."""
     number = np.arange(size * size).reshape(size, size)
     scaled = np.broadcast_to(number.astype(np.float32), (SCALING.bands, size, size)).copy()
     scaled[:6, number % 5 == 0] = np.nan  # optical
@@ -40,7 +42,9 @@ def numbered(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
     return scaled, (number % 3).astype(np.uint8)
 
 
-def source(tiles, settings_, *, part=splits.TRAIN, split=None, is_judged=False, location="none", keep=True, scaling=SCALING) -> scene_windows.SceneSource:
+def source(
+    tiles, settings_, *, part=splits.TRAIN, split=None, is_judged=False, location="none", keep=True, scaling=SCALING
+) -> scene_windows.SceneSource:
     held = scene_windows.Tiles(tiles, scaling, "outlines", location)
     held.is_kept = keep
     split = split or scene_split.SceneSplit(tuple(splits.TRAIN for _ in tiles), "granule", False, (len(tiles), 0, 0, 0))
@@ -51,10 +55,21 @@ def source(tiles, settings_, *, part=splits.TRAIN, split=None, is_judged=False, 
 
 
 @settings(max_examples=60, deadline=None)
-@given(seed=st.integers(0, 10_000), flip=st.booleans(), crop=st.sampled_from([0.0, 0.2, 0.6]), occlusion=st.sampled_from([0, 9]), dropout=st.sampled_from([0.0, 0.7]))
+@given(
+    seed=st.integers(0, 10_000),
+    flip=st.booleans(),
+    crop=st.sampled_from([0.0, 0.2, 0.6]),
+    occlusion=st.sampled_from([0, 9]),
+    dropout=st.sampled_from([0.0, 0.7]),
+)
 def test_pixels_and_their_truth_stay_together_and_missing_stays_missing(seed, flip, crop, occlusion, dropout):
     scaled, targets = numbered()
-    out, truth = change(scaled, targets, samples(still(flip=flip, crop=crop, occlusion_px=occlusion), sensor_dropout=dropout, band_dropout=dropout), seed)
+    out, truth = change(
+        scaled,
+        targets,
+        samples(still(flip=flip, crop=crop, occlusion_px=occlusion), sensor_dropout=dropout, band_dropout=dropout),
+        seed,
+    )
     assert out.shape == scaled.shape and truth.shape == targets.shape and truth.dtype == np.uint8
     number = np.nanmax(out.reshape(SCALING.bands, -1), axis=0, initial=-1).reshape(truth.shape).astype(int)
     known = number >= 0
@@ -71,7 +86,9 @@ def test_pixels_and_their_truth_stay_together_and_missing_stays_missing(seed, fl
 def test_colours_noise_and_heights_move_neither_truth_nor_holes(seed):
     scaled, targets = numbered()
     scaled /= scaled[7].max()
-    out, truth = change(scaled, targets, samples(still(gamma=0.2, gain=0.1, shift=0.025, noise=0.005, elevation_m=300.0)), seed)
+    out, truth = change(
+        scaled, targets, samples(still(gamma=0.2, gain=0.1, shift=0.025, noise=0.005, elevation_m=300.0)), seed
+    )
     assert np.array_equal(truth, targets) and np.array_equal(np.isnan(out), np.isnan(scaled))
     assert not np.allclose(np.nan_to_num(out), np.nan_to_num(scaled))
 
@@ -123,7 +140,11 @@ def test_reflectances_become_a_factor_times_a_power():
         power.append(math.log(high[0] / low[0]) / math.log(4.0))
         factor.append(math.log(high[0]) - power[-1] * math.log(0.4))
     power, factor = np.array(power), np.array(factor)
-    assert power.min() >= 0.8 - 1e-4 and power.max() <= 1.2 + 1e-4 and power.std() == pytest.approx(0.4 / math.sqrt(12), rel=0.1)
+    assert (
+        power.min() >= 0.8 - 1e-4
+        and power.max() <= 1.2 + 1e-4
+        and power.std() == pytest.approx(0.4 / math.sqrt(12), rel=0.1)
+    )
     assert factor.mean() == pytest.approx(0.0, abs=5 * 0.1 / 20) and factor.std() == pytest.approx(0.1, rel=0.15)
 
 
@@ -140,8 +161,13 @@ def test_heights_shift_by_metres_and_slopes_do_not():
 def test_shift_is_a_constant_a_band_and_noise_is_not():
     scaled = np.zeros((SCALING.bands, SIZE, SIZE), np.float32)
     targets = np.ones((SIZE, SIZE), np.uint8)
-    constants = np.array([change(scaled, targets, samples(still(shift=0.025)), seed)[0][:, 0, 0] for seed in range(200)])
-    assert constants.std(axis=0) == pytest.approx(0.025, rel=0.25) and abs(np.corrcoef(constants.T) - np.eye(SCALING.bands)).max() < 0.35
+    constants = np.array(
+        [change(scaled, targets, samples(still(shift=0.025)), seed)[0][:, 0, 0] for seed in range(200)]
+    )
+    assert (
+        constants.std(axis=0) == pytest.approx(0.025, rel=0.25)
+        and abs(np.corrcoef(constants.T) - np.eye(SCALING.bands)).max() < 0.35
+    )
     noisy, _ = change(scaled, targets, samples(still(noise=0.005)), 1)
     assert noisy.std(axis=(1, 2)) == pytest.approx(0.005, rel=0.2)
 
@@ -157,18 +183,29 @@ def test_a_rectangle_of_half_the_sensors_is_blanked():
             blanked.append(gone[0].any())
             if gone[0].any():
                 rows, columns = np.flatnonzero(gone[0].any(axis=1)), np.flatnonzero(gone[0].any(axis=0))
-                assert gone[0].sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1) and np.ptp(rows) < 10 and np.ptp(columns) < 10
+                assert (
+                    gone[0].sum() == (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+                    and np.ptp(rows) < 10
+                    and np.ptp(columns) < 10
+                )
     assert np.mean(blanked) == pytest.approx(0.5, abs=5 * 0.5 / 30)
 
 
 def test_sensors_are_dropped_but_never_all():
     """One of n present sensors stays for sure; each other goes with p: a sensor is dropped with p (n - 1) / n."""
     scaled, targets = np.ones((SCALING.bands, SIZE, SIZE), np.float32), np.ones((SIZE, SIZE), np.uint8)
-    gone = np.array([[np.isnan(out[b]).all() for b in (0, 6, 8)] for out in (change(scaled, targets, samples(sensor_dropout=0.6), seed)[0] for seed in range(900))])
+    gone = np.array(
+        [
+            [np.isnan(out[b]).all() for b in (0, 6, 8)]
+            for out in (change(scaled, targets, samples(sensor_dropout=0.6), seed)[0] for seed in range(900))
+        ]
+    )
     assert not gone.all(axis=1).any()
     assert gone.mean(axis=0) == pytest.approx(0.6 * 2 / 3, abs=5 * 0.5 / 30)
     scaled[:8] = np.nan  # only the radar is there: it stays
-    assert all(np.isfinite(change(scaled, targets, samples(sensor_dropout=0.9), seed)[0][8:]).all() for seed in range(40))
+    assert all(
+        np.isfinite(change(scaled, targets, samples(sensor_dropout=0.9), seed)[0][8:]).all() for seed in range(40)
+    )
 
 
 def test_shortwave_infrared_is_dropped_alone():
@@ -191,7 +228,11 @@ def test_shortwave_infrared_is_dropped_alone():
 def test_a_batch_is_the_scaled_tile_its_presence_and_its_truth():
     tile = piece((40, 30), 1)
     batch = source([tile], samples(), is_judged=True).batch(np.array([[0, 24, 24, 0]]))
-    assert batch.inputs.shape == (1, 13, SIZE, SIZE) and batch.inputs.dtype == np.float32 and np.isfinite(batch.inputs).all()
+    assert (
+        batch.inputs.shape == (1, 13, SIZE, SIZE)
+        and batch.inputs.dtype == np.float32
+        and np.isfinite(batch.inputs).all()
+    )
     optical, dem = tile.data["optical"][:, 24:40, 24:30], tile.data["dem"][:, 24:40, 24:30]
     seen = np.isfinite(optical[0])
     np.testing.assert_allclose(batch.inputs[0, 0, :16, :6], np.where(seen, optical[0] / 2.05, 0.0), atol=1e-3)
@@ -220,7 +261,11 @@ def test_kept_and_streamed_tiles_give_the_same_batches(is_judged):
     plan = kept.plan(np.random.default_rng(3))
     assert np.array_equal(plan, streamed.plan(np.random.default_rng(3))) and len(plan) > 5
     one, two = kept.batch(plan), streamed.batch(plan)
-    assert np.array_equal(one.inputs, two.inputs) and np.array_equal(one.targets, two.targets) and np.array_equal(one.where, two.where)
+    assert (
+        np.array_equal(one.inputs, two.inputs)
+        and np.array_equal(one.targets, two.targets)
+        and np.array_equal(one.where, two.where)
+    )
 
 
 def test_streaming_reads_windows_and_plans_read_no_values():
@@ -244,11 +289,27 @@ def test_kept_tiles_are_read_once():
 
 
 @settings(max_examples=30, deadline=None)
-@given(shapes=st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), min_size=1, max_size=3), seed=st.integers(0, 99), gap_km=st.sampled_from([0.0, 0.1]))
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 70), st.integers(1, 70)), min_size=1, max_size=3),
+    seed=st.integers(0, 99),
+    gap_km=st.sampled_from([0.0, 0.1]),
+)
 def test_judged_windows_hold_every_label_of_a_part_once(shapes, seed, gap_km):
     rng = np.random.default_rng(seed)
-    tiles = [Piece({"dem": np.zeros((2, *s), np.float32)}, rng.integers(0, 3, s).astype(np.uint8), corner=tuple(rng.uniform(-500, 500, 2))) for s in [*shapes, (60, 60)]]
-    split = scene_split.split(tiles, config=splits.Config(method="block", block_km=0.2, gap_km=gap_km, train=0.4, validation=0.2, calibration=0.2, test=0.2, seed=seed))
+    tiles = [
+        Piece(
+            {"dem": np.zeros((2, *s), np.float32)},
+            rng.integers(0, 3, s).astype(np.uint8),
+            corner=tuple(rng.uniform(-500, 500, 2)),
+        )
+        for s in [*shapes, (60, 60)]
+    ]
+    split = scene_split.split(
+        tiles,
+        config=splits.Config(
+            method="block", block_km=0.2, gap_km=gap_km, train=0.4, validation=0.2, calibration=0.2, test=0.2, seed=seed
+        ),
+    )
     scaling = scene_scaling.of(("dem",))
     found = [np.zeros(t.shape, int) for t in tiles]
     for part in range(4):
@@ -267,7 +328,12 @@ def test_judged_windows_hold_every_label_of_a_part_once(shapes, seed, gap_km):
 
 def test_drawn_windows_see_no_label_of_another_part():
     tiles = [piece((90, 90), 1, corner=(0.0, 900.0))]
-    split = scene_split.split(tiles, config=splits.Config(method="block", block_km=0.3, gap_km=0.04, train=0.5, validation=0.2, calibration=0.1, test=0.2))
+    split = scene_split.split(
+        tiles,
+        config=splits.Config(
+            method="block", block_km=0.3, gap_km=0.04, train=0.5, validation=0.2, calibration=0.1, test=0.2
+        ),
+    )
     outside = np.asarray(split.maps[0]) != splits.TRAIN
     drawn = source(tiles, samples(), split=split)
     plan = drawn.plan(np.random.default_rng(0))
@@ -275,7 +341,9 @@ def test_drawn_windows_see_no_label_of_another_part():
     assert len(plan) > 30 and batch.targets.any()
     for (_, row, column, _), targets in zip(plan, batch.targets, strict=True):
         here = outside[row : row + SIZE, column : column + SIZE]
-        assert not targets[here].any() and np.array_equal(targets[~here], tiles[0].truth[row : row + SIZE, column : column + SIZE][~here])
+        assert not targets[here].any() and np.array_equal(
+            targets[~here], tiles[0].truth[row : row + SIZE, column : column + SIZE][~here]
+        )
 
 
 def test_tiles_of_other_parts_are_not_drawn():
@@ -333,14 +401,18 @@ def test_balanced_windows_are_about_glaciers_of_their_own_part():
     split = scene_split.SceneSplit((parts,), "block", False, (1, 0, 0, 1))
     drawn = source([tile], samples(balance=True, draws=20.0), split=split, scaling=scene_scaling.of(("dem",)))
     share = (drawn.batch(drawn.plan(np.random.default_rng(0))).targets == 2).any(axis=(1, 2)).mean()
-    assert share == pytest.approx(0.5 + 0.5 * 26 / 177, abs=5 * 0.5 / math.sqrt(540))  # 26 of 177 columns of corners reach the ice
+    assert share == pytest.approx(
+        0.5 + 0.5 * 26 / 177, abs=5 * 0.5 / math.sqrt(540)
+    )  # 26 of 177 columns of corners reach the ice
 
 
 def test_tiles_that_only_train_are_drawn_in_their_share():
     tiles = [piece(seed=k) for k in range(5)]
     held = scene_windows.Tiles(tiles, SCALING)
     split = scene_split.SceneSplit((0,) * 5, "granule", False, (5, 0, 0, 0))
-    drawn = scene_windows.SceneSource(held, split=split, part=splits.TRAIN, settings=samples(draws=50.0, also_share=0.3), is_judged=False, also=(4,))
+    drawn = scene_windows.SceneSource(
+        held, split=split, part=splits.TRAIN, settings=samples(draws=50.0, also_share=0.3), is_judged=False, also=(4,)
+    )
     share = np.bincount(drawn.plan(np.random.default_rng(0))[:, 0], minlength=5) / 1000
     assert share == pytest.approx([0.175, 0.175, 0.175, 0.175, 0.3], abs=5 * 0.46 / math.sqrt(1000))
 
@@ -348,7 +420,14 @@ def test_tiles_that_only_train_are_drawn_in_their_share():
 def test_large_tiles_that_only_train_are_drawn_by_the_root_of_their_windows():
     tiles = [*(piece(seed=k) for k in range(2)), piece((SIZE, SIZE), 2), piece((3 * SIZE, 3 * SIZE), 3)]
     split = scene_split.SceneSplit((0,) * 4, "granule", False, (4, 0, 0, 0))
-    drawn = scene_windows.SceneSource(scene_windows.Tiles(tiles, SCALING), split=split, part=splits.TRAIN, settings=samples(draws=300.0, also_share=0.4), is_judged=False, also=(2, 3))
+    drawn = scene_windows.SceneSource(
+        scene_windows.Tiles(tiles, SCALING),
+        split=split,
+        part=splits.TRAIN,
+        settings=samples(draws=300.0, also_share=0.4),
+        is_judged=False,
+        also=(2, 3),
+    )
     found = np.bincount(drawn.plan(np.random.default_rng(0))[:, 0], minlength=4)
     assert found[2:] / found.sum() == pytest.approx([0.1, 0.3], abs=0.03)  # one window and nine: as 1 to 3
 
@@ -363,20 +442,38 @@ def test_every_judged_pixel_knows_its_tile_and_its_block_of_ground():
         assert (scene_windows.tile_of(where) == number).all()
         r, c = np.arange(row, row + SIZE)[:, None] // 4, np.arange(column, column + SIZE)[None, :] // 3
         together = r * 10_000 + c
-        assert all(np.unique(together[where == w]).size == 1 for w in np.unique(where)) and np.unique(where).size == np.unique(together).size
-    across = {tuple(p) for p in np.stack([batch.where.ravel() % scene_windows.BLOCKS, batch.where.ravel() // scene_windows.BLOCKS % scene_windows.BLOCKS], axis=1).tolist()}
+        assert (
+            all(np.unique(together[where == w]).size == 1 for w in np.unique(where))
+            and np.unique(where).size == np.unique(together).size
+        )
+    across = {
+        tuple(p)
+        for p in np.stack(
+            [
+                batch.where.ravel() % scene_windows.BLOCKS,
+                batch.where.ravel() // scene_windows.BLOCKS % scene_windows.BLOCKS,
+            ],
+            axis=1,
+        ).tolist()
+    }
     assert max(c for c, _ in across) >= (SIZE + 4) // 3 and max(r for _, r in across) >= (2 * SIZE - 1) // 4
 
 
 def test_saturated_snow_is_cut_at_one():
-    """Bright pixels of the visible and near-infrared bands end at a reflectance of one exactly, shortwave infrared is left alone."""
+    """Bright pixels of the visible and near-infrared bands end at a reflectance of one exactly, shortwave infrared is
+    left alone."""
     rng = np.random.default_rng(1)
     scaled, targets = np.full((SCALING.bands, SIZE, SIZE), np.nan, np.float32), np.ones((SIZE, SIZE), np.uint8)
-    scaled[:6] = (rng.uniform(0.05, 0.9, (6, SIZE, SIZE)) - np.array(SCALING.low[:6])[:, None, None]) / (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None]
+    scaled[:6] = (rng.uniform(0.05, 0.9, (6, SIZE, SIZE)) - np.array(SCALING.low[:6])[:, None, None]) / (
+        np.array(SCALING.high[:6]) - np.array(SCALING.low[:6])
+    )[:, None, None]
     shares = []
     for seed in range(12):
         out, _ = change(scaled, targets, samples(still(saturation=1.0)), seed)
-        reflectance = out[:6] * (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None] + np.array(SCALING.low[:6])[:, None, None]
+        reflectance = (
+            out[:6] * (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None]
+            + np.array(SCALING.low[:6])[:, None, None]
+        )
         assert reflectance[:4].max() <= 1.0 + 1e-5
         np.testing.assert_array_equal(out[4:6], scaled[4:6])
         shares.append(float((np.abs(reflectance[:4] - 1.0) < 1e-5).mean()))
@@ -391,7 +488,22 @@ def test_the_place_is_told_and_sometimes_unknown():
     assert place.shape[1] == 12 and (place == place[:, :, :1, :1]).all()
     which = place[:, :, 0, 0].argmax(axis=1)
     assert set(which.tolist()) == {7, 11} and np.mean(which == 11) == pytest.approx(0.25, abs=5 * 0.43 / 20)
-    judged = source([tile], samples(unknown_region=1.0), location="region", is_judged=True).batch(np.array([[0, 0, 0, 0]]))
+    judged = source([tile], samples(unknown_region=1.0), location="region", is_judged=True).batch(
+        np.array([[0, 0, 0, 0]])
+    )
     assert judged.inputs[0, 13 + 7].all()  # judged with what is known
-    where = source([tile], samples(), location="coordinates", is_judged=True).batch(np.array([[0, 0, 0, 0]])).inputs[0, 13:, 0, 0]
-    np.testing.assert_allclose(where, [math.sin(math.radians(-43)), math.cos(math.radians(-43)), math.sin(math.radians(170)), math.cos(math.radians(170))], atol=1e-6)
+    where = (
+        source([tile], samples(), location="coordinates", is_judged=True)
+        .batch(np.array([[0, 0, 0, 0]]))
+        .inputs[0, 13:, 0, 0]
+    )
+    np.testing.assert_allclose(
+        where,
+        [
+            math.sin(math.radians(-43)),
+            math.cos(math.radians(-43)),
+            math.sin(math.radians(170)),
+            math.cos(math.radians(170)),
+        ],
+        atol=1e-6,
+    )

@@ -41,7 +41,13 @@ def test_a_granule_is_in_one_part(seed, granules, shares):
 
 
 @settings(max_examples=40, deadline=None)
-@given(seed=st.integers(0, 999), granules=st.integers(1, 5), shares=SHARES, block_km=st.sampled_from([2.0, 5.0]), gap_km=st.sampled_from([0.0, 0.3, 1.9]))
+@given(
+    seed=st.integers(0, 999),
+    granules=st.integers(1, 5),
+    shares=SHARES,
+    block_km=st.sampled_from([2.0, 5.0]),
+    gap_km=st.sampled_from([0.0, 0.3, 1.9]),
+)
 def test_blocks_of_different_parts_keep_their_distance(seed, granules, shares, block_km, gap_km):
     granule, x = some_track(seed, granules, 40)
     found = splits.split(granule, x, config=config("block", shares, block_km=block_km, gap_km=gap_km, seed=seed))
@@ -66,7 +72,9 @@ def test_the_gap_takes_no_more_than_half_on_either_side():
     assert to_border.max() <= 500
     borders = {round(b) for b in np.round(out / 5000)}
     block_part = {int(b): set(found.part[(x // 5000 == b) & (found.part >= 0)].tolist()) for b in range(8)}
-    assert borders == {b for b in range(1, 8) if block_part[b - 1] != block_part[b]}  # nothing is lost between blocks of one part
+    assert borders == {
+        b for b in range(1, 8) if block_part[b - 1] != block_part[b]
+    }  # nothing is lost between blocks of one part
 
 
 @pytest.mark.parametrize("method", ["granule", "block", "random"])
@@ -92,13 +100,25 @@ def test_honest_splits_do_not_warn(caplog):
 
 
 def test_too_few_groups_is_one_clear_line():
-    with pytest.raises(UsageError, match=r"found 3 granules; expected at least one for each of train, validation, calibration, test. .*--split block"):
+    with pytest.raises(
+        UsageError,
+        match=(
+            r"found 3 granules; expected at least one for each of train, validation, calibration, test. .*--split block"
+        ),
+    ):
         splits.split(np.arange(3), np.zeros(3), config=config("granule"))
     with pytest.raises(UsageError, match=r"found 1 blocks"):
         splits.split(np.zeros(5, int), np.arange(5.0), config=config("block"))
 
 
-@pytest.mark.parametrize("change", [{"shares": (0.7, 0.2, 0.2, 0.1)}, {"shares": (0.0, 0.5, 0.5, 0.0)}, {"block_km": 1.0, "gap_km": 1.0, "method": "block"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"shares": (0.7, 0.2, 0.2, 0.1)},
+        {"shares": (0.0, 0.5, 0.5, 0.0)},
+        {"block_km": 1.0, "gap_km": 1.0, "method": "block"},
+    ],
+)
 def test_settings_that_make_no_split_are_refused(change):
     with pytest.raises(ValidationError):
         config(change.pop("method", "granule"), **change)

@@ -1,4 +1,5 @@
-"""Label tables as samples: nothing reaches across a gap, a beam or a part; the grid is floor(x / 2); scaling is the training's."""
+"""Label tables as samples: nothing reaches across a gap, a beam or a part; the grid is floor(x / 2); scaling is the
+training's."""
 
 from __future__ import annotations
 
@@ -16,18 +17,30 @@ from polynya.samples.labelled_tracks import Tracks, classes_of, fit_scaling, sam
 from .label_tables import label_table, write_labels
 
 
-def tracks(cells: list[int], *, targets: list[int] | None = None, beam: list[int] | None = None, features: int = 1) -> Tracks:
+def tracks(
+    cells: list[int], *, targets: list[int] | None = None, beam: list[int] | None = None, features: int = 1
+) -> Tracks:
     """Segments in the middle of given cells; feature 0 is the cell's number."""
     n = len(cells)
     values = np.repeat(np.array(cells, np.float32)[:, None], features, axis=1)
     return Tracks(
-        tuple(f"f{k}" for k in range(features)), values, np.array(targets or [1] * n, np.uint8), np.full(n, schema.LABEL_SIMULATION, np.int8), np.zeros(n, np.int32), np.array(beam or [0] * n, np.int32),
-        np.ones(n, bool), 2.0 * np.array(cells) + 1.0, ("g",), np.zeros(1, np.int32),
+        tuple(f"f{k}" for k in range(features)),
+        values,
+        np.array(targets or [1] * n, np.uint8),
+        np.full(n, schema.LABEL_SIMULATION, np.int8),
+        np.zeros(n, np.int32),
+        np.array(beam or [0] * n, np.int32),
+        np.ones(n, bool),
+        2.0 * np.array(cells) + 1.0,
+        ("g",),
+        np.zeros(1, np.int32),
     )
 
 
 def whole(n: int, part=None, *, is_leaky: bool = False) -> splits.Split:
-    return splits.Split(np.zeros(n, np.int8) if part is None else np.array(part, np.int8), is_leaky, "granule", (1, 0, 0, 0))
+    return splits.Split(
+        np.zeros(n, np.int8) if part is None else np.array(part, np.int8), is_leaky, "granule", (1, 0, 0, 0)
+    )
 
 
 def windows(t: Tracks, split: splits.Split, *, fill: bool, part: int = 0, length: int = 5) -> dict[int, list[int]]:
@@ -55,7 +68,13 @@ def test_windows_stop_at_a_beam_and_at_a_part():
     part = [0] * 5 + [1] * 5
     assert list(windows(t, whole(10, part), fill=False)) == [2]
     assert windows(t, whole(10, part), fill=True)[4] == [2, 3, 4, 4, 4]
-    assert windows(t, whole(10, part, is_leaky=True), fill=False)[4] == [2, 3, 4, 5, 6]  # the leaky split does see across
+    assert windows(t, whole(10, part, is_leaky=True), fill=False)[4] == [
+        2,
+        3,
+        4,
+        5,
+        6,
+    ]  # the leaky split does see across
 
 
 def test_unlabelled_segments_are_seen_but_not_learnt():
@@ -65,7 +84,11 @@ def test_unlabelled_segments_are_seen_but_not_learnt():
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(st.sampled_from([1, 1, 1, 1, 2, 9, 11, 12, 40]), min_size=3, max_size=60), st.integers(0, 99), st.booleans())
+@given(
+    st.lists(st.sampled_from([1, 1, 1, 1, 2, 9, 11, 12, 40]), min_size=3, max_size=60),
+    st.integers(0, 99),
+    st.booleans(),
+)
 def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, seed, ordered):
     cells = np.cumsum([1000, *steps]).tolist()
     n = len(cells)
@@ -73,7 +96,9 @@ def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, see
     part = (np.arange(n) >= n // 2).astype(int).tolist()
     t = tracks(cells, targets=rng.choice([0, 1, 4], n).tolist(), features=2)
     halo, stride = 8, 4
-    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(n, part), part=1, length=32, gap_m=20.0, halo=halo, stride=stride)
+    source = track_windows.SequenceSource(
+        t, inputs=t.values, split=whole(n, part), part=1, length=32, gap_m=20.0, halo=halo, stride=stride
+    )
     plan = source.plan(None if ordered else rng)
     seen = []
     for k in range(len(plan)):
@@ -85,7 +110,9 @@ def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, see
         assert np.all(np.array(part)[rows] == 1)  # no input of the other part
         same_grid = np.diff(row[at]) == np.diff(at)  # neighbours in the row lie as far apart as on the track ...
         gap = np.diff(row[at]) * 2.0 > 20.0
-        assert np.all(np.diff(at)[~same_grid | gap] > halo)  # ... or belong to other stretches and are out of each other's sight
+        assert np.all(
+            np.diff(at)[~same_grid | gap] > halo
+        )  # ... or belong to other stretches and are out of each other's sight
         counted = b.targets[0] != 0
         assert np.array_equal(t.targets[b.where[0][counted]], b.targets[0][counted])
         seen += b.where[0][counted].tolist()
@@ -100,7 +127,9 @@ def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, see
 
 def test_a_row_of_an_ordered_plan_sees_its_neighbours():
     t = tracks(list(range(1024, 1024 + 200)))
-    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(200), part=0, length=64, gap_m=20.0, halo=16, stride=8)
+    source = track_windows.SequenceSource(
+        t, inputs=t.values, split=whole(200), part=0, length=64, gap_m=20.0, halo=16, stride=8
+    )
     middle = source.batch(source.plan(None)[1:2])
     cells = middle.inputs[0, 0][middle.inputs[0, 1] > 0]
     assert cells.min() == 1024 + 64 - 16 and cells.max() == 1024 + 128 + 16 - 1
@@ -119,11 +148,17 @@ def test_training_rows_are_cut_elsewhere_each_epoch_and_the_seed_decides():
 
 def test_balanced_epochs_draw_classes_and_beams_equally():
     rng = np.random.default_rng(0)
-    t = tracks(list(range(4000)), targets=rng.choice([1, 2, 4], 4000, p=[0.9, 0.08, 0.02]).tolist(), beam=[0] * 3000 + [1] * 1000)
+    t = tracks(
+        list(range(4000)),
+        targets=rng.choice([1, 2, 4], 4000, p=[0.9, 0.08, 0.02]).tolist(),
+        beam=[0] * 3000 + [1] * 1000,
+    )
     object.__setattr__(t, "is_strong", t.beam == 0)
     for by_class, by_beam in ((True, False), (False, True), (True, True)):
         weights = sampling_weights(t, split=whole(4000), part=0, by_class=by_class, by_beam=by_beam)
-        source = track_windows.WindowSource(t, inputs=t.values, split=whole(4000), part=0, length=1, fill_edges=True, weights=weights)
+        source = track_windows.WindowSource(
+            t, inputs=t.values, split=whole(4000), part=0, length=1, fill_edges=True, weights=weights
+        )
         drawn = np.concatenate([source.plan(np.random.default_rng(k)) for k in range(5)])
         if by_class:
             assert np.allclose([np.mean(t.targets[drawn] == c) for c in (1, 2, 4)], 1 / 3, atol=0.02)
@@ -135,7 +170,9 @@ def test_balanced_epochs_draw_classes_and_beams_equally():
 def test_scaling_is_the_training_parts_and_takes_anything():
     values = np.array([[1.0, 5e6, 3.0, np.nan], [3.0, 7e6, 3.0, np.nan], [np.nan, 6e6, 3.0, np.nan]])
     s = fit_scaling(values)
-    assert np.allclose(s.mean, [2.0, 6e6, 3.0, 0.0]) and np.allclose(s.std, [1.0, np.sqrt(2e12 / 3), 1.0, 1.0], rtol=1e-6)
+    assert np.allclose(s.mean, [2.0, 6e6, 3.0, 0.0]) and np.allclose(
+        s.std, [1.0, np.sqrt(2e12 / 3), 1.0, 1.0], rtol=1e-6
+    )
     out = s.apply(np.array([[4.0, 6e6, 4.0, 2.0], [np.nan, 1e12, 3.0, np.nan]], np.float32))
     assert np.allclose(out, [[2.0, 0.0, 1.0, 2.0], [0.0, 10.0, 0.0, 0.0]]) and out.dtype == np.float32
 
@@ -146,7 +183,9 @@ def test_labels_become_sets_of_classes():
 
 
 def test_tables_are_read_sorted_with_what_they_say(tmp_path):
-    folder = write_labels(tmp_path / "labels", granules=3, n=90, beams=("gt1r", "gt1l"), any_ice=True, about={"simulated": "yes"})
+    folder = write_labels(
+        tmp_path / "labels", granules=3, n=90, beams=("gt1r", "gt1l"), any_ice=True, about={"simulated": "yes"}
+    )
     t = labelled_tracks.read([folder], features=("height", "photon_rate_high"))
     assert len(t.granules) == 3 and t.values.dtype == np.float32 and t.values.shape == (len(t), 2)
     assert np.all(np.diff(t.track) >= 0) and np.all(np.diff(t.x)[np.diff(t.track) == 0] > 0)
@@ -158,7 +197,9 @@ def test_tables_are_read_sorted_with_what_they_say(tmp_path):
 
 def test_granules_of_one_source_are_one_group(tmp_path):
     for k, source in enumerate(("ATL07_a.h5", "ATL07_a.h5", "ATL07_b.h5")):
-        io.write_table(label_table(f"g{k}", n=60, seed=k), tmp_path / f"g{k}.parquet", spec=schema.LABELS, about={"source": source})
+        io.write_table(
+            label_table(f"g{k}", n=60, seed=k), tmp_path / f"g{k}.parquet", spec=schema.LABELS, about={"source": source}
+        )
     assert labelled_tracks.read([tmp_path], features=("height",)).group.tolist() == [0, 0, 1]
 
 
@@ -174,11 +215,15 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
     io.write_table(label_table("g0", n=60), tmp_path / "again.parquet", spec=schema.LABELS)
     with pytest.raises(ProductError, match=r"g0 gt1r: \d+ segments occur twice"):
         labelled_tracks.read([folder, tmp_path / "again.parquet"], features=("height",))
-    pq.write_table(pq.read_table(folder / "g0.parquet").select(["x_atc"]).replace_schema_metadata(None), tmp_path / "other.parquet")
+    pq.write_table(
+        pq.read_table(folder / "g0.parquet").select(["x_atc"]).replace_schema_metadata(None), tmp_path / "other.parquet"
+    )
     with pytest.raises(ProductError, match=r"other.parquet: holds the table unknown; expected labels"):
         labelled_tracks.read([tmp_path / "other.parquet"], features=("height",))
     table = label_table("g9", n=60)
-    none = table.set_column(table.column_names.index("label"), table.schema.field("label"), [np.full(table.num_rows, -1, np.int8)])
+    none = table.set_column(
+        table.column_names.index("label"), table.schema.field("label"), [np.full(table.num_rows, -1, np.int8)]
+    )
     io.write_table(none, tmp_path / "none.parquet", spec=schema.LABELS)
     with pytest.raises(ProductError, match=r"none is labelled"):
         labelled_tracks.read([tmp_path / "none.parquet"], features=("height",))
@@ -186,8 +231,14 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
 
 def rows_of(t: Tracks, *, epochs: int = 40, **more) -> list[track_windows.Batch]:
     """Every row of some mixed epochs."""
-    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, **more)
-    return [source.batch(np.array([row], object)) for seed in range(epochs) for row in source.plan(np.random.default_rng(seed))]
+    source = track_windows.SequenceSource(
+        t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, **more
+    )
+    return [
+        source.batch(np.array([row], object))
+        for seed in range(epochs)
+        for row in source.plan(np.random.default_rng(seed))
+    ]
 
 
 def test_a_mirrored_row_runs_backwards_as_a_whole():
@@ -195,7 +246,9 @@ def test_a_mirrored_row_runs_backwards_as_a_whole():
     backwards = forwards = 0
     for b in rows_of(t, mirror=True):
         there = b.where[0] >= 0
-        np.testing.assert_array_equal(b.inputs[0, 0, there], t.cell[b.where[0][there]])  # what a cell holds goes with it
+        np.testing.assert_array_equal(
+            b.inputs[0, 0, there], t.cell[b.where[0][there]]
+        )  # what a cell holds goes with it
         np.testing.assert_array_equal(b.inputs[0, -1], there.astype(np.float32))
         np.testing.assert_array_equal(b.targets[0] != 0, there)
         step = np.diff(b.where[0][there])
@@ -219,16 +272,22 @@ def test_jitter_adds_one_constant_to_its_columns_and_nothing_elsewhere():
     found = np.array(found)
     assert 0.45 < np.mean(found != 0) < 0.75
     assert 0.35 < found[found != 0].std() < 0.65
-    ordered = track_windows.SequenceSource(t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, jitter=(shift,), mirror=True)
+    ordered = track_windows.SequenceSource(
+        t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, jitter=(shift,), mirror=True
+    )
     b = ordered.batch(ordered.plan(None))
     there = b.where >= 0
-    np.testing.assert_array_equal(np.moveaxis(b.inputs, 1, -1)[there][:, :3], t.values[b.where[there]])  # what is judged is left alone
+    np.testing.assert_array_equal(
+        np.moveaxis(b.inputs, 1, -1)[there][:, :3], t.values[b.where[there]]
+    )  # what is judged is left alone
 
 
 def test_emphasis_counts_a_rare_label_more_often():
     t = tracks(list(range(100, 200)), targets=[4 if c % 10 == 0 else 3 for c in range(100, 200)])
     t.source[:50] = schema.LABEL_ATL07
-    plain = sampling_weights(t, split=whole(100), part=0, by_class=False, by_beam=False, emphasis=((schema.LABEL_ATL07, 4, 20.0),))
+    plain = sampling_weights(
+        t, split=whole(100), part=0, by_class=False, by_beam=False, emphasis=((schema.LABEL_ATL07, 4, 20.0),)
+    )
     expected = np.where((np.arange(100) < 50) & (np.arange(100, 200) % 10 == 0), 20.0, 1.0)
     np.testing.assert_allclose(plain / plain[1], expected)
     assert sampling_weights(t, split=whole(100), part=0, by_class=False, by_beam=False) is None

@@ -48,7 +48,9 @@ def scl():
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory, scl):
-    return sentinel2.open_scene(safe_tree.write_safe(tmp_path_factory.mktemp("s"), level="2A", tci=colours(), scl=scl, shape=SHAPE, bands=()))
+    return sentinel2.open_scene(
+        safe_tree.write_safe(tmp_path_factory.mktemp("s"), level="2A", tci=colours(), scl=scl, shape=SHAPE, bands=())
+    )
 
 
 @pytest.fixture(scope="module")
@@ -110,12 +112,18 @@ def test_no_tile_size_and_no_window_changes_a_pixel(scene, method, data):
     for name in ("classes", "value", "is_cloud"):
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[r0:r1, c0:c1], err_msg=name)
     assert tuple(part.geobox.shape) == (r1 - r0, c1 - c0)
-    assert (part.geobox.affine.c, part.geobox.affine.f) == (safe_tree.CORNER[0] + 10 * c0, safe_tree.CORNER[1] - 10 * r0)
+    assert (part.geobox.affine.c, part.geobox.affine.f) == (
+        safe_tree.CORNER[0] + 10 * c0,
+        safe_tree.CORNER[1] - 10 * r0,
+    )
 
 
 def test_a_window_without_statistics_takes_the_whole_scenes(scene):
     window = Window(200, 150, 50, 60)
-    np.testing.assert_array_equal(scene_classes(scene, method="filtered", window=window).classes, scene_classes(scene, method="filtered").classes[150:210, 200:250])
+    np.testing.assert_array_equal(
+        scene_classes(scene, method="filtered", window=window).classes,
+        scene_classes(scene, method="filtered").classes[150:210, 200:250],
+    )
 
 
 def test_percentile_finds_the_snow_that_the_published_rule_misses_in_dim_light(scene):
@@ -154,17 +162,27 @@ def test_auto_is_the_scene_classification_or_nothing(scene, level_1c):
 def test_what_counts_as_cloud():
     names = dict(sentinel2.SCENE_CLASSES)
     cloud = clouds.from_classification(np.arange(12, dtype=np.uint8))
-    assert [names[i] for i in np.flatnonzero(cloud)] == ["cloud_shadow", "cloud_medium_probability", "cloud_high_probability", "thin_cirrus"]
+    assert [names[i] for i in np.flatnonzero(cloud)] == [
+        "cloud_shadow",
+        "cloud_medium_probability",
+        "cloud_high_probability",
+        "thin_cirrus",
+    ]
 
 
 def test_masks_that_cannot_be_had(scene, level_1c, tmp_path):
-    with pytest.raises(UsageError, match=r"has no scene classification \(product S2MSI1C\); expected a Level-2A product for the mask scl"):
+    with pytest.raises(
+        UsageError,
+        match=r"has no scene classification \(product S2MSI1C\); expected a Level-2A product for the mask scl",
+    ):
         scene_classes(level_1c, cloud_mask="scl")
     with pytest.raises(UsageError, match=r"lacks B01, .*; s2cloudless expected top-of-atmosphere reflectance"):
         scene_classes(scene, cloud_mask="s2cloudless")
     with pytest.raises(UsageError, match=r"cloud mask clouds: unknown; expected one of auto, scl, s2cloudless, none"):
         scene_classes(scene, cloud_mask="clouds")
-    with pytest.raises(UsageError, match=r"method colours: unknown; expected one of published, filtered, percentile, sun, unet"):
+    with pytest.raises(
+        UsageError, match=r"method colours: unknown; expected one of published, filtered, percentile, sun, unet"
+    ):
         scene_classes(scene, method="colours")
 
 
@@ -177,7 +195,9 @@ def test_s2cloudless_missing_is_said(level_1c, monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, "__import__", without)
-    with pytest.raises(UsageError, match=r"cloud mask s2cloudless: the package cannot be imported .* pip install 'polynya\[cloud\]'"):
+    with pytest.raises(
+        UsageError, match=r"cloud mask s2cloudless: the package cannot be imported .* pip install 'polynya\[cloud\]'"
+    ):
         scene_statistics(level_1c, cloud_mask="s2cloudless")
 
 
@@ -189,7 +209,9 @@ def test_s2cloudless_equals_the_package_on_60_m_means(tmp_path):
     for band, resolution in safe_tree.NATIVE_1C.items():
         small = (shape[0] * 10 // resolution, shape[1] * 10 // resolution)
         bright = np.linspace(0.02, 0.9, small[1])[None] * np.ones((small[0], 1))
-        counts[band] = (1000 + 1e4 * bright * (0.02 if band == "B10" else 1.0) + rng.integers(0, 200, small)).astype(np.uint16)
+        counts[band] = (1000 + 1e4 * bright * (0.02 if band == "B10" else 1.0) + rng.integers(0, 200, small)).astype(
+            np.uint16
+        )
     scene = sentinel2.open_scene(safe_tree.write_safe(tmp_path, counts=counts, tci=colours(shape), shape=shape))
     data = []
     for band in clouds.S2CLOUDLESS_BANDS:
@@ -209,7 +231,9 @@ def test_s2cloudless_equals_the_package_on_60_m_means(tmp_path):
 
 def test_statistics_of_something_else_are_refused(scene, level_1c):
     statistics = scene_statistics(scene, method="percentile")
-    with pytest.raises(UsageError, match=r"the statistics are of .*, percentile, scl; expected .*, published, scl\. Compute them again"):
+    with pytest.raises(
+        UsageError, match=r"the statistics are of .*, percentile, scl; expected .*, published, scl\. Compute them again"
+    ):
         scene_classes(scene, method="published", statistics=statistics)
 
 
@@ -219,13 +243,22 @@ def test_sun_method_needs_a_sun(tmp_path):
         scene_classes(scene, method="sun")
 
 
-@given(r0=st.integers(0, 500), c0=st.integers(0, 500), h=st.integers(1, 300), w=st.integers(1, 300), size=st.integers(1, 400))
+@given(
+    r0=st.integers(0, 500),
+    c0=st.integers(0, 500),
+    h=st.integers(1, 300),
+    w=st.integers(1, 300),
+    size=st.integers(1, 400),
+)
 @settings(max_examples=50, deadline=None)
 def test_parts_cover_a_window_once_on_the_scenes_grid(r0, c0, h, w, size):
     seen = np.zeros((800, 800), int)
     for part in tiling.parts(Window(c0, r0, w, h), size):
         seen[part.row_off : part.row_off + part.height, part.col_off : part.col_off + part.width] += 1
-        assert part.row_off // size == (part.row_off + part.height - 1) // size and part.col_off // size == (part.col_off + part.width - 1) // size
+        assert (
+            part.row_off // size == (part.row_off + part.height - 1) // size
+            and part.col_off // size == (part.col_off + part.width - 1) // size
+        )
     assert (seen[r0 : r0 + h, c0 : c0 + w] == 1).all() and seen.sum() == h * w
 
 
@@ -248,6 +281,8 @@ def test_each_keeps_order_and_passes_errors_on():
 
 
 def test_unet_without_weights(scene):
-    with pytest.raises(UsageError, match=r"method unet: no weights; expected an ONNX file of a trained network, for polynya ships none"):
+    with pytest.raises(
+        UsageError, match=r"method unet: no weights; expected an ONNX file of a trained network, for polynya ships none"
+    ):
         scene_classes(scene, method="unet")
     assert Path(scene.path).exists()

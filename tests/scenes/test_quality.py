@@ -1,4 +1,5 @@
-"""The quality gate: counts against scenes whose faults the test made, shifts against those it made, and the real Khumbu chips."""
+"""The quality gate: counts against scenes whose faults the test made, shifts against those it made, and the real Khumbu
+chips."""
 
 from __future__ import annotations
 
@@ -20,18 +21,26 @@ def kinds(quality, kind):
 
 
 def scene(path, *, optical_shift=(0, 0), sar_shift=(0, 0), seed=0, relief=1.0):
-    """A scene folder on a random surface, pixels of 25 m: sunlit bands, radar bright on slopes that face it from the west."""
+    """A scene folder on a random surface, pixels of 25 m: sunlit bands, radar bright on slopes that face it from the
+    west."""
     z = (terrain(seed, shape=(260, 240)) - 3000) * relief + 3000
     rng = np.random.default_rng(seed + 50)
     bright = np.exp(lit(z, seed)) * 0.2 if relief else rng.uniform(0.1, 0.3, z.shape)
-    bands = np.stack([np.roll(bright * f, optical_shift, (0, 1)) for f in (0.8, 0.9, 1.0, 1.2, 0.9, 0.7)]).clip(0.01, 1.5)
+    bands = np.stack([np.roll(bright * f, optical_shift, (0, 1)) for f in (0.8, 0.9, 1.0, 1.2, 0.9, 0.7)]).clip(
+        0.01, 1.5
+    )
     east = np.gradient(z, 25.0, axis=1)
     power = 0.1 * 10 ** (np.clip(6 * east, -10, 10) / 10) * rng.gamma(4, 0.25, z.shape)
     sar = np.roll(power, sar_shift, (0, 1))
     more = {"resolution": 25.0, "nodata": np.nan}
     write(path / "optical.tif", bands.astype(np.float32), names=OPTICAL, **more)
     write(path / "dem.tif", z[None].astype(np.float32), names=("elevation",), **more)
-    write(path / "co_pol_sar.tif", np.stack([sar, np.full_like(sar, np.nan)]).astype(np.float32), names=("co_pol_ascending", "co_pol_descending"), **more)
+    write(
+        path / "co_pol_sar.tif",
+        np.stack([sar, np.full_like(sar, np.nan)]).astype(np.float32),
+        names=("co_pol_ascending", "co_pol_descending"),
+        **more,
+    )
     return glacier_scene.open_scene(path)
 
 
@@ -51,13 +60,24 @@ def test_a_shifted_radar_image_is_found_where_it_lies(tmp_path, down, right):
     found = {r.sensor: r for r in quality.registration}
     assert not found["optical"].is_flagged
     r = found["co_pol_sar"]
-    assert r.is_flagged and (r.east_m, r.north_m) == (pytest.approx(25 * right, abs=20), pytest.approx(-25 * down, abs=20))
+    assert r.is_flagged and (r.east_m, r.north_m) == (
+        pytest.approx(25 * right, abs=20),
+        pytest.approx(-25 * down, abs=20),
+    )
     warning = kinds(quality, "misregistration")["co_pol_sar"]
-    assert warning.is_warning and warning.number == pytest.approx(25 * np.hypot(down, right), abs=25) and "co_pol_ascending lies" in warning.text
+    assert (
+        warning.is_warning
+        and warning.number == pytest.approx(25 * np.hypot(down, right), abs=25)
+        and "co_pol_ascending lies" in warning.text
+    )
 
 
 def test_a_shifted_optical_image_is_found_too(tmp_path):
-    r = next(r for r in scene_quality.check(scene(tmp_path / "s", optical_shift=(6, -4), seed=2)).registration if r.sensor == "optical")
+    r = next(
+        r
+        for r in scene_quality.check(scene(tmp_path / "s", optical_shift=(6, -4), seed=2)).registration
+        if r.sensor == "optical"
+    )
     assert r.is_flagged and (r.east_m, r.north_m) == (pytest.approx(-100, abs=15), pytest.approx(-150, abs=15))
 
 
@@ -79,7 +99,11 @@ def test_shares_of_what_is_missing_saturated_or_impossible(tmp_path):
     quality = scene_quality.check(glacier_scene.open_scene(path))
     missing, beyond = kinds(quality, "missing"), kinds(quality, "out_of_range")
     assert missing["optical"].share == pytest.approx(0.1) and missing["optical"].is_warning and "thermal" not in missing
-    assert beyond["optical"].number == 4 and beyond["optical"].share == pytest.approx(4 / 1800) and "nir" in beyond["optical"].text
+    assert (
+        beyond["optical"].number == 4
+        and beyond["optical"].share == pytest.approx(4 / 1800)
+        and "nir" in beyond["optical"].text
+    )
     assert beyond["thermal"].number == 200 and beyond["thermal"].is_warning
     assert not kinds(quality, "missing_sensor") and quality.share_seen == 1.0
     json.dumps(quality.as_json(), allow_nan=False)
@@ -88,10 +112,15 @@ def test_shares_of_what_is_missing_saturated_or_impossible(tmp_path):
 def test_saturation_is_that_of_the_number_type(tmp_path):
     data = np.full((4, 20, 20), 100, np.uint8)
     data[0, :5] = 255
-    quality = scene_quality.check(glacier_scene.open_scene(write(tmp_path / "etm.tif", data, names=("blue", "green", "red", "nir"))))
+    quality = scene_quality.check(
+        glacier_scene.open_scene(write(tmp_path / "etm.tif", data, names=("blue", "green", "red", "nir")))
+    )
     found = [f for f in quality.findings if f.kind == "saturation"]
     assert [(f.share, f.is_warning) for f in found] == [(0.25, True)] and "blue" in found[0].text
-    assert kinds(quality, "missing_band")["optical"].is_warning and "swir1, swir2" in kinds(quality, "missing_band")["optical"].text
+    assert (
+        kinds(quality, "missing_band")["optical"].is_warning
+        and "swir1, swir2" in kinds(quality, "missing_band")["optical"].text
+    )
     assert set(kinds(quality, "missing_sensor")) == {"dem", "co_pol_sar", "cross_pol_sar", "in_sar", "thermal"}
     assert "cloud unknown" in kinds(quality, "cloud")["optical"].text
 
@@ -113,7 +142,9 @@ def test_cloud_by_the_products_mask_and_by_the_rule(tmp_path):
 def test_a_large_scene_is_sampled_and_says_so(tmp_path, monkeypatch):
     monkeypatch.setattr(scene_quality, "BLOCK", 8)
     monkeypatch.setattr(scene_quality, "MOST_BLOCKS", 5)
-    quality = scene_quality.check(glacier_scene.open_scene(folder(tmp_path / "s", shape=(40, 40), sensors=("optical",))))
+    quality = scene_quality.check(
+        glacier_scene.open_scene(folder(tmp_path / "s", shape=(40, 40), sensors=("optical",)))
+    )
     assert quality.share_seen == pytest.approx(5 * 64 / 1600)
 
 
@@ -138,7 +169,11 @@ def test_everest_is_saturated_half_empty_and_in_register():
     path = ROOT / "glaciers" / "everest_landsat7_2000"
     if not path.is_dir():
         pytest.skip("the real chips are not beside this checkout (set POLYNYA_REAL_DATA)")
-    quality = scene_quality.check(glacier_scene.open_scene([path / "everest_l7_20001030_b_g_r_nir_dn8_west.tif", path / "everest_l7_dem_slope_hma_west.tif"]))
+    quality = scene_quality.check(
+        glacier_scene.open_scene(
+            [path / "everest_l7_20001030_b_g_r_nir_dn8_west.tif", path / "everest_l7_dem_slope_hma_west.tif"]
+        )
+    )
     assert sum(f.kind == "saturation" and f.is_warning for f in quality.findings) == 4
     assert kinds(quality, "missing")["dem"].share > 0.5
     assert [r.is_flagged for r in quality.registration] == [False] and quality.registration[0].is_confident

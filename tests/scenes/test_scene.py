@@ -24,7 +24,13 @@ def optical(path, shape=(40, 50), **more):
 
 
 def test_a_folder_comes_back_exactly_with_its_json(tmp_path):
-    about = {"name": "made", "time": "2020-08-01T10:30:00Z", "region": "ALP", "sun_elevation": 50.5, "sun_azimuth": 150.0}
+    about = {
+        "name": "made",
+        "time": "2020-08-01T10:30:00Z",
+        "region": "ALP",
+        "sun_elevation": 50.5,
+        "sun_azimuth": 150.0,
+    }
     scene = glacier_scene.open_scene(folder(tmp_path / "s", about=about))
     assert (scene.name, scene.region, scene.sun_elevation, scene.sun_azimuth) == ("made", "ALP", 50.5, 150.0)
     assert scene.time == np.datetime64("2020-08-01T10:30:00", "ns")
@@ -47,7 +53,8 @@ def test_a_subset_and_missing_pixels_stay_missing(tmp_path):
 
 
 def test_another_grid_is_interpolated_where_it_lies(tmp_path):
-    """A height linear in longitude and latitude on a grid of degrees: bilinear interpolation must meet it at every UTM pixel."""
+    """A height linear in longitude and latitude on a grid of degrees: bilinear interpolation must meet it at every UTM
+    pixel."""
     path, _ = optical(tmp_path / "o.tif", shape=(120, 90))
     lon0, lat0 = 10.31, 46.955
     degrees = Affine(0.0004, 0, lon0, 0, -0.0003, lat0)
@@ -61,12 +68,18 @@ def test_another_grid_is_interpolated_where_it_lies(tmp_path):
 
 
 def test_a_slope_on_a_grid_of_degrees_is_in_metres(tmp_path):
-    """A plane in UTM that rises 3 in 10 to the east, given as heights at 60 north in degrees, where a degree east is half a degree north."""
+    """A plane in UTM that rises 3 in 10 to the east, given as heights at 60 north in degrees, where a degree east is
+    half a degree north."""
     transform = from_origin(10.0, 60.0, 0.0005, 0.00025)
     row, column = np.mgrid[:80, :60]
     lon, lat = 10.0 + (column + 0.5) * 0.0005, 60.0 - (row + 0.5) * 0.00025
     x, y = Transformer.from_crs(4326, 32632, always_xy=True).transform(lon, lat)
-    dem = write(tmp_path / "copdem.tif", (0.3 * (x - x.mean()) + 0.4 * (y - y.mean())).astype(np.float32)[None] + 2000, crs=4326, transform=transform)
+    dem = write(
+        tmp_path / "copdem.tif",
+        (0.3 * (x - x.mean()) + 0.4 * (y - y.mean())).astype(np.float32)[None] + 2000,
+        crs=4326,
+        transform=transform,
+    )
     scene = glacier_scene.open_scene(dem)
     slope = glacier_scene.read(scene)["dem"][1]
     np.testing.assert_allclose(slope[2:-2, 2:-2], np.degrees(np.arctan(0.5)), atol=0.05)
@@ -77,7 +90,13 @@ def test_web_mercator_does_not_flatten_slopes(tmp_path):
     """At 60 north a Mercator metre is half a metre: a rise of 0.2 a map metre is 0.4 on the ground."""
     corner = Transformer.from_crs(4326, 3857, always_xy=True).transform(10.0, 60.0)
     x, _ = centres((30, 30), resolution=50.0, corner=corner)
-    dem = write(tmp_path / "dem.tif", (0.2 * (x - corner[0])).astype(np.float32)[None] + 100, crs=3857, resolution=50.0, corner=corner)
+    dem = write(
+        tmp_path / "dem.tif",
+        (0.2 * (x - corner[0])).astype(np.float32)[None] + 100,
+        crs=3857,
+        resolution=50.0,
+        corner=corner,
+    )
     slope = glacier_scene.read(glacier_scene.open_scene(dem))["dem"][1]
     np.testing.assert_allclose(slope, np.degrees(np.arctan(0.2 / np.cos(np.radians(60.0)))), atol=0.1)
 
@@ -95,16 +114,25 @@ def test_a_finer_grid_is_averaged_not_sampled(tmp_path):
 def test_a_window_reads_what_the_whole_holds(tmp_path, case):
     path, _ = optical(tmp_path / "o.tif", shape=(150, 130))
     rng = np.random.default_rng(3)
-    grid = {"same": {}, "degrees": {"crs": 4326, "transform": from_origin(10.312, 46.951, 0.00023, 0.00019)}, "finer": {"resolution": 3.7}, "shifted": {"resolution": 14.0, "corner": (CORNER[0] - 33.3, CORNER[1] + 21.7)}}[case]
+    grid = {
+        "same": {},
+        "degrees": {"crs": 4326, "transform": from_origin(10.312, 46.951, 0.00023, 0.00019)},
+        "finer": {"resolution": 3.7},
+        "shifted": {"resolution": 14.0, "corner": (CORNER[0] - 33.3, CORNER[1] + 21.7)},
+    }[case]
     z = rng.uniform(500, 700, (1, 420, 400)).astype(np.float32)
     z[0, 50:60, 30:90] = np.nan
-    scene = glacier_scene.open_scene([path, write(tmp_path / "dem.tif", z, names=("elevation",), nodata=np.nan, **grid)])
+    scene = glacier_scene.open_scene(
+        [path, write(tmp_path / "dem.tif", z, names=("elevation",), nodata=np.nan, **grid)]
+    )
     whole = glacier_scene.read(scene)
     assert np.isfinite(whole["dem"]).any()
     for window in (((0, 64), (0, 64)), ((37, 101), (5, 130)), ((149, 150), (129, 130))):
         piece = glacier_scene.read(scene, window=window)
         for sensor in scene.sensors:
-            np.testing.assert_allclose(piece[sensor], whole[sensor][:, slice(*window[0]), slice(*window[1])], atol=2e-3, rtol=1e-6)
+            np.testing.assert_allclose(
+                piece[sensor], whole[sensor][:, slice(*window[0]), slice(*window[1])], atol=2e-3, rtol=1e-6
+            )
 
 
 def test_a_huge_source_is_read_in_parts(tmp_path, monkeypatch):
@@ -139,7 +167,9 @@ def test_radar_passes_are_told_by_name_tag_or_user_and_guessed_with_a_note(tmp_p
     assert glacier_scene.read(scene)["co_pol_sar"][:, 0, 0].tolist() == pytest.approx([0.6, 0.8])
     assert any("ascending and descending, in this order" in n for n in scene.notes)
     said = glacier_scene.open_scene([f"sar:descending={plain}"])
-    assert np.isnan(glacier_scene.read(said)["co_pol_sar"][0]).all() and glacier_scene.read(said)["co_pol_sar"][1, 0, 0] == pytest.approx(0.6)
+    assert np.isnan(glacier_scene.read(said)["co_pol_sar"][0]).all() and glacier_scene.read(said)["co_pol_sar"][
+        1, 0, 0
+    ] == pytest.approx(0.6)
 
 
 def test_the_optical_grid_rules_whatever_comes_first(tmp_path):
@@ -156,12 +186,17 @@ def test_an_optical_product_without_swir_has_empty_bands_and_8_bit_is_noted(tmp_
     found = glacier_scene.read(scene)["optical"]
     np.testing.assert_allclose(found[:4], data / 255.0, rtol=1e-6)
     assert np.isnan(found[4:]).all()
-    assert "etm.tif: digital numbers, scaled by 255: no reflectances" in scene.notes and "optical has no swir1, swir2" in scene.notes
+    assert (
+        "etm.tif: digital numbers, scaled by 255: no reflectances" in scene.notes
+        and "optical has no swir1, swir2" in scene.notes
+    )
 
 
 def test_scaled_counts_follow_the_file(tmp_path):
     counts = np.array([[[0, 1000], [5000, 65535]]] * 6, np.uint16)
-    found = glacier_scene.read(glacier_scene.open_scene(write(tmp_path / "l2a.tif", counts, names=OPTICAL, scale=1e-4, offset=-0.1)))["optical"][0]
+    found = glacier_scene.read(
+        glacier_scene.open_scene(write(tmp_path / "l2a.tif", counts, names=OPTICAL, scale=1e-4, offset=-0.1))
+    )["optical"][0]
     np.testing.assert_allclose(found, [[np.nan, 0.0], [0.4, 6.4535]], atol=1e-6)
 
 
@@ -174,7 +209,12 @@ def test_old_voids_of_height_models_are_missing(tmp_path):
 
 def test_days_between_sensors_are_noted(tmp_path):
     path, _ = optical(tmp_path / "o.tif", tags={"datetime": "2021-08-20T10:00:00Z"})
-    sar = write(tmp_path / "s.tif", np.full((1, 40, 50), 0.1, np.float32), names=("VV ascending",), tags={"datetime": "2021-08-08T05:00:00Z"})
+    sar = write(
+        tmp_path / "s.tif",
+        np.full((1, 40, 50), 0.1, np.float32),
+        names=("VV ascending",),
+        tags={"datetime": "2021-08-08T05:00:00Z"},
+    )
     scene = glacier_scene.open_scene([path, sar])
     assert any(n == "co_pol_sar was taken 12 days before optical" for n in scene.notes)
     assert scene.time == np.datetime64("2021-08-20T10:00", "ns")
@@ -191,7 +231,9 @@ def test_a_safe_folder_is_read_at_10_m_with_its_cloud_mask(tmp_path):
         np.testing.assert_allclose(found[i], (1000 * safe_tree.ORDER.index(band) + 500 - 1000) / 10000.0, atol=1e-6)
     # 20 m pixels lie 0.5 of a 10 m pixel away from theirs: column c of 10 m is c / 2 - 0.25 of 20 m.
     inner = np.arange(1, 179)
-    np.testing.assert_allclose(found[4][:, 1:179], np.tile(((inner / 2 - 0.25) * 20 + 2000 - 1000) / 1e4, (120, 1)), atol=1e-6)
+    np.testing.assert_allclose(
+        found[4][:, 1:179], np.tile(((inner / 2 - 0.25) * 20 + 2000 - 1000) / 1e4, (120, 1)), atol=1e-6
+    )
     cloud = glacier_scene.read_cloud(scene)
     assert cloud[0, 0] == glacier_scene.CLOUD and cloud[0, -1] == glacier_scene.SHADOW
     assert cloud[-1, 0] == glacier_scene.CLEAR and cloud[-1, -1] == glacier_scene.CLOUD_UNKNOWN
@@ -217,16 +259,32 @@ REFUSED = [
     ("percent", lambda t: write(t / "a.tif", np.full((6, 4, 4), 35.0, np.float32), names=OPTICAL), "without a scale"),
     ("complex numbers", lambda t: write(t / "a.tif", np.ones((6, 4, 4), np.complex64), names=OPTICAL), "real numbers"),
     ("unnamed", lambda t: write(t / "a.tif", np.ones((3, 4, 4), np.float32)), "say nothing of a sensor"),
-    ("counts of radar", lambda t: write(t / "a.tif", np.full((1, 4, 4), 300, np.uint16), names=("VV",)), "expected sigma0"),
-    ("coherence in percent", lambda t: write(t / "a.tif", np.full((1, 4, 4), 55.0, np.float32), names=("coherence",)), "from 0 to 1"),
+    (
+        "counts of radar",
+        lambda t: write(t / "a.tif", np.full((1, 4, 4), 300, np.uint16), names=("VV",)),
+        "expected sigma0",
+    ),
+    (
+        "coherence in percent",
+        lambda t: write(t / "a.tif", np.full((1, 4, 4), 55.0, np.float32), names=("coherence",)),
+        "from 0 to 1",
+    ),
     ("celsius", lambda t: write(t / "a.tif", np.full((1, 4, 4), -5.0, np.float32), names=("thermal",)), "kelvin"),
     ("no system", lambda t: write(t / "dem.tif", np.ones((1, 4, 4), np.float32), crs=None), "no coordinate system"),
-    ("upside down", lambda t: write(t / "dem.tif", np.ones((1, 4, 4), np.float32), transform=Affine(10, 0, 0, 0, 10, 0)), "upside down"),
+    (
+        "upside down",
+        lambda t: write(t / "dem.tif", np.ones((1, 4, 4), np.float32), transform=Affine(10, 0, 0, 0, 10, 0)),
+        "upside down",
+    ),
     ("twice in one file", lambda t: write(t / "a.tif", np.ones((2, 4, 4), np.float32), names=("VV", "VV")), "are both"),
     ("a text", lambda t: _text(t / "dem.tif"), "cannot be read as a raster"),
     ("an empty folder", lambda t: _empty(t / "f"), "expected a scene folder"),
     ("a role that is none", lambda t: f"lidar={write(t / 'a.tif', np.ones((1, 4, 4), np.float32))}", "no such role"),
-    ("a bad time", lambda t: write(t / "dem.tif", np.ones((1, 4, 4), np.float32), tags={"datetime": "yesterday"}), "expected UTC"),
+    (
+        "a bad time",
+        lambda t: write(t / "dem.tif", np.ones((1, 4, 4), np.float32), tags={"datetime": "yesterday"}),
+        "expected UTC",
+    ),
     ("scene.json that is none", lambda t: _broken_json(t / "f"), "scene.json"),
 ]
 
@@ -263,7 +321,11 @@ GLACIERS = ROOT / "glaciers"
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("name", [p.relative_to(GLACIERS).as_posix() for p in sorted(GLACIERS.glob("[!c]*/**/*.tif")) if "mask" not in p.name] or ["none"])
+@pytest.mark.parametrize(
+    "name",
+    [p.relative_to(GLACIERS).as_posix() for p in sorted(GLACIERS.glob("[!c]*/**/*.tif")) if "mask" not in p.name]
+    or ["none"],
+)
 def test_every_real_raster_opens_in_its_units(name):
     if not (GLACIERS / name).is_file():
         pytest.skip("the real rasters are not beside this checkout (set POLYNYA_REAL_DATA)")
@@ -271,7 +333,9 @@ def test_every_real_raster_opens_in_its_units(name):
     for sensor, values in glacier_scene.read(scene).items():
         for band, value in zip(SENSORS[sensor], values, strict=True):
             known = value[np.isfinite(value)]
-            assert known.size == 0 or (np.quantile(known, 0.001) >= band.low and np.quantile(known, 0.999) <= band.high), band.name
+            assert known.size == 0 or (
+                np.quantile(known, 0.001) >= band.low and np.quantile(known, 0.999) <= band.high
+            ), band.name
         assert np.isfinite(values[0]).any()
     if "dem_slope" in name:  # its slope was made by others, on an 8 m grid
         with rasterio.open(GLACIERS / name) as file:
@@ -285,7 +349,14 @@ def test_our_slope_agrees_with_that_of_the_real_height_model(tmp_path):
         pytest.skip("the real height model is not beside this checkout (set POLYNYA_REAL_DATA)")
     with rasterio.open(path) as file:
         height, given, profile = file.read(1), file.read(2), file.profile
-    alone = scene_rasters.write(tmp_path / "dem.tif", height[None], names=("elevation",), crs=32645, transform=profile["transform"], nodata=np.nan)
+    alone = scene_rasters.write(
+        tmp_path / "dem.tif",
+        height[None],
+        names=("elevation",),
+        crs=32645,
+        transform=profile["transform"],
+        nodata=np.nan,
+    )
     own = glacier_scene.read(glacier_scene.open_scene(alone))["dem"][1]
     both = np.isfinite(own) & np.isfinite(given)
     assert np.median(np.abs(own - given)[both]) < 1.0 and np.corrcoef(own[both], given[both])[0, 1] > 0.97
@@ -318,7 +389,13 @@ def test_a_large_band_is_never_decoded_whole_to_tell_its_unit():
 
         def read(self, band, *, window, masked):
             asked.append(window)
-            return np.ma.masked_array(np.full((int(window.height), int(window.width)), float(window.row_off + window.col_off)))
+            return np.ma.masked_array(
+                np.full((int(window.height), int(window.width)), float(window.row_off + window.col_off))
+            )
 
     low, high = scene_geotiff._range(Source(), 0)
-    assert sum(w.height * w.width for w in asked) < 9000 * 7000 / 100 and low == 0.0 and high == 9000 + 7000 - 2 * scene_geotiff.PIECE_PX
+    assert (
+        sum(w.height * w.width for w in asked) < 9000 * 7000 / 100
+        and low == 0.0
+        and high == 9000 + 7000 - 2 * scene_geotiff.PIECE_PX
+    )

@@ -24,9 +24,15 @@ def export(path, net, *, stride, halo, about=True):
     """Write a network as ONNX with free height and width."""
     free = {0: "batch", 2: "h", 3: "w"}
     torch.onnx.export(
-        net.eval(), (torch.zeros(1, 1, 4 * stride, 4 * stride),), path, input_names=["grey"], output_names=["scores"], dynamo=False,
-        dynamic_axes={"grey": free, "scores": free}, opset_version=17,
-    )  # fmt: skip
+        net.eval(),
+        (torch.zeros(1, 1, 4 * stride, 4 * stride),),
+        path,
+        input_names=["grey"],
+        output_names=["scores"],
+        dynamo=False,
+        dynamic_axes={"grey": free, "scores": free},
+        opset_version=17,
+    )
     if about:
         model = onnx.load(path)
         entry = model.metadata_props.add()
@@ -37,7 +43,9 @@ def export(path, net, *, stride, halo, about=True):
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory):
-    return sentinel2.open_scene(safe_tree.write_safe(tmp_path_factory.mktemp("s"), tci=colours(SHAPE), shape=SHAPE, bands=()))
+    return sentinel2.open_scene(
+        safe_tree.write_safe(tmp_path_factory.mktemp("s"), tci=colours(SHAPE), shape=SHAPE, bands=())
+    )
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +67,9 @@ def test_tiles_leave_no_seam(scene, network, monkeypatch):
     path, net, config = network
     rgb = colours(SHAPE)
     grey = torch.from_numpy(thin_cloud.grey(rgb).astype(np.float32) / 255)[None, None]
-    padded = torch.nn.functional.pad(grey, (0, -SHAPE[1] % config.stride, 0, -SHAPE[0] % config.stride), mode="replicate")
+    padded = torch.nn.functional.pad(
+        grey, (0, -SHAPE[1] % config.stride, 0, -SHAPE[0] % config.stride), mode="replicate"
+    )
     with torch.no_grad():
         whole = net.eval()(padded)[0, :, : SHAPE[0], : SHAPE[1]].numpy()
     margin = np.sort(whole, axis=0)
@@ -103,7 +113,9 @@ def test_files_that_are_no_such_network(network, tmp_path):
     with pytest.raises(ProductError, match=r"text\.onnx: cannot be read as ONNX"):
         unet.open_network(tmp_path / "text.onnx")
     odd = export(tmp_path / "odd.onnx", torch.nn.Conv2d(1, 4, 1), stride=4, halo=8)
-    with pytest.raises(ProductError, match=r"odd\.onnx: takes .* expected \(batch, 1, h, w\) grey of 0 to 1 and \(batch, 3, h, w\)"):
+    with pytest.raises(
+        ProductError, match=r"odd\.onnx: takes .* expected \(batch, 1, h, w\) grey of 0 to 1 and \(batch, 3, h, w\)"
+    ):
         unet.open_network(odd)
     skew = export(tmp_path / "skew.onnx", network[1], stride=4, halo=10)
     with pytest.raises(ProductError, match="says stride 4 and halo 10"):

@@ -29,14 +29,18 @@ L1C_BANDS = ["B01", "B02", "B03", "B04", "B05", "B06", "B07", "B08", "B8A", "B09
 def clear(tmp_path_factory) -> simulator.Pair:
     """A clear scene at moderate sun, both formats."""
     folder = tmp_path_factory.mktemp("pairs") / "clear"
-    return simulator.simulate_pair(folder, length_km=5.0, seed=21, drift_m=DRIFT, minutes=-33.0, sun_elevation=30.0, cloud_cover=0.0, image="both")
+    return simulator.simulate_pair(
+        folder, length_km=5.0, seed=21, drift_m=DRIFT, minutes=-33.0, sun_elevation=30.0, cloud_cover=0.0, image="both"
+    )
 
 
 @pytest.fixture(scope="module")
 def surface(tmp_path_factory) -> simulator.Pair:
     """A Level-2A scene at low sun under some cloud."""
     folder = tmp_path_factory.mktemp("pairs") / "surface"
-    return simulator.simulate_pair(folder, length_km=1.0, season="spring", seed=5, beams="gt2r", sun_elevation=12.0, cloud_cover=0.5, level="2A")
+    return simulator.simulate_pair(
+        folder, length_km=1.0, season="spring", seed=5, beams="gt2r", sun_elevation=12.0, cloud_cover=0.5, level="2A"
+    )
 
 
 def image_file(pair: simulator.Pair, ending: str) -> Path:
@@ -55,11 +59,16 @@ def read(path: Path) -> np.ndarray:
 
 
 def on_image(pair: simulator.Pair, shift: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the truth table's classes and the image truth's classes at the shifted places, by pyproj and rasterio alone."""
+    """Return the truth table's classes and the image truth's classes at the shifted places, by pyproj and rasterio
+    alone."""
     truth = pq.read_table(pair.truth).to_pandas()
     with rasterio.open(pair.image_truth) as handle:
-        easting, northing = Transformer.from_crs(4326, handle.crs, always_xy=True).transform(truth.longitude.to_numpy(), truth.latitude.to_numpy())
-        values = np.array([v[0] for v in handle.sample(zip(easting + shift[0], northing + shift[1], strict=True), indexes=1)])
+        easting, northing = Transformer.from_crs(4326, handle.crs, always_xy=True).transform(
+            truth.longitude.to_numpy(), truth.latitude.to_numpy()
+        )
+        values = np.array(
+            [v[0] for v in handle.sample(zip(easting + shift[0], northing + shift[1], strict=True), indexes=1)]
+        )
     return truth.surface_class.to_numpy(), values
 
 
@@ -81,7 +90,9 @@ def test_the_record_tells_the_truth(clear):
     assert about["minutes"] == pytest.approx(-33.0, abs=0.05)
     with h5py.File(clear.granule) as handle:
         middle = np.median(handle["gt2r/geolocation/delta_time"][()])
-    image = (np.datetime64(about["image_time"].rstrip("Z"), "ns") - np.datetime64("2018-01-01", "ns")) / np.timedelta64(1, "s")
+    image = (np.datetime64(about["image_time"].rstrip("Z"), "ns") - np.datetime64("2018-01-01", "ns")) / np.timedelta64(
+        1, "s"
+    )
     assert (image - middle) / 60.0 == pytest.approx(about["minutes"], abs=0.02)
     names = [about["granule"], about["truth"], *about["files"].values()]
     assert sorted([*names, "pair.json"]) == sorted(p.name for p in clear.record.parent.iterdir())
@@ -142,8 +153,16 @@ def test_product_metadata_reads_with_plain_xml(clear):
 def test_tile_metadata_is_the_images_grid_and_the_suns_place(clear):
     root = ElementTree.parse(next(clear.safe.glob("GRANULE/*/MTD_TL.xml"))).getroot()
     code = element(root, "HORIZONTAL_CS_CODE").text
-    sizes = {e.attrib["resolution"]: (int(e.find("NROWS").text), int(e.find("NCOLS").text)) for e in root.iter() if e.tag == "Size"}
-    corner = {e.attrib["resolution"]: (float(e.find("ULX").text), float(e.find("ULY").text)) for e in root.iter() if e.tag == "Geoposition"}
+    sizes = {
+        e.attrib["resolution"]: (int(e.find("NROWS").text), int(e.find("NCOLS").text))
+        for e in root.iter()
+        if e.tag == "Size"
+    }
+    corner = {
+        e.attrib["resolution"]: (float(e.find("ULX").text), float(e.find("ULY").text))
+        for e in root.iter()
+        if e.tag == "Geoposition"
+    }
     for band, resolution in (("B02", "10"), ("B11", "20"), ("B09", "60")):
         with rasterio.open(image_file(clear, f"_{band}")) as handle:
             assert (handle.height, handle.width) == sizes[resolution]
@@ -175,7 +194,9 @@ def test_surface_level_has_its_layout(surface):
     assert element(root, "BOA_QUANTIFICATION_VALUE").text == "10000"
     assert {e.text for e in root.iter() if e.tag == "BOA_ADD_OFFSET"} == {"-1000"}
     assert not list(surface.safe.glob("GRANULE/*/IMG_DATA/**/*B10*"))
-    assert image_file(surface, "_B02_10m").parent.name == "R10m" and image_file(surface, "_B11_20m").parent.name == "R20m"
+    assert (
+        image_file(surface, "_B02_10m").parent.name == "R10m" and image_file(surface, "_B11_20m").parent.name == "R20m"
+    )
     classes = read(image_file(surface, "_SCL_20m"))[0]
     truth = read(surface.image_truth)[:, ::2, ::2]
     assert set(np.unique(classes)) <= {3, 6, 8, 9, 10, 11}
@@ -193,12 +214,18 @@ def test_the_same_seed_gives_the_same_pair_whatever_the_format(tmp_path):
     np.testing.assert_array_equal(read(one.image_truth), read(two.image_truth))
     with h5py.File(one.granule) as a, h5py.File(two.granule) as b:
         np.testing.assert_array_equal(a["gt1r/heights/h_ph"][()], b["gt1r/heights/h_ph"][()])
-    other = simulator.draw_conditions("summer", 9, length=1000.0, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None)
+    other = simulator.draw_conditions(
+        "summer", 9, length=1000.0, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None
+    )
     assert other.shift_east != one.about["shift_east_m"]
 
 
 def test_conditions_cover_their_ranges():
-    many = [simulator.draw_conditions(s, k, length=2e4, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None) for s in ("spring", "summer") for k in range(40)]
+    many = [
+        simulator.draw_conditions(s, k, length=2e4, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None)
+        for s in ("spring", "summer")
+        for k in range(40)
+    ]
     drift = np.array([np.hypot(c.shift_east, c.shift_north) for c in many])
     minutes = np.array([c.minutes for c in many])
     assert 0.0 <= drift.min() < 80.0 and 450.0 < drift.max() <= 550.0
@@ -212,7 +239,9 @@ def test_conditions_cover_their_ranges():
 
 @pytest.mark.parametrize("how", [{"cloud_cover": 1.0}, {"ice": "closed", "cloud_cover": 0.0}])
 def test_there_are_scenes_without_contrast(tmp_path, how):
-    pair = simulator.simulate_pair(tmp_path / "blank", length_km=1.0, seed=2, beams="gt2r", sun_elevation=25.0, image="geotiff", **how)
+    pair = simulator.simulate_pair(
+        tmp_path / "blank", length_km=1.0, seed=2, beams="gt2r", sun_elevation=25.0, image="geotiff", **how
+    )
     value = read(pair.colour).max(axis=0)
     assert np.mean(value >= 205) > 0.995
     if "ice" in how:
@@ -223,10 +252,19 @@ def test_there_are_scenes_without_contrast(tmp_path, how):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"season": "winter"}, "polar night.*Sentinel-2 needs sun"), ({"season": "monsoon"}, "monsoon.*expected summer or spring"),
-        ({"length_km": 80.0}, "expected 1 to 60"), ({"cloud_cover": 40.0}, "expected 0 to 1"), ({"drift_m": (2000.0, 0.0)}, "at most 1500"),
-        ({"minutes": 4000.0}, "expected -720"), ({"sun_elevation": 70.0}, "out of reach"), ({"beams": "gt9"}, "gt9"), ({"level": "3A"}, "1C, 2A"),
-        ({"image": "png"}, "safe, geotiff, both"), ({"ice": "none"}, "drawn, closed"), ({"seed": -3}, "seed is -3"), ({"minutes": float("nan")}, "minutes is nan"),
+        ({"season": "winter"}, "polar night.*Sentinel-2 needs sun"),
+        ({"season": "monsoon"}, "monsoon.*expected summer or spring"),
+        ({"length_km": 80.0}, "expected 1 to 60"),
+        ({"cloud_cover": 40.0}, "expected 0 to 1"),
+        ({"drift_m": (2000.0, 0.0)}, "at most 1500"),
+        ({"minutes": 4000.0}, "expected -720"),
+        ({"sun_elevation": 70.0}, "out of reach"),
+        ({"beams": "gt9"}, "gt9"),
+        ({"level": "3A"}, "1C, 2A"),
+        ({"image": "png"}, "safe, geotiff, both"),
+        ({"ice": "none"}, "drawn, closed"),
+        ({"seed": -3}, "seed is -3"),
+        ({"minutes": float("nan")}, "minutes is nan"),
     ],
 )
 def test_wrong_arguments_are_named_and_nothing_is_written(tmp_path, arguments, words):
@@ -258,7 +296,20 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
 
 
 def test_the_command_says_what_it_wrote(tmp_path):
-    arguments = ["simulate", "pair", str(tmp_path / "p"), "--length-km", "1", "--beams", "gt2r", "--drift-m", "-50", "20", "--image", "geotiff"]
+    arguments = [
+        "simulate",
+        "pair",
+        str(tmp_path / "p"),
+        "--length-km",
+        "1",
+        "--beams",
+        "gt2r",
+        "--drift-m",
+        "-50",
+        "20",
+        "--image",
+        "geotiff",
+    ]
     done = CliRunner().invoke(cli.app, arguments)
     assert done.exit_code == 0, done.output
     lines = [Path(line) for line in done.output.split("\n") if line]

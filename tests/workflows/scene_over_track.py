@@ -1,7 +1,7 @@
 """A true-colour GeoTIFF over a simulated granule, drawn from its truth and moved by a known drift.
 
-Each beam's ice is drawn as bands across its track, slanted differently beam by beam, so that both components of the shift
-show. Written with rasterio alone: nothing here knows the project's own scene simulator.
+Each beam's ice is drawn as bands across its track, slanted differently beam by beam, so that both components of the
+shift show. Written with rasterio alone: nothing here knows the project's own scene simulator.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ SLANT = (0.9, 0.0, -0.9)
 """Tangent of the bands' angle, beam by beam."""
 
 
-def write_scene(path: Path, truth: Path, *, shift: tuple[float, float], crs: str, blank: bool = False, time: str | None = None) -> Path:
+def write_scene(
+    path: Path, truth: Path, *, shift: tuple[float, float], crs: str, blank: bool = False, time: str | None = None
+) -> Path:
     """Write the scene; ``shift`` is what must be added to the track to find its ice here. ``blank`` draws snow only."""
     table = io.read_table(truth)
     project = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
@@ -50,7 +52,9 @@ def write_scene(path: Path, truth: Path, *, shift: tuple[float, float], crs: str
         value[closer], nearest[closer] = seen[closer].astype(np.uint8), np.abs(across)[closer]
     if blank:
         value[:] = VALUE[0]
-    with rasterio.open(path, "w", driver="GTiff", width=w, height=h, count=3, dtype="uint8", crs=crs, transform=grid, photometric="rgb") as out:
+    with rasterio.open(
+        path, "w", driver="GTiff", width=w, height=h, count=3, dtype="uint8", crs=crs, transform=grid, photometric="rgb"
+    ) as out:
         out.write(np.stack([value] * 3))
         if time:
             out.update_tags(TIFFTAG_DATETIME=time)

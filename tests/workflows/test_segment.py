@@ -39,8 +39,15 @@ def test_the_map_holds_the_classes_and_says_what_they_mean(safe, tmp_path, monke
         assert found.nodata == 255 and found.dtypes == ("uint8",) and found.crs.to_epsg() == safe_tree.EPSG
         assert found.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG" and found.descriptions == ("surface_class",)
         tags = found.tags()
-        assert tags["flag_values"] == "0 1 2 3" and tags["flag_meanings"] == "thick_ice thin_ice open_water cloud_or_shadow"
-        assert tags["method"] == "percentile" and tags["cloud_mask"] == "scl" and tags["scene"] == safe.name.removesuffix(".SAFE")
+        assert (
+            tags["flag_values"] == "0 1 2 3"
+            and tags["flag_meanings"] == "thick_ice thin_ice open_water cloud_or_shadow"
+        )
+        assert (
+            tags["method"] == "percentile"
+            and tags["cloud_mask"] == "scl"
+            and tags["scene"] == safe.name.removesuffix(".SAFE")
+        )
         palette = found.colormap(1)
         assert {palette[v] for v in range(4)} == {(*segment.COLOURS[v], 255) for v in range(4)}
         assert tuple(found.transform)[:6] == (10.0, 0.0, safe_tree.CORNER[0], 0.0, -10.0, safe_tree.CORNER[1])
@@ -51,11 +58,17 @@ def test_the_map_holds_the_classes_and_says_what_they_mean(safe, tmp_path, monke
     assert sum(result.counts.values()) == SHAPE[0] * SHAPE[1] and result.counts["no_data"] == 30 * 44
     record = io.read_json(tmp_path / "map.run.json")
     assert record["config"] == {"method": "percentile", "cloud_mask": "auto", "weights": None, "with_value": True}
-    assert record["cloud_mask"] == "scl" and record["thresholds"] == list(expected.statistics.thresholds) and record["pixels"] == result.counts
+    assert (
+        record["cloud_mask"] == "scl"
+        and record["thresholds"] == list(expected.statistics.thresholds)
+        and record["pixels"] == result.counts
+    )
     with rasterio.open(tmp_path / "map.png") as picture:
         assert picture.count == 3 and picture.width == 2 * SHAPE[1] + 10 and picture.height == SHAPE[0]
         both = picture.read()
-        np.testing.assert_array_equal(both[:, :, SHAPE[1] + 10 :][:, flat == 2].T, np.broadcast_to(segment.COLOURS[2], ((flat == 2).sum(), 3)))
+        np.testing.assert_array_equal(
+            both[:, :, SHAPE[1] + 10 :][:, flat == 2].T, np.broadcast_to(segment.COLOURS[2], ((flat == 2).sum(), 3))
+        )
     assert sorted(p.name for p in tmp_path.iterdir()) == ["map.png", "map.run.json", "map.tif", "map_value.tif"]
 
 
@@ -101,7 +114,12 @@ def test_command_line(safe, tmp_path):
     assert code == 2 and "exists already" in error and "--overwrite" in error
     code, text, _ = run(safe, "-o", out, "--overwrite", "--json", "--cloud-mask", "none")
     found = json.loads(text)
-    assert code == 0 and found["cloud_mask"] == "none" and found["pixels"]["cloud_or_shadow"] == 0 and found["outputs"]["classes"] == str(out)
+    assert (
+        code == 0
+        and found["cloud_mask"] == "none"
+        and found["pixels"]["cloud_or_shadow"] == 0
+        and found["outputs"]["classes"] == str(out)
+    )
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ from tests.readers.scene_rasters import CORNER, folder, write
 
 def outlines(path, *boxes):
     """Boxes of (row0, row1, column0, column1) on the 10 m grid."""
-    shapes = [box(CORNER[0] + c0 * 10, CORNER[1] - r1 * 10, CORNER[0] + c1 * 10, CORNER[1] - r0 * 10) for r0, r1, c0, c1 in boxes]
+    shapes = [
+        box(CORNER[0] + c0 * 10, CORNER[1] - r1 * 10, CORNER[0] + c1 * 10, CORNER[1] - r0 * 10)
+        for r0, r1, c0, c1 in boxes
+    ]
     gpd.GeoDataFrame({"RGIId": [f"RGI60-11.{i}" for i in range(len(shapes))]}, geometry=shapes, crs=32632).to_file(path)
     return path
 
@@ -35,7 +38,10 @@ def test_tiles_hold_sensors_labels_and_places(tmp_path):
     whole = scene.read(scene.open_scene(scene_folder))
     truth = np.zeros((150, 200), np.uint8)
     truth[10:90, 20:150] = 1
-    for name, place in (("ALP-s1-0-0", (slice(0, 128), slice(0, 128))), ("ALP-s1-0-1", (slice(0, 128), slice(128, 200)))):
+    for name, place in (
+        ("ALP-s1-0-0", (slice(0, 128), slice(0, 128))),
+        ("ALP-s1-0-1", (slice(0, 128), slice(128, 200))),
+    ):
         tile = glacier_tiles.read_window(records[name])
         np.testing.assert_array_equal(tile.labels, truth[place])
         for sensor, values in whole.items():
@@ -57,7 +63,9 @@ def test_a_mask_limits_labels_as_raster_or_as_polygons(tmp_path):
     expected[:, :32], expected[:, 40:] = 1, 255
     for i, config in enumerate((raster, polygons)):
         tiles.run([scene_folder], out=tmp_path / f"{i}.h5", config=config)
-        np.testing.assert_array_equal(glacier_tiles.read_window(glacier_tiles.open_tiles(tmp_path / f"{i}.h5")[0]).labels, expected)
+        np.testing.assert_array_equal(
+            glacier_tiles.read_window(glacier_tiles.open_tiles(tmp_path / f"{i}.h5")[0]).labels, expected
+        )
 
 
 def test_truth_and_strata_of_simulated_folders_are_used_each_folder_a_scene(tmp_path):
@@ -71,7 +79,11 @@ def test_truth_and_strata_of_simulated_folders_are_used_each_folder_a_scene(tmp_
     assert result.scenes == ["s1", "s2"] and result.tiles == 2
     for k, record in enumerate(glacier_tiles.open_tiles(tmp_path / "t.h5"), 1):
         tile = glacier_tiles.read_window(record)
-        assert np.unique(tile.labels[32:]).tolist() == [1] and np.unique(tile.labels[16:32]).tolist() == [255] and np.unique(tile.labels[:16]).tolist() == [0]
+        assert (
+            np.unique(tile.labels[32:]).tolist() == [1]
+            and np.unique(tile.labels[16:32]).tolist() == [255]
+            and np.unique(tile.labels[:16]).tolist() == [0]
+        )
         assert np.unique(tile.strata).tolist() == [4 + k] and record.scene == f"s{k}"
 
 
@@ -102,7 +114,11 @@ def test_nothing_to_learn_from_is_said(tmp_path):
         tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(mask=strange))
     with pytest.raises(UsageError, match="is a raster; expected polygons"):
         tiles.run([scene_folder], out=tmp_path / "t.h5", config=tiles.Config.checked(outlines=strange))
-    beside = tiles.run([scene_folder], out=tmp_path / "none.h5", config=tiles.Config.checked(outlines=outlines(tmp_path / "beside.gpkg", (5000, 5010, 0, 9)), tile=64))
+    beside = tiles.run(
+        [scene_folder],
+        out=tmp_path / "none.h5",
+        config=tiles.Config.checked(outlines=outlines(tmp_path / "beside.gpkg", (5000, 5010, 0, 9)), tile=64),
+    )
     assert beside.glacier == 0 and any("no outline meets" in n for n in beside.notes)
     with pytest.raises(UsageError, match="--tile 10"):
         tiles.Config.checked(tile=10)
@@ -112,7 +128,14 @@ def test_nothing_to_learn_from_is_said(tmp_path):
 def test_the_command_line(tmp_path):
     scene_folder = folder(tmp_path / "s", shape=(64, 64))
     rgi = outlines(tmp_path / "o.gpkg", (0, 32, 0, 64))
-    done = CliRunner().invoke(app, ["tiles", str(scene_folder), "--outlines", str(rgi), "--region", "ALP", "-o", str(tmp_path / "t.h5")])
-    assert done.exit_code == 0 and "1 tiles of s; 100% of the pixels are labelled, 50.0% of these are glacier" in done.stdout
-    again = CliRunner().invoke(app, ["tiles", str(scene_folder), "--outlines", str(rgi), "-o", str(tmp_path / "t.h5"), "--overwrite", "--json"])
+    done = CliRunner().invoke(
+        app, ["tiles", str(scene_folder), "--outlines", str(rgi), "--region", "ALP", "-o", str(tmp_path / "t.h5")]
+    )
+    assert (
+        done.exit_code == 0
+        and "1 tiles of s; 100% of the pixels are labelled, 50.0% of these are glacier" in done.stdout
+    )
+    again = CliRunner().invoke(
+        app, ["tiles", str(scene_folder), "--outlines", str(rgi), "-o", str(tmp_path / "t.h5"), "--overwrite", "--json"]
+    )
     assert json.loads(again.stdout)["glacier"] == 32 * 64

@@ -66,7 +66,9 @@ def write(
     segments = read(folder, SEGMENTS, columns=SEGMENT_COLUMNS, required=True) if segments is None else segments
     leads = read(folder, LEADS) if leads is None else leads
     sea_surface = read(folder, SEA_SURFACE) if sea_surface is None else sea_surface
-    text = render(segments=segments, leads=leads, sea_surface=sea_surface, run=read_run(folder / "run.json"), name=folder.name)
+    text = render(
+        segments=segments, leads=leads, sea_surface=sea_surface, run=read_run(folder / "run.json"), name=folder.name
+    )
     return write_text(Path(out) if out is not None else folder / "report.html", text)
 
 
@@ -83,9 +85,14 @@ def read_run(path: Path) -> dict:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise ProductError(f"{path}: cannot be read ({one_line(error)[:160]}); expected the JSON that polynya wrote. Run polynya freeboard --overwrite again.") from error
+        raise ProductError(
+            f"{path}: cannot be read ({one_line(error)[:160]}); expected the JSON that polynya wrote. Run polynya"
+            " freeboard --overwrite again."
+        ) from error
     if not isinstance(run, dict):
-        raise ProductError(f"{path}: holds a {type(run).__name__}; expected a JSON object. Run polynya freeboard --overwrite again.")
+        raise ProductError(
+            f"{path}: holds a {type(run).__name__}; expected a JSON object. Run polynya freeboard --overwrite again."
+        )
     return run
 
 
@@ -126,7 +133,12 @@ def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table 
     body.append(quality_table(beams, stats))
     body.append(legend())
     body.append(provenance(run, title=title))
-    return page(title=f"Freeboard of {title}", body=body, scripts=("freeboard_profile.js", "freeboard_page.js") if beams else (), data=data)
+    return page(
+        title=f"Freeboard of {title}",
+        body=body,
+        scripts=("freeboard_profile.js", "freeboard_page.js") if beams else (),
+        data=data,
+    )
 
 
 def granule_name(run: dict, segments: pa.Table, name: str) -> str:
@@ -145,7 +157,9 @@ def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
     first = inputs[0] if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict) else {}
     notes = first.get("notes")
     facts["is_simulated"] = isinstance(notes, list) and any("simulated" in str(n) for n in notes)
-    facts["product"] = " ".join(str(v) for v in (first.get("product"), f"release {first['release']}" if first.get("release") else None) if v)
+    facts["product"] = " ".join(
+        str(v) for v in (first.get("product"), f"release {first['release']}" if first.get("release") else None) if v
+    )
     if not beams:
         return facts
     latitude = np.concatenate([b.columns["latitude"][:: max(1, len(b) // 200)] for b in beams])
@@ -166,7 +180,12 @@ def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
     return facts
 
 
-ANTARCTIC_SECTORS = ((-60, 20, "Weddell Sea sector"), (20, 90, "Indian Ocean sector"), (90, 160, "western Pacific sector"), (-130, -60, "Bellingshausen and Amundsen Seas sector"))
+ANTARCTIC_SECTORS = (
+    (-60, 20, "Weddell Sea sector"),
+    (20, 90, "Indian Ocean sector"),
+    (90, 160, "western Pacific sector"),
+    (-130, -60, "Bellingshausen and Amundsen Seas sector"),
+)
 """Longitudes of the sectors of Antarctic sea ice (Zwally et al. 1983, NASA SP-459); the rest is the Ross Sea sector."""
 
 
@@ -194,7 +213,16 @@ def header(title: str, facts: dict[str, object]) -> Markup:
     """Return the title and the line of facts below it."""
     parts = []
     if facts.get("product"):
-        parts.append(("Product", f"SIMULATED in the layout of {facts['product']}: not satellite data" if facts.get("is_simulated") else f"ICESat-2 {facts['product']}"))
+        parts.append(
+            (
+                "Product",
+                (
+                    f"SIMULATED in the layout of {facts['product']}: not satellite data"
+                    if facts.get("is_simulated")
+                    else f"ICESat-2 {facts['product']}"
+                ),
+            )
+        )
     if "time" in facts:
         start, stop = (np.datetime_as_string(t, unit="s") for t in facts["time"])  # type: ignore[attr-defined]
         date, clock = start.split("T")
@@ -205,13 +233,22 @@ def header(title: str, facts: dict[str, object]) -> Markup:
     if "sun" in facts:
         low, high = facts["sun"]  # type: ignore[misc]
         kind = "day" if low > 0 else "night" if high < 0 else "twilight"
-        span = f"{number(low, 0)}\u00b0" if round(low) == round(high) else f"{number(low, 0)}\u00b0 to {number(high, 0)}\u00b0"
+        span = (
+            f"{number(low, 0)}\u00b0"
+            if round(low) == round(high)
+            else f"{number(low, 0)}\u00b0 to {number(high, 0)}\u00b0"
+        )
         parts.append(("Light", f"{kind}, sun at {span}"))
     cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in parts)
-    return Markup(f'<header><p class="brand">polynya \u00b7 freeboard</p><h1>{escape(title)}</h1><dl class="facts">{cells}</dl></header>')
+    return Markup(
+        f'<header><p class="brand">polynya \u00b7 freeboard</p><h1>{escape(title)}</h1><dl'
+        f' class="facts">{cells}</dl></header>'
+    )
 
 
-def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_leads: int, n_used: int, run: dict) -> Markup:
+def summary(
+    beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_leads: int, n_used: int, run: dict
+) -> Markup:
     """Return the result in plain words, with the run's own messages behind it."""
     messages = run.get("messages")
     said = [str(m) for m in messages] if isinstance(messages, list) else []
@@ -219,14 +256,26 @@ def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_lead
     with_sea = sum(s.with_sea_surface for s in stats.values())
     with_free = sum(int(s.freeboard_counts.sum()) for s in stats.values())
     if total == 0:
-        words = [Markup("<strong>No segment.</strong> The output table is empty: no sea-ice photon of the granule made a segment, so there is nothing to draw.")]
+        words = [
+            Markup(
+                "<strong>No segment.</strong> The output table is empty: no sea-ice photon of the granule made a"
+                " segment, so there is nothing to draw."
+            )
+        ]
     elif with_free == 0:
         n_water = sum(int(s.counts[2]) for s in stats.values())
-        what = f"{n_leads:,} lead{'s' if n_leads != 1 else ''}" if n_leads else ("no lead" if not n_water else f"{n_water:,} open-water segments but no lead")
+        what = (
+            f"{n_leads:,} lead{'s' if n_leads != 1 else ''}"
+            if n_leads
+            else ("no lead" if not n_water else f"{n_water:,} open-water segments but no lead")
+        )
         words = [
             Markup("<strong>No freeboard.</strong> "),
-            f"{total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''} hold {what}, and none of them has a sea surface. "
-            "Freeboard is height above the local sea surface, so it is left missing rather than guessed; heights above the mean sea surface and classes are below.",
+            (
+                f"{total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''} hold {what}, and none of them"
+                " has a sea surface. Freeboard is height above the local sea surface, so it is left missing rather"
+                " than guessed; heights above the mean sea surface and classes are below."
+            ),
         ]
     else:
         freeboard_sum = sum(float(s.freeboard_sums.sum()) for s in stats.values())
@@ -236,17 +285,34 @@ def summary(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, n_lead
         pooled = sum((s.freeboard_histogram.sum(axis=0) for s in stats.values()), np.zeros(1, np.int64))
         words = [
             Markup(f'Mean total freeboard <strong id="mean-freeboard">{number(freeboard_sum / with_free, 3)}</strong>'),
-            Markup(f' <strong>\u00b1 <span id="mean-uncertainty">{number(spread[0], 3)}</span>\u202fm</strong>') if spread else Markup("<strong>\u202fm</strong>"),
-            f" (snow included, water as zero; over ice alone {number(ice / ice_n if ice_n else None, 3, 'm')}; 5\u201395 % of segments "
-            f"{number(quantile(pooled, 0.05), 2)} to {number(quantile(pooled, 0.95), 2, 'm')}). "
-            f"The sea surface comes from {n_used:,} lead{'s' if n_used != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on {len(beams)} beam{'s' if len(beams) != 1 else ''}. ",
+            (
+                Markup(f' <strong>\u00b1 <span id="mean-uncertainty">{number(spread[0], 3)}</span>\u202fm</strong>')
+                if spread
+                else Markup("<strong>\u202fm</strong>")
+            ),
+            (
+                f" (snow included, water as zero; over ice alone {number(ice / ice_n if ice_n else None, 3, 'm')};"
+                f" 5\u201395 % of segments {number(quantile(pooled, 0.05), 2)} to"
+                f" {number(quantile(pooled, 0.95), 2, 'm')}). The sea surface comes from {n_used:,}"
+                f" lead{'s' if n_used != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on"
+                f" {len(beams)} beam{'s' if len(beams) != 1 else ''}. "
+            ),
         ]
         if spread:
-            words.append(f"The \u00b1 is one standard uncertainty of the mean over {spread[1]}: its correlated part (sea surface, tides, mean sea surface) does not shrink with more segments. ")
+            words.append(
+                f"The \u00b1 is one standard uncertainty of the mean over {spread[1]}: its correlated part (sea"
+                " surface, tides, mean sea surface) does not shrink with more segments. "
+            )
         else:
-            words.append(f"A single segment has \u00b1{number(sum(s.sigma_sum for s in stats.values()) / with_free, 3, 'm')} on average. ")
+            words.append(
+                f"A single segment has \u00b1{number(sum(s.sigma_sum for s in stats.values()) / with_free, 3, 'm')} on"
+                " average. "
+            )
     notes = "".join(f"<li>{escape(m)}</li>" for m in said)
-    return Markup(f'<section id="result"><p class="result">{"".join(escape(w) for w in words)}</p>{f"<ul class=messages>{notes}</ul>" if notes else ""}</section>')
+    return Markup(
+        '<section id="result"><p'
+        f' class="result">{"".join(escape(w) for w in words)}</p>{f"<ul class=messages>{notes}</ul>" if notes else ""}</section>'
+    )
 
 
 def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
@@ -272,16 +338,29 @@ def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
     return float((n * value).sum() / n.sum()), "one beam's whole track" if np.isinf(longest) else f"{longest:g} km"
 
 
-def encode_beams(beams: Sequence[BeamTable], *, leads: pa.Table | None, sea_surface: pa.Table | None, projection: object) -> tuple[list[tuple[str, str, str]], dict]:
+def encode_beams(
+    beams: Sequence[BeamTable], *, leads: pa.Table | None, sea_surface: pa.Table | None, projection: object
+) -> tuple[list[tuple[str, str, str]], dict]:
     """Return the data blocks of the along-track panel and what describes them."""
     chosen = profile.plan(list(beams))
     by_beam = _rows_by_beam(leads)
     sections = _rows_by_beam(sea_surface)
     about: dict[str, object] = {
-        "origin": chosen.origin, "bin_m": chosen.bin_m, "rate_unit": profile.RATE_UNIT, "classes": CLASS_LABELS,
-        "class_names": [CLASS_NAMES[k] for k in (0, 1, 2, -1)], "sources": [n for _, n in SEA_SURFACE_SOURCES],
-        "quality": [[b, n] for b, n in QUALITY_BITS], "beams": [], "series": list(SERIES), "projection": {
-            "name": projection.name, "sign": projection.sign, "radius": projection.scale, "central": projection.central_longitude},  # type: ignore[attr-defined]
+        "origin": chosen.origin,
+        "bin_m": chosen.bin_m,
+        "rate_unit": profile.RATE_UNIT,
+        "classes": CLASS_LABELS,
+        "class_names": [CLASS_NAMES[k] for k in (0, 1, 2, -1)],
+        "sources": [n for _, n in SEA_SURFACE_SOURCES],
+        "quality": [[b, n] for b, n in QUALITY_BITS],
+        "beams": [],
+        "series": list(SERIES),
+        "projection": {
+            "name": projection.name,
+            "sign": projection.sign,
+            "radius": projection.scale,
+            "central": projection.central_longitude,
+        },  # type: ignore[attr-defined]
     }
     blocks = []
     for beam in beams:
@@ -292,16 +371,29 @@ def encode_beams(beams: Sequence[BeamTable], *, leads: pa.Table | None, sea_surf
         order = order[np.isfinite(lead_x[order])]
         if len(order) > 4000:
             order = np.sort(order[np.argsort(-rows["length"][order], kind="stable")[:4000]])
-        head["leads"] = {
-            "x": np.rint((lead_x[order] - chosen.origin) / profile.UNIT_M).astype(int).tolist(),
-            "h": [round(float(v), 4) for v in rows["height"][order]], "s": [round(float(v), 4) for v in rows["height_uncertainty"][order]],
-            "l": [round(float(v), 1) for v in rows["length"][order]], "used": rows["is_used"][order].astype(int).tolist(),
-        } if len(order) else {"x": [], "h": [], "s": [], "l": [], "used": []}
+        head["leads"] = (
+            {
+                "x": np.rint((lead_x[order] - chosen.origin) / profile.UNIT_M).astype(int).tolist(),
+                "h": [round(float(v), 4) for v in rows["height"][order]],
+                "s": [round(float(v), 4) for v in rows["height_uncertainty"][order]],
+                "l": [round(float(v), 1) for v in rows["length"][order]],
+                "used": rows["is_used"][order].astype(int).tolist(),
+            }
+            if len(order)
+            else {"x": [], "h": [], "s": [], "l": [], "used": []}
+        )
         part = sections.get(beam.name, {})
-        shown = np.flatnonzero(np.isfinite(part["sea_surface_height"]) & np.isfinite(part["x_atc"]))[:2000] if part else []
+        shown = (
+            np.flatnonzero(np.isfinite(part["sea_surface_height"]) & np.isfinite(part["x_atc"]))[:2000] if part else []
+        )
         head["sections"] = [
-            [round(float((part["x_atc"][k] - chosen.origin) / profile.UNIT_M)), round(float(part["sea_surface_height"][k]), 4),
-             round(float(part["sea_surface_uncertainty"][k]), 4), int(part["sea_surface_source"][k])] for k in shown
+            [
+                round(float((part["x_atc"][k] - chosen.origin) / profile.UNIT_M)),
+                round(float(part["sea_surface_height"][k]), 4),
+                round(float(part["sea_surface_uncertainty"][k]), 4),
+                int(part["sea_surface_source"][k]),
+            ]
+            for k in shown
         ]
         about["beams"].append(head)  # type: ignore[attr-defined]
         blocks.append((f"data-{len(blocks)}", "text/plain", text))
@@ -312,6 +404,20 @@ def _rows_by_beam(table: pa.Table | None) -> dict[str, dict[str, np.ndarray]]:
     if table is None or table.num_rows == 0:
         return {}
     names, codes = beam_codes(table)
-    wanted = [n for n in table.column_names if n in ("x_atc", "height", "height_uncertainty", "length", "is_used", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source")]
+    wanted = [
+        n
+        for n in table.column_names
+        if n
+        in (
+            "x_atc",
+            "height",
+            "height_uncertainty",
+            "length",
+            "is_used",
+            "sea_surface_height",
+            "sea_surface_uncertainty",
+            "sea_surface_source",
+        )
+    ]
     columns = {n: array(table, n) for n in wanted}
     return {name: {n: v[codes == k] for n, v in columns.items()} for k, name in enumerate(names)}

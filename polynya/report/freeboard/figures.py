@@ -49,28 +49,46 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
     left, top = far.pixels(np.array([near.left]), np.array([near.top]))
     wide, tall = near.width / near.scale * far.scale, near.height / near.scale * far.scale
     grow = max(0.0, 9.0 - wide) / 2
-    box = f'<rect class="box" x="{left[0] - grow:.1f}" y="{top[0] - grow:.1f}" width="{wide + 2 * grow:.1f}" height="{tall + 2 * grow:.1f}"/>'
+    box = (
+        f'<rect class="box" x="{left[0] - grow:.1f}" y="{top[0] - grow:.1f}" width="{wide + 2 * grow:.1f}"'
+        f' height="{tall + 2 * grow:.1f}"/>'
+    )
     overview = svg(
         far,
-        [f'<path class="land" d="{land(far)}"/>', graticule(far, meridians=30, parallels=10, labels=False), _far_labels(far), coloured_track(far, pieces[:: max(1, len(pieces) // 400)], low=0.0, high=high, width=2.5), box],
+        [
+            f'<path class="land" d="{land(far)}"/>',
+            graticule(far, meridians=30, parallels=10, labels=False),
+            _far_labels(far),
+            coloured_track(far, pieces[:: max(1, len(pieces) // 400)], low=0.0, high=high, width=2.5),
+            box,
+        ],
         identifier="map-overview",
         label="Overview map with the track",
     )
     close = svg(
         near,
-        [f'<path class="land" d="{land(near)}"/>', graticule(near), coloured_track(near, pieces, low=0.0, high=high, width=4.0), scale_bar(near)],
+        [
+            f'<path class="land" d="{land(near)}"/>',
+            graticule(near),
+            coloured_track(near, pieces, low=0.0, high=high, width=4.0),
+            scale_bar(near),
+        ],
         identifier="map-close",
         label="Map of the track coloured by total freeboard",
     )
     shelf = " Ice shelves are not drawn." if projection.sign < 0 else ""
     return Markup(
-        f'<section id="map"><h2>Where</h2><div class="maps"><figure>{overview}</figure><figure>{close}</figure></div>'
-        f'<div class="caption">{colour_bar(low=0.0, high=high, label="mean total freeboard, m (the last colour: and more)")}'
-        f"<p>{escape(projection.name)}. The box on the left is the map on the right; the ring follows the cursor of the panel below.{shelf}</p></div></section>"
+        '<section id="map"><h2>Where</h2><div'
+        f' class="maps"><figure>{overview}</figure><figure>{close}</figure></div><div'
+        f' class="caption">{colour_bar(low=0.0, high=high, label="mean total freeboard, m (the last colour: and more)")}<p>{escape(projection.name)}.'
+        " The box on the left is the map on the right; the ring follows the cursor of the panel"
+        f" below.{shelf}</p></div></section>"
     )
 
 
-def track_pieces(beams: Sequence[BeamTable], *, projection: Projection) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def track_pieces(
+    beams: Sequence[BeamTable], *, projection: Projection
+) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Return (x, y, mean freeboard) of each unbroken piece of every beam, in metres, one point a cell."""
     start = min(float(b.columns["x_atc"][0]) for b in beams)
     stop = max(float(b.columns["x_atc"][-1]) for b in beams)
@@ -94,7 +112,13 @@ def track_pieces(beams: Sequence[BeamTable], *, projection: Projection) -> list[
         cuts = np.flatnonzero(np.diff(held) > 1) + 1
         for part in np.split(np.arange(len(held)), cuts):
             tail = part[-1:]
-            out.append((np.append(x[part, 0], x[tail, 1]), np.append(y[part, 0], y[tail, 1]), np.append(mean[part], mean[tail])))
+            out.append(
+                (
+                    np.append(x[part, 0], x[tail, 1]),
+                    np.append(y[part, 0], y[tail, 1]),
+                    np.append(mean[part], mean[tail]),
+                )
+            )
     return out
 
 
@@ -102,10 +126,17 @@ def _far_labels(frame: Frame) -> str:
     sign = frame.projection.sign
     out = []
     for latitude in (60, 70, 80):
-        x, y = project(np.array([sign * latitude]), np.array([frame.projection.central_longitude + (0 if sign > 0 else 180)]), frame.projection)
+        x, y = project(
+            np.array([sign * latitude]),
+            np.array([frame.projection.central_longitude + (0 if sign > 0 else 180)]),
+            frame.projection,
+        )
         px, py = frame.pixels(x, y)
         if 10 < py[0] < frame.height - 4:
-            out.append(f'<text class="gridlabel" x="{px[0] + 2:.1f}" y="{py[0] - 2:.1f}">{latitude}\u00b0{"N" if sign > 0 else "S"}</text>')
+            out.append(
+                f'<text class="gridlabel" x="{px[0] + 2:.1f}"'
+                f' y="{py[0] - 2:.1f}">{latitude}\u00b0{"N" if sign > 0 else "S"}</text>'
+            )
     for longitude, name in ((0, "0\u00b0"), (90, "90\u00b0E"), (180, "180\u00b0"), (-90, "90\u00b0W")):
         turn = np.radians(longitude - frame.projection.central_longitude)
         dx, dy = np.sin(turn), sign * np.cos(turn)
@@ -119,26 +150,40 @@ def _far_labels(frame: Frame) -> str:
 def profile_panel(beams: Sequence[BeamTable], about: dict) -> Markup:
     """Return the frame of the along-track panel; the script fills it."""
     buttons = "".join(
-        f'<button type="button" role="radio" aria-checked="false" data-beam="{escape(b.name)}">{escape(b.name)} <small>{strength(b.is_strong)}</small></button>' for b in beams
+        f'<button type="button" role="radio" aria-checked="false" data-beam="{escape(b.name)}">{escape(b.name)}'
+        f" <small>{strength(b.is_strong)}</small></button>"
+        for b in beams
     )
     moves = (
-        ("out", "\u2212", "zoom out (\u2212)"), ("in", "+", "zoom in (+)"), ("back", "\u25c0", "move back (\u2190)"), ("forth", "\u25b6", "move forth (\u2192)"),
-        ("all", "whole track", "whole track (Home)"), ("stretch", "next stretch", "next stretch of data (s)"), ("lead-back", "\u25c0 lead", "lead before (p)"), ("lead-forth", "lead \u25b6", "next lead (n)"),
+        ("out", "\u2212", "zoom out (\u2212)"),
+        ("in", "+", "zoom in (+)"),
+        ("back", "\u25c0", "move back (\u2190)"),
+        ("forth", "\u25b6", "move forth (\u2192)"),
+        ("all", "whole track", "whole track (Home)"),
+        ("stretch", "next stretch", "next stretch of data (s)"),
+        ("lead-back", "\u25c0 lead", "lead before (p)"),
+        ("lead-forth", "lead \u25b6", "next lead (n)"),
     )
-    tools = "".join(f'<button type="button" data-move="{k}" title="{escape(t)}">{escape(v)}</button>' for k, v, t in moves)
+    tools = "".join(
+        f'<button type="button" data-move="{k}" title="{escape(t)}">{escape(v)}</button>' for k, v, t in moves
+    )
     swatches = "".join(f'<span><i class="sw c{k}"></i>{escape(n)}</span>' for k, n in enumerate(CLASS_LABELS))
-    swatches += '<span><i class="sw sea-line"></i>sea surface \u00b11\u03c3</span><span><i class="sw lead-mark"></i>lead (hollow: not used)</span>'
+    swatches += (
+        '<span><i class="sw sea-line"></i>sea surface \u00b11\u03c3</span><span><i class="sw lead-mark"></i>lead'
+        " (hollow: not used)</span>"
+    )
     stored = "every segment" if not about["bin_m"] else f"{about['bin_m']:g} m bins, and single segments around leads"
     return Markup(
-        '<section id="profile"><h2>Along the track</h2>'
-        f'<div class="tools"><div class="group" role="radiogroup" aria-label="beam">{buttons}</div><div class="group">{tools}</div></div>'
-        f'<div class="swatches">{swatches}</div>'
-        '<div id="readout" aria-live="off"></div>'
-        '<div id="panel"><canvas id="plot" tabindex="0" role="img" aria-label="Heights, classes, freeboard and photon rates along the track"></canvas><canvas id="cursor"></canvas></div>'
-        '<canvas id="strip" role="img" aria-label="Classes of the whole track; drag to move"></canvas>'
-        f'<p class="note"><span id="view-note"></span> Stored in this page: {escape(stored)}. '
-        "Wheel or +/\u2212 to zoom, drag or arrows to move, shift and drag for a range, double click to come closer, Home for the whole track, n and p for leads. The address keeps the view.</p>"
-        '<noscript><p class="note">The panel needs JavaScript; all tables and maps do not.</p></noscript></section>'
+        '<section id="profile"><h2>Along the track</h2><div class="tools"><div class="group" role="radiogroup"'
+        f' aria-label="beam">{buttons}</div><div class="group">{tools}</div></div><div'
+        f' class="swatches">{swatches}</div><div id="readout" aria-live="off"></div><div id="panel"><canvas id="plot"'
+        ' tabindex="0" role="img" aria-label="Heights, classes, freeboard and photon rates along the'
+        ' track"></canvas><canvas id="cursor"></canvas></div><canvas id="strip" role="img" aria-label="Classes of the'
+        ' whole track; drag to move"></canvas><p class="note"><span id="view-note"></span> Stored in this page:'
+        f" {escape(stored)}. Wheel or +/\u2212 to zoom, drag or arrows to move, shift and drag for a range, double"
+        " click to come closer, Home for the whole track, n and p for leads. The address keeps the"
+        ' view.</p><noscript><p class="note">The panel needs JavaScript; all tables and maps do'
+        " not.</p></noscript></section>"
     )
 
 
@@ -152,10 +197,26 @@ def histograms(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers]) -> Mar
         group = [stats[b.name] for b in beams if b.is_strong == strong]
         if not group:
             continue
-        for name, span, label in (("freeboard", free_range, "total freeboard, m"), ("height", height_range, "height above the mean sea surface, m")):
+        for name, span, label in (
+            ("freeboard", free_range, "total freeboard, m"),
+            ("height", height_range, "height above the mean sea surface, m"),
+        ):
             counts = np.sum([getattr(s, f"{name}_histogram") for s in group], axis=0)
             series = [Series(CLASS_LABELS[k], f"c{k}", counts[k]) for k in (2, 1, 0, 3)]
             width = 0.02 if span[1] - span[0] <= 2.0 else 0.05
-            figures.append(histogram(series, title=f"{name.capitalize()}, {strength(strong)} beams", label=label, low=span[0], high=span[1], bin_m=width, identifier=f"hist-{name}-{strength(strong)}"))
+            figures.append(
+                histogram(
+                    series,
+                    title=f"{name.capitalize()}, {strength(strong)} beams",
+                    label=label,
+                    low=span[0],
+                    high=span[1],
+                    bin_m=width,
+                    identifier=f"hist-{name}-{strength(strong)}",
+                )
+            )
     swatches = "".join(f'<span><i class="sw c{k}"></i>{escape(n)}</span>' for k, n in enumerate(CLASS_LABELS))
-    return Markup(f'<section id="histograms"><h2>Distributions</h2><div class="swatches">{swatches}</div><div class="figures">{"".join(figures)}</div></section>')
+    return Markup(
+        f'<section id="histograms"><h2>Distributions</h2><div class="swatches">{swatches}</div><div'
+        f' class="figures">{"".join(figures)}</div></section>'
+    )

@@ -1,4 +1,5 @@
-"""What lies on the ground of a glacier scene, pixel by pixel: rock, till, plants, lakes, ice, debris, ponds, snow; and the truth."""
+"""What lies on the ground of a glacier scene, pixel by pixel: rock, till, plants, lakes, ice, debris, ponds, snow; and
+the truth."""
 
 from __future__ import annotations
 
@@ -108,7 +109,15 @@ class Cover:
 
 
 def lay_land(
-    rng: np.random.Generator, ground: Ground, shape: tuple[int, int], pixel_m: float, *, level_m: float, old: Ice, ela_m: float, lakes: float
+    rng: np.random.Generator,
+    ground: Ground,
+    shape: tuple[int, int],
+    pixel_m: float,
+    *,
+    level_m: float,
+    old: Ice,
+    ela_m: float,
+    lakes: float,
 ) -> Land:
     """Bring the ice model's bed to the scene's pixels, with detail, moraines and lakes.
 
@@ -147,12 +156,27 @@ def lay_land(
     # Moraine walls along the old tongues.
     away = np.minimum(distance_transform_edt(old_ice), 60.0) + np.minimum(distance_transform_edt(~old_ice), 60.0) - 1.0
     patches = fractal(rng, shape, longest=600.0 / pixel_m, shortest=3.0, beta=2.4)
-    wall = (14.0 + 9.0 * patches) * np.exp(-((away * pixel_m / 45.0) ** 2)) * smoothstep(bed, ela_m + 80.0, ela_m - 80.0)
+    wall = (
+        (14.0 + 9.0 * patches) * np.exp(-((away * pixel_m / 45.0) ** 2)) * smoothstep(bed, ela_m + 80.0, ela_m - 80.0)
+    )
     bed = (bed + np.clip(wall, 0.0, 40.0) * np.isnan(lake)).astype(np.float32)
-    rocks = np.stack([smoothstep(fractal(rng, shape, longest=5000.0 / pixel_m, beta=2.8) + rng.normal(0, 0.7), 0.05, 0.35) for _ in range(2)])
+    rocks = np.stack(
+        [
+            smoothstep(fractal(rng, shape, longest=5000.0 / pixel_m, beta=2.8) + rng.normal(0, 0.7), 0.05, 0.35)
+            for _ in range(2)
+        ]
+    )
     return Land(
-        smooth, bed, lake, old_ice, pixel_m, patches, fractal(rng, shape, longest=2000.0 / pixel_m, beta=3.0), fine,
-        np.exp(1.1 * fractal(rng, shape, longest=400.0 / pixel_m, beta=1.5)), rocks.astype(np.float32),
+        smooth,
+        bed,
+        lake,
+        old_ice,
+        pixel_m,
+        patches,
+        fractal(rng, shape, longest=2000.0 / pixel_m, beta=3.0),
+        fine,
+        np.exp(1.1 * fractal(rng, shape, longest=400.0 / pixel_m, beta=1.5)),
+        rocks.astype(np.float32),
     )
 
 
@@ -165,12 +189,22 @@ def place_ice(land: Land, ice: Ice) -> tuple[np.ndarray, np.ndarray]:
     surface : numpy.ndarray, float32
     """
     mask, thickness = _outline(ice.thickness, land.smooth, land.bed, land.pixel_m)
-    surface = np.where(mask, np.maximum(land.bed, land.smooth + thickness), np.where(np.isnan(land.lake), land.bed, land.lake))
+    surface = np.where(
+        mask, np.maximum(land.bed, land.smooth + thickness), np.where(np.isnan(land.lake), land.bed, land.lake)
+    )
     return mask, surface.astype(np.float32)
 
 
 def cover_ground(
-    land: Land, ice: Ice, *, climate: Climate, debris: float, weather: Weather, sun_azimuth: float, plants_m: float, sea: bool,
+    land: Land,
+    ice: Ice,
+    *,
+    climate: Climate,
+    debris: float,
+    weather: Weather,
+    sun_azimuth: float,
+    plants_m: float,
+    sea: bool,
     rng: np.random.Generator,
 ) -> Cover:
     """Cover the land at one date.
@@ -199,7 +233,12 @@ def cover_ground(
     speed = np.where(mask, np.maximum(resize(ice.speed, mask.shape), 0.0), 0.0).astype(np.float32)
     buried, thin = _debris(land, mask, surface, slope, climate, debris)
     # Hummocks, and blocks of crevassed ice.
-    rough = np.where(mask, 4.0 * buried * (0.6 * land.fine + 0.5 * land.patches) + 2.0 * smoothstep(slope, 14.0, 28.0) * (1.0 - buried) * land.fine, 0.0)
+    rough = np.where(
+        mask,
+        4.0 * buried * (0.6 * land.fine + 0.5 * land.patches)
+        + 2.0 * smoothstep(slope, 14.0, 28.0) * (1.0 - buried) * land.fine,
+        0.0,
+    )
     surface = (surface + rough).astype(np.float32)
 
     shares = {name: np.zeros(mask.shape, np.float32) for name in SURFACES}
@@ -216,7 +255,12 @@ def cover_ground(
     shares["bare_ice"][:] = on_ice - shares["debris"]
     off = (1.0 - mask) * free
     young = land.old_ice & ~mask
-    sown = 0.9 * smoothstep(surface + 130.0 * land.patches + 90.0 * land.blobs, plants_m + 150.0, plants_m - 250.0) * smoothstep(slope, 46.0, 30.0) * ~young
+    sown = (
+        0.9
+        * smoothstep(surface + 130.0 * land.patches + 90.0 * land.blobs, plants_m + 150.0, plants_m - 250.0)
+        * smoothstep(slope, 46.0, 30.0)
+        * ~young
+    )
     scree = np.maximum(young * 0.9, 0.8 * smoothstep(slope + 4.0 * land.patches, 36.0, 26.0))
     shares["plants"][:] = off * sown
     shares["till"][:] = off * (1.0 - sown) * scree
@@ -229,12 +273,23 @@ def cover_ground(
     truth = np.where(mask, np.where((buried > 0.5) | (ponds & mask), DEBRIS_COVERED, CLEAN_ICE), OTHER).astype(np.uint8)
     near_ice = np.exp(-distance_transform_edt(~mask) * pixel / 900.0)
     milk = np.clip(near_ice + 0.35 * land.blobs + rng.normal(0.0, 0.2), 0.0, 1.0).astype(np.float32)
-    dirt = np.clip(0.35 + 0.22 * land.patches + 0.8 * buried + smoothstep(surface, climate.ela_m, climate.ela_m - 500.0) * 0.35 - 0.2, 0.0, 1.0).astype(np.float32)
+    dirt = np.clip(
+        0.35
+        + 0.22 * land.patches
+        + 0.8 * buried
+        + smoothstep(surface, climate.ela_m, climate.ela_m - 500.0) * 0.35
+        - 0.2,
+        0.0,
+        1.0,
+    ).astype(np.float32)
     return Cover(surface, shares, truth, speed, (snow > 0.5) & ~mask, milk, dirt, freshness, thin.astype(np.float32))
 
 
-def _outline(thickness: np.ndarray, smooth: np.ndarray, bed: np.ndarray, pixel_m: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return mask and thickness above the smooth bed at the pixels; thickness is carried on below zero outside so that margins are smooth."""
+def _outline(
+    thickness: np.ndarray, smooth: np.ndarray, bed: np.ndarray, pixel_m: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return mask and thickness above the smooth bed at the pixels; thickness is carried on below zero outside so that
+    margins are smooth."""
     cell = pixel_m * smooth.shape[0] / thickness.shape[0]
     outside = distance_transform_edt(thickness < 3.0) * cell
     carried = gaussian_filter(np.where(thickness < 3.0, -0.3 * outside, thickness), 0.6)
@@ -250,18 +305,32 @@ def _outline(thickness: np.ndarray, smooth: np.ndarray, bed: np.ndarray, pixel_m
     return mask, np.maximum(fine, 0.0)
 
 
-def _debris(land: Land, mask: np.ndarray, surface: np.ndarray, slope: np.ndarray, climate: Climate, share: float) -> tuple[np.ndarray, np.ndarray]:
+def _debris(
+    land: Land, mask: np.ndarray, surface: np.ndarray, slope: np.ndarray, climate: Climate, share: float
+) -> tuple[np.ndarray, np.ndarray]:
     below = mask & (surface < climate.ela_m)
     if share <= 0.0 or below.sum() < 50:
         return np.zeros(mask.shape, np.float32), np.zeros(mask.shape, np.float32)
     d = surface - climate.ela_m
-    gain = np.where(d > 0.0, np.minimum(d * climate.snow_gradient, climate.most_snow), np.maximum(d * climate.melt_gradient, -0.4 * climate.most_melt))
+    gain = np.where(
+        d > 0.0,
+        np.minimum(d * climate.snow_gradient, climate.most_snow),
+        np.maximum(d * climate.melt_gradient, -0.4 * climate.most_melt),
+    )
     rockfall = land.rockfall * smoothstep(slope, 30.0, 48.0) * ~mask
     level = gaussian_filter(surface, 1.0)
-    carried = debris_share_of_flux(level, mask, pixel_m=land.pixel_m, rockfall=rockfall.astype(np.float32), gain=gain.astype(np.float32))
+    carried = debris_share_of_flux(
+        level, mask, pixel_m=land.pixel_m, rockfall=rockfall.astype(np.float32), gain=gain.astype(np.float32)
+    )
     carried = gaussian_filter(np.log(carried + 1e-3), 40.0 / land.pixel_m)
     # Debris melts out below the line and gathers towards the end.
-    score = 0.55 * carried + 2.2 * smoothstep(-d, 0.0, max(float(-d[below].min()), 300.0) * 0.8) + 0.25 * land.patches + 0.10 * land.fine + 0.25 * land.blobs
+    score = (
+        0.55 * carried
+        + 2.2 * smoothstep(-d, 0.0, max(float(-d[below].min()), 300.0) * 0.8)
+        + 0.25 * land.patches
+        + 0.10 * land.fine
+        + 0.25 * land.blobs
+    )
     limit = float(np.quantile(score[below], 1.0 - share))
     buried = smoothstep(score, limit - 0.22, limit + 0.22) * mask * smoothstep(d, 60.0, -60.0)
     thin = 1.0 - smoothstep(score, limit, limit + 1.0)
@@ -272,12 +341,34 @@ def _snow(land, mask, surface, slope, tilt, weather, sun_azimuth, water) -> tupl
     pixel = land.pixel_m
     hollow = np.clip((gaussian_filter(surface, 110.0 / pixel) - surface) / 12.0, -1.2, 1.6)
     a = np.radians(sun_azimuth)
-    shaded = (tilt[0] * np.sin(a) + tilt[1] * np.cos(a)) / np.sqrt(1.0 + tilt[0] ** 2 + tilt[1] ** 2)  # positive: falls away from the sun
+    shaded = (tilt[0] * np.sin(a) + tilt[1] * np.cos(a)) / np.sqrt(
+        1.0 + tilt[0] ** 2 + tilt[1] ** 2
+    )  # positive: falls away from the sun
     height = (surface - weather.snow_line_m) / 150.0
-    off = np.minimum(height, 1.3) - 0.35 + 0.6 * hollow + 0.8 * shaded + 0.5 * land.patches + 0.35 * land.blobs - 3.0 * smoothstep(slope, 27.0, 47.0)
-    on = height * 1.3 + 0.3 + 0.35 * shaded + 0.4 * land.patches + 0.3 * land.blobs + 0.25 * hollow - 1.2 * smoothstep(slope, 42.0, 58.0)
+    off = (
+        np.minimum(height, 1.3)
+        - 0.35
+        + 0.6 * hollow
+        + 0.8 * shaded
+        + 0.5 * land.patches
+        + 0.35 * land.blobs
+        - 3.0 * smoothstep(slope, 27.0, 47.0)
+    )
+    on = (
+        height * 1.3
+        + 0.3
+        + 0.35 * shaded
+        + 0.4 * land.patches
+        + 0.3 * land.blobs
+        + 0.25 * hollow
+        - 1.2 * smoothstep(slope, 42.0, 58.0)
+    )
     lies = smoothstep(np.where(mask, on, off), -0.3, 0.3)
-    dust = smoothstep((surface - weather.dusting_m) / 120.0 + 0.5 * land.patches + 0.4 * hollow - 2.0 * smoothstep(slope, 42.0, 60.0), -0.5, 0.8)
+    dust = smoothstep(
+        (surface - weather.dusting_m) / 120.0 + 0.5 * land.patches + 0.4 * hollow - 2.0 * smoothstep(slope, 42.0, 60.0),
+        -0.5,
+        0.8,
+    )
     snow = np.maximum(lies, 0.9 * dust) * np.where(water, 0.25 * dust, 1.0)
     freshness = np.clip(np.maximum(0.25 + 0.35 * height, dust), 0.0, 1.0)
     return snow.astype(np.float32), freshness.astype(np.float32)

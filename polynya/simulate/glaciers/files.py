@@ -42,7 +42,9 @@ def geobox(scene: SimulatedScene) -> GeoBox:
     from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    return GeoBox(scene.truth.shape, Affine(scene.pixel_m, 0.0, scene.left, 0.0, -scene.pixel_m, scene.top), f"EPSG:{scene.epsg}")
+    return GeoBox(
+        scene.truth.shape, Affine(scene.pixel_m, 0.0, scene.left, 0.0, -scene.pixel_m, scene.top), f"EPSG:{scene.epsg}"
+    )
 
 
 def outlines(scene: SimulatedScene) -> geopandas.GeoDataFrame:
@@ -51,7 +53,8 @@ def outlines(scene: SimulatedScene) -> geopandas.GeoDataFrame:
     Returns
     -------
     geopandas.GeoDataFrame
-        In the scene's UTM zone; ``area_km2`` on the ellipsoid, ``aspect_deg`` from north over east; ``debris_km2`` is ours.
+        In the scene's UTM zone; ``area_km2`` on the ellipsoid, ``aspect_deg`` from north over east; ``debris_km2`` is
+        ours.
     """
     import geopandas as gpd
     from pyproj import Geod
@@ -75,19 +78,47 @@ def outlines(scene: SimulatedScene) -> geopandas.GeoDataFrame:
         at = order[edges[k] : edges[k + 1]]
         z, e, n = scene.surface.ravel()[at], east.ravel()[at], north.ravel()[at]
         inside = place.representative_point()
-        rows.append({
-            "rgi_id": f"SIM-{scene.name}-{number:05d}", "glac_name": "", "o1region": scene.about["region"], "src_date": str(scene.about["time"])[:10],
-            "cenlon": inside.x, "cenlat": inside.y, "area_km2": abs(geod.geometry_area_perimeter(place)[0]) / 1e6, "zmin_m": float(z.min()), "zmax_m": float(z.max()),
-            "zmed_m": float(np.median(z)), "zmean_m": float(z.mean()), "slope_deg": float(np.degrees(np.arctan(np.hypot(e, n))).mean()),
-            "aspect_deg": float(np.degrees(np.arctan2(-e.mean(), -n.mean())) % 360.0), "debris_km2": float((scene.truth.ravel()[at] == 2).sum() * pixel_km2),
-        })  # fmt: skip
-    columns = ["rgi_id", "glac_name", "o1region", "src_date", "cenlon", "cenlat", "area_km2", "zmin_m", "zmax_m", "zmed_m", "zmean_m", "slope_deg", "aspect_deg", "debris_km2"]
+        rows.append(
+            {
+                "rgi_id": f"SIM-{scene.name}-{number:05d}",
+                "glac_name": "",
+                "o1region": scene.about["region"],
+                "src_date": str(scene.about["time"])[:10],
+                "cenlon": inside.x,
+                "cenlat": inside.y,
+                "area_km2": abs(geod.geometry_area_perimeter(place)[0]) / 1e6,
+                "zmin_m": float(z.min()),
+                "zmax_m": float(z.max()),
+                "zmed_m": float(np.median(z)),
+                "zmean_m": float(z.mean()),
+                "slope_deg": float(np.degrees(np.arctan(np.hypot(e, n))).mean()),
+                "aspect_deg": float(np.degrees(np.arctan2(-e.mean(), -n.mean())) % 360.0),
+                "debris_km2": float((scene.truth.ravel()[at] == 2).sum() * pixel_km2),
+            }
+        )
+    columns = [
+        "rgi_id",
+        "glac_name",
+        "o1region",
+        "src_date",
+        "cenlon",
+        "cenlat",
+        "area_km2",
+        "zmin_m",
+        "zmax_m",
+        "zmed_m",
+        "zmean_m",
+        "slope_deg",
+        "aspect_deg",
+        "debris_km2",
+    ]
     frame = gpd.GeoDataFrame({c: [r[c] for r in rows] for c in columns}, geometry=geometry.values, crs=str(grid.crs))
     return frame
 
 
 def quicklook(scene: SimulatedScene) -> np.ndarray:
-    """Return a false-colour picture (1.6 um, near infrared, red) with outlines in yellow, debris in red, uint8, shape (3, rows, columns)."""
+    """Return a false-colour picture (1.6 um, near infrared, red) with outlines in yellow, debris in red, uint8, shape
+    (3, rows, columns)."""
     optical = np.nan_to_num(scene.sensors["optical"][[4, 3, 2]])
     picture = (np.clip(optical / 0.75, 0.0, 1.0) ** 0.7 * 255.0).astype(np.uint8)
     for border, colour in ((_border(scene.truth == 2), (255, 60, 40)), (_border(scene.glaciers), (255, 255, 0))):
@@ -115,9 +146,33 @@ def write(scene: SimulatedScene, folder: Path) -> Written:
     with io.writing_folder(folder) as temporary:
         for sensor in SENSORS:
             names, units = band_names(sensor), [b.units for b in SENSORS[sensor]]
-            _tiff(temporary / f"{sensor}.tif", scene.sensors[sensor], scene, names=names, units=units, nodata=float("nan"), tags={"time": str(scene.about["time"])})
-        _tiff(temporary / "truth.tif", scene.truth[None], scene, names=("truth",), units=["1"], nodata=255, tags={"classes": TRUTH_CLASSES})
-        _tiff(temporary / "strata.tif", scene.strata[None], scene, names=("strata",), units=["1"], nodata=None, tags={"bits": STRATA_BITS})
+            _tiff(
+                temporary / f"{sensor}.tif",
+                scene.sensors[sensor],
+                scene,
+                names=names,
+                units=units,
+                nodata=float("nan"),
+                tags={"time": str(scene.about["time"])},
+            )
+        _tiff(
+            temporary / "truth.tif",
+            scene.truth[None],
+            scene,
+            names=("truth",),
+            units=["1"],
+            nodata=255,
+            tags={"classes": TRUTH_CLASSES},
+        )
+        _tiff(
+            temporary / "strata.tif",
+            scene.strata[None],
+            scene,
+            names=("strata",),
+            units=["1"],
+            nodata=None,
+            tags={"bits": STRATA_BITS},
+        )
         _picture(temporary / "scene.png", quicklook(scene))
         outlines(scene).to_file(temporary / "outlines.gpkg", driver="GPKG", layer="glaciers")
         (temporary / "scene.json").write_text(json.dumps(io.plain(record), indent=1) + "\n", encoding="utf-8")
@@ -132,11 +187,14 @@ def refuse_scene(out: Path) -> None:
     OutputError
     """
     if any(Path(out).glob("date*/scene.json")):
-        raise OutputError(f"{out}: holds a scene; expected a new or empty folder. Pass --overwrite, or choose another folder.")
+        raise OutputError(
+            f"{out}: holds a scene; expected a new or empty folder. Pass --overwrite, or choose another folder."
+        )
 
 
 def write_dates(scenes: Iterable[SimulatedScene], out: Path) -> list[Written]:
-    """Write a scene's dates as ``out/date1``, ``out/date2``; those that are there are replaced, a second one left over goes.
+    """Write a scene's dates as ``out/date1``, ``out/date2``; those that are there are replaced, a second one left over
+    goes.
 
     Raises
     ------
@@ -183,16 +241,28 @@ def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
         try:
             file = h5py.File(temporary, "a")
         except OSError as error:
-            raise OutputError(f"{path.name}: cannot be opened ({one_line(error)[:140]}); expected a new file or HDF5 tiles. Choose another with --tiles.") from error
+            raise OutputError(
+                f"{path.name}: cannot be opened ({one_line(error)[:140]}); expected a new file or HDF5 tiles. Choose"
+                " another with --tiles."
+            ) from error
         with file:
             for scene in scenes:
                 labels = (scene.truth > 0).astype(np.uint8)
                 write_tile(
-                    file, scene.name, sensors=scene.sensors, labels=labels, geobox=geobox(scene), scene=scene.name.rpartition("-")[0], region=str(scene.about["region"]),
-                    subregion="simulated", strata=scene.strata,
-                )  # fmt: skip
+                    file,
+                    scene.name,
+                    sensors=scene.sensors,
+                    labels=labels,
+                    geobox=geobox(scene),
+                    scene=scene.name.rpartition("-")[0],
+                    region=str(scene.about["region"]),
+                    subregion="simulated",
+                    strata=scene.strata,
+                )
                 file[scene.name].attrs["simulated"] = MARK["simulated_by"]
-                file[scene.name].create_dataset("debris", data=(scene.truth == 2).astype(np.uint8)[..., None], compression="gzip", shuffle=True)
+                file[scene.name].create_dataset(
+                    "debris", data=(scene.truth == 2).astype(np.uint8)[..., None], compression="gzip", shuffle=True
+                )
                 count += 1
     return count
 
@@ -205,23 +275,49 @@ def _border(regions: np.ndarray) -> np.ndarray:
 
 
 def _tiff(
-    path: Path, planes: np.ndarray, scene: SimulatedScene, *, names: tuple[str, ...], units: list[str], nodata: float | None, tags: dict[str, str]
+    path: Path,
+    planes: np.ndarray,
+    scene: SimulatedScene,
+    *,
+    names: tuple[str, ...],
+    units: list[str],
+    nodata: float | None,
+    tags: dict[str, str],
 ) -> None:
     import rasterio
     from rasterio.transform import from_origin
 
-    profile = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 3 if planes.dtype.kind == "f" else 2, "zlevel": 1}
+    profile = {
+        "driver": "GTiff",
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "compress": "deflate",
+        "predictor": 3 if planes.dtype.kind == "f" else 2,
+        "zlevel": 1,
+    }
     try:
         with rasterio.open(
-            path, "w", width=planes.shape[2], height=planes.shape[1], count=planes.shape[0], dtype=planes.dtype.name, crs=f"EPSG:{scene.epsg}",
-            transform=from_origin(scene.left, scene.top, scene.pixel_m, scene.pixel_m), nodata=nodata, **profile,
+            path,
+            "w",
+            width=planes.shape[2],
+            height=planes.shape[1],
+            count=planes.shape[0],
+            dtype=planes.dtype.name,
+            crs=f"EPSG:{scene.epsg}",
+            transform=from_origin(scene.left, scene.top, scene.pixel_m, scene.pixel_m),
+            nodata=nodata,
+            **profile,
         ) as handle:
             handle.write(planes)
             handle.descriptions = names
             handle.units = units
             handle.update_tags(**MARK, **tags)
     except rasterio.errors.RasterioError as error:
-        raise OutputError(f"{path.name}: cannot be written ({one_line(error)}); expected room on the disk. Free some or write elsewhere.") from error
+        raise OutputError(
+            f"{path.name}: cannot be written ({one_line(error)}); expected room on the disk. Free some or write"
+            " elsewhere."
+        ) from error
 
 
 def _picture(path: Path, picture: np.ndarray) -> None:
@@ -231,7 +327,9 @@ def _picture(path: Path, picture: np.ndarray) -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.open(path, "w", driver="PNG", width=picture.shape[2], height=picture.shape[1], count=3, dtype="uint8") as handle:
+        with rasterio.open(
+            path, "w", driver="PNG", width=picture.shape[2], height=picture.shape[1], count=3, dtype="uint8"
+        ) as handle:
             handle.write(picture)
     for extra in (path.with_name(f"{path.name}.aux.xml"),):
         if extra.exists():

@@ -1,7 +1,9 @@
-"""Ice on a bed: a shallow-ice model under an elevation-dependent mass balance, grown to the wanted size and then run through retreat.
+"""Ice on a bed: a shallow-ice model under an elevation-dependent mass balance, grown to the wanted size and then run
+through retreat.
 
-Thickness follows dH/dt = b - div q with q = -Gamma H^(n+2) |grad s|^(n-1) grad s, n = 3 (Hutter 1983; Cuffey and Paterson 2010, ch. 8), the
-flux taken from the upstream thickness so that ice-free ground gives none (Jarosch, Schoof and Anslow 2013, doi:10.5194/tc-7-229-2013).
+Thickness follows dH/dt = b - div q with q = -Gamma H^(n+2) |grad s|^(n-1) grad s, n = 3 (Hutter 1983; Cuffey and
+Paterson 2010, ch. 8), the flux taken from the upstream thickness so that ice-free ground gives none (Jarosch, Schoof
+and Anslow 2013, doi:10.5194/tc-7-229-2013).
 """
 
 from __future__ import annotations
@@ -63,9 +65,17 @@ class Ice:
 
 
 def grow_to_share(
-    bed: np.ndarray, cell_m: float, *, climate: Climate, share: float, inner: tuple[slice, slice], enhancement: float, settle_years: float = 20.0
+    bed: np.ndarray,
+    cell_m: float,
+    *,
+    climate: Climate,
+    share: float,
+    inner: tuple[slice, slice],
+    enhancement: float,
+    settle_years: float = 20.0,
 ) -> tuple[Ice, Climate]:
-    """Grow ice from nothing, moving the equilibrium line until the wanted share of the ground is covered; decades from balance, as glaciers are.
+    """Grow ice from nothing, moving the equilibrium line until the wanted share of the ground is covered; decades from
+    balance, as glaciers are.
 
     Parameters
     ----------
@@ -110,7 +120,10 @@ def grow_to_share(
         line += float(np.clip(miss * pace, -0.07 * (high - low), 0.07 * (high - low)))
     _, thickness, climate = best
     thickness = np.maximum(resize(thickness, bed.shape).astype(np.float64), 0.0)
-    return evolve(Ice(thickness, thickness), bed, cell_m, climate=climate, years=settle_years, enhancement=enhancement), climate
+    return (
+        evolve(Ice(thickness, thickness), bed, cell_m, climate=climate, years=settle_years, enhancement=enhancement),
+        climate,
+    )
 
 
 def evolve(ice: Ice, bed: np.ndarray, cell_m: float, *, climate: Climate, years: float, enhancement: float) -> Ice:
@@ -126,7 +139,8 @@ def evolve(ice: Ice, bed: np.ndarray, cell_m: float, *, climate: Climate, years:
 
 
 def shelter(bed: np.ndarray, cell_m: float) -> np.ndarray:
-    """Return the share of snow that a place keeps, 0 to 2: none on steep faces and crests, more than falls below them, where avalanches end."""
+    """Return the share of snow that a place keeps, 0 to 2: none on steep faces and crests, more than falls below them,
+    where avalanches end."""
     east, north = gradient(bed, cell_m)
     slope = np.degrees(np.arctan(np.hypot(east, north)))
     above = bed - gaussian_filter(bed, 450.0 / cell_m)
@@ -137,7 +151,11 @@ def shelter(bed: np.ndarray, cell_m: float) -> np.ndarray:
 def balance(surface: np.ndarray, holds: np.ndarray, climate: Climate) -> np.ndarray:
     """Return the mass balance, m of ice a year; ``holds`` is :func:`shelter` of the bed."""
     d = surface - climate.ela_m
-    b = np.where(d > 0.0, np.minimum(d * climate.snow_gradient, climate.most_snow), np.maximum(d * climate.melt_gradient, -climate.most_melt))
+    b = np.where(
+        d > 0.0,
+        np.minimum(d * climate.snow_gradient, climate.most_snow),
+        np.maximum(d * climate.melt_gradient, -climate.most_melt),
+    )
     return np.where(b > 0.0, b * holds - 0.6 * np.maximum(1.0 - holds, 0.0), b)
 
 
@@ -194,7 +212,9 @@ def _advance(thickness, bed, b, size, step, steps, gamma, most):
                 qy[r, c] = -d * dy
         for r in range(rows):
             for c in range(columns):
-                out = max(h[r, c] + step * (b[r, c] - (qx[r, c + 1] - qx[r, c] + qy[r + 1, c] - qy[r, c]) * inverse), 0.0)
+                out = max(
+                    h[r, c] + step * (b[r, c] - (qx[r, c + 1] - qx[r, c] + qy[r + 1, c] - qy[r, c]) * inverse), 0.0
+                )
                 h[r, c] = out
                 s[r, c] = bed[r, c] + out
     return h

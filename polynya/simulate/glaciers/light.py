@@ -1,8 +1,9 @@
-"""Light on a glacier scene: sun, cast shadow, surface albedo, and reflectance at the top of the atmosphere as a camera sees it.
+"""Light on a glacier scene: sun, cast shadow, surface albedo, and reflectance at the top of the atmosphere as a camera
+sees it.
 
-Top-of-atmosphere reflectance is path reflectance + transmittance x albedo x illumination, the illumination being direct light by the cosine of
-incidence where no terrain stands before the sun, diffuse light by the visible sky, and light from opposite slopes (Richter 1998,
-doi:10.1364/AO.37.004004; Proy et al. 1989, Remote Sensing of Environment 30).
+Top-of-atmosphere reflectance is path reflectance + transmittance x albedo x illumination, the illumination being direct
+light by the cosine of incidence where no terrain stands before the sun, diffuse light by the visible sky, and light
+from opposite slopes (Richter 1998, doi:10.1364/AO.37.004004; Proy et al. 1989, Remote Sensing of Environment 30).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Sun:
 
 @dataclass(frozen=True)
 class Clouds:
-    """Opacity of clouds, 0 to 1, their shade on the ground, the share of ice in them, shape (rows, columns), float32."""
+    """Opacity of clouds, 0 to 1, their shade on the ground, the share of ice in them, shape (rows, columns),
+    float32."""
 
     opacity: np.ndarray
     shade: np.ndarray
@@ -59,7 +61,9 @@ def cosine(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
     """Return the cosine of the angle between the surface's normal and the sun, below 0 where it turns away, float32."""
     east, north = gradient(surface, pixel_m)
     e, a = np.radians(sun.elevation), np.radians(sun.azimuth)
-    return ((np.sin(e) - np.cos(e) * (np.sin(a) * east + np.cos(a) * north)) / np.sqrt(1.0 + east**2 + north**2)).astype(np.float32)
+    return (
+        (np.sin(e) - np.cos(e) * (np.sin(a) * east + np.cos(a) * north)) / np.sqrt(1.0 + east**2 + north**2)
+    ).astype(np.float32)
 
 
 def cast_shadow(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
@@ -76,7 +80,9 @@ def cast_shadow(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
     -------
     numpy.ndarray, float32
     """
-    return cast_shadow_physics.depth_m(surface, east_m=pixel_m, south_m=pixel_m, sun_elevation=sun.elevation, sun_azimuth=sun.azimuth)
+    return cast_shadow_physics.depth_m(
+        surface, east_m=pixel_m, south_m=pixel_m, sun_elevation=sun.elevation, sun_azimuth=sun.azimuth
+    )
 
 
 def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng: np.random.Generator) -> np.ndarray:
@@ -95,7 +101,11 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
 
     def own(name: str, spread: float = 0.08) -> np.ndarray:
         common = np.exp(rng.normal(0.0, spread))
-        return np.array(SPECTRA[name], np.float32) * np.float32(common) * np.exp(rng.normal(0.0, 0.4 * spread, BANDS)).astype(np.float32)
+        return (
+            np.array(SPECTRA[name], np.float32)
+            * np.float32(common)
+            * np.exp(rng.normal(0.0, 0.4 * spread, BANDS)).astype(np.float32)
+        )
 
     def mix(a: np.ndarray, b: np.ndarray, share: np.ndarray) -> np.ndarray:
         return a[:, None, None] + (b - a)[:, None, None] * share
@@ -107,7 +117,9 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
     stone *= grain
     till = 0.6 * stone + 0.4 * own("till", 0.15)[:, None, None] * grain
     # Debris is the walls' rock, weathered less and wetter in places.
-    debris = (0.68 * stone + 0.32 * own("till", 0.15)[:, None, None]) * np.exp(rng.normal(0.0, 0.07) - 0.07 * land.patches)
+    debris = (0.68 * stone + 0.32 * own("till", 0.15)[:, None, None]) * np.exp(
+        rng.normal(0.0, 0.07) - 0.07 * land.patches
+    )
     ice = mix(own("clean_ice"), own("blue_ice"), np.clip(0.5 + 0.4 * land.blobs, 0, 1).astype(np.float32))
     ice += (own("dirty_ice", 0.2)[:, None, None] - ice) * cover.dirt
     snow = mix(own("old_snow", 0.03), np.minimum(own("fresh_snow", 0.02), 0.98), cover.freshness)
@@ -116,10 +128,20 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
     if rng.random() < 0.35:
         water += (own("milky_water", 0.2)[:, None, None] - water) * smoothstep(cover.milk, 0.55, 1.0).astype(np.float32)
     if rng.random() < 0.15:
-        water += (own("lake_ice", 0.15)[:, None, None] - water) * (rng.uniform(0.3, 1.0) * (cover.surface > 5.0)).astype(np.float32)
+        water += (own("lake_ice", 0.15)[:, None, None] - water) * (
+            rng.uniform(0.3, 1.0) * (cover.surface > 5.0)
+        ).astype(np.float32)
     green = own(plants, 0.2)[:, None, None] * np.exp(0.15 * land.fine)
     s = cover.shares
-    out = s["rock"] * stone + s["till"] * till + s["debris"] * debris + s["bare_ice"] * ice + s["snow"] * snow + s["water"] * water + s["plants"] * green
+    out = (
+        s["rock"] * stone
+        + s["till"] * till
+        + s["debris"] * debris
+        + s["bare_ice"] * ice
+        + s["snow"] * snow
+        + s["water"] * water
+        + s["plants"] * green
+    )
     return np.clip(out, 0.0, 0.99).astype(np.float32)
 
 
@@ -131,7 +153,9 @@ def draw_clouds(rng: np.random.Generator, shape: tuple[int, int], pixel_m: float
     field = fractal(rng, shape, longest=float(rng.uniform(900.0, 4000.0)) / pixel_m, beta=3.2)
     edge = float(np.quantile(field, 1.0 - share))
     thick = rng.random() < 0.7
-    opacity = smoothstep(field, edge - 0.12, edge + (0.8 if thick else 2.0)) * (0.97 if thick else rng.uniform(0.3, 0.6))
+    opacity = smoothstep(field, edge - 0.12, edge + (0.8 if thick else 2.0)) * (
+        0.97 if thick else rng.uniform(0.3, 0.6)
+    )
     away, base = np.radians(sun.azimuth + 180.0), rng.uniform(400.0, 1800.0)
     reach = base / np.tan(np.radians(sun.elevation)) / pixel_m
     shade = shift(opacity.astype(np.float32), (-np.cos(away) * reach, np.sin(away) * reach), order=1, mode="nearest")
@@ -139,7 +163,15 @@ def draw_clouds(rng: np.random.Generator, shape: tuple[int, int], pixel_m: float
 
 
 def top_of_atmosphere(
-    reflecting: np.ndarray, cover: Cover, pixel_m: float, *, sun: Sun, clouds: Clouds, camera: str, haze: float, rng: np.random.Generator
+    reflecting: np.ndarray,
+    cover: Cover,
+    pixel_m: float,
+    *,
+    sun: Sun,
+    clouds: Clouds,
+    camera: str,
+    haze: float,
+    rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return what the camera measures, and where terrain or slope shuts the sun out.
 
@@ -179,14 +211,18 @@ def top_of_atmosphere(
         path = scattering / (4.0 * mu)
         through = np.exp(-(0.5 * rayleigh + 0.16 * aerosol + (0.02 if b < 4 else 0.05)) * (1.0 / mu + 1.0))
         diffuse = 1.0 - np.exp(-0.75 * (rayleigh + aerosol) / mu)
-        around = resize(gaussian_filter((reflecting[b] * np.minimum(direct, 1.5))[::4, ::4], 90.0 / pixel_m), direct.shape)
+        around = resize(
+            gaussian_filter((reflecting[b] * np.minimum(direct, 1.5))[::4, ::4], 90.0 / pixel_m), direct.shape
+        )
         light = (1.0 - diffuse) * sunlit + diffuse * sky + (1.0 - sky) * around + 0.25 * clouds.shade * sky
         signal = path + through * reflecting[b] * light
         white = clouds.ice * presets.CLOUD_ICE[b] + (1.0 - clouds.ice) * presets.CLOUD_WATER[b]
         signal = signal * (1.0 - clouds.opacity) + white * clouds.opacity
         signal = gaussian_filter(signal, sensor.blur[0 if b < 4 else 1] / pixel_m, truncate=2.5)
         signal = signal * (1.0 + rng.normal(0.0, 0.025)) + rng.normal(0.0, 0.003)
-        signal = signal + sensor.noise * np.sqrt(np.maximum(signal, 0.02) / 0.2) * rng.standard_normal(signal.shape, dtype=np.float32)
+        signal = signal + sensor.noise * np.sqrt(np.maximum(signal, 0.02) / 0.2) * rng.standard_normal(
+            signal.shape, dtype=np.float32
+        )
         if sensor.saturation[b]:
             signal = np.minimum(signal, sensor.saturation[b] / mu)
         out[b] = np.round(signal / sensor.step) * sensor.step

@@ -1,4 +1,5 @@
-"""Random fields on a plane with a power-law spectrum, and changing a field's grid: what terrain, snow, debris and cloud are drawn from."""
+"""Random fields on a plane with a power-law spectrum, and changing a field's grid: what terrain, snow, debris and cloud
+are drawn from."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ from scipy import fft
 from scipy.ndimage import zoom
 
 
-def fractal(rng: np.random.Generator, shape: tuple[int, int], *, longest: float, shortest: float = 2.0, beta: float = 3.0) -> np.ndarray:
+def fractal(
+    rng: np.random.Generator, shape: tuple[int, int], *, longest: float, shortest: float = 2.0, beta: float = 3.0
+) -> np.ndarray:
     """Draw a Gaussian field whose power falls as wavenumber ** -beta between two wavelengths.
 
     Parameters
@@ -45,7 +48,9 @@ def resize(field: np.ndarray, shape: tuple[int, int], *, order: int = 1) -> np.n
     scale = (shape[0] / field.shape[0], shape[1] / field.shape[1])
     out = zoom(field.astype(np.float32), scale, order=order, mode="nearest", grid_mode=True)
     if out.shape != tuple(shape):
-        out = np.pad(out, [(0, max(n - m, 0)) for n, m in zip(shape, out.shape, strict=True)], mode="edge")[: shape[0], : shape[1]]
+        out = np.pad(out, [(0, max(n - m, 0)) for n, m in zip(shape, out.shape, strict=True)], mode="edge")[
+            : shape[0], : shape[1]
+        ]
     return out
 
 

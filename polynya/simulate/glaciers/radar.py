@@ -1,7 +1,9 @@
-"""A glacier scene as a C-band radar sees it from two passes: backscatter with foreshortening, layover, shadow and speckle; coherence.
+"""A glacier scene as a C-band radar sees it from two passes: backscatter with foreshortening, layover, shadow and
+speckle; coherence.
 
-Power is summed in slant range along every line of sight and read back at the ground, as an image geocoded on a DEM but not flattened comes
-(Small 2011, doi:10.1109/TGRS.2011.2120616). Speckle is gamma-distributed; coherence falls with the ice's motion and with melting snow.
+Power is summed in slant range along every line of sight and read back at the ground, as an image geocoded on a DEM but
+not flattened comes (Small 2011, doi:10.1109/TGRS.2011.2120616). Speckle is gamma-distributed; coherence falls with the
+ice's motion and with melting snow.
 """
 
 from __future__ import annotations
@@ -45,7 +47,15 @@ class Passes:
 
 
 def look(
-    cover: Cover, pixel_m: float, *, weather: Weather, looks: float, coherence_looks: float, memory_m: float, melt_loss: float, shift_m: tuple[float, float],
+    cover: Cover,
+    pixel_m: float,
+    *,
+    weather: Weather,
+    looks: float,
+    coherence_looks: float,
+    memory_m: float,
+    melt_loss: float,
+    shift_m: tuple[float, float],
     rng: np.random.Generator,
 ) -> Passes:
     """Look at the scene from an ascending and a descending pass.
@@ -67,10 +77,20 @@ def look(
     rng : numpy.random.Generator
     """
     snow = RADAR["wet_snow"] if weather.wet else RADAR["dry_snow"]
-    kinds = {"rock": RADAR["rock"], "till": RADAR["till"], "plants": RADAR["plants"], "water": RADAR["water"], "bare_ice": RADAR["bare_ice"], "debris": RADAR["debris"], "snow": snow}
+    kinds = {
+        "rock": RADAR["rock"],
+        "till": RADAR["till"],
+        "plants": RADAR["plants"],
+        "water": RADAR["water"],
+        "bare_ice": RADAR["bare_ice"],
+        "debris": RADAR["debris"],
+        "snow": snow,
+    }
     offset = {name: rng.normal(0.0, 1.0, 2) for name in kinds}
     texture = fractal(rng, cover.surface.shape, longest=400.0 / pixel_m, beta=2.0)
-    moved = np.exp(-cover.speed / memory_m) * (1.0 - melt_loss * (cover.shares["debris"] * (0.45 + 0.55 * cover.thinness) + cover.shares["bare_ice"]))
+    moved = np.exp(-cover.speed / memory_m) * (
+        1.0 - melt_loss * (cover.shares["debris"] * (0.45 + 0.55 * cover.thinness) + cover.shares["bare_ice"])
+    )
     still = sum(cover.shares[n] * k.coherence for n, k in kinds.items()) * np.clip(1.0 + 0.16 * texture, 0.4, 1.2)
     rolls = (-shift_m[1] / pixel_m, shift_m[0] / pixel_m)
     co, cross, coherent = (np.empty((2, *cover.surface.shape), np.float32) for _ in range(3))
@@ -89,22 +109,34 @@ def look(
             power = np.zeros(cover.surface.shape, np.float32)
             for name, kind in kinds.items():
                 level = (kind.co, kind.cross)[channel] + offset[name][channel]
-                power += cover.shares[name] * 10.0 ** (0.1 * (level - kind.fall * (np.clip(local, 5.0, 85.0) - INCIDENCE)))
+                power += cover.shares[name] * 10.0 ** (
+                    0.1 * (level - kind.fall * (np.clip(local, 5.0, 85.0) - INCIDENCE))
+                )
             powers.append(power * area * 10.0 ** (0.1 * (0.8 * texture)))
-        seen, crossed, times = _slant(surface.astype(np.float64), *(p.astype(np.float64) for p in powers), pixel_m, azimuth, np.radians(INCIDENCE))
+        seen, crossed, times = _slant(
+            surface.astype(np.float64), *(p.astype(np.float64) for p in powers), pixel_m, azimuth, np.radians(INCIDENCE)
+        )
         folded = times > 1.6
         layover |= folded
         for out, power in ((co, seen), (cross, crossed)):
             speckle = rng.gamma(looks, 1.0 / looks, power.shape).astype(np.float32)
-            out[i] = shift(gaussian_filter((power + NOISE_FLOOR * (1.0 if out is co else 0.5)) * speckle, 9.0 / pixel_m), rolls, order=1, mode="nearest")
-        true = np.clip(still * moved * season * np.where(folded | hidden, 0.45, 1.0) * np.clip(facing / 0.5, 0.5, 1.0), 0.0, 0.97)
+            out[i] = shift(
+                gaussian_filter((power + NOISE_FLOOR * (1.0 if out is co else 0.5)) * speckle, 9.0 / pixel_m),
+                rolls,
+                order=1,
+                mode="nearest",
+            )
+        true = np.clip(
+            still * moved * season * np.where(folded | hidden, 0.45, 1.0) * np.clip(facing / 0.5, 0.5, 1.0), 0.0, 0.97
+        )
         true = gaussian_filter(true, 30.0 / pixel_m)
         coherent[i] = shift(_estimated(true, coherence_looks, 25.0 / pixel_m, rng), rolls, order=1, mode="nearest")
     return Passes(co, cross, np.clip(coherent, 0.0, 1.0), layover)
 
 
 def _estimated(true: np.ndarray, looks: float, width: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the sample coherence: noise of (1 - c^2) / sqrt(2 L) a component, which also biases low values up (Touzi et al. 1999, doi:10.1109/36.739146)."""
+    """Return the sample coherence: noise of (1 - c^2) / sqrt(2 L) a component, which also biases low values up (Touzi
+    et al. 1999, doi:10.1109/36.739146)."""
     noise = [gaussian_filter(rng.standard_normal(true.shape, dtype=np.float32), max(width, 0.4)) for _ in range(2)]
     a, b = (n / n.std() * (1.0 - true**2) / np.sqrt(2.0 * looks) for n in noise)
     return np.hypot(true + a, b)
@@ -112,7 +144,8 @@ def _estimated(true: np.ndarray, looks: float, width: float, rng: np.random.Gene
 
 @numba.njit(cache=True)
 def _slant(z, first, second, pixel, azimuth, incidence):
-    """Sum two powers in slant range along lines of sight; return them at the ground, and how often the range is covered."""
+    """Sum two powers in slant range along lines of sight; return them at the ground, and how often the range is
+    covered."""
     rows, columns = z.shape
     a = np.radians(azimuth)
     eastward = np.sin(a) > 0.0

@@ -42,7 +42,14 @@ class Done:
 
 
 def fulfil(
-    request: Request, *, out: Path | None, tiles: Path | None, seed: int, count: int, overwrite: bool, say: Callable[[str], None] = lambda _: None
+    request: Request,
+    *,
+    out: Path | None,
+    tiles: Path | None,
+    seed: int,
+    count: int,
+    overwrite: bool,
+    say: Callable[[str], None] = lambda _: None,
 ) -> Done:
     """Simulate and write.
 
@@ -71,9 +78,14 @@ def fulfil(
     if out is None and tiles is None:
         raise UsageError("nothing to write; expected a folder, --tiles FILE.h5, or both. Name one.")
     if count > 1 and (out is not None or tiles is None):
-        raise UsageError(f"--count {count}: a folder holds one scene; expected --tiles FILE.h5 alone. Leave the folder or --count out.")
+        raise UsageError(
+            f"--count {count}: a folder holds one scene; expected --tiles FILE.h5 alone. Leave the folder or --count"
+            " out."
+        )
     if request.region == "all" and count == 1:
-        raise UsageError(f"--region all: is for --count of several scenes; expected one of {', '.join(REGIONS)}. Choose a region.")
+        raise UsageError(
+            f"--region all: is for --count of several scenes; expected one of {', '.join(REGIONS)}. Choose a region."
+        )
     regions = list(REGIONS) if request.region == "all" else [request.region]
     configs = [_checked({**asdict(request), "region": r}) for r in regions]
     about: list[dict[str, object]] = []
@@ -82,7 +94,10 @@ def fulfil(
     def scenes() -> Iterator[SimulatedScene]:
         for k in range(count):
             for scene in simulate_scenes(configs[k % len(configs)], seed=seed + k):
-                say(f"{scene.name}: {scene.pixel_m:g} m, glacier {scene.about['glacier_share']:.0%}, of it under debris {scene.about['debris_covered_share']:.0%}")
+                say(
+                    f"{scene.name}: {scene.pixel_m:g} m, glacier {scene.about['glacier_share']:.0%}, of it under debris"
+                    f" {scene.about['debris_covered_share']:.0%}"
+                )
                 about.append({"name": scene.name, **scene.about})
                 yield scene
 
@@ -102,10 +117,15 @@ def fulfil(
 
 def _checked(values: dict[str, object]) -> Config:
     if values["region"] not in REGIONS:
-        raise UsageError(f"--region {values['region']}: does not exist; expected one of {', '.join(REGIONS)}, or all. Choose one of them.")
+        raise UsageError(
+            f"--region {values['region']}: does not exist; expected one of {', '.join(REGIONS)}, or all. Choose one of"
+            " them."
+        )
     try:
         return Config.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]).replace("_", "-")
-        raise UsageError(f"--{name} {first['input']}: does not fit ({first['msg']}); see --help for what is expected. Change it.") from error
+        raise UsageError(
+            f"--{name} {first['input']}: does not fit ({first['msg']}); see --help for what is expected. Change it."
+        ) from error

@@ -1,4 +1,5 @@
-"""What runs down a surface: debris from rock walls onto glaciers and along them, and the basins that split ice into glaciers."""
+"""What runs down a surface: debris from rock walls onto glaciers and along them, and the basins that split ice into
+glaciers."""
 
 from __future__ import annotations
 
@@ -7,7 +8,9 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 
-def debris_share_of_flux(surface: np.ndarray, ice: np.ndarray, *, pixel_m: float, rockfall: np.ndarray, gain: np.ndarray) -> np.ndarray:
+def debris_share_of_flux(
+    surface: np.ndarray, ice: np.ndarray, *, pixel_m: float, rockfall: np.ndarray, gain: np.ndarray
+) -> np.ndarray:
     """Carry rock down from where it falls; return how much of the ice's flux it is, relative.
 
     Parameters
@@ -27,7 +30,9 @@ def debris_share_of_flux(surface: np.ndarray, ice: np.ndarray, *, pixel_m: float
         Debris flux over ice flux; 0 off the ice. Medial moraines are the lines where two glaciers' margins meet.
     """
     flat = surface.ravel()
-    debris, flux = _route(flat, np.argsort(-flat), ice.ravel(), rockfall.ravel(), gain.ravel(), surface.shape[1], (0.36 * pixel_m) ** 3)
+    debris, flux = _route(
+        flat, np.argsort(-flat), ice.ravel(), rockfall.ravel(), gain.ravel(), surface.shape[1], (0.36 * pixel_m) ** 3
+    )
     return (debris / (flux + 1.0)).reshape(surface.shape).astype(np.float32)
 
 

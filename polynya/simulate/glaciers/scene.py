@@ -1,4 +1,5 @@
-"""Simulate a glacier scene: terrain, ice and its retreat, the ground at one or two dates, and what six sensors see of it, with the truth.
+"""Simulate a glacier scene: terrain, ice and its retreat, the ground at one or two dates, and what six sensors see of
+it, with the truth.
 
 Nothing of it is a measurement. What is drawn from which source: docs/glacier_simulator.md.
 """
@@ -78,7 +79,8 @@ def simulate_scene(config: Config, *, seed: int) -> SimulatedScene:
 
 
 def simulate_scenes(config: Config, *, seed: int) -> tuple[SimulatedScene, ...]:
-    """Simulate every date of a scene: the same glaciers, some years later smaller; sun, snow, cloud and camera are a date's own.
+    """Simulate every date of a scene: the same glaciers, some years later smaller; sun, snow, cloud and camera are a
+    date's own.
 
     Parameters
     ----------
@@ -94,7 +96,9 @@ def simulate_scenes(config: Config, *, seed: int) -> tuple[SimulatedScene, ...]:
         If the DEM cannot be read or is too small.
     """
     if config.region not in REGIONS:
-        raise UsageError(f"region {config.region!r} does not exist; expected one of {', '.join(REGIONS)}. Choose one of them.")
+        raise UsageError(
+            f"region {config.region!r} does not exist; expected one of {', '.join(REGIONS)}. Choose one of them."
+        )
     region = presets.PRESETS[config.region]
     root = stream(config, seed)
     streams = dict(zip(TOPICS, root.spawn(len(TOPICS)), strict=True))
@@ -106,13 +110,18 @@ def simulate_scenes(config: Config, *, seed: int) -> tuple[SimulatedScene, ...]:
     return tuple(out)
 
 
-def _see(config: Config, region: presets.Region, world: World, index: int, rngs: dict[str, np.random.Generator], seed: int) -> SimulatedScene:
+def _see(
+    config: Config, region: presets.Region, world: World, index: int, rngs: dict[str, np.random.Generator], seed: int
+) -> SimulatedScene:
     weather_rng, land, pixel = rngs["weather"], world.land, world.pixel_m
     month = _month(region.month, weather_rng)
     time = dt.datetime(world.year + round(world.years[index]), month, int(weather_rng.integers(1, 29)), tzinfo=dt.UTC)
     hour = float(weather_rng.uniform(9.9, 11.0))
     sun = sun_at(world.place[1], time.timetuple().tm_yday, hour)
-    sun = Sun(config.sun_elevation or max(sun.elevation, 8.0), sun.azimuth if config.sun_azimuth is None else config.sun_azimuth)
+    sun = Sun(
+        config.sun_elevation or max(sun.elevation, 8.0),
+        sun.azimuth if config.sun_azimuth is None else config.sun_azimuth,
+    )
     time += dt.timedelta(hours=(hour - world.place[0] / 15.0) % 24.0)
     climate = world.climates[index]
     line = climate.ela_m
@@ -120,38 +129,80 @@ def _see(config: Config, region: presets.Region, world: World, index: int, rngs:
     if weather_rng.random() < 0.25:  # too early in the year, as many scenes are
         snow_line -= float(weather_rng.uniform(60.0, 280.0))
     dusted = weather_rng.random() < 0.12
-    weather = Weather(snow_line, line - float(weather_rng.uniform(100.0, 900.0)) if dusted else np.inf, bool(weather_rng.random() < 0.6))
+    weather = Weather(
+        snow_line,
+        line - float(weather_rng.uniform(100.0, 900.0)) if dusted else np.inf,
+        bool(weather_rng.random() < 0.6),
+    )
     # What the region draws for debris is the scene's, not the date's; a retreating glacier gains a little.
-    share = config.debris_share if config.debris_share is not None else float(np.random.default_rng(stream(config, seed, 99)).uniform(*region.debris_share))
+    share = (
+        config.debris_share
+        if config.debris_share is not None
+        else float(np.random.default_rng(stream(config, seed, 99)).uniform(*region.debris_share))
+    )
     share = min(share * (1.0 + 0.06 * index), 1.0)
     cover = cover_ground(
-        land, world.states[index], climate=climate, debris=share, weather=weather, sun_azimuth=180.0 if world.place[1] > 0 else 0.0,
-        plants_m=line + region.vegetation, sea=region.coast, rng=rngs["ground"],
+        land,
+        world.states[index],
+        climate=climate,
+        debris=share,
+        weather=weather,
+        sun_azimuth=180.0 if world.place[1] > 0 else 0.0,
+        plants_m=line + region.vegetation,
+        sea=region.coast,
+        rng=rngs["ground"],
     )
     kinds = list(presets.CAMERA_ODDS)
-    camera = config.camera if config.camera != "drawn" else str(rngs["camera"].choice(kinds, p=list(presets.CAMERA_ODDS.values())))
+    camera = (
+        config.camera
+        if config.camera != "drawn"
+        else str(rngs["camera"].choice(kinds, p=list(presets.CAMERA_ODDS.values())))
+    )
     cloudy = rngs["clouds"].random() < 0.5
-    cloud = config.cloud_cover if config.cloud_cover is not None else float(rngs["clouds"].uniform(*region.cloud)) * cloudy
+    cloud = (
+        config.cloud_cover if config.cloud_cover is not None else float(rngs["clouds"].uniform(*region.cloud)) * cloudy
+    )
     clouds = draw_clouds(rngs["clouds"], land.bed.shape, pixel, share=cloud, sun=sun)
     fixed = np.random.default_rng(stream(config, seed, 98))  # rock is rock at both dates
     rocks = tuple(fixed.choice(region.rocks, 3, replace=len(region.rocks) < 3))
     plants = str(fixed.choice(("alpine_grass", "dry_tundra", "forest")))
     reflecting = albedo(cover, land, rocks=rocks, plants=plants, rng=rngs["surfaces"])
     haze = float(np.exp(rngs["camera"].normal(np.log(0.06), 0.6)))
-    optical, shadow = top_of_atmosphere(reflecting, cover, pixel, sun=sun, clouds=clouds, camera=camera, haze=min(haze, 0.4), rng=rngs["camera"])
+    optical, shadow = top_of_atmosphere(
+        reflecting, cover, pixel, sun=sun, clouds=clouds, camera=camera, haze=min(haze, 0.4), rng=rngs["camera"]
+    )
     r = rngs["radar"]
     passes = look(
-        cover, pixel, weather=weather, looks=float(r.uniform(4.0, 25.0)), coherence_looks=float(r.uniform(12.0, 60.0)), memory_m=float(r.uniform(18.0, 80.0)),
-        melt_loss=float(r.uniform(0.05, 0.45)), shift_m=config.sar_shift_m, rng=r,
+        cover,
+        pixel,
+        weather=weather,
+        looks=float(r.uniform(4.0, 25.0)),
+        coherence_looks=float(r.uniform(12.0, 60.0)),
+        memory_m=float(r.uniform(18.0, 80.0)),
+        melt_loss=float(r.uniform(0.05, 0.45)),
+        shift_m=config.sar_shift_m,
+        rng=r,
     )
     warm = brightness_temperature(
-        cover, pixel, reflecting=reflecting, sun=sun, clouds=clouds, air_k=float(rngs["thermal"].uniform(270.5, 279.0)), level_m=line, rng=rngs["thermal"]
+        cover,
+        pixel,
+        reflecting=reflecting,
+        sun=sun,
+        clouds=clouds,
+        air_k=float(rngs["thermal"].uniform(270.5, 279.0)),
+        level_m=line,
+        rng=rngs["thermal"],
     )
     dem = _dem(world, np.random.default_rng(stream(config, seed, 97)), region.coast)
     inner = world.inner
     planes = {
-        "optical": optical, "dem": dem, "co_pol_sar": passes.co_pol, "cross_pol_sar": passes.cross_pol, "in_sar": passes.coherence, "thermal": warm[None],
-    }  # fmt: skip
+        "optical": optical,
+        "dem": dem,
+        "co_pol_sar": passes.co_pol,
+        "cross_pol_sar": passes.cross_pol,
+        "in_sar": passes.coherence,
+        "thermal": warm[None],
+    }
     sensors = {name: np.ascontiguousarray(planes[name][(slice(None), *inner)], np.float32) for name in SENSORS}
     strata = _strata(cover, shadow, clouds, passes.layover)[inner]
     glaciers = basins(cover.surface, cover.truth > 0, smooth=max(60.0 / pixel, 1.0))[inner]
@@ -160,18 +211,44 @@ def _see(config: Config, region: presets.Region, world: World, index: int, rngs:
     truth = np.ascontiguousarray(cover.truth[inner])
     glaciers = np.where(truth > 0, glaciers, 0).astype(np.int32)
     about: dict[str, object] = {
-        "simulated": "polynya; no measurement", "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"), "region": config.region, "sun_elevation": round(sun.elevation, 3),
-        "sun_azimuth": round(sun.azimuth, 3), "camera": camera, "channels": list(region.channels), "equilibrium_line_m": round(line, 1), "snow_line_m": round(snow_line, 1),
-        "fresh_snow": bool(dusted), "wet_snow": weather.wet, "haze": round(haze, 3), "cloud_cover": round(float((strata & CLOUD > 0).mean()), 4),
-        "glacier_share": round(float((truth > 0).mean()), 4), "debris_covered_share": round(float((truth == 2).sum() / max((truth > 0).sum(), 1)), 4),
-        "date_index": index, "seed": seed, "config": config.model_dump(mode="json", exclude={"dem"}) | {"dem": config.dem.name if config.dem else None},
-    }  # fmt: skip
+        "simulated": "polynya; no measurement",
+        "time": time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": config.region,
+        "sun_elevation": round(sun.elevation, 3),
+        "sun_azimuth": round(sun.azimuth, 3),
+        "camera": camera,
+        "channels": list(region.channels),
+        "equilibrium_line_m": round(line, 1),
+        "snow_line_m": round(snow_line, 1),
+        "fresh_snow": bool(dusted),
+        "wet_snow": weather.wet,
+        "haze": round(haze, 3),
+        "cloud_cover": round(float((strata & CLOUD > 0).mean()), 4),
+        "glacier_share": round(float((truth > 0).mean()), 4),
+        "debris_covered_share": round(float((truth == 2).sum() / max((truth > 0).sum(), 1)), 4),
+        "date_index": index,
+        "seed": seed,
+        "config": config.model_dump(mode="json", exclude={"dem"}) | {"dem": config.dem.name if config.dem else None},
+    }
     name = f"{config.region}-{seed}-{index + 1}"
-    return SimulatedScene(name, sensors, truth, strata, glaciers, np.ascontiguousarray(cover.surface[inner]), pixel, epsg, left, top, about)
+    return SimulatedScene(
+        name,
+        sensors,
+        truth,
+        strata,
+        glaciers,
+        np.ascontiguousarray(cover.surface[inner]),
+        pixel,
+        epsg,
+        left,
+        top,
+        about,
+    )
 
 
 def _dem(world: World, rng: np.random.Generator, sea: bool) -> np.ndarray:
-    """Return height and slope of a 30 m DEM of an earlier year: smoothed, shifted, with errors that grow with the slope."""
+    """Return height and slope of a 30 m DEM of an earlier year: smoothed, shifted, with errors that grow with the
+    slope."""
     pixel = world.pixel_m
     _, surface = place_ice(world.land, world.dem_ice)
     surface = np.maximum(surface, 0.0) if sea else surface
@@ -183,14 +260,26 @@ def _dem(world: World, rng: np.random.Generator, sea: bool) -> np.ndarray:
     tilt = np.hypot(east, north)
     wide = fractal(rng, side, longest=1500.0 / step, beta=2.0)
     narrow = gaussian_filter(rng.standard_normal(side, dtype=np.float32), 0.6)
-    coarse = coarse + rng.uniform(0.6, 2.5) * (1.0 + 2.0 * tilt) * wide + rng.uniform(0.2, 1.0) * (1.0 + 3.0 * tilt) * narrow / narrow.std()
+    coarse = (
+        coarse
+        + rng.uniform(0.6, 2.5) * (1.0 + 2.0 * tilt) * wide
+        + rng.uniform(0.2, 1.0) * (1.0 + 3.0 * tilt) * narrow / narrow.std()
+    )
     coarse = shift(coarse, rng.normal(0.0, 6.0, 2) / step, order=1, mode="nearest")
     east, north = gradient(coarse, step)
-    return np.stack([resize(coarse, surface.shape), resize(np.degrees(np.arctan(np.hypot(east, north))), surface.shape)]).astype(np.float32)
+    return np.stack(
+        [resize(coarse, surface.shape), resize(np.degrees(np.arctan(np.hypot(east, north))), surface.shape)]
+    ).astype(np.float32)
 
 
 def _strata(cover: Cover, shadow: np.ndarray, clouds: Clouds, layover: np.ndarray) -> np.ndarray:
-    bits = ((cover.seasonal, SNOW), (shadow, SHADOW), (clouds.opacity > 0.3, CLOUD), (cover.shares["water"] > 0.5, WATER), (layover, LAYOVER))
+    bits = (
+        (cover.seasonal, SNOW),
+        (shadow, SHADOW),
+        (clouds.opacity > 0.3, CLOUD),
+        (cover.shares["water"] > 0.5, WATER),
+        (layover, LAYOVER),
+    )
     return sum((mask.astype(np.uint8) * np.uint8(bit) for mask, bit in bits), start=np.zeros(shadow.shape, np.uint8))
 
 

@@ -1,8 +1,9 @@
-"""The mountains a glacier scene lies in: ridges and valleys cut by rivers, troughs cut by ice, gullies; or a real DEM instead.
+"""The mountains a glacier scene lies in: ridges and valleys cut by rivers, troughs cut by ice, gullies; or a real DEM
+instead.
 
-Rivers follow the stream-power law dz/dt = U - K A^m S, solved implicitly from the outlet upwards (Braun and Willett 2013,
-doi:10.1016/j.geomorph.2012.10.008), on a surface whose pits are filled (Barnes et al. 2014, doi:10.1016/j.cageo.2013.04.024);
-hillslopes are kept below a critical angle that varies in space.
+Rivers follow the stream-power law dz/dt = U - K A^m S, solved implicitly from the outlet upwards (Braun and Willett
+2013, doi:10.1016/j.geomorph.2012.10.008), on a surface whose pits are filled (Barnes et al. 2014,
+doi:10.1016/j.cageo.2013.04.024); hillslopes are kept below a critical angle that varies in space.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ class Ground:
     Attributes
     ----------
     bed : numpy.ndarray, float32, shape (rows, columns)
-        Height on the ice model's cells, m, above the lowest point until the scene sets the level; of a real DEM above its own datum.
+        Height on the ice model's cells, m, above the lowest point until the scene sets the level; of a real DEM above
+        its own datum.
     cell_m : float
     is_real : bool
         Whether heights are those of a DEM.
@@ -41,7 +43,13 @@ class Ground:
 
 
 def draw_ground(
-    rng: np.random.Generator, shape: tuple[int, int], cell_m: float, *, relief_m: float, plateau: float, steepness: float = 40.0
+    rng: np.random.Generator,
+    shape: tuple[int, int],
+    cell_m: float,
+    *,
+    relief_m: float,
+    plateau: float,
+    steepness: float = 40.0,
 ) -> Ground:
     """Draw a mountain range.
 
@@ -90,7 +98,11 @@ def draw_ground(
     if plateau > 0.0:
         top = np.percentile(surface, 100.0 - 55.0 * plateau)
         over = np.maximum(surface - top, 0.0)
-        surface = np.minimum(surface, top) + over * (1.0 - 0.85 * plateau) + 0.02 * relief * gaussian_filter(fractal(rng, shape, longest=max(shape) * 0.4), 1.0)
+        surface = (
+            np.minimum(surface, top)
+            + over * (1.0 - 0.85 * plateau)
+            + 0.02 * relief * gaussian_filter(fractal(rng, shape, longest=max(shape) * 0.4), 1.0)
+        )
     turn = rng.uniform(0.0, 2.0 * np.pi)
     y, x = (a - (n - 1) / 2.0 for a, n in zip(np.mgrid[: final[0], : final[1]].astype(float), final, strict=True))
     at = np.stack([np.cos(turn) * y - np.sin(turn) * x, np.sin(turn) * y + np.cos(turn) * x]) + (wide - 1) / 2.0
@@ -124,13 +136,17 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
                 middle = np.radians(0.5 * (handle.bounds.top + handle.bounds.bottom))
                 step = step * 111_195.0 * np.array([np.cos(middle), 1.0])
     except rasterio.errors.RasterioError as error:
-        raise ProductError(f"{Path(path).name}: cannot be read as a DEM ({one_line(error)[:160]}); expected a raster of heights in metres.") from error
+        raise ProductError(
+            f"{Path(path).name}: cannot be read as a DEM ({one_line(error)[:160]}); expected a raster of heights in"
+            " metres."
+        ) from error
     holds = np.array(heights.shape) * step[::-1]
     wanted = np.array(shape) * cell_m
     if np.isnan(heights).mean() > 0.5 or np.any(holds < 0.5 * wanted):
         raise ProductError(
-            f"{Path(path).name}: covers {holds[1] / 1000:.1f} x {holds[0] / 1000:.1f} km; expected at least half of {wanted[1] / 1000:.1f} x {wanted[0] / 1000:.1f} km "
-            "with valid heights. Ask for a smaller --size or pixel."
+            f"{Path(path).name}: covers {holds[1] / 1000:.1f} x {holds[0] / 1000:.1f} km; expected at least half of"
+            f" {wanted[1] / 1000:.1f} x {wanted[0] / 1000:.1f} km with valid heights. Ask for a smaller --size or"
+            " pixel."
         )
     heights = np.where(np.isnan(heights), np.nanmedian(heights), heights)
     turn = int(rng.integers(0, 4))
@@ -139,8 +155,14 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
     if rng.random() < 0.5:
         heights = heights[:, ::-1]
     # A DEM smaller than the ground is mirrored at its edge by map_coordinates.
-    first = [rng.uniform(0.0, max(n - w * cell_m / s, 0.0)) for n, w, s in zip(heights.shape, shape, (step[1], step[0]), strict=True)]
-    at = np.meshgrid(*(f + np.arange(w) * cell_m / s for f, w, s in zip(first, shape, (step[1], step[0]), strict=True)), indexing="ij")
+    first = [
+        rng.uniform(0.0, max(n - w * cell_m / s, 0.0))
+        for n, w, s in zip(heights.shape, shape, (step[1], step[0]), strict=True)
+    ]
+    at = np.meshgrid(
+        *(f + np.arange(w) * cell_m / s for f, w, s in zip(first, shape, (step[1], step[0]), strict=True)),
+        indexing="ij",
+    )
     return Ground(map_coordinates(heights, at, order=3, mode="reflect").astype(np.float32), cell_m, True)
 
 
@@ -230,7 +252,12 @@ def _flood(z, rows, columns, open_sides):
     heap.pop()
     for r in range(rows):
         for c in range(columns):
-            on = (open_sides[0] and r == 0) or (open_sides[1] and r == rows - 1) or (open_sides[2] and c == 0) or (open_sides[3] and c == columns - 1)
+            on = (
+                (open_sides[0] and r == 0)
+                or (open_sides[1] and r == rows - 1)
+                or (open_sides[2] and c == 0)
+                or (open_sides[3] and c == columns - 1)
+            )
             if on:
                 i = np.int64(r * columns + c)
                 seen[i] = True

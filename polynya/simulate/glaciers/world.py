@@ -1,4 +1,5 @@
-"""What stays behind a glacier scene: settings, mountains, ice at every date. Terrain is built wider than the scene, so that ice and shadow come from outside."""
+"""What stays behind a glacier scene: settings, mountains, ice at every date. Terrain is built wider than the scene, so
+that ice and shadow come from outside."""
 
 from __future__ import annotations
 
@@ -17,7 +18,20 @@ from .terrain import Ground, carve, draw_ground, read_ground
 
 CELL_M = (80.0, 110.0)
 """Cells of the ice model, m: four pixels within these."""
-TOPICS = ("place", "terrain", "ice", "land", "weather", "ground", "surfaces", "camera", "radar", "thermal", "dem", "clouds")
+TOPICS = (
+    "place",
+    "terrain",
+    "ice",
+    "land",
+    "weather",
+    "ground",
+    "surfaces",
+    "camera",
+    "radar",
+    "thermal",
+    "dem",
+    "clouds",
+)
 """Each has its random stream, so that an option of one leaves the others."""
 
 
@@ -123,17 +137,44 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
     core = (slice(edge, cells - edge),) * 2
     share = config.glacier_share or float(ice.uniform(*region.glacier_share))
     relief = float(ice.uniform(*region.relief_m))
-    climate = Climate(0.0, float(ice.uniform(0.005, 0.009)), float(ice.uniform(0.004, 0.008)), float(ice.uniform(*region.accumulation)), float(ice.uniform(*region.melt_limit)))
+    climate = Climate(
+        0.0,
+        float(ice.uniform(0.005, 0.009)),
+        float(ice.uniform(0.004, 0.008)),
+        float(ice.uniform(*region.accumulation)),
+        float(ice.uniform(*region.melt_limit)),
+    )
     enhancement = float(ice.uniform(1.0, 2.0))
     is_plateau = ice.random() < region.plateau
     if config.dem is not None:
         ground = read_ground(config.dem, rngs["terrain"], (cells, cells), cell)
     else:
-        plateau, steepness = (float(ice.uniform(0.45, 0.9)) if is_plateau else 0.0), float(ice.uniform(*region.steepness))
-        ground = draw_ground(rngs["terrain"], (cells, cells), cell, relief_m=relief, plateau=plateau, steepness=steepness)
-        greatest, _ = grow_to_share(ground.bed, cell, settle_years=0.0, climate=climate, share=min(2.0 * share, 0.75), inner=core, enhancement=enhancement)
+        plateau, steepness = (
+            (float(ice.uniform(0.45, 0.9)) if is_plateau else 0.0),
+            float(ice.uniform(*region.steepness)),
+        )
+        ground = draw_ground(
+            rngs["terrain"], (cells, cells), cell, relief_m=relief, plateau=plateau, steepness=steepness
+        )
+        greatest, _ = grow_to_share(
+            ground.bed,
+            cell,
+            settle_years=0.0,
+            climate=climate,
+            share=min(2.0 * share, 0.75),
+            inner=core,
+            enhancement=enhancement,
+        )
         ground = carve(ground, greatest.thickness, depth=float(ice.uniform(0.2, 0.45)))
-    old, climate = grow_to_share(ground.bed, cell, settle_years=20.0, climate=climate, share=min(1.2 * share, 0.7), inner=core, enhancement=enhancement)
+    old, climate = grow_to_share(
+        ground.bed,
+        cell,
+        settle_years=20.0,
+        climate=climate,
+        share=min(1.2 * share, 0.7),
+        inner=core,
+        enhancement=enhancement,
+    )
     level = _level(ground, climate, region, ice)
     height = float(np.ptp(np.percentile(ground.bed, (0.5, 99.5))))
     warmer = replace(climate, ela_m=climate.ela_m + float(ice.uniform(0.015, 0.05)) * height)
@@ -144,28 +185,74 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
     dem_ice = evolve(old, ground.bed, cell, climate=warmer, years=since, enhancement=enhancement)
     warmer = replace(warmer, ela_m=warmer.ela_m + float(ice.uniform(0.0, 0.02)) * height)
     states = [evolve(dem_ice, ground.bed, cell, climate=warmer, years=max(dem_before, 0.5), enhancement=enhancement)]
-    dem_ice, states, warmer = _settle(ground.bed, cell, dem_ice, states, warmer, share=share, core=core, years=max(dem_before, 0.5), enhancement=enhancement)
-    # Climate is ahead of the tongues, most where debris shields them: today's line lies higher than the one their length answers to.
+    dem_ice, states, warmer = _settle(
+        ground.bed,
+        cell,
+        dem_ice,
+        states,
+        warmer,
+        share=share,
+        core=core,
+        years=max(dem_before, 0.5),
+        enhancement=enhancement,
+    )
+    # Climate is ahead of the tongues, most where debris shields them: today's line lies higher than the one their
+    # length answers to.
     lines = [warmer.ela_m + level + float(ice.uniform(*region.ahead)) * height]
     if config.dates == 2:
         rise = float(ice.uniform(0.015, 0.05)) * height
         before = np.mean(states[0].thickness[core] > 8.0)
         for _ in range(5):  # ice that was still growing needs more of it
-            later = evolve(states[0], ground.bed, cell, climate=replace(warmer, ela_m=warmer.ela_m + rise), years=between, enhancement=enhancement)
+            later = evolve(
+                states[0],
+                ground.bed,
+                cell,
+                climate=replace(warmer, ela_m=warmer.ela_m + rise),
+                years=between,
+                enhancement=enhancement,
+            )
             if np.mean(later.thickness[core] > 8.0) < 0.995 * before:
                 break
             rise *= 1.9
         lines.append(lines[0] + rise)
         states.append(later)
-    land = lay_land(rngs["land"], ground, (side, side), pixel, level_m=level, old=old, ela_m=lines[0], lakes=float(rngs["land"].uniform(0.25, 0.7)))
+    land = lay_land(
+        rngs["land"],
+        ground,
+        (side, side),
+        pixel,
+        level_m=level,
+        old=old,
+        ela_m=lines[0],
+        lakes=float(rngs["land"].uniform(0.25, 0.7)),
+    )
     at = region.places[int(place.integers(len(region.places)))]
     where = (at[0] + float(place.uniform(-1.0, 1.0)), at[1] + float(place.uniform(-0.5, 0.5)))
     inner = (slice(pad, pad + config.size),) * 2
-    return World(land, tuple(replace(warmer, ela_m=line) for line in lines), states, dem_ice, pixel, inner, where, year, (0.0, between))
+    return World(
+        land,
+        tuple(replace(warmer, ela_m=line) for line in lines),
+        states,
+        dem_ice,
+        pixel,
+        inner,
+        where,
+        year,
+        (0.0, between),
+    )
 
 
 def _settle(
-    bed: np.ndarray, cell: float, dem_ice: Ice, states: list[Ice], climate: Climate, *, share: float, core: tuple[slice, slice], years: float, enhancement: float
+    bed: np.ndarray,
+    cell: float,
+    dem_ice: Ice,
+    states: list[Ice],
+    climate: Climate,
+    *,
+    share: float,
+    core: tuple[slice, slice],
+    years: float,
+    enhancement: float,
 ) -> tuple[Ice, list[Ice], Climate]:
     """Give ice that retreated too far, or too little, another climate and time; return the closest of what came."""
     height = float(np.ptp(np.percentile(bed, (0.5, 99.5))))
@@ -180,7 +267,9 @@ def _settle(
         pace *= 0.5 if miss * before < 0.0 else 1.0
         before = miss
         climate = replace(climate, ela_m=climate.ela_m + float(np.clip(pace * miss, -0.06, 0.06)) * height)
-        dem_ice = evolve(states[0], bed, cell, climate=climate, years=40.0 if abs(miss) < 0.1 else 80.0, enhancement=enhancement)
+        dem_ice = evolve(
+            states[0], bed, cell, climate=climate, years=40.0 if abs(miss) < 0.1 else 80.0, enhancement=enhancement
+        )
         states = [evolve(dem_ice, bed, cell, climate=climate, years=years, enhancement=enhancement)]
     return best[1:]
 

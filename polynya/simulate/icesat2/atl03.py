@@ -59,7 +59,13 @@ class Simulated:
 
 
 def simulate(
-    out: Path | str, *, length_km: float = 60.0, beams: str = "all", season: str = "winter", seed: int = 0, sun_elevation: float | None = None
+    out: Path | str,
+    *,
+    length_km: float = 60.0,
+    beams: str = "all",
+    season: str = "winter",
+    seed: int = 0,
+    sun_elevation: float | None = None,
 ) -> Simulated:
     """Write a simulated ATL03 granule and its truth.
 
@@ -70,7 +76,8 @@ def simulate(
     length_km : float
         Length of the track, 1-3000 km.
     beams : str
-        ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: right beams are strong.
+        ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: right beams are
+        strong.
     season : str
         ``winter`` (Arctic, night), ``spring`` (Arctic, low sun) or ``summer`` (Ross Sea, daylight).
     seed : int
@@ -93,7 +100,14 @@ def simulate(
     check_arguments(length_km=length_km, seed=seed)
     place = season_at(season, rng_of(seed, 3), sun_elevation=sun_elevation)
     parameters = profile.draw_parameters(season, rng_of(seed, 0))
-    settings: dict[str, object] = {"kind": "sea ice model", "length_km": length_km, "beams": beams, "season": season, "seed": seed, "ice": asdict(parameters)}
+    settings: dict[str, object] = {
+        "kind": "sea ice model",
+        "length_km": length_km,
+        "beams": beams,
+        "season": season,
+        "seed": seed,
+        "ice": asdict(parameters),
+    }
     if sun_elevation is not None:
         settings["sun_elevation"] = sun_elevation
 
@@ -129,7 +143,8 @@ def write_granule(
     ----------
     out : Path or str
     ice : function
-        Beam name, along-track distance of the first cell's edge from the track's start (m), length (m) -> the ice under it.
+        Beam name, along-track distance of the first cell's edge from the track's start (m), length (m) -> the ice under
+        it.
     beams : str
     place : Season
     length : float
@@ -149,19 +164,39 @@ def write_granule(
     photons, shares = {}, {}
     start_time = seconds_of(place.date)
     granule_id = Path(out).stem
-    with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (handle, write_truth, pool):
+    with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (
+        handle,
+        write_truth,
+        pool,
+    ):
         for name in names:
             beam, surface, truth = _simulate_beam(
-                name, seed=seed, place=place, ice_of=ice, is_night=settings["season"] == "winter", earth=earth, track=track, start=start,
-                start_time=start_time, length=length, granule_id=granule_id,
+                name,
+                seed=seed,
+                place=place,
+                ice_of=ice,
+                is_night=settings["season"] == "winter",
+                earth=earth,
+                track=track,
+                start=start,
+                start_time=start_time,
+                length=length,
+                granule_id=granule_id,
             )
             beam_group(handle, beam, surface, pool=pool, rng=rng_of(seed, 40, schema.BEAM_NAMES.index(name)))
             write_truth(truth)
             photons[name] = int(surface.photons.shot.size)
             shares[name] = class_shares(truth)
         granule_head(
-            handle, granule_id=granule_id, orientation=1, rgt=place.rgt, cycle=place.cycle, region=place.region,
-            times=(start_time, start_time + length / atlas.SHOT_SPACING * 1e-4), settings=settings, seed=seed,
+            handle,
+            granule_id=granule_id,
+            orientation=1,
+            rgt=place.rgt,
+            cycle=place.cycle,
+            region=place.region,
+            times=(start_time, start_time + length / atlas.SHOT_SPACING * 1e-4),
+            settings=settings,
+            seed=seed,
             channels={n: _channels(seed, n) for n in names},
         )
     return Simulated(Path(out), truth_name(out), photons, shares, settings)
@@ -184,7 +219,8 @@ def parse_beams(beams: str) -> list[str]:
     wrong = [n for n in names if n not in schema.BEAM_NAMES]
     if wrong or not names:
         raise UsageError(
-            f"beams {beams!r}: no such beam {', '.join(wrong)}; expected all, strong, weak, or names among {', '.join(schema.BEAM_NAMES)}. Try strong."
+            f"beams {beams!r}: no such beam {', '.join(wrong)}; expected all, strong, weak, or names among"
+            f" {', '.join(schema.BEAM_NAMES)}. Try strong."
         )
     return [b for b in schema.BEAM_NAMES if b in names]
 
@@ -196,7 +232,9 @@ def truth_name(out: Path | str) -> Path:
 
 
 @contextlib.contextmanager
-def granule_pair(out: Path | str, *, about: dict[str, object]) -> Iterator[tuple[h5py.File, Callable[[pa.Table], None], ThreadPoolExecutor]]:
+def granule_pair(
+    out: Path | str, *, about: dict[str, object]
+) -> Iterator[tuple[h5py.File, Callable[[pa.Table], None], ThreadPoolExecutor]]:
     """Open a granule and its truth under temporary names; both get their own names only when all went well.
 
     Yields
@@ -216,7 +254,9 @@ def granule_pair(out: Path | str, *, about: dict[str, object]) -> Iterator[tuple
     if out.suffix != ".h5":
         raise UsageError(f"the output is named {out.name}; expected a name that ends in .h5. Name it {out.stem}.h5.")
     if out.is_dir() or truth_name(out).is_dir():
-        raise OutputError(f"{out}: is a folder, or {truth_name(out).name} is; expected files to write. Choose another name.")
+        raise OutputError(
+            f"{out}: is a folder, or {truth_name(out).name} is; expected files to write. Choose another name."
+        )
     about = {"granule": out.stem, **about}
     with io.writing(out) as temporary, io.writing(truth_name(out)) as truth_part:
         try:
@@ -225,7 +265,9 @@ def granule_pair(out: Path | str, *, about: dict[str, object]) -> Iterator[tuple
                 with contextlib.closing(writer):
                     yield handle, writer.write, pool
         except RuntimeError as error:  # what HDF5 raises when it cannot flush
-            raise OutputError(f"{out}: writing failed ({one_line(error)}); expected room on the disk. Free some or write elsewhere.") from error
+            raise OutputError(
+                f"{out}: writing failed ({one_line(error)}); expected room on the disk. Free some or write elsewhere."
+            ) from error
 
 
 def class_shares(truth: pa.Table) -> dict[str, float]:
@@ -246,15 +288,21 @@ def seed_of(seed: int, *key: int) -> np.random.SeedSequence:
 
 def _channels(seed: int, name: str) -> np.ndarray:
     """Return the dead times of a beam pair's 20 channels, ns: the same whichever beams are simulated."""
-    return np.concatenate([atlas.channel_dead_times(is_strong, rng_of(seed, 31, int(name[2]), int(is_strong))) for is_strong in (True, False)])
+    return np.concatenate(
+        [
+            atlas.channel_dead_times(is_strong, rng_of(seed, 31, int(name[2]), int(is_strong)))
+            for is_strong in (True, False)
+        ]
+    )
 
 
 def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Draw the smooth fields under the track, functions of distance from the start (m), in metres.
 
-    Sea surface: a constant of decimetres (errors of tide and MSS models) and waves of 30-250 km whose slopes are 2-3 cm in 10 km;
-    2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km are what CryoSat-2 sees (Kwok and Morison, 2016, doi:10.1002/2015JC011357).
-    MSS and geoid slopes are those of gentle marine geoids; tides and dac change over hundreds of kilometres.
+    Sea surface: a constant of decimetres (errors of tide and MSS models) and waves of 30-250 km whose slopes are 2-3 cm
+    in 10 km; 2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km are what CryoSat-2 sees (Kwok and Morison, 2016,
+    doi:10.1002/2015JC011357). MSS and geoid slopes are those of gentle marine geoids; tides and dac change over
+    hundreds of kilometres.
     """
     rng = rng_of(seed, 2)
     mss = smooth_field(rng, offset=(-60.0, 15.0), slope=1.2e-5, rms=0.5, wavelengths=(2.5e4, 2.0e5))
@@ -263,15 +311,29 @@ def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
         "sea_surface": smooth_field(rng, offset=(-0.18, 0.18), slope=1.5e-7, rms=0.045, wavelengths=(3.0e4, 2.5e5)),
         "mss": mss,
         "geoid": lambda x: mss(x) - topography(x),
-        "tide_ocean": smooth_field(rng, offset=(-0.5, 0.5), slope=3.0e-7, rms=0.05, wavelengths=(3.0e5, 1.0e6), waves=3),
-        "tide_equilibrium": smooth_field(rng, offset=(-0.015, 0.015), slope=0.0, rms=0.0005, wavelengths=(5.0e5, 2.0e6), waves=2),
+        "tide_ocean": smooth_field(
+            rng, offset=(-0.5, 0.5), slope=3.0e-7, rms=0.05, wavelengths=(3.0e5, 1.0e6), waves=3
+        ),
+        "tide_equilibrium": smooth_field(
+            rng, offset=(-0.015, 0.015), slope=0.0, rms=0.0005, wavelengths=(5.0e5, 2.0e6), waves=2
+        ),
         "dac": smooth_field(rng, offset=(-0.35, 0.35), slope=1.0e-7, rms=0.02, wavelengths=(3.0e5, 1.0e6), waves=3),
     }
 
 
 def _simulate_beam(
-    name: str, *, seed: int, place: Season, ice_of: IceOfBeam, is_night: bool, earth: dict, track: np.ndarray, start: float, start_time: float,
-    length: float, granule_id: str,
+    name: str,
+    *,
+    seed: int,
+    place: Season,
+    ice_of: IceOfBeam,
+    is_night: bool,
+    earth: dict,
+    track: np.ndarray,
+    start: float,
+    start_time: float,
+    length: float,
+    granule_id: str,
 ) -> tuple[BeamTrack, Surface, pa.Table]:
     pair = int(name[2])
     spot = SPOTS[1][name]
@@ -287,17 +349,33 @@ def _simulate_beam(
     background = _background(place, ice.albedo, clear, rng_of(seed, 22), is_night=is_night)
     cell = ((x - grid_start) / profile.STEP).astype(np.int64)
     rng = rng_of(seed, 30, spot)
-    bottom = -place.window * rng.uniform(0.40, 0.50) + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
+    bottom = (
+        -place.window * rng.uniform(0.40, 0.50)
+        + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
+    )
     window = (bottom, bottom + place.window)
     gain = atlas.SPOT_GAIN[spot] * (1.0 if is_strong else atlas.WEAK_SHARE)
     noise = background[cell] * (1.0 if is_strong else atlas.WEAK_SHARE)
     dead_time = _channels(seed, name)[:16] if is_strong else _channels(seed, name)[16:]
     photons = atlas.detect(
-        ice.rate, ice.freeboard, ice.roughness, step=profile.STEP, shot_cell=cell, transmission=clear[cell], background=noise, window=window,
-        dead_time=dead_time, gain=gain, seed=seed_of(seed, 32, spot),
+        ice.rate,
+        ice.freeboard,
+        ice.roughness,
+        step=profile.STEP,
+        shot_cell=cell,
+        transmission=clear[cell],
+        background=noise,
+        window=window,
+        dead_time=dead_time,
+        gain=gain,
+        seed=seed_of(seed, 32, spot),
     )
     confidence, weight = atlas.signal_confidence(
-        photons, shots=shots, background_per_metre=noise / atlas.METRES_PER_NS * 1e-9, bottom=float(bottom.min()), top=float(window[1].max())
+        photons,
+        shots=shots,
+        background_per_metre=noise / atlas.METRES_PER_NS * 1e-9,
+        bottom=float(bottom.min()),
+        top=float(window[1].max()),
     )
     along = x - start
     beam_shift = 0.002 * rng_of(seed, 33, spot).standard_normal()
@@ -308,12 +386,33 @@ def _simulate_beam(
     latitude, longitude = beam_position(track, along, across)
     time = start_time + np.arange(shots) * 1e-4 + (0.0 if is_strong else 0.36)
     beam = BeamTrack(
-        name=name, is_strong=is_strong, spot=spot, orientation=1, rgt=place.rgt, x=x, time=time, latitude=latitude, longitude=longitude,
-        across=across, first_shot=round((start_time % 86400.0) * 1e4) + (0 if is_strong else 3600), segment_origin=start - 7.3, dead_time=dead_time,
-        sea_ice=True, azimuth=float(track[0, 2]),
+        name=name,
+        is_strong=is_strong,
+        spot=spot,
+        orientation=1,
+        rgt=place.rgt,
+        x=x,
+        time=time,
+        latitude=latitude,
+        longitude=longitude,
+        across=across,
+        first_shot=round((start_time % 86400.0) * 1e4) + (0 if is_strong else 3600),
+        segment_origin=start - 7.3,
+        dead_time=dead_time,
+        sea_ice=True,
+        azimuth=float(track[0, 2]),
     )
     earth_at = {k: _from(v, start) for k, v in surface.items()}
-    made = Surface(photons, height, confidence, weight, noise, (window[0] + base, window[1] + base), place.background_window, earth_at)
+    made = Surface(
+        photons,
+        height,
+        confidence,
+        weight,
+        noise,
+        (window[0] + base, window[1] + base),
+        place.background_window,
+        earth_at,
+    )
     truth = _truth(name, beam, ice, grid_x, clear, earth_at["sea_surface"], track, start, across, granule_id)
     return beam, made, truth
 
@@ -322,7 +421,9 @@ def _from(function: Callable, start: float) -> Callable:
     return lambda x: function(np.asarray(x) - start)
 
 
-def _background(place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.random.Generator, *, is_night: bool) -> np.ndarray:
+def _background(
+    place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.random.Generator, *, is_night: bool
+) -> np.ndarray:
     """Return the strong-beam background rate on the grid, Hz: sunlight off the 45 m field of view and off cloud."""
     level = rng.uniform(*place.background)
     if is_night:
@@ -332,7 +433,9 @@ def _background(place: Season, albedo: np.ndarray, clear: np.ndarray, rng: np.ra
     return level * (seen / profile.SNOW_ALBEDO * np.sqrt(clear) + 0.9 * (1.0 - np.sqrt(clear)))
 
 
-def _truth(name, beam: BeamTrack, ice: profile.IceField, grid_x, clear, sea_surface, track, start, across, granule_id) -> pa.Table:
+def _truth(
+    name, beam: BeamTrack, ice: profile.IceField, grid_x, clear, sea_surface, track, start, across, granule_id
+) -> pa.Table:
     four = (-1, 4)
     weights = atlas.footprint_weights(profile.STEP)
     seen = np.convolve(ice.rate, weights, mode="same")
@@ -341,16 +444,28 @@ def _truth(name, beam: BeamTrack, ice: profile.IceField, grid_x, clear, sea_surf
     centre = grid_x.reshape(four).mean(axis=1)[inside]
     water = (ice.surface_class.reshape(four) == schema.OPEN_WATER).sum(axis=1)[inside]
     thin = (ice.surface_class.reshape(four) == schema.THIN_ICE).sum(axis=1)[inside]
-    surface_class = np.where(water >= 2, schema.OPEN_WATER, np.where(water + thin >= 2, schema.THIN_ICE, schema.THICK_ICE))
+    surface_class = np.where(
+        water >= 2, schema.OPEN_WATER, np.where(water + thin >= 2, schema.THIN_ICE, schema.THICK_ICE)
+    )
     lead = np.where(water >= 2, ice.lead_type.reshape(four).max(axis=1)[inside], profile.NO_LEAD)
     board = ice.freeboard.reshape(four).mean(axis=1)[inside].astype(np.float64)
     board_seen = (blurred.reshape(four).sum(axis=1) / seen.reshape(four).sum(axis=1))[inside]
     level = sea_surface(centre)
     latitude, longitude = beam_position(track, centre - start, across)
     columns = {
-        "granule": granule_id, "beam": name, "is_strong": beam.is_strong, "latitude": latitude, "longitude": longitude, "x_atc": centre,
-        "surface_class": surface_class, "lead_type": lead, "surface_height": level + board, "surface_height_footprint": level + board_seen,
-        "sea_surface_height": level, "total_freeboard": np.where(surface_class == schema.OPEN_WATER, 0.0, board),
-        "total_freeboard_footprint": board_seen, "cloud_transmission": clear.reshape(four).mean(axis=1)[inside],
-    }  # fmt: skip
+        "granule": granule_id,
+        "beam": name,
+        "is_strong": beam.is_strong,
+        "latitude": latitude,
+        "longitude": longitude,
+        "x_atc": centre,
+        "surface_class": surface_class,
+        "lead_type": lead,
+        "surface_height": level + board,
+        "surface_height_footprint": level + board_seen,
+        "sea_surface_height": level,
+        "total_freeboard": np.where(surface_class == schema.OPEN_WATER, 0.0, board),
+        "total_freeboard_footprint": board_seen,
+        "cloud_transmission": clear.reshape(four).mean(axis=1)[inside],
+    }
     return schema.table(schema.TRUTH, columns)

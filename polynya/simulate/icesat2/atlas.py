@@ -30,7 +30,8 @@ SPOT_GAIN = {1: 1.0, 2: 1.0, 3: 0.82, 4: 1.0, 5: 1.0, 6: 1.0}
 """Relative gain of each spot, as in NASA's ATL07 control values."""
 PULSE_SIGMA, PULSE_TAIL_SHARE, PULSE_TAIL_NS = 0.58, 0.20, 0.75
 """The received pulse from a flat surface: a Gaussian of 0.58 ns, 20 % of it delayed by an exponential tail of
-0.75 ns; full width at half maximum 1.4 ns, near the 1.5 ns that ATLAS sends (Neumann et al., 2019), 10-90 % width 1.8 ns."""
+0.75 ns; full width at half maximum 1.4 ns, near the 1.5 ns that ATLAS sends (Neumann et al., 2019), 10-90 % width 1.8
+ns."""
 ECHOES = (0.45, 2.3, 4.2)
 """Depths of spurious echoes below a bright surface, m (Lu et al., 2021, doi:10.1029/2021EA001729)."""
 ECHO_CHANCE = 0.006
@@ -59,7 +60,8 @@ class Photons:
 
 
 def channel_dead_times(is_strong: bool, rng: np.random.Generator) -> np.ndarray:
-    """Draw the dead times of a beam's channels, ns, shape (16,) or (4,): their mean is the beam's, their spread 0.05 ns."""
+    """Draw the dead times of a beam's channels, ns, shape (16,) or (4,): their mean is the beam's, their spread 0.05
+    ns."""
     spread = 0.05 * rng.standard_normal(CHANNELS[is_strong])
     return MEAN_DEAD_TIME[is_strong] + spread - spread.mean()
 
@@ -118,17 +120,49 @@ def detect(
     noise = background * (window[1] - window[0]) / METRES_PER_NS * 1e-9
     total = float(np.sum(expected) + np.sum(noise))
     capacity = int(1.03 * total + 8.0 * np.sqrt(total) + 4096)
-    out = (np.empty(capacity, np.int32), np.empty(capacity, np.float32), np.empty(capacity, np.uint8), np.empty(capacity, np.uint8))
+    out = (
+        np.empty(capacity, np.int32),
+        np.empty(capacity, np.float32),
+        np.empty(capacity, np.uint8),
+        np.empty(capacity, np.uint8),
+    )
     n = _detect(
-        np.ascontiguousarray(rate, np.float32), np.ascontiguousarray(height, np.float32), np.ascontiguousarray(roughness, np.float32),
-        weights, half, shot_cell, transmission * gain, noise, window[0], window[1], np.asarray(dead_time, np.float64),
-        np.random.Generator(np.random.PCG64(seed)), *out,
+        np.ascontiguousarray(rate, np.float32),
+        np.ascontiguousarray(height, np.float32),
+        np.ascontiguousarray(roughness, np.float32),
+        weights,
+        half,
+        shot_cell,
+        transmission * gain,
+        noise,
+        window[0],
+        window[1],
+        np.asarray(dead_time, np.float64),
+        np.random.Generator(np.random.PCG64(seed)),
+        *out,
     )
     return Photons(*(a[:n] for a in out))
 
 
 @numba.njit(cache=True)
-def _detect(rate, height, roughness, weights, half, shot_cell, factor, noise, bottom, top, dead_time, rng, shot, z, channel, origin):
+def _detect(
+    rate,
+    height,
+    roughness,
+    weights,
+    half,
+    shot_cell,
+    factor,
+    noise,
+    bottom,
+    top,
+    dead_time,
+    rng,
+    shot,
+    z,
+    channel,
+    origin,
+):
     channels = dead_time.size
     cumulative = np.empty(weights.size)
     most = 4096
@@ -202,13 +236,16 @@ FINDER_SPANS = (0, 1, 4, 10)
 """Where a block of shots alone shows no sure surface, this many blocks on either side are counted with it."""
 
 
-def signal_confidence(photons: Photons, *, shots: int, background_per_metre: np.ndarray, bottom: float, top: float) -> tuple[np.ndarray, np.ndarray]:
+def signal_confidence(
+    photons: Photons, *, shots: int, background_per_metre: np.ndarray, bottom: float, top: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Give each photon a confidence, with a histogram finder in the manner of ATL03.
 
-    Photons of 20 shots (of up to 420 where the signal is weak) are counted in 0.5 m bins. The mode of the 3-bin sum is the surface; bins joined
-    to it that rise three Poisson standard deviations above the background are signal, at the confidence the mode's own
-    rise allows (>= 12 sigma high, >= 7 medium, >= 3.5 low); two bins on each side are buffer. This is simpler than the
-    ATL03 ATBD's section 5, which varies both bins; isolated runs away from the mode are noise here.
+    Photons of 20 shots (of up to 420 where the signal is weak) are counted in 0.5 m bins. The mode of the 3-bin sum is
+    the surface; bins joined to it that rise three Poisson standard deviations above the background are signal, at the
+    confidence the mode's own rise allows (>= 12 sigma high, >= 7 medium, >= 3.5 low); two bins on each side are buffer.
+    This is simpler than the ATL03 ATBD's section 5, which varies both bins; isolated runs away from the mode are noise
+    here.
 
     Parameters
     ----------
@@ -333,7 +370,8 @@ def cloud_transmission(x: np.ndarray, *, shared: np.random.Generator, own: np.ra
 
 
 def smooth_noise(n: int, scale: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw unit-variance Gaussian noise of ``n`` values correlated over ``scale``: a Gaussian filter over white noise."""
+    """Draw unit-variance Gaussian noise of ``n`` values correlated over ``scale``: a Gaussian filter over white
+    noise."""
     half = 3 * scale
     kernel = np.exp(-0.5 * (np.arange(-half, half + 1) / (0.6 * scale)) ** 2)
     kernel /= np.sqrt(np.sum(kernel**2))

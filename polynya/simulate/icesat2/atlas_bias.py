@@ -102,16 +102,24 @@ class BiasTable:
 def bias_table(is_strong: bool) -> BiasTable:
     """Return the table for a beam of 16 or 4 channels, computed from the detector model once a process.
 
-    For each dead time the model runs forward over arrival strengths and pulse widths; what it detects (strength, width, shift of the
-    mean) is then interpolated to an even table, first in strength, then in width. Beyond the widths a model run reached,
-    the nearest one's value is kept.
+    For each dead time the model runs forward over arrival strengths and pulse widths; what it detects (strength, width,
+    shift of the mean) is then interpolated to an even table, first in strength, then in width. Beyond the widths a
+    model run reached, the nearest one's value is kept.
     """
     channels = CHANNELS[is_strong]
     dead_times = MEAN_DEAD_TIME[is_strong] + np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
-    strengths = np.array([0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0]) * channels / 16.0
+    strengths = (
+        np.array(
+            [0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0]
+        )
+        * channels
+        / 16.0
+    )
     widths = np.concatenate([np.arange(0.8, 3.0, 0.2), np.arange(3.0, 10.01, 0.5)])
     sigmas = np.concatenate([np.arange(0.25, 1.2, 0.06), np.arange(1.2, 4.6, 0.2)])
-    arrivals = strengths[-1] * np.concatenate([np.linspace(0.003, 1.0, 24), np.array([1.2, 1.5, 2.0, 3.0, 5.0, 9.0, 20.0])])
+    arrivals = strengths[-1] * np.concatenate(
+        [np.linspace(0.003, 1.0, 24), np.array([1.2, 1.5, 2.0, 3.0, 5.0, 9.0, 20.0])]
+    )
     spacing = 0.03
     t = np.arange(-18.0, 30.0, spacing)
     table = np.empty((dead_times.size, strengths.size, widths.size))
@@ -120,7 +128,16 @@ def bias_table(is_strong: bool) -> BiasTable:
         bias_at = np.empty_like(width_at)
         for k, sigma in enumerate(sigmas):
             density = pulse_density(t, sigma)
-            found = np.array([_moments(t, detected_density(density, spacing=spacing, per_channel=a / channels, dead_time=dead_time), spacing) for a in arrivals])
+            found = np.array(
+                [
+                    _moments(
+                        t,
+                        detected_density(density, spacing=spacing, per_channel=a / channels, dead_time=dead_time),
+                        spacing,
+                    )
+                    for a in arrivals
+                ]
+            )
             detected = found[:, 0] * channels
             width_at[k] = np.interp(strengths, detected, found[:, 1])
             bias_at[k] = np.interp(strengths, detected, (_moments(t, density, spacing)[2] - found[:, 2]) * 1000.0)

@@ -79,7 +79,12 @@ class _Segments:
 
 
 def simulate_from_atl07(
-    atl07: Path | str, out: Path | str, *, beams: str = "all", seed: int = 0, brightness: tuple[float, float] | None = None
+    atl07: Path | str,
+    out: Path | str,
+    *,
+    beams: str = "all",
+    seed: int = 0,
+    brightness: tuple[float, float] | None = None,
 ) -> Simulated:
     """Write an ATL03 granule drawn from an ATL07's photon heights, and its truth from NASA's heights and types.
 
@@ -92,9 +97,9 @@ def simulate_from_atl07(
         ``all``, ``strong``, ``weak`` or names; orientation and strength follow the ATL07.
     seed : int
     brightness : tuple of float, optional
-        Photon rates of each beam are multiplied by a factor drawn evenly in its logarithm from this range, and types follow from NASA's
-        tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width. To train on more cases near the tree's
-        thresholds than a file holds; not for scores.
+        Photon rates of each beam are multiplied by a factor drawn evenly in its logarithm from this range, and types
+        follow from NASA's tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width. To
+        train on more cases near the tree's thresholds than a file holds; not for scores.
 
     Returns
     -------
@@ -129,7 +134,9 @@ def simulate_from_atl07(
                 factors[beam.name] = float(np.exp(rng.uniform(*np.log(brightness))))
                 segments = _brighter(segments, factors[beam.name], beam, orientation)
             dead, scales[beam.name], agreement[beam.name] = _calibrate(atl07, beam)
-            channels[beam.name] = np.concatenate([np.full(16, dead if beam.is_strong else 2.98), np.full(4, 3.06 if beam.is_strong else dead)])
+            channels[beam.name] = np.concatenate(
+                [np.full(16, dead if beam.is_strong else 2.98), np.full(4, 3.06 if beam.is_strong else dead)]
+            )
             track, surface, owner = _draw(beam, segments, orientation, rng)
             beam_group(handle, track, surface, pool=pool, rng=rng)
             table = _truth(beam, segments, track, owner, granule_id)
@@ -138,17 +145,33 @@ def simulate_from_atl07(
             times += [track.time[0], track.time[-1]]
         if not photons:
             raise ProductError(
-                f"{Path(atl07).name}: no beam of {', '.join(b.name for b in chosen)} holds a segment with hist_photon_heights, photon_rate and "
-                "height_segment_mss; expected at least one. Give another ATL07 granule or other beams."
+                f"{Path(atl07).name}: no beam of {', '.join(b.name for b in chosen)} holds a segment with"
+                " hist_photon_heights, photon_rate and height_segment_mss; expected at least one. Give another ATL07"
+                " granule or other beams."
             )
         settings = {
-            "kind": "photon heights of a real ATL07", "atl07": Path(atl07).name, "atl07_release": granule.release, "beams": beams, "seed": seed,
+            "kind": "photon heights of a real ATL07",
+            "atl07": Path(atl07).name,
+            "atl07_release": granule.release,
+            "beams": beams,
+            "seed": seed,
             **({"brightness": factors} if factors else {}),
-            "first_photon_bias": {k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()},
-        }  # fmt: skip
+            "first_photon_bias": {
+                k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()
+            },
+        }
         granule_head(
-            handle, granule_id=granule_id, orientation=orientation, rgt=1, cycle=1, region=1, times=(min(times), max(times)), settings=settings, seed=seed,
-            channels=channels, bias_scale=scales,
+            handle,
+            granule_id=granule_id,
+            orientation=orientation,
+            rgt=1,
+            cycle=1,
+            region=1,
+            times=(min(times), max(times)),
+            settings=settings,
+            seed=seed,
+            channels=channels,
+            bias_scale=scales,
         )
     return Simulated(Path(out), truth_name(out), photons, shares, settings)
 
@@ -161,31 +184,64 @@ def _usable(table: pa.Table) -> _Segments:
 
     n = table.num_rows
     flat = table["hist_photon_heights"].combine_chunks()
-    counts = flat.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(n, -1) if n and flat.null_count == 0 else np.zeros((n, 1))
+    counts = (
+        flat.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(n, -1)
+        if n and flat.null_count == 0
+        else np.zeros((n, 1))
+    )
     good = counts.sum(axis=1) > 0
-    for name in ("photon_rate", "height_segment_height", "height_segment_mss", "hist_photon_bottom", "seg_dist_x", "delta_time", "latitude", "longitude"):
+    for name in (
+        "photon_rate",
+        "height_segment_height",
+        "height_segment_mss",
+        "hist_photon_bottom",
+        "seg_dist_x",
+        "delta_time",
+        "latitude",
+        "longitude",
+    ):
         good &= np.isfinite(column(name))
     good &= column("photon_rate") > 0
     keep = np.flatnonzero(good)
     keep = keep[np.argsort(column("seg_dist_x")[keep], kind="stable")]
     earth = {"mss": column("height_segment_mss")[keep], "geoid": column("height_segment_geoid")[keep]}
-    for name, source in (("tide_ocean", "height_segment_ocean"), ("tide_equilibrium", "height_segment_lpe"), ("dac", "height_segment_dac")):
+    for name, source in (
+        ("tide_ocean", "height_segment_ocean"),
+        ("tide_equilibrium", "height_segment_lpe"),
+        ("dac", "height_segment_dac"),
+    ):
         earth[name] = column(source, 0.0)[keep]  # where ATL07 holds none it removed none
     background = column("backgr_r_200", 0.0)[keep]
     return _Segments(
-        x=column("seg_dist_x")[keep], time=column("delta_time")[keep], latitude=column("latitude")[keep], longitude=column("longitude")[keep],
-        length=column("height_segment_length_seg", 0.0)[keep], height=column("height_segment_height")[keep],
-        kind=np.clip(column("height_segment_type", 0.0)[keep], 0, 9).astype(np.int64), rate=column("photon_rate")[keep], background=background,
-        across=column("across_track_distance", 0.0)[keep], bottom=column("hist_photon_bottom")[keep], counts=counts[keep],
-        width=column("height_segment_w_gaussian")[keep], background_norm=column("background_r_norm")[keep], sun=column("solar_elevation")[keep], earth=earth,
-    )  # fmt: skip
+        x=column("seg_dist_x")[keep],
+        time=column("delta_time")[keep],
+        latitude=column("latitude")[keep],
+        longitude=column("longitude")[keep],
+        length=column("height_segment_length_seg", 0.0)[keep],
+        height=column("height_segment_height")[keep],
+        kind=np.clip(column("height_segment_type", 0.0)[keep], 0, 9).astype(np.int64),
+        rate=column("photon_rate")[keep],
+        background=background,
+        across=column("across_track_distance", 0.0)[keep],
+        bottom=column("hist_photon_bottom")[keep],
+        counts=counts[keep],
+        width=column("height_segment_w_gaussian")[keep],
+        background_norm=column("background_r_norm")[keep],
+        sun=column("solar_elevation")[keep],
+        earth=earth,
+    )
 
 
 def _brighter(segments: _Segments, factor: float, beam: Beam, orientation: int) -> _Segments:
     """Multiply the photon rates and let NASA's tree say the types; the background stays what it is."""
     spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
     kind = nasa_surface_type.surface_type(
-        segments.rate * factor, segments.width, background_norm=segments.background_norm, solar_elevation=segments.sun, spot=spot, is_strong=beam.is_strong
+        segments.rate * factor,
+        segments.width,
+        background_norm=segments.background_norm,
+        solar_elevation=segments.sun,
+        spot=spot,
+        is_strong=beam.is_strong,
     )
     return replace(segments, rate=segments.rate * factor, kind=np.maximum(kind, 0).astype(np.int64))
 
@@ -210,10 +266,14 @@ def _along(segments: _Segments, what: np.ndarray) -> Callable[[np.ndarray], np.n
     return lambda at: np.interp(at, x[good], what[first][good])
 
 
-def _draw(beam: Beam, segments: _Segments, orientation: int, rng: np.random.Generator) -> tuple[BeamTrack, Surface, np.ndarray]:
+def _draw(
+    beam: Beam, segments: _Segments, orientation: int, rng: np.random.Generator
+) -> tuple[BeamTrack, Surface, np.ndarray]:
     x0, x1 = segments.x[0] - segments.length[0] / 2.0, segments.x[-1] + segments.length[-1] / 2.0
     far = segments.x[-1] - segments.x[0]
-    speed = far / (segments.time[-1] - segments.time[0]) if far > 1000.0 and segments.time[-1] > segments.time[0] else SPEED
+    speed = (
+        far / (segments.time[-1] - segments.time[0]) if far > 1000.0 and segments.time[-1] > segments.time[0] else SPEED
+    )
     start_time = float(segments.time[0] + (x0 - segments.x[0]) / speed)
     k = np.arange(int((x1 - x0) / (speed * 1e-4)) + 1)
     x = x0 + k * speed * 1e-4
@@ -226,24 +286,50 @@ def _draw(beam: Beam, segments: _Segments, orientation: int, rng: np.random.Gene
     spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
     turn = np.arctan2((longitude[-1] - longitude[0]) * np.cos(np.radians(latitude.mean())), latitude[-1] - latitude[0])
     track = BeamTrack(
-        name=beam.name, is_strong=beam.is_strong, spot=spot, orientation=orientation, rgt=1, x=x, time=start_time + k * 1e-4, latitude=latitude,
-        longitude=(longitude + 180.0) % 360.0 - 180.0, across=_along(segments, segments.across)(x), first_shot=round((start_time % 86400.0) * 1e4) + int(k[0]),
-        segment_origin=x0 - 5.0, dead_time=np.empty(0), sea_ice=True, azimuth=float(np.degrees(turn)),
-    )  # fmt: skip
+        name=beam.name,
+        is_strong=beam.is_strong,
+        spot=spot,
+        orientation=orientation,
+        rgt=1,
+        x=x,
+        time=start_time + k * 1e-4,
+        latitude=latitude,
+        longitude=(longitude + 180.0) % 360.0 - 180.0,
+        across=_along(segments, segments.across)(x),
+        first_shot=round((start_time % 86400.0) * 1e4) + int(k[0]),
+        segment_origin=x0 - 5.0,
+        dead_time=np.empty(0),
+        sea_ice=True,
+        azimuth=float(np.degrees(turn)),
+    )
     photons = _photons(segments, owner, atlas.CHANNELS[beam.is_strong], rng)
     earth = {name: _along(segments, what) for name, what in segments.earth.items()}
     base = sum(earth[name](x) for name in ("mss", "tide_ocean", "tide_equilibrium", "dac"))
     background = segments.background[owner]
     confidence, weight = atlas.signal_confidence(
-        photons, shots=x.size, background_per_metre=background / atlas.METRES_PER_NS * 1e-9, bottom=WINDOW[0], top=WINDOW[1]
+        photons,
+        shots=x.size,
+        background_per_metre=background / atlas.METRES_PER_NS * 1e-9,
+        bottom=WINDOW[0],
+        top=WINDOW[1],
     )
     window = 712.0 if np.median(background) > 1e6 * (1.0 if beam.is_strong else 0.25) else 5006.0
-    made = Surface(photons, base[photons.shot] + photons.height, confidence, weight, background, (base + WINDOW[0], base + WINDOW[1]), window, earth)
+    made = Surface(
+        photons,
+        base[photons.shot] + photons.height,
+        confidence,
+        weight,
+        background,
+        (base + WINDOW[0], base + WINDOW[1]),
+        window,
+        earth,
+    )
     return track, made, owner
 
 
 def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.random.Generator) -> atlas.Photons:
-    """Draw each shot's photons: heights from its segment's histogram at the stored rate, noise outside the histogram's window."""
+    """Draw each shot's photons: heights from its segment's histogram at the stored rate, noise outside the histogram's
+    window."""
     bins = segments.counts.shape[1]
     cumulative = np.cumsum(segments.counts.ravel())
     total = segments.counts.sum(axis=1)
@@ -307,14 +393,22 @@ def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreeme
     dead_time = float(np.nanmedian(dead)) if np.isfinite(dead).any() else atlas.MEAN_DEAD_TIME[beam.is_strong]
     table = bias_table(beam.is_strong)
     at = first_photon_bias.at_dead_time(
-        table.dead_time, strength=table.strength, width_ns=table.width, correction_ps=table.correction, beam_dead_time_ns=dead_time
+        table.dead_time,
+        strength=table.strength,
+        width_ns=table.width,
+        correction_ps=table.correction,
+        beam_dead_time_ns=dead_time,
     )
     if not good.any():
         return dead_time, 1.0, BiasAgreement(1.0, np.nan, np.nan, 0)
     model = first_photon_bias.lookup(at, strength=strength[good], width_m=width[good] * atlas.METRES_PER_NS)
     scale = float(np.sum(model * nasa[good]) / np.sum(model**2))
     left = scale * model - nasa[good]
-    return dead_time, scale, BiasAgreement(scale, float(np.sqrt(np.mean(left**2))), float(np.abs(left).max()), int(good.sum()))
+    return (
+        dead_time,
+        scale,
+        BiasAgreement(scale, float(np.sqrt(np.mean(left**2))), float(np.abs(left).max()), int(good.sum())),
+    )
 
 
 def _truth(beam: Beam, segments: _Segments, track: BeamTrack, owner: np.ndarray, granule_id: str) -> pa.Table:
@@ -325,9 +419,19 @@ def _truth(beam: Beam, segments: _Segments, track: BeamTrack, owner: np.ndarray,
     unknown = np.full(n, np.nan)
     centre = (cells + 0.5) * CELL
     columns = {
-        "granule": granule_id, "beam": beam.name, "is_strong": beam.is_strong, "latitude": track.latitude[first], "longitude": track.longitude[first],
-        "x_atc": centre, "surface_class": NASA_CLASS[segments.kind[of]], "lead_type": NASA_LEAD[segments.kind[of]], "surface_height": height,
-        "surface_height_footprint": height, "sea_surface_height": unknown, "total_freeboard": unknown, "total_freeboard_footprint": unknown,
+        "granule": granule_id,
+        "beam": beam.name,
+        "is_strong": beam.is_strong,
+        "latitude": track.latitude[first],
+        "longitude": track.longitude[first],
+        "x_atc": centre,
+        "surface_class": NASA_CLASS[segments.kind[of]],
+        "lead_type": NASA_LEAD[segments.kind[of]],
+        "surface_height": height,
+        "surface_height_footprint": height,
+        "sea_surface_height": unknown,
+        "total_freeboard": unknown,
+        "total_freeboard_footprint": unknown,
         "cloud_transmission": unknown,
-    }  # fmt: skip
+    }
     return schema.table(schema.TRUTH, columns)

@@ -90,7 +90,8 @@ class Surface:
     background_window : float
         Height of the window that background is counted in, m.
     earth : dict of str to function
-        ``mss`` (tide-free), ``geoid`` (tide-free), ``tide_ocean``, ``tide_equilibrium``, ``dac`` (m) of along-track distance.
+        ``mss`` (tide-free), ``geoid`` (tide-free), ``tide_ocean``, ``tide_equilibrium``, ``dac`` (m) of along-track
+        distance.
     """
 
     photons: atlas.Photons
@@ -104,7 +105,8 @@ class Surface:
 
 
 def geoid_free2mean(latitude: np.ndarray) -> np.ndarray:
-    """Return mean-tide minus tide-free geoid, m: ``1.3 (0.099 - 0.296 sin^2 lat)`` (ATL03 ATBD; h2 - 1 + k2 as there)."""
+    """Return mean-tide minus tide-free geoid, m: ``1.3 (0.099 - 0.296 sin^2 lat)`` (ATL03 ATBD; h2 - 1 + k2 as
+    there)."""
     return 1.3 * (0.099 - 0.296 * np.sin(np.radians(latitude)) ** 2)
 
 
@@ -124,11 +126,16 @@ def solar_position(time: np.ndarray, latitude: np.ndarray, longitude: np.ndarray
     hour = sidereal - right_ascension
     lat = np.radians(latitude)
     elevation = np.arcsin(np.sin(lat) * np.sin(declination) + np.cos(lat) * np.cos(declination) * np.cos(hour))
-    azimuth = np.arctan2(-np.cos(declination) * np.sin(hour), np.cos(lat) * np.sin(declination) - np.sin(lat) * np.cos(declination) * np.cos(hour))
+    azimuth = np.arctan2(
+        -np.cos(declination) * np.sin(hour),
+        np.cos(lat) * np.sin(declination) - np.sin(lat) * np.cos(declination) * np.cos(hour),
+    )
     return np.degrees(elevation), np.degrees(azimuth) % 360.0
 
 
-def beam_group(handle: h5py.File, beam: BeamTrack, surface: Surface, *, pool: Executor, rng: np.random.Generator) -> None:
+def beam_group(
+    handle: h5py.File, beam: BeamTrack, surface: Surface, *, pool: Executor, rng: np.random.Generator
+) -> None:
     """Write one beam's group with everything in it.
 
     Parameters
@@ -161,7 +168,9 @@ def beam_group(handle: h5py.File, beam: BeamTrack, surface: Surface, *, pool: Ex
     write_group(group, "signal_find_output/ocean", _signal_find(beam, surface), pool=pool)
 
 
-def _heights(beam: BeamTrack, surface: Surface, segments: np.ndarray, shot_segment: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _heights(
+    beam: BeamTrack, surface: Surface, segments: np.ndarray, shot_segment: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     shot = surface.photons.shot
     running = beam.running()
     n = shot.size
@@ -207,7 +216,9 @@ def _count_in_channel(shot: np.ndarray, channel: np.ndarray) -> np.ndarray:
     return out
 
 
-def _geolocation(beam, surface: Surface, segments, first_shot, shot_segment, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def _geolocation(
+    beam, surface: Surface, segments, first_shot, shot_segment, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
     n = segments.size
     photon_segment = shot_segment[surface.photons.shot]
     count = np.bincount(photon_segment, minlength=n)
@@ -225,10 +236,21 @@ def _geolocation(beam, surface: Surface, segments, first_shot, shot_segment, rng
     elevation, azimuth = solar_position(time, latitude, longitude)
     start = beam.segment_origin + segments * SEGMENT_LENGTH
     constant = {
-        "knn": 8, "neutat_delay_derivative": -3.14e-4, "neutat_delay_total": 2.35, "podppd_flag": 0, "range_bias_corr": 4.07,
-        "ref_elev": 1.5645, "roll": -0.1, "yaw": 0.24, "pitch": -0.237, "sigma_across": 5.0, "sigma_along": 5.0, "sigma_h": 0.144, "sigma_lat": 6.3e-5,
+        "knn": 8,
+        "neutat_delay_derivative": -3.14e-4,
+        "neutat_delay_total": 2.35,
+        "podppd_flag": 0,
+        "range_bias_corr": 4.07,
+        "ref_elev": 1.5645,
+        "roll": -0.1,
+        "yaw": 0.24,
+        "pitch": -0.237,
+        "sigma_across": 5.0,
+        "sigma_along": 5.0,
+        "sigma_h": 0.144,
+        "sigma_lat": 6.3e-5,
         "bounce_time_offset": 0.00164,
-    }  # fmt: skip
+    }
     out = {k: np.full(n, v) for k, v in constant.items()}
     heading = np.radians(beam.azimuth)
     velocity = 7100.0 * np.array([np.sin(heading), np.cos(heading), 0.0])
@@ -317,6 +339,9 @@ def _signal_find(beam: BeamTrack, surface: Surface) -> dict[str, np.ndarray]:
     at = np.arange(0, beam.x.size, atlas.FINDER_SHOTS)
     mean = np.add.reduceat(surface.background, at) / atlas.METRES_PER_NS * 1e-9 * atlas.FINDER_BIN
     return {
-        "bckgrd_mean": mean, "bckgrd_sigma": np.sqrt(mean), "delta_time": beam.time[at],
-        "t_pc_delta": np.full(at.size, atlas.FINDER_SHOTS * 1e-4), "z_pc_delta": np.full(at.size, atlas.FINDER_BIN),
-    }  # fmt: skip
+        "bckgrd_mean": mean,
+        "bckgrd_sigma": np.sqrt(mean),
+        "delta_time": beam.time[at],
+        "t_pc_delta": np.full(at.size, atlas.FINDER_SHOTS * 1e-4),
+        "z_pc_delta": np.full(at.size, atlas.FINDER_BIN),
+    }

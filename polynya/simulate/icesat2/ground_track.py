@@ -13,7 +13,8 @@ BEAM_OFFSET = 45.0
 
 
 def reference_track(place: Season, length: float) -> np.ndarray:
-    """Return a track of ``length`` metres: knots every 100 m along the reference track: columns latitude, longitude, azimuth (degrees)."""
+    """Return a track of ``length`` metres: knots every 100 m along the reference track: columns latitude, longitude,
+    azimuth (degrees)."""
     geod = Geod(ellps="WGS84")
     distance = np.arange(-200.0, length + 300.0, 100.0)
     n = distance.size
@@ -25,7 +26,8 @@ def reference_track(place: Season, length: float) -> np.ndarray:
 
 
 def beam_position(track: np.ndarray, along: np.ndarray, across: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return latitude and longitude of points ``along`` metres from the start, ``across`` metres left of the reference track."""
+    """Return latitude and longitude of points ``along`` metres from the start, ``across`` metres left of the reference
+    track."""
     geod = Geod(ellps="WGS84")
     lon, lat, _ = geod.fwd(track[:, 1], track[:, 0], track[:, 2] - 90.0, np.full(track.shape[0], across))
     at = np.arange(track.shape[0]) * 100.0 - 200.0

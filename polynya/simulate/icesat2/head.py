@@ -16,8 +16,18 @@ from .layout import set_text, write_scalar
 
 
 def granule_head(
-    handle: h5py.File, *, granule_id: str, orientation: int, rgt: int, cycle: int, region: int, times: tuple[float, float],
-    settings: dict[str, object], seed: int, channels: Mapping[str, np.ndarray], bias_scale: Mapping[str, float] | None = None,
+    handle: h5py.File,
+    *,
+    granule_id: str,
+    orientation: int,
+    rgt: int,
+    cycle: int,
+    region: int,
+    times: tuple[float, float],
+    settings: dict[str, object],
+    seed: int,
+    channels: Mapping[str, np.ndarray],
+    bias_scale: Mapping[str, float] | None = None,
 ) -> None:
     """Write what a granule says of itself: root attributes, METADATA, orbit_info, ancillary_data, quality_assessment.
 
@@ -34,22 +44,53 @@ def granule_head(
     """
     utc = [_utc(t) for t in times]
     set_text(
-        handle, title="Simulated ATLAS/ICESat-2 L2A global geolocated photon data", short_name="ATL03", identifier_product_type="ATL03",
-        granule_type="ATL03", identifier_product_format_version="006", Conventions="CF-1.6", featureType="trajectory", hdfversion=h5py.version.hdf5_version,
-        description="Simulated photons in the layout of ATL03 release 006. Not a measurement.", institution="polynya", source="simulation",
-        summary="Simulated by polynya: see the attribute polynya_simulation.", platform="simulated ICESat-2", instrument="simulated ATLAS",
-        level="L2A", processing_level="2A", date_type="UTC", time_type="CCSDS UTC-A", spatial_coverage_type="Horizontal",
-        time_coverage_start=utc[0], time_coverage_end=utc[1], identifier_file_name=granule_id,
+        handle,
+        title="Simulated ATLAS/ICESat-2 L2A global geolocated photon data",
+        short_name="ATL03",
+        identifier_product_type="ATL03",
+        granule_type="ATL03",
+        identifier_product_format_version="006",
+        Conventions="CF-1.6",
+        featureType="trajectory",
+        hdfversion=h5py.version.hdf5_version,
+        description="Simulated photons in the layout of ATL03 release 006. Not a measurement.",
+        institution="polynya",
+        source="simulation",
+        summary="Simulated by polynya: see the attribute polynya_simulation.",
+        platform="simulated ICESat-2",
+        instrument="simulated ATLAS",
+        level="L2A",
+        processing_level="2A",
+        date_type="UTC",
+        time_type="CCSDS UTC-A",
+        spatial_coverage_type="Horizontal",
+        time_coverage_start=utc[0],
+        time_coverage_end=utc[1],
+        identifier_file_name=granule_id,
         polynya_simulation=json.dumps({"polynya_version": __version__, "seed": seed, **settings}, sort_keys=True),
-    )  # fmt: skip
+    )
     handle.attrs.create("time_coverage_duration", times[1] - times[0])
     for name in ("DatasetIdentification", "SeriesIdentification"):
         node = handle.require_group(f"METADATA/{name}")
-        set_text(node, shortName="ATL03", VersionID="006", fileName=f"{granule_id}.h5", longName="Simulated ATL03", status="simulated", language="eng")
+        set_text(
+            node,
+            shortName="ATL03",
+            VersionID="006",
+            fileName=f"{granule_id}.h5",
+            longName="Simulated ATL03",
+            status="simulated",
+            language="eng",
+        )
     _orbit_info(handle, orientation=orientation, rgt=rgt, cycle=cycle, time=times[0])
     _ancillary(handle, times=times, utc=utc, rgt=rgt, cycle=cycle, region=region, granule_id=granule_id)
     for name, dead_time in channels.items():
-        _calibrations(handle, name, is_strong=SPOTS[orientation][name] % 2 == 1, channels=dead_time, bias_scale=(bias_scale or {}).get(name, 1.0))
+        _calibrations(
+            handle,
+            name,
+            is_strong=SPOTS[orientation][name] % 2 == 1,
+            channels=dead_time,
+            bias_scale=(bias_scale or {}).get(name, 1.0),
+        )
     quality = handle.create_group("quality_assessment")
     write_scalar(quality, "qa_granule_fail_reason", np.int32(0), units="1", long_name="Reason of failure, 0 is none")
     write_scalar(quality, "qa_granule_pass_fail", np.int32(0), units="1", long_name="0 pass, 1 fail")
@@ -63,13 +104,21 @@ def _orbit_info(handle: h5py.File, *, orientation: int, rgt: int, cycle: int, ti
     group = handle.create_group("orbit_info")
     set_text(group, Description="Orbit information.", data_rate="Only when a value changes.")
     values = {
-        "crossing_time": (np.float64(time - 1200.0), "seconds since 2018-01-01", "Time of the ascending equator crossing"),
+        "crossing_time": (
+            np.float64(time - 1200.0),
+            "seconds since 2018-01-01",
+            "Time of the ascending equator crossing",
+        ),
         "cycle_number": (np.int8(cycle), "1", "Cycle"),
         "lan": (np.float64(0.0), "degrees_east", "Longitude of the ascending node"),
         "orbit_number": (np.uint16((cycle - 1) * 1387 + rgt + 210), "1", "Orbit number"),
         "rgt": (np.int16(rgt), "1", "Reference ground track"),
         "sc_orient": (np.int8(orientation), "1", "Orientation of the spacecraft"),
-        "sc_orient_time": (np.float64(time - 86400.0), "seconds since 2018-01-01", "Time of the last change of orientation"),
+        "sc_orient_time": (
+            np.float64(time - 86400.0),
+            "seconds since 2018-01-01",
+            "Time of the last change of orientation",
+        ),
     }
     for name, (value, units, words) in values.items():
         write_scalar(group, name, value, units=units, long_name=words)
@@ -77,10 +126,18 @@ def _orbit_info(handle: h5py.File, *, orientation: int, rgt: int, cycle: int, ti
     set_text(group["sc_orient"], flag_meanings="backward forward transition")
 
 
-def _ancillary(handle: h5py.File, *, times: tuple[float, float], utc: list[str], rgt: int, cycle: int, region: int, granule_id: str) -> None:
+def _ancillary(
+    handle: h5py.File, *, times: tuple[float, float], utc: list[str], rgt: int, cycle: int, region: int, granule_id: str
+) -> None:
     group = handle.create_group("ancillary_data")
     set_text(group, Description="Information ancillary to the product.")
-    write_scalar(group, "atlas_sdp_gps_epoch", np.float64(GPS_EPOCH_SECONDS), units="seconds since 1980-01-06T00:00:00.000000Z", long_name="ATLAS epoch in GPS seconds")
+    write_scalar(
+        group,
+        "atlas_sdp_gps_epoch",
+        np.float64(GPS_EPOCH_SECONDS),
+        units="seconds since 1980-01-06T00:00:00.000000Z",
+        long_name="ATLAS epoch in GPS seconds",
+    )
     write_scalar(group, "control", "simulated by polynya", units="1", long_name="Control file")
     write_scalar(group, "release", "006", units="1", long_name="Release")
     write_scalar(group, "version", "01", units="1", long_name="Version")
@@ -89,15 +146,49 @@ def _ancillary(handle: h5py.File, *, times: tuple[float, float], utc: list[str],
         write_scalar(group, f"data_{which}_utc", utc[k], units="1", long_name=f"{which} of the data, UTC")
         write_scalar(group, f"granule_{which}_utc", utc[k], units="1", long_name=f"{which} of the granule, UTC")
         write_scalar(group, f"{which}_cycle", np.int32(cycle), units="1", long_name=f"Cycle at the {which}")
-        write_scalar(group, f"{which}_delta_time", np.float64(times[k]), units="seconds since 2018-01-01", long_name=f"Time of the {which}")
-        write_scalar(group, f"{which}_gpsweek", np.int32(gps // 604800), units="weeks from 1980-01-06", long_name=f"GPS week of the {which}")
-        write_scalar(group, f"{which}_gpssow", np.float64(gps % 604800), units="seconds", long_name=f"GPS seconds of the week of the {which}")
-        write_scalar(group, f"{which}_orbit", np.int32((cycle - 1) * 1387 + rgt + 210), units="1", long_name=f"Orbit of the {which}")
+        write_scalar(
+            group,
+            f"{which}_delta_time",
+            np.float64(times[k]),
+            units="seconds since 2018-01-01",
+            long_name=f"Time of the {which}",
+        )
+        write_scalar(
+            group,
+            f"{which}_gpsweek",
+            np.int32(gps // 604800),
+            units="weeks from 1980-01-06",
+            long_name=f"GPS week of the {which}",
+        )
+        write_scalar(
+            group,
+            f"{which}_gpssow",
+            np.float64(gps % 604800),
+            units="seconds",
+            long_name=f"GPS seconds of the week of the {which}",
+        )
+        write_scalar(
+            group,
+            f"{which}_orbit",
+            np.int32((cycle - 1) * 1387 + rgt + 210),
+            units="1",
+            long_name=f"Orbit of the {which}",
+        )
         write_scalar(group, f"{which}_region", np.int32(region), units="1", long_name=f"Region of the {which}")
-        write_scalar(group, f"{which}_rgt", np.int32(rgt), units="1", long_name=f"Reference ground track of the {which}")
+        write_scalar(
+            group, f"{which}_rgt", np.int32(rgt), units="1", long_name=f"Reference ground track of the {which}"
+        )
     tep = group.create_group("tep")
-    set_text(tep, Description="Transmitter echo path. Not simulated as photons; the pulse is in atlas_impulse_response.")
-    write_scalar(tep, "tep_valid_spot", np.array([1, 1, 3, 3, 1, 3], np.int32), units="1", long_name="Echo path used for each spot")
+    set_text(
+        tep, Description="Transmitter echo path. Not simulated as photons; the pulse is in atlas_impulse_response."
+    )
+    write_scalar(
+        tep,
+        "tep_valid_spot",
+        np.array([1, 1, 3, 3, 1, 3], np.int32),
+        units="1",
+        long_name="Echo path used for each spot",
+    )
     write_scalar(tep, "tep_bin_size", np.float64(5.0e-11), units="seconds", long_name="Bin size of the histogram")
     edges = np.arange(-3.0, 12.0, 0.05)
     for where in ("pce1_spot1", "pce2_spot3"):
@@ -119,9 +210,27 @@ def _calibrations(handle: h5py.File, name: str, *, is_strong: bool, channels: np
         write_scalar(dead, "cal42_product", "polynya_simulated_CAL42", units="1", long_name="Name of the calibration")
     node = bias.create_group(name)
     write_scalar(node, "dead_time", table.dead_time.astype(np.float32), units="ns", long_name="Dead times of the table")
-    write_scalar(node, "strength", table.strength.astype(np.float32), units="events/shot", long_name="Detected photons a shot")
-    write_scalar(node, "width", table.width.astype(np.float32), units="ns", long_name="10-90 % width of the detected photons")
-    write_scalar(node, "ffb_corr", (bias_scale * table.correction).astype(np.float32), units="ps", long_name="First-photon bias, positive is early")
+    write_scalar(
+        node, "strength", table.strength.astype(np.float32), units="events/shot", long_name="Detected photons a shot"
+    )
+    write_scalar(
+        node, "width", table.width.astype(np.float32), units="ns", long_name="10-90 % width of the detected photons"
+    )
+    write_scalar(
+        node,
+        "ffb_corr",
+        (bias_scale * table.correction).astype(np.float32),
+        units="ps",
+        long_name="First-photon bias, positive is early",
+    )
     of_beam = dead.create_group(name)
-    write_scalar(of_beam, "dead_time", (channels * 1e-9).astype(np.float32), units="seconds", long_name="Dead time of the pair's 20 channels: 16 strong, 4 weak")
-    write_scalar(of_beam, "sigma", np.full(20, 5e-11, np.float32), units="seconds", long_name="Uncertainty of the dead time")
+    write_scalar(
+        of_beam,
+        "dead_time",
+        (channels * 1e-9).astype(np.float32),
+        units="seconds",
+        long_name="Dead time of the pair's 20 channels: 16 strong, 4 weak",
+    )
+    write_scalar(
+        of_beam, "sigma", np.full(20, 5e-11, np.float32), units="seconds", long_name="Uncertainty of the dead time"
+    )

@@ -41,7 +41,12 @@ HEIGHTS = {
     "delta_time": Item("f8", SECONDS, "Time of the shot since 2018-01-01 UTC", standard_name="time"),
     "dist_ph_across": Item("f4", M, "Across-track distance from the reference ground track"),
     "dist_ph_along": Item("f4", M, "Along-track distance from the start of the 20 m segment"),
-    "h_ph": Item("f4", M, "Photon height above the WGS 84 ellipsoid; geoid, ocean tide and dac are not removed", standard_name="height"),
+    "h_ph": Item(
+        "f4",
+        M,
+        "Photon height above the WGS 84 ellipsoid; geoid, ocean tide and dac are not removed",
+        standard_name="height",
+    ),
     "lat_ph": Item("f8", "degrees_north", "Photon latitude", standard_name="latitude"),
     "lon_ph": Item("f8", "degrees_east", "Photon longitude", standard_name="longitude"),
     "pce_mframe_cnt": Item("u4", "counts", "Major frame counter: 200 pulses each"),
@@ -49,15 +54,32 @@ HEIGHTS = {
     "ph_id_count": Item("u1", "counts", "Number of the photon in its shot and channel"),
     "ph_id_pulse": Item("u1", "counts", "Pulse in the major frame, 1-200"),
     "quality_ph": Item(
-        "i1", ONE, "Photon quality",
-        flags=((0, "nominal"), (1, "possible_afterpulse"), (2, "possible_impulse_response_effect"), (3, "possible_tep")),
+        "i1",
+        ONE,
+        "Photon quality",
+        flags=(
+            (0, "nominal"),
+            (1, "possible_afterpulse"),
+            (2, "possible_impulse_response_effect"),
+            (3, "possible_tep"),
+        ),
     ),
     "signal_conf_ph": Item(
-        "i1", ONE, "Signal confidence for land, ocean, sea ice, land ice, inland water",
-        flags=((-2, "possible_tep"), (-1, "not_considered"), (0, "noise"), (1, "buffer"), (2, "low"), (3, "medium"), (4, "high")),
+        "i1",
+        ONE,
+        "Signal confidence for land, ocean, sea ice, land ice, inland water",
+        flags=(
+            (-2, "possible_tep"),
+            (-1, "not_considered"),
+            (0, "noise"),
+            (1, "buffer"),
+            (2, "low"),
+            (3, "medium"),
+            (4, "high"),
+        ),
     ),
     "weight_ph": Item("u1", ONE, "Photon density weight, 0-255"),
-}  # fmt: skip
+}
 GEOLOCATION = {
     "altitude_sc": Item("f8", M, "Height of the spacecraft above the ellipsoid", fill=FILL8),
     "bounce_time_offset": _f4("seconds", "Ground bounce time minus transmit time"),
@@ -71,8 +93,23 @@ GEOLOCATION = {
     "ph_index_beg": Item("i8", "counts", "1-based index of the segment's first photon, 0 where it has none", fill=0),
     "pitch": _f4(DEG, "Spacecraft pitch"),
     "podppd_flag": Item(
-        "i1", ONE, "Quality of orbit and pointing",
-        flags=tuple(enumerate(("nominal", "pod_degrade", "ppd_degrade", "podppd_degrade", "cal_nominal", "cal_pod_degrade", "cal_ppd_degrade", "cal_podppd_degrade"))),
+        "i1",
+        ONE,
+        "Quality of orbit and pointing",
+        flags=tuple(
+            enumerate(
+                (
+                    "nominal",
+                    "pod_degrade",
+                    "ppd_degrade",
+                    "podppd_degrade",
+                    "cal_nominal",
+                    "cal_pod_degrade",
+                    "cal_ppd_degrade",
+                    "cal_podppd_degrade",
+                )
+            )
+        ),
     ),
     "range_bias_corr": _f4(M, "Range bias removed"),
     "ref_azimuth": _f4("radians", "Azimuth of the beam, north at 0", standard_name="azimuth"),
@@ -92,18 +129,29 @@ GEOLOCATION = {
     "sigma_lon": _f4(DEG, "Longitude uncertainty"),
     "solar_azimuth": _f4("degrees_east", "Azimuth of the sun"),
     "solar_elevation": _f4(DEG, "Elevation of the sun above the horizon"),
-    "surf_type": Item("i1", ONE, "Surface masks: land, ocean, sea ice, land ice, inland water", flags=((0, "not_type"), (1, "is_type"))),
+    "surf_type": Item(
+        "i1",
+        ONE,
+        "Surface masks: land, ocean, sea ice, land ice, inland water",
+        flags=((0, "not_type"), (1, "is_type")),
+    ),
     "tx_pulse_energy": _f4("Joules", "Transmitted energy"),
     "tx_pulse_skew_est": _f4("seconds", "Skew of the transmitted pulse"),
     "tx_pulse_width_lower": _f4("seconds", "Transmitted pulse width at the lower threshold"),
     "tx_pulse_width_upper": _f4("seconds", "Transmitted pulse width at the upper threshold"),
     "velocity_sc": _f4("meters/second", "Spacecraft velocity east, north, up"),
     "yaw": _f4(DEG, "Spacecraft yaw"),
-}  # fmt: skip
+}
 GEOPHYS_CORR = {
     "dac": _f4(M, "Dynamic atmosphere correction, not removed from h_ph"),
     "delta_time": Item("f8", SECONDS, "Time of the reference photon", standard_name="time"),
-    "dem_flag": Item("i1", ONE, "Source of dem_h", fill=127, flags=((0, "none"), (1, "arctic"), (2, "global"), (3, "mss"), (4, "antarctic"))),
+    "dem_flag": Item(
+        "i1",
+        ONE,
+        "Source of dem_h",
+        fill=127,
+        flags=((0, "none"), (1, "arctic"), (2, "global"), (3, "mss"), (4, "antarctic")),
+    ),
     "dem_h": _f4(M, "Surface model height; over ocean the mean sea surface, mean-tide system"),
     "geoid": _f4(M, "Geoid above the ellipsoid, tide-free system"),
     "geoid_free2mean": _f4(M, "Added to the tide-free geoid for the mean-tide system"),
@@ -153,7 +201,14 @@ def set_text(node: h5py.Group | h5py.Dataset, **attributes: str) -> None:
 
 def describe(node: h5py.Dataset, name: str, item: Item, *, group: str) -> None:
     """Write a dataset's attributes."""
-    set_text(node, units=item.units, long_name=item.long_name, description=item.long_name + ".", contentType="modelResult", source="polynya simulation")
+    set_text(
+        node,
+        units=item.units,
+        long_name=item.long_name,
+        description=item.long_name + ".",
+        contentType="modelResult",
+        source="polynya simulation",
+    )
     if item.standard_name:
         set_text(node, standard_name=item.standard_name)
     coordinates = PHOTON if group == "heights" else SEGMENT if group == "geolocation" else "delta_time"
@@ -196,7 +251,14 @@ def write_array(group: h5py.Group, name: str, array: np.ndarray, item: Item, *, 
         array = np.where(np.isnan(array), item.fill, array).astype(dtype)
     chunk = (CHUNK, *array.shape[1:])
     node = group.create_dataset(
-        name, array.shape, dtype, chunks=chunk, maxshape=(None, *array.shape[1:]), shuffle=True, compression="gzip", compression_opts=DEFLATE,
+        name,
+        array.shape,
+        dtype,
+        chunks=chunk,
+        maxshape=(None, *array.shape[1:]),
+        shuffle=True,
+        compression="gzip",
+        compression_opts=DEFLATE,
         fillvalue=item.fill,
     )
     starts = range(0, array.shape[0], CHUNK)

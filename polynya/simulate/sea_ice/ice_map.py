@@ -1,8 +1,10 @@
-"""The ice cover on the plane: leads as curves, floes as cells, ridges and melt patches; tracks are cut from it, scenes painted from it.
+"""The ice cover on the plane: leads as curves, floes as cells, ridges and melt patches; tracks are cut from it, scenes
+painted from it.
 
-Coordinates are the track's own: ``along`` metres from the start of the reference track, ``across`` metres left of it. A lead
-is a curve ``along(across)`` with the width that a track along the reference direction crosses, so that the statistics of
-:class:`~polynya.simulate.sea_ice.presets.Ice` along any such track are those of a simulation without a map. Ranges and sources: :mod:`.presets`.
+Coordinates are the track's own: ``along`` metres from the start of the reference track, ``across`` metres left of it. A
+lead is a curve ``along(across)`` with the width that a track along the reference direction crosses, so that the
+statistics of :class:`~polynya.simulate.sea_ice.presets.Ice` along any such track are those of a simulation without a
+map. Ranges and sources: :mod:`.presets`.
 """
 
 from __future__ import annotations
@@ -54,7 +56,9 @@ class LeadCurves:
         at = np.flatnonzero((knot >= 0) & (knot < self.count - 1))
         low = self.first[at] + knot[at]
         share = position[at] - knot[at]
-        along, width, split = ((1.0 - share) * v[low] + share * v[low + 1] for v in (self.along, self.width, self.split))
+        along, width, split = (
+            (1.0 - share) * v[low] + share * v[low + 1] for v in (self.along, self.width, self.split)
+        )
         wide = width >= LEAST_WIDTH
         return at[wide], along[wide], width[wide], split[wide]
 
@@ -73,7 +77,8 @@ class Ridges:
 
 @dataclass(frozen=True)
 class Floes:
-    """Cells around ``points`` (shape (floes, 2), m) with freeboard ``level`` (m) and brightness ``bright``; ``warp`` bends their edges."""
+    """Cells around ``points`` (shape (floes, 2), m) with freeboard ``level`` (m) and brightness ``bright``; ``warp``
+    bends their edges."""
 
     points: np.ndarray
     level: np.ndarray
@@ -102,7 +107,9 @@ class IceMap:
     patches: np.ndarray
 
 
-def draw_map(parameters: IceParameters, rng: np.random.Generator, *, along: tuple[float, float], across: tuple[float, float]) -> IceMap:
+def draw_map(
+    parameters: IceParameters, rng: np.random.Generator, *, along: tuple[float, float], across: tuple[float, float]
+) -> IceMap:
     """Draw the ice cover of a box.
 
     Parameters
@@ -117,8 +124,13 @@ def draw_map(parameters: IceParameters, rng: np.random.Generator, *, along: tupl
     IceMap
     """
     curves = _draw_leads(parameters, rng, along, across, MAP)
-    return IceMap(parameters, curves, _draw_floes(parameters, rng, along, across, MAP), _draw_ridges(parameters, rng, along, across, MAP),
-                  _draw_patches(parameters, rng, along, across, MAP))  # fmt: skip
+    return IceMap(
+        parameters,
+        curves,
+        _draw_floes(parameters, rng, along, across, MAP),
+        _draw_ridges(parameters, rng, along, across, MAP),
+        _draw_patches(parameters, rng, along, across, MAP),
+    )
 
 
 def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, length: float) -> tuple[Leads, Cut]:
@@ -141,7 +153,12 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
     near = (along > begin - width) & (along < begin + length + width)
     at, along, width, split = at[near], along[near], width[near], split[near]
     every = {f.name: getattr(ice.curves.leads, f.name)[at] for f in fields(Leads)}
-    every |= {"centre": along - begin, "width": width, "split": split, "water_rate": every["water_rate"] * np.exp(0.15 * rng.standard_normal(at.size))}
+    every |= {
+        "centre": along - begin,
+        "width": width,
+        "split": split,
+        "water_rate": every["water_rate"] * np.exp(0.15 * rng.standard_normal(at.size)),
+    }
     cells = round(length / profile.STEP)
     step = 4
     middle = begin + (np.arange(0, cells, step) + step / 2.0) * profile.STEP
@@ -154,15 +171,21 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
     on = chord > 0.0
     order = np.argsort(ridge, kind="stable")
     return Leads(**every), Cut(
-        ice.floes.level[floe], ice.floes.bright[floe], ridge[order], ridges.sail[met][order], (ice.patches[:, 0] - chord)[on] - begin, 2.0 * chord[on]
+        ice.floes.level[floe],
+        ice.floes.bright[floe],
+        ridge[order],
+        ridges.sail[met][order],
+        (ice.patches[:, 0] - chord)[on] - begin,
+        2.0 * chord[on],
     )
 
 
 def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, across, of: Map) -> LeadCurves:
     """Draw leads so that a line along the track meets what ``sea_ice.draw_leads`` would draw.
 
-    A line meets a lead with a chance proportional to the lead's reach across the track, whatever its bearing. Leads are therefore
-    drawn with the crossings' properties at the density of crossings over the least reach, and kept with least reach over reach.
+    A line meets a lead with a chance proportional to the lead's reach across the track, whatever its bearing. Leads are
+    therefore drawn with the crossings' properties at the density of crossings over the least reach, and kept with least
+    reach over reach.
     """
     middle_reach, power, spread, least, most = of.lead_reach
     side = most / 2.0
@@ -177,7 +200,9 @@ def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, acro
     x = box[0] + (i + rng.random(i.size)) * cell
     y = box[2] + (j + rng.random(j.size)) * cell
     leads = profile.lead_properties(parameters, rng, centre=x)
-    reach = np.clip(middle_reach * (leads.width / 30.0) ** power * np.exp(spread * rng.standard_normal(x.size)), least, most)
+    reach = np.clip(
+        middle_reach * (leads.width / 30.0) ** power * np.exp(spread * rng.standard_normal(x.size)), least, most
+    )
     bearing = _bearings(rng, x.size, of)
     keep = rng.random(x.size) < least / reach
     extent = np.abs(np.tan(bearing)) * reach / 2.0 + leads.width + 600.0
@@ -186,7 +211,9 @@ def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, acro
     return _curves(leads, y[keep], reach[keep], bearing[keep], rng, of)
 
 
-def _curves(leads: Leads, y: np.ndarray, reach: np.ndarray, bearing: np.ndarray, rng: np.random.Generator, of: Map) -> LeadCurves:
+def _curves(
+    leads: Leads, y: np.ndarray, reach: np.ndarray, bearing: np.ndarray, rng: np.random.Generator, of: Map
+) -> LeadCurves:
     count = np.ceil(reach / KNOT).astype(np.int64) + 1
     first = np.concatenate([[0], np.cumsum(count)])[:-1]
     begin = y - (count - 1) * KNOT / 2.0
@@ -196,7 +223,11 @@ def _curves(leads: Leads, y: np.ndarray, reach: np.ndarray, bearing: np.ndarray,
         n = int(count[i])
         d = (np.arange(n) - (n - 1) / 2.0) * KNOT
         bends = min(reach[i] / 3000.0, 1.0)
-        along[part] = leads.centre[i] + d * np.tan(bearing[i]) + sum(bends * size * _red(n, scale, rng) for size, scale in of.meander)
+        along[part] = (
+            leads.centre[i]
+            + d * np.tan(bearing[i])
+            + sum(bends * size * _red(n, scale, rng) for size, scale in of.meander)
+        )
         tip = np.sqrt(np.maximum(1.0 - np.abs(2.0 * d / ((n - 1) * KNOT)) ** 6, 0.0))
         width[part] = leads.width[i] * tip * np.exp(sum(size * _red(n, scale, rng) for size, scale in of.width_changes))
         split[part] = np.clip(leads.split[i] + 0.12 * _red(n, 600.0, rng), 0.0, 1.0)
@@ -227,10 +258,14 @@ def _draw_floes(parameters: IceParameters, rng: np.random.Generator, along, acro
     x0, y0 = along[0] - margin, across[0] - margin
     area = (along[1] - along[0] + 2.0 * margin) * (across[1] - across[0] + 2.0 * margin)
     n = max(int(rng.poisson(3.0 * of.floe_density * area * 1e-6)), 12)
-    points = np.stack([x0 + rng.random(n) * (along[1] - x0 + margin), y0 + rng.random(n) * (across[1] - y0 + margin)], axis=1)
+    points = np.stack(
+        [x0 + rng.random(n) * (along[1] - x0 + margin), y0 + rng.random(n) * (across[1] - y0 + margin)], axis=1
+    )
     size = (int(np.ptp(points[:, 0]) / 1000.0) + 8, int(np.ptp(points[:, 1]) / 1000.0) + 8)
     field = gaussian_filter(rng.standard_normal(size), 2.0, mode="wrap") * (2.0 * np.sqrt(np.pi) * 2.0)
-    dense = np.exp(of.floe_clustering * map_coordinates(field, (points - points.min(axis=0)).T / 1000.0, order=1, mode="nearest"))
+    dense = np.exp(
+        of.floe_clustering * map_coordinates(field, (points - points.min(axis=0)).T / 1000.0, order=1, mode="nearest")
+    )
     points = points[rng.random(n) < np.minimum(dense / np.exp(of.floe_clustering**2 / 2.0) / 3.0, 1.0)]
     if points.shape[0] < 2:
         points = np.array([[along[0], across[0]], [along[1], across[1]]])
@@ -238,7 +273,10 @@ def _draw_floes(parameters: IceParameters, rng: np.random.Generator, along, acro
     lengths = np.array([3000.0, 1300.0, 600.0, 280.0, 130.0])
     angle = rng.uniform(0.0, 2.0 * np.pi, lengths.size)
     wave = 2.0 * np.pi / lengths
-    warp = np.stack([0.05 * lengths, wave * np.cos(angle), wave * np.sin(angle), rng.uniform(0.0, 2.0 * np.pi, lengths.size)], axis=1)
+    warp = np.stack(
+        [0.05 * lengths, wave * np.cos(angle), wave * np.sin(angle), rng.uniform(0.0, 2.0 * np.pi, lengths.size)],
+        axis=1,
+    )
     return Floes(points, level, bright, warp)
 
 
@@ -252,7 +290,9 @@ def _draw_ridges(parameters: IceParameters, rng: np.random.Generator, along, acr
     y = rng.uniform(across[0] - margin, across[1] + margin, n)
     half = 0.5 * np.minimum(median * np.exp(spread * rng.standard_normal(n)), 2.0 * margin)
     tan = np.tan(np.radians(rng.uniform(-of.lead_bearing, of.lead_bearing, n)))
-    return Ridges(x, y, half, tan, 0.2 * rng.standard_normal(n) / np.maximum(half, 50.0), profile.draw_sails(parameters, rng, n))
+    return Ridges(
+        x, y, half, tan, 0.2 * rng.standard_normal(n) / np.maximum(half, 50.0), profile.draw_sails(parameters, rng, n)
+    )
 
 
 def _draw_patches(parameters: IceParameters, rng: np.random.Generator, along, across, of: Map) -> np.ndarray:

@@ -1,7 +1,7 @@
 """The ice map seen from above: how much of each 10 m pixel is water, thin ice and snow, and how bright each is.
 
-Edges are anti-aliased: a lead covers the share of a pixel that lies inside it, so that narrow leads make mixed pixels. Later leads
-lie over earlier ones, as along a track.
+Edges are anti-aliased: a lead covers the share of a pixel that lies inside it, so that narrow leads make mixed pixels.
+Later leads lie over earlier ones, as along a track.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ PIECE = 4
 
 @dataclass(frozen=True)
 class Surfaces:
-    """The surface in blue light at 30 degrees of sun, no cloud: float32, shape (rows, columns), shares times reflectance.
+    """The surface in blue light at 30 degrees of sun, no cloud: float32, shape (rows, columns), shares times
+    reflectance.
 
     Attributes
     ----------
@@ -42,7 +43,15 @@ class Surfaces:
 
 
 def paint(
-    ice: IceMap, frame: Frame, *, shift: tuple[float, float], sun: tuple[float, float], snow: float, water: float, mottle: float, skin: float,
+    ice: IceMap,
+    frame: Frame,
+    *,
+    shift: tuple[float, float],
+    sun: tuple[float, float],
+    snow: float,
+    water: float,
+    mottle: float,
+    skin: float,
     seed: np.random.SeedSequence,
 ) -> Surfaces:
     """Paint a map onto a scene's grid.
@@ -74,15 +83,30 @@ def paint(
     thin_at = thin_reflectance(profile.thin_ice_albedo(leads.thickness, leads.snow))
     water_at = water * np.exp(0.10 * rng.standard_normal(leads.centre.size)) * np.where(leads.kind == ROUGH, 1.12, 1.0)
     tilt = np.clip(0.15 * rng.standard_normal(leads.centre.size), -0.4, 0.4)
-    grown = thin_reflectance(profile.thin_ice_albedo(np.float64(skin), np.float64(0.0))) - thin_reflectance(np.float64(0.07))
+    grown = thin_reflectance(profile.thin_ice_albedo(np.float64(skin), np.float64(0.0))) - thin_reflectance(
+        np.float64(0.07)
+    )
     water_at = np.where(leads.kind == SPECULAR, water_at + grown, water_at)
     share_water, share_thin = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     planes = (share_water, share_thin, np.zeros(shape, np.float32), np.zeros(shape, np.float32))
     to_row, to_column = _to_pixel(frame, shift)
     curves = ice.curves
     _paint_leads(
-        along, across, to_row, to_column, curves.first, curves.count, curves.begin, curves.along, curves.width, curves.split, leads.water_share,
-        thin_at, tilt, water_at, *planes,
+        along,
+        across,
+        to_row,
+        to_column,
+        curves.first,
+        curves.count,
+        curves.begin,
+        curves.along,
+        curves.width,
+        curves.split,
+        leads.water_share,
+        thin_at,
+        tilt,
+        water_at,
+        *planes,
     )
     blotches = np.exp(0.08 * rough_field(shape, (4, 24), rng)).astype(np.float32)
     shade = np.ones(shape, np.float32)
@@ -105,7 +129,8 @@ def thin_reflectance(albedo: np.ndarray) -> np.ndarray:
 
 
 def rough_field(shape: tuple[int, int], scales: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Draw a unit-variance Gaussian field, float32, as the sum of fields correlated over ``scales`` pixels in equal parts."""
+    """Draw a unit-variance Gaussian field, float32, as the sum of fields correlated over ``scales`` pixels in equal
+    parts."""
     total = np.zeros(shape, np.float32)
     for scale in scales:
         step = max(scale // 3, 1)
@@ -113,7 +138,11 @@ def rough_field(shape: tuple[int, int], scales: tuple[int, ...], rng: np.random.
         small = tuple(int(np.ceil(n / step)) + 2 for n in shape)
         field = gaussian_filter(rng.standard_normal(small, dtype=np.float32), sigma, mode="wrap")
         field /= field.std() + np.float32(1e-12)
-        total += field[: shape[0], : shape[1]] if step == 1 else zoom(field, step, order=1, grid_mode=True, mode="nearest")[: shape[0], : shape[1]]
+        total += (
+            field[: shape[0], : shape[1]]
+            if step == 1
+            else zoom(field, step, order=1, grid_mode=True, mode="nearest")[: shape[0], : shape[1]]
+        )
     return total / np.float32(np.sqrt(len(scales)))
 
 
@@ -128,18 +157,29 @@ def _to_pixel(frame: Frame, shift: tuple[float, float]) -> tuple[np.ndarray, np.
     return row, column
 
 
-def _shadow_steps(ridges: Ridges, frame: Frame, shift, sun: tuple[float, float], rng: np.random.Generator) -> tuple[np.ndarray, ...]:
+def _shadow_steps(
+    ridges: Ridges, frame: Frame, shift, sun: tuple[float, float], rng: np.random.Generator
+) -> tuple[np.ndarray, ...]:
     """Return pixel coordinates along every ridge, 5 m apart, with the shadow's length and direction in pixels."""
     count = np.maximum((2.0 * ridges.half / 5.0).astype(np.int64), 1)
     which = np.repeat(np.arange(count.size), count)
     d = (np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + 0.5) * 5.0 - ridges.half[which]
-    easting, northing = frame.position(ridges.x[which] + ridges.tan[which] * d + ridges.bend[which] * d**2, ridges.y[which] + d)
+    easting, northing = frame.position(
+        ridges.x[which] + ridges.tan[which] * d + ridges.bend[which] * d**2, ridges.y[which] + d
+    )
     broken = rng.random(which.size)
     height = ridges.sail[which] * np.where(broken < 0.3, 0.0, broken)  # a sail is not a wall
     length = np.minimum(height / np.tan(np.radians(max(sun[0], 2.0))), 60.0) / PIXEL
     away = np.radians(sun[1] + 180.0)
     stretch = np.sqrt(1.0 + ridges.tan[which] ** 2) * 5.0 / PIXEL
-    return (frame.top - northing - shift[1]) / PIXEL, (easting + shift[0] - frame.left) / PIXEL, length, stretch, -float(np.cos(away)), float(np.sin(away))
+    return (
+        (frame.top - northing - shift[1]) / PIXEL,
+        (easting + shift[0] - frame.left) / PIXEL,
+        length,
+        stretch,
+        -float(np.cos(away)),
+        float(np.sin(away)),
+    )
 
 
 @numba.njit(cache=True)
@@ -148,7 +188,26 @@ def _overlap(p, low, high):
 
 
 @numba.njit(cache=True)
-def _paint_leads(x, y, to_row, to_column, first, count, begin, along, width, split, water_share, thin_at, tilt, water_at, water, thin, thin_light, water_light):
+def _paint_leads(
+    x,
+    y,
+    to_row,
+    to_column,
+    first,
+    count,
+    begin,
+    along,
+    width,
+    split,
+    water_share,
+    thin_at,
+    tilt,
+    water_at,
+    water,
+    thin,
+    thin_light,
+    water_light,
+):
     rows, columns = x.shape
     for i in range(first.size):
         for k0 in range(0, count[i] - 1, PIECE):
@@ -187,7 +246,9 @@ def _paint_leads(x, y, to_row, to_column, first, count, begin, along, width, spl
                     left = 1.0 - covered
                     water[r, c] = water[r, c] * left + wet
                     thin[r, c] = thin[r, c] * left + covered - wet
-                    thin_light[r, c] = thin_light[r, c] * left + (covered - wet) * thin_at[i] * (1.0 + tilt[i] * min(max(p / half, -1.0), 1.0))
+                    thin_light[r, c] = thin_light[r, c] * left + (covered - wet) * thin_at[i] * (
+                        1.0 + tilt[i] * min(max(p / half, -1.0), 1.0)
+                    )
                     water_light[r, c] = water_light[r, c] * left + wet * water_at[i]
 
 

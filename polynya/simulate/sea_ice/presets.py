@@ -1,4 +1,5 @@
-"""Every range a simulation draws from, in one place, each with its source. Freezing the simulator means this file and :mod:`.atlas`.
+"""Every range a simulation draws from, in one place, each with its source. Freezing the simulator means this file and
+:mod:`.atlas`.
 
 Both ``simulate atl03`` and ``simulate pair`` draw from here; :mod:`.atlas` holds the constants of the laser. A range is
 ``(low, high)`` of an even distribution unless its comment says otherwise. "Chosen" marks what no publication fixes.
@@ -19,7 +20,8 @@ class Season:
     ----------
     name : str
     date : str
-        Start of the granule, UTC. Where a sun elevation is asked for or drawn, the day is drawn from ``days`` and the hour follows.
+        Start of the granule, UTC. Where a sun elevation is asked for or drawn, the day is drawn from ``days`` and the
+        hour follows.
     latitude, heading : float
         Degrees, of the track's start; the longitude is set so that the track crosses 180 degrees half way.
     x_start : float
@@ -27,8 +29,9 @@ class Season:
     window : float
         Height of the telemetry window, m.
     background : tuple of float
-        Background rate of a strong beam over bright ice without cloud, Hz: 5.9 MHz is the mean of real daylight segments; tens of kHz
-        are what real night granules hold. Where the sun's elevation is drawn the daylight range scales with its sine, 1 at 30 degrees.
+        Background rate of a strong beam over bright ice without cloud, Hz: 5.9 MHz is the mean of real daylight
+        segments; tens of kHz are what real night granules hold. Where the sun's elevation is drawn the daylight range
+        scales with its sine, 1 at 30 degrees.
     background_window : float
         Height that background is counted in, m.
     rgt, cycle, region : int
@@ -64,13 +67,39 @@ SEASONS = {
     "winter": Season("winter", "2020-01-15T09:12:00", 75.0, -11.0, 8.35e6, 33.0, (1.2e4, 5.0e4), 5006.0, 284, 6, 4),
     # Ross Sea in November, as the target paper (arXiv 2502.02700): its scenes are of November 2019.
     "summer": Season(
-        "summer", "2019-11-16T21:40:00", -73.0, -168.0, 2.86e7, 64.0, (5.0e6, 8.8e6), 712.0, 717, 5, 11, ("2019-11-01", "2019-11-30"), (8.0, 35.0),
+        "summer",
+        "2019-11-16T21:40:00",
+        -73.0,
+        -168.0,
+        2.86e7,
+        64.0,
+        (5.0e6, 8.8e6),
+        712.0,
+        717,
+        5,
+        11,
+        ("2019-11-01", "2019-11-30"),
+        (8.0, 35.0),
     ),
-    # Arctic in late March and April: cold, and the sun has come back; it reaches 15 degrees at noon on 21 March at 75 N, 29 on 30 April.
+    # Arctic in late March and April: cold, and the sun has come back; it reaches 15 degrees at noon on 21 March at 75
+    # N, 29 on 30 April.
     "spring": Season(
-        "spring", "2020-04-05T23:10:00", 75.0, -11.0, 8.35e6, 64.0, (5.0e6, 8.8e6), 712.0, 284, 7, 4, ("2020-03-22", "2020-04-30"), (5.0, 25.0), True,
+        "spring",
+        "2020-04-05T23:10:00",
+        75.0,
+        -11.0,
+        8.35e6,
+        64.0,
+        (5.0e6, 8.8e6),
+        712.0,
+        284,
+        7,
+        4,
+        ("2020-03-22", "2020-04-30"),
+        (5.0, 25.0),
+        True,
     ),
-}  # fmt: skip
+}
 
 
 @dataclass(frozen=True)
@@ -80,17 +109,18 @@ class Ice:
     Attributes
     ----------
     floe_freeboard : tuple of float
-        Median freeboard of floes, m: Kwok et al. (2019, doi:10.1029/2019JC015486), Petty et al. (2020, doi:10.1029/2019JC015764).
+        Median freeboard of floes, m: Kwok et al. (2019, doi:10.1029/2019JC015486), Petty et al. (2020,
+        doi:10.1029/2019JC015764).
     floe_spread : tuple of float
         Standard deviation of its logarithm between floes; same sources.
     roughness : tuple of float
         Standard deviation of the snow surface within a floe, m: Castellani et al. (2014, doi:10.1002/2013JC009712).
     ridges_per_km, sail_height : tuple of float
-        Sails a kilometre; mean excess over the 0.4 m cut-off, m: Tin and Jeffries (2003, Cold Regions Science and Technology 36),
-        Castellani et al. (2014), Duncan and Farrell (2022, doi:10.1029/2022GL100272).
+        Sails a kilometre; mean excess over the 0.4 m cut-off, m: Tin and Jeffries (2003, Cold Regions Science and
+        Technology 36), Castellani et al. (2014), Duncan and Farrell (2022, doi:10.1029/2022GL100272).
     lead_share, lead_share_spread : float
-        Share of a track inside leads, and the standard deviation of its logarithm between granules: the target paper's label
-        shares (92, 5.5, 2.5 %); the spread is chosen.
+        Share of a track inside leads, and the standard deviation of its logarithm between granules: the target paper's
+        label shares (92, 5.5, 2.5 %); the spread is chosen.
     clustering : tuple of float
         Standard deviation of the logarithm of the lead density over 12 km; chosen.
     snow_rate : tuple of float
@@ -98,7 +128,8 @@ class Ice:
     open_share, mixed_share : tuple of float
         Leads that are all water, and partly refrozen; chosen to give the paper's shares.
     specular_share, dark_share : tuple of float
-        Share of mirror-like water, and of smooth dark water in the rest: Kwok et al. (2021, doi:10.5194/tc-15-821-2021).
+        Share of mirror-like water, and of smooth dark water in the rest: Kwok et al. (2021,
+        doi:10.5194/tc-15-821-2021).
     melt_patches_per_km : tuple of float
         Dark, smooth patches on thick ice; a trap, chosen.
     """
@@ -121,7 +152,8 @@ class Ice:
 
 ICE = {"winter": Ice(), "spring": Ice(), "summer": Ice(open_share=(0.22, 0.36), melt_patches_per_km=(0.2, 0.8))}
 LEAD_WIDTHS = (14.0, 2500.0, 2.47)
-"""Shortest and longest width along the track, m, and the power law's exponent: Wernecke and Kaleschke (2015, doi:10.5194/tc-9-1955-2015)."""
+"""Shortest and longest width along the track, m, and the power law's exponent: Wernecke and Kaleschke (2015,
+doi:10.5194/tc-9-1955-2015)."""
 FLOE_CHORDS = (120.0, 10000.0, 1.9)
 """The same of floe chords: Rothrock and Thorndike (1984, doi:10.1029/JC089iC04p06477)."""
 
@@ -133,19 +165,20 @@ class Map:
     Attributes
     ----------
     lead_reach : tuple of float
-        Extent of a lead across the track: median of a 30 m wide one, m, power of the width, spread of the logarithm, least, most.
-        Leads are tens to hundreds of times longer than wide; the numbers are chosen.
+        Extent of a lead across the track: median of a 30 m wide one, m, power of the width, spread of the logarithm,
+        least, most. Leads are tens to hundreds of times longer than wide; the numbers are chosen.
     lead_bearing : float
         Largest angle between a lead and the direction across the track, degrees; leads along the track are left out.
     bearing_spread, bearing_gap, bearing_free : float, tuple of float, float
-        Leads prefer two directions ``bearing_gap`` degrees apart, with this spread; a share is free of them. Intersecting
-        families 20-60 degrees apart: Hutter et al. (2019, doi:10.5194/tc-13-627-2019).
+        Leads prefer two directions ``bearing_gap`` degrees apart, with this spread; a share is free of them.
+        Intersecting families 20-60 degrees apart: Hutter et al. (2019, doi:10.5194/tc-13-627-2019).
     meander : tuple of (float, float)
         Amplitudes and lengths, m, of a lead's bends and kinks: it runs along the edges of floes.
     width_changes : tuple of (float, float)
         Standard deviations of the logarithm of the width along a lead, and their lengths, m.
     floe_density : float
-        Floes a square kilometre; cells of a Voronoi diagram with 1.7 a km2 have a mean chord of 0.6 km, that of the power law above.
+        Floes a square kilometre; cells of a Voronoi diagram with 1.7 a km2 have a mean chord of 0.6 km, that of the
+        power law above.
     floe_clustering : float
         Standard deviation of the logarithm of the floe density: small floes lie together.
     ridge_reach : tuple of float
@@ -172,27 +205,30 @@ MAP = Map()
 
 @dataclass(frozen=True)
 class Image:
-    """What a Sentinel-2 scene is drawn from. Reflectances are those of the blue band at 30 degrees of sun without cloud.
+    """What a Sentinel-2 scene is drawn from. Reflectances are those of the blue band at 30 degrees of sun without
+    cloud.
 
-    The published colour rule (water V <= 30, thin 31-204, thick >= 205; arXiv 2502.02700) means reflectances of at most 0.042,
-    0.043-0.285 and from 0.286 on in the 8-bit true colour of Sentinel-2, 255 at 0.3558 (Sentinel-2 Products Specification Document).
-    Surfaces are made to fit it on a clear scene at moderate sun. Rayleigh scattering, which lifts blue by some 0.1 at the top of a
-    real atmosphere, is therefore left out: as if it had been removed.
+    The published colour rule (water V <= 30, thin 31-204, thick >= 205; arXiv 2502.02700) means reflectances of at most
+    0.042, 0.043-0.285 and from 0.286 on in the 8-bit true colour of Sentinel-2, 255 at 0.3558 (Sentinel-2 Products
+    Specification Document). Surfaces are made to fit it on a clear scene at moderate sun. Rayleigh scattering, which
+    lifts blue by some 0.1 at the top of a real atmosphere, is therefore left out: as if it had been removed.
 
     Attributes
     ----------
     snow : tuple of float
-        Snow on thick ice: nadir reflectance. Brandt et al. (2005, doi:10.1175/JCLI3489.1) give albedos of 0.81-0.87; old, wind-packed
-        and partly bare ice is darker.
+        Snow on thick ice: nadir reflectance. Brandt et al. (2005, doi:10.1175/JCLI3489.1) give albedos of 0.81-0.87;
+        old, wind-packed and partly bare ice is darker.
     water : tuple of float
         Open water without glint.
     thin_gain, thin_floor : float
-        Thin ice: ``thin_floor + thin_gain * (albedo - 0.07)``. Bare ice mirrors part of its albedo away from nadir; the gain is chosen so
-        that bare ice of up to 0.45 m stays below 0.286 and ice under more than about 2 cm of snow does not.
+        Thin ice: ``thin_floor + thin_gain * (albedo - 0.07)``. Bare ice mirrors part of its albedo away from nadir; the
+        gain is chosen so that bare ice of up to 0.45 m stays below 0.286 and ice under more than about 2 cm of snow
+        does not.
     mottle : tuple of float
         Relative spread of snow over 30 m to 3 km.
     depth : tuple of float
-        Effective optical depth of air and haze beyond Rayleigh, even in the logarithm; darkens snow and lifts water, more at low sun.
+        Effective optical depth of air and haze beyond Rayleigh, even in the logarithm; darkens snow and lifts water,
+        more at low sun.
     anisotropy : float
         Snow mirrors forward at low sun: nadir reflectance falls by this share between 30 degrees of sun and the horizon
         (Hudson et al., 2006, doi:10.1029/2006JD007290).
@@ -205,12 +241,13 @@ class Image:
     cloud_height : tuple of float
         m; with the sun's elevation it displaces shadows.
     psf : float
-        Standard deviation of the blur before the pixel, in pixels of 10 m: with the pixel itself an MTF of 0.27 at Nyquist; 0.15-0.30 is required
-        of Sentinel-2 (Drusch et al., 2012, doi:10.1016/j.rse.2011.11.026).
+        Standard deviation of the blur before the pixel, in pixels of 10 m: with the pixel itself an MTF of 0.27 at
+        Nyquist; 0.15-0.30 is required of Sentinel-2 (Drusch et al., 2012, doi:10.1016/j.rse.2011.11.026).
     noise : tuple of float
         Standard deviation of a 10 m pixel: constant, and share of the reflectance (signal to noise over 100).
     skin_growth : float
-        New ice on calm water, metres an hour, where it is cold (spring) and the image is the later pass: about 1 cm an hour at
+        New ice on calm water, metres an hour, where it is cold (spring) and the image is the later pass: about 1 cm an
+        hour at
         -25 C (Lebedev's law); a skin of 1 cm lifts water from V 25 to 35.
     """
 
@@ -234,14 +271,25 @@ class Image:
 
 
 IMAGE = Image()
-# Spectral shape against the blue band: snow (Wiscombe and Warren, 1980, doi:10.1175/1520-0469(1980)037<2712:AMFTSA>2.0.CO;2), bare ice
-# (Grenfell and Perovich, 1984, doi:10.1029/JC089iC03p03573), water, cloud. Rounded; B09 and B10 hold the water vapour above.
+# Spectral shape against the blue band: snow (Wiscombe and Warren, 1980,
+# doi:10.1175/1520-0469(1980)037<2712:AMFTSA>2.0.CO;2), bare ice
+# (Grenfell and Perovich, 1984, doi:10.1029/JC089iC03p03573), water, cloud. Rounded; B09 and B10 hold the water vapour
+# above.
 SPECTRA = {
-    "B01": (1.00, 1.02, 1.15, 1.00), "B02": (1.00, 1.00, 1.00, 1.00), "B03": (0.99, 0.96, 0.80, 1.00), "B04": (0.97, 0.86, 0.55, 1.00),
-    "B05": (0.96, 0.78, 0.48, 1.00), "B06": (0.95, 0.70, 0.42, 1.00), "B07": (0.93, 0.62, 0.40, 1.00), "B08": (0.90, 0.54, 0.37, 1.00),
-    "B8A": (0.89, 0.50, 0.36, 1.00), "B09": (0.50, 0.22, 0.25, 0.75), "B10": (0.004, 0.003, 0.03, 0.0), "B11": (0.14, 0.08, 0.25, 0.55),
+    "B01": (1.00, 1.02, 1.15, 1.00),
+    "B02": (1.00, 1.00, 1.00, 1.00),
+    "B03": (0.99, 0.96, 0.80, 1.00),
+    "B04": (0.97, 0.86, 0.55, 1.00),
+    "B05": (0.96, 0.78, 0.48, 1.00),
+    "B06": (0.95, 0.70, 0.42, 1.00),
+    "B07": (0.93, 0.62, 0.40, 1.00),
+    "B08": (0.90, 0.54, 0.37, 1.00),
+    "B8A": (0.89, 0.50, 0.36, 1.00),
+    "B09": (0.50, 0.22, 0.25, 0.75),
+    "B10": (0.004, 0.003, 0.03, 0.0),
+    "B11": (0.14, 0.08, 0.25, 0.55),
     "B12": (0.09, 0.05, 0.20, 0.42),
-}  # fmt: skip
+}
 CIRRUS_BY_HEIGHT = 0.05
 """Reflectance of a cloud in B10, as a share of its own, a kilometre of height."""
 

@@ -9,7 +9,8 @@ further sources:
   exponents of Marsan et al. (2004) lie on both sides of it. Leads of tens of metres dominate what
   ICESat-2 sees (Farrell et al., 2020, doi:10.1029/2020GL090708; Kwok et al., 2021, doi:10.5194/tc-15-821-2021).
 - floe chords: power law over 0.1-10 km (Rothrock and Thorndike, 1984, doi:10.1029/JC089iC04p06477).
-- ridge sails: heights exponential above a cut-off, 2-9 sails a kilometre, flanks of 15-30 degrees (Tin and Jeffries, 2003,
+- ridge sails: heights exponential above a cut-off, 2-9 sails a kilometre, flanks of 15-30 degrees (Tin and Jeffries,
+  2003,
   Cold Regions Science and Technology 36; Castellani et al., 2014, doi:10.1002/2013JC009712; Duncan and Farrell, 2022,
   doi:10.1029/2022GL100272).
 - albedo of thin ice against thickness, with and without snow: Brandt et al. (2005, doi:10.1175/JCLI3489.1).
@@ -207,10 +208,20 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
     low, high, exponent = LEAD_WIDTHS
     width = power_law(rng, n, low=low, high=high, exponent=exponent)
     fate = rng.random(n)
-    share = np.where(fate < parameters.open_share, 1.0, np.where(fate < parameters.open_share + parameters.mixed_share, rng.uniform(0.15, 0.75, n), 0.0))
+    share = np.where(
+        fate < parameters.open_share,
+        1.0,
+        np.where(fate < parameters.open_share + parameters.mixed_share, rng.uniform(0.15, 0.75, n), 0.0),
+    )
     # Small leads are sheltered from wind: mirror-like; wide ones roughen.
     sheltered = np.clip(1.5 - 0.5 * np.log10(width / 10.0), 0.3, 1.4)
-    weights = np.stack([parameters.kind_shares[0] * sheltered, np.full(n, parameters.kind_shares[1]), parameters.kind_shares[2] / sheltered])
+    weights = np.stack(
+        [
+            parameters.kind_shares[0] * sheltered,
+            np.full(n, parameters.kind_shares[1]),
+            parameters.kind_shares[2] / sheltered,
+        ]
+    )
     cumulative = np.cumsum(weights / weights.sum(axis=0), axis=0)
     kind = (1 + (rng.random(n) > cumulative[:2]).sum(axis=0)).astype(np.int8)
     bright = np.clip(22.0 * np.exp(0.40 * rng.standard_normal(n)), 10.0, 80.0)
@@ -225,17 +236,28 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
 
 
 def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 90.0) -> Leads:
-    """Return the same leads as a track ``across`` metres aside crosses them: shifted by their bearing, a little wider or narrower."""
+    """Return the same leads as a track ``across`` metres aside crosses them: shifted by their bearing, a little wider
+    or narrower."""
     n = leads.centre.size
     shift = np.clip(across * np.tan(rng.uniform(-1.2, 1.2, n)), -200.0, 200.0)
     width = leads.width * np.exp(0.15 * rng.standard_normal(n))
     return Leads(
-        leads.centre + shift, width, leads.water_share, leads.kind, leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
-        leads.wave, leads.thickness, leads.snow, leads.is_shiny, leads.split,
+        leads.centre + shift,
+        width,
+        leads.water_share,
+        leads.kind,
+        leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
+        leads.wave,
+        leads.thickness,
+        leads.snow,
+        leads.is_shiny,
+        leads.split,
     )
 
 
-def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator, *, length: float, cut: Cut | None = None) -> IceField:
+def ice_field(
+    parameters: IceParameters, leads: Leads, rng: np.random.Generator, *, length: float, cut: Cut | None = None
+) -> IceField:
     """Draw the surface of one track on the grid.
 
     Parameters
@@ -262,7 +284,14 @@ def ice_field(parameters: IceParameters, leads: Leads, rng: np.random.Generator,
     _fill_leads(parameters, leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng)
     mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
     rate *= np.exp(mottle * np.where(surface_class == OPEN_WATER, 2.0, 1.0))
-    return IceField(freeboard.astype(np.float32), rough.astype(np.float32), rate.astype(np.float32), albedo.astype(np.float32), surface_class, lead_type)
+    return IceField(
+        freeboard.astype(np.float32),
+        rough.astype(np.float32),
+        rate.astype(np.float32),
+        albedo.astype(np.float32),
+        surface_class,
+        lead_type,
+    )
 
 
 def thin_ice_albedo(thickness: np.ndarray, snow: np.ndarray) -> np.ndarray:
@@ -301,7 +330,9 @@ def _floe_chords(parameters: IceParameters, n: int, rng: np.random.Generator) ->
     return np.repeat(level, counts), np.repeat(bright, counts)
 
 
-def _ridges(parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator, cut: Cut | None) -> None:
+def _ridges(
+    parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator, cut: Cut | None
+) -> None:
     n = freeboard.size
     if cut is not None:
         centres = (cut.ridge_centre / STEP).astype(np.int64)
@@ -340,7 +371,9 @@ def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Gen
             albedo[cells] = 0.45
 
 
-def _fill_leads(parameters, leads: Leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng: np.random.Generator) -> None:
+def _fill_leads(
+    parameters, leads: Leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng: np.random.Generator
+) -> None:
     n = freeboard.size
     thin_albedo = thin_ice_albedo(leads.thickness, leads.snow)
     for i in range(leads.centre.size):
@@ -352,11 +385,15 @@ def _fill_leads(parameters, leads: Leads, freeboard, rough, rate, albedo, surfac
         if low_in >= high_in:
             continue
         m = high_in - low_in
-        board = np.clip(0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16)
+        board = np.clip(
+            0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16
+        )
         freeboard[low_in:high_in] = board
         rough[low_in:high_in] = 0.005 + 0.05 * leads.thickness[i]
         shine = leads.water_rate[i] if leads.kind[i] == SPECULAR else rng.uniform(6.0, 18.0)
-        bright = shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
+        bright = (
+            shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
+        )
         rate[low_in:high_in] = bright * np.exp(0.15 * red_noise(m, 40, rng))
         albedo[low_in:high_in] = thin_albedo[i]
         surface_class[low_in:high_in] = THIN_ICE

@@ -27,7 +27,13 @@ class SmoothField:
 
 
 def smooth_field(
-    rng: np.random.Generator, *, offset: tuple[float, float], slope: float, rms: float, wavelengths: tuple[float, float], waves: int = 6
+    rng: np.random.Generator,
+    *,
+    offset: tuple[float, float],
+    slope: float,
+    rms: float,
+    wavelengths: tuple[float, float],
+    waves: int = 6,
 ) -> SmoothField:
     """Draw a smooth field whose waves have a red spectrum.
 
@@ -47,7 +53,9 @@ def smooth_field(
     lengths = np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), waves))
     amplitudes = lengths * rng.uniform(0.5, 1.0, waves)
     amplitudes *= rms / np.sqrt(np.sum(amplitudes**2) / 2.0)
-    return SmoothField(rng.uniform(*offset), slope * rng.standard_normal(), amplitudes, lengths, rng.uniform(0.0, 2.0 * np.pi, waves))
+    return SmoothField(
+        rng.uniform(*offset), slope * rng.standard_normal(), amplitudes, lengths, rng.uniform(0.0, 2.0 * np.pi, waves)
+    )
 
 
 def power_law(rng: np.random.Generator, n: int, *, low: float, high: float, exponent: float) -> np.ndarray:

@@ -42,7 +42,8 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
         return place
     if not place.days:
         raise UsageError(
-            f"season {name} is polar night: the sun is below the horizon at {place.latitude:g} degrees north; expected spring or summer. Choose one."
+            f"season {name} is polar night: the sun is below the horizon at {place.latitude:g} degrees north; expected"
+            " spring or summer. Choose one."
         )
     elevation = rng.uniform(*place.sun) if sun_elevation is None else float(sun_elevation)
     days = np.arange(np.datetime64(place.days[0]), np.datetime64(place.days[1]) + 1).astype("datetime64[ns]")
@@ -50,8 +51,8 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
     able = days[reach > elevation + 0.1]
     if not np.isfinite(elevation) or elevation < 3.0 or able.size == 0:
         raise UsageError(
-            f"the sun's elevation {elevation:g} degrees is out of reach; expected 3 to {reach.max() - 0.2:.0f} in {name} "
-            f"({place.days[0]} to {place.days[1]}, latitude {place.latitude:g}). Choose one in that range."
+            f"the sun's elevation {elevation:g} degrees is out of reach; expected 3 to {reach.max() - 0.2:.0f} in"
+            f" {name} ({place.days[0]} to {place.days[1]}, latitude {place.latitude:g}). Choose one in that range."
         )
     day = able[int(rng.integers(able.size))]
     noon = day + np.argmax(_sun(day + _minutes(), place)) * np.timedelta64(60, "s")

@@ -30,7 +30,8 @@ class Frame:
     rows, columns : int
         Multiples of six.
     to_map, to_track : tuple of arrays
-        Polynomials (along, across) -> (easting, northing) and back: two coefficient arrays each, with the scaling in front.
+        Polynomials (along, across) -> (easting, northing) and back: two coefficient arrays each, with the scaling in
+        front.
     """
 
     epsg: int
@@ -97,12 +98,19 @@ def scene_frame(track: np.ndarray, *, length: float) -> Frame:
     easting, northing = Transformer.from_crs(4326, epsg, always_xy=True).transform(longitude, latitude)
     to_map, to_track = _fit((along, across), (easting, northing)), _fit((easting, northing), (along, across))
     there, back = _evaluate(to_map, along, across), _evaluate(to_track, easting, northing)
-    off = max(float(np.abs(f - t).max()) for f, t in zip((*there, *back), (easting, northing, along, across), strict=True))
+    off = max(
+        float(np.abs(f - t).max()) for f, t in zip((*there, *back), (easting, northing, along, across), strict=True)
+    )
     if off > 0.5:
-        raise UsageError(f"a track of {length / 1000.0:g} km bends by {off:.1f} m in EPSG:{epsg}; expected less than 0.5 m. Choose a shorter one.")
+        raise UsageError(
+            f"a track of {length / 1000.0:g} km bends by {off:.1f} m in EPSG:{epsg}; expected less than 0.5 m. Choose a"
+            " shorter one."
+        )
     left, bottom = (GRID * np.floor((v.min() - MARGIN) / GRID) for v in (easting, northing))
     right, top = (GRID * np.ceil((v.max() + MARGIN) / GRID) for v in (easting, northing))
-    return Frame(epsg, float(left), float(top), round((top - bottom) / PIXEL), round((right - left) / PIXEL), to_map, to_track)
+    return Frame(
+        epsg, float(left), float(top), round((top - bottom) / PIXEL), round((right - left) / PIXEL), to_map, to_track
+    )
 
 
 def utm_zone(latitude: float, longitude: float) -> int:
@@ -112,7 +120,8 @@ def utm_zone(latitude: float, longitude: float) -> int:
 
 
 def tile_name(latitude: float, epsg: int) -> str:
-    """Return a tile name of the right zone and latitude band; its square ``XX`` exists nowhere, because this is no real tile."""
+    """Return a tile name of the right zone and latitude band; its square ``XX`` exists nowhere, because this is no real
+    tile."""
     band = "CDEFGHJKLMNPQRSTUVWX"[int(np.clip((latitude + 80.0) // 8.0, 0, 19))]
     return f"{epsg % 100:02d}{band}XX"
 
@@ -133,12 +142,20 @@ def _terms(u: np.ndarray, v: np.ndarray) -> list[np.ndarray]:
 def _fit(source: tuple[np.ndarray, np.ndarray], target: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     middle = [float(np.mean(s)) for s in source]
     scale = 1e4
-    terms = np.stack([np.broadcast_to(t, source[0].shape) for t in _terms((source[0] - middle[0]) / scale, (source[1] - middle[1]) / scale)], axis=1)
+    terms = np.stack(
+        [
+            np.broadcast_to(t, source[0].shape)
+            for t in _terms((source[0] - middle[0]) / scale, (source[1] - middle[1]) / scale)
+        ],
+        axis=1,
+    )
     solved = [np.concatenate([[*middle, scale], np.linalg.lstsq(terms, t, rcond=None)[0]]) for t in target]
     return solved[0], solved[1]
 
 
-def _evaluate(polynomial: tuple[np.ndarray, np.ndarray], first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _evaluate(
+    polynomial: tuple[np.ndarray, np.ndarray], first: np.ndarray, second: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     u0, v0, scale = polynomial[0][:3]
     u, v = (np.asarray(first, np.float64) - u0) / scale, (np.asarray(second, np.float64) - v0) / scale
     terms = _terms(u, v)

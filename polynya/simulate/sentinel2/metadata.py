@@ -1,7 +1,7 @@
 """The XML of a simulated Sentinel-2 product: user product and tile, the parts of the real files that readers use.
 
-Element names and nesting as in the Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD, version 14.9); baseline 05.00, so that
-``reflectance = (DN + offset) / 10000`` with an offset of -1000 in every band. 0 means no data.
+Element names and nesting as in the Sentinel-2 Products Specification Document (S2-PDGS-TAS-DI-PSD, version 14.9);
+baseline 05.00, so that ``reflectance = (DN + offset) / 10000`` with an offset of -1000 in every band. 0 means no data.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ BASELINE = "05.00"
 
 @dataclass(frozen=True)
 class Names:
-    """Names of a product and its parts, as the specification builds them; relative orbit 000 and tile square XX are nobody's.
+    """Names of a product and its parts, as the specification builds them; relative orbit 000 and tile square XX are
+    nobody's.
 
     Attributes
     ----------
@@ -51,7 +52,10 @@ def names(*, level: str, tile: str, time: str) -> Names:
     """
     stamp = time[:19].replace("-", "").replace(":", "")
     return Names(
-        f"S2A_MSIL{level}_{stamp}_N0500_R000_T{tile}_{stamp}.SAFE", f"L{level}_T{tile}_A000000_{stamp}", f"DS_SIMU_{stamp}_S{stamp}", f"T{tile}_{stamp}"
+        f"S2A_MSIL{level}_{stamp}_N0500_R000_T{tile}_{stamp}.SAFE",
+        f"L{level}_T{tile}_A000000_{stamp}",
+        f"DS_SIMU_{stamp}_S{stamp}",
+        f"T{tile}_{stamp}",
     )
 
 
@@ -68,23 +72,42 @@ def user_product(of: Names, *, level: str, time: str, files: list[str], cloud_pe
     settings : str
         What the scene was simulated from, for a comment-like element of its own.
     """
-    root = xml.Element(f"n1:Level-{level}_User_Product", {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd"})
+    root = xml.Element(
+        f"n1:Level-{level}_User_Product",
+        {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd"},
+    )
     general = _add(root, "n1:General_Info")
     info = _add(general, "Product_Info")
     stamp = time[:19] + ".000Z"
     for name, text in {
-        "PRODUCT_START_TIME": stamp, "PRODUCT_STOP_TIME": stamp, "PRODUCT_URI": of.product, "PROCESSING_LEVEL": f"Level-{level}",
-        "PRODUCT_TYPE": f"S2MSI{level}", "PROCESSING_BASELINE": BASELINE, "PRODUCT_DOI": "", "GENERATION_TIME": stamp, "PREVIEW_IMAGE_URL": "Not applicable",
-        "PREVIEW_GEO_INFO": "Not applicable", "SIMULATED_BY": f"polynya {__version__}: a simulation, no measurement. {settings}",
-    }.items():  # fmt: skip
+        "PRODUCT_START_TIME": stamp,
+        "PRODUCT_STOP_TIME": stamp,
+        "PRODUCT_URI": of.product,
+        "PROCESSING_LEVEL": f"Level-{level}",
+        "PRODUCT_TYPE": f"S2MSI{level}",
+        "PROCESSING_BASELINE": BASELINE,
+        "PRODUCT_DOI": "",
+        "GENERATION_TIME": stamp,
+        "PREVIEW_IMAGE_URL": "Not applicable",
+        "PREVIEW_GEO_INFO": "Not applicable",
+        "SIMULATED_BY": f"polynya {__version__}: a simulation, no measurement. {settings}",
+    }.items():
         _add(info, name, text)
     take = _add(info, "Datatake", datatakeIdentifier=f"GS2A_{of.prefix[-15:]}_000000_N{BASELINE}")
-    for name, text in {"SPACECRAFT_NAME": "Sentinel-2A", "DATATAKE_TYPE": "INS-NOBS", "DATATAKE_SENSING_START": stamp, "SENSING_ORBIT_NUMBER": "0", "SENSING_ORBIT_DIRECTION": "DESCENDING"}.items():
+    for name, text in {
+        "SPACECRAFT_NAME": "Sentinel-2A",
+        "DATATAKE_TYPE": "INS-NOBS",
+        "DATATAKE_SENSING_START": stamp,
+        "SENSING_ORBIT_NUMBER": "0",
+        "SENSING_ORBIT_DIRECTION": "DESCENDING",
+    }.items():
         _add(take, name, text)
     query = _add(info, "Query_Options", completeSingleTile="true")
     _add(query, "PRODUCT_FORMAT", "SAFE_COMPACT")
     granules = _add(_add(info, "Product_Organisation"), "Granule_List")
-    granule = _add(granules, "Granule", datastripIdentifier=of.datastrip, granuleIdentifier=of.granule, imageFormat="JPEG2000")
+    granule = _add(
+        granules, "Granule", datastripIdentifier=of.datastrip, granuleIdentifier=of.granule, imageFormat="JPEG2000"
+    )
     for file in files:
         _add(granule, "IMAGE_FILE", file)
     image = _add(general, "Product_Image_Characteristics")
@@ -123,7 +146,10 @@ def tile(of: Names, frame: Frame, *, level: str, time: str, sun: tuple[float, fl
     sun : tuple of float
         Elevation and azimuth, degrees.
     """
-    root = xml.Element(f"n1:Level-{level}_Tile_ID", {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{level}_Tile_Metadata.xsd"})
+    root = xml.Element(
+        f"n1:Level-{level}_Tile_ID",
+        {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{level}_Tile_Metadata.xsd"},
+    )
     general = _add(root, "n1:General_Info")
     _add(general, "TILE_ID", of.granule, metadataLevel="Brief")
     _add(general, "DATASTRIP_ID", of.datastrip, metadataLevel="Standard")

@@ -17,7 +17,8 @@ from .frame import Frame
 from .sky import CLOUD_NAMES, SHADOW, THICK_CLOUD, THIN_CLOUD, Light, Sky, band_reflectance, surface_reflectance
 
 TRUE_COLOUR_SATURATION = {"1C": 0.3558, "2A": 0.2}
-"""Reflectance that is 255 in a Level-1C true-colour image (TCI), 1-255 linear below, 0 no data: Sentinel-2 Products Specification Document."""
+"""Reflectance that is 255 in a Level-1C true-colour image (TCI), 1-255 linear below, 0 no data: Sentinel-2 Products
+Specification Document."""
 RGB = ("B04", "B03", "B02")
 
 
@@ -31,7 +32,9 @@ def digital_numbers(reflectance: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(reflectance * metadata.QUANTIFICATION - metadata.OFFSET), 1, 32767).astype(np.uint16)
 
 
-def bands(part: Light, sky: Sky, seed: np.random.SeedSequence, *, level: str, wanted: tuple[str, ...] = metadata.BANDS) -> Iterator[tuple[str, np.ndarray]]:
+def bands(
+    part: Light, sky: Sky, seed: np.random.SeedSequence, *, level: str, wanted: tuple[str, ...] = metadata.BANDS
+) -> Iterator[tuple[str, np.ndarray]]:
     """Give one band after the other, in the metadata's order: name, reflectance in the band's own resolution.
 
     Parameters
@@ -53,7 +56,16 @@ def bands(part: Light, sky: Sky, seed: np.random.SeedSequence, *, level: str, wa
 
 
 def write_safe(
-    folder: Path, of: metadata.Names, frame: Frame, *, surfaces: Surfaces, part: Light, sky: Sky, level: str, time: str, seed: np.random.SeedSequence,
+    folder: Path,
+    of: metadata.Names,
+    frame: Frame,
+    *,
+    surfaces: Surfaces,
+    part: Light,
+    sky: Sky,
+    level: str,
+    time: str,
+    seed: np.random.SeedSequence,
     settings: str,
 ) -> np.ndarray:
     """Write the product's folder in ``folder`` and return its true colour, uint8, shape (3, rows, columns).
@@ -82,8 +94,12 @@ def write_safe(
         files.append(path)
     relative = [str(f.relative_to(root).with_suffix("")) for f in files]
     cloud = 100.0 * float(np.mean((part.mask == THIN_CLOUD) | (part.mask == THICK_CLOUD)))
-    (root / f"MTD_MSIL{level}.xml").write_bytes(metadata.user_product(of, level=level, time=time, files=relative, cloud_percent=cloud, settings=settings))
-    (root / "GRANULE" / of.granule / "MTD_TL.xml").write_bytes(metadata.tile(of, frame, level=level, time=time, sun=(sky.sun_elevation, sky.sun_azimuth)))
+    (root / f"MTD_MSIL{level}.xml").write_bytes(
+        metadata.user_product(of, level=level, time=time, files=relative, cloud_percent=cloud, settings=settings)
+    )
+    (root / "GRANULE" / of.granule / "MTD_TL.xml").write_bytes(
+        metadata.tile(of, frame, level=level, time=time, sun=(sky.sun_elevation, sky.sun_azimuth))
+    )
     return colour
 
 
@@ -103,8 +119,11 @@ def scene_classification(surfaces: Surfaces, part: Light) -> np.ndarray:
     return out
 
 
-def write_geotiff(folder: Path, stem: str, frame: Frame, *, part: Light, sky: Sky, time: str, seed: np.random.SeedSequence) -> tuple[Path, Path]:
-    """Write ``STEM_bands.tif`` (B04, B03, B02, B08 as reflectance times 10000) and ``STEM_tci.tif`` (8-bit true colour), top of atmosphere.
+def write_geotiff(
+    folder: Path, stem: str, frame: Frame, *, part: Light, sky: Sky, time: str, seed: np.random.SeedSequence
+) -> tuple[Path, Path]:
+    """Write ``STEM_bands.tif`` (B04, B03, B02, B08 as reflectance times 10000) and ``STEM_tci.tif`` (8-bit true
+    colour), top of atmosphere.
 
     Returns
     -------
@@ -127,14 +146,32 @@ def write_truth(folder: Path, stem: str, frame: Frame, *, surfaces: Surfaces, pa
     for name, values in (("surface_class", [c for c in SURFACE_CLASSES if c[0] >= 0]), ("cloud", CLOUD_NAMES)):
         tags[f"{name}_flags"] = ", ".join(f"{value} {meaning}" for value, meaning in values)
     planes = np.stack([surfaces.surface_class.astype(np.uint8), part.mask])
-    return write_tiff(folder / f"{stem}_truth.tif", planes, frame, tags=tags, names=("surface_class", "cloud"), nodata=255)
+    return write_tiff(
+        folder / f"{stem}_truth.tif", planes, frame, tags=tags, names=("surface_class", "cloud"), nodata=255
+    )
 
 
 def write_tiff(
-    path: Path, planes: np.ndarray, frame: Frame, *, tags: dict[str, str], names: tuple[str, ...], scale: float | None = None, nodata: int = 0
+    path: Path,
+    planes: np.ndarray,
+    frame: Frame,
+    *,
+    tags: dict[str, str],
+    names: tuple[str, ...],
+    scale: float | None = None,
+    nodata: int = 0,
 ) -> Path:
     """Write planes, shape (bands, rows, columns), as a tiled, deflated GeoTIFF."""
-    profile = {"driver": "GTiff", "tiled": True, "blockxsize": 256, "blockysize": 256, "compress": "deflate", "predictor": 2, "zlevel": 1, "nodata": nodata}
+    profile = {
+        "driver": "GTiff",
+        "tiled": True,
+        "blockxsize": 256,
+        "blockysize": 256,
+        "compress": "deflate",
+        "predictor": 2,
+        "zlevel": 1,
+        "nodata": nodata,
+    }
     with _opened(path, planes, frame, 10, profile) as handle:
         handle.write(planes)
         handle.descriptions = names
@@ -157,13 +194,23 @@ def _jp2(path: Path, planes: np.ndarray, frame: Frame, resolution: int) -> None:
         handle.write(planes)
 
 
-def _opened(path: Path, planes: np.ndarray, frame: Frame, resolution: int, profile: dict[str, object]) -> rasterio.io.DatasetWriter:
+def _opened(
+    path: Path, planes: np.ndarray, frame: Frame, resolution: int, profile: dict[str, object]
+) -> rasterio.io.DatasetWriter:
     try:
         return rasterio.open(
-            path, "w", width=planes.shape[2], height=planes.shape[1], count=planes.shape[0], dtype=planes.dtype.name, crs=f"EPSG:{frame.epsg}",
-            transform=from_origin(frame.left, frame.top, resolution, resolution), **profile,
+            path,
+            "w",
+            width=planes.shape[2],
+            height=planes.shape[1],
+            count=planes.shape[0],
+            dtype=planes.dtype.name,
+            crs=f"EPSG:{frame.epsg}",
+            transform=from_origin(frame.left, frame.top, resolution, resolution),
+            **profile,
         )
     except rasterio.errors.RasterioError as error:
-        raise OutputError(f"{path.name}: cannot be written ({one_line(error)}); expected room on the disk. Free some or write elsewhere.") from error
-
-
+        raise OutputError(
+            f"{path.name}: cannot be written ({one_line(error)}); expected room on the disk. Free some or write"
+            " elsewhere."
+        ) from error

@@ -1,8 +1,8 @@
 """What lies between the ice and Sentinel-2: sun, haze, cloud, its shadow, and the camera's blur and noise.
 
-Top-of-atmosphere reflectance is divided by the cosine of the sun's zenith angle, as Level-1C is. Low sun still changes it:
-a longer way through haze darkens snow and lifts water, and snow mirrors forward. Clouds are grey layers of a two-stream form,
-``R = g t / (1 + g t)`` with ``g = 0.13`` for droplets that scatter forward (asymmetry 0.85).
+Top-of-atmosphere reflectance is divided by the cosine of the sun's zenith angle, as Level-1C is. Low sun still changes
+it: a longer way through haze darkens snow and lifts water, and snow mirrors forward. Clouds are grey layers of a
+two-stream form, ``R = g t / (1 + g t)`` with ``g = 0.13`` for droplets that scatter forward (asymmetry 0.85).
 """
 
 from __future__ import annotations
@@ -83,7 +83,10 @@ def draw_sky(rng: np.random.Generator, *, sun: tuple[float, float], cloud_cover:
     """
     haze = np.exp(rng.uniform(*np.log(IMAGE.depth)))
     kind, thin_cover, thick_cover = rng.random(), rng.uniform(*IMAGE.thin_cover), rng.uniform(*IMAGE.thick_cover)
-    thin_depth, thick_depth = np.exp(rng.uniform(*np.log(IMAGE.thin_depth))), np.exp(rng.uniform(*np.log(IMAGE.thick_depth)))
+    thin_depth, thick_depth = (
+        np.exp(rng.uniform(*np.log(IMAGE.thin_depth))),
+        np.exp(rng.uniform(*np.log(IMAGE.thick_depth))),
+    )
     height, coin = rng.uniform(*IMAGE.cloud_height), rng.random()
     if cloud_cover is None:
         is_thin = kind < IMAGE.clear_chance + IMAGE.thin_chance
@@ -94,15 +97,20 @@ def draw_sky(rng: np.random.Generator, *, sun: tuple[float, float], cloud_cover:
 
 
 def air_mass(elevation: float) -> float:
-    """Return the relative length of the way through air, 1 at the zenith (Kasten and Young, 1989, doi:10.1364/AO.28.004735)."""
+    """Return the relative length of the way through air, 1 at the zenith (Kasten and Young, 1989,
+    doi:10.1364/AO.28.004735)."""
     return 1.0 / (np.sin(np.radians(elevation)) + 0.50572 * (elevation + 6.07995) ** -1.6364)
 
 
 def dimming(sky: Sky) -> float:
-    """Return what multiplies a surface's reflectance under this sun and haze; 1 at 30 degrees of sun, where presets hold."""
+    """Return what multiplies a surface's reflectance under this sun and haze; 1 at 30 degrees of sun, where presets
+    hold."""
     longer = max(air_mass(sky.sun_elevation) - air_mass(SUN_REFERENCE), -1.0)
     lower = np.sin(np.radians(SUN_REFERENCE)) - np.sin(np.radians(sky.sun_elevation))
-    return float(np.exp(-sky.haze_depth * longer) * (1.0 - IMAGE.anisotropy * max(lower, 0.0) / np.sin(np.radians(SUN_REFERENCE))))
+    return float(
+        np.exp(-sky.haze_depth * longer)
+        * (1.0 - IMAGE.anisotropy * max(lower, 0.0) / np.sin(np.radians(SUN_REFERENCE)))
+    )
 
 
 def haze(sky: Sky) -> float:
@@ -138,12 +146,15 @@ def light(surfaces: Surfaces, sky: Sky, seed: np.random.SeedSequence) -> Light:
     mask[reflected > 0.008] = THIN_CLOUD
     mask[reflected > 0.35] = THICK_CLOUD
     through = (1.0 - reflected) * lit * np.float32(dimming(sky))
-    planes = [gaussian_filter(s * through, IMAGE.psf, truncate=4.0) for s in (surfaces.snow, surfaces.thin, surfaces.water)]
+    planes = [
+        gaussian_filter(s * through, IMAGE.psf, truncate=4.0) for s in (surfaces.snow, surfaces.thin, surfaces.water)
+    ]
     return Light(*planes, _BRIGHT * reflected, mask)
 
 
 def cloud_depth(shape: tuple[int, int], sky: Sky, rng: np.random.Generator) -> np.ndarray:
-    """Draw the optical depth of cloud, 0 over the clear share; a field with a red spectrum that wraps round the scene's edges."""
+    """Draw the optical depth of cloud, 0 over the clear share; a field with a red spectrum that wraps round the scene's
+    edges."""
     if sky.cloud_cover <= 0.0:
         return np.zeros(shape, np.float32)
     small = tuple(max(n // 4, 8) for n in shape)
@@ -182,10 +193,16 @@ def band_reflectance(part: Light, sky: Sky, band: str, *, step: int, rng: np.ran
         total = total.reshape(total.shape[0] // step, step, total.shape[1] // step, step).mean(axis=(1, 3))
     total += np.float32(haze(sky) * (0.1 if band in ("B09", "B10", "B11", "B12") else 1.0))
     constant, share = IMAGE.noise
-    total += np.sqrt(constant**2 + (share * total) ** 2).astype(np.float32) * rng.standard_normal(total.shape, dtype=np.float32)
+    total += np.sqrt(constant**2 + (share * total) ** 2).astype(np.float32) * rng.standard_normal(
+        total.shape, dtype=np.float32
+    )
     return np.clip(total, 0.0, 2.0)
 
 
 def surface_reflectance(top: np.ndarray, sky: Sky, band: str) -> np.ndarray:
     """Take haze and dimming out again, as Level-2A does for a flat scene; clouds stay."""
-    return np.clip((top - np.float32(haze(sky) * (0.1 if band in ("B09", "B11", "B12") else 1.0))) / np.float32(dimming(sky)), 0.0, 2.0)
+    return np.clip(
+        (top - np.float32(haze(sky) * (0.1 if band in ("B09", "B11", "B12") else 1.0))) / np.float32(dimming(sky)),
+        0.0,
+        2.0,
+    )

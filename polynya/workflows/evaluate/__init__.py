@@ -21,7 +21,8 @@ SCENE_FILES = (".tif", ".tiff", ".vrt", ".gpkg", ".shp", ".geojson", ".parquet",
 
 
 def is_scene(out: Path | str) -> bool:
-    """Tell whether a result is of the scene family: polygons, a raster, or a folder with ``probability.tif`` or ``outlines.gpkg``."""
+    """Tell whether a result is of the scene family: polygons, a raster, or a folder with ``probability.tif`` or
+    ``outlines.gpkg``."""
     out = Path(out)
     if out.is_dir():
         return any((out / name).exists() for name in ("probability.tif", "outlines.gpkg"))
@@ -56,10 +57,19 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, n_resamples: i
     out, reference = Path(out), Path(reference)
     segments = _read(out / "segments.parquet", ("beam", "x_atc", *SEGMENT_COLUMNS))
     if segments.num_rows == 0:
-        raise ProductError(f"{out}/segments.parquet: holds no segment; expected at least one. There is nothing to evaluate in this granule.")
+        raise ProductError(
+            f"{out}/segments.parquet: holds no segment; expected at least one. There is nothing to evaluate in this"
+            " granule."
+        )
     leads = _read(out / "leads.parquet", ("beam", "x_atc", *LEAD_COLUMNS))
     sea_surface = _read(out / "sea_surface.parquet", ("beam", "x_atc", *SECTION_COLUMNS))
-    options = {"leads": leads, "sea_surface": sea_surface, "resolution_m": resolution(segments, out), "seed": seed, "n_resamples": n_resamples}
+    options = {
+        "leads": leads,
+        "sea_surface": sea_surface,
+        "resolution_m": resolution(segments, out),
+        "seed": seed,
+        "n_resamples": n_resamples,
+    }
     if _is_parquet(reference):
         truth = _read_truth(reference)
         return evaluate.against_truth(segments, truth, **options)
@@ -76,7 +86,10 @@ def resolution(segments: pa.Table, out: Path) -> float | None:
         try:
             value = json.loads(told)
         except ValueError as error:
-            raise ProductError(f"{out}/segments.parquet: metadata resolution_m is {told!r}; expected a length in m or null. Run freeboard again.") from error
+            raise ProductError(
+                f"{out}/segments.parquet: metadata resolution_m is {told!r}; expected a length in m or null. Run"
+                " freeboard again."
+            ) from error
         return float(value) if isinstance(value, (int, float)) and value > 0 else None
     fullest = max(pc.value_counts(segments["beam"]).to_pylist(), key=lambda row: row["counts"])["values"]
     x = segments.filter(pc.equal(segments["beam"].cast(pa.string()), fullest))["x_atc"].to_numpy()
@@ -85,34 +98,53 @@ def resolution(segments: pa.Table, out: Path) -> float | None:
 
 def _is_parquet(path: Path) -> bool:
     if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected a truth parquet, an ATL07 or an ATL10 granule. Check the path.")
+        raise ProductError(
+            f"{path.name}: no such file at {path}; expected a truth parquet, an ATL07 or an ATL10 granule. Check the"
+            " path."
+        )
     if path.is_dir():
-        raise ProductError(f"{path.name}: is a folder; expected one reference file. Name the truth parquet, the ATL07 or the ATL10 granule.")
+        raise ProductError(
+            f"{path.name}: is a folder; expected one reference file. Name the truth parquet, the ATL07 or the ATL10"
+            " granule."
+        )
     try:
         with open(path, "rb") as raw:
             return raw.read(4) == b"PAR1"
     except OSError as error:
-        raise ProductError(f"{path.name}: cannot be opened ({one_line(error)}); expected a readable file. Check its permissions.") from error
+        raise ProductError(
+            f"{path.name}: cannot be opened ({one_line(error)}); expected a readable file. Check its permissions."
+        ) from error
 
 
 def _read(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:
     if not path.exists():
-        raise ProductError(f"{path}: no such file; expected an output folder of polynya freeboard. Give the granule's own folder, which holds segments.parquet.")
+        raise ProductError(
+            f"{path}: no such file; expected an output folder of polynya freeboard. Give the granule's own folder,"
+            " which holds segments.parquet."
+        )
     try:
         found = pq.read_schema(path).names
         missing = [c for c in columns or () if c not in found]
         if missing:
-            raise ProductError(f"{path}: columns {missing} are missing; expected a table that this version of polynya wrote. Run freeboard again.")
+            raise ProductError(
+                f"{path}: columns {missing} are missing; expected a table that this version of polynya wrote. Run"
+                " freeboard again."
+            )
         return pq.read_table(path, columns=list(dict.fromkeys(columns)) if columns else None, partitioning=None)
     except (pa.ArrowException, OSError) as error:
-        raise ProductError(f"{path}: cannot be read ({one_line(error)[:160]}); expected an intact parquet file. Run freeboard again.") from error
+        raise ProductError(
+            f"{path}: cannot be read ({one_line(error)[:160]}); expected an intact parquet file. Run freeboard again."
+        ) from error
 
 
 def _read_truth(path: Path) -> pa.Table:
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact truth parquet. Simulate the granule again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact truth parquet. Simulate the"
+            " granule again."
+        ) from error
     kind = metadata.get(b"polynya_table", b"").decode()
     if kind != schema.TRUTH.name:
         raise ProductError(
@@ -128,7 +160,10 @@ def _read_truth(path: Path) -> pa.Table:
 def _read_product(path: Path) -> evaluate.Reference:
     granule = icesat2.open_granule(path)
     if granule.product not in ("ATL07", "ATL10"):
-        raise ProductError(f"{path.name}: holds {granule.product or 'no known product'}; expected a truth parquet, an ATL07 or an ATL10 granule. Give one of these.")
+        raise ProductError(
+            f"{path.name}: holds {granule.product or 'no known product'}; expected a truth parquet, an ATL07 or an"
+            " ATL10 granule. Give one of these."
+        )
     reader = icesat2_atl07 if granule.product == "ATL07" else icesat2_atl10
     segments = {beam: reader.read(path, beam=beam) for beam in granule.beams}
     leads, sections = {}, {}

@@ -1,4 +1,5 @@
-"""``polynya evaluate`` for glaciers: outlines or rasters against outlines or a truth raster, beside the rules that a network must beat."""
+"""``polynya evaluate`` for glaciers: outlines or rasters against outlines or a truth raster, beside the rules that a
+network must beat."""
 
 from __future__ import annotations
 
@@ -35,13 +36,23 @@ Read = Callable[[slice, slice], np.ndarray]
 
 
 def run(
-    out: Path | str, *, reference: Path | str, scene: Sequence[Path | str] | Path | str | None = None, strata: Path | str | None = None, within: Path | str | None = None,
-    region: str | None = None, pixel_m: float | None = None, densify_m: float = outlines.DENSIFY_M, seed: int = 0, n_resamples: int = 500,
+    out: Path | str,
+    *,
+    reference: Path | str,
+    scene: Sequence[Path | str] | Path | str | None = None,
+    strata: Path | str | None = None,
+    within: Path | str | None = None,
+    region: str | None = None,
+    pixel_m: float | None = None,
+    densify_m: float = outlines.DENSIFY_M,
+    seed: int = 0,
+    n_resamples: int = 500,
 ) -> pa.Table:
     """Score outlines, classes or probabilities of glaciers.
 
-    Outlines against outlines are compared as polygons, everything with a raster pixel by pixel on one grid: the scene's, else the
-    reference raster's, else the result's, else that of the strata; other rasters are brought onto it by the nearest pixel.
+    Outlines against outlines are compared as polygons, everything with a raster pixel by pixel on one grid: the
+    scene's, else the reference raster's, else the result's, else that of the strata; other rasters are brought onto it
+    by the nearest pixel.
 
     Parameters
     ----------
@@ -81,7 +92,12 @@ def run(
     ours = polygons.read(out) if out.suffix.lower() not in RASTERS else None
     theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else None
     ground = polygons.read(within).geometry if within is not None else None
-    _same_place(theirs if theirs is not None else _frame_of(reference), ours if ours is not None else _frame_of(out), opened, reference=reference.name)
+    _same_place(
+        theirs if theirs is not None else _frame_of(reference),
+        ours if ours is not None else _frame_of(out),
+        opened,
+        reference=reference.name,
+    )
     grid = _grid(opened, reference if theirs is None else None, out if ours is None else None, strata)
     options = {"seed": seed, "n_resamples": n_resamples}
     rows: list[scene_rows.Row] = []
@@ -90,21 +106,32 @@ def run(
         size = pixel_m or (float(np.mean(pixel_size_m(grid))) if grid is not None else outlines.PIXEL_M)
         rows += outlines.compare(ours, theirs, within=covered, densify_m=densify_m, pixel_m=size, **options)
     if grid is not None:
-        truth = _labelled(_polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid), grid, ground)
+        truth = _labelled(
+            _polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid), grid, ground
+        )
         given = _polygon_reader(ours, grid) if ours is not None else _raster_reader(out, grid, is_probability=None)
         rules = _rules(opened, truth) if opened is not None else {}
         bits = _raster_reader(Path(strata), grid, fill=0) if strata is not None else None
         found = rasters.compare(given, truth, geobox=grid, strata=bits, rules=rules, **options)
-        rows += [r for r in found if not rows or r.stratum != "all" or r.prediction != "given"] if ours is not None and theirs is not None else found
+        rows += (
+            [r for r in found if not rows or r.stratum != "all" or r.prediction != "given"]
+            if ours is not None and theirs is not None
+            else found
+        )
     told = region or (opened.region if opened is not None and opened.region else "all")
-    return scene_rows.tidy(rows, region=told, reference=reference.name, about={"result": out.name, "scene": opened.name if opened else ""})
+    return scene_rows.tidy(
+        rows, region=told, reference=reference.name, about={"result": out.name, "scene": opened.name if opened else ""}
+    )
 
 
 def _result(out: Path) -> Path:
     if out.is_dir():
         found = next((out / n for n in ("probability.tif", "outlines.gpkg") if (out / n).exists()), None)
         if found is None:
-            raise ProductError(f"{out}: holds neither probability.tif nor outlines.gpkg; expected a folder that polynya glaciers wrote. Name the file to judge.")
+            raise ProductError(
+                f"{out}: holds neither probability.tif nor outlines.gpkg; expected a folder that polynya glaciers"
+                " wrote. Name the file to judge."
+            )
         return found
     if not out.exists():
         raise ProductError(f"{out.name}: no such file at {out}; expected outlines or a raster. Check the path.")
@@ -137,11 +164,13 @@ def _frame_of(path: Path) -> gpd.GeoDataFrame:
         return gpd.GeoDataFrame(geometry=_extent(GeoBox((data.height, data.width), data.transform, data.crs)))
 
 
-def _same_place(theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacier_scene.Scene | None, *, reference: str) -> None:
+def _same_place(
+    theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacier_scene.Scene | None, *, reference: str
+) -> None:
     """Refuse a reference of another place: scores of 0 would look like a bad map.
 
-    A map may miss every glacier, so boxes that do not meet are no fault; they are where they lie further apart than the larger one is wide.
-    With a scene the reference must meet the scene.
+    A map may miss every glacier, so boxes that do not meet are no fault; they are where they lie further apart than the
+    larger one is wide. With a scene the reference must meet the scene.
 
     Raises
     ------
@@ -153,10 +182,17 @@ def _same_place(theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacie
     crs = other.crs if other.crs.is_projected else theirs.crs if theirs.crs.is_projected else theirs.estimate_utm_crs()
     boxes = [shapely.box(*f.to_crs(crs).total_bounds) for f in (theirs, other)]
     gap = shapely.distance(*boxes)
-    wide = 0.0 if opened is not None else max(float(np.hypot(b.bounds[2] - b.bounds[0], b.bounds[3] - b.bounds[1])) for b in boxes)
+    wide = (
+        0.0
+        if opened is not None
+        else max(float(np.hypot(b.bounds[2] - b.bounds[0], b.bounds[3] - b.bounds[1])) for b in boxes)
+    )
     if not np.isfinite(gap) or gap > wide:
         far = f"{gap / 1000.0:.1f} km away" if np.isfinite(gap) else "on the other side of the earth"
-        raise ProductError(f"{reference}: lies {far} from {opened.name if opened is not None else 'the result'}; expected a reference of the same place. Check both files and their coordinate systems.")
+        raise ProductError(
+            f"{reference}: lies {far} from {opened.name if opened is not None else 'the result'}; expected a reference"
+            " of the same place. Check both files and their coordinate systems."
+        )
 
 
 def _extent(geobox: GeoBox) -> gpd.GeoSeries:
@@ -169,10 +205,15 @@ def _opened(path: Path) -> rasterio.DatasetReader:
     try:
         data = rasterio.open(path)
     except rasterio.RasterioIOError as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a GeoTIFF. Make it again.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a GeoTIFF. Make it again."
+        ) from error
     if data.crs is None:
         data.close()
-        raise ProductError(f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit -a_srs).")
+        raise ProductError(
+            f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit"
+            " -a_srs)."
+        )
     return data
 
 
@@ -184,15 +225,29 @@ def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = Fa
         is_float = np.issubdtype(np.dtype(data.dtypes[band - 1]), np.floating)
         nodata = data.nodatavals[band - 1]
     if is_float and is_probability is False:
-        raise ProductError(f"{path.name}: holds floating-point numbers; expected classes or bits of 0 to 255. Give the class raster.")
+        raise ProductError(
+            f"{path.name}: holds floating-point numbers; expected classes or bits of 0 to 255. Give the class raster."
+        )
     missing: float = np.nan if is_float else fill
-    source_missing = missing if nodata is None or (not is_float and nodata == 0) else nodata  # 0 is a class, whatever the file says
+    source_missing = (
+        missing if nodata is None or (not is_float and nodata == 0) else nodata
+    )  # 0 is a class, whatever the file says
 
     def read(rows: slice, columns: slice) -> np.ndarray:
-        with rasterio.open(path) as data, WarpedVRT(
-            data, crs=grid.crs.to_wkt(), transform=grid.transform, height=int(grid.shape[0]), width=int(grid.shape[1]), resampling=Resampling.nearest, add_alpha=False,
-            src_nodata=source_missing, nodata=missing,
-        ) as warped:
+        with (
+            rasterio.open(path) as data,
+            WarpedVRT(
+                data,
+                crs=grid.crs.to_wkt(),
+                transform=grid.transform,
+                height=int(grid.shape[0]),
+                width=int(grid.shape[1]),
+                resampling=Resampling.nearest,
+                add_alpha=False,
+                src_nodata=source_missing,
+                nodata=missing,
+            ) as warped,
+        ):
             return warped.read(band, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))
 
     return read
@@ -219,7 +274,9 @@ def _rules(opened: glacier_scene.Scene, truth: Read) -> dict[str, Read]:
         return glacier_scene.read(opened, window=((rows.start, rows.stop), (columns.start, columns.stop)))
 
     rule = agreement.classical_rule(opened)
-    rules: dict[str, Read] = {"classical": lambda rows, columns: ice_rules.classical(scene(rows, columns), rule=rule).mask}
+    rules: dict[str, Read] = {
+        "classical": lambda rows, columns: ice_rules.classical(scene(rows, columns), rule=rule).mask
+    }
     if opened.source("dem") is None:
         return rules
     halves = _dem_halves(opened, scene, truth)
@@ -233,8 +290,11 @@ def _rules(opened: glacier_scene.Scene, truth: Read) -> dict[str, Read]:
     return {**rules, "dem_only": dem_only}
 
 
-def _dem_halves(opened: glacier_scene.Scene, scene: Callable[[slice, slice], dict[str, np.ndarray]], truth: Read) -> list[ice_rules.DemRule | None]:
-    """Return the DEM rule fitted on the west half and on the east half; each serves the other. None (the default rule) where nothing is labelled."""
+def _dem_halves(
+    opened: glacier_scene.Scene, scene: Callable[[slice, slice], dict[str, np.ndarray]], truth: Read
+) -> list[ice_rules.DemRule | None]:
+    """Return the DEM rule fitted on the west half and on the east half; each serves the other. None (the default rule)
+    where nothing is labelled."""
     step = max(1, int(np.ceil(np.sqrt(opened.shape[0] * opened.shape[1] / FIT_PIXELS))))
     west: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     east: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
@@ -247,7 +307,9 @@ def _dem_halves(opened: glacier_scene.Scene, scene: Callable[[slice, slice], dic
     rules: list[ice_rules.DemRule | None] = []
     for dems, known in (west, east):
         try:
-            rules.append(ice_rules.fit_dem_rule(np.concatenate(dems, axis=1)[:, None, :], np.concatenate(known)[None, :]))
+            rules.append(
+                ice_rules.fit_dem_rule(np.concatenate(dems, axis=1)[:, None, :], np.concatenate(known)[None, :])
+            )
         except UsageError:
             rules.append(None)
     return rules

@@ -114,7 +114,10 @@ class Config(BaseModel):
         for name in ("mss", "land", "ice_concentration"):
             value = getattr(config, name)
             if value and not split_grid(value)[0].exists():
-                raise UsageError(f"--{name.replace('_', '-')} {value}: no such file; expected a GeoTIFF or NetCDF grid. Check the path.")
+                raise UsageError(
+                    f"--{name.replace('_', '-')} {value}: no such file; expected a GeoTIFF or NetCDF grid. Check the"
+                    " path."
+                )
         config.chosen()
         return config
 
@@ -126,17 +129,29 @@ class Config(BaseModel):
         """Return what these settings mean for each beam."""
         return Choices(
             segments=beam_segments.Settings(
-                resolution=self.resolution, mss=grids.mss, mss_is_mean_tide=self.mss_tide_system == "mean", tide_ocean=self.tide_ocean,
-                tide_equilibrium=self.tide_equilibrium, dac=self.dac, first_photon_bias=self.first_photon_bias, min_confidence=self.min_confidence,
+                resolution=self.resolution,
+                mss=grids.mss,
+                mss_is_mean_tide=self.mss_tide_system == "mean",
+                tide_ocean=self.tide_ocean,
+                tide_equilibrium=self.tide_equilibrium,
+                dac=self.dac,
+                first_photon_bias=self.first_photon_bias,
+                min_confidence=self.min_confidence,
             ),
-            sea_surface=self.sea_surface, classifier=classifier,
+            sea_surface=self.sea_surface,
+            classifier=classifier,
         )
 
     def digest(self) -> str:
-        """Return a short hash of everything that decides the numbers: settings, the network's file, and the grids' sizes and times."""
+        """Return a short hash of everything that decides the numbers: settings, the network's file, and the grids'
+        sizes and times."""
         paths = [split_grid(g)[0] for g in (self.mss, self.land, self.ice_concentration) if g]
         grids = [p.stat() for p in paths if p.exists()]
-        text = self.model_dump_json(exclude={"classifier"}) + "".join(f"|{s.st_size}:{s.st_mtime_ns}" for s in grids) + f"|{self.chosen().key}"
+        text = (
+            self.model_dump_json(exclude={"classifier"})
+            + "".join(f"|{s.st_size}:{s.st_mtime_ns}" for s in grids)
+            + f"|{self.chosen().key}"
+        )
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
@@ -161,8 +176,14 @@ def read_grids(config: Config) -> Grids:
 
 
 def run(
-    granules: Sequence[Path | str], *, out: Path | str, config: Config | None = None, workers: int = 0, overwrite: bool = False,
-    engine: Engine | None = None, show_progress: bool = False,
+    granules: Sequence[Path | str],
+    *,
+    out: Path | str,
+    config: Config | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    engine: Engine | None = None,
+    show_progress: bool = False,
 ) -> list[Record]:
     """Process granules, each into its own folder below ``out``.
 
@@ -202,8 +223,13 @@ def run(
     names = [Path(i).stem for i in items]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
-        raise UsageError(f"GRANULE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its own folder. Name it once.")
-    cores = workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1
+        raise UsageError(
+            f"GRANULE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
+            " own folder. Name it once."
+        )
+    cores = (
+        workers or len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else workers or os.cpu_count() or 1
+    )
     single = len(items) == 1
     engine = engine or LocalEngine(workers=min(cores, len(items)))
     task = functools.partial(process, config=config, out=str(out), overwrite=overwrite, threads=cores if single else 1)
@@ -243,14 +269,25 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     started = time.perf_counter()
     path = Path(item)
     folder = Path(out) / path.stem
-    outputs = {n: str(folder / f) for n, f in (("segments", "segments.parquet"), ("leads", "leads.parquet"),
-                                                ("sea_surface", "sea_surface.parquet"), ("report", "report.html"), ("run", "run.json"))}
+    outputs = {
+        n: str(folder / f)
+        for n, f in (
+            ("segments", "segments.parquet"),
+            ("leads", "leads.parquet"),
+            ("sea_surface", "sea_surface.parquet"),
+            ("report", "report.html"),
+            ("run", "run.json"),
+        )
+    }
     old = None if overwrite else _finished(folder, outputs)
     if old is not None:
         same_granule = path.exists() and [path.stat().st_size] == [i.get("size") for i in old.get("inputs", ())]
         if old.get("digest") != config.digest() or not (same_granule or not path.exists()):
             what = "of other settings" if same_granule else "of another file with this name, or of other settings"
-            raise OutputError(f"{path.stem}: {folder} holds a result {what}; expected that of this command. Pass --overwrite, or another -o.")
+            raise OutputError(
+                f"{path.stem}: {folder} holds a result {what}; expected that of this command. Pass --overwrite, or"
+                " another -o."
+            )
         return Record(item, SKIPPED, f"done before, in {folder}", outputs=outputs, numbers=old.get("numbers", {}))
     granule = icesat2_atl03.open_granule(path)
     chosen = icesat2.select_beams(granule, config.beams)
@@ -258,16 +295,31 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     chosen_classifier = config.chosen()
     classifier = predict_tracks.load(chosen_classifier.path, threads=threads) if chosen_classifier.path else None
     classifier_line, network = freeboard_classifier.describe(classifier)
-    about = {"granule": granule.granule_id, "product": granule.product, "release": granule.release, "polynya": __version__, "classifier": classifier_line,
-             "resolution_m": beam_segments.RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
-             "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}"}
+    about = {
+        "granule": granule.granule_id,
+        "product": granule.product,
+        "release": granule.release,
+        "polynya": __version__,
+        "classifier": classifier_line,
+        "resolution_m": beam_segments.RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
+        "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}",
+    }
     results: dict[str, BeamTables] = {}
     empty: dict[str, str] = {}
     with io.writing_folder(folder) as temporary:
-        writers = {spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
-                   for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)}
+        writers = {
+            spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
+            for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
+        }
         try:
-            for beam, result in _beams(granule, chosen, config=config, choices=config.choices(grids, classifier=classifier), grids=grids, threads=threads):
+            for beam, result in _beams(
+                granule,
+                chosen,
+                config=config,
+                choices=config.choices(grids, classifier=classifier),
+                grids=grids,
+                threads=threads,
+            ):
                 if isinstance(result, str):
                     empty[beam.name] = result
                     continue
@@ -275,27 +327,59 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                 writers["leads"].write(result.leads)
                 writers["sea_surface"].write(result.sea_surface)
                 if config.netcdf:
-                    for spec, table in ((schema.SEGMENTS, result.segments), (schema.LEADS, result.leads), (schema.SEA_SURFACE, result.sea_surface)):
+                    for spec, table in (
+                        (schema.SEGMENTS, result.segments),
+                        (schema.LEADS, result.leads),
+                        (schema.SEA_SURFACE, result.sea_surface),
+                    ):
                         if table.num_rows:
-                            io.write_netcdf(table.replace_schema_metadata(spec.schema(about=about).metadata), temporary / f"{spec.name}_{beam.name}.nc")
-                keep = result.sea_surface.select(["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"])
-                results[beam.name] = BeamTables(keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes)
+                            io.write_netcdf(
+                                table.replace_schema_metadata(spec.schema(about=about).metadata),
+                                temporary / f"{spec.name}_{beam.name}.nc",
+                            )
+                keep = result.sea_surface.select(
+                    ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
+                )
+                results[beam.name] = BeamTables(
+                    keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes
+                )
         finally:
             with contextlib.ExitStack() as closing:  # every one, also where another cannot be closed
                 for writer in writers.values():
                     closing.callback(writer.close)
         if not results:
             raise _nothing(granule, empty, config)
-        messages = [*_messages(granule, results, empty), *([chosen_classifier.message] if chosen_classifier.message else [])]
+        messages = [
+            *_messages(granule, results, empty),
+            *([chosen_classifier.message] if chosen_classifier.message else []),
+        ]
         differences = _differences(results)
         numbers = _numbers(results, time.perf_counter() - started)
         record = io.run_record(
-            command=io.command_line(), config=config.model_dump(mode="json"),
-            inputs=[{"granule": granule.granule_id, "product": granule.product, "release": granule.release, "size": path.stat().st_size,
-                     "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"), "notes": list(granule.notes)}],
-            seed=None, digest=config.digest(), classifier=classifier_line, network=network, sea_surface_method=config.sea_surface,
-            beams={n: r.numbers for n, r in results.items()}, messages=messages, means=[m for r in results.values() for m in r.means],
-            beam_differences=differences, numbers=numbers, doi=icesat2_atl03.DOI, notes=[n for r in results.values() for n in r.notes],
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=[
+                {
+                    "granule": granule.granule_id,
+                    "product": granule.product,
+                    "release": granule.release,
+                    "size": path.stat().st_size,
+                    "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
+                    "notes": list(granule.notes),
+                }
+            ],
+            seed=None,
+            digest=config.digest(),
+            classifier=classifier_line,
+            network=network,
+            sea_surface_method=config.sea_surface,
+            beams={n: r.numbers for n, r in results.items()},
+            messages=messages,
+            means=[m for r in results.values() for m in r.means],
+            beam_differences=differences,
+            numbers=numbers,
+            doi=icesat2_atl03.DOI,
+            notes=[n for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
         report.write(temporary)
@@ -312,7 +396,15 @@ def _finished(folder: Path, outputs: dict[str, str]) -> dict | None:
         return None
 
 
-def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Config, choices: Choices, grids: Grids, threads: int):
+def _beams(
+    granule: icesat2.Granule,
+    chosen: list[icesat2.Beam],
+    *,
+    config: Config,
+    choices: Choices,
+    grids: Grids,
+    threads: int,
+):
     """Yield (beam, BeamTables or the reason why there are none), largest beams first."""
 
     def one(beam: icesat2.Beam) -> BeamTables | str:
@@ -321,14 +413,22 @@ def _beams(granule: icesat2.Granule, chosen: list[icesat2.Beam], *, config: Conf
             data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
             if data is None:
                 return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
-            result = beam_tables(data, choices=choices, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads)
+            result = beam_tables(
+                data, choices=choices, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
+            )
         except NoSeaIceError as error:  # one beam's reason, without its advice: the granule's own sentence follows
             return one_line(error).split("; expected")[0].removeprefix(f"{granule.path.name}: ")
         if not isinstance(result, str):
             seconds = time.perf_counter() - started
             result.numbers["seconds"] = round(seconds, 3)
-            log.info("%s: %s photons, %s segments, %s leads, %.1f s", beam.name, result.numbers["n_photons_read"],
-                     result.numbers["n_segments"], result.numbers["n_leads"], seconds)
+            log.info(
+                "%s: %s photons, %s segments, %s leads, %.1f s",
+                beam.name,
+                result.numbers["n_photons_read"],
+                result.numbers["n_segments"],
+                result.numbers["n_leads"],
+                seconds,
+            )
         return result
 
     order = sorted(chosen, key=lambda b: not b.is_strong)
@@ -355,17 +455,26 @@ def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
     table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
     measured = schema.to_numpy(table["sea_surface_source"]) == schema.SOURCE_LEADS
     found = averages.beam_differences(
-        schema.to_numpy(table["x_atc"])[measured], schema.to_numpy(table["sea_surface_height"])[measured],
-        uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured], beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
+        schema.to_numpy(table["x_atc"])[measured],
+        schema.to_numpy(table["sea_surface_height"])[measured],
+        uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured],
+        beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
     )
     return [asdict(d) for d in found if d.n]
 
 
 def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]:
-    total = {k: int(sum(r.numbers[k] for r in results.values())) for k in ("n_photons_read", "n_segments", "n_leads", "n_leads_used", "n_sections")}
+    total = {
+        k: int(sum(r.numbers[k] for r in results.values()))
+        for k in ("n_photons_read", "n_segments", "n_leads", "n_leads_used", "n_sections")
+    }
     weight = [r.numbers["n_segments"] * r.numbers["share_with_freeboard"] for r in results.values()]
     share = sum(weight) / max(total["n_segments"], 1)
-    mean = sum(w * r.numbers["mean_freeboard"] for w, r in zip(weight, results.values(), strict=True) if w) / sum(weight) if sum(weight) else float("nan")
+    mean = (
+        sum(w * r.numbers["mean_freeboard"] for w, r in zip(weight, results.values(), strict=True) if w) / sum(weight)
+        if sum(weight)
+        else float("nan")
+    )
     return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
 
 
@@ -374,19 +483,31 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
         found = sum(r.numbers["n_leads"] for r in results.values())
-        why = "No open water is within reach on any beam" if not found else (
-            f"{found} leads were found, but none gives a sea surface that passes the screening (too unsure to be water, land, ice "
-            "concentration, or more than 0.5 m from the mean sea surface)"
+        why = (
+            "No open water is within reach on any beam"
+            if not found
+            else (
+                f"{found} leads were found, but none gives a sea surface that passes the screening (too unsure to be"
+                " water, land, ice concentration, or more than 0.5 m from the mean sea surface)"
+            )
         )
-        out.append(f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water level thin ice "
-                   "cannot be told from level thick ice.")
+        out.append(
+            f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water"
+            " level thin ice cannot be told from level thick ice."
+        )
     elif dry:
-        out.append(f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN there.")
+        out.append(
+            f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN"
+            " there."
+        )
     if any(SIMULATED in note for note in granule.notes):
         out.append("This granule is simulated, not satellite data.")
     uncorrected = [n for n, r in results.items() if any("CAL-19" in note for note in r.notes)]
     if uncorrected:
-        out.append(f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no usable CAL-19 table.")
+        out.append(
+            f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"
+            " usable CAL-19 table."
+        )
     return out + sorted(empty.values())
 
 
@@ -394,10 +515,10 @@ def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) ->
     reasons = "; ".join(sorted(empty.values()))[:420]
     if config.bbox and all("--bbox" in r for r in empty.values()):
         return ProductError(
-            f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a box that the track crosses. "
-            "See polynya info for the granule's extent."
+            f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
+            " box that the track crosses. See polynya info for the granule's extent."
         )
     return NoSeaIceError(
-        f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice confidence. "
-        "Choose another granule, or see polynya info."
+        f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice"
+        " confidence. Choose another granule, or see polynya info."
     )

@@ -92,13 +92,24 @@ def beam_tables(
     if isinstance(made, str):
         return made
     beam, name, notes = made.beam, made.beam.name, list(made.notes)
-    found, surface, x, middle, geo, correction = made.found, made.surface, made.x, made.middle, made.geosegments, made.correction
+    found, surface, x, middle, geo, correction = (
+        made.found,
+        made.surface,
+        made.x,
+        made.middle,
+        made.geosegments,
+        made.correction,
+    )
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
     area = local_sea_surface.Surface(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
 
     # Classes, and the leads they make.
     evidence = beam_segments.evidence(made)
-    types = _classes_by_rule(area, evidence) if choices.classifier is None else _classes_by_network(made, evidence, choices.classifier, threads)
+    types = (
+        _classes_by_rule(area, evidence)
+        if choices.classifier is None
+        else _classes_by_network(made, evidence, choices.classifier, threads)
+    )
     lead = area.leads(types.surface_class)
     is_network = choices.classifier is not None
     doubt = lead_doubt.doubt_of(lead, types.probability, excess=lead_doubt.LIKELY_EXCESS if is_network else None)
@@ -110,11 +121,22 @@ def beam_tables(
     centre = local_sea_surface.section_centres(x, method=choices.sea_surface)
     near = sea_surface.nearest_section(centre, middle)
     sections = local_sea_surface.sections(
-        area, surface_class=types.surface_class, lead=lead, centre=centre, method=choices.sea_surface, is_fit=is_fit, doubt=doubt,
-        land_distance=_land_distance(grids, lat[near], lon[near]), ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
+        area,
+        surface_class=types.surface_class,
+        lead=lead,
+        centre=centre,
+        method=choices.sea_surface,
+        is_fit=is_fit,
+        doubt=doubt,
+        land_distance=_land_distance(grids, lat[near], lon[near]),
+        ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
     )
-    reference, reference_error, source = local_sea_surface.at_segments(x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT)
-    board, board_error = sea_surface.freeboard(surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error)
+    reference, reference_error, source = local_sea_surface.at_segments(
+        x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT
+    )
+    board, board_error = sea_surface.freeboard(
+        surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error
+    )
     if choices.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
         board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
 
@@ -123,33 +145,65 @@ def beam_tables(
     is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=made.gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
     quality = quality_flag(
-        n_photons=surface.n_photons, is_geoid=correction.mss_source[own] == corrections.MSS_GEOID, first_photon_bias=surface.first_photon_bias,
-        is_missing=correction.is_missing[own], is_contaminated=surface.is_contaminated, is_next_to_gap=is_next_to_gap,
-        source=source, saturated_share=geo["full_sat_fract"][own],
+        n_photons=surface.n_photons,
+        is_geoid=correction.mss_source[own] == corrections.MSS_GEOID,
+        first_photon_bias=surface.first_photon_bias,
+        is_missing=correction.is_missing[own],
+        is_contaminated=surface.is_contaminated,
+        is_next_to_gap=is_next_to_gap,
+        source=source,
+        saturated_share=geo["full_sat_fract"][own],
     )
     time_ = made.time
     corrections_at = functools.partial(_at_segments, x, middle)
 
     def tide_at(values: np.ndarray) -> np.ndarray:
-        return np.where(np.isfinite(values[own]), corrections_at(values), np.nan)  # where it was missing, nothing was subtracted
+        return np.where(
+            np.isfinite(values[own]), corrections_at(values), np.nan
+        )  # where it was missing, nothing was subtracted
 
     columns = {
-        "time": time_, "latitude": found.latitude, "longitude": found.longitude, "x_atc": x, "n_photons": surface.n_photons,
-        "height_mean": found.mean + found.reference, "height_median": found.median + found.reference, "height_sd": found.sd,
-        "height": surface.height, "height_uncertainty": surface.uncertainty, "photon_rate": found.photon_rate.mean,
-        "photon_rate_high": found.photon_rate_high.mean, "background_rate": found.background_rate.mean, "solar_elevation": made.solar_elevation,
-        "surface_class": types.surface_class, "probability_thick": types.probability[:, 0], "probability_thin": types.probability[:, 1],
-        "probability_water": types.probability[:, 2], "sea_surface_height": reference, "sea_surface_uncertainty": reference_error,
-        "sea_surface_source": source, "total_freeboard": board, "total_freeboard_uncertainty": board_error, "quality_flag": quality,
-        "mean_sea_surface": corrections_at(correction.mean_sea_surface), "tide_ocean": tide_at(correction.tide_ocean),
-        "tide_equilibrium": tide_at(correction.tide_equilibrium), "dac": tide_at(correction.dac),
+        "time": time_,
+        "latitude": found.latitude,
+        "longitude": found.longitude,
+        "x_atc": x,
+        "n_photons": surface.n_photons,
+        "height_mean": found.mean + found.reference,
+        "height_median": found.median + found.reference,
+        "height_sd": found.sd,
+        "height": surface.height,
+        "height_uncertainty": surface.uncertainty,
+        "photon_rate": found.photon_rate.mean,
+        "photon_rate_high": found.photon_rate_high.mean,
+        "background_rate": found.background_rate.mean,
+        "solar_elevation": made.solar_elevation,
+        "surface_class": types.surface_class,
+        "probability_thick": types.probability[:, 0],
+        "probability_thin": types.probability[:, 1],
+        "probability_water": types.probability[:, 2],
+        "sea_surface_height": reference,
+        "sea_surface_uncertainty": reference_error,
+        "sea_surface_source": source,
+        "total_freeboard": board,
+        "total_freeboard_uncertainty": board_error,
+        "quality_flag": quality,
+        "mean_sea_surface": corrections_at(correction.mean_sea_surface),
+        "tide_ocean": tide_at(correction.tide_ocean),
+        "tide_equilibrium": tide_at(correction.tide_equilibrium),
+        "dac": tide_at(correction.dac),
         "first_photon_bias": surface.first_photon_bias,
     }
     if rows.size < x.size:
-        notes.append(f"{name}: {x.size - rows.size} segments without a surface within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface were dropped")
+        notes.append(
+            f"{name}: {x.size - rows.size} segments without a surface within {beam_segments.MAX_HEIGHT_M:g} m of the"
+            " mean sea surface were dropped"
+        )
         columns = {k: v[rows] for k, v in columns.items()}
     if rows.size == 0:
-        return f"{name}: no segment within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs or noise)"
+        return (
+            f"{name}: no segment within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs or"
+            " noise)"
+        )
     identity = {"granule": made.granule_id, "beam": name}
 
     def table_of(spec: schema.TableSpec, values: dict[str, np.ndarray]) -> pa.Table:
@@ -160,26 +214,55 @@ def beam_tables(
     rate = leads.mean_over(lead, found.photon_rate_high.mean)
     chance = leads.mean_over(lead, types.probability[:, 2])
     bright = rate * surface_type.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
-    lead_table = table_of(schema.LEADS, {
-        "time": time_[lead_rows], "latitude": found.latitude[lead_rows], "longitude": found.longitude[lead_rows], "x_atc": lead.x,
-        "length": lead.length, "n_segments": lead.n_segments, "n_photons": lead.n_photons, "height": lead.height,
-        "height_uncertainty": lead.uncertainty, "photon_rate": rate, "is_specular": bright > surface_type.RATE_SPECULAR, "probability_water": chance,
-        "is_used": sections.is_lead_used,
-    })
+    lead_table = table_of(
+        schema.LEADS,
+        {
+            "time": time_[lead_rows],
+            "latitude": found.latitude[lead_rows],
+            "longitude": found.longitude[lead_rows],
+            "x_atc": lead.x,
+            "length": lead.length,
+            "n_segments": lead.n_segments,
+            "n_photons": lead.n_photons,
+            "height": lead.height,
+            "height_uncertainty": lead.uncertainty,
+            "photon_rate": rate,
+            "is_specular": bright > surface_type.RATE_SPECULAR,
+            "probability_water": chance,
+            "is_used": sections.is_lead_used,
+        },
+    )
     at = np.clip(np.searchsorted(x, sections.centre), 0, x.size - 1)
-    at = np.where((at > 0) & (np.abs(x[np.maximum(at - 1, 0)] - sections.centre) < np.abs(x[at] - sections.centre)), at - 1, at)
-    section_table = table_of(schema.SEA_SURFACE, {
-        "time": time_[at], "latitude": found.latitude[at], "longitude": found.longitude[at], "x_atc": sections.centre,
-        "section_length": np.full(sections.centre.size, sections.length), "n_leads": sections.n_leads,
-        "sea_surface_height": sections.height, "sea_surface_uncertainty": sections.uncertainty, "sea_surface_source": sections.source,
-        "height_unsmoothed": sections.height_unsmoothed,
-    })
+    at = np.where(
+        (at > 0) & (np.abs(x[np.maximum(at - 1, 0)] - sections.centre) < np.abs(x[at] - sections.centre)), at - 1, at
+    )
+    section_table = table_of(
+        schema.SEA_SURFACE,
+        {
+            "time": time_[at],
+            "latitude": found.latitude[at],
+            "longitude": found.longitude[at],
+            "x_atc": sections.centre,
+            "section_length": np.full(sections.centre.size, sections.length),
+            "n_leads": sections.n_leads,
+            "sea_surface_height": sections.height,
+            "sea_surface_uncertainty": sections.uncertainty,
+            "sea_surface_source": sections.source,
+            "height_unsmoothed": sections.height_unsmoothed,
+        },
+    )
     segment_table = table_of(schema.SEGMENTS, columns)
     has = np.isfinite(columns["total_freeboard"])
     numbers = {
-        "is_strong": beam.is_strong, "spot": beam.spot, "n_photons_read": made.n_photons_read, "n_segments": int(rows.size), "n_leads": int(lead.x.size),
-        "n_leads_used": int(sections.is_lead_used.sum()), "n_sections": int(np.isfinite(sections.height).sum()),
-        "share_with_freeboard": float(has.mean()), "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
+        "is_strong": beam.is_strong,
+        "spot": beam.spot,
+        "n_photons_read": made.n_photons_read,
+        "n_segments": int(rows.size),
+        "n_leads": int(lead.x.size),
+        "n_leads_used": int(sections.is_lead_used.sum()),
+        "n_sections": int(np.isfinite(sections.height).sum()),
+        "share_with_freeboard": float(has.mean()),
+        "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
         "classes": {c: int(np.sum(columns["surface_class"] == v)) for v, c in schema.SURFACE_CLASSES},
     }
     means = _means(name, columns, section_table)
@@ -199,10 +282,15 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
 
 
 def _classes_by_network(
-    made: beam_segments.BeamSegments, evidence: surface_type.Evidence, classifier: predict_tracks.Classifier, threads: int
+    made: beam_segments.BeamSegments,
+    evidence: surface_type.Evidence,
+    classifier: predict_tracks.Classifier,
+    threads: int,
 ) -> surface_type.SurfaceTypes:
     """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
-    probability = predict_tracks.classify(classifier, features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads)
+    probability = predict_tracks.classify(
+        classifier, features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads
+    )
     probability = water_bounds.within(probability, evidence)
     surface = predict_tracks.surface_class(classifier, probability)
     surface[evidence.is_cloud] = schema.UNCLASSIFIED
@@ -228,19 +316,30 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
     spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0
     errors = averages.CorrelatedErrors(section_spacing_m=spacing)
     means = averages.mean_freeboard(
-        columns["x_atc"], columns["total_freeboard"], sigma_random=columns["height_uncertainty"],
-        sigma_sea_surface=columns["sea_surface_uncertainty"], section_x=centre[np.isfinite(height)],
-        lengths_m=(*(1000.0 * k for k in MEAN_LENGTHS_KM), np.inf), errors=errors,
+        columns["x_atc"],
+        columns["total_freeboard"],
+        sigma_random=columns["height_uncertainty"],
+        sigma_sea_surface=columns["sea_surface_uncertainty"],
+        section_x=centre[np.isfinite(height)],
+        lengths_m=(*(1000.0 * k for k in MEAN_LENGTHS_KM), np.inf),
+        errors=errors,
     )
     rows = []
     for length, m in means.items():
         if m.n.size == 0:
             continue
-        rows.append({
-            "beam": beam, "length_km": length / 1000.0 if np.isfinite(length) else "track", "n_bins": int(m.n.size), "n": int(np.median(m.n)),
-            "freeboard": float(np.mean(m.freeboard)), "uncertainty": float(np.median(m.uncertainty)),
-            "uncertainty_random": float(np.median(m.uncertainty_random)), "uncertainty_correlated": float(np.median(m.uncertainty_correlated)),
-        })
+        rows.append(
+            {
+                "beam": beam,
+                "length_km": length / 1000.0 if np.isfinite(length) else "track",
+                "n_bins": int(m.n.size),
+                "n": int(np.median(m.n)),
+                "freeboard": float(np.mean(m.freeboard)),
+                "uncertainty": float(np.median(m.uncertainty)),
+                "uncertainty_random": float(np.median(m.uncertainty_random)),
+                "uncertainty_correlated": float(np.median(m.uncertainty_correlated)),
+            }
+        )
     return rows
 
 
@@ -248,7 +347,9 @@ def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) ->
     """Metres in the two values that screening needs: 0 where land lies within 25 km, else infinity."""
     if grids.land is None:
         return None
-    return np.where(height_grid.is_land_near(grids.land, longitude=longitude, latitude=latitude, within_km=LAND_KM), 0.0, np.inf)
+    return np.where(
+        height_grid.is_land_near(grids.land, longitude=longitude, latitude=latitude, within_km=LAND_KM), 0.0, np.inf
+    )
 
 
 def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
@@ -258,4 +359,6 @@ def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray
     ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
     cells = grids.ice_concentration.values
     full = 100.0 if np.any((cells > 1.5) & (cells <= 100.0)) else 1.0
-    return np.where((ice < 0) | (ice > full), np.nan, ice) / full  # beyond the full value lie flags: land, coast, missing
+    return (
+        np.where((ice < 0) | (ice > full), np.nan, ice) / full
+    )  # beyond the full value lie flags: land, coast, missing

@@ -42,8 +42,8 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
     Parameters
     ----------
     name : str or None
-        ``rule``, a shipped name or an ``.onnx`` file; None for the default, which is the shipped network, and the rule where
-        segments are not those it was trained on.
+        ``rule``, a shipped name or an ``.onnx`` file; None for the default, which is the shipped network, and the rule
+        where segments are not those it was trained on.
     resolution : str
         Of the segments.
 
@@ -62,10 +62,18 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
         if DEFAULT not in predict_runtime.shipped():
             return Chosen(None, RULE, f"Classes are the rule's: the network {DEFAULT} is not in this installation.")
         if resolution != RESOLUTION:
-            return Chosen(None, RULE, f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on {resolution.removesuffix('ph')} {'photons' if resolution.endswith('ph') else 'm'}.")
+            return Chosen(
+                None,
+                RULE,
+                f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on"
+                f" {resolution.removesuffix('ph')} {'photons' if resolution.endswith('ph') else 'm'}.",
+            )
         name = DEFAULT
     elif resolution != RESOLUTION:
-        raise UsageError(f"--classifier {name}: networks are trained on 2 m segments; found --resolution {resolution}. Use --resolution 2, or --classifier rule.")
+        raise UsageError(
+            f"--classifier {name}: networks are trained on 2 m segments; found --resolution {resolution}. Use"
+            " --resolution 2, or --classifier rule."
+        )
     path = predict_runtime.locate(name)
     return Chosen(path, predict_runtime.sha256(path))
 
@@ -75,17 +83,35 @@ def describe(classifier: predict_tracks.Classifier | None) -> tuple[str, dict[st
     if classifier is None:
         return RULE_TEXT, None
     d, about = classifier.description, classifier.about
-    line = f"network {d.name} ({classifier.path.name}, sha256 {classifier.sha256[:12]}, {_calibration(classifier)}, {classifier.runtime})"
+    line = (
+        f"network {d.name} ({classifier.path.name}, sha256 {classifier.sha256[:12]}, {_calibration(classifier)},"
+        f" {classifier.runtime})"
+    )
     keep = {k: about[k] for k in ("polynya", "seed", "weights_sha256", "calibration", "decision_weights") if k in about}
     if isinstance(about.get("data"), dict):
         keep["data"] = {k: v for k, v in about["data"].items() if k != "tables"}
     return line, {
-        "name": d.name, "file": classifier.path.name, "sha256": classifier.sha256, "kind": d.kind, "features": list(d.features),
-        "temperature": d.temperature, "runtime": classifier.runtime, **keep,
+        "name": d.name,
+        "file": classifier.path.name,
+        "sha256": classifier.sha256,
+        "kind": d.kind,
+        "features": list(d.features),
+        "temperature": d.temperature,
+        "runtime": classifier.runtime,
+        **keep,
     }
 
 
 def _calibration(classifier: predict_tracks.Classifier) -> str:
     told = classifier.about.get("calibration")
-    method = told.get("method", "none") if isinstance(told, dict) else "temperature" if classifier.description.temperature != 1.0 else "none"
-    return {"none": "uncalibrated", "temperature": f"calibrated, temperature {classifier.description.temperature:.3g}"}.get(method, f"calibrated by {method} scaling")
+    method = (
+        told.get("method", "none")
+        if isinstance(told, dict)
+        else "temperature"
+        if classifier.description.temperature != 1.0
+        else "none"
+    )
+    return {
+        "none": "uncalibrated",
+        "temperature": f"calibrated, temperature {classifier.description.temperature:.3g}",
+    }.get(method, f"calibrated by {method} scaling")

@@ -1,8 +1,9 @@
 """``polynya glaciers``: a scene to glacier outlines with the probability and the confidence of every pixel.
 
-The story: open the scene, let the quality gate look at it, go over it once with the network, write probability and confidence as they come,
-draw outlines, cut them at the divides of an inventory, describe them, give areas their intervals, look at the map by colour, judge it where a
-reference is given, write the report. Memory is bounded by a strip of the scene. Results appear under their name only when all of them are whole.
+The story: open the scene, let the quality gate look at it, go over it once with the network, write probability and
+confidence as they come, draw outlines, cut them at the divides of an inventory, describe them, give areas their
+intervals, look at the map by colour, judge it where a reference is given, write the report. Memory is bounded by a
+strip of the scene. Results appear under their name only when all of them are whole.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ class Config(BaseModel):
     network : tuple of str
         Shipped names or ``.onnx`` files; several are averaged. ``rule`` alone is the classical rule.
     region : str
-        One of :data:`polynya.sensors.REGIONS`, ``auto`` (what the scene says, else unknown), ``unknown``, or ``optimised`` (the mixture of regions
-        that makes the network most certain of this scene; needs torch).
+        One of :data:`polynya.sensors.REGIONS`, ``auto`` (what the scene says, else unknown), ``unknown``, or
+        ``optimised`` (the mixture of regions that makes the network most certain of this scene; needs torch).
     threshold : float
         Probability from which a pixel is glacier.
     confident : float
@@ -74,7 +75,8 @@ class Config(BaseModel):
     between_blocks : float or None
         Correlation of errors between blocks in the area's interval; None for what the network says of itself.
     rgi_region : str
-        First-order region of the RGI, two digits, for ``outlines_oggm.gpkg`` where neither inventory nor region tells it.
+        First-order region of the RGI, two digits, for ``outlines_oggm.gpkg`` where neither inventory nor region tells
+        it.
     keep_flagged : bool
         Use sensors that the quality gate finds out of register; by default they are left out.
     sensors : tuple of str
@@ -114,20 +116,35 @@ class Config(BaseModel):
         """
         config = validated(cls, values, command="glaciers")
         if config.region not in (*REGIONS, "auto", "unknown", "optimised"):
-            raise UsageError(f"--region {config.region}: no such region; expected one of {', '.join(REGIONS)}, auto, unknown, optimised. Change it.")
+            raise UsageError(
+                f"--region {config.region}: no such region; expected one of {', '.join(REGIONS)}, auto, unknown,"
+                " optimised. Change it."
+            )
         if config.rgi_region and config.rgi_region not in RGI_REGIONS:
-            raise UsageError(f"--rgi-region {config.rgi_region}: is no first-order region of the RGI; expected two digits, 01 to 19. Change it.")
+            raise UsageError(
+                f"--rgi-region {config.rgi_region}: is no first-order region of the RGI; expected two digits, 01 to 19."
+                " Change it."
+            )
         unknown = [s for s in config.sensors if s not in SENSORS]
         if unknown:
-            raise UsageError(f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(SENSORS)}. Change it.")
+            raise UsageError(
+                f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(SENSORS)}. Change it."
+            )
         if config.date and not DATE.fullmatch(config.date):
             raise UsageError(f"--date {config.date}: is no date; expected YYYY-MM-DD or YYYY-MM-DDThh:mm. Change it.")
         if RULE in config.network and len(config.network) > 1:
-            raise UsageError("--network rule: cannot be averaged with networks; expected rule alone. Run it on its own.")
+            raise UsageError(
+                "--network rule: cannot be averaged with networks; expected rule alone. Run it on its own."
+            )
         if config.network == (RULE,) and (config.turns, config.draws) != (1, 1):
-            raise UsageError("--network rule: has nothing to turn or to draw; expected it without --turns and --draws. Leave them out.")
+            raise UsageError(
+                "--network rule: has nothing to turn or to draw; expected it without --turns and --draws. Leave them"
+                " out."
+            )
         if config.network == (RULE,) and config.region in ("unknown", "optimised"):
-            raise UsageError(f"--region {config.region}: is for networks that are told a region; the rule is not. Leave it out.")
+            raise UsageError(
+                f"--region {config.region}: is for networks that are told a region; the rule is not. Leave it out."
+            )
         return config
 
 
@@ -165,8 +182,15 @@ class Outputs:
 
 
 def run(
-    paths: Sequence[Path | str], *, out: Path | str, config: Config | None = None, inventory: Path | str | None = None, reference: Path | str | None = None, overwrite: bool = False,
-    threads: int = 2, show_progress: bool = False,
+    paths: Sequence[Path | str],
+    *,
+    out: Path | str,
+    config: Config | None = None,
+    inventory: Path | str | None = None,
+    reference: Path | str | None = None,
+    overwrite: bool = False,
+    threads: int = 2,
+    show_progress: bool = False,
 ) -> Outputs:
     """Map the glaciers of one scene.
 
@@ -207,53 +231,143 @@ def run(
         glacier_reference.check(reference)
     scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
     if config.date and scene.time is None:
-        scene = dataclasses.replace(scene, time=np.datetime64(config.date.rstrip("Z"), "ns"), notes=tuple(n for n in scene.notes if not n.startswith("time unknown")))
+        scene = dataclasses.replace(
+            scene,
+            time=np.datetime64(config.date.rstrip("Z"), "ns"),
+            notes=tuple(n for n in scene.notes if not n.startswith("time unknown")),
+        )
     if reference is not None:
         glacier_reference.check(reference, scene=scene)
-    known = None if inventory is None else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
+    known = (
+        None
+        if inventory is None
+        else rgi_outlines.read(inventory, bounds=tuple(scene.geobox.boundingbox), crs=scene.geobox.crs.to_wkt())
+    )
     is_rule = config.network == (RULE,)
-    mapper = glacier_mapper.rule() if is_rule else glacier_mapper.networks(
-        config.network, region=config.region, turns=config.turns, draws=config.draws, runtime=config.runtime, threads=threads)
+    mapper = (
+        glacier_mapper.rule()
+        if is_rule
+        else glacier_mapper.networks(
+            config.network,
+            region=config.region,
+            turns=config.turns,
+            draws=config.draws,
+            runtime=config.runtime,
+            threads=threads,
+        )
+    )
     with contextlib.ExitStack() as stack:
         advance = stack.enter_context(_progress(scene.shape[0] * scene.shape[1], show=show_progress))
         quality = scene_quality.check(scene)
-        used, notes = glacier_mapper.choose(scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged)
-        notes += glacier_mapper.rule_notes(scene, used) if is_rule else glacier_mapper.network_notes(scene, used, mapper)
-        notes += [f"{Path(inventory).name}: none of its glaciers lies in the scene: all ice is new to it"] if known is not None and not len(known) else []
+        used, notes = glacier_mapper.choose(
+            scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged
+        )
+        notes += (
+            glacier_mapper.rule_notes(scene, used) if is_rule else glacier_mapper.network_notes(scene, used, mapper)
+        )
+        notes += (
+            [f"{Path(inventory).name}: none of its glaciers lies in the scene: all ice is new to it"]
+            if known is not None and not len(known)
+            else []
+        )
         folder = stack.enter_context(io.writing_folder(out))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_glaciers_")))
         place, told = mapper.place(scene, used)
         about = {"scene": scene.name, "network": mapper.name, "region": told}
-        if not rasters.write(mapper.strips(scene, used, place, advance), name=scene.name, geobox=scene.geobox, scratch=scratch, folder=folder, about=about):
-            raise ProductError(f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors.")
-        drawn = outlines.vectorise(outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0], geobox=scene.geobox, min_area_km2=config.min_area_km2)
+        if not rasters.write(
+            mapper.strips(scene, used, place, advance),
+            name=scene.name,
+            geobox=scene.geobox,
+            scratch=scratch,
+            folder=folder,
+            about=about,
+        ):
+            raise ProductError(
+                f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data."
+                " Look at the files (gdalinfo -stats), or give other sensors."
+            )
+        drawn = outlines.vectorise(
+            outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0],
+            geobox=scene.geobox,
+            min_area_km2=config.min_area_km2,
+        )
         together = mapper.between_blocks if config.between_blocks is None else config.between_blocks
-        table, areas = _describe(drawn if known is None else divides.divide(drawn, known), scene, folder, config, together, mapper.block_sd)
-        band = outlines.uncertainty_band(outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident)
+        table, areas = _describe(
+            drawn if known is None else divides.divide(drawn, known), scene, folder, config, together, mapper.block_sd
+        )
+        band = outlines.uncertainty_band(
+            outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident
+        )
         polygons.write(table, folder / "outlines.gpkg")
         polygons.write(table, folder / "outlines.parquet")
         polygons.write(band, folder / "uncertainty_band.gpkg")
         notes += [*_oggm(table, scene, folder, config), *_missed(areas, table)]
         step = max(1, -(-max(scene.shape) // PICTURE_PX))
         look = agreement.look(scene, table, step=step, is_rule=is_rule)
-        judged = None if reference is None else glacier_reference.judge(folder, paths=paths, scene=scene, reference=reference, is_probability=not is_rule, seed=config.seed)
+        judged = (
+            None
+            if reference is None
+            else glacier_reference.judge(
+                folder, paths=paths, scene=scene, reference=reference, is_probability=not is_rule, seed=config.seed
+            )
+        )
         if judged is not None:
             io.write_table(judged.table, folder / "evaluation.parquet", spec=scene_rows.SCENE_EVALUATION)
         small = scene.geobox if step == 1 else scene.geobox.zoom_out(step)
         glacier_map.write(
-            folder / "report.html", title=scene.name, facts=_facts(scene, used, mapper, told, config), outlines=table, geobox=small, optical=look.picture,
-            probability=None if is_rule else rasters.reduced(folder / "probability.tif", tuple(int(n) for n in small.shape)), band=band, total=areas.total,
-            confident=config.confident, look=look, notes=[*(f.text for f in quality.warnings), *notes],
-            evaluation=None if judged is None else judged.table, reliability=None if judged is None else judged.reliability,
+            folder / "report.html",
+            title=scene.name,
+            facts=_facts(scene, used, mapper, told, config),
+            outlines=table,
+            geobox=small,
+            optical=look.picture,
+            probability=(
+                None if is_rule else rasters.reduced(folder / "probability.tif", tuple(int(n) for n in small.shape))
+            ),
+            band=band,
+            total=areas.total,
+            confident=config.confident,
+            look=look,
+            notes=[*(f.text for f in quality.warnings), *notes],
+            evaluation=None if judged is None else judged.table,
+            reliability=None if judged is None else judged.reliability,
         )
         record = io.run_record(
-            command=io.command_line(), config=config.model_dump(), seed=config.seed, inputs=[_input(scene, used, paths, inventory, reference)], network=mapper.about, quality=quality.as_json(),
-            notes=notes, region=told, glaciers=len(table), area_km2=areas.total.value, area_low_km2=areas.total.low, area_high_km2=areas.total.high, between_blocks=together, block_sd=mapper.block_sd, elsewhere_km2=areas.elsewhere_km2,
-            by_colour=look.as_json(), outputs={p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name for p in sorted(folder.iterdir())},
+            command=io.command_line(),
+            config=config.model_dump(),
+            seed=config.seed,
+            inputs=[_input(scene, used, paths, inventory, reference)],
+            network=mapper.about,
+            quality=quality.as_json(),
+            notes=notes,
+            region=told,
+            glaciers=len(table),
+            area_km2=areas.total.value,
+            area_low_km2=areas.total.low,
+            area_high_km2=areas.total.high,
+            between_blocks=together,
+            block_sd=mapper.block_sd,
+            elsewhere_km2=areas.elsewhere_km2,
+            by_colour=look.as_json(),
+            outputs={
+                p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name
+                for p in sorted(folder.iterdir())
+            },
         )
         io.write_json(record, folder / "run.json")
     files = {p.name: p for p in sorted(out.iterdir())}
-    return Outputs(out, files, scene.name, quality, len(table), areas.total, look.strata, tuple(notes), time.monotonic() - started, "" if judged is None else _scores_text(judged.table, Path(reference).name))
+    return Outputs(
+        out,
+        files,
+        scene.name,
+        quality,
+        len(table),
+        areas.total,
+        look.strata,
+        tuple(notes),
+        time.monotonic() - started,
+        "" if judged is None else _scores_text(judged.table, Path(reference).name),
+    )
 
 
 def _may_write(out: Path, *, overwrite: bool) -> None:
@@ -266,12 +380,17 @@ def _may_write(out: Path, *, overwrite: bool) -> None:
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out.is_dir() and (out / "run.json").exists() and (out / "probability.tif").exists()):
-        raise UsageError(f"{out}: exists and is no result of polynya glaciers; expected a new name. Choose another with -o: it is not replaced, with --overwrite neither.")
+        raise UsageError(
+            f"{out}: exists and is no result of polynya glaciers; expected a new name. Choose another with -o: it is"
+            " not replaced, with --overwrite neither."
+        )
     if not overwrite:
         raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 
-def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config, between_blocks: float, sd: float) -> tuple[gpd.GeoDataFrame, intervals.Intervals]:
+def _describe(
+    drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config, between_blocks: float, sd: float
+) -> tuple[gpd.GeoDataFrame, intervals.Intervals]:
     """Add attributes and areas' intervals; the largest outline comes first."""
     confidence, _ = outlines.from_raster(folder / "confidence.tif")
     probability, _ = outlines.from_raster(folder / "probability.tif")
@@ -284,13 +403,19 @@ def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path,
             out |= {"elevation": dem[0], "slope": dem[1]}
         return out
 
-    table = attributes.place(drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z")
+    table = attributes.place(
+        drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z"
+    )
     table = attributes.describe(table, read, geobox=scene.geobox, block=BLOCK)
     margins = intervals.gather(probability, outlines=table, geobox=scene.geobox)
-    areas = intervals.intervals(margins, table["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd, seed=config.seed)
+    areas = intervals.intervals(
+        margins, table["area_km2"].to_numpy(), between_blocks=between_blocks, sd=sd, seed=config.seed
+    )
     if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing tells how sure an area is
         nan = np.full(len(table), np.nan)
-        areas = dataclasses.replace(areas, low=nan, high=nan, total=Estimate(areas.total.value, np.nan, np.nan, areas.total.n))
+        areas = dataclasses.replace(
+            areas, low=nan, high=nan, total=Estimate(areas.total.value, np.nan, np.nan, areas.total.n)
+        )
     table = table.assign(area_low_km2=areas.low, area_high_km2=areas.high)
     return table.sort_values("area_km2", ascending=False).reset_index(drop=True), areas
 
@@ -298,7 +423,10 @@ def _describe(drawn: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path,
 def _oggm(table: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, config: Config) -> list[str]:
     """Write the outlines as OGGM takes them; say why where that cannot be."""
     try:
-        polygons.write(glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region), folder / "outlines_oggm.gpkg")
+        polygons.write(
+            glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region),
+            folder / "outlines_oggm.gpkg",
+        )
     except UsageError as error:
         return [f"outlines_oggm.gpkg was not written: {error}"]
     return []
@@ -306,26 +434,51 @@ def _oggm(table: gpd.GeoDataFrame, scene: glacier_scene.Scene, folder: Path, con
 
 def _missed(areas: intervals.Intervals, table: gpd.GeoDataFrame) -> list[str]:
     if areas.elsewhere_km2 > ELSEWHERE * max(areas.total.value, 1e-9) and areas.elsewhere_km2 > 0.01:
-        return [f"{areas.elsewhere_km2:.2f} km2 of ice are to be expected beyond reach of all outlines, by the probabilities; no interval holds them: look at the probability map"]
+        return [
+            f"{areas.elsewhere_km2:.2f} km2 of ice are to be expected beyond reach of all outlines, by the"
+            " probabilities; no interval holds them: look at the probability map"
+        ]
     return [] if len(table) else ["no glacier was found"]
 
 
-def _input(scene: glacier_scene.Scene, used: Sequence[str], paths: Sequence[Path | str], inventory: Path | str | None, reference: Path | str | None) -> dict[str, object]:
+def _input(
+    scene: glacier_scene.Scene,
+    used: Sequence[str],
+    paths: Sequence[Path | str],
+    inventory: Path | str | None,
+    reference: Path | str | None,
+) -> dict[str, object]:
     return {
-        "scene": scene.name, "paths": [Path(p).name for p in paths], "time": None if scene.time is None else str(scene.time), "sensors": list(scene.sensors), "used": list(used),
-        "inventory": Path(inventory).name if inventory else None, "reference": Path(reference).name if reference else None,
-    }  # fmt: skip
+        "scene": scene.name,
+        "paths": [Path(p).name for p in paths],
+        "time": None if scene.time is None else str(scene.time),
+        "sensors": list(scene.sensors),
+        "used": list(used),
+        "inventory": Path(inventory).name if inventory else None,
+        "reference": Path(reference).name if reference else None,
+    }
 
 
-def _facts(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper, told: str, config: Config) -> dict[str, object]:
+def _facts(
+    scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper, told: str, config: Config
+) -> dict[str, object]:
     wide, tall = scene.pixel_m
     views = config.turns * config.draws * mapper.members
     return {
-        "taken": "time unknown" if scene.time is None else np.datetime_as_string(scene.time, unit="m").replace("T", " ") + " UTC", "region": f"{REGIONS[scene.region]} ({scene.region})" if scene.region else "not given",
-        "grid": f"{scene.shape[0]} x {scene.shape[1]} pixels of {wide:.0f} x {tall:.0f} m, {_crs_name(scene.geobox)}", "sensors used": ", ".join(used), "mapped by": mapper.name,
-        **({} if told == "not told" else {"region told": told}), **({} if config.network == (RULE,) else {"glacier from": f"probability {config.threshold:g}"}),
-        **({"answers averaged": f"{views} a pixel"} if views > 1 else {}), "least outline": f"{config.min_area_km2:g} km²",
-    }  # fmt: skip
+        "taken": (
+            "time unknown"
+            if scene.time is None
+            else np.datetime_as_string(scene.time, unit="m").replace("T", " ") + " UTC"
+        ),
+        "region": f"{REGIONS[scene.region]} ({scene.region})" if scene.region else "not given",
+        "grid": f"{scene.shape[0]} x {scene.shape[1]} pixels of {wide:.0f} x {tall:.0f} m, {_crs_name(scene.geobox)}",
+        "sensors used": ", ".join(used),
+        "mapped by": mapper.name,
+        **({} if told == "not told" else {"region told": told}),
+        **({} if config.network == (RULE,) else {"glacier from": f"probability {config.threshold:g}"}),
+        **({"answers averaged": f"{views} a pixel"} if views > 1 else {}),
+        "least outline": f"{config.min_area_km2:g} km²",
+    }
 
 
 def _crs_name(geobox: GeoBox) -> str:
@@ -342,18 +495,36 @@ def _progress(pixels: int, *, show: bool) -> Iterator[Callable[[int], None]]:
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    with Progress(BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True) as bar:
+    with Progress(
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    ) as bar:
         task = bar.add_task("scene", total=pixels)
         yield lambda done: bar.update(task, advance=done)
 
 
 def as_json(result: Outputs) -> dict[str, object]:
     """Return a run as plain data."""
-    return io.plain({
-        "scene": result.scene, "outlines": result.n_outlines, "area_km2": result.total.value, "area_low_km2": result.total.low, "area_high_km2": result.total.high,
-        "by_colour": {s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy} for s in result.strata},
-        "notes": list(result.notes), "quality": result.quality.as_json(), "outputs": {k: str(v) for k, v in result.files.items()}, "seconds": round(result.seconds, 2),
-    })  # fmt: skip
+    return io.plain(
+        {
+            "scene": result.scene,
+            "outlines": result.n_outlines,
+            "area_km2": result.total.value,
+            "area_low_km2": result.total.low,
+            "area_high_km2": result.total.high,
+            "by_colour": {
+                s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy} for s in result.strata
+            },
+            "notes": list(result.notes),
+            "quality": result.quality.as_json(),
+            "outputs": {k: str(v) for k, v in result.files.items()},
+            "seconds": round(result.seconds, 2),
+        }
+    )
 
 
 def total_text(total: Estimate, n: int) -> str:
@@ -363,16 +534,31 @@ def total_text(total: Estimate, n: int) -> str:
 
 def _scores_text(table: pa.Table, reference: str) -> str:
     """Return IoU and area deviation over all ground of the map and of maps that need no network."""
-    rows = [r for r in table.to_pylist() if r["stratum"] == "all" and r["metric"] in ("iou", "area_deviation") and np.isfinite(r["value"])]
+    rows = [
+        r
+        for r in table.to_pylist()
+        if r["stratum"] == "all" and r["metric"] in ("iou", "area_deviation") and np.isfinite(r["value"])
+    ]
     found = {(r["prediction"], r["metric"]): r["value"] for r in rows}
-    said = [f"{'this map' if name == 'given' else name.replace('_', ' ')} {found[name, 'iou']:.3f} (area {100 * found.get((name, 'area_deviation'), np.nan):+.0f} %)" for name in dict.fromkeys(r["prediction"] for r in rows) if (name, "iou") in found]
+    said = [
+        f"{'this map' if name == 'given' else name.replace('_', ' ')} {found[name, 'iou']:.3f} (area"
+        f" {100 * found.get((name, 'area_deviation'), np.nan):+.0f} %)"
+        for name in dict.fromkeys(r["prediction"] for r in rows)
+        if (name, "iou") in found
+    ]
     return f"IoU against {reference}: {', '.join(said)}" if said else ""
 
 
 def as_text(result: Outputs) -> str:
     """Return a run for people."""
     parts = ", ".join(f"{s.name.replace('_', ' ')} {s.area_km2:.3f} km2" for s in result.strata)
-    return "\n".join([
-        f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s", *([f"  by colour: {parts}"] if parts else []),
-        *([f"  {result.scores}"] if result.scores else []), *(f"  warning: {f.text}" for f in result.quality.warnings), *(f"  note: {n}" for n in result.notes), *(f"  wrote {p}" for p in result.files.values()),
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s",
+            *([f"  by colour: {parts}"] if parts else []),
+            *([f"  {result.scores}"] if result.scores else []),
+            *(f"  warning: {f.text}" for f in result.quality.warnings),
+            *(f"  note: {n}" for n in result.notes),
+            *(f"  wrote {p}" for p in result.files.values()),
+        ]
+    )

@@ -1,4 +1,5 @@
-"""What turns a scene into probabilities strip by strip: exported networks, or the classical rule; and which sensors they are given."""
+"""What turns a scene into probabilities strip by strip: exported networks, or the classical rule; and which sensors
+they are given."""
 
 from __future__ import annotations
 
@@ -70,7 +71,9 @@ class Mapper:
     strips: Callable[[glacier_scene.Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
 
 
-def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 1, runtime: str = "auto", threads: int = 1) -> Mapper:
+def networks(
+    names: Sequence[str], *, region: str, turns: int = 1, draws: int = 1, runtime: str = "auto", threads: int = 1
+) -> Mapper:
     """Return a mapper that averages networks.
 
     Parameters
@@ -97,10 +100,20 @@ def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 
     predict_scenes.same_shape(plain)
     d = plain[0].description
     if d.classes[GLACIER] != "glacier":
-        raise UsageError(f"--network {plain[0].path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give another.")
+        raise UsageError(
+            f"--network {plain[0].path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give"
+            " another."
+        )
     if region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
-        raise UsageError(f"--region {region}: network {d.name} is not told a region (it is told: {d.location_kind}); expected a network with region encoding. Leave --region out.")
-    asked = plain if draws == 1 else [predict_scenes.load(with_dropout(n.path), runtime=runtime, threads=threads) for n in plain]
+        raise UsageError(
+            f"--region {region}: network {d.name} is not told a region (it is told: {d.location_kind}); expected a"
+            " network with region encoding. Leave --region out."
+        )
+    asked = (
+        plain
+        if draws == 1
+        else [predict_scenes.load(with_dropout(n.path), runtime=runtime, threads=threads) for n in plain]
+    )
 
     def place(scene: glacier_scene.Scene, used: Sequence[str]) -> tuple[np.ndarray, str]:
         told = scene.region if region == "auto" else region
@@ -108,21 +121,56 @@ def networks(names: Sequence[str], *, region: str, turns: int = 1, draws: int = 
             return glacier_region.optimise(plain[0], bands(scene, plain[0].sensors, used), shape=scene.shape)
         latitude, longitude = agreement.middle(scene.geobox)
         vector = scene_scaling.location_vector(d.location_kind, region=told, latitude=latitude, longitude=longitude)
-        words = {"none": "not told", "region": told if told in REGIONS else "unknown", "coordinates": f"{latitude:.2f}, {longitude:.2f}"}
+        words = {
+            "none": "not told",
+            "region": told if told in REGIONS else "unknown",
+            "coordinates": f"{latitude:.2f}, {longitude:.2f}",
+        }
         return vector, words[d.location_kind]
 
-    def strips(scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]) -> Iterator[Strip]:
+    def strips(
+        scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
+    ) -> Iterator[Strip]:
         read = bands(scene, plain[0].sensors, used)
-        for s in predict_scenes.strips(asked, read, shape=scene.shape, location=vector, turns=turns, draws=draws, threads=threads, advance=advance):
+        for s in predict_scenes.strips(
+            asked, read, shape=scene.shape, location=vector, turns=turns, draws=draws, threads=threads, advance=advance
+        ):
             yield s.row, s.probability[GLACIER], predict_scenes.confidence(plain[0], s.probability), s.spread
 
     about = [
-        {"file": n.path.name, "sha256": n.sha256, "name": n.description.name, "runtime": n.runtime, "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"), "draws": draws}
+        {
+            "file": n.path.name,
+            "sha256": n.sha256,
+            "name": n.description.name,
+            "runtime": n.runtime,
+            "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"),
+            "draws": draws,
+        }
         for n in asked
     ]
-    always = tuple(dict.fromkeys(s for n in plain for s in ((n.about.get("recipe") or {}).get("scene") or {}).get("always") or ()))
-    ground = tuple(piece for n in plain for piece in [*((n.about.get("data") or {}).get("ground") or ()), *((n.about.get("start_from") or {}).get("ground") or ())])
-    return Mapper(" + ".join(n.description.name for n in plain), plain[0].sensors, about, len(plain), always, ground, max(n.description.areas.between_blocks for n in plain), max(n.description.areas.sd for n in plain), place, strips)
+    always = tuple(
+        dict.fromkeys(s for n in plain for s in ((n.about.get("recipe") or {}).get("scene") or {}).get("always") or ())
+    )
+    ground = tuple(
+        piece
+        for n in plain
+        for piece in [
+            *((n.about.get("data") or {}).get("ground") or ()),
+            *((n.about.get("start_from") or {}).get("ground") or ()),
+        ]
+    )
+    return Mapper(
+        " + ".join(n.description.name for n in plain),
+        plain[0].sensors,
+        about,
+        len(plain),
+        always,
+        ground,
+        max(n.description.areas.between_blocks for n in plain),
+        max(n.description.areas.sd for n in plain),
+        place,
+        strips,
+    )
 
 
 def located(name: str) -> Path:
@@ -137,7 +185,10 @@ def located(name: str) -> Path:
         return predict_runtime.locate(name, of_scenes=True)
     except UsageError as error:
         known = [n for n in predict_runtime.shipped(of_scenes=True) if not n.endswith(DROPOUT)]
-        raise UsageError(f"--network {name}: no such network; expected 'rule', a shipped name ({', '.join(known) or 'none is shipped'}) or an .onnx file. Check the name or the path.") from error
+        raise UsageError(
+            f"--network {name}: no such network; expected 'rule', a shipped name"
+            f" ({', '.join(known) or 'none is shipped'}) or an .onnx file. Check the name or the path."
+        ) from error
 
 
 def with_dropout(path: Path) -> Path:
@@ -150,14 +201,19 @@ def with_dropout(path: Path) -> Path:
     """
     found = path.with_name(f"{path.stem}{DROPOUT}.onnx")
     if not found.is_file():
-        raise UsageError(f"--draws: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained with model.dropout above 0. Leave --draws out, or take --turns 8 or several --network.")
+        raise UsageError(
+            f"--draws: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained"
+            " with model.dropout above 0. Leave --draws out, or take --turns 8 or several --network."
+        )
     return found
 
 
 def rule() -> Mapper:
     """Return the classical rule as a map of 0 and 1; its confidence is not known and stays empty."""
 
-    def strips(scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]) -> Iterator[Strip]:
+    def strips(
+        scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
+    ) -> Iterator[Strip]:
         height, width = scene.shape
         only = agreement.only_sensors(scene, tuple(used))
         chosen = agreement.classical_rule(only)
@@ -166,19 +222,41 @@ def rule() -> Mapper:
             values = glacier_scene.read(only, window=((row, end), (0, width)))
             found = ice_rules.classical(values, rule=chosen)
             probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
-            yield row, probability, np.full(probability.shape, np.nan, np.float32), np.where(found.valid, np.float32(0), np.float32(np.nan))
+            yield (
+                row,
+                probability,
+                np.full(probability.shape, np.nan, np.float32),
+                np.where(found.valid, np.float32(0), np.float32(np.nan)),
+            )
             advance((end - row) * width)
 
-    return Mapper("classical rule", ("optical", "dem"), [{"name": RULE}], 1, (), (), 0.0, 1.0, lambda scene, used: (np.zeros(0, np.float32), "not told"), strips)
+    return Mapper(
+        "classical rule",
+        ("optical", "dem"),
+        [{"name": RULE}],
+        1,
+        (),
+        (),
+        0.0,
+        1.0,
+        lambda scene, used: (np.zeros(0, np.float32), "not told"),
+        strips,
+    )
 
 
 def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
     """Say so where the classical rule is not the one with short-wave infrared: what it then maps means less."""
     chosen = agreement.classical_rule(agreement.only_sensors(scene, tuple(used)))
     if isinstance(chosen, ice_rules.DemRule):
-        return [f"the rule had no bands in near and short-wave infrared to go by: it maps ground above {chosen.lowest_m:.0f} m and gentler than {chosen.steepest_deg:g} degrees by the DEM alone, ice or not"]
+        return [
+            "the rule had no bands in near and short-wave infrared to go by: it maps ground above"
+            f" {chosen.lowest_m:.0f} m and gentler than {chosen.steepest_deg:g} degrees by the DEM alone, ice or not"
+        ]
     if chosen == "brightness":
-        return ["the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright rock too"]
+        return [
+            "the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright"
+            " rock too"
+        ]
     return []
 
 
@@ -186,7 +264,10 @@ def network_notes(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mappe
     """Say where a network is asked for more than it learnt, and where it learnt here."""
     notes = []
     if "optical" in mapper.always and "optical" not in used:
-        notes.append(f"no optical image: {mapper.name} never learnt without one; on real ground such maps were worthless, with intervals that did not say so")
+        notes.append(
+            f"no optical image: {mapper.name} never learnt without one; on real ground such maps were worthless, with"
+            " intervals that did not say so"
+        )
     if any(_meets(scene, piece) for piece in mapper.ground):
         notes.append(f"{mapper.name} was trained on ground of this scene: what it scores here is no skill")
     return notes
@@ -195,7 +276,9 @@ def network_notes(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mappe
 def _meets(scene: glacier_scene.Scene, piece: Sequence[object]) -> bool:
     """Return whether a piece of training ground, (grid, left, bottom, right, top), lies in the scene's extent."""
     try:
-        left, bottom, right, top = Transformer.from_crs(str(piece[0]), scene.geobox.crs.to_wkt(), always_xy=True).transform_bounds(*(float(v) for v in piece[1:5]))
+        left, bottom, right, top = Transformer.from_crs(
+            str(piece[0]), scene.geobox.crs.to_wkt(), always_xy=True
+        ).transform_bounds(*(float(v) for v in piece[1:5]))
     except (ProjError, ValueError):
         return False
     here = scene.geobox.boundingbox
@@ -209,12 +292,21 @@ def bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]
     def read(rows: slice, columns: slice) -> np.ndarray:
         values = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))
         shape = (rows.stop - rows.start, columns.stop - columns.start)
-        return np.concatenate([values[s] if s in values else np.full((len(SENSORS[s]), *shape), np.nan, np.float32) for s in wanted])
+        return np.concatenate(
+            [values[s] if s in values else np.full((len(SENSORS[s]), *shape), np.nan, np.float32) for s in wanted]
+        )
 
     return read
 
 
-def choose(scene: glacier_scene.Scene, mapper: Mapper, quality: scene_quality.Quality, *, wanted: Sequence[str] = (), keep_flagged: bool = False) -> tuple[tuple[str, ...], list[str]]:
+def choose(
+    scene: glacier_scene.Scene,
+    mapper: Mapper,
+    quality: scene_quality.Quality,
+    *,
+    wanted: Sequence[str] = (),
+    keep_flagged: bool = False,
+) -> tuple[tuple[str, ...], list[str]]:
     """Return the sensors to use, and in words why others are not.
 
     Raises
@@ -225,7 +317,11 @@ def choose(scene: glacier_scene.Scene, mapper: Mapper, quality: scene_quality.Qu
     absent_wanted = [s for s in wanted if s not in scene.sensors or s not in mapper.sensors]
     if absent_wanted:
         s = absent_wanted[0]
-        who = f"the scene has {', '.join(scene.sensors)}" if s not in scene.sensors else f"{mapper.name} uses {', '.join(mapper.sensors)}"
+        who = (
+            f"the scene has {', '.join(scene.sensors)}"
+            if s not in scene.sensors
+            else f"{mapper.name} uses {', '.join(mapper.sensors)}"
+        )
         raise UsageError(f"--sensor {s}: cannot be used: {who}; expected a sensor of both. Leave it out.")
     notes = []
     used = [s for s in mapper.sensors if s in scene.sensors and (not wanted or s in wanted)]
@@ -238,24 +334,34 @@ def choose(scene: glacier_scene.Scene, mapper: Mapper, quality: scene_quality.Qu
             notes.append(f"{sensor} is used although {band} lies about {length:.0f} m out of register (--keep-flagged)")
         elif sensor in used:
             used.remove(sensor)
-            notes.append(f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --keep-flagged uses it all the same")
+            notes.append(
+                f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --keep-flagged uses it all"
+                " the same"
+            )
     absent = [s for s in mapper.sensors if s not in scene.sensors]
     if absent:
         notes.append(f"mapped without {', '.join(absent)}, which {mapper.name} could use and the scene does not have")
     if not used:
-        raise UsageError(f"{scene.name}: has {', '.join(scene.sensors)}; {mapper.name} uses {', '.join(mapper.sensors)} and none is left. Give more sensors, another network, or --keep-flagged.")
+        raise UsageError(
+            f"{scene.name}: has {', '.join(scene.sensors)}; {mapper.name} uses {', '.join(mapper.sensors)} and none is"
+            " left. Give more sensors, another network, or --keep-flagged."
+        )
     return tuple(used), notes
 
 
 def _flagged(scene: glacier_scene.Scene, quality: scene_quality.Quality) -> dict[str, tuple[float, str]]:
-    """Return sensors out of register, with the worst band's shift in metres. Both channels and the coherence of a radar come from one
-    geometry, so one flag tells of all; the scene's first sensor is the grid itself and stays.
+    """Return sensors out of register, with the worst band's shift in metres. Both channels and the coherence of a radar
+    come from one geometry, so one flag tells of all; the scene's first sensor is the grid itself and stays.
     """
     radar = ("co_pol_sar", "cross_pol_sar", "in_sar")
     out: dict[str, tuple[float, str]] = {}
     for r in quality.registration:
         if r.is_flagged:
             for sensor in radar if r.sensor in radar else (r.sensor,):
-                if sensor in scene.sensors and sensor != scene.sensors[0] and (sensor not in out or out[sensor][0] < r.length_m):
+                if (
+                    sensor in scene.sensors
+                    and sensor != scene.sensors[0]
+                    and (sensor not in out or out[sensor][0] < r.length_m)
+                ):
                     out[sensor] = (float(r.length_m), r.band)
     return out

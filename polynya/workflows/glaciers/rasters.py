@@ -1,4 +1,5 @@
-"""The rasters of ``polynya glaciers``: written strip by strip, then as cloud-optimised GeoTIFFs, and read back reduced."""
+"""The rasters of ``polynya glaciers``: written strip by strip, then as cloud-optimised GeoTIFFs, and read back
+reduced."""
 
 from __future__ import annotations
 
@@ -25,7 +26,9 @@ MEANING = {
 BLOCK = 512
 
 
-def write(strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, folder: Path, about: dict[str, str]) -> bool:
+def write(
+    strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, folder: Path, about: dict[str, str]
+) -> bool:
     """Write probability, confidence and, where several answers were averaged, spread; say whether anything was seen.
 
     Parameters
@@ -47,9 +50,22 @@ def write(strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, 
     """
     height, width = (int(n) for n in geobox.shape)
     profile = {
-        "driver": "GTiff", "width": width, "height": height, "count": 1, "dtype": "float32", "tiled": True, "blockxsize": BLOCK, "blockysize": BLOCK, "nodata": np.nan,
-        "crs": geobox.crs.to_wkt(), "transform": geobox.affine, "compress": "DEFLATE", "predictor": 3, "zlevel": 1, "BIGTIFF": "IF_SAFER",
-    }  # fmt: skip
+        "driver": "GTiff",
+        "width": width,
+        "height": height,
+        "count": 1,
+        "dtype": "float32",
+        "tiled": True,
+        "blockxsize": BLOCK,
+        "blockysize": BLOCK,
+        "nodata": np.nan,
+        "crs": geobox.crs.to_wkt(),
+        "transform": geobox.affine,
+        "compress": "DEFLATE",
+        "predictor": 3,
+        "zlevel": 1,
+        "BIGTIFF": "IF_SAFER",
+    }
     seen, varies = False, False
     try:
         with contextlib.ExitStack() as stack:
@@ -65,9 +81,21 @@ def write(strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, 
                 file.set_band_description(1, key)
         for key in MEANING:
             if key != "spread" or varies:
-                copy(scratch / f"{key}.tif", folder / f"{key}.tif", driver="COG", compress="DEFLATE", predictor="FLOATING_POINT", blocksize=BLOCK, overview_resampling="AVERAGE", num_threads="ALL_CPUS")
+                copy(
+                    scratch / f"{key}.tif",
+                    folder / f"{key}.tif",
+                    driver="COG",
+                    compress="DEFLATE",
+                    predictor="FLOATING_POINT",
+                    blocksize=BLOCK,
+                    overview_resampling="AVERAGE",
+                    num_threads="ALL_CPUS",
+                )
     except (RasterioError, OSError) as error:
-        raise OutputError(f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space, or set TMPDIR.") from error
+        raise OutputError(
+            f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space,"
+            " or set TMPDIR."
+        ) from error
     return seen
 
 

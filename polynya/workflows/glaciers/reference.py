@@ -1,4 +1,5 @@
-"""A map of glaciers judged against outlines or a truth raster, for the report: scores by stratum beside the rules, and the reliability diagram."""
+"""A map of glaciers judged against outlines or a truth raster, for the report: scores by stratum beside the rules, and
+the reliability diagram."""
 
 from __future__ import annotations
 
@@ -55,12 +56,26 @@ def check(reference: Path | str, *, scene: Scene | None = None) -> None:
     try:
         with rasterio.open(path) as data:
             if data.crs is None:
-                raise ProductError(f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit -a_srs).")
+                raise ProductError(
+                    f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
+                    " (gdal_edit -a_srs)."
+                )
     except rasterio.RasterioIOError as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected outlines or a truth raster. Check the file.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected outlines or a truth raster. Check the"
+            " file."
+        ) from error
 
 
-def judge(folder: Path, *, paths: Sequence[Path | str], scene: Scene, reference: Path | str, is_probability: bool, seed: int = 0) -> Judged:
+def judge(
+    folder: Path,
+    *,
+    paths: Sequence[Path | str],
+    scene: Scene,
+    reference: Path | str,
+    is_probability: bool,
+    seed: int = 0,
+) -> Judged:
     """Judge ``probability.tif`` of a folder.
 
     Parameters
@@ -88,7 +103,10 @@ def judge(folder: Path, *, paths: Sequence[Path | str], scene: Scene, reference:
     if path.suffix.lower() in evaluate_scene.RASTERS:
 
         def truth(rows: slice, columns: slice) -> np.ndarray:
-            return glacier_scene.read_classes(scene, path, window=((rows.start, rows.stop), (columns.start, columns.stop)))
+            return glacier_scene.read_classes(
+                scene, path, window=((rows.start, rows.stop), (columns.start, columns.stop))
+            )
+
     else:
         shapes = read_outlines(path).geometry.to_crs(scene.geobox.crs.to_wkt()).to_numpy()
         bounds = np.array([g.bounds for g in shapes]).reshape(-1, 4)
@@ -96,4 +114,6 @@ def judge(folder: Path, *, paths: Sequence[Path | str], scene: Scene, reference:
         def truth(rows: slice, columns: slice) -> np.ndarray:
             return (rasterised(shapes, scene.geobox, rows, columns, bounds=bounds) >= 0).astype(np.uint8)
 
-    return Judged(table, rasters.reliability(outlines.from_raster(folder / "probability.tif")[0], truth, geobox=scene.geobox))
+    return Judged(
+        table, rasters.reliability(outlines.from_raster(folder / "probability.tif")[0], truth, geobox=scene.geobox)
+    )

@@ -1,8 +1,9 @@
 """Regions: those of the RGI for OGGM, and the mixture of regions that makes a network most certain of a scene.
 
-The mixture is the optimised vector of Maslov et al. 2025, section on region encoding. The network stays as it is; a free vector of twelve numbers goes through a softmax into the place of the one-hot region, and is moved (Adam, rate
-0.1; the paper's 1e-4 needs thousands of steps for the same) until the mean entropy of the output over some windows of the scene is least. Gradients need
-torch and the network's weights beside its ONNX file.
+The mixture is the optimised vector of Maslov et al. 2025, section on region encoding. The network stays as it is; a
+free vector of twelve numbers goes through a softmax into the place of the one-hot region, and is moved (Adam, rate 0.1;
+the paper's 1e-4 needs thousands of steps for the same) until the mean entropy of the output over some windows of the
+scene is least. Gradients need torch and the network's weights beside its ONNX file.
 """
 
 from __future__ import annotations
@@ -18,8 +19,19 @@ from ...predict import scenes as predict_scenes
 from ...sensors import REGIONS
 
 STEPS, RATE, WINDOWS = 40, 0.1, 4
-RGI = {"ALP": "11", "ANT": "19", "CAU": "12", "GRL": "05", "TRP": "16", "NZL": "18", "SAN": "17", "SCA": "08", "SVAL": "07"}
-"""First-order regions of the RGI 7 that regions of the training data lie in. Alaska and Western America are two (01, 02), High Mountain Asia three (13, 14, 15)."""
+RGI = {
+    "ALP": "11",
+    "ANT": "19",
+    "CAU": "12",
+    "GRL": "05",
+    "TRP": "16",
+    "NZL": "18",
+    "SAN": "17",
+    "SCA": "08",
+    "SVAL": "07",
+}
+"""First-order regions of the RGI 7 that regions of the training data lie in. Alaska and Western America are two (01,
+02), High Mountain Asia three (13, 14, 15)."""
 
 
 def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: str = "") -> gpd.GeoDataFrame:
@@ -46,10 +58,15 @@ def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: st
     except UsageError as error:
         if "no region is known" not in str(error):
             raise
-        raise UsageError("no first-order region of the RGI is known; expected an inventory with RGI identifiers, or one such region. Pass --rgi-region, two digits: 15 is South Asia East.") from error
+        raise UsageError(
+            "no first-order region of the RGI is known; expected an inventory with RGI identifiers, or one such region."
+            " Pass --rgi-region, two digits: 15 is South Asia East."
+        ) from error
 
 
-def optimise(network: predict_scenes.SceneNetwork, read: predict_scenes.Read, *, shape: tuple[int, int], steps: int = STEPS) -> tuple[np.ndarray, str]:
+def optimise(
+    network: predict_scenes.SceneNetwork, read: predict_scenes.Read, *, shape: tuple[int, int], steps: int = STEPS
+) -> tuple[np.ndarray, str]:
     """Find the mixture of regions with the least mean entropy.
 
     Parameters
@@ -75,7 +92,11 @@ def optimise(network: predict_scenes.SceneNetwork, read: predict_scenes.Read, *,
     """
     weights = network.path.with_suffix(".safetensors")
     if importlib.util.find_spec("torch") is None or not weights.is_file():
-        raise UsageError(f"--region optimised: needs torch and {weights.name} beside the network; found {'no torch' if weights.is_file() else 'no such file'}. pip install 'polynya[train]', or take --region auto.")
+        raise UsageError(
+            f"--region optimised: needs torch and {weights.name} beside the network; found"
+            f" {'no torch' if weights.is_file() else 'no such file'}. pip install 'polynya[train]', or take --region"
+            " auto."
+        )
     import torch
 
     from ... import checkpoint, export

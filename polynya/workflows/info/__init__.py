@@ -38,9 +38,10 @@ class BeamInfo:
     spot : int
         ATLAS spot 1-6, 0 where unknown.
     counts : dict of str to int
-        ATL03: ``photons``, ``geosegments`` (20 m segments) and, where it is cheap, ``photons_of_medium_or_high_confidence``
-        (sea-ice column). ATL07: ``segments``, ``specular_leads``, ``dark_leads``, ``sea_surface_segments``.
-        ATL10: ``segments``, ``freeboards``, ``leads``, ``sections``, ``sections_with_sea_surface``.
+        ATL03: ``photons``, ``geosegments`` (20 m segments) and, where it is cheap,
+        ``photons_of_medium_or_high_confidence`` (sea-ice column). ATL07: ``segments``, ``specular_leads``,
+        ``dark_leads``, ``sea_surface_segments``. ATL10: ``segments``, ``freeboards``, ``leads``, ``sections``,
+        ``sections_with_sea_surface``.
     shares : dict of str to float
         ATL03: ``sea_ice`` (20 m segments that ``surf_type`` calls sea ice) and ``mean_sea_surface`` (those whose
         ``dem_h`` is one), 0-1.
@@ -134,8 +135,8 @@ def run(path: Path | str) -> Info:
     path = granule.path
     if granule.product not in READERS:
         raise ProductError(
-            f"{path.name}: holds {granule.product or 'no ICESat-2 product that is known here'}; info expected {', '.join(READERS)}. "
-            "Give one of these granules."
+            f"{path.name}: holds {granule.product or 'no ICESat-2 product that is known here'}; info expected"
+            f" {', '.join(READERS)}. Give one of these granules."
         )
     describe = {"ATL03": _atl03, "ATL07": _atl07, "ATL10": _atl10}[granule.product]
     missing: list[str] = []
@@ -149,16 +150,31 @@ def run(path: Path | str) -> Info:
             tracks.append(track)
         simulation = _simulation(handle)
     empty = [b.name for b in beams if not any(b.counts.values())]
-    notes = [*(n for n in granule.notes if not n.startswith("beam groups missing")), *([f"no data in {', '.join(empty)}"] if empty else [])]
+    notes = [
+        *(n for n in granule.notes if not n.startswith("beam groups missing")),
+        *([f"no data in {', '.join(empty)}"] if empty else []),
+    ]
     if granule.product == "ATL03":
         notes += _advice(beams)
     start, end = _times(tracks)
     return Info(
-        path=path, size_bytes=path.stat().st_size, product=granule.product, release=granule.release, granule_id=granule.granule_id,
+        path=path,
+        size_bytes=path.stat().st_size,
+        product=granule.product,
+        release=granule.release,
+        granule_id=granule.granule_id,
         is_release_checked=granule.release in READERS[granule.product].CHECKED,
-        orientation=icesat2.ORIENTATIONS.get(granule.orientation, "unknown"), orientation_source=granule.orientation_source,
-        is_simulated=simulation is not None, simulation=simulation or {}, start=start, end=end, extent=extent(tracks),
-        beams=tuple(beams), missing=tuple(missing), notes=tuple(notes), next_commands=_next(granule, beams, simulation is not None),
+        orientation=icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
+        orientation_source=granule.orientation_source,
+        is_simulated=simulation is not None,
+        simulation=simulation or {},
+        start=start,
+        end=end,
+        extent=extent(tracks),
+        beams=tuple(beams),
+        missing=tuple(missing),
+        notes=tuple(notes),
+        next_commands=_next(granule, beams, simulation is not None),
     )
 
 
@@ -216,7 +232,9 @@ def _simulation(handle: h5py.File) -> dict[str, object] | None:
 
 def _track(handle: h5py.File, path: Path, *, seconds: str, latitude: str, longitude: str) -> _Track:
     """Read three variables; any that is missing, or of another length, gives no points."""
-    arrays = [icesat2.values(handle, path, n).ravel() if n in handle else np.empty(0) for n in (seconds, latitude, longitude)]
+    arrays = [
+        icesat2.values(handle, path, n).ravel() if n in handle else np.empty(0) for n in (seconds, latitude, longitude)
+    ]
     if arrays[1].shape != arrays[2].shape:
         arrays[1] = arrays[2] = np.empty(0)
     return _Track(*arrays)
@@ -228,12 +246,17 @@ def _rows(handle: h5py.File, name: str) -> int:
 
 
 def _strength(granule: icesat2.Granule, beam: icesat2.Beam) -> str:
-    return "unknown" if granule.orientation not in icesat2.STRONG_WHEN and not beam.spot else icesat2.strength_name(beam)
+    return (
+        "unknown" if granule.orientation not in icesat2.STRONG_WHEN and not beam.spot else icesat2.strength_name(beam)
+    )
 
 
 def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
     path, name = granule.path, beam.name
-    counts = {"photons": _rows(handle, f"{name}/heights/h_ph"), "geosegments": _rows(handle, f"{name}/geolocation/segment_id")}
+    counts = {
+        "photons": _rows(handle, f"{name}/heights/h_ph"),
+        "geosegments": _rows(handle, f"{name}/geolocation/segment_id"),
+    }
     shares: dict[str, float] = {}
     fields = (*icesat2_atl03.PHOTONS, *icesat2_atl03.GEOSEGMENTS)
     missing = [f.path for f in fields if f"{name}/{f.path}" not in handle]
@@ -246,7 +269,10 @@ def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
         missing.append("bckgrd_atlas")
     if f"ancillary_data/calibrations/first_photon_bias/{name}" not in handle:
         missing.append("CAL-19 first-photon bias")
-    for key, variable, column, value in (("sea_ice", "geolocation/surf_type", icesat2_atl03.SEA_ICE, 1), ("mean_sea_surface", "geophys_corr/dem_flag", None, MSS_FLAG)):
+    for key, variable, column, value in (
+        ("sea_ice", "geolocation/surf_type", icesat2_atl03.SEA_ICE, 1),
+        ("mean_sea_surface", "geophys_corr/dem_flag", None, MSS_FLAG),
+    ):
         if _rows(handle, f"{name}/{variable}"):
             flags = icesat2.values(handle, path, f"{name}/{variable}", kind="i")
             if column is not None:
@@ -258,7 +284,13 @@ def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
         with icesat2.reading(path, confidence):
             counts["photons_of_medium_or_high_confidence"] = int(np.sum(node[:, icesat2_atl03.SEA_ICE] >= MEDIUM))
     where = f"{name}/geolocation"
-    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/reference_photon_lat", longitude=f"{where}/reference_photon_lon")
+    track = _track(
+        handle,
+        path,
+        seconds=f"{where}/delta_time",
+        latitude=f"{where}/reference_photon_lat",
+        longitude=f"{where}/reference_photon_lon",
+    )
     return BeamInfo(name, _strength(granule, beam), beam.spot, counts, shares, tuple(missing)), track
 
 
@@ -278,27 +310,40 @@ def _atl07(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
     histogram = "hist_photon_heights"
     if counts["segments"] and any(m.endswith(histogram) for m in missing):
         missing = [m for m in missing if "/hist_photon" not in m] + ["photon-height histograms"]
-    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude")
+    track = _track(
+        handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude"
+    )
     return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
 
 
 def _atl10(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
     path, name = granule.path, beam.name
     layouts = (icesat2_atl10.LAYOUT_006, icesat2_atl10.LAYOUT_003)
-    layout = next((lay for lay in layouts if f"{name}/{lay['segments']}" in handle or f"{name}/{lay['sections']}" in handle), layouts[0])
+    layout = next(
+        (lay for lay in layouts if f"{name}/{lay['segments']}" in handle or f"{name}/{lay['sections']}" in handle),
+        layouts[0],
+    )
     where = f"{name}/{layout['segments']}"
     counts = {
-        "segments": _rows(handle, f"{where}/delta_time"), "freeboards": 0, "leads": _rows(handle, f"{name}/{layout['leads']}/lead_height"),
-        "sections": _rows(handle, f"{name}/{layout['sections']}/beam_refsurf_height"), "sections_with_sea_surface": 0,
+        "segments": _rows(handle, f"{where}/delta_time"),
+        "freeboards": 0,
+        "leads": _rows(handle, f"{name}/{layout['leads']}/lead_height"),
+        "sections": _rows(handle, f"{name}/{layout['sections']}/beam_refsurf_height"),
+        "sections_with_sea_surface": 0,
     }
-    for key, variable in (("freeboards", f"{where}/beam_fb_height"), ("sections_with_sea_surface", f"{name}/{layout['sections']}/beam_refsurf_height")):
+    for key, variable in (
+        ("freeboards", f"{where}/beam_fb_height"),
+        ("sections_with_sea_surface", f"{name}/{layout['sections']}/beam_refsurf_height"),
+    ):
         if _rows(handle, variable):
             counts[key] = int(np.isfinite(icesat2.values(handle, path, variable)).sum())
     missing = _missing(handle, name, icesat2_atl10.SEGMENTS, layout) if counts["segments"] else [layout["segments"]]
     missing += [role for role in ("leads", "sections") if not counts[role]]
     if not counts["segments"] and counts["leads"]:  # a subset keeps the whole granule's leads
         where = f"{name}/{layout['leads']}"
-    track = _track(handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude")
+    track = _track(
+        handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude"
+    )
     return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
 
 
@@ -316,19 +361,33 @@ def _advice(beams: Sequence[BeamInfo]) -> list[str]:
     """Say what will keep an ATL03 granule from giving freeboard."""
     notes = []
     full = [b for b in beams if b.counts["photons"]]
-    dry = [b.name for b in full if b.shares.get("sea_ice") == 0.0 or b.counts.get("photons_of_medium_or_high_confidence") == 0]
+    dry = [
+        b.name
+        for b in full
+        if b.shares.get("sea_ice") == 0.0 or b.counts.get("photons_of_medium_or_high_confidence") == 0
+    ]
     if full and len(dry) == len(full):
-        notes.append("no sea ice: no beam has 20 m segments marked as sea ice that hold photons of medium or high sea-ice confidence")
+        notes.append(
+            "no sea ice: no beam has 20 m segments marked as sea ice that hold photons of medium or high sea-ice"
+            " confidence"
+        )
     low = [b.name for b in full if b.shares.get("mean_sea_surface", 0.0) < 1.0]
     if low:
-        notes.append(f"dem_h is not everywhere the mean sea surface on {', '.join(low)}: the geoid stands in there and is flagged, or pass --mss GRID")
+        notes.append(
+            f"dem_h is not everywhere the mean sea surface on {', '.join(low)}: the geoid stands in there and is"
+            " flagged, or pass --mss GRID"
+        )
     return notes
 
 
 def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], is_simulated: bool) -> tuple[str, ...]:
     file = granule.path.name
     if granule.product == "ATL03":
-        if granule.orientation == 2 or not any(b.counts["photons"] for b in beams) or all(b.strength == "unknown" for b in beams):
+        if (
+            granule.orientation == 2
+            or not any(b.counts["photons"] for b in beams)
+            or all(b.strength == "unknown" for b in beams)
+        ):
             return ()
         first = f"polynya freeboard {file} -o OUT"
         if is_simulated:
@@ -348,8 +407,15 @@ def as_json(info: Info) -> dict[str, object]:
 
 def as_text(info: Info) -> str:
     """Return the description for people."""
-    release = f"release {info.release}" + ("" if info.is_release_checked else " (not checked on real files)") if info.release else "release unknown"
-    lines = [f"{info.path.name}: {info.product}, {release}, {info.size_bytes / 1e6:.1f} MB" + (", simulated: not a measurement" if info.is_simulated else "")]
+    release = (
+        f"release {info.release}" + ("" if info.is_release_checked else " (not checked on real files)")
+        if info.release
+        else "release unknown"
+    )
+    lines = [
+        f"{info.path.name}: {info.product}, {release}, {info.size_bytes / 1e6:.1f} MB"
+        + (", simulated: not a measurement" if info.is_simulated else "")
+    ]
 
     def row(label: str, words: str) -> None:
         lines.append(f"  {label:<12}{words}")

@@ -30,8 +30,17 @@ def is_scene(paths: Sequence[Path | str]) -> bool:
     """
     first = Path(paths[0])
     if len(paths) > 1 and any(Path(p).suffix.lower() in TILE_SETS for p in paths):
-        raise UsageError("info: several files, one of them HDF5; expected one granule, one tile set, or the files of one scene. Ask file by file.")
-    return len(paths) > 1 or first.is_dir() or "=" in str(paths[0]) or first.suffix.lower() in (".tif", ".tiff", ".json", ".vrt", ".jp2") or (first.suffix.lower() in TILE_SETS and _is_tile_set(first))
+        raise UsageError(
+            "info: several files, one of them HDF5; expected one granule, one tile set, or the files of one scene. Ask"
+            " file by file."
+        )
+    return (
+        len(paths) > 1
+        or first.is_dir()
+        or "=" in str(paths[0])
+        or first.suffix.lower() in (".tif", ".tiff", ".json", ".vrt", ".jp2")
+        or (first.suffix.lower() in TILE_SETS and _is_tile_set(first))
+    )
 
 
 def _is_tile_set(path: Path) -> bool:
@@ -75,25 +84,59 @@ def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
     for source in scene.sources:
         wide, high = (float(v[0]) for v in pixel_metres(source.geobox, np.array([source.geobox.shape[0] / 2])))
         names = [b for b, layer in zip(band_names(source.sensor), source.bands, strict=True) if layer is not None]
-        sensors.append({
-            "sensor": source.sensor, "product": source.product, "bands": names, "time": _time(source.time), "shape": [int(n) for n in source.geobox.shape], "pixel_m": [round(wide, 2), round(high, 2)],
-            "crs": str(source.geobox.crs), "knows_clouds": source.cloud is not None,
-        })  # fmt: skip
+        sensors.append(
+            {
+                "sensor": source.sensor,
+                "product": source.product,
+                "bands": names,
+                "time": _time(source.time),
+                "shape": [int(n) for n in source.geobox.shape],
+                "pixel_m": [round(wide, 2), round(high, 2)],
+                "crs": str(source.geobox.crs),
+                "knows_clouds": source.cloud is not None,
+            }
+        )
     words = shlex.join(str(p) for p in paths)
-    return io.plain({
-        "kind": "scene", "name": scene.name, "time": _time(scene.time), "region": scene.region, "extent": [west, south, east, north], "crs": str(scene.geobox.crs), "shape": list(scene.shape),
-        "sun_elevation": scene.sun_elevation, "sensors": sensors, "notes": list(scene.notes), "next_commands": [f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"],
-    })  # fmt: skip
+    return io.plain(
+        {
+            "kind": "scene",
+            "name": scene.name,
+            "time": _time(scene.time),
+            "region": scene.region,
+            "extent": [west, south, east, north],
+            "crs": str(scene.geobox.crs),
+            "shape": list(scene.shape),
+            "sun_elevation": scene.sun_elevation,
+            "sensors": sensors,
+            "notes": list(scene.notes),
+            "next_commands": [
+                f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"
+            ],
+        }
+    )
 
 
 def _tiles(path: Path) -> dict[str, object]:
     found = glacier_tiles.open_tiles(path)
     sensors = Counter(s for t in found for s in t.sensors)
-    return io.plain({
-        "kind": "tiles", "name": path.name, "size_bytes": path.stat().st_size, "tiles": len(found), "scenes": len({t.scene for t in found}), "regions": dict(Counter(t.region or "unknown" for t in found)),
-        "sensors": dict(sensors), "pixels": sum(t.shape[0] * t.shape[1] for t in found), "simulated": sum(t.is_simulated for t in found), "scaled_as_published": sum(t.is_scaled for t in found),
-        "next_commands": [f"polynya train glavitu-small --data {shlex.quote(str(path))} -o OUT" + (" --split block" if len({t.scene for t in found}) < 4 else "")],
-    })  # fmt: skip
+    return io.plain(
+        {
+            "kind": "tiles",
+            "name": path.name,
+            "size_bytes": path.stat().st_size,
+            "tiles": len(found),
+            "scenes": len({t.scene for t in found}),
+            "regions": dict(Counter(t.region or "unknown" for t in found)),
+            "sensors": dict(sensors),
+            "pixels": sum(t.shape[0] * t.shape[1] for t in found),
+            "simulated": sum(t.is_simulated for t in found),
+            "scaled_as_published": sum(t.is_scaled for t in found),
+            "next_commands": [
+                f"polynya train glavitu-small --data {shlex.quote(str(path))} -o OUT"
+                + (" --split block" if len({t.scene for t in found}) < 4 else "")
+            ],
+        }
+    )
 
 
 def _time(time: np.datetime64 | None) -> str:
@@ -108,10 +151,15 @@ def as_text(about: dict[str, object]) -> str:
         lines.append(f"  {label:<12}{words}")
 
     if about["kind"] == "tiles":
-        lines.append(f"{about['name']}: {about['tiles']} tiles of {about['scenes']} scenes, {about['size_bytes'] / 1e6:.1f} MB" + (", simulated: no measurement" if about["simulated"] == about["tiles"] else ""))
+        lines.append(
+            f"{about['name']}: {about['tiles']} tiles of {about['scenes']} scenes, {about['size_bytes'] / 1e6:.1f} MB"
+            + (", simulated: no measurement" if about["simulated"] == about["tiles"] else "")
+        )
         row("regions", ", ".join(f"{k} {v}" for k, v in about["regions"].items()))
         row("sensors", ", ".join(f"{k} in {v}" for k, v in about["sensors"].items()))
-        row("pixels", f"{about['pixels']:,}" + (", scaled as the published set" if about["scaled_as_published"] else ""))
+        row(
+            "pixels", f"{about['pixels']:,}" + (", scaled as the published set" if about["scaled_as_published"] else "")
+        )
     else:
         rows, columns = about["shape"]
         lines.append(f"{about['name']}: scene of {rows} x {columns} pixels, {about['crs']}")
@@ -120,8 +168,16 @@ def as_text(about: dict[str, object]) -> str:
         west, south, east, north = about["extent"]
         row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}")
         for i, s in enumerate(about["sensors"]):
-            same = "" if s["shape"] == about["shape"] and s["crs"] == about["crs"] else f", grid of its own: {s['shape'][0]} x {s['shape'][1]}, {s['crs']}"
-            row("sensors" if i == 0 else "", f"{s['sensor']:<15}{s['product']}, {len(s['bands'])} bands ({', '.join(s['bands'])}), {s['pixel_m'][0]:g} x {s['pixel_m'][1]:g} m{same}" + (", knows clouds" if s["knows_clouds"] else ""))
+            same = (
+                ""
+                if s["shape"] == about["shape"] and s["crs"] == about["crs"]
+                else f", grid of its own: {s['shape'][0]} x {s['shape'][1]}, {s['crs']}"
+            )
+            row(
+                "sensors" if i == 0 else "",
+                f"{s['sensor']:<15}{s['product']}, {len(s['bands'])} bands ({', '.join(s['bands'])}),"
+                f" {s['pixel_m'][0]:g} x {s['pixel_m'][1]:g} m{same}" + (", knows clouds" if s["knows_clouds"] else ""),
+            )
         for i, note in enumerate(about["notes"]):
             row("notes" if i == 0 else "", note)
     for i, command in enumerate(about["next_commands"]):

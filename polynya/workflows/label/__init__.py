@@ -84,7 +84,9 @@ class Config(BaseModel):
         try:
             return np.datetime64(self.image_time.removesuffix("Z"), "ns")
         except ValueError as error:
-            raise UsageError(f"--image-time {self.image_time}: {error}; expected UTC as YYYY-MM-DDTHH:MM:SS.") from error
+            raise UsageError(
+                f"--image-time {self.image_time}: {error}; expected UTC as YYYY-MM-DDTHH:MM:SS."
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -139,15 +141,23 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
             reader = csv.DictReader(handle)
             rows, names = list(reader), [n.strip() for n in reader.fieldnames or []]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path.") from error
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path."
+        ) from error
     unknown = [n for n in names if n not in COLUMNS]
     if unknown or "granule" not in names or not {"image", "truth"} & set(names):
-        raise UsageError(f"{path.name}: columns {', '.join(names) or 'none'}; expected granule, image (or truth), and perhaps {', '.join(COLUMNS[3:])}. Mend its first line.")
+        raise UsageError(
+            f"{path.name}: columns {', '.join(names) or 'none'}; expected granule, image (or truth), and perhaps"
+            f" {', '.join(COLUMNS[3:])}. Mend its first line."
+        )
     pairs = [_pair(path, number, row, Path(out)) for number, row in enumerate(rows, start=2)]
     outs = [p.out for p in pairs]
     double = sorted({Path(o).stem for o in outs if outs.count(o) > 1})
     if double:
-        raise UsageError(f"{path.name}: {', '.join(double[:3])} occurs more than once; expected names that differ, since each pair gets its own file. Add a column name.")
+        raise UsageError(
+            f"{path.name}: {', '.join(double[:3])} occurs more than once; expected names that differ, since each pair"
+            " gets its own file. Add a column name."
+        )
     if not pairs:
         raise UsageError(f"{path.name}: holds no pair; expected a line each below the head. Add them.")
     return pairs
@@ -157,7 +167,10 @@ def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> 
     cells = {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None}
     where = f"{path.name} line {number}"
     if not cells.get("granule") or bool(cells.get("image")) == bool(cells.get("truth")):
-        raise UsageError(f"{where}: granule '{cells.get('granule', '')}', image '{cells.get('image', '')}', truth '{cells.get('truth', '')}'; expected a granule and one of the others. Mend the line.")
+        raise UsageError(
+            f"{where}: granule '{cells.get('granule', '')}', image '{cells.get('image', '')}', truth"
+            f" '{cells.get('truth', '')}'; expected a granule and one of the others. Mend the line."
+        )
     shift = None
     if cells.get("shift_east") or cells.get("shift_north"):
         try:
@@ -165,8 +178,13 @@ def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> 
         except ValueError:
             shift = (math.nan, math.nan)
         if not all(math.isfinite(v) for v in shift):
-            raise UsageError(f"{where}: shift_east '{cells.get('shift_east', '')}', shift_north '{cells.get('shift_north', '')}'; expected two numbers in metres, or both empty. Mend the line.")
-    here = {k: str(path.parent / cells[k]) if cells.get(k) else "" for k in ("granule", "image", "truth", "corrections")}
+            raise UsageError(
+                f"{where}: shift_east '{cells.get('shift_east', '')}', shift_north '{cells.get('shift_north', '')}';"
+                " expected two numbers in metres, or both empty. Mend the line."
+            )
+    here = {
+        k: str(path.parent / cells[k]) if cells.get(k) else "" for k in ("granule", "image", "truth", "corrections")
+    }
     name = cells.get("name") or Path(cells["granule"]).stem
     if Path(name).name != name:
         raise UsageError(f"{where}: name '{name}'; expected a plain file name. Mend the line.")
@@ -174,7 +192,13 @@ def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> 
 
 
 def run(
-    pairs: Sequence[Pair], *, config: Config | None = None, workers: int = 0, overwrite: bool = False, engine: Engine | None = None, show_progress: bool = False,
+    pairs: Sequence[Pair],
+    *,
+    config: Config | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    engine: Engine | None = None,
+    show_progress: bool = False,
 ) -> list[Record]:
     """Label pairs, each into its own file.
 
@@ -207,10 +231,15 @@ def run(
         raise UsageError("PAIRS: two pairs go to one file; expected an output each. Name them differently.")
     for out in map(Path, known):
         if out.suffix != ".parquet" or out.is_dir():
-            raise UsageError(f"-o {out}: is {'a folder' if out.is_dir() else 'no name of a Parquet file'}; expected a file to write, ending in .parquet. Name it {out.stem or 'labels'}.parquet.")
+            raise UsageError(
+                f"-o {out}: is {'a folder' if out.is_dir() else 'no name of a Parquet file'}; expected a file to write,"
+                f" ending in .parquet. Name it {out.stem or 'labels'}.parquet."
+            )
         blocked = next((p for p in out.parents if p.exists() and not p.is_dir()), None)
         if blocked is not None:
-            raise UsageError(f"-o {out}: {blocked.name} is a file; expected a folder to write into. Choose another place.")
+            raise UsageError(
+                f"-o {out}: {blocked.name} is a file; expected a folder to write into. Choose another place."
+            )
     cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     engine = engine or LocalEngine(workers=min(cores, len(pairs)))
     task = functools.partial(process, pairs=known, config=config, overwrite=overwrite)
@@ -255,35 +284,83 @@ def process(item: str, *, pairs: dict[str, Pair], config: Config, overwrite: boo
     if not overwrite and out.exists():
         old = _finished(out, outputs, digest)
         if old is None:
-            raise OutputError(f"{out.name}: {out} is there already, of other settings, other inputs or another program; expected a new file, or the result of this command. Pass --overwrite, or another -o.")
+            raise OutputError(
+                f"{out.name}: {out} is there already, of other settings, other inputs or another program; expected a"
+                " new file, or the result of this command. Pass --overwrite, or another -o."
+            )
         return Record(item, SKIPPED, f"done before: {out}", outputs=outputs, numbers=old.get("numbers", {}))
     corrected = corrections.read(pair.corrections) if pair.corrections else []
     if pair.truth:
         found = label_pair.from_truth(pair.granule, pair.truth, beams=config.beams, corrected=corrected)
     else:
         found = label_pair.from_image(
-            pair.granule, pair.image, beams=config.beams, shift=pair.shift, max_shift_m=config.max_shift_m, max_minutes=config.max_minutes,
-            image_time=config.scene_time(), method=config.method, cloud_mask=config.cloud_mask, weights=config.weights, corrected=corrected, seed=config.seed,
+            pair.granule,
+            pair.image,
+            beams=config.beams,
+            shift=pair.shift,
+            max_shift_m=config.max_shift_m,
+            max_minutes=config.max_minutes,
+            image_time=config.scene_time(),
+            method=config.method,
+            cloud_mask=config.cloud_mask,
+            weights=config.weights,
+            corrected=corrected,
+            seed=config.seed,
         )
     numbers = _numbers(found) | {"seconds": time.perf_counter() - started}
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"{out}: its folder cannot be made ({one_line(error)}); expected one that can be written to. Choose another with -o.") from error
+        raise OutputError(
+            f"{out}: its folder cannot be made ({one_line(error)}); expected one that can be written to. Choose another"
+            " with -o."
+        ) from error
     is_new = not out.exists()
     try:
         if found.scene is not None:
-            report.write(Path(outputs["picture"]), table=found.table, darkness=found.darkness, about=found.about, shift=found.shift, scene=found.scene, notes=found.notes)
-        inputs: list[dict[str, object]] = [{"granule": found.granule.granule_id, "product": found.granule.product, "release": found.granule.release,
-                                            "size": Path(pair.granule).stat().st_size, "notes": list(found.granule.notes)}]
+            report.write(
+                Path(outputs["picture"]),
+                table=found.table,
+                darkness=found.darkness,
+                about=found.about,
+                shift=found.shift,
+                scene=found.scene,
+                notes=found.notes,
+            )
+        inputs: list[dict[str, object]] = [
+            {
+                "granule": found.granule.granule_id,
+                "product": found.granule.product,
+                "release": found.granule.release,
+                "size": Path(pair.granule).stat().st_size,
+                "notes": list(found.granule.notes),
+            }
+        ]
         if found.scene is not None:
-            inputs.append({"scene": found.scene.scene_id, "product": found.scene.product, "time": str(found.scene.time), "notes": list(found.scene.notes)})
+            inputs.append(
+                {
+                    "scene": found.scene.scene_id,
+                    "product": found.scene.product,
+                    "time": str(found.scene.time),
+                    "notes": list(found.scene.notes),
+                }
+            )
         record = io.run_record(
-            command=io.command_line(), config=config.model_dump(mode="json"), inputs=inputs, seed=config.seed, digest=digest,
-            labels={k: v for k, v in found.about.items() if k not in ("granule", "product", "release", "polynya", "scene")}, numbers=numbers, messages=list(found.notes),
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=inputs,
+            seed=config.seed,
+            digest=digest,
+            labels={
+                k: v for k, v in found.about.items() if k not in ("granule", "product", "release", "polynya", "scene")
+            },
+            numbers=numbers,
+            messages=list(found.notes),
         )
         io.write_json(record, Path(outputs["run"]))
-        io.write_table(found.table, out, spec=schema.LABELS, about={**found.about, "digest": digest})  # last: a pair is done when its table is there
+        io.write_table(
+            found.table, out, spec=schema.LABELS, about={**found.about, "digest": digest}
+        )  # last: a pair is done when its table is there
     except BaseException:  # also when stopped: what lies beside a table that never came is taken away
         if is_new:
             for name in ("picture", "run"):
@@ -305,20 +382,27 @@ def _finished(out: Path, outputs: dict[str, str], digest: str) -> dict | None:
 
 
 def _digest(pair: Pair, config: Config) -> str:
-    """Hash of what decides the labels: settings, and names, sizes and times of the inputs; of a folder (SAFE), of every file in it."""
+    """Hash of what decides the labels: settings, and names, sizes and times of the inputs; of a folder (SAFE), of every
+    file in it."""
     parts: list[object] = [config.model_dump(mode="json"), pair.shift]
     for text in (pair.granule, pair.image, pair.truth, pair.corrections, config.weights or ""):
         path = Path(text)
         if text and path.exists():
             files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
-            parts.append([path.name, [[str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns] for p in files]])
+            parts.append(
+                [path.name, [[str(p.relative_to(path)), p.stat().st_size, p.stat().st_mtime_ns] for p in files]]
+            )
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def _numbers(found: object) -> dict[str, float]:
     counts = found.about["label_counts"]
     n = found.table.num_rows
-    numbers = {"n_segments": float(n), "n_labelled": float(n - counts["unlabelled"]), **{f"n_{k}": float(v) for k, v in counts.items()}}
+    numbers = {
+        "n_segments": float(n),
+        "n_labelled": float(n - counts["unlabelled"]),
+        **{f"n_{k}": float(v) for k, v in counts.items()},
+    }
     for name in ("shift_east_m", "shift_north_m", "shift_confidence", "is_shift_sure", "minutes"):
         if name in found.about:
             numbers[name] = float(found.about[name])

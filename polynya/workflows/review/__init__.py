@@ -1,7 +1,7 @@
 """``polynya review``: a page on this computer in which a person corrects labels; every change is saved at once.
 
-The labels are not touched: changes go to ``NAME.corrections.jsonl`` beside them (:mod:`polynya.labels.corrections`), and
-``polynya label --corrections`` merges them.
+The labels are not touched: changes go to ``NAME.corrections.jsonl`` beside them (:mod:`polynya.labels.corrections`),
+and ``polynya label --corrections`` merges them.
 """
 
 from __future__ import annotations
@@ -43,7 +43,9 @@ class Started:
     torn: tuple[str, ...]
 
 
-def run(paths: Sequence[Path | str], *, who: str = "", port: int = 0, on_start: Callable[[Started], None] | None = None) -> None:
+def run(
+    paths: Sequence[Path | str], *, who: str = "", port: int = 0, on_start: Callable[[Started], None] | None = None
+) -> None:
     """Serve the review page until the process is stopped.
 
     Parameters
@@ -74,13 +76,16 @@ def run(paths: Sequence[Path | str], *, who: str = "", port: int = 0, on_start: 
 
 @contextlib.contextmanager
 def started(paths: Sequence[Path | str], *, who: str = "", port: int = 0) -> Iterator[tuple[ReviewServer, Started]]:
-    """Yield a bound server and its :class:`Started`; locks and socket are let go at the end. Arguments as :func:`run`."""
+    """Yield a bound server and its :class:`Started`; locks and socket are let go at the end. Arguments as
+    :func:`run`."""
     if not 0 <= port <= 65535:
         raise UsageError(f"port {port}: expected 0 (any free one) to 65535. Choose another --port.")
     who = _name(who)
     files = find(paths)
     if not files:
-        raise UsageError("review: no label table was named; expected at least one. Name labels.parquet, or a folder of them.")
+        raise UsageError(
+            "review: no label table was named; expected at least one. Name labels.parquet, or a folder of them."
+        )
     torn = []
     with contextlib.ExitStack() as held:
         for file in files:
@@ -90,9 +95,14 @@ def started(paths: Sequence[Path | str], *, who: str = "", port: int = 0) -> Ite
         try:
             server = ReviewServer(Session(files, who=who), port=port)
         except OSError as error:
-            raise OutputError(f"port {port}: cannot be used ({one_line(error)}); expected a free one. Leave --port out to take any.") from error
+            raise OutputError(
+                f"port {port}: cannot be used ({one_line(error)}); expected a free one. Leave --port out to take any."
+            ) from error
         held.callback(server.server_close)
-        yield server, Started(server.address, tuple(f.path for f in files), tuple(f.corrections for f in files), tuple(torn))
+        yield (
+            server,
+            Started(server.address, tuple(f.path for f in files), tuple(f.corrections for f in files), tuple(torn)),
+        )
 
 
 def _name(who: str) -> str:
@@ -103,5 +113,7 @@ def _name(who: str) -> str:
             who = "unknown"
     who = " ".join(who.split())
     if not who or len(who) > LONGEST_NAME or not who.isprintable():
-        raise UsageError(f"who: {who[:40]!r}; expected a name of 1 to {LONGEST_NAME} printable characters. Pass --who NAME.")
+        raise UsageError(
+            f"who: {who[:40]!r}; expected a name of 1 to {LONGEST_NAME} printable characters. Pass --who NAME."
+        )
     return who

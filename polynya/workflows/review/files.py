@@ -17,7 +17,9 @@ from ...errors import ProductError
 from ...labels import corrections as log
 from ...report import review as drawing
 
-COLUMNS = tuple(n for n in drawing.Track.__dataclass_fields__ if n not in ("beam", "is_strong", "x", "rate", "source", "flag"))
+COLUMNS = tuple(
+    n for n in drawing.Track.__dataclass_fields__ if n not in ("beam", "is_strong", "x", "rate", "source", "flag")
+)
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,22 @@ def find(paths: Sequence[Path | str]) -> list[LabelFile]:
         if path.is_dir():
             inside = [f for f in (peek(p) for p in sorted(path.rglob("*.parquet")) if not p.name.startswith(".")) if f]
             if not inside:
-                raise ProductError(f"{path}: holds no label table; expected .parquet files that polynya label wrote. Name their folder, or run polynya label first.")
+                raise ProductError(
+                    f"{path}: holds no label table; expected .parquet files that polynya label wrote. Name their"
+                    " folder, or run polynya label first."
+                )
             found |= {f.path.resolve(): f for f in inside}
             continue
         if not path.exists():
-            raise ProductError(f"{path.name}: no such file at {path}; expected labels that polynya label wrote. Check the path.")
+            raise ProductError(
+                f"{path.name}: no such file at {path}; expected labels that polynya label wrote. Check the path."
+            )
         one = peek(path)
         if one is None:
-            raise ProductError(f"{path.name}: is no label table; expected one that polynya label wrote (polynya_table=labels). Run polynya label first.")
+            raise ProductError(
+                f"{path.name}: is no label table; expected one that polynya label wrote (polynya_table=labels). Run"
+                " polynya label first."
+            )
         found[path.resolve()] = one
     return list(found.values())
 
@@ -77,7 +87,11 @@ def peek(path: Path) -> LabelFile | None:
         return None
     if metadata.get(b"polynya_table") != schema.LABELS.name.encode():
         return None
-    about = {k.decode(): _value(v.decode("utf-8", "replace")) for k, v in metadata.items() if k not in (b"geo", b"pandas", b"ARROW:schema")}
+    about = {
+        k.decode(): _value(v.decode("utf-8", "replace"))
+        for k, v in metadata.items()
+        if k not in (b"geo", b"pandas", b"ARROW:schema")
+    }
     return LabelFile(path, str(about.get("granule") or path.stem), rows, about)
 
 
@@ -97,12 +111,23 @@ def read_tracks(file: LabelFile) -> dict[str, drawing.Track]:
         If it cannot be read, lacks a column, or holds several granules.
     """
     table = io.read_table(file.path)
-    missing = [n for n in schema.LABELS.names if n not in table.column_names and n in (*COLUMNS, "x_atc", "photon_rate", "label_source", "label_flag", "beam", "granule")]
+    missing = [
+        n
+        for n in schema.LABELS.names
+        if n not in table.column_names
+        and n in (*COLUMNS, "x_atc", "photon_rate", "label_source", "label_flag", "beam", "granule")
+    ]
     if missing:
-        raise ProductError(f"{file.path.name}: columns {missing} are missing; expected those of polynya.schema.LABELS. Run polynya label again.")
+        raise ProductError(
+            f"{file.path.name}: columns {missing} are missing; expected those of polynya.schema.LABELS. Run polynya"
+            " label again."
+        )
     granules = pc.unique(table["granule"].cast(pa.string())).to_pylist()
     if len(granules) > 1 or (granules and granules[0] != file.granule):
-        raise ProductError(f"{file.path.name}: holds the granules {granules[:4]}, its metadata say {file.granule}; expected one granule a file. Review the files that polynya label wrote.")
+        raise ProductError(
+            f"{file.path.name}: holds the granules {granules[:4]}, its metadata say {file.granule}; expected one"
+            " granule a file. Review the files that polynya label wrote."
+        )
     out = {}
     beams = table["beam"].cast(pa.string())
     for beam in sorted(pc.unique(beams).to_pylist()):
@@ -112,8 +137,16 @@ def read_tracks(file: LabelFile) -> dict[str, drawing.Track]:
         whole = {n: schema.to_numpy(part[n])[order] for n in ("image_value", "label", "label_source", "label_flag")}
         time = schema.to_numpy(part["time"].cast(schema.UTC_NS).cast(pa.int64()))[order]
         out[beam] = drawing.Track(
-            beam, bool(pc.any(part["is_strong"]).as_py()), x=schema.to_numpy(part["x_atc"])[order], rate=_floats(part["photon_rate"])[order], time=time,
-            image_value=whole["image_value"], label=whole["label"], source=whole["label_source"], flag=whole["label_flag"], **values,
+            beam,
+            bool(pc.any(part["is_strong"]).as_py()),
+            x=schema.to_numpy(part["x_atc"])[order],
+            rate=_floats(part["photon_rate"])[order],
+            time=time,
+            image_value=whole["image_value"],
+            label=whole["label"],
+            source=whole["label_source"],
+            flag=whole["label_flag"],
+            **values,
         )
     return out
 

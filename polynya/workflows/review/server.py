@@ -1,9 +1,11 @@
-"""The web server behind the review page: this computer only, a fixed list of addresses, a key for everything but the bare page.
+"""The web server behind the review page: this computer only, a fixed list of addresses, a key for everything but the
+bare page.
 
-What keeps others out. The socket is bound to 127.0.0.1. The ``Host`` must name this computer (a foreign name that resolves
-here is refused), an ``Origin`` must be the page's own, and browsers that say ``Sec-Fetch-Site`` must not say cross-site. Data
-and changes need the session's key in a header, which no form and no foreign script can send without a permission that is
-never given (no CORS answer, no OPTIONS). Changes are POST with a JSON body. No address is turned into a path on disk.
+What keeps others out. The socket is bound to 127.0.0.1. The ``Host`` must name this computer (a foreign name that
+resolves here is refused), an ``Origin`` must be the page's own, and browsers that say ``Sec-Fetch-Site`` must not say
+cross-site. Data and changes need the session's key in a header, which no form and no foreign script can send without a
+permission that is never given (no CORS answer, no OPTIONS). Changes are POST with a JSON body. No address is turned
+into a path on disk.
 """
 
 from __future__ import annotations
@@ -27,7 +29,13 @@ KEY_HEADER = "X-Polynya-Key"
 LOCAL_HOST = re.compile(r"(?:127\.0\.0\.1|localhost)(?::[0-9]{1,5})?")
 LARGEST_BODY = 16_384
 HEADERS = (
-    ("Content-Security-Policy", "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"),
+    (
+        "Content-Security-Policy",
+        (
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' blob: data:;"
+            " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        ),
+    ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "no-referrer"),
@@ -133,17 +141,26 @@ LOOKS: dict[str, Callable[[Session, Query], Answer]] = {
     "/api/file": lambda s, q: _json(s.state(q.whole("file"))),
     "/api/window": lambda s, q: (
         BINARY,
-        s.window(q.whole("file"), q.text("beam"), x_from=q.number("from"), x_to=q.number("to"), columns=q.whole("columns")),
+        s.window(
+            q.whole("file"), q.text("beam"), x_from=q.number("from"), x_to=q.number("to"), columns=q.whole("columns")
+        ),
     ),
     "/api/course": lambda s, q: (BINARY, s.course(q.whole("file"), q.text("beam"))),
     "/api/segment": lambda s, q: _json(s.segment(q.whole("file"), q.text("beam"), x=q.number("x"))),
-    "/api/run": lambda s, q: _json(s.run(q.whole("file"), q.text("beam"), x=q.number("x"), step=q.whole("step"), unlabelled=q.flag("unlabelled"))),
-    "/api/tile": lambda s, q: (PNG, s.tile(q.whole("file"), level=q.whole("level"), row=q.whole("row"), column=q.whole("column"))),
+    "/api/run": lambda s, q: _json(
+        s.run(q.whole("file"), q.text("beam"), x=q.number("x"), step=q.whole("step"), unlabelled=q.flag("unlabelled"))
+    ),
+    "/api/tile": lambda s, q: (
+        PNG,
+        s.tile(q.whole("file"), level=q.whole("level"), row=q.whole("row"), column=q.whole("column")),
+    ),
 }
 """GET addresses."""
 CHANGES: dict[str, Callable[[Session, Query], Answer]] = {
     "/api/label": lambda s, q: _json(
-        s.set_label(q.whole("file"), q.text("beam"), x_from=q.number("from"), x_to=q.number("to"), label=q.whole("label"))
+        s.set_label(
+            q.whole("file"), q.text("beam"), x_from=q.number("from"), x_to=q.number("to"), label=q.whole("label")
+        )
     ),
     "/api/shift": lambda s, q: _json(s.set_shift(q.whole("file"), east=q.number("east"), north=q.number("north"))),
     "/api/done": lambda s, q: _json(s.set_done(q.whole("file"), done=q.flag("done"))),

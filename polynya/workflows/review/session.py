@@ -91,10 +91,16 @@ class Session:
             mine = [c for c in opened.lines if c.granule == file.granule]
             undoable, redoable = log.history(opened.lines)
             beams = [
-                {"name": t.beam, "strong": t.is_strong, "n": len(t.x), "x": [float(t.x[0]), float(t.x[-1])], "labels": log.counts(opened.now[name].label),
-                 "person": int((opened.now[name].source == schema.LABEL_PERSON).sum())}
+                {
+                    "name": t.beam,
+                    "strong": t.is_strong,
+                    "n": len(t.x),
+                    "x": [float(t.x[0]), float(t.x[-1])],
+                    "labels": log.counts(opened.now[name].label),
+                    "person": int((opened.now[name].source == schema.LABEL_PERSON).sum()),
+                }
                 for name, t in opened.tracks.items()
-            ]  # fmt: skip
+            ]
             state = {
                 **self._summary(index),
                 "version": _version(opened),
@@ -109,7 +115,11 @@ class Session:
                 "undo": _said(undoable[-1]) if undoable else None,
                 "redo": _said(redoable[-1][0]) if redoable else None,
                 "torn": opened.torn,
-                "foreign": len(opened.lines) - len(mine) - sum(c.action == log.UNDO and c.granule != file.granule for c in opened.lines),
+                "foreign": (
+                    len(opened.lines)
+                    - len(mine)
+                    - sum(c.action == log.UNDO and c.granule != file.granule for c in opened.lines)
+                ),
                 "stale": self._stale(opened),
                 "corrections": file.corrections.name,
             }
@@ -119,7 +129,10 @@ class Session:
         """Return a window of a beam for drawing; see :func:`polynya.report.review.window`."""
         track, now = self._track(index, beam)
         if not (np.isfinite(x_from) and np.isfinite(x_to) and x_to > x_from and 1 <= columns <= 20_000):
-            raise UsageError(f"window: {x_from} to {x_to} in {columns} columns; expected an increasing window and 1 to 20000 columns.")
+            raise UsageError(
+                f"window: {x_from} to {x_to} in {columns} columns; expected an increasing window and 1 to 20000"
+                " columns."
+            )
         return drawing.window(track, label=now.label, source=now.source, x_from=x_from, x_to=x_to, columns=columns)
 
     def course(self, index: int, beam: str) -> bytes:
@@ -132,7 +145,8 @@ class Session:
         return drawing.in_words(track, drawing.nearest(track.x, x), label=now.label, source=now.source, flag=now.flag)
 
     def run(self, index: int, beam: str, *, x: float, step: int, unlabelled: bool) -> dict[str, object]:
-        """Return the run of one label at a position (step 0), or the next (1) or previous (-1) run, of unlabelled segments or of any."""
+        """Return the run of one label at a position (step 0), or the next (1) or previous (-1) run, of unlabelled
+        segments or of any."""
         track, now = self._track(index, beam)
         if step:
             wanted = now.label == schema.UNCLASSIFIED if unlabelled else np.ones(len(track.x), bool)
@@ -144,7 +158,13 @@ class Session:
         if found is None:
             return {"found": False}
         first, last = found
-        return {"found": True, "from": float(track.x[first]), "to": float(track.x[last]), "n": last - first + 1, "kind": int(drawing.kinds(now.label[first : first + 1])[0])}
+        return {
+            "found": True,
+            "from": float(track.x[first]),
+            "to": float(track.x[last]),
+            "n": last - first + 1,
+            "kind": int(drawing.kinds(now.label[first : first + 1])[0]),
+        }
 
     def tile(self, index: int, *, level: int, row: int, column: int) -> bytes | None:
         """Return a tile of the scene as PNG, None where there is none."""
@@ -152,7 +172,11 @@ class Session:
         with self._picture_lock:
             if key not in self._tiles:
                 picture = self._picture(index)
-                self._tiles[key] = None if isinstance(picture, str) else review_picture.tile(picture, level=level, row=row, column=column)
+                self._tiles[key] = (
+                    None
+                    if isinstance(picture, str)
+                    else review_picture.tile(picture, level=level, row=row, column=column)
+                )
                 while len(self._tiles) > TILES_IN_MEMORY:
                     self._tiles.popitem(last=False)
             return self._tiles[key]
@@ -175,9 +199,21 @@ class Session:
                 raise UsageError(f"label: class {label!r}; expected one of {log.SETTABLE}. Use the keys 0 to 3.")
             part = log.stretch(track.x, min(x_from, x_to), x_to=max(x_from, x_to))
             if part.stop <= part.start:
-                raise UsageError(f"label: no segment of {beam} lies from {x_from:.1f} to {x_to:.1f} m. Select a stretch with segments.")
+                raise UsageError(
+                    f"label: no segment of {beam} lies from {x_from:.1f} to {x_to:.1f} m. Select a stretch with"
+                    " segments."
+                )
             file = self._file(index)
-            new = Correction(log.LABEL, file.granule, self.who, int(label), beam, float(track.x[part.start]), float(track.x[part.stop - 1]), log.counts(now.label[part]))
+            new = Correction(
+                log.LABEL,
+                file.granule,
+                self.who,
+                int(label),
+                beam,
+                float(track.x[part.start]),
+                float(track.x[part.stop - 1]),
+                log.counts(now.label[part]),
+            )
             return self._save(index, new)
 
     def set_shift(self, index: int, *, east: float, north: float) -> dict[str, object]:
@@ -186,13 +222,23 @@ class Session:
             opened, file = self._open(index), self._file(index)
             if not (np.isfinite(east) and np.isfinite(north) and max(abs(east), abs(north)) <= 50_000):
                 raise UsageError(f"shift: {east}, {north} m; expected at most 50 km each. Drag the track again.")
-            return self._save(index, Correction(log.SHIFT, file.granule, self.who, (float(east), float(north)), was=self._shift(file, opened.lines)))
+            return self._save(
+                index,
+                Correction(
+                    log.SHIFT, file.granule, self.who, (float(east), float(north)), was=self._shift(file, opened.lines)
+                ),
+            )
 
     def set_done(self, index: int, *, done: bool) -> dict[str, object]:
         """Save whether a file is reviewed, and return the new state."""
         with self._lock:
             opened, file = self._open(index), self._file(index)
-            return self._save(index, Correction(log.DONE, file.granule, self.who, bool(done), was=log.is_done(opened.lines, granule=file.granule)))
+            return self._save(
+                index,
+                Correction(
+                    log.DONE, file.granule, self.who, bool(done), was=log.is_done(opened.lines, granule=file.granule)
+                ),
+            )
 
     def undo(self, index: int, *, expected: str) -> dict[str, object]:
         """Take the last change back by appending a line, and return the new state.
@@ -207,14 +253,20 @@ class Session:
             return self._take_back(index, done[-1] if done else None, done[-1].id if done else "", expected)
 
     def redo(self, index: int, *, expected: str) -> dict[str, object]:
-        """Bring back what was undone last, by appending a line that takes the undo back; ``expected`` is the change's id."""
+        """Bring back what was undone last, by appending a line that takes the undo back; ``expected`` is the change's
+        id."""
         with self._lock:
             _, undone = log.history(self._open(index).lines)
-            return self._take_back(index, undone[-1][1] if undone else None, undone[-1][0].id if undone else "", expected)
+            return self._take_back(
+                index, undone[-1][1] if undone else None, undone[-1][0].id if undone else "", expected
+            )
 
     def _take_back(self, index: int, line: Correction | None, change: str, expected: str) -> dict[str, object]:
         if line is None or change != expected:
-            raise ConflictError("undo: that is not the last change any more; another window changed something. The page shows what holds now.")
+            raise ConflictError(
+                "undo: that is not the last change any more; another window changed something. The page shows what"
+                " holds now."
+            )
         return self._save(index, Correction(log.UNDO, line.granule, self.who, line.id))
 
     def _save(self, index: int, new: Correction) -> dict[str, object]:
@@ -229,7 +281,9 @@ class Session:
 
     def _file(self, index: int) -> LabelFile:
         if not 0 <= index < len(self.files):
-            raise UsageError(f"file {index}: there are {len(self.files)}; expected 0 to {len(self.files) - 1}. Load the page again.")
+            raise UsageError(
+                f"file {index}: there are {len(self.files)}; expected 0 to {len(self.files) - 1}. Load the page again."
+            )
         return self.files[index]
 
     def _open(self, index: int) -> Opened:
@@ -237,7 +291,10 @@ class Session:
         try:
             found = file.path.stat()
         except OSError as error:
-            raise ProductError(f"{file.path.name}: is gone ({one_line(error)}); expected the labels at {file.path}. Put them back; the corrections are safe.") from error
+            raise ProductError(
+                f"{file.path.name}: is gone ({one_line(error)}); expected the labels at {file.path}. Put them back; the"
+                " corrections are safe."
+            ) from error
         stamp = (found.st_mtime_ns, found.st_size)
         opened = self._opened.get(index)
         if opened is None or opened.stamp != stamp:
@@ -260,7 +317,9 @@ class Session:
         with self._lock:
             opened = self._open(index)
             if beam not in opened.tracks:
-                raise UsageError(f"beam {beam!r}: {self.files[index].path.name} holds {list(opened.tracks)}. Choose one of these.")
+                raise UsageError(
+                    f"beam {beam!r}: {self.files[index].path.name} holds {list(opened.tracks)}. Choose one of these."
+                )
             return opened.tracks[beam], opened.now[beam]
 
     def _summary(self, index: int) -> dict[str, object]:
@@ -269,9 +328,14 @@ class Session:
             lines = log.read_log(file.corrections).corrections
             held = log.active(lines)
             self._summaries[index] = {
-                "index": index, "name": file.path.name, "folder": file.path.parent.name, "granule": file.granule, "rows": file.rows,
-                "done": log.is_done(lines, granule=file.granule), "changes": sum(c.action != log.DONE for c in held),
-            }  # fmt: skip
+                "index": index,
+                "name": file.path.name,
+                "folder": file.path.parent.name,
+                "granule": file.granule,
+                "rows": file.rows,
+                "done": log.is_done(lines, granule=file.granule),
+                "changes": sum(c.action != log.DONE for c in held),
+            }
         return self._summaries[index]
 
     @staticmethod
@@ -320,18 +384,34 @@ class Session:
         if isinstance(picture, str):
             return {"why": picture}
         return {
-            "rows": picture.shape[0], "columns": picture.shape[1], "left": picture.left, "top": picture.top, "pixel": list(picture.pixel_m),
-            "levels": picture.levels, "tile": review_picture.TILE, "time": None if picture.scene.time is None else str(picture.scene.time)[:19],
-        }  # fmt: skip
+            "rows": picture.shape[0],
+            "columns": picture.shape[1],
+            "left": picture.left,
+            "top": picture.top,
+            "pixel": list(picture.pixel_m),
+            "levels": picture.levels,
+            "tile": review_picture.TILE,
+            "time": None if picture.scene.time is None else str(picture.scene.time)[:19],
+        }
 
 
 def _opened_picture(file: LabelFile) -> review_picture.Picture | str:
     named = file.about.get("scene")
     if not named:
         return "These labels come without a scene: only the profile is shown."
-    path = next((p for p in (Path(str(named)), file.path.parent / str(named), file.path.parent / Path(str(named)).name) if p.exists()), None)
+    path = next(
+        (
+            p
+            for p in (Path(str(named)), file.path.parent / str(named), file.path.parent / Path(str(named)).name)
+            if p.exists()
+        ),
+        None,
+    )
     if path is None:
-        return f"The scene {Path(str(named)).name} is not where the labels say, nor beside them: only the profile is shown."
+        return (
+            f"The scene {Path(str(named)).name} is not where the labels say, nor beside them: only the profile is"
+            " shown."
+        )
     try:
         return review_picture.open_picture(path)
     except PolynyaError as error:
@@ -343,7 +423,13 @@ def _now(tracks: dict[str, drawing.Track], lines: Sequence[Correction], granule:
     for c in log.active(lines):
         if c.action == log.LABEL and c.granule == granule and c.beam in out:
             now = out[c.beam]
-            log.overwrite(c, log.stretch(tracks[c.beam].x, c.x_from, x_to=c.x_to), label=now.label, source=now.source, flag=now.flag)
+            log.overwrite(
+                c,
+                log.stretch(tracks[c.beam].x, c.x_from, x_to=c.x_to),
+                label=now.label,
+                source=now.source,
+                flag=now.flag,
+            )
     return out
 
 
@@ -363,5 +449,3 @@ def _said(c: Correction) -> dict[str, object]:
     return {"id": c.id, "text": text, "who": c.who, "time": c.time[:19], "action": c.action, "beam": c.beam} | (
         {"x": [c.x_from, c.x_to]} if c.action == log.LABEL else {}
     )
-
-

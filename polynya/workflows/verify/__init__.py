@@ -137,8 +137,8 @@ def run(path: Path | str, *, tolerance_m: float = TOLERANCE_M, type_tolerance: f
         checks = _surface_types(granule, tables, type_tolerance)
     else:
         raise ProductError(
-            f"{granule.path.name}: holds {granule.product or 'no product that is known here'}; verify expected ATL07 or ATL10. "
-            "Give NASA's own sea-ice granule."
+            f"{granule.path.name}: holds {granule.product or 'no product that is known here'}; verify expected ATL07 or"
+            " ATL10. Give NASA's own sea-ice granule."
         )
     return Verification(Path(path), granule.product, granule.release, tuple(checks))
 
@@ -176,7 +176,8 @@ def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) 
             lost = int((~kept).sum())
             if lost:
                 notes.setdefault(name, []).append(
-                    f"{lost} of {pooled.size} differ and are not counted: whether the section outside was screened or filled cannot be known"
+                    f"{lost} of {pooled.size} differ and are not counted: whether the section outside was screened or"
+                    " filled cannot be known"
                 )
             per_beam = {k: v[v <= limit] for k, v in per_beam.items()}
             pooled = pooled[kept]
@@ -193,7 +194,9 @@ def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) 
 
 def _numeric(name: str, region: str, errors: np.ndarray, tolerance: float, units: str, note: str = "") -> Check:
     if errors.size == 0:
-        return Check(name, region, 0, float("nan"), tolerance, units, NOT_CHECKABLE, note or "nothing of it in the file")
+        return Check(
+            name, region, 0, float("nan"), tolerance, units, NOT_CHECKABLE, note or "nothing of it in the file"
+        )
     worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
     return Check(name, region, int(errors.size), worst, tolerance, units, PASS if worst <= tolerance else FAIL, note)
 
@@ -210,7 +213,9 @@ def _lead_errors(beam: Beam, notes: dict[str, list[str]]) -> dict[str, np.ndarra
         inside = (beam.lead_x >= np.nanmin(beam.x)) & (beam.lead_x <= np.nanmax(beam.x))
         lost = int(np.count_nonzero(inside)) - int(np.count_nonzero(inside & (place >= 0)))
         if lost:
-            notes.setdefault("lead height", []).append(f"{beam.name}: {lost} leads within its extent could not be placed on segments and are NOT checked")
+            notes.setdefault("lead height", []).append(
+                f"{beam.name}: {lost} leads within its extent could not be placed on segments and are NOT checked"
+            )
     if rows.size == 0:
         return {}
     first, count = place[rows], beam.lead_n[rows]
@@ -218,7 +223,9 @@ def _lead_errors(beam: Beam, notes: dict[str, list[str]]) -> dict[str, np.ndarra
     run_first, run_count = sea_surface.lead_runs(beam.is_sea_surface)
     runs = set(zip(run_first.tolist(), run_count.tolist(), strict=True))
     whole = sum((int(a), int(n)) in runs for a, n in zip(first, count, strict=True))
-    notes.setdefault("lead height", []).append(f"{beam.name}: {whole} of {rows.size} leads are whole runs of flagged segments")
+    notes.setdefault("lead height", []).append(
+        f"{beam.name}: {whole} of {rows.size} leads are whole runs of flagged segments"
+    )
     return {
         "lead position": position_error[rows],
         "lead height": np.abs(h - beam.lead_h[rows]),
@@ -239,7 +246,9 @@ def _freeboard_errors(
         out["section of a segment"] = (stored - np.abs(beam.x - beam.section_x[nearest]))[known]
     outside = int((~known).sum())
     if outside:
-        notes.setdefault("section of a segment", []).append(f"{beam.name}: {outside} segments belong to sections outside the subset")
+        notes.setdefault("section of a segment", []).append(
+            f"{beam.name}: {outside} segments belong to sections outside the subset"
+        )
     h_ref, sigma_ref, how = freeboard_reference(beam, index, release=release)
     if how:
         notes.setdefault("freeboard", []).append(how)
@@ -251,17 +260,28 @@ def _freeboard_errors(
     out["freeboard uncertainty"] = np.abs(uncertainty - beam.freeboard_unc)[use]
     alone = int((has_value & ~np.isfinite(value)).sum())
     if alone:
-        notes.setdefault("freeboard", []).append(f"{beam.name}: {alone} freeboards have their section outside the subset")
+        notes.setdefault("freeboard", []).append(
+            f"{beam.name}: {alone} freeboards have their section outside the subset"
+        )
     return out
 
 
 def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolerance: float) -> list[Check]:
     ours, theirs, regions, n_nan = [], [], [], 0
     for name, table in tables.items():
-        column = {c: table[c].to_numpy() for c in ("photon_rate", "height_segment_w_gaussian", "background_r_norm", "height_segment_type")}
-        sun = table["solar_elevation"].to_numpy() if "solar_elevation" in table.column_names else np.full(table.num_rows, np.nan)
+        column = {
+            c: table[c].to_numpy()
+            for c in ("photon_rate", "height_segment_w_gaussian", "background_r_norm", "height_segment_type")
+        }
+        sun = (
+            table["solar_elevation"].to_numpy()
+            if "solar_elevation" in table.column_names
+            else np.full(table.num_rows, np.nan)
+        )
         computed = solar.solar_elevation(
-            table["time"].to_numpy().astype("datetime64[ns]"), latitude=table["latitude"].to_numpy(), longitude=table["longitude"].to_numpy()
+            table["time"].to_numpy().astype("datetime64[ns]"),
+            latitude=table["latitude"].to_numpy(),
+            longitude=table["longitude"].to_numpy(),
         )
         sun = np.where(np.isfinite(sun), sun, computed)
         is_day = sun > nasa_surface_type.Thresholds().solar_elevation_deg
@@ -286,15 +306,29 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
     differ = mine != nasa
     name = "surface type"
     if nasa.size == 0:
-        return [Check(name, "file", 0, float("nan"), tolerance, "1", NOT_CHECKABLE, note or "no segment with a photon rate")]
+        return [
+            Check(name, "file", 0, float("nan"), tolerance, "1", NOT_CHECKABLE, note or "no segment with a photon rate")
+        ]
     share = float(differ.mean())
-    checks = [Check(name, "file", int(nasa.size), share, tolerance, "1", PASS if share <= tolerance else FAIL,
-                    "; ".join(filter(None, [f"{100 * (1 - share):.2f} % agree", note])))]
+    checks = [
+        Check(
+            name,
+            "file",
+            int(nasa.size),
+            share,
+            tolerance,
+            "1",
+            PASS if share <= tolerance else FAIL,
+            "; ".join(filter(None, [f"{100 * (1 - share):.2f} % agree", note])),
+        )
+    ]
     for word in ("strong", "weak"):
         use = region == word
         if use.any():
             part = float(differ[use].mean())
-            checks.append(Check(name, word, int(use.sum()), part, float("nan"), "1", LISTED, f"{100 * (1 - part):.2f} % agree"))
+            checks.append(
+                Check(name, word, int(use.sum()), part, float("nan"), "1", LISTED, f"{100 * (1 - part):.2f} % agree")
+            )
     for value in (nasa_surface_type.CLOUD, nasa_surface_type.OTHER, *LEAD_TYPES):
         use, claimed = nasa == value, mine == value
         label = f"surface type {value} ({nasa_surface_type.TYPE_NAMES[value]})"

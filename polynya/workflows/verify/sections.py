@@ -23,9 +23,11 @@ POSITION_M = 0.02
 NO_SURFACE, FROM_LEADS, INFERRED, ONE_POINT, END_POINT = -1, 0, 1, 2, 3
 FILLED = (INFERRED, ONE_POINT, END_POINT)
 FILL_WAYS = tuple((a, b) for a in ("time", "list position") for b in ("nearest", "previous", "next"))
-"""How a fill may interpolate, and which side an end-point fill may take: the product says neither; one way must do for a whole file."""
+"""How a fill may interpolate, and which side an end-point fill may take: the product says neither; one way must do for
+a whole file."""
 SIGMA_WAYS = ("not smoothed", "smoothed as the heights")
-"""Whether the three-point smoother also runs over the errors: the product does not say; one way must do for a whole file."""
+"""Whether the three-point smoother also runs over the errors: the product does not say; one way must do for a whole
+file."""
 LEADS_CHECK = "section height, from leads"
 FILLED_CHECK = "section height, filled or next to a filled one"
 EDGE_CHECK = "section height, neighbour outside the subset"
@@ -191,7 +193,11 @@ def freeboard_reference(beam: Beam, index: np.ndarray, *, release: str) -> tuple
         share = (beam.x - beam.section_x[left]) / (beam.section_x[right] - beam.section_x[left])
         between = beam.section_h[left] + share * (beam.section_h[right] - beam.section_h[left])
         use = known & np.isfinite(between) & (share >= 0) & (share <= 1)
-        return np.where(use, between, h), sigma, "release 007: sea surface interpolated to the segment; not checked on a real file"
+        return (
+            np.where(use, between, h),
+            sigma,
+            "release 007: sea surface interpolated to the segment; not checked on a real file",
+        )
     return h, sigma, ""
 
 
@@ -217,7 +223,9 @@ def section_leads(beam: Beam, *, half_width_m: float) -> tuple[np.ndarray, np.nd
     return first, np.where(first >= 0, count, 0)
 
 
-def expected_sections(beams: list[Beam], control: Control, *, notes: dict[str, list[str]]) -> dict[tuple[str, str], np.ndarray]:
+def expected_sections(
+    beams: list[Beam], control: Control, *, notes: dict[str, list[str]]
+) -> dict[tuple[str, str], np.ndarray]:
     """Return the absolute errors of section heights and errors, by check and beam.
 
     Heights rebuilt from leads, filled as the stored flags say, then smoothed. A section is compared
@@ -227,8 +235,15 @@ def expected_sections(beams: list[Beam], control: Control, *, notes: dict[str, l
     """
     rebuilt = {b.name: (b, *_from_leads(b, control)) for b in beams if b.section_h.size}
     heights, way = _best(FILL_WAYS, lambda w: {n: _height_errors(b, control, h, w) for n, (b, h, _) in rebuilt.items()})
-    sigmas, sigma_way = _best(SIGMA_WAYS, lambda w: {n: _sigma_errors(b, control, s, w) for n, (b, _, s) in rebuilt.items()})
-    out = {(check, name): v for errors in (heights, sigmas) for name, checks in errors.items() for check, v in checks.items()}
+    sigmas, sigma_way = _best(
+        SIGMA_WAYS, lambda w: {n: _sigma_errors(b, control, s, w) for n, (b, _, s) in rebuilt.items()}
+    )
+    out = {
+        (check, name): v
+        for errors in (heights, sigmas)
+        for name, checks in errors.items()
+        for check, v in checks.items()
+    }
     if any(v.size for (check, _), v in out.items() if check == FILLED_CHECK):
         notes.setdefault(FILLED_CHECK, []).append(f"fills linear in {way[0]}, end points from the {way[1]} section")
     if any(v.size for (check, _), v in out.items() if check == SIGMA_CHECK):
@@ -276,7 +291,9 @@ def _height_errors(beam: Beam, control: Control, raw: np.ndarray, way: tuple[str
         else:
             expected = (sides[0][1] + value[i] + sides[1][1]) / 3.0
             is_filled = filled[max(i - 1, 0) : i + 2].any()
-        check = EDGE_CHECK if "missing" not in kinds and "outside" in kinds else FILLED_CHECK if is_filled else LEADS_CHECK
+        check = (
+            EDGE_CHECK if "missing" not in kinds and "outside" in kinds else FILLED_CHECK if is_filled else LEADS_CHECK
+        )
         errors[check].append(abs(expected - beam.section_h[i]))
     return {check: np.asarray(v, np.float64) for check, v in errors.items()}
 
@@ -308,7 +325,8 @@ def _follows(beam: Beam) -> np.ndarray:
 def _neighbour(
     beam: Beam, control: Control, value: np.ndarray, follows: np.ndarray, i: int, step: int
 ) -> tuple[str, float]:
-    """Return what lies beside section i in the granule's list: missing, known, outside (rebuilt from leads) or unknown."""
+    """Return what lies beside section i in the granule's list: missing, known, outside (rebuilt from leads) or
+    unknown."""
     j = i + step
     is_adjacent = (0 <= j < value.size) and bool(follows[max(i, j)])
     if is_adjacent:
@@ -329,7 +347,8 @@ def _neighbour(
 
 
 def _filled_value(beam: Beam, raw: np.ndarray, follows: np.ndarray, i: int, way: tuple[str, str]) -> float:
-    """Return the fill of section i from the nearest sections with leads on either side, NaN where they are not in the file."""
+    """Return the fill of section i from the nearest sections with leads on either side, NaN where they are not in the
+    file."""
     left = _anchor(beam, follows, i, -1)
     right = _anchor(beam, follows, i, 1)
     if beam.section_flag[i] in (INFERRED, ONE_POINT):
@@ -350,7 +369,8 @@ def _filled_value(beam: Beam, raw: np.ndarray, follows: np.ndarray, i: int, way:
 
 
 def _anchor(beam: Beam, follows: np.ndarray, i: int, step: int) -> int:
-    """Return the next section with leads on one side without leaving the granule's list, -1 where there is none in the file."""
+    """Return the next section with leads on one side without leaving the granule's list, -1 where there is none in the
+    file."""
     j = i
     while 0 <= j + step < beam.section_h.size:
         if not follows[max(j, j + step)]:

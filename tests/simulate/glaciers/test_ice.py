@@ -30,7 +30,9 @@ def test_a_dome_spreads_as_halfar_says():
     r = np.hypot(*np.meshgrid(x, x))
     before, t0 = halfar(r, 0.0, height=230.0, radius=2600.0)
     after, _ = halfar(r, 3.0 * t0, height=230.0, radius=2600.0)
-    got = glacier_ice.evolve(Ice(before, before), np.zeros_like(r), 100.0, climate=STILL, years=3.0 * t0, enhancement=1.0)
+    got = glacier_ice.evolve(
+        Ice(before, before), np.zeros_like(r), 100.0, climate=STILL, years=3.0 * t0, enhancement=1.0
+    )
     assert got.thickness.sum() == pytest.approx(before.sum(), rel=1e-9)
     assert got.thickness[45, 45] == pytest.approx(after[45, 45], rel=0.02)
     assert np.abs(got.thickness - after)[r < 2000.0].max() < 0.04 * after.max()
@@ -55,16 +57,28 @@ def test_cliffs_and_crests_keep_no_snow():
 
 def test_the_line_is_found_that_gives_the_share():
     ground = terrain.draw_ground(np.random.default_rng(5), (64, 64), 100.0, relief_m=1800.0, plateau=0.0)
-    ice, climate = glacier_ice.grow_to_share(ground.bed, 100.0, climate=Climate(0.0, 0.007, 0.005, 1.5, 6.0), share=0.25, inner=INNER, enhancement=1.5)
+    ice, climate = glacier_ice.grow_to_share(
+        ground.bed, 100.0, climate=Climate(0.0, 0.007, 0.005, 1.5, 6.0), share=0.25, inner=INNER, enhancement=1.5
+    )
     assert np.mean(ice.thickness[INNER] > 8.0) == pytest.approx(0.25, abs=0.08)
     above = np.mean((ground.bed + ice.thickness)[ice.thickness > 8.0] > climate.ela_m)
     assert 0.3 < above < 0.9  # accumulation area ratio
-    later = glacier_ice.evolve(ice, ground.bed, 100.0, climate=Climate(climate.ela_m + 150.0, 0.007, 0.005, 1.5, 6.0), years=40.0, enhancement=1.5)
+    later = glacier_ice.evolve(
+        ice,
+        ground.bed,
+        100.0,
+        climate=Climate(climate.ela_m + 150.0, 0.007, 0.005, 1.5, 6.0),
+        years=40.0,
+        enhancement=1.5,
+    )
     assert later.thickness.sum() < 0.95 * ice.thickness.sum()
 
 
 def test_mountains_have_the_relief_and_come_again_with_the_seed():
-    a, b, c = (terrain.draw_ground(np.random.default_rng(s), (128, 128), 100.0, relief_m=2000.0, plateau=0.0).bed for s in (1, 1, 2))
+    a, b, c = (
+        terrain.draw_ground(np.random.default_rng(s), (128, 128), 100.0, relief_m=2000.0, plateau=0.0).bed
+        for s in (1, 1, 2)
+    )
     assert np.array_equal(a, b) and not np.array_equal(a, c)
     assert 0.55 * 2000.0 < np.ptp(np.percentile(a, (0.5, 99.5))) < 1.45 * 2000.0
     east, north = noise.gradient(a, 100.0)
@@ -106,7 +120,9 @@ def test_debris_of_one_wall_stays_on_its_side_and_joins_as_a_medial_moraine():
     rockfall = np.zeros(surface.shape, np.float32)
     rockfall[1, 28:33] = 1.0
     surface[:3] += 40.0 * (3 - y[:3])  # a steep wall above the ice
-    share = routing.debris_share_of_flux(surface, ice, pixel_m=20.0, rockfall=rockfall, gain=np.full(surface.shape, 0.1, np.float32))
+    share = routing.debris_share_of_flux(
+        surface, ice, pixel_m=20.0, rockfall=rockfall, gain=np.full(surface.shape, 0.1, np.float32)
+    )
     assert share[:3].max() == 0.0
     assert share[40, 30] > 20.0 * share[40, 5] and share[40, 30] > 0.0
 
@@ -114,7 +130,9 @@ def test_debris_of_one_wall_stays_on_its_side_and_joins_as_a_medial_moraine():
 @pytest.mark.parametrize(("between", "glaciers"), [(120.0, 2), (15.0, 1)])
 def test_ice_is_split_at_divides_that_stand_out(between, glaciers):
     x = np.arange(120)[None, :] - 60.0
-    surface = (between * np.exp(-((x / 15.0) ** 2)) + 0.05 * np.abs(np.arange(60)[:, None] - 30.0) + 1000.0).astype(np.float32)
+    surface = (between * np.exp(-((x / 15.0) ** 2)) + 0.05 * np.abs(np.arange(60)[:, None] - 30.0) + 1000.0).astype(
+        np.float32
+    )
     labels = routing.basins(surface, np.ones(surface.shape, bool), depth_m=40.0, smooth=1.0)
     assert len(np.unique(labels)) == glaciers
     if glaciers == 2:
@@ -124,7 +142,16 @@ def test_ice_is_split_at_divides_that_stand_out(between, glaciers):
 
 def dem(path: Path, heights: np.ndarray, pixel: float) -> Path:
     with rasterio.open(
-        path, "w", driver="GTiff", width=heights.shape[1], height=heights.shape[0], count=1, dtype="float32", crs="EPSG:32632", nodata=-9999.0, transform=from_origin(5e5, 5e6, pixel, pixel)
+        path,
+        "w",
+        driver="GTiff",
+        width=heights.shape[1],
+        height=heights.shape[0],
+        count=1,
+        dtype="float32",
+        crs="EPSG:32632",
+        nodata=-9999.0,
+        transform=from_origin(5e5, 5e6, pixel, pixel),
     ) as handle:
         handle.write(heights.astype(np.float32), 1)
     return path

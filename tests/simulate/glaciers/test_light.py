@@ -1,4 +1,5 @@
-"""Light and radar: shadows of a wall, cosines, sun, reflectance over flat ground, foreshortening, layover, the estimate of coherence."""
+"""Light and radar: shadows of a wall, cosines, sun, reflectance over flat ground, foreshortening, layover, the estimate
+of coherence."""
 
 from __future__ import annotations
 
@@ -40,15 +41,23 @@ def test_a_shadow_is_as_long_as_the_sun_says(azimuth):
 
 def test_cosine_of_a_plane_that_faces_the_sun():
     y = np.mgrid[:20, :20][0].astype(float)
-    assert light.cosine(np.zeros((20, 20)), 10.0, Sun(40.0, 123.0))[5:-5, 5:-5] == pytest.approx(np.full((10, 10), np.sin(np.radians(40.0))))
+    assert light.cosine(np.zeros((20, 20)), 10.0, Sun(40.0, 123.0))[5:-5, 5:-5] == pytest.approx(
+        np.full((10, 10), np.sin(np.radians(40.0)))
+    )
     falls_south = 10.0 * np.tan(np.radians(50.0)) * -y  # tilted by 50 degrees to a sun 40 degrees high in the south
     assert light.cosine(falls_south, 10.0, Sun(40.0, 180.0))[5:-5, 5:-5] == pytest.approx(np.ones((10, 10)), abs=1e-5)
     assert light.cosine(falls_south, 10.0, Sun(40.0, 0.0))[5:-5, 5:-5].max() < 0.0
 
 
-@pytest.mark.parametrize(("latitude", "day", "hour", "elevation", "azimuth"), [
-    (46.5, 172, 12.0, 90.0 - 46.5 + 23.44, 180.0), (-44.0, 355, 12.0, 90.0 - 44.0 + 23.44, 0.0), (0.0, 81, 9.0, 45.0, 90.0), (60.0, 266, 6.0, 0.0, 90.0),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("latitude", "day", "hour", "elevation", "azimuth"),
+    [
+        (46.5, 172, 12.0, 90.0 - 46.5 + 23.44, 180.0),
+        (-44.0, 355, 12.0, 90.0 - 44.0 + 23.44, 0.0),
+        (0.0, 81, 9.0, 45.0, 90.0),
+        (60.0, 266, 6.0, 0.0, 90.0),
+    ],
+)
 def test_the_sun_at_solstice_and_equinox(latitude, day, hour, elevation, azimuth):
     sun = light.sun_at(latitude, day, hour)
     assert sun.elevation == pytest.approx(elevation, abs=1.0)
@@ -62,7 +71,9 @@ def flat_cover(height: float = 3000.0):
     zero = np.zeros(shape, np.float32)
     shares = {n: zero.copy() for n in SURFACES}
     shares["rock"][:] = 1.0
-    return Cover(np.full(shape, height, np.float32), shares, zero.astype(np.uint8), zero, zero > 1, zero, zero, zero, zero)
+    return Cover(
+        np.full(shape, height, np.float32), shares, zero.astype(np.uint8), zero, zero > 1, zero, zero, zero, zero
+    )
 
 
 def test_flat_ground_without_haze_shows_its_albedo_and_the_air_is_blue():
@@ -72,7 +83,16 @@ def test_flat_ground_without_haze_shows_its_albedo_and_the_air_is_blue():
     for level in (0.0, 0.3):
         planes = []
         for seed in range(12):  # radiometric offsets of a scene average out
-            top, shadow = light.top_of_atmosphere(np.full((6, 64, 64), level, np.float32), cover, 20.0, sun=sun, clouds=clouds, camera="landsat8", haze=0.0, rng=np.random.default_rng(seed))
+            top, shadow = light.top_of_atmosphere(
+                np.full((6, 64, 64), level, np.float32),
+                cover,
+                20.0,
+                sun=sun,
+                clouds=clouds,
+                camera="landsat8",
+                haze=0.0,
+                rng=np.random.default_rng(seed),
+            )
             planes.append(top.mean(axis=(1, 2)))
         seen[level] = np.mean(planes, axis=0)
         assert not shadow.any()
@@ -84,7 +104,16 @@ def test_flat_ground_without_haze_shows_its_albedo_and_the_air_is_blue():
 def test_a_saturating_camera_stops():
     cover, sun = flat_cover(), Sun(60.0, 150.0)
     clouds = light.draw_clouds(np.random.default_rng(0), (64, 64), 20.0, share=0.0, sun=sun)
-    top, _ = light.top_of_atmosphere(np.full((6, 64, 64), 0.95, np.float32), cover, 20.0, sun=sun, clouds=clouds, camera="landsat5", haze=0.05, rng=np.random.default_rng(1))
+    top, _ = light.top_of_atmosphere(
+        np.full((6, 64, 64), 0.95, np.float32),
+        cover,
+        20.0,
+        sun=sun,
+        clouds=clouds,
+        camera="landsat5",
+        haze=0.05,
+        rng=np.random.default_rng(1),
+    )
     limit = np.array(presets.CAMERAS["landsat5"].saturation) / np.sin(np.radians(60.0))
     assert np.all(top.max(axis=(1, 2)) <= limit + 0.003)
     assert np.ptp(top[0]) == 0.0  # all of blue is at its limit
@@ -94,8 +123,13 @@ def test_a_saturating_camera_stops():
 def test_clouds_cover_what_is_asked_and_shade_away_from_the_sun(share):
     clouds = light.draw_clouds(np.random.default_rng(4), (300, 300), 30.0, share=share, sun=Sun(45.0, 180.0))
     assert np.mean(clouds.opacity > 0.02) == pytest.approx(share, abs=0.06)
-    shifts = [np.corrcoef(clouds.opacity[100:200, 100:200].ravel(), clouds.shade[100 + k : 200 + k, 100:200].ravel())[0, 1] for k in range(-70, 71)]
-    assert -62 <= np.argmax(shifts) - 70 <= -12  # north of the cloud: the sun stands in the south, bases are 400 to 1800 m
+    shifts = [
+        np.corrcoef(clouds.opacity[100:200, 100:200].ravel(), clouds.shade[100 + k : 200 + k, 100:200].ravel())[0, 1]
+        for k in range(-70, 71)
+    ]
+    assert (
+        -62 <= np.argmax(shifts) - 70 <= -12
+    )  # north of the cloud: the sun stands in the south, bases are 400 to 1800 m
 
 
 @pytest.mark.parametrize("azimuth", radar.LOOKS_TO.values())
@@ -126,9 +160,13 @@ def test_a_wall_steeper_than_the_incidence_is_laid_over():
 @pytest.mark.parametrize("looks", [10.0, 40.0])
 def test_coherence_of_nothing_is_biased_as_theory_says(looks):
     rng = np.random.default_rng(0)
-    assert radar._estimated(np.zeros((300, 300)), looks, 0.4, rng).mean() == pytest.approx(np.sqrt(np.pi / (4.0 * looks)), rel=0.03)
+    assert radar._estimated(np.zeros((300, 300)), looks, 0.4, rng).mean() == pytest.approx(
+        np.sqrt(np.pi / (4.0 * looks)), rel=0.03
+    )
     high = radar._estimated(np.full((300, 300), 0.9), looks, 0.4, rng)
-    assert high.mean() == pytest.approx(0.9, abs=0.01) and high.std() == pytest.approx((1.0 - 0.81) / np.sqrt(2.0 * looks), rel=0.1)
+    assert high.mean() == pytest.approx(0.9, abs=0.01) and high.std() == pytest.approx(
+        (1.0 - 0.81) / np.sqrt(2.0 * looks), rel=0.1
+    )
 
 
 def test_the_presets_name_things_that_exist():
@@ -137,7 +175,16 @@ def test_the_presets_name_things_that_exist():
     assert set(presets.PRESETS) == set(REGIONS)
     for region in presets.PRESETS.values():
         assert set(region.rocks) <= set(presets.SPECTRA)
-        for low, high in (region.ela_m, region.relief_m, region.glacier_share, region.debris_share, region.melt_limit, region.snow_line, region.cloud, region.steepness):
+        for low, high in (
+            region.ela_m,
+            region.relief_m,
+            region.glacier_share,
+            region.debris_share,
+            region.melt_limit,
+            region.snow_line,
+            region.cloud,
+            region.steepness,
+        ):
             assert low <= high
     spectra = np.array(list(presets.SPECTRA.values()))
     assert spectra.min() > 0.0 and spectra.max() < 1.0

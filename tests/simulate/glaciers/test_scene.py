@@ -26,7 +26,17 @@ from polynya.simulate.glaciers.scene import (
     simulate_scenes,
 )
 
-CONFIG = Config(region="HMA", size=192, pixel_m=30.0, dates=2, years_between=20.0, debris_share=0.7, glacier_share=0.3, cloud_cover=0.05, camera="sentinel2")
+CONFIG = Config(
+    region="HMA",
+    size=192,
+    pixel_m=30.0,
+    dates=2,
+    years_between=20.0,
+    debris_share=0.7,
+    glacier_share=0.3,
+    cloud_cover=0.05,
+    camera="sentinel2",
+)
 
 
 @pytest.fixture(scope="module")
@@ -123,17 +133,27 @@ def test_ice_is_cold_and_shadow_dark(scene):
 
 
 def test_the_seed_decides(scene):
-    again, other = simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=5), simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=6)
+    again, other = (
+        simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=5),
+        simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=6),
+    )
     same = simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=5)
-    assert all(np.array_equal(again.sensors[n], same.sensors[n]) for n in SENSORS) and np.array_equal(again.truth, same.truth)
+    assert all(np.array_equal(again.sensors[n], same.sensors[n]) for n in SENSORS) and np.array_equal(
+        again.truth, same.truth
+    )
     assert not np.array_equal(again.truth, other.truth)
     assert again.about == same.about
 
 
 def test_a_shift_of_the_radar_moves_the_radar_alone():
     small = CONFIG.model_copy(update={"size": 128, "dates": 1})
-    plain, moved = simulate_scene(small, seed=7), simulate_scene(small.model_copy(update={"sar_shift_m": (120.0, 60.0)}), seed=7)
-    assert np.array_equal(plain.sensors["optical"], moved.sensors["optical"]) and np.array_equal(plain.sensors["dem"], moved.sensors["dem"])
+    plain, moved = (
+        simulate_scene(small, seed=7),
+        simulate_scene(small.model_copy(update={"sar_shift_m": (120.0, 60.0)}), seed=7),
+    )
+    assert np.array_equal(plain.sensors["optical"], moved.sensors["optical"]) and np.array_equal(
+        plain.sensors["dem"], moved.sensors["dem"]
+    )
     for name in ("co_pol_sar", "cross_pol_sar", "in_sar"):
         a, b = plain.sensors[name], moved.sensors[name]
         assert b[:, 0:-2, 4:] == pytest.approx(a[:, 2:, :-4], abs=1e-5)  # east: larger columns; north: smaller rows
@@ -141,7 +161,10 @@ def test_a_shift_of_the_radar_moves_the_radar_alone():
 
 def test_a_lower_sun_casts_more_shadow():
     small = CONFIG.model_copy(update={"size": 128, "dates": 1, "cloud_cover": 0.0})
-    shares = [np.mean(simulate_scene(small.model_copy(update={"sun_elevation": e}), seed=8).strata & SHADOW > 0) for e in (15.0, 35.0, 60.0)]
+    shares = [
+        np.mean(simulate_scene(small.model_copy(update={"sun_elevation": e}), seed=8).strata & SHADOW > 0)
+        for e in (15.0, 35.0, 60.0)
+    ]
     assert shares[0] > shares[1] > shares[2]
 
 
@@ -154,7 +177,14 @@ def test_every_region_gives_glaciers():
 
 def test_a_folder_is_read_back_by_the_scene_reader(scene, tmp_path):
     written = files.write(scene, tmp_path / "date1")
-    assert {p.name for p in written.files} == {*(f"{s}.tif" for s in SENSORS), "truth.tif", "strata.tif", "outlines.gpkg", "scene.json", "scene.png"}
+    assert {p.name for p in written.files} == {
+        *(f"{s}.tif" for s in SENSORS),
+        "truth.tif",
+        "strata.tif",
+        "outlines.gpkg",
+        "scene.json",
+        "scene.png",
+    }
     opened = scene_reader.open_scene(tmp_path / "date1")
     assert opened.name == scene.name and opened.region == "HMA" and opened.sun_elevation == scene.about["sun_elevation"]
     back = scene_reader.read(opened)
@@ -177,9 +207,13 @@ def test_tiles_are_appended_and_a_failure_leaves_the_file(pair, tmp_path):
     path = tmp_path / "train.h5"
     assert files.append_tiles(path, pair) == 2
     records = glacier_tiles.open_tiles(path)
-    assert {r.scene for r in records} == {"HMA-3"} and all(r.has_strata and r.region == "HMA" for r in records)  # both dates: one scene for splits
+    assert {r.scene for r in records} == {"HMA-3"} and all(
+        r.has_strata and r.region == "HMA" for r in records
+    )  # both dates: one scene for splits
     tile = glacier_tiles.read_window(records[0])
-    assert np.array_equal(tile.labels, (pair[0].truth > 0).astype(np.uint8)) and np.array_equal(tile.strata, pair[0].strata)
+    assert np.array_equal(tile.labels, (pair[0].truth > 0).astype(np.uint8)) and np.array_equal(
+        tile.strata, pair[0].strata
+    )
     assert np.array_equal(tile.sensors["thermal"], pair[0].sensors["thermal"])
     before = path.read_bytes()
     with pytest.raises(UsageError, match="has a tile of this name"):
@@ -188,7 +222,24 @@ def test_tiles_are_appended_and_a_failure_leaves_the_file(pair, tmp_path):
 
 
 def test_the_command_writes_folders_and_refuses_to_replace_them(tmp_path):
-    run = CliRunner().invoke(app, ["simulate", "glacier-scene", str(tmp_path / "s"), "--size", "96", "--pixel-m", "30", "--dates", "2", "--region", "ALP", "--seed", "2"])
+    run = CliRunner().invoke(
+        app,
+        [
+            "simulate",
+            "glacier-scene",
+            str(tmp_path / "s"),
+            "--size",
+            "96",
+            "--pixel-m",
+            "30",
+            "--dates",
+            "2",
+            "--region",
+            "ALP",
+            "--seed",
+            "2",
+        ],
+    )
     assert run.exit_code == 0, run.output
     assert (tmp_path / "s" / "date1" / "truth.tif").exists() and (tmp_path / "s" / "date2" / "outlines.gpkg").exists()
     again = CliRunner().invoke(app, ["simulate", "glacier-scene", str(tmp_path / "s")])
@@ -197,12 +248,25 @@ def test_the_command_writes_folders_and_refuses_to_replace_them(tmp_path):
 
 def test_what_does_not_fit_is_said(tmp_path):
     asked = dict(
-        region="ALP", size=96, pixel_m=30.0, dates=1, years_between=None, dem=None, glacier_share=None, debris_share=None, cloud_cover=None, sun_elevation=None,
-        sun_azimuth=None, camera="drawn", sar_shift_m=(0.0, 0.0),
-    )  # fmt: skip
+        region="ALP",
+        size=96,
+        pixel_m=30.0,
+        dates=1,
+        years_between=None,
+        dem=None,
+        glacier_share=None,
+        debris_share=None,
+        cloud_cover=None,
+        sun_elevation=None,
+        sun_azimuth=None,
+        camera="drawn",
+        sar_shift_m=(0.0, 0.0),
+    )
 
     def ask(changes: dict, *, out=tmp_path / "x", tiles=None, count=1):
-        return request.fulfil(request.Request(**{**asked, **changes}), out=out, tiles=tiles, seed=0, count=count, overwrite=False)
+        return request.fulfil(
+            request.Request(**{**asked, **changes}), out=out, tiles=tiles, seed=0, count=count, overwrite=False
+        )
 
     with pytest.raises(UsageError, match="nothing to write"):
         ask({}, out=None)

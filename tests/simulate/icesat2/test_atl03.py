@@ -1,4 +1,5 @@
-"""Simulated granules: the layout against a real one, the moments against real moments, the truth against the photons."""
+"""Simulated granules: the layout against a real one, the moments against real moments, the truth against the
+photons."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ def beam_arrays(handle: h5py.File, beam: str) -> dict[str, np.ndarray]:
     heights, located, corr = (handle[f"{beam}/{g}"] for g in ("heights", "geolocation", "geophys_corr"))
     count = located["segment_ph_cnt"][()]
     segment = np.repeat(np.arange(count.size), count)
-    surface = corr["dem_h"][()] - corr["geoid_free2mean"][()] + corr["tide_ocean"][()] + corr["tide_equilibrium"][()] + corr["dac"][()]
+    surface = (
+        corr["dem_h"][()]
+        - corr["geoid_free2mean"][()]
+        + corr["tide_ocean"][()]
+        + corr["tide_equilibrium"][()]
+        + corr["dac"][()]
+    )
     pulse = heights["pce_mframe_cnt"][()].astype(np.int64) * 200 + heights["ph_id_pulse"][()]
     return {
         "x": located["segment_dist_x"][()][segment] + heights["dist_ph_along"][()],
@@ -48,7 +55,8 @@ def beam_arrays(handle: h5py.File, beam: str) -> dict[str, np.ndarray]:
 
 
 def moments(path: Path, beam: str) -> dict[str, np.ndarray]:
-    """Return per-2 m photon counts, height spread, photons a shot, and background, as the published features define them."""
+    """Return per-2 m photon counts, height spread, photons a shot, and background, as the published features define
+    them."""
     with h5py.File(path) as handle:
         data = beam_arrays(handle, beam)
         background = handle[f"{beam}/bckgrd_atlas/bckgrd_rate"][()]
@@ -65,8 +73,16 @@ def moments(path: Path, beam: str) -> dict[str, np.ndarray]:
 
     centre = np.zeros(n.size)
     centre[keep] = mean(data["height"])
-    spread = np.bincount(cell[good], weights=(data["height"][good] - centre[cell[good]]) ** 2, minlength=n.size)[keep] / (n[keep] - 1)
-    return {"N": n[keep], "height_sd": np.sqrt(spread), "pcnt_mean": mean(every), "pcnth_mean": mean(high), "brate_mean": background}
+    spread = np.bincount(cell[good], weights=(data["height"][good] - centre[cell[good]]) ** 2, minlength=n.size)[
+        keep
+    ] / (n[keep] - 1)
+    return {
+        "N": n[keep],
+        "height_sd": np.sqrt(spread),
+        "pcnt_mean": mean(every),
+        "pcnth_mean": mean(high),
+        "brate_mean": background,
+    }
 
 
 @pytest.mark.real
@@ -82,10 +98,13 @@ def test_layout_is_the_real_granules(made):
                 return
             mine = ours[name]
             pairs = {
-                "dtype": (mine.dtype, node.dtype), "chunks": (mine.chunks, node.chunks), "rows": (mine.shape[1:], node.shape[1:]),
-                "fill": (mine.fillvalue, node.fillvalue), "filter": (mine.compression_opts, node.compression_opts),
+                "dtype": (mine.dtype, node.dtype),
+                "chunks": (mine.chunks, node.chunks),
+                "rows": (mine.shape[1:], node.shape[1:]),
+                "fill": (mine.fillvalue, node.fillvalue),
+                "filter": (mine.compression_opts, node.compression_opts),
                 "units": (mine.attrs["units"], node.attrs["units"]),
-            }  # fmt: skip
+            }
             if "flag_values" in node.attrs:
                 pairs["flags"] = (list(mine.attrs["flag_values"]), list(node.attrs["flag_values"]))
                 pairs["meanings"] = (mine.attrs["flag_meanings"], node.attrs["flag_meanings"])
@@ -95,7 +114,10 @@ def test_layout_is_the_real_granules(made):
 
         theirs["gt1l"].visititems(lambda n, o: compare(f"gt1l/{n}", o))
         for name, value in theirs["gt1l"].attrs.items():
-            if name != "Description" and (ours["gt1l"].attrs[name], ours["gt1l"].attrs.get_id(name).dtype.kind) != (value, "S"):
+            if name != "Description" and (ours["gt1l"].attrs[name], ours["gt1l"].attrs.get_id(name).dtype.kind) != (
+                value,
+                "S",
+            ):
                 wrong.append(f"gt1l@{name}: {ours['gt1l'].attrs[name]} is not {value}")
     assert not wrong, "\n".join(wrong)
 
@@ -110,9 +132,17 @@ def test_what_a_subset_lacks_is_there(made):
         assert handle["ancillary_data/calibrations/dead_time/gt1r/dead_time"].shape == (20,)
         bias = handle["ancillary_data/calibrations/first_photon_bias/gt2l"]
         n_dt, n_s, n_w = bias["ffb_corr"].shape
-        assert bias["dead_time"].shape == (n_dt,) and bias["strength"].shape == (n_dt, n_s) and bias["width"].shape == (n_dt, n_w)
+        assert (
+            bias["dead_time"].shape == (n_dt,)
+            and bias["strength"].shape == (n_dt, n_s)
+            and bias["width"].shape == (n_dt, n_w)
+        )
         said = json.loads(handle.attrs["polynya_simulation"])
-        assert said["seed"] == 5 and said["season"] == "winter" and "Not a measurement" in handle.attrs["description"].decode()
+        assert (
+            said["seed"] == 5
+            and said["season"] == "winter"
+            and "Not a measurement" in handle.attrs["description"].decode()
+        )
         start = handle["ancillary_data/data_start_utc"][0].decode().rstrip("Z")
         first = utc(handle["gt1r/heights/delta_time"][:1])[0]
         assert abs(first - np.datetime64(start)) < np.timedelta64(10, "ms")
@@ -143,7 +173,10 @@ def test_tracks_cross_the_date_line_at_seven_kilometres_a_second(made):
 
     for path in made.values():
         with h5py.File(path) as handle:
-            lon, lat = handle["gt2r/geolocation/reference_photon_lon"][()], handle["gt2r/geolocation/reference_photon_lat"][()]
+            lon, lat = (
+                handle["gt2r/geolocation/reference_photon_lon"][()],
+                handle["gt2r/geolocation/reference_photon_lat"][()],
+            )
             x = handle["gt2r/geolocation/segment_dist_x"][()]
             assert np.abs(lon).max() <= 180.0 and np.ptp(lon) > 350.0
             assert np.abs(lat).min() > 60.0
@@ -155,7 +188,10 @@ def test_pairs_lie_ninety_metres_and_three_kilometres_apart(made):
     from pyproj import Geod
 
     with h5py.File(made["winter"]) as handle:
-        place = {b: [handle[f"{b}/geolocation/reference_photon_{k}"][100] for k in ("lon", "lat")] for b in ("gt1l", "gt1r", "gt2r")}
+        place = {
+            b: [handle[f"{b}/geolocation/reference_photon_{k}"][100] for k in ("lon", "lat")]
+            for b in ("gt1l", "gt1r", "gt2r")
+        }
     geod = Geod(ellps="WGS84")
     assert geod.inv(*place["gt1l"], *place["gt1r"])[2] == pytest.approx(90.0, abs=10.0)
     assert geod.inv(*place["gt1r"], *place["gt2r"])[2] == pytest.approx(3345.0, abs=30.0)
@@ -168,12 +204,15 @@ def test_dem_h_is_the_mean_tide_surface(made):
         latitude = handle["gt1r/geolocation/reference_photon_lat"][()]
         expected = 1.3 * (0.099 - 0.296 * np.sin(np.radians(latitude)) ** 2)
         np.testing.assert_allclose(corr["geoid_free2mean"][()], expected, atol=1e-5)
-    assert geoid_free2mean(np.array([87.298]))[0] == pytest.approx(-0.2552, abs=3e-4)  # the real granule stores -0.25524 there
+    assert geoid_free2mean(np.array([87.298]))[0] == pytest.approx(
+        -0.2552, abs=3e-4
+    )  # the real granule stores -0.25524 there
 
 
 @pytest.mark.parametrize("season", ["winter", "summer"])
 def test_photons_lie_on_the_truth_but_for_the_first_photon_bias(made, season):
-    """Mean height of photons minus footprint-mean truth is the looked-up bias: the heights' chain of terms holds together."""
+    """Mean height of photons minus footprint-mean truth is the looked-up bias: the heights' chain of terms holds
+    together."""
     truth = pq.read_table(str(made[season]).replace(".h5", "_truth.parquet")).to_pandas()
     for beam in ("gt1r", "gt3l"):
         with h5py.File(made[season]) as handle:
@@ -182,11 +221,16 @@ def test_photons_lie_on_the_truth_but_for_the_first_photon_bias(made, season):
             channels = handle[f"ancillary_data/calibrations/dead_time/{beam}/dead_time"][()]
             own = channels[:16] if beam.endswith("r") else channels[16:]
             table = first_photon_bias.at_dead_time(
-                cal["dead_time"][()], strength=cal["strength"][()], width_ns=cal["width"][()], correction_ps=cal["ffb_corr"][()],
+                cal["dead_time"][()],
+                strength=cal["strength"][()],
+                width_ns=cal["width"][()],
+                correction_ps=cal["ffb_corr"][()],
                 beam_dead_time_ns=float(own.mean()) * 1e9,
-            )  # fmt: skip
+            )
         of_beam = truth[truth.beam == beam]
-        known = of_beam[of_beam.surface_class == THICK_ICE].set_index(np.floor(of_beam[of_beam.surface_class == THICK_ICE].x_atc / 2.0).astype(int))
+        known = of_beam[of_beam.surface_class == THICK_ICE].set_index(
+            np.floor(of_beam[of_beam.surface_class == THICK_ICE].x_atc / 2.0).astype(int)
+        )
         cell = np.floor(data["x"] / 2.0).astype(int)
         level = known.surface_height_footprint.reindex(cell).to_numpy()
         off = data["height"] - level
@@ -195,20 +239,30 @@ def test_photons_lie_on_the_truth_but_for_the_first_photon_bias(made, season):
         assert background < 0.15  # so few inside the window that an even background barely moves its mean
         shots = np.unique(data["pulse"][near]).size
         low, high = np.percentile(off[near], [10, 90])
-        bias = first_photon_bias.lookup(table, strength=np.array([near.sum() / shots]), width_m=np.array([high - low]))[0]
+        bias = first_photon_bias.lookup(table, strength=np.array([near.sum() / shots]), width_m=np.array([high - low]))[
+            0
+        ]
         assert 0.001 < bias < 0.05
         assert off[near].mean() == pytest.approx(bias, abs=0.006)
 
 
 def test_truth_has_its_signs(made):
     truth = pq.read_table(str(made["winter"]).replace(".h5", "_truth.parquet")).to_pandas()
-    assert truth.groupby("beam", observed=True).size().to_dict() == pytest.approx(dict.fromkeys(sorted(truth.beam.unique()), 6000), abs=3)
+    assert truth.groupby("beam", observed=True).size().to_dict() == pytest.approx(
+        dict.fromkeys(sorted(truth.beam.unique()), 6000), abs=3
+    )
     np.testing.assert_allclose(truth.x_atc, 2.0 * (np.floor(truth.x_atc / 2.0) + 0.5))
     water = truth.surface_class == 2
-    assert (truth.total_freeboard[water] == 0.0).all() and (truth.lead_type[water] > 0).all() and (truth.lead_type[~water] == 0).all()
+    assert (
+        (truth.total_freeboard[water] == 0.0).all()
+        and (truth.lead_type[water] > 0).all()
+        and (truth.lead_type[~water] == 0).all()
+    )
     ice = truth[~water]
     np.testing.assert_allclose(ice.surface_height - ice.sea_surface_height, ice.total_freeboard, atol=2e-6)
-    np.testing.assert_allclose(truth.surface_height_footprint - truth.sea_surface_height, truth.total_freeboard_footprint, atol=2e-6)
+    np.testing.assert_allclose(
+        truth.surface_height_footprint - truth.sea_surface_height, truth.total_freeboard_footprint, atol=2e-6
+    )
     level = truth.groupby("beam", observed=True).sea_surface_height.mean()
     assert level.max() - level.min() < 0.02  # one sea under all beams
 
@@ -276,7 +330,9 @@ def test_sun_stands_where_it_should():
     assert elevation[0] == pytest.approx(90.0, abs=0.3)
     with h5py.File(real(REAL_ATL03)) as handle:
         place = handle["gt1l/geolocation"]
-        elevation, azimuth = solar_position(place["delta_time"][()], place["reference_photon_lat"][()], place["reference_photon_lon"][()])
+        elevation, azimuth = solar_position(
+            place["delta_time"][()], place["reference_photon_lat"][()], place["reference_photon_lon"][()]
+        )
         np.testing.assert_allclose(elevation, place["solar_elevation"][()], atol=0.2)  # theirs may hold refraction
         np.testing.assert_allclose(azimuth, place["solar_azimuth"][()], atol=0.2)
 
@@ -285,12 +341,23 @@ def test_seasons_are_night_and_day(made):
     with h5py.File(made["winter"]) as night, h5py.File(made["summer"]) as day:
         assert night["gt1r/geolocation/solar_elevation"][()].max() < -5.0
         assert day["gt1r/geolocation/solar_elevation"][()].min() > 15.0
-        assert night["gt1r/bckgrd_atlas/bckgrd_rate"][()].mean() < 1e5 < 3e6 < day["gt1r/bckgrd_atlas/bckgrd_rate"][()].mean()
+        assert (
+            night["gt1r/bckgrd_atlas/bckgrd_rate"][()].mean()
+            < 1e5
+            < 3e6
+            < day["gt1r/bckgrd_atlas/bckgrd_rate"][()].mean()
+        )
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [({"beams": "gt4r"}, "gt4r"), ({"season": "autumn"}, "autumn"), ({"length_km": 0.1}, "0.1"), ({"seed": -1}, "-1"), ({"beams": ""}, "expected all")],
+    [
+        ({"beams": "gt4r"}, "gt4r"),
+        ({"season": "autumn"}, "autumn"),
+        ({"length_km": 0.1}, "0.1"),
+        ({"seed": -1}, "-1"),
+        ({"beams": ""}, "expected all"),
+    ],
 )
 def test_wrong_arguments_are_named(tmp_path, arguments, words):
     with pytest.raises(UsageError, match=words):

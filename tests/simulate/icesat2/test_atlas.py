@@ -12,15 +12,25 @@ from polynya.simulate.icesat2 import atlas, atlas_bias
 STEP = 0.5
 
 
-def flat(n_shots: int, *, rate: float, seed: int = 1, dead_time=None, background: float = 0.0, is_strong: bool = True) -> atlas.Photons:
+def flat(
+    n_shots: int, *, rate: float, seed: int = 1, dead_time=None, background: float = 0.0, is_strong: bool = True
+) -> atlas.Photons:
     cells = int(n_shots * 0.7 / STEP) + 100
     cell = 50 + (np.arange(n_shots) * 0.7 / STEP).astype(np.int64)
     dead = np.full(atlas.CHANNELS[is_strong], atlas.MEAN_DEAD_TIME[is_strong]) if dead_time is None else dead_time
     return atlas.detect(
-        np.full(cells, rate), np.zeros(cells), np.zeros(cells), step=STEP, shot_cell=cell, transmission=np.ones(n_shots),
-        background=np.full(n_shots, background), window=(np.full(n_shots, -15.0), np.full(n_shots, 15.0)), dead_time=dead, gain=1.0,
+        np.full(cells, rate),
+        np.zeros(cells),
+        np.zeros(cells),
+        step=STEP,
+        shot_cell=cell,
+        transmission=np.ones(n_shots),
+        background=np.full(n_shots, background),
+        window=(np.full(n_shots, -15.0), np.full(n_shots, 15.0)),
+        dead_time=dead,
+        gain=1.0,
         seed=np.random.SeedSequence(seed),
-    )  # fmt: skip
+    )
 
 
 def test_footprint_is_eleven_metres_across():
@@ -57,7 +67,9 @@ def test_long_dead_time_detects_the_first_photon_only(r):
     assert detected.sum() * 0.002 == pytest.approx(1.0 - np.exp(-r), rel=1e-3)
 
 
-@pytest.mark.parametrize(("rate", "is_strong"), [(2.0, True), (7.0, True), (16.0, True), (0.5, False), (2.0, False), (5.0, False)])
+@pytest.mark.parametrize(
+    ("rate", "is_strong"), [(2.0, True), (7.0, True), (16.0, True), (0.5, False), (2.0, False), (5.0, False)]
+)
 def test_bias_table_agrees_with_counted_photons(rate, is_strong):
     shots = 60000
     photons = flat(shots, rate=rate, is_strong=is_strong)
@@ -65,7 +77,11 @@ def test_bias_table_agrees_with_counted_photons(rate, is_strong):
     low, high = np.percentile(z, [10, 90])
     table = atlas_bias.bias_table(is_strong)
     at = first_photon_bias.at_dead_time(
-        table.dead_time, strength=table.strength, width_ns=table.width, correction_ps=table.correction, beam_dead_time_ns=atlas.MEAN_DEAD_TIME[is_strong]
+        table.dead_time,
+        strength=table.strength,
+        width_ns=table.width,
+        correction_ps=table.correction,
+        beam_dead_time_ns=atlas.MEAN_DEAD_TIME[is_strong],
     )
     bias = first_photon_bias.lookup(at, strength=np.array([z.size / shots]), width_m=np.array([high - low]))[0]
     error = z.std() / np.sqrt(z.size)
@@ -86,9 +102,18 @@ def test_footprint_weighs_by_reflectance():
     rate = np.where(np.arange(cells) < 100, 2.0, 6.0)
     height = np.where(np.arange(cells) < 100, 0.0, 1.0)
     photons = atlas.detect(
-        rate, height, np.zeros(cells), step=STEP, shot_cell=cell, transmission=np.ones(shots), background=np.zeros(shots),
-        window=(np.full(shots, -15.0), np.full(shots, 15.0)), dead_time=np.zeros(16), gain=1.0, seed=np.random.SeedSequence(3),
-    )  # fmt: skip
+        rate,
+        height,
+        np.zeros(cells),
+        step=STEP,
+        shot_cell=cell,
+        transmission=np.ones(shots),
+        background=np.zeros(shots),
+        window=(np.full(shots, -15.0), np.full(shots, 15.0)),
+        dead_time=np.zeros(16),
+        gain=1.0,
+        seed=np.random.SeedSequence(3),
+    )
     # The shot's cell is the first of the bright half, so the edge lies a quarter metre before its centre.
     bright = 0.5 * (1.0 + erf(0.25 / atlas.FOOTPRINT_SIGMA / np.sqrt(2.0)))
     expected = 6.0 * bright / (6.0 * bright + 2.0 * (1.0 - bright))
@@ -114,7 +139,9 @@ def test_finder_takes_the_surface_and_leaves_the_noise():
     shots = 4000
     photons = flat(shots, rate=6.0, background=6e6)
     per_metre = np.full(shots, 6e6 / atlas.METRES_PER_NS * 1e-9)
-    confidence, weight = atlas.signal_confidence(photons, shots=shots, background_per_metre=per_metre, bottom=-15.0, top=15.0)
+    confidence, weight = atlas.signal_confidence(
+        photons, shots=shots, background_per_metre=per_metre, bottom=-15.0, top=15.0
+    )
     signal = photons.origin == 1
     assert (confidence[signal] == 4).mean() > 0.97
     far = np.abs(photons.height) > 3.0
@@ -126,7 +153,9 @@ def test_finder_finds_nothing_in_noise():
     shots = 4000
     photons = flat(shots, rate=0.0, background=6e6)
     per_metre = np.full(shots, 6e6 / atlas.METRES_PER_NS * 1e-9)
-    confidence, _ = atlas.signal_confidence(photons, shots=shots, background_per_metre=per_metre, bottom=-15.0, top=15.0)
+    confidence, _ = atlas.signal_confidence(
+        photons, shots=shots, background_per_metre=per_metre, bottom=-15.0, top=15.0
+    )
     assert (confidence >= 3).mean() < 0.005
 
 

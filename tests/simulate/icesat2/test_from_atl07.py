@@ -22,19 +22,41 @@ from tests.simulate.icesat2.test_atl03 import beam_arrays
 DISKO = ("processed_ATL07-01_20190222003738_08490201_003_02.h5", "processed_ATL07-01_20190226002919_09100201_003_02.h5")
 
 
-def segments(x: list[float], length: list[float], *, rate: float = 5.0, counts: np.ndarray | None = None, background: float = 0.0) -> from_atl07._Segments:
+def segments(
+    x: list[float], length: list[float], *, rate: float = 5.0, counts: np.ndarray | None = None, background: float = 0.0
+) -> from_atl07._Segments:
     n = len(x)
     zeros = np.zeros(n)
     counts = np.tile(np.eye(1, 221, 60), (n, 1)) if counts is None else counts
     return from_atl07._Segments(
-        x=np.array(x), time=np.array(x) / 7000.0, latitude=zeros + 70.0, longitude=zeros, length=np.array(length), height=zeros, kind=zeros.astype(int) + 1,
-        rate=zeros + rate, background=zeros + background, across=zeros, bottom=zeros - 1.5, counts=counts, width=zeros + 0.1, background_norm=zeros, sun=zeros,
+        x=np.array(x),
+        time=np.array(x) / 7000.0,
+        latitude=zeros + 70.0,
+        longitude=zeros,
+        length=np.array(length),
+        height=zeros,
+        kind=zeros.astype(int) + 1,
+        rate=zeros + rate,
+        background=zeros + background,
+        across=zeros,
+        bottom=zeros - 1.5,
+        counts=counts,
+        width=zeros + 0.1,
+        background_norm=zeros,
+        sun=zeros,
         earth={k: zeros for k in ("mss", "geoid", "tide_ocean", "tide_equilibrium", "dac")},
-    )  # fmt: skip
+    )
 
 
 def test_nearest_centre_takes_the_cell():
-    assert from_atl07._nearest(np.array([0.0, 10.0, 30.0]), np.array([-5.0, 4.9, 5.1, 19.9, 20.1, 99.0])).tolist() == [0, 0, 1, 1, 2, 2]
+    assert from_atl07._nearest(np.array([0.0, 10.0, 30.0]), np.array([-5.0, 4.9, 5.1, 19.9, 20.1, 99.0])).tolist() == [
+        0,
+        0,
+        1,
+        1,
+        2,
+        2,
+    ]
 
 
 def test_gaps_stay_gaps():
@@ -49,7 +71,9 @@ def test_heights_follow_the_histogram_at_the_stored_rate():
     counts = np.zeros((1, 221))
     counts[0, [40, 60]] = 30.0, 90.0
     shots = 40000
-    photons = from_atl07._photons(segments([0.0], [10.0], rate=3.0, counts=counts), np.zeros(shots, int), 16, np.random.default_rng(0))
+    photons = from_atl07._photons(
+        segments([0.0], [10.0], rate=3.0, counts=counts), np.zeros(shots, int), 16, np.random.default_rng(0)
+    )
     assert photons.shot.size / shots == pytest.approx(3.0, abs=4.0 * np.sqrt(3.0 / shots))
     bins = np.floor((photons.height.astype(np.float64) + 1.5) / 0.025 + 1e-4).astype(int)
     assert set(np.unique(bins)) <= {40, 41, 60, 61}  # the next bin only by rounding at its very edge
@@ -92,7 +116,9 @@ def test_nasa_heights_come_back(drawn):
     with h5py.File(out) as handle:
         for beam in (b for b in handle if b.startswith("gt")):
             nasa = icesat2_atl07.read(source, beam=beam).to_pandas()
-            nasa = nasa[np.isfinite(nasa.height_segment_height) & np.isfinite(nasa.photon_rate) & (nasa.photon_rate > 0)]
+            nasa = nasa[
+                np.isfinite(nasa.height_segment_height) & np.isfinite(nasa.photon_rate) & (nasa.photon_rate > 0)
+            ]
             data = beam_arrays(handle, beam)
             order = np.argsort(data["x"], kind="stable")
             x, height, confidence = (data[k][order] for k in ("x", "height", "confidence"))
@@ -117,7 +143,9 @@ def test_reference_is_nasas_types(drawn):
     assert (truth.lead_type[truth.surface_class == 2] == 1).all()
     assert (truth.lead_type[truth.surface_class == 0] == 0).all()
     nasa = icesat2_atl07.read(source, beam="gt3l").to_pandas()
-    nasa = nasa[np.isfinite(nasa.height_segment_height) & np.isfinite(nasa.photon_rate)].sort_values("seg_dist_x", kind="stable")
+    nasa = nasa[np.isfinite(nasa.height_segment_height) & np.isfinite(nasa.photon_rate)].sort_values(
+        "seg_dist_x", kind="stable"
+    )
     cells = truth[truth.beam == "gt3l"]
     nearest = np.abs(nasa.seg_dist_x.to_numpy()[None, :] - cells.x_atc.to_numpy()[:, None]).argmin(axis=1)
     alike = nasa.height_segment_height.to_numpy()[nearest] == cells.surface_height.to_numpy()
@@ -173,18 +201,36 @@ def test_scaled_brightness_follows_nasas_tree(tmp_path):
     agree = changed = 0
     for name in plain.photons:
         theirs = icesat2_atl07.read(file, beam=name)
-        column = {c: theirs[c].to_numpy(zero_copy_only=False).astype(float) for c in (
-            "seg_dist_x", "photon_rate", "height_segment_w_gaussian", "background_r_norm", "solar_elevation", "hist_photon_bottom")}
+        column = {
+            c: theirs[c].to_numpy(zero_copy_only=False).astype(float)
+            for c in (
+                "seg_dist_x",
+                "photon_rate",
+                "height_segment_w_gaussian",
+                "background_r_norm",
+                "solar_elevation",
+                "hist_photon_bottom",
+            )
+        }
         beam = icesat2_atl07.open_atl07(file).beams[name]
-        kind = nasa_surface_type.surface_type(2.0 * column["photon_rate"], column["height_segment_w_gaussian"], background_norm=column["background_r_norm"],
-                                              solar_elevation=column["solar_elevation"], spot=beam.spot, is_strong=beam.is_strong)
+        kind = nasa_surface_type.surface_type(
+            2.0 * column["photon_rate"],
+            column["height_segment_w_gaussian"],
+            background_norm=column["background_r_norm"],
+            solar_elevation=column["solar_elevation"],
+            spot=beam.spot,
+            is_strong=beam.is_strong,
+        )
         mine = beams == name
         x = tables["plain"]["x_atc"].to_numpy()[mine]
         nearest = np.abs(x[:, None] - column["seg_dist_x"][None, :])
         nearest[:, ~np.isfinite(column["photon_rate"])] = np.inf
         water = np.isin(kind[np.argmin(nearest, axis=1)], (2, 3, 4, 5))
         found = tables["twice"]["surface_class"].to_numpy()[mine] == 2
-        agree, changed = agree + np.mean(water == found), changed + np.sum(found) - np.sum(tables["plain"]["surface_class"].to_numpy()[mine] == 2)
+        agree, changed = (
+            agree + np.mean(water == found),
+            changed + np.sum(found) - np.sum(tables["plain"]["surface_class"].to_numpy()[mine] == 2),
+        )
         assert twice.photons[name] > 1.6 * plain.photons[name]  # noise outside the histograms' windows stays
         assert abs(same.photons[name] - plain.photons[name]) < 0.02 * plain.photons[name] + 5
     assert agree / len(plain.photons) > 0.99 and changed > 0

@@ -1,4 +1,5 @@
-"""The ice on the plane: what a track cuts from it has the statistics of a track, and curves are where they were drawn."""
+"""The ice on the plane: what a track cuts from it has the statistics of a track, and curves are where they were
+drawn."""
 
 from __future__ import annotations
 
@@ -14,13 +15,28 @@ def rng(*key: int) -> np.random.Generator:
     return np.random.default_rng(key)
 
 
-def straight(*, x: float, y: float, slope: float, width: float, reach: float, water_share: float = 1.0) -> ice_map.LeadCurves:
+def straight(
+    *, x: float, y: float, slope: float, width: float, reach: float, water_share: float = 1.0
+) -> ice_map.LeadCurves:
     """Return one straight lead ``along = x + slope * (across - y)``."""
     n = round(reach / ice_map.KNOT) + 1
     d = (np.arange(n) - (n - 1) / 2.0) * ice_map.KNOT
     one = np.ones(1)
-    leads = profile.Leads(x * one, width * one, water_share * one, np.array([2], np.int8), one, 0.0 * one, 0.1 * one, 0.0 * one, one < 0, 0.5 * one)
-    return ice_map.LeadCurves(leads, np.array([0]), np.array([n]), np.array([y + d[0]]), x + slope * d, np.full(n, width), np.full(n, 0.5))
+    leads = profile.Leads(
+        x * one,
+        width * one,
+        water_share * one,
+        np.array([2], np.int8),
+        one,
+        0.0 * one,
+        0.1 * one,
+        0.0 * one,
+        one < 0,
+        0.5 * one,
+    )
+    return ice_map.LeadCurves(
+        leads, np.array([0]), np.array([n]), np.array([y + d[0]]), x + slope * d, np.full(n, width), np.full(n, 0.5)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +56,9 @@ def cuts() -> dict[str, list]:
 
 
 def test_class_shares_along_a_track_are_those_without_a_map(cuts):
-    shares = np.array([[np.mean(f.surface_class == c) for c in (THICK_ICE, THIN_ICE, OPEN_WATER)] for f in cuts["fields"]])
+    shares = np.array(
+        [[np.mean(f.surface_class == c) for c in (THICK_ICE, THIN_ICE, OPEN_WATER)] for f in cuts["fields"]]
+    )
     assert shares.mean(axis=0) == pytest.approx([0.922, 0.056, 0.022], abs=0.02)
 
 

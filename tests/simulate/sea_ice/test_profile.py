@@ -49,7 +49,9 @@ def test_smooth_field_has_its_rms_and_no_short_wave():
 
 @pytest.mark.parametrize("season", ["winter", "summer"])
 def test_class_shares(fields, season):
-    shares = np.array([[np.mean(f.surface_class == c) for c in (THICK_ICE, THIN_ICE, OPEN_WATER)] for f in fields[season]])
+    shares = np.array(
+        [[np.mean(f.surface_class == c) for c in (THICK_ICE, THIN_ICE, OPEN_WATER)] for f in fields[season]]
+    )
     mean = shares.mean(axis=0)
     assert mean[0] == pytest.approx(0.92, abs=0.025)
     assert mean[1] == pytest.approx(0.055, abs=0.02)
@@ -110,5 +112,7 @@ def test_thin_ice_brightens_with_thickness_and_snow():
     thickness = np.linspace(0.0, 0.4, 20)
     assert np.all(np.diff(profile.thin_ice_albedo(thickness, np.zeros(20))) > 0.0)
     assert profile.thin_ice_albedo(np.array([0.0]), np.array([0.0]))[0] == pytest.approx(0.07)
-    assert np.all(profile.thin_ice_albedo(thickness, np.full(20, 0.05)) > profile.thin_ice_albedo(thickness, np.zeros(20)))
+    assert np.all(
+        profile.thin_ice_albedo(thickness, np.full(20, 0.05)) > profile.thin_ice_albedo(thickness, np.zeros(20))
+    )
     assert profile.thin_ice_albedo(np.array([0.45]), np.array([0.2]))[0] < profile.SNOW_ALBEDO

@@ -17,18 +17,26 @@ def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
 
 
-@pytest.mark.parametrize(("season", "elevation"), [("spring", 5.0), ("spring", 15.0), ("spring", 25.0), ("summer", 10.0), ("summer", 35.0)])
+@pytest.mark.parametrize(
+    ("season", "elevation"), [("spring", 5.0), ("spring", 15.0), ("spring", 25.0), ("summer", 10.0), ("summer", 35.0)]
+)
 def test_the_sun_stands_as_asked(season, elevation):
     """Against the other solar theory of the package, on several days, mornings and afternoons."""
     hours = []
     for seed in range(8):
         place = season_at(season, rng(seed), sun_elevation=elevation)
         time = np.datetime64(place.date, "ns")
-        found = solar.solar_elevation(np.array([time]), latitude=np.array([place.latitude]), longitude=np.array([180.0]))[0]
+        found = solar.solar_elevation(
+            np.array([time]), latitude=np.array([place.latitude]), longitude=np.array([180.0])
+        )[0]
         assert found == pytest.approx(elevation, abs=0.25)
         day = np.datetime64(place.date, "D")
-        assert np.datetime64(place.days[0]) - 1 <= day <= np.datetime64(place.days[1]) + 1  # the morning or evening may be the next date's
-        assert place.background[0] == pytest.approx(SEASONS[season].background[0] * np.sin(np.radians(elevation)) / 0.5, rel=0.05)
+        assert (
+            np.datetime64(place.days[0]) - 1 <= day <= np.datetime64(place.days[1]) + 1
+        )  # the morning or evening may be the next date's
+        assert place.background[0] == pytest.approx(
+            SEASONS[season].background[0] * np.sin(np.radians(elevation)) / 0.5, rel=0.05
+        )
         hours.append(place.date[11:13])
     assert len(set(hours)) > 1
 
@@ -45,7 +53,15 @@ def test_background_follows_the_sun_of_the_new_time():
     assert noon.background[0] > 2.0 * evening.background[0]
 
 
-@pytest.mark.parametrize(("season", "elevation", "words"), [("winter", 10.0, "polar night"), ("summer", 60.0, "expected 3 to 3"), ("spring", -4.0, "out of reach"), ("autumn", None, "winter, summer, spring")])
+@pytest.mark.parametrize(
+    ("season", "elevation", "words"),
+    [
+        ("winter", 10.0, "polar night"),
+        ("summer", 60.0, "expected 3 to 3"),
+        ("spring", -4.0, "out of reach"),
+        ("autumn", None, "winter, summer, spring"),
+    ],
+)
 def test_what_the_sun_cannot_do_is_named(season, elevation, words):
     with pytest.raises(UsageError, match=words):
         season_at(season, rng(0), sun_elevation=elevation)
@@ -58,7 +74,9 @@ def test_every_season_has_its_ice():
 def test_a_spring_granule_has_low_sun_and_less_background_than_summer(tmp_path):
     rates = {}
     for season, elevation in (("spring", 8.0), ("summer", 30.0)):
-        made = simulator.simulate(tmp_path / f"{season}.h5", length_km=2.0, beams="gt2r", season=season, seed=4, sun_elevation=elevation)
+        made = simulator.simulate(
+            tmp_path / f"{season}.h5", length_km=2.0, beams="gt2r", season=season, seed=4, sun_elevation=elevation
+        )
         with h5py.File(made.granule) as handle:
             assert handle["gt2r/geolocation/solar_elevation"][()].mean() == pytest.approx(elevation, abs=0.4)
             rates[season] = handle["gt2r/bckgrd_atlas/bckgrd_rate"][()].mean()

@@ -51,7 +51,8 @@ def test_the_box_holds_track_and_margin_on_whole_coarse_pixels(frame):
 
 
 @pytest.mark.parametrize(
-    ("latitude", "longitude", "epsg"), [(-73.0, 179.9, 32760), (-73.0, -179.9, 32701), (75.0, 179.0, 32660), (60.0, 3.1, 32631), (60.0, 180.0, 32601)]
+    ("latitude", "longitude", "epsg"),
+    [(-73.0, 179.9, 32760), (-73.0, -179.9, 32701), (75.0, 179.0, 32660), (60.0, 3.1, 32631), (60.0, 180.0, 32601)],
 )
 def test_utm_zones(latitude, longitude, epsg):
     assert utm_zone(latitude, longitude) == epsg
@@ -67,7 +68,15 @@ def painted(frame, curves, *, shift=(0.0, 0.0), water=0.03):
     none = np.empty(0)
     cover = ice_map.IceMap(None, curves, parts, ice_map.Ridges(none, none, none, none, none, none), np.empty((0, 3)))
     return ice_picture.paint(
-        cover, frame, shift=shift, sun=(30.0, 0.0), snow=0.8, water=water, mottle=0.0, skin=0.0, seed=np.random.SeedSequence(1)
+        cover,
+        frame,
+        shift=shift,
+        sun=(30.0, 0.0),
+        snow=0.8,
+        water=water,
+        mottle=0.0,
+        skin=0.0,
+        seed=np.random.SeedSequence(1),
     )
 
 
@@ -107,7 +116,14 @@ def test_a_ridge_throws_its_shadow_away_from_the_sun(frame):
     dark = {}
     for azimuth in (0.0, 180.0):
         surfaces = ice_picture.paint(
-            ice_map.IceMap(None, curves, floes, ridges, none), frame, shift=(0.0, 0.0), sun=(5.0, azimuth), snow=0.8, water=0.03, mottle=0.0, skin=0.0,
+            ice_map.IceMap(None, curves, floes, ridges, none),
+            frame,
+            shift=(0.0, 0.0),
+            sun=(5.0, azimuth),
+            snow=0.8,
+            water=0.03,
+            mottle=0.0,
+            skin=0.0,
             seed=np.random.SeedSequence(2),
         )
         row, column = np.nonzero(surfaces.snow < 0.79)
@@ -119,7 +135,17 @@ def test_a_ridge_throws_its_shadow_away_from_the_sun(frame):
 
 
 def a_sky(**changes: float) -> sky.Sky:
-    return sky.Sky(**{"sun_elevation": 30.0, "sun_azimuth": 60.0, "haze_depth": 0.1, "cloud_cover": 0.0, "cloud_depth": 1.0, "cloud_height": 1000.0, **changes})
+    return sky.Sky(
+        **{
+            "sun_elevation": 30.0,
+            "sun_azimuth": 60.0,
+            "haze_depth": 0.1,
+            "cloud_cover": 0.0,
+            "cloud_depth": 1.0,
+            "cloud_height": 1000.0,
+            **changes,
+        }
+    )
 
 
 def test_low_sun_and_haze_darken_snow_and_lift_water():
@@ -131,7 +157,9 @@ def test_low_sun_and_haze_darken_snow_and_lift_water():
     assert sky.air_mass(90.0) == pytest.approx(1.0, abs=0.001)
     assert sky.air_mass(10.0) == pytest.approx(5.60, abs=0.02)  # Kasten and Young's own table
     snow, threshold = IMAGE.snow[0], 204.5 / 255.0 * 0.3558
-    assert snow * sky.dimming(a_sky(sun_elevation=8.0, haze_depth=0.2)) < threshold  # thick ice that the published rule calls thin
+    assert (
+        snow * sky.dimming(a_sky(sun_elevation=8.0, haze_depth=0.2)) < threshold
+    )  # thick ice that the published rule calls thin
     assert snow * sky.dimming(a_sky(sun_elevation=25.0, haze_depth=0.2)) > threshold
 
 
@@ -174,7 +202,12 @@ def test_shadow_falls_where_height_and_sun_say(monkeypatch):
     depth = np.zeros((200, 200), np.float32)
     depth[95:105, 45:55] = 20.0
     monkeypatch.setattr(sky, "cloud_depth", lambda *_: depth)
-    plain = ice_picture.Surfaces(np.full((200, 200), 0.8, np.float32), np.zeros((200, 200), np.float32), np.zeros((200, 200), np.float32), np.zeros((200, 200), np.int8))
+    plain = ice_picture.Surfaces(
+        np.full((200, 200), 0.8, np.float32),
+        np.zeros((200, 200), np.float32),
+        np.zeros((200, 200), np.float32),
+        np.zeros((200, 200), np.int8),
+    )
     part = sky.light(plain, a_sky(sun_elevation=45.0, sun_azimuth=270.0, cloud_height=600.0), np.random.SeedSequence(6))
     row, column = np.nonzero(part.mask == sky.SHADOW)
     assert (row.mean(), column.mean()) == pytest.approx((99.5, 109.5), abs=1.0)

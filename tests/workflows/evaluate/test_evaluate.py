@@ -89,16 +89,37 @@ def segments_on(path, *, offset: float, later: str = "0s", reader=icesat2_atl07,
         x, length = x[order], table["height_segment_length_seg"].to_numpy()[order]
         kind, height = table["height_segment_type"].to_numpy()[order], table["height_segment_height"].to_numpy()[order]
         time = table["time"].cast(pa.int64()).to_numpy()[order]
-        cell = 2.0 * np.unique(np.concatenate([np.arange(np.floor((c - w / 2) / 2), np.floor((c + w / 2) / 2)) for c, w in zip(x, length, strict=True)])) + 1.0
+        cell = (
+            2.0
+            * np.unique(
+                np.concatenate(
+                    [
+                        np.arange(np.floor((c - w / 2) / 2), np.floor((c + w / 2) / 2))
+                        for c, w in zip(x, length, strict=True)
+                    ]
+                )
+            )
+            + 1.0
+        )
         own = np.array([np.argmin(np.abs(x - c)) for c in cell])
         inside = np.abs(cell - x[own]) <= length[own] / 2
         cell, own = cell[inside], own[inside]
         n = cell.size
-        columns = {v.name: np.zeros(n) for v in schema.SEGMENTS.variables if v.name not in ("granule", "beam", "is_strong", "time", "surface_class")}
+        columns = {
+            v.name: np.zeros(n)
+            for v in schema.SEGMENTS.variables
+            if v.name not in ("granule", "beam", "is_strong", "time", "surface_class")
+        }
         water = np.isin(kind[own], (2, 3, 4, 5))
         columns |= {
-            "granule": "made", "beam": beam, "is_strong": np.full(n, beam.endswith(strong)), "x_atc": cell, "height": height[own] + offset, "n_photons": np.ones(n),
-            "time": time[own].view("datetime64[ns]") + np.timedelta64(int(later[:-1]), later[-1]), "surface_class": np.where(water, 2, 0),
+            "granule": "made",
+            "beam": beam,
+            "is_strong": np.full(n, beam.endswith(strong)),
+            "x_atc": cell,
+            "height": height[own] + offset,
+            "n_photons": np.ones(n),
+            "time": time[own].view("datetime64[ns]") + np.timedelta64(int(later[:-1]), later[-1]),
+            "surface_class": np.where(water, 2, 0),
         }
         parts.append(schema.table(schema.SEGMENTS, columns))
     return pa.concat_tables(parts, promote_options="default")
@@ -113,7 +134,10 @@ def test_a_real_atl07_gives_back_the_offset_and_the_types(tmp_path):
         assert row["value"] == pytest.approx(0.012, abs=2e-5) and row["n"] > 1000
         assert get("height_rmse", "all", region, "ATL07: nearest segment")["value"] == pytest.approx(0.012, abs=2e-5)
     row = get("recall", "specular_lead", "all", "ATL07: nearest segment")
-    specular = sum(int(np.isin(icesat2_atl07.read(path, beam=b)["height_segment_type"].to_numpy(), (2, 3, 4, 5)).sum()) for b in schema.BEAM_NAMES)
+    specular = sum(
+        int(np.isin(icesat2_atl07.read(path, beam=b)["height_segment_type"].to_numpy(), (2, 3, 4, 5)).sum())
+        for b in schema.BEAM_NAMES
+    )
     assert row["value"] == 1.0 and 0 < row["n"] <= specular
     assert get("precision", "specular_lead", "all", "ATL07: nearest segment")["value"] == 1.0
     assert get("recall", "specular_lead", "all", "ATL07: our segments")["value"] == 1.0
@@ -136,7 +160,10 @@ def test_a_real_atl10_gives_back_heights_and_leads(tmp_path):
     rows = []
     for beam in schema.BEAM_NAMES:
         listed = icesat2_atl10.read_leads(path, beam=beam).to_pandas()
-        rows += [(beam, r.lead_dist_x, r.lead_length, r.lead_height - 0.02) for r in listed.sort_values("lead_dist_x").itertuples()]
+        rows += [
+            (beam, r.lead_dist_x, r.lead_length, r.lead_height - 0.02)
+            for r in listed.sort_values("lead_dist_x").itertuples()
+        ]
     get = lookup(evaluate.run(write(tmp_path / "out", segments, leads=lead_table(rows)), reference=path))
     assert get("height_bias", "all", "strong", "ATL10: nearest segment")["value"] == pytest.approx(-0.02, abs=2e-5)
     recall = get("lead_recall", reference="ATL10")
@@ -155,5 +182,3 @@ def test_an_atl03_is_no_reference(made):
 def test_a_real_atl10_of_another_place_is_refused(made):
     with pytest.raises(ProductError, match="no ATL10 segment lies on our track"):
         evaluate.run(made[0], reference=real("ATL10_subset_bbox_RossSea.h5"))
-
-

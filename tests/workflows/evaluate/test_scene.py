@@ -27,7 +27,18 @@ GRID = GeoBox((150, 200), Affine(20.0, 0, 500_000.0, 0, -20.0, 5_200_000.0), "EP
 
 def write(path, values, *, grid=GRID, names=(), **profile):
     values = values if values.ndim == 3 else values[None]
-    with rasterio.open(path, "w", driver="GTiff", count=len(values), height=values.shape[1], width=values.shape[2], dtype=values.dtype, crs=str(grid.crs), transform=grid.transform, **profile) as out:
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        count=len(values),
+        height=values.shape[1],
+        width=values.shape[2],
+        dtype=values.dtype,
+        crs=str(grid.crs),
+        transform=grid.transform,
+        **profile,
+    ) as out:
         out.write(values)
         for k, name in enumerate(names):
             out.set_band_description(k + 1, name)
@@ -36,7 +47,8 @@ def write(path, values, *, grid=GRID, names=(), **profile):
 
 @pytest.fixture
 def made(tmp_path):
-    """A scene of 4 x 3 km: ice in the upper left, snow elsewhere that the classical rule takes for ice, DEM that knows half of it."""
+    """A scene of 4 x 3 km: ice in the upper left, snow elsewhere that the classical rule takes for ice, DEM that knows
+    half of it."""
     truth = np.zeros((150, 200), np.uint8)
     truth[20:100, 20:120] = 1
     truth[100:120, 20:120] = 2
@@ -59,9 +71,13 @@ def made(tmp_path):
     probability = np.where((truth == 1) | (truth == 2), 0.9, 0.1).astype(np.float32)
     probability[:, 110:120] = 0.2  # a strip missed
     write(tmp_path / "probability.tif", probability, nodata=float("nan"))
-    outline = gpd.GeoDataFrame({"rgi_id": ["a"]}, geometry=[box(500_400, 5_197_600, 502_200, 5_199_600)], crs="EPSG:32632")
+    outline = gpd.GeoDataFrame(
+        {"rgi_id": ["a"]}, geometry=[box(500_400, 5_197_600, 502_200, 5_199_600)], crs="EPSG:32632"
+    )
     polygons.write(outline, tmp_path / "mapped.gpkg")
-    polygons.write(outline.set_geometry([box(500_400, 5_197_600, 502_400, 5_199_600)], crs="EPSG:32632"), tmp_path / "rgi.parquet")
+    polygons.write(
+        outline.set_geometry([box(500_400, 5_197_600, 502_400, 5_199_600)], crs="EPSG:32632"), tmp_path / "rgi.parquet"
+    )
     return tmp_path
 
 
@@ -75,23 +91,32 @@ def test_a_probability_against_truth_beside_the_rules(made):
     assert found[("given", "all", "iou")]["value"] == pytest.approx(0.9)
     assert {r["region"] for r in table.to_pylist()} == {"ALP"}
     assert found[("given", "debris_covered_ice", "recall")]["value"] == pytest.approx(0.9)
-    assert found[("given", "seasonal_snow", "false_alarm_rate")]["value"] == 0.0 and found[("given", "seasonal_snow", "iou")]["n"] == 20 * 100
+    assert (
+        found[("given", "seasonal_snow", "false_alarm_rate")]["value"] == 0.0
+        and found[("given", "seasonal_snow", "iou")]["n"] == 20 * 100
+    )
     # NDSI takes the clean ice and the snow, and no debris
     assert found[("classical", "all", "iou")]["value"] == pytest.approx(8000 / (10_000 + 2000))
     assert found[("all_glacier", "all", "iou")]["value"] == pytest.approx(10_000 / (145 * 200))
     assert 0.3 < found[("dem_only", "all", "iou")]["value"] < 1.0
-    assert found[("given", "all", "brier_score")]["value"] == pytest.approx((0.01 * (145 * 200 - 1000 - 10 * 45) + 0.04 * 450 + 0.64 * 1000) / (145 * 200), rel=1e-3)
+    assert found[("given", "all", "brier_score")]["value"] == pytest.approx(
+        (0.01 * (145 * 200 - 1000 - 10 * 45) + 0.04 * 450 + 0.64 * 1000) / (145 * 200), rel=1e-3
+    )
     text = scene_text.summary(table)
     assert "classical" in text and "seasonal snow" in text and "brier skill" in text and "0.900" in text
 
 
 def test_outlines_against_outlines_with_a_scene(made):
     found = lookup(scene.run(made / "mapped.gpkg", reference=made / "rgi.parquet", scene=made / "scene"))
-    assert found[("given", "all", "iou")]["value"] == pytest.approx(0.9, rel=1e-6) and found[("given", "all", "area_map")]["value"] == pytest.approx(3.6)
+    assert found[("given", "all", "iou")]["value"] == pytest.approx(0.9, rel=1e-6) and found[
+        ("given", "all", "area_map")
+    ]["value"] == pytest.approx(3.6)
     assert found[("given", "all", "mean_distance_from_reference")]["value"] > 0
     assert ("classical", "all", "iou") in found and ("given", "seasonal_snow", "iou") in found
     alone = lookup(scene.run(made / "mapped.gpkg", reference=made / "rgi.parquet"))
-    assert {k[0] for k in alone} == {"given"} and alone[("given", "all", "polis")]["value"] == pytest.approx(found[("given", "all", "polis")]["value"])
+    assert {k[0] for k in alone} == {"given"} and alone[("given", "all", "polis")]["value"] == pytest.approx(
+        found[("given", "all", "polis")]["value"]
+    )
 
 
 @pytest.mark.parametrize(("out", "reference"), [("probability.tif", "rgi.parquet"), ("mapped.gpkg", "scene/truth.tif")])
@@ -103,7 +128,12 @@ def test_rasters_and_outlines_mix(made, out, reference):
 def test_the_labelled_ground_and_other_grids(made):
     ground = gpd.GeoDataFrame(geometry=[box(500_000, 5_197_000, 502_200, 5_200_000)], crs="EPSG:32632")
     polygons.write(ground, made / "ground.gpkg")
-    assert lookup(scene.run(made / "probability.tif", reference=made / "rgi.parquet", within=made / "ground.gpkg"))[("given", "all", "iou")]["value"] == 1.0
+    assert (
+        lookup(scene.run(made / "probability.tif", reference=made / "rgi.parquet", within=made / "ground.gpkg"))[
+            ("given", "all", "iou")
+        ]["value"]
+        == 1.0
+    )
     coarse = GeoBox((75, 100), GRID.transform * Affine.scale(2), "EPSG:32632")
     truth = np.zeros((75, 100), np.uint8)
     truth[10:60, 10:60] = 1
@@ -113,13 +143,21 @@ def test_the_labelled_ground_and_other_grids(made):
 
 
 def test_what_does_not_fit_is_one_line(made):
-    far = write(made / "far.tif", np.ones((9, 9), np.uint8), grid=GeoBox((9, 9), Affine(20, 0, 100_000, 0, -20, 4_000_000), "EPSG:32632"))
+    far = write(
+        made / "far.tif",
+        np.ones((9, 9), np.uint8),
+        grid=GeoBox((9, 9), Affine(20, 0, 100_000, 0, -20, 4_000_000), "EPSG:32632"),
+    )
     write(made / "strange.tif", np.full((150, 200), 100, np.uint8))
     cases = {
-        (made / "none.tif", made / "rgi.parquet"): "no such file", (made / "probability.tif", made / "none.tif"): "no such file", (made / "scene", made / "rgi.parquet"): "holds neither",
-        (made / "mapped.gpkg", made / "probability.tif"): "floating-point numbers; expected classes", (far, made / "rgi.parquet"): r"rgi.parquet: lies \d+\.\d km away",
-        (made / "mapped.gpkg", far): "far.tif: lies", (made / "probability.tif", made / "strange.tif"): "holds the value 100",
-    }  # fmt: skip
+        (made / "none.tif", made / "rgi.parquet"): "no such file",
+        (made / "probability.tif", made / "none.tif"): "no such file",
+        (made / "scene", made / "rgi.parquet"): "holds neither",
+        (made / "mapped.gpkg", made / "probability.tif"): "floating-point numbers; expected classes",
+        (far, made / "rgi.parquet"): r"rgi.parquet: lies \d+\.\d km away",
+        (made / "mapped.gpkg", far): "far.tif: lies",
+        (made / "probability.tif", made / "strange.tif"): "holds the value 100",
+    }
     for (out, reference), words in cases.items():
         with pytest.raises(ProductError, match=words) as error:
             scene.run(out, reference=reference)
@@ -129,7 +167,14 @@ def test_what_does_not_fit_is_one_line(made):
 def test_a_map_that_misses_every_glacier_is_judged_and_a_reference_beside_the_scene_is_not(made):
     """A map whose ice lies 2 km from the reference's scores 0; a reference that misses the scene is a mistake."""
     beside = made / "beside.gpkg"
-    polygons.write(gpd.GeoDataFrame({"rgi_id": ["x"], "area_km2": [1.0]}, geometry=[box(505_000, 5_198_000, 506_000, 5_199_000)], crs="EPSG:32632"), beside)
+    polygons.write(
+        gpd.GeoDataFrame(
+            {"rgi_id": ["x"], "area_km2": [1.0]},
+            geometry=[box(505_000, 5_198_000, 506_000, 5_199_000)],
+            crs="EPSG:32632",
+        ),
+        beside,
+    )
     assert lookup(scene.run(beside, reference=made / "rgi.parquet"))[("given", "all", "iou")]["value"] == 0.0
     with pytest.raises(ProductError, match=r"beside.gpkg: lies 1.0 km away from made"):
         scene.run(made / "mapped.gpkg", reference=beside, scene=made / "scene")
@@ -137,14 +182,34 @@ def test_a_map_that_misses_every_glacier_is_judged_and_a_reference_beside_the_sc
 
 def test_the_commands(made):
     run = CliRunner().invoke
-    done = run(app, ["evaluate", str(made / "mapped.gpkg"), "-r", str(made / "rgi.parquet"), "--table", str(made / "t.parquet"), "--json"])
+    done = run(
+        app,
+        [
+            "evaluate",
+            str(made / "mapped.gpkg"),
+            "-r",
+            str(made / "rgi.parquet"),
+            "--table",
+            str(made / "t.parquet"),
+            "--json",
+        ],
+    )
     assert done.exit_code == 0, done.output
     assert {"metric", "stratum", "prediction", "low"} <= set(json.loads(done.stdout)[0])
     assert pq.read_schema(made / "t.parquet").metadata[b"polynya_table"] == b"scene_evaluation"
     done = run(app, ["change", str(made / "rgi.parquet"), str(made / "mapped.gpkg"), "--position-error-m", "10"])
-    assert done.exit_code == 0 and "-0.400 km2" in done.stdout and "moved by 1.96 x 10 m" in done.stdout and "-10.0 %" in done.stdout
+    assert (
+        done.exit_code == 0
+        and "-0.400 km2" in done.stdout
+        and "moved by 1.96 x 10 m" in done.stdout
+        and "-10.0 %" in done.stdout
+    )
     told = json.loads(run(app, ["change", str(made / "rgi.parquet"), str(made / "mapped.gpkg"), "--json"]).stdout)
-    assert told["change"]["km2"] == pytest.approx(-0.4, rel=2e-3) and told["change"]["low"] is None and told["glaciers"][0]["rgi_id"] == "a"
+    assert (
+        told["change"]["km2"] == pytest.approx(-0.4, rel=2e-3)
+        and told["change"]["low"] is None
+        and told["glaciers"][0]["rgi_id"] == "a"
+    )
     assert "--position-error-m" in run(app, ["change", str(made / "rgi.parquet"), str(made / "mapped.gpkg")]).stdout
 
 

@@ -32,7 +32,13 @@ from ... import onnx_networks as networks
 @pytest.fixture(scope="module")
 def granule(tmp_path_factory):
     """12 km of one strong beam with leads and some cloud."""
-    return simulate(tmp_path_factory.mktemp("classifier") / "ATL03_20191104195311_05940510_006_01.h5", length_km=12.0, beams="gt2r", season="summer", seed=8).granule
+    return simulate(
+        tmp_path_factory.mktemp("classifier") / "ATL03_20191104195311_05940510_006_01.h5",
+        length_km=12.0,
+        beams="gt2r",
+        season="summer",
+        seed=8,
+    ).granule
 
 
 @pytest.fixture
@@ -53,22 +59,39 @@ def work(granule, out, **options) -> tuple[dict[str, np.ndarray], dict]:
     (record,) = freeboard.run([granule], out=out, config=Config.checked(**options))
     assert record.status == "done", record.message
     table = pq.read_table(record.outputs["segments"])
-    names = ("x_atc", "surface_class", "probability_thick", "probability_thin", "probability_water", "height", "sea_surface_height", "sea_surface_uncertainty")
+    names = (
+        "x_atc",
+        "surface_class",
+        "probability_thick",
+        "probability_thin",
+        "probability_water",
+        "height",
+        "sea_surface_height",
+        "sea_surface_uncertainty",
+    )
     with open(record.outputs["run"], encoding="utf-8") as handle:
         return {n: table[n].to_numpy() for n in names}, json.load(handle)
 
 
 @pytest.mark.parametrize("kind", ["window", "sequence"])
 def test_classes_are_the_networks_and_cloud_stays_cloud(kind, granule, tmp_path, no_bounds):
-    path = networks.window_network(tmp_path / "mine.onnx")[0] if kind == "window" else networks.sequence_network(tmp_path / "mine.onnx")
+    path = (
+        networks.window_network(tmp_path / "mine.onnx")[0]
+        if kind == "window"
+        else networks.sequence_network(tmp_path / "mine.onnx")
+    )
     columns, run = work(granule, tmp_path / "out", classifier=str(path))
     made = beam_segments.beam_segments(icesat2_atl03.index(granule, beam="gt2r"))
     cloud = beam_segments.evidence(made).is_cloud[made.is_near_surface]
-    expected = predict_tracks.classify(predict_tracks.load(path), features.features(made), x=made.x)[made.is_near_surface]
+    expected = predict_tracks.classify(predict_tracks.load(path), features.features(made), x=made.x)[
+        made.is_near_surface
+    ]
     found = np.stack([columns[f"probability_{c}"] for c in ("thick", "thin", "water")], axis=1)
     np.testing.assert_array_equal(columns["x_atc"], made.x[made.is_near_surface])
     np.testing.assert_allclose(found[~cloud], expected[~cloud], atol=1e-6)
-    np.testing.assert_array_equal(columns["surface_class"], np.where(cloud, schema.UNCLASSIFIED, np.argmax(expected, axis=1)))
+    np.testing.assert_array_equal(
+        columns["surface_class"], np.where(cloud, schema.UNCLASSIFIED, np.argmax(expected, axis=1))
+    )
     assert np.isnan(found[cloud]).all() and cloud.any() and len(set(columns["surface_class"].tolist())) >= 3
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     assert run["network"]["sha256"] == digest and run["network"]["features"] == list(networks.FEATURES)
@@ -83,7 +106,10 @@ def test_the_rule_is_the_rule(granule, tmp_path, no_weights):
     for name, values in usual.items():
         np.testing.assert_array_equal(values, named[name])
     assert run["classifier"] == freeboard_classifier.RULE_TEXT and run["network"] is None
-    assert freeboard_classifier.choose(None, resolution="2").message == "Classes are the rule's: the network track-unet is not in this installation."
+    assert (
+        freeboard_classifier.choose(None, resolution="2").message
+        == "Classes are the rule's: the network track-unet is not in this installation."
+    )
     assert Config().digest() == Config(classifier="rule").digest()
 
 
@@ -93,10 +119,15 @@ def test_a_shipped_network_is_the_default_at_2_m_only(granule, tmp_path, no_weig
     assert run["classifier"].startswith("network test-sequence") and not any("rule" in m for m in run["messages"])
     _, run = work(granule, tmp_path / "ten", resolution="10")
     assert run["classifier"] == freeboard_classifier.RULE_TEXT
-    assert any(m.startswith("Classes are the rule's: the network track-unet was trained on 2 m segments only, not on 10 m.") for m in run["messages"])
+    assert any(
+        m.startswith("Classes are the rule's: the network track-unet was trained on 2 m segments only, not on 10 m.")
+        for m in run["messages"]
+    )
     assert freeboard_classifier.choose(None, resolution="150ph").message.endswith("not on 150 photons.")
     assert freeboard_classifier.choose("rule", resolution="10").message is None
-    with pytest.raises(UsageError, match=r"--classifier track-unet: networks are trained on 2 m segments; found --resolution 30"):
+    with pytest.raises(
+        UsageError, match=r"--classifier track-unet: networks are trained on 2 m segments; found --resolution 30"
+    ):
         Config.checked(classifier="track-unet", resolution="30")
 
 
@@ -129,7 +160,9 @@ def test_threads_and_workers_give_the_same(granule, tmp_path):
     path = networks.sequence_network(tmp_path / "mine.onnx")
     out = []
     for workers in (1, 2):
-        (record,) = freeboard.run([granule], out=tmp_path / str(workers), config=Config(classifier=str(path)), workers=workers)
+        (record,) = freeboard.run(
+            [granule], out=tmp_path / str(workers), config=Config(classifier=str(path)), workers=workers
+        )
         out.append(pq.read_table(record.outputs["segments"]).drop_columns("geometry").to_pandas())
     assert out[0].equals(out[1])
 
@@ -152,7 +185,8 @@ def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path, 
 
 
 def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path, no_bounds):
-    """Leads of 0.55 are as likely smooth floes: freeboard is missing rather than counted from them, and the message says why."""
+    """Leads of 0.55 are as likely smooth floes: freeboard is missing rather than counted from them, and the message
+    says why."""
     path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
     (record,) = freeboard.run([granule], out=tmp_path / "out", config=Config(classifier=str(path)))
     lead = pq.read_table(record.outputs["leads"], columns=["probability_water", "is_used"]).to_pandas()
@@ -161,21 +195,28 @@ def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path, no
     (record,) = freeboard.run([granule], out=tmp_path / "out2", config=Config(classifier=str(path)))
     lead = pq.read_table(record.outputs["leads"], columns=["probability_water", "is_used"]).to_pandas()
     assert len(lead) and not lead.is_used.any() and lead.probability_water.between(0.5, 0.6).all()
-    assert np.isnan(pq.read_table(record.outputs["segments"], columns=["total_freeboard"]).to_pandas().total_freeboard).all()
+    assert np.isnan(
+        pq.read_table(record.outputs["segments"], columns=["total_freeboard"]).to_pandas().total_freeboard
+    ).all()
     assert "too unsure to be water" in record.message
 
 
 def test_under_thick_cloud_nasas_bounds_hold_for_a_network_too(granule, tmp_path):
-    """A network that says water is held back where the light is less than half and the surface is not as bright as water."""
+    """A network that says water is held back where the light is less than half and the surface is not as bright as
+    water."""
     path = networks.step_network(tmp_path / "sure.onnx", sureness=4.0)
     data = icesat2_atl03.index(granule, beam="gt2r", granule=icesat2_atl03.open_granule(granule))
     made = beam_segments.beam_segments(data)
     n = made.x.size
-    evidence = dataclasses.replace(beam_segments.evidence(made), rate_pooled=np.full(n, 8.0), width_pooled=np.full(n, 0.05))
+    evidence = dataclasses.replace(
+        beam_segments.evidence(made), rate_pooled=np.full(n, 8.0), width_pooled=np.full(n, 0.05)
+    )
     classifier = predict_tracks.load(path, runtime="onnxruntime")
     clear = beam._classes_by_network(made, dataclasses.replace(evidence, transmission=np.full(n, 0.9)), classifier, 1)
     half = made.x < np.median(made.x)
-    held = beam._classes_by_network(made, dataclasses.replace(evidence, transmission=np.where(half, 0.45, 0.9)), classifier, 1)
+    held = beam._classes_by_network(
+        made, dataclasses.replace(evidence, transmission=np.where(half, 0.45, 0.9)), classifier, 1
+    )
     known = clear.surface_class >= 0
     assert (clear.surface_class[known & half] == 2).any() and not (held.surface_class[known & half] == 2).any()
     np.testing.assert_array_equal(held.surface_class[~half], clear.surface_class[~half])
@@ -187,10 +228,14 @@ def test_what_is_clearly_mirror_like_is_probably_water_whatever_a_network_says(g
     data = icesat2_atl03.index(granule, beam="gt2r", granule=icesat2_atl03.open_granule(granule))
     made = beam_segments.beam_segments(data)
     n = made.x.size
-    plain = dataclasses.replace(beam_segments.evidence(made), rate_pooled=np.full(n, 7.0), width_pooled=np.zeros(n), transmission=np.ones(n))
+    plain = dataclasses.replace(
+        beam_segments.evidence(made), rate_pooled=np.full(n, 7.0), width_pooled=np.zeros(n), transmission=np.ones(n)
+    )
     classifier = predict_tracks.load(path, runtime="onnxruntime")
     before = beam._classes_by_network(made, plain, classifier, 1)
     mirror = (np.arange(n) % 3 == 0) & (before.surface_class >= 0)
-    after = beam._classes_by_network(made, dataclasses.replace(plain, rate_pooled=np.where(mirror, 16.0, 7.0)), classifier, 1)
+    after = beam._classes_by_network(
+        made, dataclasses.replace(plain, rate_pooled=np.where(mirror, 16.0, 7.0)), classifier, 1
+    )
     assert (before.surface_class[mirror] != 2).any() and (after.surface_class[mirror] == 2).all()
     np.testing.assert_array_equal(after.probability[~mirror], before.probability[~mirror])

@@ -1,4 +1,5 @@
-"""The main workflow on small simulated granules: what is in the tables, and that every option does what it says and no more."""
+"""The main workflow on small simulated granules: what is in the tables, and that every option does what it says and no
+more."""
 
 from __future__ import annotations
 
@@ -31,13 +32,21 @@ LENGTH_KM = 12.0
 @pytest.fixture(scope="module")
 def granule(tmp_path_factory):
     """12 km of Ross Sea summer across the antimeridian: weak gt2l, strong gt2r, leads on both, some cloud."""
-    return simulate(tmp_path_factory.mktemp("workflow") / "ATL03_20191104195311_05940510_006_01.h5", length_km=LENGTH_KM, beams="gt2l,gt2r", season="summer", seed=8).granule
+    return simulate(
+        tmp_path_factory.mktemp("workflow") / "ATL03_20191104195311_05940510_006_01.h5",
+        length_km=LENGTH_KM,
+        beams="gt2l,gt2r",
+        season="summer",
+        seed=8,
+    ).granule
 
 
 @pytest.fixture(scope="module")
 def dry_granule(tmp_path_factory):
     """12 km without a lead that the rule finds, and none that a network is sure of."""
-    return simulate(tmp_path_factory.mktemp("dry") / "dry.h5", length_km=LENGTH_KM, beams="gt2l,gt2r", season="summer", seed=3).granule
+    return simulate(
+        tmp_path_factory.mktemp("dry") / "dry.h5", length_km=LENGTH_KM, beams="gt2l,gt2r", season="summer", seed=3
+    ).granule
 
 
 class Result:
@@ -62,7 +71,11 @@ def column(table: pa.Table, name: str) -> np.ndarray:
         return np.array(values.to_pylist())
     if pa.types.is_timestamp(values.type):
         return np.asarray(values.cast(pa.timestamp("ns"))).astype("datetime64[ns]")
-    return values.to_numpy(zero_copy_only=False) if isinstance(values, pa.Array) else values.combine_chunks().to_numpy(zero_copy_only=False)
+    return (
+        values.to_numpy(zero_copy_only=False)
+        if isinstance(values, pa.Array)
+        else values.combine_chunks().to_numpy(zero_copy_only=False)
+    )
 
 
 def work(granule, out, **options) -> Result:
@@ -80,7 +93,9 @@ def confident_x(granule, beam: str) -> np.ndarray:
     """Along-track distance of the photons of nominal quality and at least medium confidence, straight from the file."""
     with h5py.File(granule) as f:
         g = f[beam]
-        x = np.repeat(g["geolocation/segment_dist_x"][:], g["geolocation/segment_ph_cnt"][:]) + g["heights/dist_ph_along"][:].astype(np.float64)
+        x = np.repeat(g["geolocation/segment_dist_x"][:], g["geolocation/segment_ph_cnt"][:]) + g[
+            "heights/dist_ph_along"
+        ][:].astype(np.float64)
         keep = (g["heights/signal_conf_ph"][:, 2] >= 3) & (g["heights/quality_ph"][:] == 0)
     return x[keep]
 
@@ -98,7 +113,9 @@ def test_tables_match_the_schema(usual, spec):
         metadata = {k.decode(): v.decode() for k, v in (field.metadata or {}).items()}
         assert variable.attributes().items() <= metadata.items(), variable.name
     assert table[0].null_count == 0 and set(column(table, "granule")) == {"ATL03_20191104195311_05940510_006_01"}
-    np.testing.assert_array_equal(column(table, "is_strong"), column(table, "beam") == "gt2r")  # forward: right beams are strong
+    np.testing.assert_array_equal(
+        column(table, "is_strong"), column(table, "beam") == "gt2r"
+    )  # forward: right beams are strong
 
 
 def test_geopandas_reads_points(usual):
@@ -124,7 +141,9 @@ def test_classes_and_scores_agree(usual):
     score = np.stack([usual[f"probability_{k}"] for k in ("thick", "thin", "water")], 1)
     known = usual["surface_class"] >= 0
     weights = predict_tracks.load(classifier.DEFAULT).description.decision_weights or (1.0, 1.0, 1.0)
-    np.testing.assert_array_equal(usual["surface_class"][known], (score[known] * np.array(weights, np.float32)).argmax(1))
+    np.testing.assert_array_equal(
+        usual["surface_class"][known], (score[known] * np.array(weights, np.float32)).argmax(1)
+    )
     np.testing.assert_allclose(score[known].sum(1), 1.0, atol=1e-5)
     assert np.isnan(score[~known]).all() and set(np.unique(usual["surface_class"])) <= {-1, 0, 1, 2}
     assert np.mean(usual["surface_class"] == 0) > 0.6 and np.sum(usual["surface_class"] == 2) > 50
@@ -135,15 +154,23 @@ def test_freeboard_is_height_above_the_sea_surface(usual):
     has = np.isfinite(height) & np.isfinite(level)
     np.testing.assert_allclose(usual["total_freeboard"][has], np.maximum(height - level, 0.0)[has], atol=1e-6)
     assert np.isnan(usual["total_freeboard"][~has]).all()
-    sigma = np.sqrt(usual["height_uncertainty"].astype(float) ** 2 + usual["sea_surface_uncertainty"].astype(float) ** 2 - 2 * 0.010**2)  # 1 cm is common to both
+    sigma = np.sqrt(
+        usual["height_uncertainty"].astype(float) ** 2
+        + usual["sea_surface_uncertainty"].astype(float) ** 2
+        - 2 * 0.010**2
+    )  # 1 cm is common to both
     np.testing.assert_allclose(usual["total_freeboard_uncertainty"], sigma, atol=1e-6)
     assert np.nanmin(usual["height_uncertainty"]) > 0 and (usual["total_freeboard"][has] >= 0).all()
     np.testing.assert_array_equal(usual["sea_surface_source"] == schema.SOURCE_NONE, np.isnan(level))
 
 
 def test_heights_add_up(usual):
-    """Mean height above the ellipsoid, less what the columns say was subtracted, is the height wherever the photons' window took them all."""
-    parts = sum(usual[k].astype(float) for k in ("mean_sea_surface", "tide_ocean", "tide_equilibrium", "dac", "first_photon_bias"))
+    """Mean height above the ellipsoid, less what the columns say was subtracted, is the height wherever the photons'
+    window took them all."""
+    parts = sum(
+        usual[k].astype(float)
+        for k in ("mean_sea_surface", "tide_ocean", "tide_equilibrium", "dac", "first_photon_bias")
+    )
     difference = usual["height_mean"].astype(float) - parts - usual["height"]
     assert np.abs(np.median(difference)) < 2e-3 and np.quantile(np.abs(difference), 0.5) < 0.02
     assert np.all(np.abs(usual["height"]) <= 10.0)
@@ -161,9 +188,15 @@ def test_time_and_sun_are_those_of_the_granule(granule, usual):
 def test_quality_bits(granule, usual):
     flag = usual["quality_flag"]
     np.testing.assert_array_equal((flag & BITS["few_photons"]) > 0, usual["n_photons"] < 3)
-    np.testing.assert_array_equal((flag & BITS["no_first_photon_bias_correction"]) > 0, np.isnan(usual["first_photon_bias"]))
-    np.testing.assert_array_equal((flag & BITS["sea_surface_filled"]) > 0, usual["sea_surface_source"] >= schema.SOURCE_TWO_SIDED)
-    assert not np.any(flag & BITS["geoid_instead_of_mean_sea_surface"]) and not np.any(flag & BITS["correction_missing"])
+    np.testing.assert_array_equal(
+        (flag & BITS["no_first_photon_bias_correction"]) > 0, np.isnan(usual["first_photon_bias"])
+    )
+    np.testing.assert_array_equal(
+        (flag & BITS["sea_surface_filled"]) > 0, usual["sea_surface_source"] >= schema.SOURCE_TWO_SIDED
+    )
+    assert not np.any(flag & BITS["geoid_instead_of_mean_sea_surface"]) and not np.any(
+        flag & BITS["correction_missing"]
+    )
     for beam in ("gt2l", "gt2r"):
         cells = np.unique(np.floor(confident_x(granule, beam) / 2.0))
         rows = usual.beam(beam)
@@ -183,7 +216,10 @@ def test_leads_are_water_and_lie_in_their_sections(usual):
         for k in np.flatnonzero(own):
             centre, length = column(leads, "x_atc")[k], column(leads, "length")[k]
             inside = water & (np.abs(x - centre) <= length / 2 + 1e-3)
-            assert inside.sum() == column(leads, "n_segments")[k] and photons[inside].sum() == column(leads, "n_photons")[k]
+            assert (
+                inside.sum() == column(leads, "n_segments")[k]
+                and photons[inside].sum() == column(leads, "n_photons")[k]
+            )
             assert h[inside].min() - 1e-6 <= column(leads, "height")[k] <= h[inside].max() + 1e-6
         centres = column(sections, "x_atc")[column(sections, "beam") == beam]
         used = own & column(leads, "is_used")
@@ -193,23 +229,36 @@ def test_leads_are_water_and_lie_in_their_sections(usual):
 def test_segments_take_the_sections_around_them(usual):
     for beam in ("gt2l", "gt2r"):
         own = column(usual.tables["sea_surface"], "beam") == beam
-        centre, level = (column(usual.tables["sea_surface"], k)[own].astype(float) for k in ("x_atc", "sea_surface_height"))
+        centre, level = (
+            column(usual.tables["sea_surface"], k)[own].astype(float) for k in ("x_atc", "sea_surface_height")
+        )
         assert np.isfinite(level).all()
         rows = usual.beam(beam)
-        np.testing.assert_allclose(usual["sea_surface_height"][rows], np.interp(usual["x_atc"][rows], centre, level), atol=1e-6)
+        np.testing.assert_allclose(
+            usual["sea_surface_height"][rows], np.interp(usual["x_atc"][rows], centre, level), atol=1e-6
+        )
 
 
 # Options
 
 
 def test_beams(granule, usual, tmp_path):
-    for number, (words, beams) in enumerate([("strong", {"gt2r"}), ("weak", {"gt2l"}), ("gt2l,gt2r", {"gt2l", "gt2r"}), ("gt2r", {"gt2r"})]):
+    for number, (words, beams) in enumerate(
+        [("strong", {"gt2r"}), ("weak", {"gt2l"}), ("gt2l,gt2r", {"gt2l", "gt2r"}), ("gt2r", {"gt2r"})]
+    ):
         found = work(granule, tmp_path / str(number), beams=words)
         assert set(found["beam"]) == beams
         for name in ("x_atc", "height", "total_freeboard", "surface_class"):
-            np.testing.assert_array_equal(found[name][found.beam("gt2r")], usual[name][usual.beam("gt2r")] if "gt2r" in beams else [])
+            np.testing.assert_array_equal(
+                found[name][found.beam("gt2r")], usual[name][usual.beam("gt2r")] if "gt2r" in beams else []
+            )
     (record,) = freeboard.run([granule], out=tmp_path / "none", config=Config(beams="gt3r"))
-    assert record.status == "failed" and record.exit_code == 2 and "gt3r" in record.message and "gt2l, gt2r" in record.message
+    assert (
+        record.status == "failed"
+        and record.exit_code == 2
+        and "gt3r" in record.message
+        and "gt2l, gt2r" in record.message
+    )
     assert not (tmp_path / "none").exists() or not any((tmp_path / "none").iterdir())
 
 
@@ -223,12 +272,17 @@ def test_a_box_across_the_antimeridian(granule, usual, tmp_path):
     inside = (east >= west) & (east <= middle_east)
     np.testing.assert_allclose(found["x_atc"].size, inside.sum(), rtol=0.02)
     assert (found["longitude"] > 0).any() and (found["longitude"] < 0).any()
-    assert found["longitude"].min() % 360 > west - 1e-3 and found["longitude"][found["longitude"] < 0].max() % 360 < middle_east + 1e-3
+    assert (
+        found["longitude"].min() % 360 > west - 1e-3
+        and found["longitude"][found["longitude"] < 0].max() % 360 < middle_east + 1e-3
+    )
     a, b = found.beam("gt2r"), usual.beam("gt2r")
     cells, all_cells = (np.floor(r["x_atc"][rows] / 2).astype(np.int64) for r, rows in ((found, a), (usual, b)))
     _, back, shared = np.intersect1d(cells, all_cells, return_indices=True)
     assert back.size == cells.size > 1000
-    assert np.mean(np.abs(found["height"][a][back] - usual["height"][b][shared]) < 1e-5) > 0.99  # all but the ends of the cut
+    assert (
+        np.mean(np.abs(found["height"][a][back] - usual["height"][b][shared]) < 1e-5) > 0.99
+    )  # all but the ends of the cut
 
 
 def test_a_box_beside_the_track(granule, tmp_path):
@@ -288,7 +342,11 @@ def file_value(granule, name: str, x: np.ndarray, beam: str = "gt2r") -> np.ndar
 @pytest.mark.parametrize("name", ["tide_ocean", "tide_equilibrium", "dac"])
 def test_a_switch_leaves_its_correction_in(granule, usual, tmp_path, name):
     found = work(granule, tmp_path, **{name: False})
-    assert np.isnan(found[name]).all() and found.run["config"][name] is False and found["height"].size == usual["height"].size
+    assert (
+        np.isnan(found[name]).all()
+        and found.run["config"][name] is False
+        and found["height"].size == usual["height"].size
+    )
     rows = found.beam("gt2r")
     term = file_value(granule, name, found["x_atc"][rows])
     np.testing.assert_allclose(usual[name][rows], term, atol=1e-4)
@@ -304,9 +362,15 @@ def test_a_switch_leaves_its_correction_in(granule, usual, tmp_path, name):
 
 def test_no_first_photon_bias(granule, usual, tmp_path):
     found = work(granule, tmp_path, first_photon_bias=False)
-    assert np.isnan(found["first_photon_bias"]).all() and (found["quality_flag"] & 4).all() and not (usual["quality_flag"] & 4).any()
+    assert (
+        np.isnan(found["first_photon_bias"]).all()
+        and (found["quality_flag"] & 4).all()
+        and not (usual["quality_flag"] & 4).any()
+    )
     np.testing.assert_allclose(found["height"].astype(float) - usual["height"], usual["first_photon_bias"], atol=1e-6)
-    assert np.median(usual["first_photon_bias"][usual.beam("gt2r")]) > 0.002  # positive: dead time makes surfaces look high
+    assert (
+        np.median(usual["first_photon_bias"][usual.beam("gt2r")]) > 0.002
+    )  # positive: dead time makes surfaces look high
     assert (found["height_uncertainty"] > usual["height_uncertainty"]).mean() > 0.9
 
 
@@ -315,11 +379,22 @@ def write_grid(path, value, *, kind="tif", where=None, step=1.0):
     lon, lat = np.arange(-180 + step / 2, 180, step), np.arange(90 - step / 2, -90, -step)
     grid = np.full((lat.size, lon.size), float(value)) if where is None else where(*np.meshgrid(lon, lat)).astype(float)
     if kind == "tif":
-        with rasterio.open(path, "w", driver="GTiff", width=lon.size, height=lat.size, count=1, dtype="float64", crs="EPSG:4326",
-                           transform=rasterio.transform.from_origin(-180, 90, step, step)) as f:
+        with rasterio.open(
+            path,
+            "w",
+            driver="GTiff",
+            width=lon.size,
+            height=lat.size,
+            count=1,
+            dtype="float64",
+            crs="EPSG:4326",
+            transform=rasterio.transform.from_origin(-180, 90, step, step),
+        ) as f:
             f.write(grid, 1)
     else:
-        xr.Dataset({"mss": (("lat", "lon"), grid), "other": (("lat", "lon"), grid + 5.0)}, {"lat": lat, "lon": lon}).to_netcdf(path, engine="h5netcdf")
+        xr.Dataset(
+            {"mss": (("lat", "lon"), grid), "other": (("lat", "lon"), grid + 5.0)}, {"lat": lat, "lon": lon}
+        ).to_netcdf(path, engine="h5netcdf")
     return path
 
 
@@ -335,7 +410,11 @@ def test_a_grid_replaces_the_granules_sea_surface(granule, usual, tmp_path, kind
     assert np.median(np.abs(found["height"][rows] - moved)) < 2e-3
     assert not np.any(found["quality_flag"] & 2) and found.run["config"]["mss_tide_system"] == "free"
     mean = work(granule, tmp_path / "mean", mss=f"{path}:mss" if kind == "nc" else str(path))
-    np.testing.assert_allclose(mean["mean_sea_surface"][rows], base + 0.5 - file_value(granule, "geoid_free2mean", mean["x_atc"][rows]), atol=2e-4)
+    np.testing.assert_allclose(
+        mean["mean_sea_surface"][rows],
+        base + 0.5 - file_value(granule, "geoid_free2mean", mean["x_atc"][rows]),
+        atol=2e-4,
+    )
 
 
 def test_land_everywhere_leaves_no_sea_surface(granule, usual, tmp_path):
@@ -366,7 +445,9 @@ def test_netcdf(granule, usual, tmp_path):
             np.testing.assert_allclose(data["total_freeboard"], found["total_freeboard"][found.beam(beam)])
             assert data["total_freeboard"].attrs["units"] == "m" and data["time"].dtype.kind == "M"
             np.testing.assert_array_equal(data["quality_flag"], found["quality_flag"][found.beam(beam)])
-    assert {p.name for p in folder.glob("*.nc")} == {f"{t}_{b}.nc" for t in ("segments", "leads", "sea_surface") for b in ("gt2l", "gt2r")}
+    assert {p.name for p in folder.glob("*.nc")} == {
+        f"{t}_{b}.nc" for t in ("segments", "leads", "sea_surface") for b in ("gt2l", "gt2r")
+    }
     np.testing.assert_array_equal(found["height"], usual["height"])
 
 
@@ -377,7 +458,12 @@ def test_a_second_run_skips_and_other_settings_are_refused(granule, tmp_path):
     first = work(granule, tmp_path)
     stamp = (tmp_path / granule.stem / "segments.parquet").stat().st_mtime_ns
     (again,) = freeboard.run([granule], out=tmp_path)
-    assert again.status == "skipped" and again.exit_code == 0 and again.outputs == first.record.outputs and again.numbers == first.record.numbers
+    assert (
+        again.status == "skipped"
+        and again.exit_code == 0
+        and again.outputs == first.record.outputs
+        and again.numbers == first.record.numbers
+    )
     (other,) = freeboard.run([granule], out=tmp_path, config=Config(dac=False))
     assert other.status == "failed" and "--overwrite" in other.message and other.exit_code == 1
     assert (tmp_path / granule.stem / "segments.parquet").stat().st_mtime_ns == stamp
@@ -392,7 +478,11 @@ def test_worker_processes_give_what_one_gives(granule, dry_granule, tmp_path):
     items = [granule, broken, dry_granule]
     together = freeboard.run(items, out=tmp_path / "two", workers=2)
     alone = [freeboard.run([i], out=tmp_path / "one", workers=1)[0] for i in items]
-    assert [r.item for r in together] == [str(i) for i in items] and [r.status for r in together] == ["done", "failed", "done"] == [r.status for r in alone]
+    assert [r.item for r in together] == [str(i) for i in items] and [r.status for r in together] == [
+        "done",
+        "failed",
+        "done",
+    ] == [r.status for r in alone]
     for a, b in zip(together, alone, strict=True):
         if a.status == "failed":
             assert a.message == b.message
@@ -411,18 +501,34 @@ def test_the_same_name_twice_is_refused(granule, tmp_path):
 def test_run_json_tells_the_whole_story(granule, usual):
     run = usual.run
     assert run["polynya"] == polynya.__version__ and run["config"] == json.loads(Config().model_dump_json())
-    assert run["inputs"][0]["granule"] == granule.stem and run["inputs"][0]["release"] == "006" and run["inputs"][0]["orientation"] == "forward"
-    assert run["inputs"][0]["size"] == granule.stat().st_size and "track-unet" in run["classifier"] and run["network"]["sha256"] == predict_runtime.sha256(predict_runtime.locate("track-unet")) and run["digest"] == Config().digest()
+    assert (
+        run["inputs"][0]["granule"] == granule.stem
+        and run["inputs"][0]["release"] == "006"
+        and run["inputs"][0]["orientation"] == "forward"
+    )
+    assert (
+        run["inputs"][0]["size"] == granule.stat().st_size
+        and "track-unet" in run["classifier"]
+        and run["network"]["sha256"] == predict_runtime.sha256(predict_runtime.locate("track-unet"))
+        and run["digest"] == Config().digest()
+    )
     assert set(run["beams"]) == {"gt2l", "gt2r"}
     for beam, told in run["beams"].items():
         rows = usual.beam(beam)
         assert told["n_segments"] == rows.sum() and told["is_strong"] == (beam == "gt2r")
-        assert told["mean_freeboard"] == pytest.approx(np.nanmean(usual["total_freeboard"][rows].astype(float)), abs=1e-5)
+        assert told["mean_freeboard"] == pytest.approx(
+            np.nanmean(usual["total_freeboard"][rows].astype(float)), abs=1e-5
+        )
         assert told["classes"] == {n: int(np.sum(usual["surface_class"][rows] == v)) for v, n in schema.SURFACE_CLASSES}
         assert told["n_leads"] == np.sum(column(usual.tables["leads"], "beam") == beam)
     total = run["numbers"]
-    assert total["n_segments"] == usual["height"].size and total["mean_freeboard"] == pytest.approx(np.nanmean(usual["total_freeboard"].astype(float)), abs=1e-5)
-    assert run["messages"] == ["This granule is simulated, not satellite data."] and usual.record.message == run["messages"][0]
+    assert total["n_segments"] == usual["height"].size and total["mean_freeboard"] == pytest.approx(
+        np.nanmean(usual["total_freeboard"].astype(float)), abs=1e-5
+    )
+    assert (
+        run["messages"] == ["This granule is simulated, not satellite data."]
+        and usual.record.message == run["messages"][0]
+    )
     text = json.dumps(run)
     assert "NaN" not in text
 
@@ -444,10 +550,21 @@ def test_beam_differences_are_reported(usual):
 
 def test_no_water_in_reach_is_nan_and_said_plainly(dry_granule, tmp_path):
     found = work(dry_granule, tmp_path, classifier="rule")
-    assert np.isnan(found["total_freeboard"]).all() and np.isnan(found["sea_surface_height"]).all() and np.isfinite(found["height"]).mean() > 0.99
+    assert (
+        np.isnan(found["total_freeboard"]).all()
+        and np.isnan(found["sea_surface_height"]).all()
+        and np.isfinite(found["height"]).mean() > 0.99
+    )
     assert found.record.exit_code == 0 and found.record.message.startswith("No open water is within reach on any beam")
-    assert " ".join(found.run["messages"]) == found.record.message and len(found.run["messages"]) == 2 and found.run["numbers"]["mean_freeboard"] is None
-    assert found.tables["leads"].num_rows == 0 and np.isnan(column(found.tables["sea_surface"], "sea_surface_height")).all()
+    assert (
+        " ".join(found.run["messages"]) == found.record.message
+        and len(found.run["messages"]) == 2
+        and found.run["numbers"]["mean_freeboard"] is None
+    )
+    assert (
+        found.tables["leads"].num_rows == 0
+        and np.isnan(column(found.tables["sea_surface"], "sea_surface_height")).all()
+    )
     report = (tmp_path / dry_granule.stem / "report.html").read_text(encoding="utf-8")
     assert "No open water" in report
 
@@ -487,14 +604,25 @@ def test_without_calibration_heights_stand_uncorrected(granule, tmp_path, usual)
 
     found = work(changed(granule, tmp_path / "bare.h5", edit), tmp_path / "out")
     assert np.isnan(found["first_photon_bias"]).all() and (found["quality_flag"] & 4).all()
-    assert "not corrected for first-photon bias on gt2r, gt2l" in found.record.message or "not corrected for first-photon bias on gt2l, gt2r" in found.record.message
+    assert (
+        "not corrected for first-photon bias on gt2r, gt2l" in found.record.message
+        or "not corrected for first-photon bias on gt2l, gt2r" in found.record.message
+    )
     np.testing.assert_allclose(found["height"].astype(float) - usual["height"], usual["first_photon_bias"], atol=1e-6)
 
 
 @pytest.mark.parametrize(
     ("options", "word"),
-    [({"resolution": "7"}, "--resolution 7"), ({"sea_surface": "best"}, "--sea-surface best"), ({"bbox": (0.0, 20.0, 5.0, 10.0)}, "--bbox"), ({"bbox": (0.0, -95.0, 5.0, 10.0)}, "--bbox"),
-     ({"mss": "nowhere.tif"}, "--mss nowhere.tif"), ({"mss_tide_system": "half"}, "--mss-tide-system half"), ({"min_confidence": 9}, "--min-confidence 9"), ({"colour": "red"}, "--colour")],
+    [
+        ({"resolution": "7"}, "--resolution 7"),
+        ({"sea_surface": "best"}, "--sea-surface best"),
+        ({"bbox": (0.0, 20.0, 5.0, 10.0)}, "--bbox"),
+        ({"bbox": (0.0, -95.0, 5.0, 10.0)}, "--bbox"),
+        ({"mss": "nowhere.tif"}, "--mss nowhere.tif"),
+        ({"mss_tide_system": "half"}, "--mss-tide-system half"),
+        ({"min_confidence": 9}, "--min-confidence 9"),
+        ({"colour": "red"}, "--colour"),
+    ],
 )
 def test_wrong_options_are_named(options, word):
     with pytest.raises(UsageError) as error:
@@ -503,8 +631,22 @@ def test_wrong_options_are_named(options, word):
 
 
 def test_every_setting_changes_the_digest():
-    others = [{"beams": "strong"}, {"bbox": (0, 1, 2, 3)}, {"resolution": "10"}, {"sea_surface": "nasa"}, {"mss": "x"}, {"mss_tide_system": "free"}, {"tide_ocean": False},
-              {"tide_equilibrium": False}, {"dac": False}, {"first_photon_bias": False}, {"land": "x"}, {"ice_concentration": "x"}, {"min_confidence": 4}, {"netcdf": True}]
+    others = [
+        {"beams": "strong"},
+        {"bbox": (0, 1, 2, 3)},
+        {"resolution": "10"},
+        {"sea_surface": "nasa"},
+        {"mss": "x"},
+        {"mss_tide_system": "free"},
+        {"tide_ocean": False},
+        {"tide_equilibrium": False},
+        {"dac": False},
+        {"first_photon_bias": False},
+        {"land": "x"},
+        {"ice_concentration": "x"},
+        {"min_confidence": 4},
+        {"netcdf": True},
+    ]
     # the classifier's part of the digest is that of its file: tests/workflows/freeboard/test_classifier.py
     assert {next(iter(o)) for o in others} == set(Config.model_fields) - {"classifier"}
     digests = {Config(**o).digest() for o in others} | {Config().digest()}
@@ -524,9 +666,17 @@ def test_the_real_granule(tmp_path):
     assert np.isin(got, cells).all() and cells.size - got.size <= 2
     assert found.record.numbers["n_photons_read"] == photons
     assert np.diff(found["x_atc"]).max() > 400_000 and np.sum((found["quality_flag"] & BITS["next_to_gap"]) > 0) >= 4
-    assert not found["is_strong"].any() and np.isnan(found["total_freeboard"]).all() and np.all(found["sea_surface_source"] == 0)
+    assert (
+        not found["is_strong"].any()
+        and np.isnan(found["total_freeboard"]).all()
+        and np.all(found["sea_surface_source"] == 0)
+    )
     assert np.isfinite(found["height"]).mean() > 0.95 and np.abs(np.nanmedian(found["height"])) < 1.0
-    assert found.record.exit_code == 0 and "no local sea surface can be had" in found.record.message and "first-photon bias" in found.record.message
+    assert (
+        found.record.exit_code == 0
+        and "no local sea surface can be had" in found.record.message
+        and "first-photon bias" in found.record.message
+    )
     assert (found["quality_flag"] & BITS["no_first_photon_bias_correction"]).all()
 
 
@@ -543,7 +693,9 @@ def test_another_file_of_the_same_name_is_not_taken_for_done(tmp_path, small_gra
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "skipped"
     (other,) = freeboard.run([tmp_path / "b" / "g.h5"], out=out)
-    assert other.status == "failed" and "another file with this name" in other.message and "--overwrite" in other.message
+    assert (
+        other.status == "failed" and "another file with this name" in other.message and "--overwrite" in other.message
+    )
     (out / "g" / "segments.parquet").unlink()
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
     (out / "g" / "run.json").write_text("[1]")

@@ -18,15 +18,36 @@ helper = onnx_networks.helper
 TIME = "2021-08-14T10:12:30Z"
 
 
-def grid(rows: int, columns: int, *, pixel_m: float = 20.0, crs: str = "EPSG:32632", left: float = 640_000.0, top: float = 5_190_000.0) -> GeoBox:
+def grid(
+    rows: int,
+    columns: int,
+    *,
+    pixel_m: float = 20.0,
+    crs: str = "EPSG:32632",
+    left: float = 640_000.0,
+    top: float = 5_190_000.0,
+) -> GeoBox:
     return GeoBox((rows, columns), Affine(pixel_m, 0, left, 0, -pixel_m, top), crs)
 
 
-def write_tiff(path: Path, values: np.ndarray, geobox: GeoBox, *, names: tuple[str, ...] = (), nodata: float | None = np.nan) -> Path:
+def write_tiff(
+    path: Path, values: np.ndarray, geobox: GeoBox, *, names: tuple[str, ...] = (), nodata: float | None = np.nan
+) -> Path:
     values = values if values.ndim == 3 else values[None]
     with rasterio.open(
-        path, "w", driver="GTiff", height=values.shape[1], width=values.shape[2], count=values.shape[0], dtype=values.dtype, crs=str(geobox.crs), transform=geobox.affine, nodata=nodata,
-        tiled=True, blockxsize=256, blockysize=256,
+        path,
+        "w",
+        driver="GTiff",
+        height=values.shape[1],
+        width=values.shape[2],
+        count=values.shape[0],
+        dtype=values.dtype,
+        crs=str(geobox.crs),
+        transform=geobox.affine,
+        nodata=nodata,
+        tiled=True,
+        blockxsize=256,
+        blockysize=256,
     ) as file:
         file.write(values)
         for k, name in enumerate(names, 1):
@@ -39,20 +60,33 @@ def write_scene(folder: Path, geobox: GeoBox, *, about: dict | None = None, **se
     folder.mkdir(parents=True)
     for name, values in sensors.items():
         write_tiff(folder / f"{name}.tif", values.astype(np.float32), geobox, names=band_names(name))
-    (folder / "scene.json").write_text(json.dumps({"name": folder.name, "time": TIME, "region": "ALP", **(about or {})}))
+    (folder / "scene.json").write_text(
+        json.dumps({"name": folder.name, "time": TIME, "region": "ALP", **(about or {})})
+    )
     return folder
 
 
 def optical_of(logit: np.ndarray) -> np.ndarray:
-    """Return optical bands whose blue carries a logit (as 0.5 + logit / 40, a reflectance) and whose others are those of rock."""
-    return np.stack([0.5 + logit / 40.0, *(np.full(logit.shape, v) for v in (0.15, 0.17, 0.2, 0.25, 0.2))]).astype(np.float32)
+    """Return optical bands whose blue carries a logit (as 0.5 + logit / 40, a reflectance) and whose others are those
+    of rock."""
+    return np.stack([0.5 + logit / 40.0, *(np.full(logit.shape, v) for v in (0.15, 0.17, 0.2, 0.25, 0.2))]).astype(
+        np.float32
+    )
 
 
 def linear_network(
-    path: Path, weights: dict[tuple[str, int], float] | None = None, *, bias: float = 0.0, sensors: tuple[str, ...] = tuple(SENSORS), regions: dict[str, float] | None = None,
-    size: int = 64, kernel: int = 1, **about: object,
+    path: Path,
+    weights: dict[tuple[str, int], float] | None = None,
+    *,
+    bias: float = 0.0,
+    sensors: tuple[str, ...] = tuple(SENSORS),
+    regions: dict[str, float] | None = None,
+    size: int = 64,
+    kernel: int = 1,
+    **about: object,
 ) -> Path:
-    """Write a network with probability of glacier 1 / (1 + exp(-(weights . bands + bias + regions))), each band averaged over ``kernel``² pixels; a missing band counts 0.
+    """Write a network with probability of glacier 1 / (1 + exp(-(weights . bands + bias + regions))), each band
+    averaged over ``kernel``² pixels; a missing band counts 0.
 
     Without weights it undoes :func:`optical_of`.
     """
@@ -65,18 +99,33 @@ def linear_network(
     for name, value in (regions or {}).items():
         matrix[1, len(order) + [*REGIONS, "unknown"].index(name)] = value / kernel**2
     nodes = [
-        helper.make_node("IsNaN", ["inputs"], ["missing"]), helper.make_node("Where", ["missing", "zero", "inputs"], ["known"]),
-        helper.make_node("Conv", ["known", "matrix", "bias"], ["logits"], pads=[kernel // 2] * 4), helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
+        helper.make_node("IsNaN", ["inputs"], ["missing"]),
+        helper.make_node("Where", ["missing", "zero", "inputs"], ["known"]),
+        helper.make_node("Conv", ["known", "matrix", "bias"], ["logits"], pads=[kernel // 2] * 4),
+        helper.make_node("Softmax", ["logits"], ["probability"], axis=1),
     ]
     told = onnx_networks.describe_scene(
-        name=path.stem, size=size, scaling={"sensors": {s: len(SENSORS[s]) for s in sensors}}, location=planes - len(order), location_kind="none" if regions is None else "region", **about,
+        name=path.stem,
+        size=size,
+        scaling={"sensors": {s: len(SENSORS[s]) for s in sensors}},
+        location=planes - len(order),
+        location_kind="none" if regions is None else "region",
+        **about,
     )
     values = {"zero": np.zeros(1, np.float32), "matrix": matrix, "bias": np.array([0.0, bias], np.float32)}
-    return onnx_networks.save(path, nodes=nodes, weights=values, input_shape=["batch", planes, "h", "w"], output_shape=["batch", 2, "h", "w"], about=told)
+    return onnx_networks.save(
+        path,
+        nodes=nodes,
+        weights=values,
+        input_shape=["batch", planes, "h", "w"],
+        output_shape=["batch", 2, "h", "w"],
+        about=told,
+    )
 
 
 def discs(shape: tuple[int, int], *, pixel_m: float, centres: list[tuple[float, float]], radius_m: float) -> np.ndarray:
-    """Return the distance, m, of every pixel inside (positive) or outside the nearest of some discs; centres in metres from the upper left."""
+    """Return the distance, m, of every pixel inside (positive) or outside the nearest of some discs; centres in metres
+    from the upper left."""
     y, x = ((np.arange(n) + 0.5) * pixel_m for n in shape)
     return np.max([radius_m - np.hypot(x[None, :] - cx, y[:, None] - cy) for cx, cy in centres], axis=0)
 

@@ -1,4 +1,5 @@
-"""Monte-Carlo dropout from training's file to ``glaciers --draws``: draws differ, their mean is near the plain answer, spread.tif shows them."""
+"""Monte-Carlo dropout from training's file to ``glaciers --draws``: draws differ, their mean is near the plain answer,
+spread.tif shows them."""
 
 from __future__ import annotations
 
@@ -44,9 +45,15 @@ def test_draws_of_the_exported_graph(model, runtime, tmp_path):
     assert drawn.about["is_drawn"] and drawn.description == plain.description
     x = physical(0, batch=1)
     expected, draws = plain.evaluate(x)[0, 1], np.array([drawn.evaluate(x)[0, 1] for _ in range(60)])
-    assert len({d.tobytes() for d in draws}) > 15  # all sixteen channels of the little U-Net stay in .9 ** 16 of the draws
+    assert (
+        len({d.tobytes() for d in draws}) > 15
+    )  # all sixteen channels of the little U-Net stay in .9 ** 16 of the draws
     spread = draws.std(axis=0)
-    assert spread.mean() > 1e-3 and np.abs(draws.mean(axis=0) - expected).mean() < 0.05 and np.abs(draws.mean() - expected.mean()) < 0.03
+    assert (
+        spread.mean() > 1e-3
+        and np.abs(draws.mean(axis=0) - expected).mean() < 0.05
+        and np.abs(draws.mean() - expected.mean()) < 0.03
+    )
 
 
 def test_without_dropout_there_is_no_second_file(tmp_path):
@@ -61,7 +68,9 @@ def test_glaciers_draws(tmp_path):
     saved = checkpoint.save(tmp_path, network=network(description), description=description)
     values = physical(4, batch=1, side=64)[0]
     values[4:6] = 0.2
-    scene = pieces.write_scene(tmp_path / "scene", pieces.grid(64, 64), optical=np.clip(values[:6], -0.1, 2.0), dem=np.clip(values[6:8], 0, 80))
+    scene = pieces.write_scene(
+        tmp_path / "scene", pieces.grid(64, 64), optical=np.clip(values[:6], -0.1, 2.0), dem=np.clip(values[6:8], 0, 80)
+    )
     settings = {"network": (str(saved.onnx),), "runtime": "onnxruntime"}
     glaciers.run([scene], out=tmp_path / "plain", config=glaciers.Config(**settings))
     glaciers.run([scene], out=tmp_path / "drawn", config=glaciers.Config(**settings, draws=20))
@@ -73,5 +82,7 @@ def test_glaciers_draws(tmp_path):
     record = io.read_json(tmp_path / "drawn/run.json")
     assert record["network"][0]["file"] == "n-dropout.onnx" and record["network"][0]["draws"] == 20
     saved.drawn.unlink()
-    with pytest.raises(UsageError, match=r"--draws: network n\.onnx has no dropout to draw \(n-dropout\.onnx is not beside it\)"):
+    with pytest.raises(
+        UsageError, match=r"--draws: network n\.onnx has no dropout to draw \(n-dropout\.onnx is not beside it\)"
+    ):
         glaciers.run([scene], out=tmp_path / "none", config=glaciers.Config(**settings, draws=2))

@@ -1,4 +1,5 @@
-"""``polynya glaciers --reference``: scores by stratum with intervals beside the rules, the reliability diagram, in the folder and on the page."""
+"""``polynya glaciers --reference``: scores by stratum with intervals beside the rules, the reliability diagram, in the
+folder and on the page."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ PIXEL = 20.0
 
 @pytest.fixture(scope="module")
 def judged(tmp_path_factory):
-    """A scene of 5 x 6 km whose truth is drawn pixel by pixel with the probability that the network gives; strata and outlines beside."""
+    """A scene of 5 x 6 km whose truth is drawn pixel by pixel with the probability that the network gives; strata and
+    outlines beside."""
     folder = tmp_path_factory.mktemp("judged")
     shape = (250, 300)
     inside = pieces.discs(shape, pixel_m=PIXEL, centres=[(1800.0, 1600.0), (4000.0, 3300.0)], radius_m=1100.0)
@@ -42,18 +44,46 @@ def judged(tmp_path_factory):
 
 def test_scores_and_reliability(judged, tmp_path):
     scene, network, truth, p = judged
-    code, said, _ = cli("glaciers", scene, "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime", "-r", scene / "truth.tif", "--json")
+    code, said, _ = cli(
+        "glaciers",
+        scene,
+        "-o",
+        tmp_path / "out",
+        "--network",
+        network,
+        "--runtime",
+        "onnxruntime",
+        "-r",
+        scene / "truth.tif",
+        "--json",
+    )
     assert code == 0 and "evaluation.parquet" in json.loads(said)["outputs"]
-    rows = {(r["prediction"], r["stratum"], r["metric"]): r for r in pq.read_table(tmp_path / "out/evaluation.parquet").to_pylist()}
+    rows = {
+        (r["prediction"], r["stratum"], r["metric"]): r
+        for r in pq.read_table(tmp_path / "out/evaluation.parquet").to_pylist()
+    }
     known = truth != 255
     mapped, ice = p >= 0.5, truth == 1
     for stratum, part in (("all", known), ("seasonal_snow", known & (np.arange(250)[:, None] < 50))):
         row = rows["given", stratum, "iou"]
-        assert row["value"] == pytest.approx((mapped & ice & part).sum() / ((mapped | ice) & part).sum(), abs=2e-3) and row["low"] < row["value"] < row["high"] and row["n"] == part.sum()
-    assert rows["all_glacier", "all", "iou"]["value"] == pytest.approx(ice[known].mean()) and ("classical", "all", "iou") in rows and ("dem_only", "all", "iou") in rows
+        assert (
+            row["value"] == pytest.approx((mapped & ice & part).sum() / ((mapped | ice) & part).sum(), abs=2e-3)
+            and row["low"] < row["value"] < row["high"]
+            and row["n"] == part.sum()
+        )
+    assert (
+        rows["all_glacier", "all", "iou"]["value"] == pytest.approx(ice[known].mean())
+        and ("classical", "all", "iou") in rows
+        and ("dem_only", "all", "iou") in rows
+    )
     assert rows["given", "all", "calibration_error"]["value"] < 0.01 < rows["given", "all", "brier_skill"]["value"]
     page = (tmp_path / "out/report.html").read_text()
-    assert "Against truth.tif" in page and "How often it was ice" in page and "seasonal snow" in page and "all glacier" in page
+    assert (
+        "Against truth.tif" in page
+        and "How often it was ice" in page
+        and "seasonal snow" in page
+        and "all glacier" in page
+    )
 
 
 def test_the_reliability_is_of_the_truth_given(judged, tmp_path, monkeypatch):
@@ -71,23 +101,32 @@ def test_outlines_as_reference(judged, tmp_path):
     scene, network, _truth, _p = judged
     glaciers.run([scene], out=tmp_path / "first", config=config(network))
     glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=tmp_path / "first/outlines.gpkg")
-    rows = {(r["prediction"], r["stratum"], r["metric"]): r for r in pq.read_table(tmp_path / "out/evaluation.parquet").to_pylist()}
+    rows = {
+        (r["prediction"], r["stratum"], r["metric"]): r
+        for r in pq.read_table(tmp_path / "out/evaluation.parquet").to_pylist()
+    }
     assert rows["given", "all", "iou"]["value"] > 0.995 and rows["given", "all", "polis"]["value"] < PIXEL
-    table = evaluate_scene.run(tmp_path / "out", reference=tmp_path / "first", scene=scene, n_resamples=10)  # a folder is as good as its outlines
+    table = evaluate_scene.run(
+        tmp_path / "out", reference=tmp_path / "first", scene=scene, n_resamples=10
+    )  # a folder is as good as its outlines
     assert table.num_rows > 10
     assert len(polygons.read(tmp_path / "first/outlines.gpkg")) == 2
 
 
 def test_the_rule_has_scores_but_no_diagram(judged, tmp_path):
     scene = judged[0]
-    glaciers.run([scene], out=tmp_path / "out", config=glaciers.Config(network=("rule",)), reference=scene / "truth.tif")
+    glaciers.run(
+        [scene], out=tmp_path / "out", config=glaciers.Config(network=("rule",)), reference=scene / "truth.tif"
+    )
     page = (tmp_path / "out/report.html").read_text()
     assert "Against truth.tif" in page and "How often it was ice" not in page
 
 
 def test_a_reference_elsewhere_or_none_leaves_nothing(judged, tmp_path):
     scene, network, _, _ = judged
-    far = pieces.write_tiff(tmp_path / "far.tif", np.ones((20, 20), np.uint8), pieces.grid(20, 20, left=100_000.0), nodata=255)
+    far = pieces.write_tiff(
+        tmp_path / "far.tif", np.ones((20, 20), np.uint8), pieces.grid(20, 20, left=100_000.0), nodata=255
+    )
     with pytest.raises(ProductError, match=r"far\.tif: lies \d+\.\d km away"):
         glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=far)
     blank = pieces.write_tiff(tmp_path / "blank.tif", np.full((20, 20), 255, np.uint8), pieces.grid(20, 20), nodata=255)

@@ -28,7 +28,12 @@ def granule(small_granule, tmp_path) -> Path:
 
 def test_simulated_granule(small_granule):
     found = info.run(small_granule)
-    assert (found.product, found.release, found.granule_id, found.orientation) == ("ATL03", "006", small_granule.stem, "forward")
+    assert (found.product, found.release, found.granule_id, found.orientation) == (
+        "ATL03",
+        "006",
+        small_granule.stem,
+        "forward",
+    )
     assert found.orientation_source == "orbit_info/sc_orient" and found.is_simulated and found.simulation["seed"] == 3
     assert [(b.name, b.strength, b.spot) for b in found.beams] == [("gt1l", "weak", 6), ("gt1r", "strong", 5)]
     assert set(found.missing) == {"beam gt2l", "beam gt2r", "beam gt3l", "beam gt3r"}
@@ -45,9 +50,14 @@ def test_simulated_granule(small_granule):
         lat = np.concatenate([f[f"{b}/geolocation/reference_photon_lat"][()] for b in ("gt1l", "gt1r")])
     epoch = np.datetime64("2018-01-01T00:00:00", "us")
     for said, seconds in ((found.start, times.min()), (found.end, times.max())):
-        assert abs(np.datetime64(said.rstrip("Z"), "us") - epoch - np.timedelta64(round(seconds * 1e6), "us")) <= np.timedelta64(1, "us")
+        assert abs(
+            np.datetime64(said.rstrip("Z"), "us") - epoch - np.timedelta64(round(seconds * 1e6), "us")
+        ) <= np.timedelta64(1, "us")
     assert (found.extent[1], found.extent[3]) == (lat.min(), lat.max())
-    assert found.next_commands == (f"polynya freeboard {small_granule.name} -o OUT", f"polynya evaluate OUT/{small_granule.stem} --reference {small_granule.stem}_truth.parquet")
+    assert found.next_commands == (
+        f"polynya freeboard {small_granule.name} -o OUT",
+        f"polynya evaluate OUT/{small_granule.stem} --reference {small_granule.stem}_truth.parquet",
+    )
 
 
 @pytest.mark.real
@@ -58,7 +68,9 @@ def test_real_atl03():
     assert (found.orientation, found.orientation_source) == ("forward", "gt1l@sc_orientation")
     assert (beam.name, beam.strength, beam.spot) == ("gt1l", "weak", 6)
     assert beam.counts["photons"] == 2909 and beam.counts["geosegments"] == 40
-    assert {"orbit_info", "ancillary_data", "beam gt3r"} <= set(found.missing) and beam.missing == ("CAL-19 first-photon bias",)
+    assert {"orbit_info", "ancillary_data", "beam gt3r"} <= set(found.missing) and beam.missing == (
+        "CAL-19 first-photon bias",
+    )
     # The granule's own record of the cut: 2018-10-14T00:26:50.795463 to 00:27:47.682564.
     assert found.start.startswith("2018-10-14T00:26:50.79") and found.end.startswith("2018-10-14T00:27:47.68")
     assert found.next_commands == (f"polynya freeboard {ATL03} -o OUT",)
@@ -68,12 +80,22 @@ def test_real_atl03():
 def test_real_atl07():
     found = info.run(real(ATL07))
     assert (found.product, found.release, found.orientation) == ("ATL07", "003", "backward")
-    assert {b.name: b.counts["segments"] for b in found.beams} == {"gt1l": 75, "gt1r": 33, "gt2l": 27, "gt2r": 0, "gt3l": 368, "gt3r": 304}
+    assert {b.name: b.counts["segments"] for b in found.beams} == {
+        "gt1l": 75,
+        "gt1r": 33,
+        "gt2l": 27,
+        "gt2r": 0,
+        "gt3l": 368,
+        "gt3r": 304,
+    }
     assert [b.strength for b in found.beams] == ["strong", "weak"] * 3
     with h5py.File(real(ATL07)) as f:
         kinds = f["gt3l/sea_ice_segments/heights/height_segment_type"][()]
     counts = found.beams[4].counts
-    assert counts["specular_leads"] == np.isin(kinds, (2, 3, 4, 5)).sum() > 0 and counts["dark_leads"] == np.isin(kinds, (6, 7, 8, 9)).sum()
+    assert (
+        counts["specular_leads"] == np.isin(kinds, (2, 3, 4, 5)).sum() > 0
+        and counts["dark_leads"] == np.isin(kinds, (6, 7, 8, 9)).sum()
+    )
     assert any("no data in gt2r" in n for n in found.notes)
     assert [c.split()[1] for c in found.next_commands] == ["verify", "simulate"]
     without = next(b for b in found.beams if b.counts["segments"]).missing
@@ -148,11 +170,20 @@ def test_antimeridian_is_said(granule):
 
 def test_missing_parts_are_listed_not_refused(granule):
     with h5py.File(granule, "r+") as f:
-        del f["orbit_info"], f["ancillary_data"], f["gt1r/bckgrd_atlas"], f["gt1r/geophys_corr/dem_flag"], f["gt1r/heights/quality_ph"], f["gt1l/heights"]
+        del (
+            f["orbit_info"],
+            f["ancillary_data"],
+            f["gt1r/bckgrd_atlas"],
+            f["gt1r/geophys_corr/dem_flag"],
+            f["gt1r/heights/quality_ph"],
+            f["gt1l/heights"],
+        )
     found = info.run(granule)
     strong = found.beams[1]
     assert {"orbit_info", "ancillary_data"} <= set(found.missing)
-    assert {"bckgrd_atlas", "geophys_corr/dem_flag", "heights/quality_ph", "CAL-19 first-photon bias"} == set(strong.missing)
+    assert {"bckgrd_atlas", "geophys_corr/dem_flag", "heights/quality_ph", "CAL-19 first-photon bias"} == set(
+        strong.missing
+    )
     assert strong.strength == "strong" and found.orientation_source == "gt1l@sc_orientation"
     assert "heights" in found.beams[0].missing and found.beams[0].counts["photons"] == 0
     text = info.as_text(found)
@@ -170,7 +201,9 @@ def test_transition_and_unknown_strength_suggest_nothing(granule):
             for name in list(f[beam].attrs):
                 del f[beam].attrs[name]
     found = info.run(granule)
-    assert (found.orientation, found.next_commands) == ("unknown", ()) and {b.strength for b in found.beams} == {"unknown"}
+    assert (found.orientation, found.next_commands) == ("unknown", ()) and {b.strength for b in found.beams} == {
+        "unknown"
+    }
 
 
 def test_land_is_said(granule):
@@ -190,11 +223,17 @@ def test_heights_are_never_read(granule, monkeypatch):
     """Every dataset that is read is small: none of the photons' but their sea-ice confidence."""
     read = []
     original = h5py.Dataset.__getitem__
-    monkeypatch.setattr(h5py.Dataset, "__getitem__", lambda self, key, **more: (read.append(self.name), original(self, key, **more))[1])
+    monkeypatch.setattr(
+        h5py.Dataset, "__getitem__", lambda self, key, **more: (read.append(self.name), original(self, key, **more))[1]
+    )
     from polynya.readers import icesat2
 
     whole = icesat2.values
-    monkeypatch.setattr(icesat2, "values", lambda handle, path, name, **more: (read.append("/" + name), whole(handle, path, name, **more))[1])
+    monkeypatch.setattr(
+        icesat2,
+        "values",
+        lambda handle, path, name, **more: (read.append("/" + name), whole(handle, path, name, **more))[1],
+    )
     info.run(granule)
     assert {n for n in read if "/heights/" in n} == {f"/{b}/heights/signal_conf_ph" for b in ("gt1l", "gt1r")}
     assert any("reference_photon_lon" in n for n in read)

@@ -12,21 +12,47 @@ from ..glaciers.test_glaciers import cli
 
 
 def test_a_scene_folder_is_told_apart_sensor_by_sensor(tmp_path):
-    scene = pieces.write_scene(tmp_path / "s", pieces.grid(40, 30), optical=np.full((6, 40, 30), 0.3), dem=np.full((2, 40, 30), 3000.0))
+    scene = pieces.write_scene(
+        tmp_path / "s", pieces.grid(40, 30), optical=np.full((6, 40, 30), 0.3), dem=np.full((2, 40, 30), 3000.0)
+    )
     code, said, _ = cli("info", scene, "--json")
     about = json.loads(said)
-    assert code == 0 and about["kind"] == "scene" and about["shape"] == [40, 30] and about["region"] == "ALP" and about["time"] == pieces.TIME
-    assert [s["sensor"] for s in about["sensors"]] == ["optical", "dem"] and about["sensors"][0]["bands"] == ["blue", "green", "red", "nir", "swir1", "swir2"]
-    assert all(abs(v - 20.0) < 0.1 for v in about["sensors"][0]["pixel_m"]) and about["extent"][0] < about["extent"][2] and about["extent"][1] < about["extent"][3]
+    assert (
+        code == 0
+        and about["kind"] == "scene"
+        and about["shape"] == [40, 30]
+        and about["region"] == "ALP"
+        and about["time"] == pieces.TIME
+    )
+    assert [s["sensor"] for s in about["sensors"]] == ["optical", "dem"] and about["sensors"][0]["bands"] == [
+        "blue",
+        "green",
+        "red",
+        "nir",
+        "swir1",
+        "swir2",
+    ]
+    assert (
+        all(abs(v - 20.0) < 0.1 for v in about["sensors"][0]["pixel_m"])
+        and about["extent"][0] < about["extent"][2]
+        and about["extent"][1] < about["extent"][3]
+    )
     code, text, _ = cli("info", scene / "optical.tif", f"dem={scene / 'dem.tif'}")
     assert code == 0 and "scene of 40 x 30 pixels" in text and "polynya glaciers" in text and "time unknown" in text
 
 
 def test_a_tile_set_is_counted(tmp_path):
-    tiles = write_tiles(tmp_path / "t.h5", [piece((20, 30), k, region=("ALP", "HMA")[k % 2], scene=f"s{k // 2}") for k in range(4)])
+    tiles = write_tiles(
+        tmp_path / "t.h5", [piece((20, 30), k, region=("ALP", "HMA")[k % 2], scene=f"s{k // 2}") for k in range(4)]
+    )
     code, said, _ = cli("info", tiles, "--json")
     about = json.loads(said)
-    assert code == 0 and (about["kind"], about["tiles"], about["scenes"], about["pixels"]) == ("tiles", 4, 2, 2400) and about["regions"] == {"ALP": 2, "HMA": 2} and about["simulated"] == 0
+    assert (
+        code == 0
+        and (about["kind"], about["tiles"], about["scenes"], about["pixels"]) == ("tiles", 4, 2, 2400)
+        and about["regions"] == {"ALP": 2, "HMA": 2}
+        and about["simulated"] == 0
+    )
     assert "4 tiles of 2 scenes" in cli("info", tiles)[1]
 
 

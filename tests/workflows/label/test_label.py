@@ -33,7 +33,9 @@ CONFIG = label.Config(image_time=TIME, cloud_mask="none")
 def folder(tmp_path_factory) -> Path:
     """Granule, truth and scene; read only."""
     where = tmp_path_factory.mktemp("pair")
-    made = simulate(where / "ATL03_20191116214000_07170511_006_01.h5", length_km=8, season="summer", beams="strong", seed=5)
+    made = simulate(
+        where / "ATL03_20191116214000_07170511_006_01.h5", length_km=8, season="summer", beams="strong", seed=5
+    )
     write_scene(where / "scene.tif", made.truth, shift=SHIFT, crs="EPSG:32760")
     return where
 
@@ -59,8 +61,32 @@ def labelled(folder, granule, tmp_path_factory) -> Path:
 
 def about(path: Path) -> dict[str, object]:
     metadata = {k.decode(): v.decode() for k, v in pq.read_schema(path).metadata.items()}
-    return {k: json.loads(v) if k not in ("polynya_table", "datum", "granule", "product", "release", "polynya", "scene", "scene_id", "crs", "shift_source", "method",
-                                          "cloud_mask", "digest", "geo", "ARROW:schema", "truth") else v for k, v in metadata.items()}
+    return {
+        k: (
+            json.loads(v)
+            if k
+            not in (
+                "polynya_table",
+                "datum",
+                "granule",
+                "product",
+                "release",
+                "polynya",
+                "scene",
+                "scene_id",
+                "crs",
+                "shift_source",
+                "method",
+                "cloud_mask",
+                "digest",
+                "geo",
+                "ARROW:schema",
+                "truth",
+            )
+            else v
+        )
+        for k, v in metadata.items()
+    }
 
 
 def columns(path: Path, *names: str) -> dict[str, np.ndarray]:
@@ -71,7 +97,9 @@ def columns(path: Path, *names: str) -> dict[str, np.ndarray]:
 def true_class(path: Path, truth: Path) -> np.ndarray:
     """Class of the truth cell of each row, joined here with a dictionary."""
     known = columns(truth, "beam", "x_atc", "surface_class")
-    cell = {(b, int(x // 2)): int(c) for b, x, c in zip(known["beam"], known["x_atc"], known["surface_class"], strict=True)}
+    cell = {
+        (b, int(x // 2)): int(c) for b, x, c in zip(known["beam"], known["x_atc"], known["surface_class"], strict=True)
+    }
     mine = columns(path, "beam", "x_atc")
     return np.array([cell[b, int(x // 2)] for b, x in zip(mine["beam"], mine["x_atc"], strict=True)])
 
@@ -85,7 +113,12 @@ def test_the_drift_is_found_and_said(labelled, granule):
     found = about(labelled)
     assert abs(found["shift_east_m"] - SHIFT[0]) < 8.0 and abs(found["shift_north_m"] - SHIFT[1]) < 8.0
     assert found["is_shift_sure"] is True and found["shift_confidence"] > 0.9 and found["shift_source"] == "estimate"
-    assert found["granule"] == granule.stem and found["scene_id"] == "scene" and found["crs"] == "EPSG:32760" and found["is_simulated"] is True
+    assert (
+        found["granule"] == granule.stem
+        and found["scene_id"] == "scene"
+        and found["crs"] == "EPSG:32760"
+        and found["is_simulated"] is True
+    )
     assert found["minutes"] == pytest.approx(-20.0, abs=0.1)
     assert found["polynya_table"] == "labels" and found["method"] == "published" and found["cloud_mask"] == "none"
 
@@ -95,18 +128,26 @@ def test_the_table_is_that_of_the_schema_with_a_row_a_segment(labelled):
     assert table.num_rows > 0.9 * 3 * 4000
     assert set(table["beam"].to_pylist()) == {"gt1r", "gt2r", "gt3r"}
     label_, flag, source = (schema.to_numpy(table[n]) for n in ("label", "label_flag", "label_source"))
-    assert np.array_equal(label_ == -1, flag != transfer.LABELLED) and np.array_equal(source == schema.LABEL_NONE, label_ == -1)
+    assert np.array_equal(label_ == -1, flag != transfer.LABELLED) and np.array_equal(
+        source == schema.LABEL_NONE, label_ == -1
+    )
     counts = about(labelled)
-    assert counts["label_counts"]["thick_ice"] == int((label_ == 0).sum()) and counts["flag_counts"]["class_transition"] == int((flag == 1).sum())
+    assert counts["label_counts"]["thick_ice"] == int((label_ == 0).sum()) and counts["flag_counts"][
+        "class_transition"
+    ] == int((flag == 1).sum())
 
 
 def test_positions_hold_the_shift(labelled):
     from pyproj import Transformer
 
     c = columns(labelled, "longitude", "latitude", "easting", "northing")
-    east, north = Transformer.from_crs("EPSG:4326", "EPSG:32760", always_xy=True).transform(c["longitude"], c["latitude"])
+    east, north = Transformer.from_crs("EPSG:4326", "EPSG:32760", always_xy=True).transform(
+        c["longitude"], c["latitude"]
+    )
     found = about(labelled)
-    assert np.allclose(c["easting"] - east, found["shift_east_m"], atol=1e-6) and np.allclose(c["northing"] - north, found["shift_north_m"], atol=1e-6)
+    assert np.allclose(c["easting"] - east, found["shift_east_m"], atol=1e-6) and np.allclose(
+        c["northing"] - north, found["shift_north_m"], atol=1e-6
+    )
 
 
 def test_labels_are_those_of_the_truth_away_from_transitions(labelled, truth):
@@ -122,7 +163,11 @@ def test_labels_are_those_of_the_truth_away_from_transitions(labelled, truth):
 
 def test_what_lies_beside_the_table(labelled):
     run = io.read_json(labelled.with_name("labels.run.json"))
-    assert run["config"]["max_minutes"] == 80.0 and run["labels"]["is_shift_sure"] is True and run["digest"] == about(labelled)["digest"]
+    assert (
+        run["config"]["max_minutes"] == 80.0
+        and run["labels"]["is_shift_sure"] is True
+        and run["digest"] == about(labelled)["digest"]
+    )
     page = labelled.with_name("labels_shift.html").read_text(encoding="utf-8")
     assert "<svg" in page and "east, m" in page and "Close-ups" in page
     assert not re.search(r"(?:src|href)\s*=\s*[\"']?(?:https?:)?//", page)
@@ -134,7 +179,10 @@ def test_a_given_shift_is_taken(folder, granule, truth, tmp_path):
     right, wrong = tmp_path / "right.parquet", tmp_path / "wrong.parquet"
     one(granule, right, image=str(folder / "scene.tif"), shift=SHIFT)
     one(granule, wrong, image=str(folder / "scene.tif"), shift=(SHIFT[0], SHIFT[1] + 400.0))
-    assert about(right)["shift_source"] == "command" and (about(right)["shift_east_m"], about(right)["shift_north_m"]) == SHIFT
+    assert (
+        about(right)["shift_source"] == "command"
+        and (about(right)["shift_east_m"], about(right)["shift_north_m"]) == SHIFT
+    )
     agree = {}
     for path in (right, wrong):
         given, true = columns(path, "label")["label"], true_class(path, truth)
@@ -152,9 +200,16 @@ def test_without_contrast_nothing_is_labelled(folder, granule, truth, tmp_path):
 
 
 def test_too_far_apart_in_time_says_how_far(folder, granule, tmp_path):
-    record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=label.Config(image_time="2019-11-16T23:40:00", cloud_mask="none"))
+    record = one(
+        granule,
+        tmp_path / "labels.parquet",
+        image=str(folder / "scene.tif"),
+        config=label.Config(image_time="2019-11-16T23:40:00", cloud_mask="none"),
+    )
     assert record.status == "failed"
-    assert "120 min after" in record.message and "at most 80 min" in record.message and "--max-minutes" in record.message
+    assert (
+        "120 min after" in record.message and "at most 80 min" in record.message and "--max-minutes" in record.message
+    )
     assert list(tmp_path.iterdir()) == []
     late = label.Config(image_time="2019-11-16T23:40:00", cloud_mask="none", max_minutes=121)
     assert one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=late).status == "done"
@@ -169,7 +224,9 @@ def test_a_scene_elsewhere_or_without_time_is_refused(folder, granule, truth, tm
         handle.transform = rasterio.Affine(here.a, 0.0, here.c + 90_000.0, 0.0, here.e, here.f)
     far = one(granule, tmp_path / "labels.parquet", image=str(tmp_path / "far.tif"))
     assert far.status == "failed" and "no segment lies over far.tif" in far.message
-    unknown = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=label.Config(cloud_mask="none"))
+    unknown = one(
+        granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=label.Config(cloud_mask="none")
+    )
     assert unknown.status == "failed" and "--image-time" in unknown.message and unknown.exit_code == 2
     assert not (tmp_path / "labels.parquet").exists()
 
@@ -193,7 +250,11 @@ def test_truth_labels_every_segment(granule, truth, tmp_path):
     assert one(granule, out, truth=str(truth)).status == "done"
     c = columns(out, "label", "label_source", "easting", "image_value")
     assert np.array_equal(c["label"], true_class(out, truth))
-    assert (c["label_source"] == schema.LABEL_SIMULATION).all() and np.isnan(c["easting"]).all() and (c["image_value"] == -1).all()
+    assert (
+        (c["label_source"] == schema.LABEL_SIMULATION).all()
+        and np.isnan(c["easting"]).all()
+        and (c["image_value"] == -1).all()
+    )
     assert not out.with_name("labels_shift.html").exists()
 
 
@@ -207,12 +268,17 @@ def test_truth_of_another_granule_is_refused(granule, tmp_path):
 def test_truth_of_a_granule_drawn_from_an_atl07_knows_ice_as_ice(tmp_path):
     from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
 
-    made = simulate_from_atl07(real("processed_ATL07-01_20190222003738_08490201_003_02.h5"), tmp_path / "drawn.h5", beams="gt3l", seed=1)
+    made = simulate_from_atl07(
+        real("processed_ATL07-01_20190222003738_08490201_003_02.h5"), tmp_path / "drawn.h5", beams="gt3l", seed=1
+    )
     out = tmp_path / "labels.parquet"
     record = one(made.granule, out, truth=str(made.truth), config=label.Config(beams="gt3l"))
     assert record.status == "done", record.message
     c = columns(out, "label", "label_source", "label_flag")
-    assert set(np.unique(c["label"])) <= {-1, schema.OPEN_WATER, schema.ANY_ICE} and {schema.OPEN_WATER, schema.ANY_ICE} <= set(c["label"].tolist())
+    assert set(np.unique(c["label"])) <= {-1, schema.OPEN_WATER, schema.ANY_ICE} and {
+        schema.OPEN_WATER,
+        schema.ANY_ICE,
+    } <= set(c["label"].tolist())
     assert set(np.unique(c["label_source"][c["label"] >= 0])) == {schema.LABEL_ATL07}
     assert (c["label_flag"][c["label"] == -1] == transfer.NO_CLASS).all()
 
@@ -233,7 +299,9 @@ def test_corrections_win_and_the_later_one_last(labelled, folder, granule, tmp_p
     mine = found["beam"] == "gt2r"
     order = np.argsort(found["x_atc"][mine])
     label_, source = found["label"][mine][order], found["label_source"][mine][order]
-    assert (label_[100:150] == 2).all() and (label_[150:250] == 1).all() and (source[100:250] == schema.LABEL_PERSON).all()
+    assert (
+        (label_[100:150] == 2).all() and (label_[150:250] == 1).all() and (source[100:250] == schema.LABEL_PERSON).all()
+    )
     before = columns(labelled, "beam", "label")["label"][columns(labelled, "beam")["beam"] == "gt2r"]
     assert np.array_equal(np.delete(label_, slice(100, 250)), np.delete(before, slice(100, 250)))
     assert about(out)["n_corrections"] == 2
@@ -245,9 +313,19 @@ def test_corrections_win_and_the_later_one_last(labelled, folder, granule, tmp_p
 
 
 def test_without_a_cloud_mask_it_says_so(folder, granule, labelled, tmp_path):
-    record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=CONFIG.model_copy(update={"cloud_mask": "auto"}))
-    assert record.status == "done" and "no cloud mask (the scene has no classification): cloud is labelled as ice or water" in record.message
-    assert "cloud" not in one(granule, tmp_path / "none.parquet", image=str(folder / "scene.tif")).message  # it was asked for
+    record = one(
+        granule,
+        tmp_path / "labels.parquet",
+        image=str(folder / "scene.tif"),
+        config=CONFIG.model_copy(update={"cloud_mask": "auto"}),
+    )
+    assert (
+        record.status == "done"
+        and "no cloud mask (the scene has no classification): cloud is labelled as ice or water" in record.message
+    )
+    assert (
+        "cloud" not in one(granule, tmp_path / "none.parquet", image=str(folder / "scene.tif")).message
+    )  # it was asked for
 
 
 def test_a_persons_shift_replaces_the_estimate(folder, granule, tmp_path):
@@ -292,7 +370,16 @@ def test_a_granule_that_spans_a_gap_keeps_its_pieces(folder, granule, truth, tmp
         confidence[first[100] : first[115], 2] = 0
         group["heights/signal_conf_ph"][:] = confidence
     out = tmp_path / "labels.parquet"
-    assert one(copy, out, image=str(folder / "scene.tif"), config=label.Config(image_time=TIME, cloud_mask="none", beams="gt2r"), shift=SHIFT).status == "done"
+    assert (
+        one(
+            copy,
+            out,
+            image=str(folder / "scene.tif"),
+            config=label.Config(image_time=TIME, cloud_mask="none", beams="gt2r"),
+            shift=SHIFT,
+        ).status
+        == "done"
+    )
     x = columns(out, "x_atc")["x_atc"]
     assert 270.0 < np.diff(x).max() < 330.0
 
@@ -302,12 +389,37 @@ CSV = "granule,image,truth,shift_east,shift_north,name\n"
 
 def test_many_pairs_with_one_failure(folder, granule, truth, tmp_path):
     table = tmp_path / "pairs.csv"
-    table.write_text(CSV + f"{granule},{folder / 'scene.tif'},,180,-250,a\n{granule},,{truth},,,b\n{granule},{tmp_path / 'missing.tif'},,,,c\n")
-    done = CliRunner().invoke(app, ["label", "--pairs", str(table), "-o", str(tmp_path / "out"), "--image-time", TIME, "--cloud-mask", "none", "--workers", "1", "--json"])
+    table.write_text(
+        CSV
+        + f"{granule},{folder / 'scene.tif'},,180,-250,a\n{granule},,{truth},,,b\n{granule},{tmp_path / 'missing.tif'},,,,c\n"
+    )
+    done = CliRunner().invoke(
+        app,
+        [
+            "label",
+            "--pairs",
+            str(table),
+            "-o",
+            str(tmp_path / "out"),
+            "--image-time",
+            TIME,
+            "--cloud-mask",
+            "none",
+            "--workers",
+            "1",
+            "--json",
+        ],
+    )
     assert done.exit_code == 3
     states = {Path(r["item"]).stem: r["status"] for r in json.loads(done.stdout)["pairs"]}
     assert states == {"a": "done", "b": "done", "c": "failed"}
-    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a.parquet", "a.run.json", "a_shift.html", "b.parquet", "b.run.json"]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "a.parquet",
+        "a.run.json",
+        "a_shift.html",
+        "b.parquet",
+        "b.run.json",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -333,7 +445,11 @@ def test_a_table_of_pairs_that_does_not_fit_says_why(text, word, tmp_path):
 def test_relative_paths_are_relative_to_the_table(tmp_path):
     (tmp_path / "pairs.csv").write_text("granule,image\nsub/a.h5,scene.SAFE\n")
     (pair,) = label.read_pairs(tmp_path / "pairs.csv", out="out")
-    assert (pair.granule, pair.image, pair.out) == (str(tmp_path / "sub/a.h5"), str(tmp_path / "scene.SAFE"), str(Path("out/a.parquet")))
+    assert (pair.granule, pair.image, pair.out) == (
+        str(tmp_path / "sub/a.h5"),
+        str(tmp_path / "scene.SAFE"),
+        str(Path("out/a.parquet")),
+    )
 
 
 @pytest.mark.parametrize(
@@ -355,23 +471,55 @@ def test_the_command_line_says_what_is_wrong(arguments, word):
 def test_the_command_says_what_it_wrote(folder, granule, tmp_path):
     out = tmp_path / "labels.parquet"
     done = CliRunner().invoke(
-        app, ["label", str(granule), "--image", str(folder / "scene.tif"), "-o", str(out), "--shift", "180", "-250", "--image-time", TIME, "--cloud-mask", "none"]
+        app,
+        [
+            "label",
+            str(granule),
+            "--image",
+            str(folder / "scene.tif"),
+            "-o",
+            str(out),
+            "--shift",
+            "180",
+            "-250",
+            "--image-time",
+            TIME,
+            "--cloud-mask",
+            "none",
+        ],
     )
     assert done.exit_code == 0, done.output
-    assert "segments labelled" in done.stdout and "+180 m east, -250 m north" in done.stdout and "20.0 min before" in done.stdout
-    assert [line.strip() for line in done.stdout.splitlines()[-3:]] == [str(out), str(out.with_name("labels.run.json")), str(out.with_name("labels_shift.html"))]
+    assert (
+        "segments labelled" in done.stdout
+        and "+180 m east, -250 m north" in done.stdout
+        and "20.0 min before" in done.stdout
+    )
+    assert [line.strip() for line in done.stdout.splitlines()[-3:]] == [
+        str(out),
+        str(out.with_name("labels.run.json")),
+        str(out.with_name("labels_shift.html")),
+    ]
 
 
 def test_a_simulated_pair_is_labelled_where_its_record_says(tmp_path):
-    """SAFE folder and granule from one ice cover: the shift of ``pair.json``, and labels that are the granule's truth."""
+    """SAFE folder and granule from one ice cover: the shift of ``pair.json``, and labels that are the granule's
+    truth."""
     from polynya.simulate.pair import simulate_pair
 
-    made = simulate_pair(tmp_path / "pair", length_km=6, season="summer", seed=1022, beams="strong", cloud_cover=0.0, level="2A")
+    made = simulate_pair(
+        tmp_path / "pair", length_km=6, season="summer", seed=1022, beams="strong", cloud_cover=0.0, level="2A"
+    )
     out = tmp_path / "labels.parquet"
     record = one(made.granule, out, image=str(made.safe), config=label.Config())
     assert record.status == "done", record.message
     found = about(out)
-    assert found["is_shift_sure"] and np.hypot(found["shift_east_m"] - made.about["shift_east_m"], found["shift_north_m"] - made.about["shift_north_m"]) < 20.0
+    assert (
+        found["is_shift_sure"]
+        and np.hypot(
+            found["shift_east_m"] - made.about["shift_east_m"], found["shift_north_m"] - made.about["shift_north_m"]
+        )
+        < 20.0
+    )
     assert found["minutes"] == pytest.approx(made.about["minutes"], abs=0.2) and found["cloud_mask"] == "scl"
     given, true = columns(out, "label")["label"], true_class(out, made.truth)
     assert (given[given >= 0] == true[given >= 0]).mean() > 0.95

@@ -27,7 +27,9 @@ QUIET = "![...S.feeds.values()].some(f => f.busy) && ![...S.tiles.values()].some
 @pytest.fixture
 def labels(tmp_path) -> Path:
     beams = {"gt1r": label_tables.beam(2000, seed=1), "gt2r": label_tables.beam(1500, seed=2, offset=600.0)}
-    return label_tables.write(tmp_path / "labels.parquet", beams=beams, scene=label_tables.write_scene(tmp_path / "scene.tif"))
+    return label_tables.write(
+        tmp_path / "labels.parquet", beams=beams, scene=label_tables.write_scene(tmp_path / "scene.tif")
+    )
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +96,10 @@ def saved(page: Page, text: str = "saved") -> None:
 
 def colour(page: Page, canvas: str, x: float, y: float) -> list[int]:
     """Return the drawn colour at a place of a canvas, page coordinates."""
-    return page.run(f"(() => {{ const c = document.getElementById('{canvas}'), b = c.getBoundingClientRect(); return [...c.getContext('2d').getImageData({x} - b.left, {y} - b.top, 1, 1).data].slice(0, 3); }})()")  # type: ignore[return-value]
+    return page.run(
+        f"(() => {{ const c = document.getElementById('{canvas}'), b = c.getBoundingClientRect(); return"
+        f" [...c.getContext('2d').getImageData({x} - b.left, {y} - b.top, 1, 1).data].slice(0, 3); }})()"
+    )  # type: ignore[return-value]
 
 
 def css_colour(page: Page, kind: int) -> list[int]:
@@ -110,7 +115,10 @@ def test_page_asks_nobody_but_its_server(page):
     origin = page.run("location.origin")
     asked = page.requests()
     assert len(asked) > 8 and all(a.startswith((origin, "about:", "blob:", "data:")) for a in asked), asked
-    assert page.run("[...document.querySelectorAll('[src],link[href]')].every(e => (e.src || e.href).startsWith(location.origin) || (e.href || '').startsWith('data:'))")
+    assert page.run(
+        "[...document.querySelectorAll('[src],link[href]')].every(e => (e.src || e.href).startsWith(location.origin) ||"
+        " (e.href || '').startsWith('data:'))"
+    )
     assert page.run("fetch('http://127.0.0.1:9/').then(() => 'went out', () => 'held')") == "held"
     assert page.run("document.getElementById('title').textContent") == label_tables.GRANULE
     assert "simulated, not satellite data" in page.run("document.getElementById('facts').textContent")
@@ -124,7 +132,10 @@ def test_profile_and_picture_show_the_labels_where_they_are(page):
         assert ribbon(page, x) == css_colour(page, kind), (x, kind)
     # the ground under the cursor in the picture is the ground of the scene at that segment, moved by no shift
     for x in (X + 760, X + 900):
-        east, north = label_tables.LEFT + 800 + 0.2 * (x - label_tables.START), label_tables.TOP - 300 - 0.95 * (x - label_tables.START)
+        east, north = (
+            label_tables.LEFT + 800 + 0.2 * (x - label_tables.START),
+            label_tables.TOP - 300 - 0.95 * (x - label_tables.START),
+        )
         row, column = (label_tables.TOP - north) / 10, (east - label_tables.LEFT) / 10
         box = page.box("map")
         sx, sy = page.run(f"toScreen(mapFrame(), ...place(myCourse(), {x}))")
@@ -142,8 +153,19 @@ def test_drag_and_key_set_a_class_and_undo_takes_it_back(page, labels):
     page.key("2")
     saved(page, "thin ice: saved")
     (line,) = lines(labels)
-    assert (line["action"], line["beam"], line["to"], line["x_atc"], line["from"], line["who"]) == ("label", "gt1r", 1, [X + 200, X + 260], {"0": 31}, "A. Reviewer")
-    assert ribbon(page, X + 230) == css_colour(page, 1) and ribbon(page, X + 198) == css_colour(page, 0) and ribbon(page, X + 262) == css_colour(page, 0)
+    assert (line["action"], line["beam"], line["to"], line["x_atc"], line["from"], line["who"]) == (
+        "label",
+        "gt1r",
+        1,
+        [X + 200, X + 260],
+        {"0": 31},
+        "A. Reviewer",
+    )
+    assert (
+        ribbon(page, X + 230) == css_colour(page, 1)
+        and ribbon(page, X + 198) == css_colour(page, 0)
+        and ribbon(page, X + 262) == css_colour(page, 0)
+    )
     page.key("z", CTRL)
     saved(page, "undo")
     assert [t["action"] for t in lines(labels)] == ["label", "undo"] and ribbon(page, X + 230) == css_colour(page, 0)
@@ -199,7 +221,9 @@ def test_click_shift_click_double_click_and_wheel(page, labels):
     page.click(*at(page, X + 740), modifiers=SHIFT)
     assert page.run("S.selection") == pytest.approx([X + 720, X + 740])
     page.click(*at(page, X + 830), clicks=2)
-    page.wait(f"S.selection && Math.abs(S.selection[0] - {X + 800}) < .01 && Math.abs(S.selection[1] - {X + 858}) < .01")
+    page.wait(
+        f"S.selection && Math.abs(S.selection[0] - {X + 800}) < .01 && Math.abs(S.selection[1] - {X + 858}) < .01"
+    )
     page.wait("document.querySelector('[data-name=label]')?.textContent.includes('open water')")
     before = page.run("S.view")
     page.mouse("wheel", *at(page, X + 850), wheel=-300)
@@ -273,11 +297,19 @@ def test_killed_server_says_so_and_the_restarted_one_knows_all(browser, labels):
 def test_a_foreign_page_reads_and_changes_nothing(browser, labels):
     with serving([labels]) as address:
         host, key = address.removeprefix("http://").split("/#")
-        browser.open(f"http://localhost:{host.split(':')[1]}/")  # same server under its other name: another site for the browser
+        browser.open(
+            f"http://localhost:{host.split(':')[1]}/"
+        )  # same server under its other name: another site for the browser
         browser.wait("document.readyState === 'complete'")
         for script in (
-            f"fetch('http://{host}/api/session', {{headers: {{'X-Polynya-Key': '{key}'}}}}).then(() => 'read', () => 'held')",
-            f"fetch('http://{host}/api/done', {{method: 'POST', mode: 'no-cors', headers: {{'Content-Type': 'text/plain'}}, body: '{{\"file\": 0, \"done\": true}}'}}).then(() => 'sent', () => 'held')",
+            (
+                f"fetch('http://{host}/api/session', {{headers: {{'X-Polynya-Key': '{key}'}}}}).then(() => 'read', ()"
+                " => 'held')"
+            ),
+            (
+                f"fetch('http://{host}/api/done', {{method: 'POST', mode: 'no-cors', headers: {{'Content-Type':"
+                " 'text/plain'}, body: '{\"file\": 0, \"done\": true}'}).then(() => 'sent', () => 'held')"
+            ),
         ):
             assert browser.run(script) == "held"
         assert lines(labels) == []
@@ -297,7 +329,10 @@ def test_without_a_scene_the_profile_works(browser, tmp_path):
 
 
 def test_next_file_and_a_broken_one_does_not_stop_the_rest(browser, tmp_path):
-    paths = [label_tables.write(tmp_path / f"{k}.parquet", beams={"gt1r": label_tables.beam(200)}, granule=f"G{k}") for k in range(3)]
+    paths = [
+        label_tables.write(tmp_path / f"{k}.parquet", beams={"gt1r": label_tables.beam(200)}, granule=f"G{k}")
+        for k in range(3)
+    ]
     with serving(paths) as address:
         opened(browser, address)
         browser.key("d")
@@ -314,7 +349,9 @@ def test_next_file_and_a_broken_one_does_not_stop_the_rest(browser, tmp_path):
 
 def test_a_long_track_comes_in_small_pieces(browser, tmp_path):
     n = 75_000
-    path = label_tables.write(tmp_path / "long.parquet", beams={f"gt{k}{s}": label_tables.beam(n, seed=k) for k in (1, 2, 3) for s in "lr"})
+    path = label_tables.write(
+        tmp_path / "long.parquet", beams={f"gt{k}{s}": label_tables.beam(n, seed=k) for k in (1, 2, 3) for s in "lr"}
+    )
     with serving([path]) as address:
         opened(browser, address)
         assert browser.run("[...S.feeds.values()].every(f => f.data.n > 70000 && f.data.x.length <= f.data.columns)")

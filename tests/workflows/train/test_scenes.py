@@ -1,4 +1,5 @@
-"""``polynya train`` on tile sets: learns, scores what the ONNX file says, goes on, shares out, starts from another; sea-ice images too."""
+"""``polynya train`` on tile sets: learns, scores what the ONNX file says, goes on, shares out, starts from another;
+sea-ice images too."""
 
 from __future__ import annotations
 
@@ -32,13 +33,28 @@ from ...samples.scene_pieces import cut_images, piece, write_tiles  # noqa: E402
 SIZE = 24
 STILL = {"flip": False, "crop": 0.0, "gamma": 0.0, "shift": 0.0, "noise": 0.0, "occlusion_px": 0}
 UNET = {
-    "name": "u", "model": {"name": "unet", "widths": [4, 8], "entry": "presence"}, "sensors": ["optical", "dem", "co_pol_sar"], "location": "region", "batch": 4, "epochs": 4,
-    "scene": {"size": SIZE, "draws": 1.0, "balance": True, "sensor_dropout": 0.2, "augment": {"occlusion_px": 8}}, "loss": {"kind": "focal", "smoothing": 0.05},
-    "optimiser": {"rate": 0.02, "schedule": "onecycle"}, "stop": {"metric": "iou"}, "average": 0.8,
+    "name": "u",
+    "model": {"name": "unet", "widths": [4, 8], "entry": "presence"},
+    "sensors": ["optical", "dem", "co_pol_sar"],
+    "location": "region",
+    "batch": 4,
+    "epochs": 4,
+    "scene": {"size": SIZE, "draws": 1.0, "balance": True, "sensor_dropout": 0.2, "augment": {"occlusion_px": 8}},
+    "loss": {"kind": "focal", "smoothing": 0.05},
+    "optimiser": {"rate": 0.02, "schedule": "onecycle"},
+    "stop": {"metric": "iou"},
+    "average": 0.8,
 }
 PLAIN = {  # no batch norm, which would see a process's share only
-    "name": "p", "model": {"name": "unet_grey", "bands": 8, "channels": [4, 6], "dropout": [0.0, 0.0]}, "sensors": ["optical", "dem"], "batch": 3, "epochs": 3,
-    "scene": {"size": SIZE, "draws": 1.0, "augment": {"occlusion_px": 8}}, "optimiser": {"rate": 0.01}, "calibration": "vector", "stop": {"keep": "last"},
+    "name": "p",
+    "model": {"name": "unet_grey", "bands": 8, "channels": [4, 6], "dropout": [0.0, 0.0]},
+    "sensors": ["optical", "dem"],
+    "batch": 3,
+    "epochs": 3,
+    "scene": {"size": SIZE, "draws": 1.0, "augment": {"occlusion_px": 8}},
+    "optimiser": {"rate": 0.01},
+    "calibration": "vector",
+    "stop": {"keep": "last"},
 }
 SHARES = (0.5, 0.2, 0.1, 0.2)
 SPLIT = workflow.split_config(method="granule", shares=SHARES, block_km=10.0, gap_km=1.0, seed=0)
@@ -69,23 +85,44 @@ def plain(tiles, tmp_path_factory) -> workflow.Result:
 
 
 def history(out: Path) -> list[dict]:
-    return [{k: v for k, v in row.items() if k != "seconds"} for row in json.loads((out / "history.json").read_text())["history"]]
+    return [
+        {k: v for k, v in row.items() if k != "seconds"}
+        for row in json.loads((out / "history.json").read_text())["history"]
+    ]
 
 
 def test_everything_it_names_is_there_and_says_one_thing(trained):
-    assert set(trained.outputs) == {"onnx", "weights", "description", "history", "report", "run"} and sorted(p.name for p in trained.out.iterdir()) == sorted(p.name for p in trained.outputs.values())
+    assert set(trained.outputs) == {"onnx", "weights", "description", "history", "report", "run"} and sorted(
+        p.name for p in trained.out.iterdir()
+    ) == sorted(p.name for p in trained.outputs.values())
     about = json.loads(trained.outputs["description"].read_text())
     loaded = predict_scenes.load(trained.outputs["onnx"], runtime="onnxruntime")
-    assert loaded.about == about and loaded.description.confidence.method in ("probability", "entropy_kernel") and loaded.description.location_kind == "region"
-    assert about["data"]["scenes"] == about["data"]["tiles"] == 10 and about["data"]["split"]["groups"] == dict(zip(splits.PARTS, (5, 2, 1, 2), strict=True))
-    assert about["data"]["tables"][0]["file"] == "tiles.h5" and str(trained.out.parent) not in trained.outputs["report"].read_text() + trained.outputs["description"].read_text()
+    assert (
+        loaded.about == about
+        and loaded.description.confidence.method in ("probability", "entropy_kernel")
+        and loaded.description.location_kind == "region"
+    )
+    assert about["data"]["scenes"] == about["data"]["tiles"] == 10 and about["data"]["split"]["groups"] == dict(
+        zip(splits.PARTS, (5, 2, 1, 2), strict=True)
+    )
+    assert (
+        about["data"]["tables"][0]["file"] == "tiles.h5"
+        and str(trained.out.parent)
+        not in trained.outputs["report"].read_text() + trained.outputs["description"].read_text()
+    )
     page = trained.outputs["report"].read_text()
-    assert "IoU" in page and "labelled pixel" in page and "Calling everything glacier" in page and "regions ALP, HMA" in page
+    assert (
+        "IoU" in page
+        and "labelled pixel" in page
+        and "Calling everything glacier" in page
+        and "regions ALP, HMA" in page
+    )
     assert trained.numbers["unit"] == "pixel" and trained.numbers["onnx_parity"] <= 1e-4
 
 
 def test_the_scores_are_those_of_the_onnx_file_on_the_test_tiles(trained, tiles):
-    """Cut the test scenes' tiles into windows by hand, run the file on raw values, count IoU, error and what all glacier would score."""
+    """Cut the test scenes' tiles into windows by hand, run the file on raw values, count IoU, error and what all
+    glacier would score."""
     records = glacier_tiles.open_tiles(tiles)
     plan = recipes.load(trained.out.parent / "u.yaml")
     parts = train_scenes.material(plan, {}, data=[tiles], also=(), split=SPLIT).split
@@ -107,7 +144,9 @@ def test_the_scores_are_those_of_the_onnx_file_on_the_test_tiles(trained, tiles)
     known, ice = truth > 0, truth == 2
     iou = (ice & (called == 1)).sum() / (known & (ice | (called == 1))).sum()
     assert trained.numbers["n"] == known.sum() == 2 * 38 * 34
-    assert trained.numbers["iou"][1] == pytest.approx(iou, abs=5e-3) and iou > 0.8  # the classes of these tiles are easy to tell
+    assert (
+        trained.numbers["iou"][1] == pytest.approx(iou, abs=5e-3) and iou > 0.8
+    )  # the classes of these tiles are easy to tell
     assert trained.numbers["all_of_last_class_iou"] == pytest.approx(ice.sum() / known.sum())
     assert trained.numbers["confidence"]["n"] == known.sum()
 
@@ -132,7 +171,11 @@ def test_it_goes_on_to_the_same_bits(tiles, tmp_path, monkeypatch):
         run(UNET, tmp_path, tiles, name="killed", seed=1, resume=True)
     again = run(UNET, tmp_path, tiles, name="killed", resume=True)
     one, two = load_file(whole.outputs["weights"]), load_file(again.outputs["weights"])
-    assert all(torch.equal(one[k], two[k]) for k in one) and history(whole.out) == history(again.out) and len(history(again.out)) == 4
+    assert (
+        all(torch.equal(one[k], two[k]) for k in one)
+        and history(whole.out) == history(again.out)
+        and len(history(again.out)) == 4
+    )
 
 
 def test_streamed_tiles_train_to_the_same_bits(plain, tiles, tmp_path, monkeypatch):
@@ -143,9 +186,33 @@ def test_streamed_tiles_train_to_the_same_bits(plain, tiles, tmp_path, monkeypat
 
 
 def test_two_processes_follow_the_curve_of_one(plain, tiles, tmp_path):
-    words = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2", "-m", "polynya", "train", str(plain.out.parent / "p.yaml")]
-    words += ["--data", str(tiles), "-o", str(tmp_path / "two"), "--shares", *map(str, SHARES), "--threads", "1", "--device", "cpu"]
-    done = subprocess.run(words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False)
+    words = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc_per_node",
+        "2",
+        "-m",
+        "polynya",
+        "train",
+        str(plain.out.parent / "p.yaml"),
+    ]
+    words += [
+        "--data",
+        str(tiles),
+        "-o",
+        str(tmp_path / "two"),
+        "--shares",
+        *map(str, SHARES),
+        "--threads",
+        "1",
+        "--device",
+        "cpu",
+    ]
+    done = subprocess.run(
+        words, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     assert done.stdout.count("macro-F1") == 1
     one, two = history(plain.out), history(tmp_path / "two")
@@ -162,18 +229,30 @@ def test_it_starts_from_the_weights_it_is_given(plain, tiles, tmp_path):
     """With steps of nearly nothing the first epoch is judged as the other's last was."""
     small = {**PLAIN, "name": "again", "epochs": 1, "optimiser": {"rate": 1e-12}}
     result = run(small, tmp_path, tiles, start_from=plain.outputs["weights"])
-    assert history(result.out)[0]["validation_loss"] == pytest.approx(history(plain.out)[-1]["validation_loss"], abs=1e-6)
+    assert history(result.out)[0]["validation_loss"] == pytest.approx(
+        history(plain.out)[-1]["validation_loss"], abs=1e-6
+    )
     fresh = run({**small, "name": "fresh"}, tmp_path, tiles, name="fresh")
     assert abs(history(fresh.out)[0]["validation_loss"] - history(plain.out)[-1]["validation_loss"]) > 1e-3
     about = json.loads(result.outputs["description"].read_text())
     first = json.loads(plain.outputs["description"].read_text())
-    assert about["start_from"] == {"file": "p.safetensors", "weights_sha256": first["weights_sha256"], "ground": first["data"]["ground"]} and len(first["data"]["ground"]) == 10
+    assert (
+        about["start_from"]
+        == {
+            "file": "p.safetensors",
+            "weights_sha256": first["weights_sha256"],
+            "ground": first["data"]["ground"],
+        }
+        and len(first["data"]["ground"]) == 10
+    )
     with pytest.raises(UsageError, match="holds a finished training of another start_from"):
         run(small, tmp_path, tiles, resume=True)
 
 
 def test_weights_of_another_shape_are_refused(plain, trained, tiles, tmp_path):
-    with pytest.raises(UsageError, match=r"--start-from u.safetensors: is a unet of another shape; expected the recipe's unet_grey"):
+    with pytest.raises(
+        UsageError, match=r"--start-from u.safetensors: is a unet of another shape; expected the recipe's unet_grey"
+    ):
         run(PLAIN, tmp_path, tiles, start_from=trained.outputs["weights"])
 
 
@@ -183,13 +262,23 @@ def test_blocks_of_one_scene_and_tiles_that_only_train(tmp_path):
     split = workflow.split_config(method="block", shares=(0.4, 0.2, 0.2, 0.2), block_km=0.25, gap_km=0.05, seed=1)
     result = run({**PLAIN, "epochs": 1}, tmp_path, data, split=split, also=[more.parent])
     told = json.loads(result.outputs["description"].read_text())["data"]
-    assert told["split"]["method"] == "block" and sum(told["split"]["groups"].values()) == 16 and told["tiles"] == 4 and told["scenes"] == 4
+    assert (
+        told["split"]["method"] == "block"
+        and sum(told["split"]["groups"].values()) == 16
+        and told["tiles"] == 4
+        and told["scenes"] == 4
+    )
     alone = train_scenes.material(recipes.load(tmp_path / "p.yaml"), {}, data=[data], also=(), split=split)
     both = train_scenes.material(recipes.load(tmp_path / "p.yaml"), {}, data=[data], also=[more], split=split)
-    extra = np.array([np.count_nonzero(np.concatenate([piece((30, 30), 50 + k).truth for k in range(3)]) == b) for b in (1, 2)])
+    extra = np.array(
+        [np.count_nonzero(np.concatenate([piece((30, 30), 50 + k).truth for k in range(3)]) == b) for b in (1, 2)]
+    )
     source = alone.source(splits.TRAIN, is_judged=True)
     seen = source.batch(source.plan(None)).targets
-    assert alone.counts().tolist() == [np.count_nonzero(seen == b) for b in (1, 2)] and 0 < alone.counts().sum() < 0.6 * 100 * 94
+    assert (
+        alone.counts().tolist() == [np.count_nonzero(seen == b) for b in (1, 2)]
+        and 0 < alone.counts().sum() < 0.6 * 100 * 94
+    )
     assert np.array_equal(both.counts(), alone.counts() + extra) and alone.fingerprint() != both.fingerprint()
     for part in (splits.VALIDATION, splits.CALIBRATION, splits.TEST):
         plans = [m.source(part, is_judged=True).plan(None) for m in (alone, both)]
@@ -209,12 +298,22 @@ def test_a_regional_recipe_sees_its_region_only(tiles, tmp_path):
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"sensors": ["optical", "sonar"]}, "sensors ['sonar']: unknown"), ({"features": ["height"]}, "expected the one (tracks) or the other (scenes)"),
-        ({"model": {"name": "unet", "depth": 3}}, "model.depth"), ({"model": {"name": "unet", "classes": 2}}, "model names ['classes']; expected them from sensors, location, classes and scene.size"),
-        ({"model": {"name": "mlp"}}, "mlp is a network of tracks; expected one of scenes"), ({"model": {"name": "nosuch"}}, "no module polynya.models.nosuch"),
-        ({"scene": {"size": 25}}, "scene.size 25 is no multiple of the network's stride 2; expected one. Take 24"), ({"scene": {"size": 24, "crop": 0.1}}, "scene.crop"),
-        ({"location": "planet"}, "location"), ({"classes": ["glacier"]}, "classes"), ({"loss": {"kind": "focal", "alpha": [1.0, 2.0, 3.0]}}, "loss.alpha holds 3 numbers; expected 2"),
-        ({"target": "bright_dark_outlines"}, "has no bright_dark_outlines"), ({"optimiser": {"restarts": [0.5, 0.1]}}, "increasing shares"),
+        ({"sensors": ["optical", "sonar"]}, "sensors ['sonar']: unknown"),
+        ({"features": ["height"]}, "expected the one (tracks) or the other (scenes)"),
+        ({"model": {"name": "unet", "depth": 3}}, "model.depth"),
+        (
+            {"model": {"name": "unet", "classes": 2}},
+            "model names ['classes']; expected them from sensors, location, classes and scene.size",
+        ),
+        ({"model": {"name": "mlp"}}, "mlp is a network of tracks; expected one of scenes"),
+        ({"model": {"name": "nosuch"}}, "no module polynya.models.nosuch"),
+        ({"scene": {"size": 25}}, "scene.size 25 is no multiple of the network's stride 2; expected one. Take 24"),
+        ({"scene": {"size": 24, "crop": 0.1}}, "scene.crop"),
+        ({"location": "planet"}, "location"),
+        ({"classes": ["glacier"]}, "classes"),
+        ({"loss": {"kind": "focal", "alpha": [1.0, 2.0, 3.0]}}, "loss.alpha holds 3 numbers; expected 2"),
+        ({"target": "bright_dark_outlines"}, "has no bright_dark_outlines"),
+        ({"optimiser": {"restarts": [0.5, 0.1]}}, "increasing shares"),
     ],
 )
 def test_recipes_that_do_not_fit_are_one_line(tmp_path, tiles, change, text):
@@ -229,10 +328,19 @@ def test_a_target_of_more_classes_than_the_recipe_names_is_refused(tmp_path):
     data = write_tiles(tmp_path / "t.h5", [piece(seed=k, corner=(5000.0 * k, 5e6)) for k in range(10)])
     with h5py.File(data, "r+") as file:
         for tile in file.values():
-            tile["bright_dark_outlines"] = np.stack([np.zeros(tile["outlines"].shape[:2]), *np.moveaxis(tile["outlines"][:], -1, 0)], axis=-1).astype(np.uint8)
-    with pytest.raises(UsageError, match="the target bright_dark_outlines of tile0 has more classes than other, glacier"):
+            tile["bright_dark_outlines"] = np.stack(
+                [np.zeros(tile["outlines"].shape[:2]), *np.moveaxis(tile["outlines"][:], -1, 0)], axis=-1
+            ).astype(np.uint8)
+    with pytest.raises(
+        UsageError, match="the target bright_dark_outlines of tile0 has more classes than other, glacier"
+    ):
         run({**PLAIN, "target": "bright_dark_outlines"}, tmp_path, data)
-    result = run({**PLAIN, "epochs": 1, "target": "bright_dark_outlines", "classes": ["other", "bright", "dark"]}, tmp_path, data, name="three")
+    result = run(
+        {**PLAIN, "epochs": 1, "target": "bright_dark_outlines", "classes": ["other", "bright", "dark"]},
+        tmp_path,
+        data,
+        name="three",
+    )
     assert len(result.numbers["recall"]) == 3 and result.numbers["classes"] == ["other", "bright", "dark"]
 
 
@@ -242,7 +350,13 @@ def test_data_that_are_not_there_are_one_line(tmp_path, tiles):
         with pytest.raises(UsageError, match="no tile set there; expected an HDF5 file of tiles, or a folder of them"):
             run(UNET, tmp_path / "here", path)
     with pytest.raises(UsageError, match=r"--data .*empty: no image with its classes there"):
-        ice = {"model": {"name": "unet_grey"}, "sensors": ["grey"], "target": "surface_class", "classes": ["thick_ice", "thin_ice", "open_water"], "scene": {"size": 32}}
+        ice = {
+            "model": {"name": "unet_grey"},
+            "sensors": ["grey"],
+            "target": "surface_class",
+            "classes": ["thick_ice", "thin_ice", "open_water"],
+            "scene": {"size": 32},
+        }
         run({**PLAIN, **ice}, tmp_path / "here", tmp_path / "empty")
     one = write_tiles(tmp_path / "one.h5", [piece(seed=1)])
     with pytest.raises(UsageError, match=r"split by scenes: found 1 scenes .*; .*--split block"):
@@ -274,10 +388,27 @@ def test_the_published_glacier_recipes_are_as_published():
         p = recipes.load(name)
         assert (p.loss.kind, p.loss.gamma, p.loss.smoothing, p.loss.auxiliary) == ("focal", 2.0, 0.1, 0.5)
         assert (p.batch, p.scene.size, p.scene.draws, p.optimiser.kind, p.optimiser.rate) == (8, 384, 4.0, "adam", 5e-4)
-        assert [round(150 * e) for e in p.optimiser.restarts] == [10, 30, 70] and p.epochs == 150 and p.stop.metric == "iou"
+        assert (
+            [round(150 * e) for e in p.optimiser.restarts] == [10, 30, 70]
+            and p.epochs == 150
+            and p.stop.metric == "iou"
+        )
         a = p.scene.augment
-        assert (a.flip, a.crop, a.gamma, a.shift, a.noise, a.occlusion_px, a.gain, a.elevation_m) == (True, 0.2, 0.2, 0.025, 0.005, 192, 0.0, 0.0)
-    assert recipes.load("glavitu-region").location == "region" and recipes.load("glavitu-region").scene.unknown_region == 0.1 and recipes.load("glavitu-coordinates").location == "coordinates"
+        assert (a.flip, a.crop, a.gamma, a.shift, a.noise, a.occlusion_px, a.gain, a.elevation_m) == (
+            True,
+            0.2,
+            0.2,
+            0.025,
+            0.005,
+            192,
+            0.0,
+            0.0,
+        )
+    assert (
+        recipes.load("glavitu-region").location == "region"
+        and recipes.load("glavitu-region").scene.unknown_region == 0.1
+        and recipes.load("glavitu-coordinates").location == "coordinates"
+    )
     fine = recipes.load("glavitu-finetune")
     assert (fine.optimiser.rate, fine.optimiser.schedule, fine.epochs) == (5e-5, "cosine", 80)
 
@@ -297,8 +428,14 @@ def test_the_sea_ice_recipe_trains_on_a_simulated_pair_and_segments_with_its_exp
     split = workflow.split_config(method="block", shares=(0.25, 0.25, 0.25, 0.25), block_km=1.0, gap_km=0.1, seed=0)
     result = workflow.run(recipe, data=[tmp_path / "pairs"], out=tmp_path / "out", split=split, device="cpu", threads=1)
     about = json.loads(result.outputs["description"].read_text())
-    assert about["classes"] == ["thick_ice", "thin_ice", "open_water"] and (about["stride"], about["halo"]) == (32, 224) and about["data"]["labelled"] > 0
-    made = segment.run(image, out=tmp_path / "map.tif", config=segment.Config(method="unet", weights=str(result.outputs["onnx"])))
+    assert (
+        about["classes"] == ["thick_ice", "thin_ice", "open_water"]
+        and (about["stride"], about["halo"]) == (32, 224)
+        and about["data"]["labelled"] > 0
+    )
+    made = segment.run(
+        image, out=tmp_path / "map.tif", config=segment.Config(method="unet", weights=str(result.outputs["onnx"]))
+    )
     network = predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime")
     with rasterio.open(made.classes) as found, rasterio.open(image) as colour:
         classes, rgb = found.read(1), colour.read().astype(float)
@@ -312,13 +449,21 @@ def test_the_sea_ice_recipe_trains_on_a_simulated_pair_and_segments_with_its_exp
 
 
 def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, trained, tmp_path):
-    """The scores are those of the other network's file on the other tiles, and half of the calibration is fitted on them."""
-    apart = write_tiles(tmp_path / "apart.h5", [piece((40, 34), 100 + k, region=("ALP", "HMA")[k % 2], corner=(5000.0 * k, 6e6)) for k in range(3)])
+    """The scores are those of the other network's file on the other tiles, and half of the calibration is fitted on
+    them."""
+    apart = write_tiles(
+        tmp_path / "apart.h5",
+        [piece((40, 34), 100 + k, region=("ALP", "HMA")[k % 2], corner=(5000.0 * k, 6e6)) for k in range(3)],
+    )
     pair = f"{trained.outputs['weights']}={apart}"
     result = run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], held_out=[pair])
     found = result.numbers["kept_back"]
     names = [t.scene for t in glacier_tiles.open_tiles(apart)]
-    assert [f["scene"] for f in found] == sorted(names) and {f["network"] for f in found} == {"u.safetensors"} and {f["tiles"] for f in found} == {"apart.h5"}
+    assert (
+        [f["scene"] for f in found] == sorted(names)
+        and {f["network"] for f in found} == {"u.safetensors"}
+        and {f["tiles"] for f in found} == {"apart.h5"}
+    )
     network, _ = checkpoint.load(trained.outputs["weights"])
     plan = recipes.load(trained.out.parent / "u.yaml")
     source, scenes, _ = train_scenes.judging(plan, apart)
@@ -326,14 +471,36 @@ def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, tr
     first = scene_windows.tile_of(where) == scenes.index(found[0]["scene"])
     ice = targets[first] == 2
     assert found[0]["n"] == first.sum() and found[0]["everything_iou"] == pytest.approx(ice.mean()) and ice.any()
-    called = logits[first].argmax(axis=1) == 1  # before calibration, which moves few pixels of these easy scenes over the half
+    called = (
+        logits[first].argmax(axis=1) == 1
+    )  # before calibration, which moves few pixels of these easy scenes over the half
     assert found[0]["iou"] == pytest.approx((called & ice).sum() / (called | ice).sum(), abs=0.05)
     own = json.loads(result.outputs["description"].read_text())
-    alone = json.loads(run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="alone").outputs["description"].read_text())
-    assert own["weights_sha256"] == alone["weights_sha256"] and own["calibration"] != alone["calibration"] and alone["metrics"]["kept_back"] == []
-    assert 0.0 <= own["areas"]["between_blocks"] <= 1.0 and own["areas"]["sd"] > 0.0 and predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks == own["areas"]["between_blocks"]
-    with pytest.raises(UsageError, match=r"trained on apart\.h5, or on ground of it; expected a network that did not see"):
-        run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="seen", held_out=[f"{result.outputs['weights']}={apart}"])
+    alone = json.loads(
+        run({**UNET, "epochs": 1}, tmp_path, tiles, also=[apart], name="alone").outputs["description"].read_text()
+    )
+    assert (
+        own["weights_sha256"] == alone["weights_sha256"]
+        and own["calibration"] != alone["calibration"]
+        and alone["metrics"]["kept_back"] == []
+    )
+    assert (
+        0.0 <= own["areas"]["between_blocks"] <= 1.0
+        and own["areas"]["sd"] > 0.0
+        and predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks
+        == own["areas"]["between_blocks"]
+    )
+    with pytest.raises(
+        UsageError, match=r"trained on apart\.h5, or on ground of it; expected a network that did not see"
+    ):
+        run(
+            {**UNET, "epochs": 1},
+            tmp_path,
+            tiles,
+            also=[apart],
+            name="seen",
+            held_out=[f"{result.outputs['weights']}={apart}"],
+        )
     with pytest.raises(UsageError, match="another model and scaling"):
         run({**UNET, "sensors": ["optical"], "epochs": 1}, tmp_path, tiles, also=[apart], name="other", held_out=[pair])
     with pytest.raises(UsageError, match="is no pair"):
@@ -358,6 +525,14 @@ def test_mixed_precision_is_another_training_and_is_told(tiles, tmp_path):
         settings = {**UNET, "epochs": 1, "optimiser": {**UNET["optimiser"], "precision": kind}}
         result = run(settings, tmp_path, tiles, name=kind)
         told = json.loads(result.outputs["description"].read_text())
-        found[kind] = told["weights_sha256"], told["recipe"]["optimiser"].get("precision", "float32"), result.numbers["iou"][1]
-    assert found["float32"][0] != found["bfloat16"][0] and found["bfloat16"][1] == "bfloat16" and found["bfloat16"][2] == pytest.approx(found["float32"][2], abs=0.15)
+        found[kind] = (
+            told["weights_sha256"],
+            told["recipe"]["optimiser"].get("precision", "float32"),
+            result.numbers["iou"][1],
+        )
+    assert (
+        found["float32"][0] != found["bfloat16"][0]
+        and found["bfloat16"][1] == "bfloat16"
+        and found["bfloat16"][2] == pytest.approx(found["float32"][2], abs=0.15)
+    )
     assert found["auto"] == found[found["auto"][1]] and found["auto"][1] in ("float32", "bfloat16")

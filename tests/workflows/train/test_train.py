@@ -1,4 +1,5 @@
-"""``polynya train`` as a user meets it: files, scores that can be recomputed, splits, refusals, and a network that predicts."""
+"""``polynya train`` as a user meets it: files, scores that can be recomputed, splits, refusals, and a network that
+predicts."""
 
 from __future__ import annotations
 
@@ -25,10 +26,31 @@ from ...samples.label_tables import label_table, write_labels  # noqa: E402
 
 FEATURES = ["height", "photon_rate_high", "background_rate"]
 RECIPES = {
-    "window": {"name": "w", "model": {"name": "mlp", "length": 5, "hidden": [12]}, "features": FEATURES, "batch": 64, "epochs": 4, "optimiser": {"rate": 0.01}, "calibration": "vector"},
+    "window": {
+        "name": "w",
+        "model": {"name": "mlp", "length": 5, "hidden": [12]},
+        "features": FEATURES,
+        "batch": 64,
+        "epochs": 4,
+        "optimiser": {"rate": 0.01},
+        "calibration": "vector",
+    },
     "sequence": {
-        "name": "s", "model": {"name": "track_unet", "widths": [8, 12], "strides": [4], "kernel": 3, "dilations": [1, 2], "dropout": 0.0}, "features": FEATURES, "batch": 4, "epochs": 8,
-        "samples": {"length": 128}, "optimiser": {"rate": 0.01, "schedule": "onecycle"}, "decision": "macro_f1",
+        "name": "s",
+        "model": {
+            "name": "track_unet",
+            "widths": [8, 12],
+            "strides": [4],
+            "kernel": 3,
+            "dilations": [1, 2],
+            "dropout": 0.0,
+        },
+        "features": FEATURES,
+        "batch": 4,
+        "epochs": 8,
+        "samples": {"length": 128},
+        "optimiser": {"rate": 0.01, "schedule": "onecycle"},
+        "decision": "macro_f1",
     },
 }
 SPLIT = workflow.split_config(method="granule", shares=(0.5, 0.2, 0.1, 0.2), block_km=10.0, gap_km=1.0, seed=0)
@@ -64,15 +86,29 @@ def test_everything_it_names_is_there(trained):
     assert all(p.stat().st_size > 0 for p in trained.outputs.values())
     assert sorted(p.name for p in trained.out.iterdir()) == sorted(p.name for p in trained.outputs.values())
     run = json.loads(trained.outputs["run"].read_text())
-    assert run["config"]["split"]["method"] == "granule" and run["numbers"]["onnx_parity"] <= 1e-4 and len(run["inputs"]) == 8
+    assert (
+        run["config"]["split"]["method"] == "granule"
+        and run["numbers"]["onnx_parity"] <= 1e-4
+        and len(run["inputs"]) == 8
+    )
 
 
 def test_the_scores_are_those_of_the_onnx_file_on_the_test_granules(trained, labels):
-    """Read the exported file as freeboard does, and count macro-F1 and recall by hand: training and prediction see the same."""
+    """Read the exported file as freeboard does, and count macro-F1 and recall by hand: training and prediction see the
+    same."""
     tracks, probability = called_by_predict(trained, labels)
     about = json.loads(trained.outputs["description"].read_text())
     parts = about["data"]["granule_parts"]
-    assert sorted(parts.values()) == ["calibration", "test", "train", "train", "train", "train", "validation", "validation"]
+    assert sorted(parts.values()) == [
+        "calibration",
+        "test",
+        "train",
+        "train",
+        "train",
+        "train",
+        "validation",
+        "validation",
+    ]
     of_granule = np.array([parts[g] for g in tracks.granules])[tracks.granule]
     truth = labelled_tracks.classes_of(tracks.targets)
     mine = (of_granule == "test") & (truth >= 0)
@@ -85,7 +121,9 @@ def test_the_scores_are_those_of_the_onnx_file_on_the_test_granules(trained, lab
     assert trained.numbers["n"] == mine.sum() and trained.numbers["macro_f1"] == pytest.approx(np.mean(f1), abs=2e-3)
     brier = np.mean((probability[mine, 2] - (truth[mine] == 2)) ** 2)
     share = np.mean(truth[mine] == 2)
-    assert trained.numbers["calibration"]["all"]["after"][2]["brier_skill"] == pytest.approx(1 - brier / (share * (1 - share)), abs=1e-3)
+    assert trained.numbers["calibration"]["all"]["after"][2]["brier_skill"] == pytest.approx(
+        1 - brier / (share * (1 - share)), abs=1e-3
+    )
     assert trained.numbers["macro_f1"] > 0.8  # the classes of these tables are easy to tell
 
 
@@ -94,7 +132,9 @@ def test_the_scaling_is_of_the_training_granules_alone(trained, labels):
     tracks = labelled_tracks.read([labels], features=tuple(FEATURES))
     of_granule = np.array([about["data"]["granule_parts"][g] for g in tracks.granules])[tracks.granule]
     values = tracks.values[of_granule == "train"].astype(np.float64)
-    assert np.allclose(about["mean"], values.mean(axis=0), rtol=1e-5) and np.allclose(about["std"], values.std(axis=0), rtol=1e-4)
+    assert np.allclose(about["mean"], values.mean(axis=0), rtol=1e-5) and np.allclose(
+        about["std"], values.std(axis=0), rtol=1e-4
+    )
     again, _ = checkpoint.load(trained.outputs["weights"])
     assert sum(p.numel() for p in again.parameters()) == trained.numbers["parameters"]
 
@@ -108,7 +148,15 @@ def test_a_finished_training_is_left_alone(trained, labels):
     with pytest.raises(UsageError, match="holds a finished training of another seed; expected the one asked for"):
         workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, seed=1, device="cpu", resume=True)
     with pytest.raises(UsageError, match="of another recipe and split"):
-        workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT.model_copy(update={"seed": 7}), epochs=1, device="cpu", resume=True)
+        workflow.run(
+            recipe,
+            data=[labels],
+            out=trained.out,
+            split=SPLIT.model_copy(update={"seed": 7}),
+            epochs=1,
+            device="cpu",
+            resume=True,
+        )
     assert done.outputs == trained.outputs and done.numbers["macro_f1"] == trained.numbers["macro_f1"]
     assert trained.outputs["onnx"].stat().st_mtime_ns == stamp
 
@@ -119,7 +167,11 @@ def test_ice_of_unknown_thickness_teaches_water(tmp_path):
     recipe = tmp_path / "r.yaml"
     recipe.write_text(yaml.safe_dump({**RECIPES["window"], "calibration": "temperature"}))
     numbers = workflow.run(recipe, data=[labels], out=tmp_path / "out", split=SPLIT, device="cpu", threads=1).numbers
-    assert numbers["n_ice_of_unknown_thickness"] > 100 and numbers["water_recall"] > 0.8 and numbers["water_precision"] > 0.8
+    assert (
+        numbers["n_ice_of_unknown_thickness"] > 100
+        and numbers["water_recall"] > 0.8
+        and numbers["water_precision"] > 0.8
+    )
     assert np.isnan(numbers["recall"][0]) and np.isnan(numbers["recall"][1])
 
 
@@ -129,7 +181,10 @@ def test_the_leaky_split_is_marked_everywhere(tmp_path, labels, caplog):
     split = workflow.split_config(method="random", shares=(0.7, 0.1, 0.1, 0.1), block_km=10.0, gap_km=1.0, seed=0)
     result = workflow.run(recipe, data=[labels], out=tmp_path / "out", split=split, device="cpu", threads=1)
     assert splits.LEAK_WARNING in caplog.text and result.numbers["is_leaky"]
-    assert "leaks" in result.outputs["report"].read_text() and json.loads(result.outputs["description"].read_text())["data"]["split"]["is_leaky"]
+    assert (
+        "leaks" in result.outputs["report"].read_text()
+        and json.loads(result.outputs["description"].read_text())["data"]["split"]["is_leaky"]
+    )
 
 
 def test_blocks_split_one_long_granule(tmp_path):
@@ -158,18 +213,31 @@ def test_the_command(monkeypatch, capsys, labels, tmp_path):
     words = ("train", "mlp", "--data", labels, "-o", out, "--epochs", 1, "--shares", 0.5, 0.2, 0.1, 0.2, "--seed", 3)
     code, said, err = run_main(monkeypatch, capsys, *words)
     assert code == 0, err
-    assert "macro-F1" in said and "open water" in said and str(out / "mlp.onnx") in said and "epoch   1  loss" in err and "epoch" not in said.splitlines()[1]
+    assert (
+        "macro-F1" in said
+        and "open water" in said
+        and str(out / "mlp.onnx") in said
+        and "epoch   1  loss" in err
+        and "epoch" not in said.splitlines()[1]
+    )
     code, said, err = run_main(monkeypatch, capsys, *words, "--overwrite", "--json")
     found = json.loads(said)
-    assert code == 0 and found["outputs"]["onnx"] == str(out / "mlp.onnx") and 0 <= found["numbers"]["macro_f1"] <= 1 and "loss" not in err
+    assert (
+        code == 0
+        and found["outputs"]["onnx"] == str(out / "mlp.onnx")
+        and 0 <= found["numbers"]["macro_f1"] <= 1
+        and "loss" not in err
+    )
     assert io.read_json(out / "run.json")["seed"] == 3
 
 
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (("nosuch",), "recipe nosuch: no such recipe; expected one of "), (("mlp", "--split", "half"), "split: method"),
-        (("mlp", "--shares", 0.9, 0.9, 0, 0), "add up to 1.8; expected 1"), (("mlp", "--split", "block", "--gap-km", 30), "gap_km 30 is not below block_km 10"),
+        (("nosuch",), "recipe nosuch: no such recipe; expected one of "),
+        (("mlp", "--split", "half"), "split: method"),
+        (("mlp", "--shares", 0.9, 0.9, 0, 0), "add up to 1.8; expected 1"),
+        (("mlp", "--split", "block", "--gap-km", 30), "gap_km 30 is not below block_km 10"),
         (("mlp", "--device", "abacus"), "--device abacus: no such device"),
     ],
 )
@@ -181,10 +249,17 @@ def test_usage_errors_are_one_line_and_leave_nothing(monkeypatch, capsys, labels
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        ({"features": ["height", "label"]}, "features ['label']"), ({"model": {"name": "mlp", "depth": 3}}, "model.depth"), ({"model": {"name": "nosuch"}}, "no module polynya.models.nosuch"),
-        ({"loss": {"kind": "focal", "alpha": [1.0, 2.0]}}, "loss.alpha holds 2 numbers; expected 3"), ({"epochs": 0}, "epochs"), ({"colour": 1}, "colour"),
+        ({"features": ["height", "label"]}, "features ['label']"),
+        ({"model": {"name": "mlp", "depth": 3}}, "model.depth"),
+        ({"model": {"name": "nosuch"}}, "no module polynya.models.nosuch"),
+        ({"loss": {"kind": "focal", "alpha": [1.0, 2.0]}}, "loss.alpha holds 2 numbers; expected 3"),
+        ({"epochs": 0}, "epochs"),
+        ({"colour": 1}, "colour"),
         ({"samples": {"mirror": True}}, "are for sequence networks; found the window network mlp"),
-        ({"model": {"name": "track_unet", "widths": [4, 4], "strides": [4]}, "samples": {"length": 130}}, "no multiple of the network's stride 4"),
+        (
+            {"model": {"name": "track_unet", "widths": [4, 4], "strides": [4]}, "samples": {"length": 130}},
+            "no multiple of the network's stride 4",
+        ),
     ],
 )
 def test_recipes_that_do_not_fit_are_one_line(tmp_path, labels, change, text):
@@ -198,17 +273,43 @@ def test_recipes_that_do_not_fit_are_one_line(tmp_path, labels, change, text):
 def test_without_torch_it_says_what_to_install(monkeypatch, labels, tmp_path):
     found = workflow.importlib.util.find_spec
     monkeypatch.setattr(workflow.importlib.util, "find_spec", lambda name: None if name == "torch" else found(name))
-    with pytest.raises(UsageError, match=r"torch cannot be imported; expected the extra \[train\]. pip install 'polynya\[train\]'"):
+    with pytest.raises(
+        UsageError, match=r"torch cannot be imported; expected the extra \[train\]. pip install 'polynya\[train\]'"
+    ):
         workflow.run("mlp", data=[labels], out=tmp_path / "out")
 
 
 def test_the_published_recipes_are_as_published():
     """Numbers from the paper and the notebook (methods note, section 5); nothing here computes them."""
     paper, notebook, mlp = (recipes.load(n) for n in ("lstm-paper", "lstm-notebook", "mlp"))
-    assert paper.model["units"] == 16 and paper.model["activation"] == "elu" and paper.model["dense"] == [32, 96, 32, 16, 112, 48, 64] and paper.model["dropout"] == 0.2
-    assert (paper.optimiser.kind, paper.optimiser.rate, paper.batch, paper.epochs, paper.loss.kind, len(paper.features)) == ("adam", 0.003, 32, 20, "focal", 6)
-    assert (notebook.model["units"], notebook.model["activation"], notebook.model["dropout"], notebook.model["dense"], notebook.model["dense_dropout"]) == (48, "tanh", 0.4, [16, 16], 0.4)
-    assert (notebook.optimiser.rate, notebook.loss.alpha, notebook.loss.gamma, notebook.epochs, len(notebook.features)) == (8.886e-4, (0.05, 0.45, 0.60), 2.0, 50, 8)
+    assert (
+        paper.model["units"] == 16
+        and paper.model["activation"] == "elu"
+        and paper.model["dense"] == [32, 96, 32, 16, 112, 48, 64]
+        and paper.model["dropout"] == 0.2
+    )
+    assert (
+        paper.optimiser.kind,
+        paper.optimiser.rate,
+        paper.batch,
+        paper.epochs,
+        paper.loss.kind,
+        len(paper.features),
+    ) == ("adam", 0.003, 32, 20, "focal", 6)
+    assert (
+        notebook.model["units"],
+        notebook.model["activation"],
+        notebook.model["dropout"],
+        notebook.model["dense"],
+        notebook.model["dense_dropout"],
+    ) == (48, "tanh", 0.4, [16, 16], 0.4)
+    assert (
+        notebook.optimiser.rate,
+        notebook.loss.alpha,
+        notebook.loss.gamma,
+        notebook.epochs,
+        len(notebook.features),
+    ) == (8.886e-4, (0.05, 0.45, 0.60), 2.0, 50, 8)
     assert mlp.model["hidden"] == [32] and mlp.model["dropout"] == 0.2 and mlp.features == paper.features
 
 
@@ -216,7 +317,12 @@ def test_the_published_recipes_are_as_published():
 def test_every_recipe_builds_its_network(name):
     plan = recipes.load(name)
     about = (scenes if plan.sensors else train_tracks).network(plan)
-    assert plan.name == name and plan.about and list(about["scaling"]["sensors"] if plan.sensors else about["features"]) == list(plan.sensors or plan.features)
+    assert (
+        plan.name == name
+        and plan.about
+        and list(about["scaling"]["sensors"] if plan.sensors else about["features"])
+        == list(plan.sensors or plan.features)
+    )
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
 
 
@@ -224,7 +330,11 @@ def test_every_recipe_builds_its_network(name):
 def test_prediction_understands_what_a_recipe_of_tracks_says_of_itself(name):
     about = train_tracks.network(recipes.load(name))
     told = predict_tracks.Description.model_validate(io.plain({**about, "mean": [0.0] * len(about["features"])}))
-    assert list(told.features) == about["features"] and told.classes == predict_tracks.CLASSES and told.kind == about["kind"]
+    assert (
+        list(told.features) == about["features"]
+        and told.classes == predict_tracks.CLASSES
+        and told.kind == about["kind"]
+    )
 
 
 def write_drawn(folder: Path, sources: list[str], seed: int) -> Path:
@@ -232,7 +342,12 @@ def write_drawn(folder: Path, sources: list[str], seed: int) -> Path:
     folder.mkdir()
     for k, source in enumerate(sources):
         name = f"{folder.name}{k}"
-        io.write_table(label_table(name, n=300, seed=seed + k), folder / f"{name}.parquet", spec=schema.LABELS, about={"granule": name, "source": source, "scene": f"/home/someone/{name}.SAFE"})
+        io.write_table(
+            label_table(name, n=300, seed=seed + k),
+            folder / f"{name}.parquet",
+            spec=schema.LABELS,
+            about={"granule": name, "source": source, "scene": f"/home/someone/{name}.SAFE"},
+        )
     return folder
 
 
@@ -245,9 +360,15 @@ def test_what_is_trained_on_also_is_in_no_other_part_and_is_counted(tmp_path):
     about = json.loads(result.outputs["description"].read_text())["data"]
     parts = about["granule_parts"]
     assert all(parts[f"more{k}"] == "train" for k in range(4))
-    counted = {p: len({"real" if g in ("more0", "more1", "more2") else g for g, q in parts.items() if q == p}) for p in splits.PARTS}
+    counted = {
+        p: len({"real" if g in ("more0", "more1", "more2") else g for g, q in parts.items() if q == p})
+        for p in splits.PARTS
+    }
     assert about["split"]["groups"] == counted and sum(counted.values()) == 10
-    assert about["tables"][0]["scene"] == "data0.SAFE" and "/home/someone" not in result.outputs["report"].read_text() + result.outputs["run"].read_text()
+    assert (
+        about["tables"][0]["scene"] == "data0.SAFE"
+        and "/home/someone" not in result.outputs["report"].read_text() + result.outputs["run"].read_text()
+    )
     shared = write_drawn(tmp_path / "shared", ["file3.h5"], 200)
     with pytest.raises(UsageError, match=r"--also: shared0 shows the same ice as data3 of --data"):
         workflow.run(recipe, data=[data], also=[shared], out=tmp_path / "no", split=SPLIT, device="cpu")

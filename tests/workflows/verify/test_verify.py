@@ -23,12 +23,26 @@ NO_SURFACE, LEADS, INFERRED, ONE_POINT, END_POINT = -1, 0, 1, 2, 3
 
 # Centre of each section in units of 10 km (the list has gaps), and the level of its leads, m; None: no lead.
 LIST = [
-    (0, 0.10), (1, 0.12), (2, None), (3, 0.15),  # one missing, 0.03 m apart: two-sided
-    (4, 0.14), (5, None), (6, 0.34),  # one missing, 0.2 m apart: one-point
-    (7, 0.30), (8, None), (9, None), (10, -0.1),  # two missing, 0.4 m apart: end points
-    (11, -0.12), (12, 0.05),
-    (60, None), (61, 0.02), (62, 0.03),  # after 480 km (69 s): one-sided only
-    (80, None), (98, 0.20), (99, 0.21), (100, 0.23),  # 18 sections from both: no surface
+    (0, 0.10),
+    (1, 0.12),
+    (2, None),
+    (3, 0.15),  # one missing, 0.03 m apart: two-sided
+    (4, 0.14),
+    (5, None),
+    (6, 0.34),  # one missing, 0.2 m apart: one-point
+    (7, 0.30),
+    (8, None),
+    (9, None),
+    (10, -0.1),  # two missing, 0.4 m apart: end points
+    (11, -0.12),
+    (12, 0.05),
+    (60, None),
+    (61, 0.02),
+    (62, 0.03),  # after 480 km (69 s): one-sided only
+    (80, None),
+    (98, 0.20),
+    (99, 0.21),
+    (100, 0.23),  # 18 sections from both: no surface
 ]
 
 
@@ -103,7 +117,15 @@ def make_beam(seed, *, smoother=True):
                 w = [math.exp(-(((a - min(h)) / b) ** 2)) for a, b in zip(h, s, strict=True)]
                 height = sum(a * b for a, b in zip(w, h, strict=True)) / sum(w)
                 sigma = math.sqrt(sum((a * b / sum(w)) ** 2 for a, b in zip(w, s, strict=True)))
-                leads.append({"x": sum(seg["x"][r] for r in rows) / length, "h": f4(height), "sigma": f4(sigma), "first": rows[0], "n": length})
+                leads.append(
+                    {
+                        "x": sum(seg["x"][r] for r in rows) / length,
+                        "h": f4(height),
+                        "sigma": f4(sigma),
+                        "first": rows[0],
+                        "n": length,
+                    }
+                )
                 section["first"] = len(leads) - 1 if section["n"] == 0 else section["first"]
                 section["n"] += 1
             else:
@@ -139,7 +161,8 @@ def make_beam(seed, *, smoother=True):
 
 
 def write(path, *, release="006", beams=None, boxes=None, smoother=True, leads_only=False, shift_leads=0):
-    """Write a granule; ``boxes`` are ranges of section numbers to keep, indices still counting over the whole granule."""
+    """Write a granule; ``boxes`` are ranges of section numbers to keep, indices still counting over the whole
+    granule."""
     layout = LAYOUTS[release]
     with h5py.File(path, "w") as f:
         f.attrs["short_name"] = "ATL10"
@@ -152,7 +175,13 @@ def write(path, *, release="006", beams=None, boxes=None, smoother=True, leads_o
             rows = [i for i, k in enumerate(seg["section"]) if k in numbers]
 
             def put(role, variable, data, dtype, name=name):
-                f.create_dataset(f"{name}/{layout[role]}/{variable}", data=np.array(data, dtype), compression="gzip", shuffle=True, chunks=True)
+                f.create_dataset(
+                    f"{name}/{layout[role]}/{variable}",
+                    data=np.array(data, dtype),
+                    compression="gzip",
+                    shuffle=True,
+                    chunks=True,
+                )
 
             x = [seg["x"][i] for i in rows]
             if not leads_only:
@@ -169,12 +198,19 @@ def write(path, *, release="006", beams=None, boxes=None, smoother=True, leads_o
                 put("heights", "height_segment_ssh_flag", [seg["flag"][i] for i in rows], "i1")
                 put("heights", "height_segment_length_seg", [20.0] * len(x), "f4")
                 put("heights", "height_segment_w_gaussian", [seg["width"][i] for i in rows], "f4")
-                put("heights", "photon_rate", [seg["rate"][i] * (0.25 if name.endswith("l") and seg["rate"][i] < FILL else 1.0) for i in rows], "f4")
+                put(
+                    "heights",
+                    "photon_rate",
+                    [seg["rate"][i] * (0.25 if name.endswith("l") and seg["rate"][i] < FILL else 1.0) for i in rows],
+                    "f4",
+                )
                 put("heights", "background_r_norm", [1e5] * len(x), "f4")
                 put("sections", "beam_refsurf_dist_x", [s["x"] for s in chosen], "f8")
                 put("sections", "delta_time", [s["t"] for s in chosen], "f8")
                 put("sections", "beam_refsurf_height", [FILL if s["h"] is None else s["h"] for s in chosen], "f4")
-                put("sections", "beam_refsurf_sigma", [FILL if s["sigma"] is None else s["sigma"] for s in chosen], "f4")
+                put(
+                    "sections", "beam_refsurf_sigma", [FILL if s["sigma"] is None else s["sigma"] for s in chosen], "f4"
+                )
                 put("sections", "beam_refsurf_interp_flag", [s["flag"] for s in chosen], "i2")
                 put("sections", "beam_lead_n", [s["n"] for s in chosen], "i4")
                 put("sections", "beam_lead_ndx", [s["first"] + 1 if s["n"] else -1 for s in chosen], "i4")
@@ -212,15 +248,23 @@ def test_the_made_granule_holds_every_kind_of_section():
 
 @pytest.mark.parametrize("release", ["005", "006"])
 def test_a_whole_granule_passes_with_every_number_checked(tmp_path, release):
-    result = verify.run(write(tmp_path / "a.h5", release=release, beams={"gt1r": STRONG, "gt1l": make_beam(2), "gt2r": make_beam(3)}))
+    result = verify.run(
+        write(tmp_path / "a.h5", release=release, beams={"gt1r": STRONG, "gt1l": make_beam(2), "gt2r": make_beam(3)})
+    )
     assert result.passed and result.exit_code == 0 and result.release == release
     beams = [STRONG, make_beam(2), make_beam(3)]
     n_leads = sum(len(b[1]) for b in beams)
     n_segments = sum(len(b[0]["x"]) for b in beams)
     n_freeboards = sum(v != FILL for b in beams for v in b[0]["fb"])
     for name, n in (
-        ("lead position", n_leads), ("lead height", n_leads), ("lead sigma", n_leads), ("section sigma", 3 * 19),
-        ("section of a segment", n_segments), ("freeboard", n_freeboards), ("freeboard uncertainty", n_freeboards), ("surface type", n_segments),
+        ("lead position", n_leads),
+        ("lead height", n_leads),
+        ("lead sigma", n_leads),
+        ("section sigma", 3 * 19),
+        ("section of a segment", n_segments),
+        ("freeboard", n_freeboards),
+        ("freeboard uncertainty", n_freeboards),
+        ("surface type", n_segments),
     ):
         check = rows(result, name)
         assert (check.n, check.status) == (n, "pass"), name
@@ -275,7 +319,9 @@ def test_subsets_are_rebased_box_by_box(tmp_path, boxes):
     assert result.passed, result.summary
     assert rows(result, "lead height").n == n_leads
     assert rows(result, "section sigma").n == sum(s["h"] is not None for s in sections if s["number"] in inside)
-    assert rows(result, "freeboard").n == sum(v != FILL for v, k in zip(seg["fb"], seg["section"], strict=True) if k in inside)
+    assert rows(result, "freeboard").n == sum(
+        v != FILL for v, k in zip(seg["fb"], seg["section"], strict=True) if k in inside
+    )
     for name in ("lead height", "lead sigma", "section sigma", "freeboard", "freeboard uncertainty"):
         assert rows(result, name).max_error < 1e-6
 
@@ -283,11 +329,16 @@ def test_subsets_are_rebased_box_by_box(tmp_path, boxes):
 def test_a_neighbour_outside_the_box_is_rebuilt_from_its_leads(tmp_path):
     result = verify.run(write(tmp_path / "a.h5", beams=BEAMS, boxes=[(12, 12)]))  # 11 and 13 have leads, 10 km away
     check = rows(result, EDGE)
-    assert (check.n, check.status) == (1, "listed") and check.max_error < 1e-6, "it leaves out what differs, so it is no pass"
+    assert (check.n, check.status) == (
+        1,
+        "listed",
+    ) and check.max_error < 1e-6, "it leaves out what differs, so it is no pass"
     assert rows(result, FROM_LEADS).status == "not checkable"
     moved = (STRONG[0], STRONG[1], [{**s, "h": s["h"] + 0.002 if s["number"] == 12 else s["h"]} for s in STRONG[2]])
     other = rows(verify.run(write(tmp_path / "b.h5", beams={"gt1r": moved}, boxes=[(12, 12)])), EDGE)
-    assert other.status == "not checkable" and "cannot be known" in other.note, "a neighbour that may be missing decides nothing"
+    assert other.status == "not checkable" and "cannot be known" in other.note, (
+        "a neighbour that may be missing decides nothing"
+    )
 
 
 def test_leads_cut_and_rebased_with_the_box_still_count(tmp_path):
@@ -352,7 +403,9 @@ def test_surface_types_are_listed_by_class_and_judged_together(tmp_path):
     assert next(c for c in result.checks if c.name.startswith("surface type 7")).status == "not checkable"
     for i in range(n // 20):
         seg["type"][i + 1] = 7
-    assert rows(verify.run(write(tmp_path / "b.h5", beams={"gt1r": (seg, *STRONG[1:])})), "surface type").status == "fail"
+    assert (
+        rows(verify.run(write(tmp_path / "b.h5", beams={"gt1r": (seg, *STRONG[1:])})), "surface type").status == "fail"
+    )
 
 
 def test_nothing_to_check_is_never_a_pass(tmp_path):
