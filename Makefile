@@ -67,7 +67,7 @@ $(DATA)/.made: | setup-train
 	@touch $@
 
 weights: setup-train $(DATA)/.made
-	"$(BIN)/polynya" train track-unet --data $(DATA)/train --also $(DATA)/short $(if $(ATL07),--also $(DATA)/atl07) -o build/track-unet --threads 2 --resume
+	"$(BIN)/polynya" train track-unet --data $(DATA)/train --train-only $(DATA)/short $(if $(ATL07),--train-only $(DATA)/atl07) -o build/track-unet --threads 2 --resume
 	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights --data $(DATA)
 
 table: setup-train $(DATA)/.made
@@ -85,10 +85,10 @@ NARROW := "$(BIN)/polynya" train glavitu-narrow --data $(TILES)/train --start-fr
 
 glacier-weights: setup-train $(TILES)/.made
 	"$(BIN)/polynya" train glavitu-small --data $(TILES)/train -o build/glavitu-small-0 --threads 2 --resume
-	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west -o build/glavitu-narrow-west)
-	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_east -o build/glavitu-narrow-east)
+	$(if $(GLACIERS),$(NARROW) --train-only $(TILES)/real_west -o build/glavitu-narrow-west)
+	$(if $(GLACIERS),$(NARROW) --train-only $(TILES)/real_east -o build/glavitu-narrow-east)
 	$(if $(GLACIERS),,$(NARROW) -o build/glavitu-narrow)
-	$(if $(GLACIERS),$(NARROW) --also $(TILES)/real_west --also $(TILES)/real_east -o build/glavitu-narrow --kept-back build/glavitu-narrow-west/glavitu-narrow.safetensors=$(TILES)/real_east --kept-back build/glavitu-narrow-east/glavitu-narrow.safetensors=$(TILES)/real_west)
+	$(if $(GLACIERS),$(NARROW) --train-only $(TILES)/real_west --train-only $(TILES)/real_east -o build/glavitu-narrow --cross-fit build/glavitu-narrow-west/glavitu-narrow.safetensors=$(TILES)/real_east --cross-fit build/glavitu-narrow-east/glavitu-narrow.safetensors=$(TILES)/real_west)
 	"$(BIN)/python" scripts/ship_glaciers.py build/glavitu-narrow/glavitu-narrow polynya/weights --data $(TILES)
 
 glacier-table: setup-train $(TILES)/.made

@@ -66,7 +66,7 @@ def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threa
     else:
         for folder_name in ALSO.get(recipe, ALSO["*"]):
             if (data / folder_name).is_dir():
-                command += ["--also", str(data / folder_name)]
+                command += ["--train-only", str(data / folder_name)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(

@@ -9,9 +9,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
 
 import polynya
 from polynya import cli
+from polynya.cli import root
 from polynya.errors import OutputError, ProductError, UsageError
 
 # pydantic is not among them: typer itself may load it.
@@ -287,3 +289,19 @@ def test_labels_go_to_a_parquet_file_or_nothing_is_worked(monkeypatch, capsys, s
     )
     assert code == 2 and err.count("\n") == 1 and "expected a f" in err
     assert sorted(p.name for p in tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize(("command", "old"), [(c, o) for c, names in root.RENAMED_OPTIONS.items() for o in names])
+def test_an_option_of_an_earlier_release_names_the_new_one(command, old, monkeypatch, capsys):
+    new = root.RENAMED_OPTIONS[command][old].split()[0]
+    for words in ([old, "2"], [f"{old}=2"]):
+        code, out, err = run_main(monkeypatch, capsys, command, "x", *words)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert err.startswith(f"polynya: {old}: is an option of an earlier release; expected its new name {new}.")
+    options = {o for p in typer.main.get_command(cli.app).commands[command].params for o in p.opts}
+    assert new in options and old not in options
+
+
+def test_what_follows_two_dashes_is_no_option(monkeypatch, capsys):
+    _, _, err = run_main(monkeypatch, capsys, "train", "-o", "out", "--data", "x", "--", "--also")
+    assert "earlier release" not in err

@@ -3,6 +3,8 @@ quick."""
 
 from __future__ import annotations
 
+# the order of --help:
+# isort: off
 from . import (
     freeboard,
     verify,
@@ -16,7 +18,9 @@ from . import (
     review,
     train,
     evaluate,
-)  # isort: skip  (in the order of --help)
+)
+
+# isort: on
 from .root import FINISHED_WITH_FAILURES, app, main
 
 __all__ = [

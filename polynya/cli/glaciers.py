@@ -59,21 +59,23 @@ def glaciers(
             help="Use this sensor only (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); may be given again."
         ),
     ] = None,
-    keep_flagged: Annotated[
-        bool, typer.Option("--keep-flagged", help="Use sensors that lie out of register, too.")
+    use_misregistered: Annotated[
+        bool, typer.Option("--use-misregistered", help="Use misregistered sensors, too.")
     ] = False,
     threshold: Annotated[float, typer.Option(help="Probability from which a pixel is glacier.")] = 0.5,
     min_area_km2: Annotated[float, typer.Option(help="Smaller outlines are left out.")] = 0.01,
-    turns: Annotated[
-        int, typer.Option(help="8 averages all turns and mirror images (test-time augmentation); 1 does not.")
-    ] = 1,
-    draws: Annotated[
+    tta: Annotated[
+        bool,
+        typer.Option("--tta", help="Test-time augmentation: average the eight rotated and mirrored predictions."),
+    ] = False,
+    mc_dropout: Annotated[
         int,
         typer.Option(
+            metavar="N",
             help=(
-                "Draws of a network that was trained with dropout (Monte-Carlo dropout); spread.tif shows how they"
-                " differ."
-            )
+                "Monte-Carlo dropout: average N predictions of a network that was trained with dropout; spread.tif"
+                " gives their standard deviation."
+            ),
         ),
     ] = 1,
     between_blocks: Annotated[
@@ -123,11 +125,11 @@ def glaciers(
         region=region,
         rgi_region=rgi_region,
         sensors=tuple(sensor or ()),
-        keep_flagged=keep_flagged,
+        keep_flagged=use_misregistered,
         threshold=threshold,
         min_area_km2=min_area_km2,
-        turns=turns,
-        draws=draws,
+        turns=8 if tta else 1,
+        draws=mc_dropout,
         between_blocks=between_blocks,
         date=date,
         runtime=runtime,

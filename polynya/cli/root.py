@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import PolynyaError, one_line
+from ..errors import PolynyaError, UsageError, one_line
 
 app = typer.Typer(
     name="polynya",
@@ -30,12 +30,26 @@ app.add_typer(simulate_app, name="simulate")
 
 FINISHED_WITH_FAILURES = 3
 
+RENAMED_OPTIONS = {
+    "glaciers": {
+        "--turns": "--tta",
+        "--draws": "--mc-dropout N",
+        "--keep-flagged": "--use-misregistered",
+    },
+    "train": {
+        "--also": "--train-only PATH",
+        "--kept-back": "--cross-fit NETWORK=TILES",
+    },
+}
+"""Options of earlier releases: for each command the old option, and how the new one is written."""
+
 
 def main() -> None:
     """Run the command line; every error is one line on stderr and an exit code."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _stop)
     try:
+        check_renamed(sys.argv[1:])
         app()
     except PolynyaError as error:
         say(f"polynya: {one_line(error)}")
@@ -59,6 +73,31 @@ def main() -> None:
             " happened."
         )
         raise SystemExit(1) from None
+
+
+def check_renamed(words: list[str]) -> None:
+    """Check a command line for options of earlier releases.
+
+    Parameters
+    ----------
+    words : list of str
+        The command, its arguments and options.
+
+    Raises
+    ------
+    UsageError
+        If an option of :data:`RENAMED_OPTIONS` is given; the message names the new one.
+    """
+    renamed = RENAMED_OPTIONS.get(words[0], {}) if words else {}
+    for word in words[1:]:
+        if word == "--":
+            return
+        old = word.partition("=")[0]
+        if old in renamed:
+            new = renamed[old]
+            raise UsageError(
+                f"{old}: is an option of an earlier release; expected its new name {new.split()[0]}. Write {new}."
+            )
 
 
 class Stopped(BaseException):

@@ -34,10 +34,10 @@ def train(
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")
     ],
-    also: Annotated[
+    train_only: Annotated[
         list[Path] | None,
         typer.Option(
-            "--also", metavar="PATH", help="Others that are trained on whatever the split, and judged on never."
+            "--train-only", metavar="PATH", help="More data for training only, whatever the split; never scored."
         ),
     ] = None,
     start_from: Annotated[
@@ -46,14 +46,15 @@ def train(
             metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning)."
         ),
     ] = None,
-    kept_back: Annotated[
+    cross_fit: Annotated[
         list[str] | None,
         typer.Option(
-            "--kept-back",
+            "--cross-fit",
             metavar="NETWORK=TILES",
             help=(
-                "NAME.safetensors of a network of this recipe and tiles of --also that it did not see: a third of the"
-                " calibration is fitted on its answers there, and they are scored. May be given again."
+                "NAME.safetensors of a network of this recipe, and tiles of --train-only that it was not trained on:"
+                " its out-of-fold predictions are scored, and a third of the calibration is fitted on them. May be"
+                " given again."
             ),
         ),
     ] = None,
@@ -106,9 +107,9 @@ def train(
     result = workflow.run(
         recipe,
         data=data,
-        also=also or (),
+        also=train_only or (),
         start_from=start_from,
-        held_out=kept_back or (),
+        held_out=cross_fit or (),
         out=out,
         split=config,
         seed=seed,

@@ -219,7 +219,7 @@ class SceneSamples(_Settings):
     unknown_region : float
         Chance that the region is told as unknown.
     also_share : float or None
-        Share of the windows that come from the tiles of ``--also``, tiles drawn by the root of their size; by default
+        Share of the windows that come from the tiles of ``--train-only``, tiles drawn by the root of their size; by default
         every tile is drawn equally often.
     regions : tuple of str
         Only tiles of these regions are used; all by default (the regional strategy names one).

@@ -100,8 +100,8 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, also, strict=True) if own})
     if both and config.method != "random":
         raise UsageError(
-            f"--also: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with"
-            " --data, or both with --also."
+            f"--train-only: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with"
+            " --data, or both with --train-only."
         )
     ground = {} if config.method == "random" else same_ground(tiles)
     if ground:
@@ -109,8 +109,8 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
         for k in drawn:
             if (there := trained.get(ground[tiles[k].scene])) is not None:
                 raise UsageError(
-                    f"--also: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no"
-                    " other part may see. Give both with --data, or both with --also."
+                    f"--train-only: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no"
+                    " other part may see. Give both with --data, or both with --train-only."
                 )
     maps: list[int | np.ndarray] = [splits.TRAIN] * len(tiles)
     if config.method == "block":

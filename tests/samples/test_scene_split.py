@@ -161,7 +161,7 @@ def test_tiles_of_also_train_only_and_leave_the_others_alone(method):
 
 def test_a_scene_that_only_trains_is_no_scene_that_is_split():
     tiles = [tile(name=f"t{k}", scene=f"s{k}") for k in range(8)] + [tile(name="more", scene="s3")]
-    with pytest.raises(UsageError, match=r"--also: s3 is a scene of --data too"):
+    with pytest.raises(UsageError, match=r"--train-only: s3 is a scene of --data too"):
         scene_split.split(tiles, config=config("granule"), also=[False] * 8 + [True])
 
 

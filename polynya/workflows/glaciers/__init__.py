@@ -138,7 +138,7 @@ class Config(BaseModel):
             )
         if config.network == (RULE,) and (config.turns, config.draws) != (1, 1):
             raise UsageError(
-                "--network rule: has nothing to turn or to draw; expected it without --turns and --draws. Leave them"
+                "--network rule: has nothing to turn or to draw; expected it without --tta and --mc-dropout. Leave them"
                 " out."
             )
         if config.network == (RULE,) and config.region in ("unknown", "optimised"):

@@ -202,8 +202,8 @@ def with_dropout(path: Path) -> Path:
     found = path.with_name(f"{path.stem}{DROPOUT}.onnx")
     if not found.is_file():
         raise UsageError(
-            f"--draws: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained"
-            " with model.dropout above 0. Leave --draws out, or take --turns 8 or several --network."
+            f"--mc-dropout: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained"
+            " with model.dropout above 0. Leave --mc-dropout out, or take --tta or several --network."
         )
     return found
 
@@ -331,11 +331,13 @@ def choose(
             notes.append(f"{finding.sensor} was left out: nothing of it lies on the scene")
     for sensor, (length, band) in _flagged(scene, quality).items():
         if sensor in used and keep_flagged:
-            notes.append(f"{sensor} is used although {band} lies about {length:.0f} m out of register (--keep-flagged)")
+            notes.append(
+                f"{sensor} is used although {band} lies about {length:.0f} m out of register (--use-misregistered)"
+            )
         elif sensor in used:
             used.remove(sensor)
             notes.append(
-                f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --keep-flagged uses it all"
+                f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --use-misregistered uses it all"
                 " the same"
             )
     absent = [s for s in mapper.sensors if s not in scene.sensors]
@@ -344,7 +346,7 @@ def choose(
     if not used:
         raise UsageError(
             f"{scene.name}: has {', '.join(scene.sensors)}; {mapper.name} uses {', '.join(mapper.sensors)} and none is"
-            " left. Give more sensors, another network, or --keep-flagged."
+            " left. Give more sensors, another network, or --use-misregistered."
         )
     return tuple(used), notes
 

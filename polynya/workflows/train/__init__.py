@@ -186,7 +186,7 @@ def run(
     description = family.network(plan)
     pairs = [kept_back.Pair.of(text) for text in held_out]
     if pairs and not plan.sensors:
-        raise UsageError(f"--kept-back: is for networks of scenes; recipe {plan.name} is one of tracks. Leave it out.")
+        raise UsageError(f"--cross-fit: is for networks of scenes; recipe {plan.name} is one of tracks. Leave it out.")
     processes = train.start(device)
     plan = train.with_precision(plan, processes.device)
     usual = torch.get_num_threads()

@@ -60,12 +60,12 @@ class Pair:
         network += WEIGHTS
         if not (suffix and tiles):
             raise UsageError(
-                f"--kept-back {text}: is no pair; expected NETWORK.safetensors=TILES. Name the network and the tiles it"
+                f"--cross-fit {text}: is no pair; expected NETWORK.safetensors=TILES. Name the network and the tiles it"
                 " did not see."
             )
         if not Path(network).is_file():
             raise UsageError(
-                f"--kept-back {network}: no such network; expected NAME.safetensors of polynya train. Train it first,"
+                f"--cross-fit {network}: no such network; expected NAME.safetensors of polynya train. Train it first,"
                 f" without {tiles}."
             )
         return cls(Path(network), Path(tiles))
@@ -122,13 +122,13 @@ def open_pairs(
         ]
         if differs:
             raise UsageError(
-                f"--kept-back {pair.network.name}: has another {' and '.join(differs)} than recipe {plan.name};"
+                f"--cross-fit {pair.network.name}: has another {' and '.join(differs)} than recipe {plan.name};"
                 " expected a network of this recipe. Train it by the recipe."
             )
         source, scenes, files = train_scenes.judging(plan, pair.tiles)
         if not len(source.plan(None)):
             raise UsageError(
-                f"--kept-back {pair.tiles.name}: holds no labelled pixel; expected some. Give other tiles, or leave the"
+                f"--cross-fit {pair.tiles.name}: holds no labelled pixel; expected some. Give other tiles, or leave the"
                 " pair out."
             )
         seen = {(t["file"], t["bytes"]) for t in told.get("data", {}).get("tables", [])}
@@ -139,7 +139,7 @@ def open_pairs(
         )
         if doubled:
             raise UsageError(
-                f"--kept-back {pair.network.name}: trained on {doubled[0]}, or on ground of it; expected a network that"
+                f"--cross-fit {pair.network.name}: trained on {doubled[0]}, or on ground of it; expected a network that"
                 f" did not see {pair.tiles.name}. Train it without."
             )
         out.append((pair, model, source, scenes, here))

@@ -205,7 +205,7 @@ def material(
     """
     tiles = _open(data, plan)
     is_also = [False] * len(tiles)
-    tiles += _open(also, plan, option="--also")
+    tiles += _open(also, plan, option="--train-only")
     is_also += [True] * (len(tiles) - len(is_also))
     if plan.scene.regions:
         kept = [k for k, t in enumerate(tiles) if t.region in plan.scene.regions]
@@ -257,7 +257,7 @@ def judging(
     plan: recipes.Recipe, tiles: Path
 ) -> tuple[scene_windows.SceneSource, tuple[str, ...], set[tuple[str, int]]]:
     """Open tiles to be judged only; return their windows, the scene of each tile, and names and sizes of the files."""
-    found = _open([tiles], plan, option="--kept-back")
+    found = _open([tiles], plan, option="--cross-fit")
     split = scene_split.SceneSplit(
         (splits.TEST,) * len(found), "kept back", False, (0, 0, 0, len({t.scene for t in found}))
     )

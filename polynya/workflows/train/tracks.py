@@ -181,15 +181,15 @@ def network(plan: recipes.Recipe) -> dict[str, object]:
 def _with_also(
     tracks: labelled_tracks.Tracks, parts: splits.Split, split: splits.Config, *, names: Sequence[str]
 ) -> splits.Split:
-    """Put the granules of ``--also`` into the training part and count the groups of each part again."""
+    """Put the granules of ``--train-only`` into the training part and count the groups of each part again."""
     codes = np.array([tracks.granules.index(n) for n in names])
     others = np.setdiff1d(np.arange(len(tracks.granules)), codes)
     both = np.intersect1d(tracks.group[codes], tracks.group[others])
     if both.size and not parts.is_leaky:
         one, two = (next(tracks.granules[g] for g in side if tracks.group[g] == both[0]) for side in (codes, others))
         raise UsageError(
-            f"--also: {one} shows the same ice as {two} of --data (they name one source); expected ice that no other"
-            " part may see. Give both with --data, or both with --also."
+            f"--train-only: {one} shows the same ice as {two} of --data (they name one source); expected ice that no other"
+            " part may see. Give both with --data, or both with --train-only."
         )
     part = np.where(np.isin(tracks.granule, codes), np.int8(splits.TRAIN), parts.part)
     unit = tracks.group[tracks.granule].astype(np.int64)

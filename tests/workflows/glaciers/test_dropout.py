@@ -1,4 +1,4 @@
-"""Monte-Carlo dropout from training's file to ``glaciers --draws``: draws differ, their mean is near the plain answer,
+"""Monte-Carlo dropout from training's file to ``glaciers --mc-dropout``: draws differ, their mean is near the plain answer,
 spread.tif shows them."""
 
 from __future__ import annotations
@@ -83,6 +83,6 @@ def test_glaciers_draws(tmp_path):
     assert record["network"][0]["file"] == "n-dropout.onnx" and record["network"][0]["draws"] == 20
     saved.drawn.unlink()
     with pytest.raises(
-        UsageError, match=r"--draws: network n\.onnx has no dropout to draw \(n-dropout\.onnx is not beside it\)"
+        UsageError, match=r"--mc-dropout: network n\.onnx has no dropout to draw \(n-dropout\.onnx is not beside it\)"
     ):
         glaciers.run([scene], out=tmp_path / "none", config=glaciers.Config(**settings, draws=2))

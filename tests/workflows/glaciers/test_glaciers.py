@@ -253,7 +253,7 @@ def test_radar_out_of_register_is_left_out_unless_kept(tmp_path):
         re.match(r"co_pol_sar was left out: co_pol_\w+ lies about \d+ m out of register", n) for n in told["notes"]
     ), told["notes"]
     assert "co_pol_sar" not in io.read_json(tmp_path / "plain/run.json")["inputs"][0]["used"]
-    code, kept, _ = cli(*words, tmp_path / "kept", "--keep-flagged")
+    code, kept, _ = cli(*words, tmp_path / "kept", "--use-misregistered")
     assert code == 0 and any("co_pol_sar is used although" in n for n in json.loads(kept)["notes"])
     assert not np.allclose(
         pieces.values_of(tmp_path / "kept/probability.tif"),
@@ -466,8 +466,7 @@ BAD = {
     "no network": (["{disc}", "--network", "glavitu-huge"], "--network glavitu-huge: no such network; expected 'rule'"),
     "a network of tracks": (["{disc}", "--network", "track-unet"], "metadata property 'polynya', kind"),
     "rule and network": (["{disc}", "--network", "rule", "--network", "{net}"], "--network rule: cannot be averaged"),
-    "the rule turned": (["{disc}", "--network", "rule", "--turns", "8"], "--network rule: has nothing to turn"),
-    "two turns": (["{disc}", "--turns", "2"], "--turns 2: "),
+    "the rule turned": (["{disc}", "--network", "rule", "--tta"], "--network rule: has nothing to turn"),
     "a region that is none": (["{disc}", "--region", "MARS"], "--region MARS: no such region"),
     "a region for a network without": (
         ["{disc}", "--region", "HMA"],
@@ -478,7 +477,7 @@ BAD = {
         ["{disc}", "--sensor", "thermal"],
         "--sensor thermal: cannot be used: the scene has optical, dem",
     ),
-    "no dropout": (["{disc}", "--draws", "5"], "--draws: network undo.onnx has no dropout"),
+    "no dropout": (["{disc}", "--mc-dropout", "5"], "--mc-dropout: network undo.onnx has no dropout"),
     "a threshold of 2": (["{disc}", "--threshold", "2"], "--threshold 2.0"),
     "no inventory": (["{disc}", "--inventory", "{tmp}/no.gpkg"], "no.gpkg: no such file"),
     "no reference": (["{disc}", "--reference", "{tmp}/no.tif"], "no.tif: no such file"),

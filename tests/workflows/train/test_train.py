@@ -370,6 +370,6 @@ def test_what_is_trained_on_also_is_in_no_other_part_and_is_counted(tmp_path):
         and "/home/someone" not in result.outputs["report"].read_text() + result.outputs["run"].read_text()
     )
     shared = write_drawn(tmp_path / "shared", ["file3.h5"], 200)
-    with pytest.raises(UsageError, match=r"--also: shared0 shows the same ice as data3 of --data"):
+    with pytest.raises(UsageError, match=r"--train-only: shared0 shows the same ice as data3 of --data"):
         workflow.run(recipe, data=[data], also=[shared], out=tmp_path / "no", split=SPLIT, device="cpu")
     assert not (tmp_path / "no").exists()
