@@ -21,6 +21,25 @@ TEXT = pa.string()
 BEAM_NAMES = ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Note:
+    """A remark that travels with data: programs read the code, people the text.
+
+    Attributes
+    ----------
+    code : str
+        What kind of remark it is, in ``snake_case``; the same code for the same fact.
+    text : str
+        One sentence or phrase; its words may change.
+    """
+
+    code: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True)
 class Variable:
     """One exchanged variable.

@@ -9,14 +9,14 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
 from ..errors import ProductError, UsageError, one_line
-from ..schema import BEAM_NAMES
+from ..schema import BEAM_NAMES, Note
 from .hdf5_chunks import read_whole
 
 EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
@@ -40,7 +40,7 @@ MAX_INFLATION = 1100
 """Deflate cannot expand more than 1032 to 1: a dataset larger than this many file sizes is damaged."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Beam:
     """One ground track of a granule.
 
@@ -58,7 +58,7 @@ class Beam:
     spot: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Granule:
     """What a granule says of itself, before any array is read.
 
@@ -77,7 +77,9 @@ class Granule:
         Where the orientation was found.
     beams : dict of str to Beam
         The beam groups that are present, whether or not they hold data.
-    notes : tuple of str
+    is_simulated : bool
+        Whether polynya simulated it: no satellite measured it.
+    notes : tuple of Note
         What is missing or was taken from a fallback.
     """
 
@@ -88,7 +90,8 @@ class Granule:
     orientation: int | None
     orientation_source: str
     beams: dict[str, Beam]
-    notes: tuple[str, ...] = field(default=())
+    is_simulated: bool = False
+    notes: tuple[Note, ...] = ()
 
 
 @contextlib.contextmanager
@@ -232,7 +235,7 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
         if product and found != product:
             what = f"holds {found}" if found else "is HDF5, but not an ICESat-2 product that is known here"
             raise ProductError(f"{path.name}: {what}; expected {product}. Give an {product} granule.")
-        notes = []
+        notes: list[Note] = []
         orientation, source = _orientation(handle, notes, path)
         beams = {}
         for name in BEAM_NAMES:
@@ -245,13 +248,24 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
             )
         absent = [b for b in BEAM_NAMES if b not in beams]
         if absent:
-            notes.append(f"beam groups missing: {', '.join(absent)}")
-        if "polynya_simulation" in handle.attrs:
-            notes.append("simulated granule, not satellite data")
-        return Granule(path, found, release_of(handle, path), path.stem, orientation, source, beams, tuple(notes))
+            notes.append(Note(code="beams_missing", text=f"beam groups missing: {', '.join(absent)}"))
+        is_simulated = "polynya_simulation" in handle.attrs
+        if is_simulated:
+            notes.append(Note(code="simulated", text="simulated granule, not satellite data"))
+        return Granule(
+            path=path,
+            product=found,
+            release=release_of(handle, path),
+            granule_id=path.stem,
+            orientation=orientation,
+            orientation_source=source,
+            beams=beams,
+            is_simulated=is_simulated,
+            notes=tuple(notes),
+        )
 
 
-def _orientation(handle: h5py.File, notes: list[str], path: Path) -> tuple[int | None, str]:
+def _orientation(handle: h5py.File, notes: list[Note], path: Path) -> tuple[int | None, str]:
     if "orbit_info/sc_orient" in handle:
         values = np.unique(np.asarray(handle["orbit_info/sc_orient"][()]).ravel())
         if values.size == 1 and int(values[0]) in ORIENTATIONS:
@@ -262,7 +276,9 @@ def _orientation(handle: h5py.File, notes: list[str], path: Path) -> tuple[int |
             f"{path.name}: orbit_info/sc_orient is {values.tolist()}; expected 0 backward, 1 forward or 2 transition. "
             "The file is damaged: download it again."
         )
-    notes.append("orbit_info is missing: beam strength comes from the beam groups' attributes")
+    notes.append(
+        Note(code="no_orbit_info", text="orbit_info is missing: beam strength comes from the beam groups' attributes")
+    )
     for name in BEAM_NAMES:
         if name in handle:
             word = attribute(handle[name], "sc_orientation").lower()
@@ -274,13 +290,14 @@ def _orientation(handle: h5py.File, notes: list[str], path: Path) -> tuple[int |
 
 def _beam(group: h5py.Group, name: str, orientation: int | None) -> Beam:
     if orientation in STRONG_WHEN:
-        return Beam(name, name.endswith(STRONG_WHEN[orientation]), SPOTS[orientation][name])
+        side, spots = STRONG_WHEN[orientation], SPOTS[orientation]
+        return Beam(name=name, is_strong=name.endswith(side), spot=spots[name])
     kind = attribute(group, "atlas_beam_type").lower()
     spot = attribute(group, "atlas_spot_number")
     number = int(spot) if spot.isdigit() and 1 <= int(spot) <= 6 else 0
     if kind in ("strong", "weak"):
-        return Beam(name, kind == "strong", number)
-    return Beam(name, number % 2 == 1, number)
+        return Beam(name=name, is_strong=kind == "strong", spot=number)
+    return Beam(name=name, is_strong=number % 2 == 1, spot=number)
 
 
 def reject_transition(granule: Granule) -> None:

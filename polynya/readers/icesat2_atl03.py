@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from ..errors import NoSeaIceError, ProductError
 from ..physics import first_photon_bias
-from ..schema import from_numpy, to_numpy
+from ..schema import Note, from_numpy, to_numpy
 from . import icesat2
 from .hdf5_chunks import Column, read_columns
 from .icesat2 import Beam, Granule, reading
@@ -129,7 +129,7 @@ class BeamIndex:
         CAL-19 at the beam's dead time, None where the granule carries none.
     start, stop : int
         The file's photons that belong to the geosegments.
-    notes : tuple of str
+    notes : tuple of Note
     """
 
     granule: Granule
@@ -139,7 +139,12 @@ class BeamIndex:
     first_photon: first_photon_bias.CalibrationTable | None
     start: int
     stop: int
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def has_cal19(self) -> bool:
+        """Whether the granule carries a usable first-photon-bias table for this beam."""
+        return self.first_photon is not None
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,7 @@ def index(
         raise ProductError(
             f"{path.name}: {beam} is missing; found {', '.join(granule.beams)}. Name a beam that is there."
         )
-    notes: list[str] = []
+    notes: list[Note] = []
     with icesat2.open_hdf5(path) as handle, reading(path, beam):
         if is_empty(handle, beam):
             return None
@@ -369,7 +374,7 @@ def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Tabl
     return pa.Table.from_arrays([from_numpy(v) for v in columns.values()], schema=schema)
 
 
-def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[str]) -> dict[str, np.ndarray]:
+def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[Note]) -> dict[str, np.ndarray]:
     out: dict[str, np.ndarray] = {}
     missing = []
     for item in GEOSEGMENTS:
@@ -402,7 +407,7 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
                 "The file is damaged: download it again."
             )
     if missing:
-        notes.append(f"{beam}: without {', '.join(missing)}")
+        notes.append(Note(code="geosegment_variables_missing", text=f"{beam}: without {', '.join(missing)}"))
     x = out["segment_dist_x"]
     if n and not (np.isfinite(x).all() and np.ptp(x) < MAX_EXTENT_M and np.all(np.diff(x) > -1.0)):
         raise ProductError(
@@ -459,9 +464,9 @@ def _inside(segments: dict[str, np.ndarray], bbox: tuple[float, float, float, fl
     return (lat >= south) & (lat <= north) & ((lon - west) % 360.0 <= width)
 
 
-def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: list[str]) -> pa.Table:
+def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: list[Note]) -> pa.Table:
     if f"{beam}/bckgrd_atlas" not in handle:
-        notes.append(f"{beam}: without bckgrd_atlas, background rates are NaN")
+        notes.append(Note(code="no_background", text=f"{beam}: without bckgrd_atlas, background rates are NaN"))
         return _table({f.name: np.empty(0, np.float64) for f in BACKGROUND}, BACKGROUND)
     out = {f.name: icesat2.values(handle, path, f"{beam}/{f.path}", release=release, kind=f.kind) for f in BACKGROUND}
     if len({v.shape for v in out.values()}) != 1:
@@ -475,13 +480,18 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
 
 
 def _first_photon_table(
-    handle: h5py.File, path: Path, beam: str, is_strong: bool, notes: list[str]
+    handle: h5py.File, path: Path, beam: str, is_strong: bool, notes: list[Note]
 ) -> first_photon_bias.CalibrationTable | None:
     root = "ancillary_data/calibrations"
     cal19, cal42 = f"{root}/first_photon_bias/{beam}", f"{root}/dead_time/{beam}/dead_time"
     wanted = [f"{cal19}/{k}" for k in ("dead_time", "strength", "width", "ffb_corr")] + [cal42]
     if any(name not in handle for name in wanted):
-        notes.append(f"{beam}: the granule carries no CAL-19 first-photon-bias table: heights are not corrected for it")
+        notes.append(
+            Note(
+                code="no_cal19",
+                text=f"{beam}: the granule carries no CAL-19 first-photon-bias table: heights are not corrected for it",
+            )
+        )
         return None
     dead, strength, width, bias, channels = (
         np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64) for name in wanted
@@ -500,7 +510,11 @@ def _first_photon_table(
     own = own[np.isfinite(own) & (own > 0)]
     if own.size == 0 or not all(np.isfinite(a).all() for a in (dead, strength, width, bias)):
         notes.append(
-            f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for first-photon bias"
+            Note(
+                code="cal19_fill",
+                text=f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for"
+                " first-photon bias",
+            )
         )
         return None
     return first_photon_bias.at_dead_time(

@@ -78,7 +78,9 @@ class BeamSegments:
     middle : numpy.ndarray, shape (m,)
         Along-track distance of the geosegments' middles, metres.
     n_photons_read : int
-    notes : tuple of str
+    has_cal19 : bool
+        Whether the granule carries a usable first-photon-bias table for the beam.
+    notes : tuple of schema.Note
     """
 
     granule_id: str
@@ -93,7 +95,8 @@ class BeamSegments:
     geosegments: dict[str, np.ndarray]
     middle: np.ndarray
     n_photons_read: int
-    notes: tuple[str, ...]
+    has_cal19: bool
+    notes: tuple[schema.Note, ...]
 
     @property
     def x(self) -> np.ndarray:
@@ -180,6 +183,7 @@ def beam_segments(
         geo,
         middle,
         n_read,
+        data.has_cal19,
         tuple(data.notes),
     )
 

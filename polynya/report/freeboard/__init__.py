@@ -155,8 +155,7 @@ def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
     facts: dict[str, object] = {"projection": NORTH}
     inputs = run.get("inputs")
     first = inputs[0] if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict) else {}
-    notes = first.get("notes")
-    facts["is_simulated"] = isinstance(notes, list) and any("simulated" in str(n) for n in notes)
+    facts["is_simulated"] = first.get("is_simulated") is True
     facts["product"] = " ".join(
         str(v) for v in (first.get("product"), f"release {first['release']}" if first.get("release") else None) if v
     )

@@ -37,9 +37,6 @@ from .beam import BeamTables, Choices, Grids, beam_tables
 
 log = logging.getLogger("polynya.freeboard")
 
-SIMULATED = "simulated granule"
-"""How a reader's note says so."""
-
 
 class Config(BaseModel):
     """What a run is asked for. Frozen; unknown keys are refused.
@@ -341,7 +338,13 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                     ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
                 )
                 results[beam.name] = BeamTables(
-                    keep.slice(0, 0), keep.slice(0, 0), keep, result.numbers, result.means, result.notes
+                    keep.slice(0, 0),
+                    keep.slice(0, 0),
+                    keep,
+                    result.numbers,
+                    result.means,
+                    result.has_cal19,
+                    result.notes,
                 )
         finally:
             with contextlib.ExitStack() as closing:  # every one, also where another cannot be closed
@@ -365,7 +368,8 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                     "release": granule.release,
                     "size": path.stat().st_size,
                     "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
-                    "notes": list(granule.notes),
+                    "is_simulated": granule.is_simulated,
+                    "notes": [n.text for n in granule.notes],
                 }
             ],
             seed=None,
@@ -379,7 +383,7 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
             beam_differences=differences,
             numbers=numbers,
             doi=icesat2_atl03.DOI,
-            notes=[n for r in results.values() for n in r.notes],
+            notes=[n.text for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
         report.write(temporary)
@@ -500,9 +504,9 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN"
             " there."
         )
-    if any(SIMULATED in note for note in granule.notes):
+    if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")
-    uncorrected = [n for n, r in results.items() if any("CAL-19" in note for note in r.notes)]
+    uncorrected = [n for n, r in results.items() if not r.has_cal19]
     if uncorrected:
         out.append(
             f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"

@@ -65,7 +65,8 @@ class BeamTables:
     sea_surface: pa.Table
     numbers: dict[str, object]
     means: list[dict[str, object]]
-    notes: tuple[str, ...]
+    has_cal19: bool
+    notes: tuple[schema.Note, ...]
 
 
 def beam_tables(
@@ -195,8 +196,11 @@ def beam_tables(
     }
     if rows.size < x.size:
         notes.append(
-            f"{name}: {x.size - rows.size} segments without a surface within {beam_segments.MAX_HEIGHT_M:g} m of the"
-            " mean sea surface were dropped"
+            schema.Note(
+                code="segments_dropped",
+                text=f"{name}: {x.size - rows.size} segments without a surface within"
+                f" {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface were dropped",
+            )
         )
         columns = {k: v[rows] for k, v in columns.items()}
     if rows.size == 0:
@@ -266,7 +270,7 @@ def beam_tables(
         "classes": {c: int(np.sum(columns["surface_class"] == v)) for v, c in schema.SURFACE_CLASSES},
     }
     means = _means(name, columns, section_table)
-    return BeamTables(segment_table, lead_table, section_table, numbers, means, tuple(notes))
+    return BeamTables(segment_table, lead_table, section_table, numbers, means, made.has_cal19, tuple(notes))
 
 
 def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:

@@ -148,10 +148,10 @@ def run(path: Path | str) -> Info:
             found, track = describe(handle, granule, beam)
             beams.append(found)
             tracks.append(track)
-        simulation = _simulation(handle)
+        simulation = _simulation(handle) if granule.is_simulated else {}
     empty = [b.name for b in beams if not any(b.counts.values())]
     notes = [
-        *(n for n in granule.notes if not n.startswith("beam groups missing")),
+        *(n.text for n in granule.notes if n.code != "beams_missing"),
         *([f"no data in {', '.join(empty)}"] if empty else []),
     ]
     if granule.product == "ATL03":
@@ -166,15 +166,15 @@ def run(path: Path | str) -> Info:
         is_release_checked=granule.release in READERS[granule.product].CHECKED,
         orientation=icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
         orientation_source=granule.orientation_source,
-        is_simulated=simulation is not None,
-        simulation=simulation or {},
+        is_simulated=granule.is_simulated,
+        simulation=simulation,
         start=start,
         end=end,
         extent=extent(tracks),
         beams=tuple(beams),
         missing=tuple(missing),
         notes=tuple(notes),
-        next_commands=_next(granule, beams, simulation is not None),
+        next_commands=_next(granule, beams),
     )
 
 
@@ -219,9 +219,7 @@ def _times(tracks: Sequence[_Track]) -> tuple[str, str]:
     return ("" if np.isnat(first) else f"{first}Z"), ("" if np.isnat(last) else f"{last}Z")
 
 
-def _simulation(handle: h5py.File) -> dict[str, object] | None:
-    if "polynya_simulation" not in handle.attrs:
-        return None
+def _simulation(handle: h5py.File) -> dict[str, object]:
     words = icesat2.attribute(handle, "polynya_simulation")
     try:
         settings = json.loads(words)
@@ -380,7 +378,7 @@ def _advice(beams: Sequence[BeamInfo]) -> list[str]:
     return notes
 
 
-def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], is_simulated: bool) -> tuple[str, ...]:
+def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo]) -> tuple[str, ...]:
     file = granule.path.name
     if granule.product == "ATL03":
         if (
@@ -390,7 +388,7 @@ def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], is_simulated: boo
         ):
             return ()
         first = f"polynya freeboard {file} -o OUT"
-        if is_simulated:
+        if granule.is_simulated:
             return (first, f"polynya evaluate OUT/{granule.path.stem} --reference {granule.path.stem}_truth.parquet")
         return (first,)
     if granule.product == "ATL07":

@@ -333,7 +333,7 @@ def process(item: str, *, pairs: dict[str, Pair], config: Config, overwrite: boo
                 "product": found.granule.product,
                 "release": found.granule.release,
                 "size": Path(pair.granule).stat().st_size,
-                "notes": list(found.granule.notes),
+                "notes": [n.text for n in found.granule.notes],
             }
         ]
         if found.scene is not None:

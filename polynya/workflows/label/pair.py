@@ -28,8 +28,6 @@ PERSON_ERROR_M = 10.0
 """Standard error, east and north, of a shift that a person set."""
 KEEP_OUTSIDE_M = 1_000.0
 """Segments this far outside the scene still get a row."""
-SIMULATED = "simulated granule"
-"""How a reader's note says so."""
 ATL07_TRUTH = "ATL07 heights and surface types"
 """What the truth of a granule drawn from an ATL07 says in ``product``."""
 
@@ -375,13 +373,12 @@ def _finish(
 
 
 def _about(granule: icesat2.Granule) -> dict[str, object]:
-    is_simulated = any(SIMULATED in note for note in granule.notes)
     return {
         "granule": granule.granule_id,
         "product": granule.product,
         "release": granule.release,
         "polynya": __version__,
-        "is_simulated": is_simulated,
+        "is_simulated": granule.is_simulated,
         "resolution_m": 2.0,
     }
 

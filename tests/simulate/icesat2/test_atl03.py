@@ -126,7 +126,7 @@ def test_what_a_subset_lacks_is_there(made):
     granule = open_granule(made["winter"], product="ATL03")
     assert (granule.release, granule.orientation, granule.orientation_source) == ("006", 1, "orbit_info/sc_orient")
     assert {b.name for b in granule.beams.values() if b.is_strong} == {"gt1r", "gt2r", "gt3r"}
-    assert granule.notes == ("simulated granule, not satellite data",)
+    assert granule.is_simulated and [n.code for n in granule.notes] == ["simulated"]
     with h5py.File(made["winter"]) as handle:
         assert handle["ancillary_data/atlas_sdp_gps_epoch"][0] == 1198800018.0
         assert handle["ancillary_data/calibrations/dead_time/gt1r/dead_time"].shape == (20,)
