@@ -58,6 +58,7 @@ SAME_LEVEL = {
     ("io", "schema"),
     ("io", "errors"),
     ("schema", "errors"),
+    ("sensors", "errors"),
     ("calibrate", "metrics"),
     ("checkpoint", "models"),
     ("checkpoint", "export"),
