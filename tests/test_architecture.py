@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import importlib
 import subprocess
 import sys
@@ -48,9 +49,8 @@ LEVELS = {
     "sensors": 7,
     "errors": 7,
 }
-# Rooms of one level that may lean on each other: readers take tables' shapes from physics, the simulators the readers'
-# constants,
-# and the bottom level is one.
+# Rooms of one level that may lean on each other: readers take tables' shapes from physics, simulators take the readers'
+# constants, and the bottom level is one.
 SAME_LEVEL = {
     ("readers", "physics"),
     ("simulate", "physics"),
@@ -86,7 +86,75 @@ HEAVY = (
 )
 # Keys of a free-form record: what they carry is the file's attributes or run.json's entries, not options.
 TAKES_ANY_KEYWORD = {"io/records.py:run_record", "simulate/icesat2/layout.py:set_text"}
+# Rooms whose files are named as the product, the architecture, the family or the published result they hold.
+NAMED_AS_THEIR_SUBJECT = {"readers", "models", "recipes", "samples"}
+LONGEST_FILE, LONGEST_LINE, MOST_PARAMETERS = 500, 120, 8
+# Records that are no records: what they hold changes while they work.
+CHANGES_WHILE_IT_WORKS: set[str] = set()
+# Files that do not keep a rule yet; every line must become empty.
+NOT_YET_FILES = {
+    "short": """
+    physics/segments.py physics/surface_type.py readers/icesat2_atl03.py readers/sentinel2.py
+    workflows/freeboard/__init__.py workflows/glaciers/__init__.py workflows/label/pair.py
+    workflows/train/__init__.py
+    """,
+    "narrow": """
+    evaluate/text.py report/freeboard/__init__.py report/freeboard/figures.py report/freeboard/tables.py
+    report/html.py report/label.py report/training.py workflows/review/session.py
+    """,
+    "parameters": """
+    evaluate/outlines.py evaluate/rasters.py models/glavitu.py physics/drift.py physics/local_sea_surface.py
+    physics/segments.py physics/surface_type.py predict/scenes.py readers/glacier_tiles.py report/glacier_map.py
+    samples/track_windows.py simulate/glaciers/cover.py simulate/glaciers/radar.py simulate/glaciers/world.py
+    simulate/icesat2/atl03.py simulate/icesat2/atlas.py simulate/icesat2/head.py simulate/pair.py
+    simulate/sea_ice/picture.py simulate/sea_ice/profile.py simulate/sentinel2/scene.py train.py
+    workflows/label/pair.py workflows/train/__init__.py
+    """,
+    "result or raise": """
+    glaciers/agreement.py physics/ice_rules.py tracks/beam_segments.py workflows/freeboard/__init__.py
+    workflows/freeboard/beam.py workflows/review/session.py
+    """,
+    "records": """
+    calibrate.py checkpoint.py engine/local.py engine/protocol.py evaluate/area_change.py evaluate/products.py
+    evaluate/rasters.py evaluate/rows.py evaluate/scene_rows.py glaciers/agreement.py glaciers/intervals.py
+    labels/corrections.py labels/transfer.py metrics.py physics/averages.py physics/corrections.py physics/drift.py
+    physics/first_photon_bias.py physics/heights.py physics/ice_rules.py physics/lead_doubt.py physics/leads.py
+    physics/local_sea_surface.py physics/misregistration.py physics/nasa_surface_type.py physics/sea_surface.py
+    physics/segments.py physics/surface_type.py predict/scenes.py predict/tracks.py readers/glacier_tiles.py
+    readers/hdf5_chunks.py readers/height_grid.py readers/icesat2.py readers/icesat2_atl03.py
+    readers/icesat2_atl10.py readers/icesat2_segments.py readers/landsat.py readers/scene_geotiff.py
+    readers/scene_layer.py readers/sentinel2.py readers/sentinel2_geotiff.py readers/sentinel2_safe.py
+    report/beams.py report/histograms.py report/polar_map.py report/profile.py report/review.py
+    report/review_picture.py samples/image_tiles.py samples/labelled_tracks.py samples/scene_scaling.py
+    samples/scene_split.py samples/scene_windows.py samples/splits.py samples/track_windows.py scenes/classes.py
+    scenes/quality.py scenes/register.py scenes/scene.py scenes/unet.py schema.py sensors.py
+    simulate/glaciers/cover.py simulate/glaciers/files.py simulate/glaciers/ice.py simulate/glaciers/light.py
+    simulate/glaciers/presets.py simulate/glaciers/radar.py simulate/glaciers/request.py simulate/glaciers/scene.py
+    simulate/glaciers/terrain.py simulate/glaciers/world.py simulate/icesat2/atl03.py simulate/icesat2/atlas.py
+    simulate/icesat2/atlas_bias.py simulate/icesat2/from_atl07.py simulate/icesat2/granule.py
+    simulate/icesat2/layout.py simulate/pair.py simulate/sea_ice/ice_map.py simulate/sea_ice/picture.py
+    simulate/sea_ice/presets.py simulate/sea_ice/profile.py simulate/sea_ice/random_fields.py
+    simulate/sentinel2/frame.py simulate/sentinel2/metadata.py simulate/sentinel2/sky.py tracks/beam_segments.py
+    train.py workflows/freeboard/beam.py workflows/freeboard/classifier.py workflows/glaciers/__init__.py
+    workflows/glaciers/mapper.py workflows/glaciers/reference.py workflows/info/__init__.py
+    workflows/label/__init__.py workflows/label/pair.py workflows/review/__init__.py workflows/review/files.py
+    workflows/review/session.py workflows/segment.py workflows/tiles.py workflows/train/__init__.py
+    workflows/train/kept_back.py workflows/train/scenes.py workflows/train/tracks.py workflows/verify/__init__.py
+    workflows/verify/sections.py
+    """,
+}
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+
+
+@functools.cache
+def tree_of(path: Path) -> ast.Module:
+    """Return the parsed source of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def is_not_yet(name: str, rule: str) -> bool:
+    """Return whether a file is known not to keep a rule yet."""
+    return name in NOT_YET_FILES[rule].split()
 
 
 def room(path: Path) -> str:
@@ -98,7 +166,7 @@ def imports(path: Path) -> list[tuple[str, int]]:
     """Return every module a file imports, absolute, wherever in the file, with the line."""
     here = path.relative_to(PACKAGE.parent).parent.parts
     out = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             out += [(a.name, node.lineno) for a in node.names]
         elif isinstance(node, ast.ImportFrom):
@@ -168,7 +236,7 @@ def test_third_parties_keep_to_their_rooms(path):
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
 def test_house_rules_that_the_source_shows(path):
     assert not FORBIDDEN_NAMES & set(path.relative_to(PACKAGE).with_suffix("").parts)
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = tree_of(path)
     for node in ast.walk(tree):
         assert not isinstance(node, ast.Assert), f"{path.name}:{node.lineno} asserts: raise a PolynyaError"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -179,8 +247,101 @@ def test_house_rules_that_the_source_shows(path):
         assert function.args.kwarg is None or name in TAKES_ANY_KEYWORD, (
             f"{name} (line {function.lineno}) takes **kwargs"
         )
-    if path.name != "__init__.py" or tree.body:
-        assert ast.get_docstring(tree), f"{path.relative_to(PACKAGE)} does not say what it is"
+    assert ast.get_docstring(tree), f"{path.relative_to(PACKAGE)} does not say what it holds"
+
+
+def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
+    """Return the names of a function's parameters, without self and cls."""
+    given = function.args
+    names = [a.arg for a in (*given.posonlyargs, *given.args, *given.kwonlyargs)]
+    return names[1:] if names[:1] in (["self"], ["cls"]) else names
+
+
+def may_take_many(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Return whether a function is a command, a verb's ``run`` or a numba kernel."""
+    is_verb = room(path) == "cli" or (room(path) == "workflows" and function.name == "run")
+    return is_verb or any("njit" in ast.unparse(d) for d in function.decorator_list)
+
+
+def returns_words_or_result(annotation: ast.expr | None) -> bool:
+    """Return whether a return annotation is ``X | str``: a result, or a sentence that says why there is none."""
+    names, parts = set(), [annotation]
+    while parts:
+        part = parts.pop()
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.BitOr):
+            parts += [part.left, part.right]
+        elif part is not None:
+            names.add(ast.unparse(part))
+    return "str" in names and bool(names - {"str", "None"})
+
+
+def open_records(tree: ast.Module) -> list[str]:
+    """Return the dataclasses that are not both frozen and keyword-only."""
+    out = []
+    for node in ast.walk(tree):
+        for decorator in node.decorator_list if isinstance(node, ast.ClassDef) else []:
+            words = ast.unparse(decorator)
+            if "dataclass" in words and not ("frozen=True" in words and "kw_only=True" in words):
+                out.append(node.name)
+    return out
+
+
+def shared_prefixes(names: list[str]) -> set[str]:
+    """Return the first words that three files of a folder or more have in common."""
+    first = [n.split("_")[0] for n in names]
+    return {word for word in first if word and first.count(word) > 2}
+
+
+def test_the_walks_find_what_they_look_for():
+    source = """
+@dataclass(frozen=True)
+class A: ...
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class B: ...
+def f(a, b, c, d, e, f, g, h, *, i) -> Table | str: ...
+@numba.njit(cache=True)
+def k(a, b, c, d, e, f, g, h, i) -> str | None: ...
+class C:
+    def m(self, a, b, c, d, e, f, g, h) -> Path: ...
+"""
+    tree = ast.parse(source)
+    functions = {n.name: n for n in ast.walk(tree) if isinstance(n, ast.FunctionDef)}
+    assert open_records(tree) == ["A"]
+    assert {n: len(parameters(f)) for n, f in functions.items()} == {"f": 9, "k": 9, "m": 8}
+    assert {n for n, f in functions.items() if may_take_many(PACKAGE / "io" / "x.py", f)} == {"k"}
+    assert {n for n, f in functions.items() if returns_words_or_result(f.returns)} == {"f"}
+    assert shared_prefixes(["sea_ice", "sea_surface", "sea_level", "seasons", "ice_map", "ice_rules"]) == {"sea"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_lines_and_signatures_are_short(path):
+    name = path.relative_to(PACKAGE).as_posix()
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= LONGEST_FILE or is_not_yet(name, "short"), f"{name} has {len(lines)} lines"
+    wide = [k for k, line in enumerate(lines, 1) if len(line) > LONGEST_LINE]
+    assert not wide or is_not_yet(name, "narrow"), f"{name}: lines {wide} are longer than {LONGEST_LINE} characters"
+    for function in ast.walk(tree_of(path)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        where, count = f"{name}:{function.lineno} {function.name}", len(parameters(function))
+        few = count <= MOST_PARAMETERS or may_take_many(path, function) or is_not_yet(name, "parameters")
+        assert few, f"{where} takes {count} parameters: give it a record"
+        clear = not returns_words_or_result(function.returns) or is_not_yet(name, "result or raise")
+        assert clear, f"{where} returns a result or a sentence: return a result or raise"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_records_are_frozen_and_keyword_only(path):
+    name = path.relative_to(PACKAGE).as_posix()
+    found = [f"{name}:{record}" for record in open_records(tree_of(path))]
+    found = [record for record in found if record not in CHANGES_WHILE_IT_WORKS]
+    assert not found or is_not_yet(name, "records"), f"{found}: @dataclass(frozen=True, kw_only=True)"
+
+
+def test_a_prefix_that_three_files_share_is_a_folder():
+    for folder in {p.parent for p in FILES} - {PACKAGE / n for n in NAMED_AS_THEIR_SUBJECT}:
+        names = [p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")]
+        assert not shared_prefixes(names), f"{folder.relative_to(PACKAGE)}/: make {shared_prefixes(names)} a folder"
 
 
 def loaded_by(program: str) -> set[str]:

@@ -1,1 +1,1 @@
-
+"""Scenes before and after a network: opening and alignment, quality, registration, clouds, classes and tiling."""
