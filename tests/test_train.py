@@ -405,3 +405,28 @@ def test_two_processes_follow_the_curve_of_one(settings, tmp_path):
         load_file(tmp_path / "two" / f"{settings['name']}.safetensors"),
     )
     assert all(torch.allclose(w[k], v[k], atol=1e-3) for k in w)
+
+
+def test_weights_decay_by_the_rate_times_the_decay():
+    """AdamW's first step (Loshchilov and Hutter 2019, eq. of algorithm 2): w - rate decay w - rate sign(gradient)."""
+    source, model, other = Points(16, 3), linear(), linear()
+    recipe = points_recipe(epochs=1, optimiser={"rate": 0.05, "kind": "adamw", "weight_decay": 0.4})
+    train.fit(model, train=source, validation=Points(9, 4), recipe=recipe, seed=0)
+    z = other(torch.from_numpy(source.inputs))
+    torch.nn.functional.cross_entropy(z, torch.from_numpy(np.log2(source.targets).astype(np.int64))).backward()
+    for moved, start in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(moved, (1 - 0.05 * 0.4) * start - 0.05 * torch.sign(start.grad), atol=1e-5)
+
+
+def test_gradients_are_shortened_to_the_recipes_norm():
+    """After one step the gradient is still there: as long as torch's own where no norm is set, 0.01 where that is."""
+    source, other = Points(16, 3), linear()
+    z = other(torch.from_numpy(source.inputs))
+    torch.nn.functional.cross_entropy(z, torch.from_numpy(np.log2(source.targets).astype(np.int64))).backward()
+    plain = torch.cat([w.grad.ravel() for w in other.parameters()])
+    for norm, expected in ((None, plain), (1e3, plain), (0.01, 0.01 * plain / plain.norm())):
+        model = linear()
+        recipe = points_recipe(epochs=1, optimiser={"rate": 0.05, "clip_norm": norm})
+        train.fit(model, train=source, validation=Points(9, 4), recipe=recipe, seed=0)
+        found = torch.cat([w.grad.ravel() for w in model.parameters()])
+        assert plain.norm() > 0.1 and torch.allclose(found, expected, rtol=1e-3, atol=1e-6)

@@ -236,3 +236,16 @@ def test_honest_uncertainties_have_chi2_of_one():
         x, rng.normal(0, 0.03, 8000), uncertainty=np.full(8000, 0.03), beam=np.repeat(["gt1l", "gt1r"], 4000)
     )
     assert out[0].chi2 == pytest.approx(1.0, abs=0.1)
+
+
+def test_corrections_by_default_are_as_uncertain_as_the_literature_says():
+    """Mean sea surface 3 cm over 15 km (Skourup et al. 2017), ocean tide 5 cm over 300 km (between Sun et al. 2022 in
+    Drake Passage and in the Ross Sea), dynamic atmosphere 3 cm over 500 km (Carrère and Lyard 2003). Without
+    absorption the error of a mean over a line is sigma times the root of the mean of exp(-d/L) over it."""
+    off = {"mss_m": 0.0, "tide_m": 0.0, "dac_m": 0.0}
+    for name, sigma, length in (("mss_m", 0.03, 15e3), ("tide_m", 0.05, 300e3), ("dac_m", 0.03, 500e3)):
+        only = {k: v for k, v in off.items() if k != name}
+        ratio = 25e3 / length
+        expected = sigma * math.sqrt(2.0 * (ratio - 1.0 + math.exp(-ratio)) / ratio**2)
+        found = one(track(), errors=CorrelatedErrors(**only, is_absorbed=False), length=25e3).uncertainty_corrections
+        np.testing.assert_allclose(found, expected, rtol=1e-3, err_msg=name)

@@ -205,3 +205,28 @@ def test_a_lone_photon_metres_away_is_noise():
     assert np.isnan(surface.height[100]) and np.isnan(surface.uncertainty[100])
     assert surface.height[60] == pytest.approx(3.0, abs=0.2)
     assert np.isfinite(np.delete(surface.height, 100)).all()
+
+
+def test_a_lone_photon_inside_a_gap_is_noise():
+    """Cloud leaves a hole of 60 m with one photon in its middle, 9 m above the ice: nothing near it tells where the
+    surface is, so only the median of 250 m can. The same photon at the level of the ice is a surface."""
+    x = np.concatenate([2.0 * np.arange(60), [150.0], 180.0 + 2.0 * np.arange(60)])
+    counts = np.full(x.size, 12)
+    counts[60] = 1
+    for above, is_kept in ((9.0, False), (0.1, True)):
+        level = np.zeros(x.size)
+        level[60] = above
+        got = estimate(*cells(counts, level, seed=20, x=x))
+        assert np.isfinite(got.height[60]) == np.isfinite(got.uncertainty[60]) == is_kept
+        assert np.isfinite(np.delete(got.height, 60)).all()
+
+
+def test_terms_of_the_uncertainty_by_default():
+    """Each term in quadrature, with the numbers that docs/freeboard.md states: shot-to-shot range bias 8 mm (Magruder
+    et al. 2020; Brunt et al. 2019), pulse tail 10 mm, 30 % of the first-photon correction, 17 mm without CAL-19."""
+    found, starts = cells(np.full(300, 10), np.zeros(300), seed=21)
+    bare = estimate(found, starts, table=FLAT, errors=heights.HeightErrors(0.0, 0.0, 0.0, 0.0)).uncertainty
+    corrected = estimate(found, starts, table=FLAT, errors=None).uncertainty
+    np.testing.assert_allclose(corrected**2 - bare**2, 0.008**2 + 0.010**2 + (0.3 * 0.04) ** 2, rtol=1e-3)
+    uncorrected = estimate(found, starts, errors=None).uncertainty
+    np.testing.assert_allclose(uncorrected**2 - bare**2, 0.008**2 + 0.010**2 + 0.017**2, rtol=1e-3)

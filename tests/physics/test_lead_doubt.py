@@ -175,3 +175,11 @@ def test_a_lone_doubtful_lead_is_worth_little_and_so_are_its_fills():
     )
     filled = np.flatnonzero(unsure.source == 3)
     assert filled.size and np.all(unsure.uncertainty[filled] > unsure.uncertainty[measured].max())
+
+
+def test_leads_within_half_a_kilometre_are_one_body():
+    """0.4 km apart they lie under the same cloud and are right or wrong together; 0.6 km apart each counts by
+    itself."""
+    chance = [0.7, 0.6]
+    assert variance([0.0, 0.0], chance, excess=0.06, step=400.0) == pytest.approx(0.3 * 0.06**2)
+    assert variance([0.0, 0.0], chance, excess=0.06, step=600.0) == pytest.approx(0.3 * 0.4 * 0.06**2)

@@ -264,3 +264,14 @@ def test_a_lone_lead_far_above_the_lowest_surfaces_is_no_water():
     assert leads.screen_leads(lone, ceiling=np.array([0.15])).tolist() == [False]
     assert leads.screen_leads(lone, ceiling=np.array([0.30])).tolist() == [True]
     assert leads.screen_leads(lone, ceiling=np.array([np.nan])).tolist() == [True]
+
+
+def test_leads_that_scatter_more_than_their_errors_widen_the_section():
+    """Two leads, each 0.95 of an error from their mean: their sample variance is 2 x 0.95² = 1.8 times what their errors
+    allow, and the variance of their mean is as much larger than 1 / sum of weights."""
+    own, apart = 0.02, 0.95
+    variance = own**2 + LeadRule().scatter_m ** 2
+    lead = lead_list([2000.0, 8000.0], apart * np.sqrt(variance) * np.array([1.0, -1.0]), own)
+    height, sigma, count, _ = leads.combine(lead, np.array([5000.0]))
+    assert count.tolist() == [2] and height[0] == pytest.approx(0.0, abs=1e-12)
+    assert sigma[0] == pytest.approx(np.sqrt(variance / 2 * 2 * apart**2 + LeadRule().section_floor_m ** 2))

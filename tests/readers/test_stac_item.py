@@ -178,3 +178,23 @@ def test_what_an_item_may_not_do(tmp_path):
         with pytest.raises(ProductError, match=says) as error:
             glacier_scene.open_scene(sentinel2(folder, change=change))
         assert "signature" not in str(error.value)
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])
+@pytest.mark.parametrize("order", [("nir", "nir08"), ("nir08", "nir")])
+def test_near_infrared_is_the_10_m_band_wherever_it_stands(tmp_path, order, version):
+    """Sentinel-2 items list B8 (nir) and B8A (nir08) in any order; the wide band B8 is meant, 3300 counts here."""
+
+    def sort(item):
+        assets = item["assets"]
+        first = {k: assets.pop(k) for k in order}
+        item["assets"] = {**first, **assets}
+
+    scene = glacier_scene.open_scene(sentinel2(tmp_path, version=version, change=sort))
+    np.testing.assert_allclose(glacier_scene.read(scene)["optical"][3, 5, 5], 0.23, atol=1e-6)
+
+
+def test_the_narrow_near_infrared_is_taken_where_there_is_no_other(tmp_path):
+    """Landsat items have nir08 only, 3900 counts here."""
+    scene = glacier_scene.open_scene(sentinel2(tmp_path, change=lambda item: item["assets"].pop("nir")))
+    np.testing.assert_allclose(glacier_scene.read(scene)["optical"][3, 5, 5], 0.29, atol=1e-6)

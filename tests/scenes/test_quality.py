@@ -186,3 +186,16 @@ def test_fill_that_a_file_does_not_declare_is_told(tmp_path):
     write(tmp_path / "s" / "optical.tif", bands, names=OPTICAL)
     found = kinds(scene_quality.check(glacier_scene.open_scene(tmp_path / "s")), "zero")["optical"]
     assert found.is_warning and found.share == pytest.approx(0.25) and found.number == 500 and "nodata" in found.text
+
+
+def test_what_is_warm_is_no_cloud(tmp_path):
+    """Salt and bright sand reflect as cloud does; at 295 K no cloud is so warm. Where it is cold, or no one knows how
+    warm, it looks like cloud."""
+    bright = np.empty((6, 20, 20), np.float32)
+    bright[:] = np.array([0.6, 0.6, 0.6, 0.6, 0.5, 0.4])[:, None, None]
+    kelvin = np.full((1, 20, 20), 295.0, np.float32)
+    kelvin[0, :5], kelvin[0, 5:7] = 260.0, np.nan
+    write(tmp_path / "s" / "optical.tif", bright, names=OPTICAL)
+    write(tmp_path / "s" / "thermal.tif", kelvin, names=("brightness_temperature",), nodata=np.nan)
+    cloud = kinds(scene_quality.check(glacier_scene.open_scene(tmp_path / "s")), "cloud")["optical"]
+    assert cloud.share == pytest.approx(7 / 20) and "a rule" in cloud.text

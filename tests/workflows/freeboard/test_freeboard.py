@@ -4,6 +4,7 @@ more."""
 from __future__ import annotations
 
 import json
+import os
 import shutil
 
 import geopandas
@@ -700,3 +701,15 @@ def test_another_file_of_the_same_name_is_not_taken_for_done(tmp_path, small_gra
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
     (out / "g" / "run.json").write_text("[1]")
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+
+
+@pytest.mark.parametrize("name", ["mss", "land", "ice_concentration"])
+def test_another_grid_of_the_same_name_changes_the_digest(name, tmp_path):
+    """A grid written anew (same size, other values) is another setting: results made with the old one are not done."""
+    path = tmp_path / "grid.tif"
+    digests = set()
+    for value in (0.25, 0.75):
+        write_grid(path, value)
+        os.utime(path, ns=(int(1e18 * (1 + value)),) * 2)
+        digests.add(Config(**{name: str(path)}).digest())
+    assert len(digests) == 2 and Config(**{name: str(path)}).digest() in digests

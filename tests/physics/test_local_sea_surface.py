@@ -1,0 +1,67 @@
+"""The local sea surface along a beam: what NASA's screening leaves out stays empty, fills get errors that grow."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from polynya.physics import local_sea_surface
+from polynya.schema import OPEN_WATER, SOURCE_LEADS, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
+
+SPAN_M = 60_000.0
+
+
+def beam(places: list[float], *, level: float = 0.0) -> tuple[local_sea_surface.Surface, np.ndarray]:
+    """Return 60 km of ice 0.4 m high with a lead of 40 m at each place, and its classes."""
+    x = np.arange(1.0, SPAN_M, 2.0)
+    is_water = np.any(np.abs(x[:, None] - np.array(places)[None, :]) < 20.0, axis=1)
+    one = np.ones(x.size)
+    height = np.where(is_water, level, level + 0.4)
+    surface = local_sea_surface.Surface(x, height, 0.04 * one, 12 * one, 2.0 * one)
+    return surface, np.where(is_water, OPEN_WATER, 0).astype(np.int8)
+
+
+def sections(places: list[float], *, land_km: np.ndarray | None = None, **more) -> local_sea_surface.Sections:
+    surface, classes = beam(places)
+    return local_sea_surface.sections(
+        surface,
+        surface_class=classes,
+        lead=surface.leads(classes),
+        centre=np.arange(0.0, SPAN_M + 1.0, 5000.0),
+        land_distance=None if land_km is None else 1000.0 * land_km,
+        **more,
+    )
+
+
+@pytest.mark.parametrize("method", ["leads", "nasa", "minimum", "mean", "nearest"])
+def test_nothing_is_filled_nearer_to_land_than_25_km(method):
+    """Leads at 20 and 40 km, none between: what lies between is filled, but not where land is 10 km away."""
+    open_sea = sections([20_000.0, 40_000.0], method=method)
+    filled = np.isin(open_sea.source, (SOURCE_ONE_SIDED, SOURCE_TWO_SIDED))
+    land = np.where(filled, 10.0, 100.0)
+    near = sections([20_000.0, 40_000.0], land_km=land, method=method)
+    assert filled.any() and np.isfinite(open_sea.height[filled]).all()
+    assert np.isnan(near.height[filled]).all() and np.isnan(near.uncertainty[filled]).all()
+    assert (near.source[filled] == SOURCE_NONE).all()
+    np.testing.assert_array_equal(near.height[~filled], open_sea.height[~filled])
+
+
+def test_a_fill_is_less_certain_the_further_its_lead_is():
+    """NASA's 0.05 m, and 2.5 cm per 10 km that the sea surface may have tilted on the way (Kwok and Morison 2016)."""
+    found = sections([20_000.0, 40_000.0])
+    measured = found.source == SOURCE_LEADS
+    copies = np.flatnonzero(np.isin(found.source, (SOURCE_ONE_SIDED, SOURCE_TWO_SIDED)))
+    away = np.abs(found.centre[copies][:, None] - found.centre[measured]).min(axis=1)
+    assert sorted(set(away.tolist())) == [5000.0, 10_000.0]
+    assert found.uncertainty[measured].max() < 0.05
+    np.testing.assert_allclose(found.uncertainty[copies], np.hypot(0.05, 2.5e-6 * away))
+
+
+def test_one_sided_fills_reach_10_km_and_no_further():
+    """1.5 s at 7 km/s; NASA's method copies up to 10 s."""
+    centre = sections([30_000.0]).centre
+    for method, reach in (("leads", 10_500.0), ("nasa", 70_000.0)):
+        found = sections([30_000.0], method=method)
+        measured = centre[found.source == SOURCE_LEADS]
+        away = np.abs(centre[:, None] - measured[None, :]).min(axis=1)
+        np.testing.assert_array_equal(np.isfinite(found.height), away <= reach)

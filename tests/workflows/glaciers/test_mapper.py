@@ -1,0 +1,85 @@
+"""What is given to a network: which sensors, and how much an ensemble trusts its areas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from polynya.scenes import quality as scene_quality
+from polynya.scenes import scene as glacier_scene
+from polynya.scenes.register import Registration
+from polynya.workflows.glaciers import mapper as glacier_mapper
+
+from . import pieces
+
+RADAR = {"co_pol_sar", "cross_pol_sar", "in_sar"}
+
+
+@pytest.fixture(scope="module")
+def scene(tmp_path_factory) -> glacier_scene.Scene:
+    """A scene with all six sensors."""
+    bands = {"optical": 6, "dem": 2, "co_pol_sar": 2, "cross_pol_sar": 2, "in_sar": 2, "thermal": 1}
+    folder = tmp_path_factory.mktemp("mapper") / "scene"
+    values = {s: np.full((n, 20, 24), 270.0 if s == "thermal" else 0.3) for s, n in bands.items()}
+    pieces.write_scene(folder, pieces.grid(20, 24), **values)
+    return glacier_scene.open_scene(folder)
+
+
+@pytest.fixture(scope="module")
+def mapper(tmp_path_factory) -> glacier_mapper.Mapper:
+    network = pieces.linear_network(tmp_path_factory.mktemp("mapper") / "six.onnx")
+    return glacier_mapper.networks([str(network)], region="auto", runtime="onnxruntime")
+
+
+def flagged(sensor: str, band: str, length_m: float = 700.0, *, is_flagged: bool = True) -> Registration:
+    return Registration(
+        sensor=sensor,
+        band=band,
+        reference="dem",
+        east_m=length_m,
+        north_m=0.0,
+        length_m=length_m,
+        pixels=length_m / 20.0,
+        confidence=0.8,
+        score=90.0,
+        r_squared=0.4,
+        is_confident=True,
+        is_uncorrected=False,
+        looks="",
+        is_flagged=is_flagged,
+    )
+
+
+def used(scene, mapper, *registration: Registration, **options) -> set[str]:
+    quality = scene_quality.Quality(scene.name, 1.0, (), registration)
+    return set(glacier_mapper.choose(scene, mapper, quality, **options)[0])
+
+
+@pytest.mark.parametrize(
+    ("sensor", "band"), [("co_pol_sar", "co_pol_ascending"), ("cross_pol_sar", "cross_pol_descending")]
+)
+def test_a_radar_channel_off_its_place_takes_the_others_and_the_coherence_with_it(scene, mapper, sensor, band):
+    """They are made of one pair of images in one geometry: a shift of one is a shift of all."""
+    everything = set(scene.sensors)
+    assert used(scene, mapper) == everything
+    assert used(scene, mapper, flagged(sensor, band)) == everything - RADAR
+    assert used(scene, mapper, flagged(sensor, band), keep_flagged=True) == everything
+    assert used(scene, mapper, flagged(sensor, band, is_flagged=False)) == everything
+
+
+def test_other_sensors_off_their_place_go_alone_and_the_grid_stays(scene, mapper):
+    everything = set(scene.sensors)
+    assert used(scene, mapper, flagged("thermal", "brightness_temperature")) == everything - {"thermal"}
+    assert scene.sensors[0] == "optical" and used(scene, mapper, flagged("optical", "swir1")) == everything
+
+
+def test_an_ensemble_is_as_cautious_as_its_most_cautious_member(tmp_path):
+    """Errors of areas: the largest correlation between blocks and the largest spread that a member states, in whatever
+    order they are named."""
+    networks = [
+        str(pieces.linear_network(tmp_path / f"{k}.onnx", areas={"between_blocks": rho, "sd": sd}))
+        for k, (rho, sd) in enumerate([(0.1, 1.6), (0.7, 1.2), (0.4, 0.9)])
+    ]
+    for names in (networks, networks[::-1]):
+        found = glacier_mapper.networks(names, region="auto", runtime="onnxruntime")
+        assert found.members == 3 and (found.between_blocks, found.block_sd) == (0.7, 1.6)
