@@ -6,7 +6,7 @@
 # make table   set up, train all recipes with three seeds on that data and print the table of docs/networks.md
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
-# make lint    ruff
+# make lint    ruff (rules and format) and mypy
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
@@ -95,8 +95,12 @@ glacier-table: setup-train $(TILES)/.made
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --epochs 6 --strategies
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table/shipped --recipes --networks polynya/weights/glavitu-narrow.onnx $(wildcard build/glavitu-small-0/*.onnx build/glavitu-narrow-west/*.onnx build/glavitu-narrow-east/*.onnx) --drop --areas
 
+CODE := polynya tests benchmarks scripts
+
 lint: setup
-	"$(BIN)/ruff" check polynya tests benchmarks scripts
+	"$(BIN)/ruff" check $(CODE)
+	"$(BIN)/ruff" format --check --quiet $(CODE)
+	"$(BIN)/mypy"
 
 clean:
 	rm -rf "$(VENV)" demo build dist .pytest_cache .ruff_cache .hypothesis
