@@ -121,6 +121,7 @@ def simulate_pair_command(
         ice=ice,
         level=level,
         image=image,
+        overwrite=overwrite,
     )
     written = (pair.granule, pair.truth, pair.safe, pair.bands, pair.colour, pair.image_truth, pair.record)
     print(

@@ -2,13 +2,33 @@
 
 from __future__ import annotations
 
-from .records import command_line, plain, read_json, run_record, versions, write_json, writing, writing_folder
+from .atomic import check_files, check_place, check_replaceable, folder_name, writing, writing_folder
+from .records import (
+    Key,
+    command_line,
+    finished,
+    hashing,
+    key_as_dict,
+    plain,
+    read_json,
+    run_record,
+    versions,
+    write_json,
+)
 from .tables import GEOMETRY, TableWriter, point_wkb, read_table, to_geopandas, to_xarray, write_netcdf, write_table
 
 __all__ = [
     "GEOMETRY",
+    "Key",
     "TableWriter",
+    "check_files",
+    "check_place",
+    "check_replaceable",
     "command_line",
+    "finished",
+    "folder_name",
+    "hashing",
+    "key_as_dict",
     "plain",
     "point_wkb",
     "read_json",

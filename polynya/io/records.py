@@ -1,109 +1,236 @@
-"""Records and whole files: run.json, JSON, and names that appear only when what they hold is whole."""
+"""Records: what a run was, in run.json beside its result, and the one rule for what is done already."""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import hashlib
 import json
 import os
 import platform
-import shutil
 import sys
-import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
 from .. import __version__
 from ..errors import OutputError, ProductError, one_line
+from . import atomic
 
-if TYPE_CHECKING:  # heavy, and only for the signatures
-    pass
+_BLOCK = 1 << 22
+_KNOWN_AT_MOST = 10_000
+_known: dict[tuple[str, int, int], str] = {}
 
 
-@contextlib.contextmanager
-def writing(path: Path) -> Iterator[Path]:
-    """Yield a temporary name beside ``path`` and rename it when the block ends well.
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What decides a result: of two runs with the same key, the second one has nothing to do.
+
+    Attributes
+    ----------
+    workflow : str
+        Name of the command.
+    version : int
+        Of the workflow's method; raised only when its numbers change.
+    settings : mapping of str to object
+        Everything asked for that decides the numbers. No paths: those are inputs.
+    inputs : mapping of str to Path
+        What a file is to the run (``granule``, ``mss`` ...) -> the file, or a folder, which counts with every file
+        below it.
+    networks : mapping of str to str
+        What a network is to the run -> its SHA-256.
+    """
+
+    workflow: str
+    version: int
+    settings: Mapping[str, object]
+    inputs: Mapping[str, Path]
+    networks: Mapping[str, str] = field(default_factory=dict)
+
+
+def finished(place: Path, key: Key) -> dict | None:
+    """Return the record of a result that is done: the one rule for it.
+
+    A result is done where its record is there with all the files that it lists, and says the same workflow, version,
+    settings, networks and inputs. An input is the same where its size and the SHA-256 of its content are; it is read
+    again only where its size or its time of change differ from those in the record. An input that is gone has not
+    changed.
+
+    Parameters
+    ----------
+    place : Path
+        A folder with a ``run.json``, or the ``NAME.run.json`` beside a single file.
+    key : Key
+        What this run would be.
+
+    Returns
+    -------
+    dict or None
+        None where nothing is there.
 
     Raises
     ------
     OutputError
-        If the folder cannot be made or written to, or the disk is full.
+        If something else is there: another result, one that misses a file, or no result at all. The message says what
+        differs.
     """
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
+    place = Path(place)
+    is_folder = not place.name.endswith(f".{atomic.RECORD}")
+    path = place / atomic.RECORD if is_folder else place
+    if atomic.is_free(place) if is_folder else not path.exists():
+        return None
+    held = atomic.read_record(path)
+    if held is None or not held.get(atomic.CONTENTS):
         raise OutputError(
-            f"{path.name}: cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and"
-            " write permission. Choose another with -o, or free space."
-        ) from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            f"{place}: is no finished result ({path.name} is missing, damaged, or of an earlier polynya); expected a"
+            " new name, or the result of this command. Choose another with -o, or remove it yourself."
+        )
+    missing = [n for n in atomic.contents_of(path) if not (path.parent / n).exists()]
+    other = [f"that misses {missing[0]}"] if missing else _differences(held.get("key"), key)
+    if other:
+        raise OutputError(
+            f"{place}: holds a result {' and '.join(other)}; expected that of this command. Pass --overwrite, or"
+            " another -o."
+        )
+    return held
 
 
 @contextlib.contextmanager
-def writing_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path`` that replaces it when the block ends well.
+def hashing(key: Key) -> Iterator[Callable[[], dict]]:
+    """Hash a key's inputs in a thread while the block works; yield the function that waits for the key as plain data.
+
+    What it returns goes into the record as ``key``: :func:`finished` reads it there.
 
     Raises
     ------
-    OutputError
-        If the parent cannot be written to.
+    ProductError
+        From the function: if an input cannot be read, or changes meanwhile.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for stale in path.parent.glob(f".{path.name}.*.part"):  # of a run that was killed
-            if not _is_alive(stale):
-                shutil.rmtree(stale, ignore_errors=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{path.name}.{os.getpid()}.", suffix=".part", dir=path.parent))
-        temporary.chmod(0o777 & ~_umask())
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose"
-            " another with -o."
-        ) from error
-    try:
-        yield temporary
-        if path.is_dir():
-            old = path.with_name(f".{path.name}.{os.getpid()}.old.part")
-            os.replace(path, old)
-            os.replace(temporary, path)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            os.replace(temporary, path)
-    except OSError as error:
-        raise OutputError(
-            f"{path}: cannot be written ({one_line(error)}); expected a folder with room and write permission. Choose"
-            " another with -o, or free space."
-        ) from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    stop = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
+        future = pool.submit(key_as_dict, key, stop=stop)
+        try:
+            yield future.result
+        finally:
+            stop.set()
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
+    """Return a key as plain data, every input file with its size, time of change (ns) and SHA-256.
+
+    Parameters
+    ----------
+    key : Key
+        Its inputs are read.
+    stop : threading.Event, optional
+        Hashing ends early once it is set.
+
+    Raises
+    ------
+    ProductError
+        If an input cannot be read, or changes meanwhile.
+    """
+    inputs = {}
+    for role, path in key.inputs.items():
+        files = []
+        for name, file in _files(Path(path)):
+            try:
+                state = file.stat()
+                digest = _sha256(file, state, stop)
+                now = file.stat()
+            except OSError as error:
+                raise ProductError(
+                    f"{file.name}: cannot be read ({one_line(error)}); expected a readable file. Check {file}."
+                ) from error
+            if (now.st_size, now.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
+                raise ProductError(
+                    f"{file.name}: changed while it was read; expected a file at rest. Wait until it is complete, then"
+                    " run again."
+                )
+            files.append({"name": name, "size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest})
+        inputs[role] = files
+    return {
+        "workflow": key.workflow,
+        "version": key.version,
+        "settings": plain(dict(key.settings)),
+        "networks": dict(key.networks),
+        "inputs": inputs,
+    }
 
 
-def _is_alive(part: Path) -> bool:
-    words = part.name.split(".")
-    pids = [w for w in words if w.isdigit()]
-    if not pids:
-        return False
-    try:
-        os.kill(int(pids[-1]), 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
+def _differences(held: object, key: Key) -> list[str]:
+    """Return what another result differs in, each as it stands after "a result"; empty for the same one."""
+    if not isinstance(held, dict):
+        return ["of an earlier version of polynya"]
+    if held.get("workflow") != key.workflow:
+        return [f"of polynya {held.get('workflow')}"]
+    if held.get("version") != key.version:
+        return ["of another version of the method"]
+    out = []
+    old, new = held.get("settings", {}), plain(dict(key.settings))
+    changed = [n for n in {**old, **new} if n not in old or n not in new or old[n] != new[n]]
+    if changed:
+        out.append(f"of other settings ({', '.join(changed)})")
+    if held.get("networks", {}) != dict(key.networks):
+        out.append("of another network")
+    inputs = held.get("inputs", {})
+    other = [r for r in {**inputs, **key.inputs} if r not in inputs or r not in key.inputs]
+    other += [r for r, p in key.inputs.items() if r in inputs and not _is_same(Path(p), inputs[r])]
+    return out + [f"of another {role}" for role in other]
+
+
+def _is_same(path: Path, held: list[dict]) -> bool:
+    if not path.exists():
         return True
+    files = _files(path)
+    if len(files) != len(held):
+        return False
+    for (name, file), old in zip(files, held, strict=True):
+        if path.is_dir() and name != old.get("name"):
+            return False
+        try:
+            state = file.stat()
+            if state.st_size != old.get("size") or (
+                state.st_mtime_ns != old.get("mtime_ns") and _sha256(file, state) != old.get("sha256")
+            ):
+                return False
+        except OSError:
+            return False
     return True
+
+
+def _files(path: Path) -> list[tuple[str, Path]]:
+    """Return the files of an input with their names: of a folder, all below it but hidden ones and results."""
+    if not path.is_dir():
+        return [(path.name, path)]
+    found = []
+    for folder, inner, names in os.walk(path):
+        here = Path(folder)
+        inner[:] = [n for n in inner if not n.startswith(".") and not (here / n / atomic.RECORD).exists()]
+        found += [here / n for n in names if not n.startswith(".")]
+    return sorted((p.relative_to(path).as_posix(), p) for p in found)
+
+
+def _sha256(path: Path, state: os.stat_result, stop: threading.Event | None = None) -> str:
+    """Return the SHA-256 of a file's content; once a process for a file that does not change."""
+    known = (str(path), state.st_size, state.st_mtime_ns)
+    if known in _known:
+        return _known[known]
+    digest = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(_BLOCK):
+            digest.update(block)
+            if stop is not None and stop.is_set():
+                return ""
+    if len(_known) >= _KNOWN_AT_MOST:
+        _known.clear()
+    _known[known] = digest.hexdigest()
+    return _known[known]
 
 
 def versions() -> dict[str, str]:
@@ -120,7 +247,21 @@ def versions() -> dict[str, str]:
 def run_record(
     *, command: list[str], config: dict, inputs: list[dict], seed: int | None = None, **more: object
 ) -> dict:
-    """Return the provenance of a run: what was asked, with which versions, of which inputs, when."""
+    """Return the provenance of a run: what was asked, with which versions, of which inputs, when.
+
+    Parameters
+    ----------
+    command : list of str
+        As typed.
+    config : dict
+        Resolved settings.
+    inputs : list of dict
+        What each input is.
+    seed : int, optional
+        Of random numbers, where the run draws any.
+    **more : object
+        Further entries of the record, each under its own name.
+    """
     return {
         "polynya": __version__,
         "command": command,
@@ -135,8 +276,21 @@ def run_record(
 
 
 def write_json(data: object, path: Path) -> Path:
-    """Write JSON under a temporary name, then rename; NaN becomes null."""
-    with writing(Path(path)) as temporary:
+    """Write JSON under a temporary name, then rename; NaN becomes null.
+
+    Parameters
+    ----------
+    data : object
+        Dicts, lists, text, numbers, paths, times.
+    path : Path
+        Replaced if it is there.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    with atomic.writing(Path(path)) as temporary:
         temporary.write_text(
             json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
         )
@@ -145,6 +299,11 @@ def write_json(data: object, path: Path) -> Path:
 
 def read_json(path: Path | str) -> dict:
     """Read a JSON file that polynya wrote.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
 
     Raises
     ------
@@ -164,7 +323,8 @@ def read_json(path: Path | str) -> dict:
         ) from error
 
 
-def plain(value: object) -> object:
+def plain(value: Any) -> Any:
+    """Return a value as JSON takes it: numbers that are not finite become null, paths and times text."""
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from .. import __version__, schema
 from ..errors import ProductError, one_line
-from .records import writing
+from .atomic import writing
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -155,6 +155,7 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
     Parameters
     ----------
     path : Path or str
+        The file.
     columns : list of str, optional
         Columns to read; all but ``geometry`` by default.
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import __version__, io
-from ..errors import OutputError, UsageError
+from ..errors import UsageError
 from ..readers.icesat2 import SPOTS
 from .icesat2.atl03 import Simulated, check_arguments, parse_beams, rng_of, seed_of, write_granule
 from .icesat2.atlas import SHOT_SPACING
@@ -104,13 +104,14 @@ def simulate_pair(
     ice: str = "drawn",
     level: str = "1C",
     image: str = "safe",
+    overwrite: bool = False,
 ) -> Pair:
     """Write a granule, its truth and the scene over it into a folder.
 
     Parameters
     ----------
     out : Path or str
-        The folder; an older pair in it is replaced.
+        The folder: new or empty; or an earlier pair, with ``overwrite``.
     length_km : float
         Length of the track, 1-60 km.
     season : str
@@ -133,6 +134,7 @@ def simulate_pair(
         ``1C`` or ``2A``, for the SAFE folder.
     image : str
         ``safe``, ``geotiff`` or ``both``.
+    overwrite : bool
 
     Returns
     -------
@@ -157,11 +159,7 @@ def simulate_pair(
     )
     parse_beams(beams)
     out = Path(out)
-    if out.exists() and not (out / "pair.json").is_file() and (not out.is_dir() or any(out.iterdir())):
-        raise OutputError(
-            f"{out}: exists and holds no pair.json; expected an empty or new folder, or an older pair to replace."
-            " Choose another folder."
-        )
+    io.check_place(out, overwrite=overwrite, record="pair.json")
     length = length_km * 1000.0
     at = draw_conditions(
         season,
@@ -188,7 +186,7 @@ def simulate_pair(
         "ice_cover": ice,
         "asked": {"drift_m": drift_m, "minutes": minutes, "sun_elevation": sun_elevation, "cloud_cover": cloud_cover},
     }
-    with io.writing_folder(out) as folder:
+    with io.writing_folder(out, overwrite=overwrite, record="pair.json") as folder:
         granule = _granule_name(at.place)
         made = write_granule(
             folder / f"{granule}.h5",

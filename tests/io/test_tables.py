@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,93 +12,7 @@ import pyarrow as pa
 import pytest
 
 from polynya import __version__, io
-from polynya.errors import OutputError, ProductError
-
-
-def dead_pid() -> int:
-    """Return the number of a process that has ended."""
-    return int(
-        subprocess.run(
-            [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
-        ).stdout
-    )
-
-
-def test_writing_renames_at_the_end(tmp_path):
-    target = tmp_path / "deep" / "a.txt"
-    with io.writing(target) as temporary:
-        assert temporary.parent == target.parent and temporary.name.startswith(".")
-        temporary.write_text("new")
-        assert not target.exists()
-    assert target.read_text() == "new" and [p.name for p in target.parent.iterdir()] == ["a.txt"]
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no"), OSError(28, "No space left on device"), KeyboardInterrupt()])
-def test_writing_leaves_the_old_file_when_it_fails(tmp_path, error):
-    target = tmp_path / "a.txt"
-    target.write_text("old")
-    expected = OutputError if isinstance(error, OSError) else type(error)
-    with pytest.raises(expected) as caught, io.writing(target) as temporary:
-        temporary.write_text("half")
-        raise error
-    assert target.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    if expected is OutputError:
-        assert (
-            str(caught.value).startswith("a.txt: cannot be written in ")
-            and "No space left" in str(caught.value)
-            and "\n" not in str(caught.value)
-        )
-
-
-def test_writing_folder_replaces_as_a_whole(tmp_path):
-    folder = tmp_path / "deep" / "granule"
-    for text in ("one", "two"):
-        with io.writing_folder(folder) as temporary:
-            (temporary / text).write_text(text)
-            assert temporary != folder
-        assert [p.name for p in folder.iterdir()] == [text]
-        assert [p.name for p in folder.parent.iterdir()] == ["granule"]
-    assert folder.stat().st_mode & 0o777 == 0o777 & ~io.records._umask()
-
-
-@pytest.mark.parametrize("error", [RuntimeError("no"), OSError(5, "Input/output error"), KeyboardInterrupt()])
-def test_writing_folder_keeps_the_old_one_when_it_fails(tmp_path, error):
-    folder = tmp_path / "granule"
-    with io.writing_folder(folder) as temporary:
-        (temporary / "a").write_text("old")
-    with (
-        pytest.raises(OutputError if isinstance(error, OSError) else type(error)),
-        io.writing_folder(folder) as temporary,
-    ):
-        (temporary / "a").write_text("half")
-        raise error
-    assert (folder / "a").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["granule"]
-
-
-def test_stale_parts_of_dead_runs_go_those_of_living_ones_stay(tmp_path):
-    dead = tmp_path / f".granule.{dead_pid()}.abc.part"
-    mine = tmp_path / f".granule.{os.getpid()}.abc.part"
-    other = tmp_path / f".granule2.{dead_pid()}.abc.part"
-    for folder in (dead, mine, other):
-        folder.mkdir()
-        (folder / "x").write_text("half")
-    with io.writing_folder(tmp_path / "granule") as temporary:
-        (temporary / "a").write_text("new")
-    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["granule", mine.name, other.name])
-
-
-@pytest.mark.parametrize("make", [io.writing, io.writing_folder])
-def test_places_that_cannot_be_written(tmp_path, make):
-    (tmp_path / "file").write_text("in the way")
-    with (
-        pytest.raises(
-            OutputError, match=r"cannot be written.*expected a folder with room and write permission.*-o"
-        ) as caught,
-        make(tmp_path / "file" / "x"),
-    ):
-        pytest.fail("the block must not run")
-    assert "\n" not in str(caught.value) and caught.value.exit_code == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+from polynya.errors import ProductError
 
 
 def test_point_wkb_is_shapely_wkb():

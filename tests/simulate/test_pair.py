@@ -276,7 +276,7 @@ def test_wrong_arguments_are_named_and_nothing_is_written(tmp_path, arguments, w
 def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
-    with pytest.raises(OutputError, match=r"mine: exists and holds no pair\.json"):
+    with pytest.raises(OutputError, match=r"mine: is no result of polynya \(its pair\.json is missing"):
         simulator.simulate_pair(tmp_path / "mine", length_km=1.0)
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
 
@@ -290,7 +290,7 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
 
     monkeypatch.setattr(scene, "write_truth", fail)
     with pytest.raises(OutputError, match="No space left"):
-        simulator.simulate_pair(tmp_path / "p", length_km=1.0, seed=2, beams="gt1r", image="geotiff")
+        simulator.simulate_pair(tmp_path / "p", length_km=1.0, seed=2, beams="gt1r", image="geotiff", overwrite=True)
     assert old.record.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
 

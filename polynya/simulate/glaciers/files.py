@@ -127,23 +127,24 @@ def quicklook(scene: SimulatedScene) -> np.ndarray:
     return picture
 
 
-def write(scene: SimulatedScene, folder: Path) -> Written:
+def write(scene: SimulatedScene, folder: Path, *, overwrite: bool = False) -> Written:
     """Write a scene folder: a GeoTIFF a sensor, truth, strata, outlines, scene.json, scene.png.
 
     Parameters
     ----------
     scene : SimulatedScene
     folder : Path
-        Replaced if it is there.
+        New or empty; or an earlier scene, with ``overwrite``.
+    overwrite : bool
 
     Raises
     ------
     OutputError
-        If it cannot be written.
+        If it cannot be written, or holds something else.
     """
     folder = Path(folder)
     record = {"name": scene.name, **scene.about}
-    with io.writing_folder(folder) as temporary:
+    with io.writing_folder(folder, overwrite=overwrite, record="scene.json") as temporary:
         for sensor in SENSORS:
             names, units = band_names(sensor), [b.units for b in SENSORS[sensor]]
             _tiff(
@@ -192,19 +193,26 @@ def refuse_scene(out: Path) -> None:
         )
 
 
-def write_dates(scenes: Iterable[SimulatedScene], out: Path) -> list[Written]:
-    """Write a scene's dates as ``out/date1``, ``out/date2``; those that are there are replaced, a second one left over
-    goes.
+def write_dates(scenes: Iterable[SimulatedScene], out: Path, *, overwrite: bool = False) -> list[Written]:
+    """Write a scene's dates as ``out/date1``, ``out/date2``.
+
+    Parameters
+    ----------
+    scenes : iterable of SimulatedScene
+    out : Path
+    overwrite : bool
+        Replace those that are there, and remove a second one left over.
 
     Raises
     ------
     OutputError
-        If a file cannot be written.
+        If a file cannot be written, or a folder holds something else.
     """
     out = Path(out)
-    written = [write(scene, out / f"date{k}") for k, scene in enumerate(scenes, 1)]
+    written = [write(scene, out / f"date{k}", overwrite=overwrite) for k, scene in enumerate(scenes, 1)]
     for stale in out.glob("date*"):
-        if stale.name not in {w.folder.name for w in written} and (stale / "scene.json").exists():
+        if overwrite and stale.name not in {w.folder.name for w in written} and (stale / "scene.json").exists():
+            io.check_replaceable(stale, record="scene.json")
             shutil.rmtree(stale)
     return written
 

@@ -107,7 +107,7 @@ def fulfil(
     if not overwrite:
         refuse_scene(out)
     held = list(scenes())
-    for written in write_dates(held, out):
+    for written in write_dates(held, out, overwrite=overwrite):
         paths += written.files
     if tiles is not None:
         append_tiles(tiles, held)

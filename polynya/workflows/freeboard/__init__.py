@@ -303,7 +303,7 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
     }
     results: dict[str, BeamTables] = {}
     empty: dict[str, str] = {}
-    with io.writing_folder(folder) as temporary:
+    with io.writing_folder(folder, overwrite=overwrite) as temporary:
         writers = {
             spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
             for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)

@@ -270,7 +270,7 @@ def run(
             if known is not None and not len(known)
             else []
         )
-        folder = stack.enter_context(io.writing_folder(out))
+        folder = stack.enter_context(io.writing_folder(out, overwrite=overwrite))
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_glaciers_")))
         place, told = mapper.place(scene, used)
         about = {"scene": scene.name, "network": mapper.name, "region": told}

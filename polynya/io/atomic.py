@@ -1,0 +1,335 @@
+"""Files and folders that appear under their name only when they are whole, and that replace nothing but results."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from ..errors import OutputError, UsageError, one_line
+
+RECORD = "run.json"
+"""Name of the record that makes a folder a result."""
+CONTENTS = "contents"
+"""Key of a record: every file of the result, relative to the record, ``/`` between folders."""
+SIDE_FILES = (".aux.xml", "-wal", "-shm", "-journal")
+"""Endings of files that GDAL, QGIS and SQLite write beside a listed file; they can be made again."""
+_PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.part")
+_LONGEST_NAME = 150
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path`` and rename it when the block ends well.
+
+    Parameters
+    ----------
+    path : Path
+        Replaced if it is there: see :func:`check_files` for whether it may be.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be made or written to, or the disk is full.
+    """
+    temporary = temporary_name(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing_folder(path: Path, *, overwrite: bool = False, record: str = RECORD) -> Iterator[Path]:
+    """Yield a temporary folder beside ``path`` that takes its name when the block ends well.
+
+    The record that the block wrote gets the list of the folder's files: by it the folder is known as a result later.
+    Where another process finished the same result meanwhile (the same ``key`` in its record), that one is kept.
+
+    Parameters
+    ----------
+    path : Path
+        Missing or empty; with ``overwrite`` it may be an earlier result.
+    overwrite : bool
+        Replace an earlier result, see :func:`check_replaceable`.
+    record : str
+        Name of the JSON file in the folder that lists its files.
+
+    Raises
+    ------
+    OutputError
+        If the parent cannot be written to, or ``path`` is something that may not be replaced.
+    """
+    path = Path(path)
+    try:
+        check_place(path, overwrite=overwrite, record=record)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path)
+        temporary = temporary_name(path)
+        temporary.mkdir()
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+    try:
+        yield temporary
+        _list_contents(temporary, record)
+        _take_place(temporary, path, overwrite=overwrite, record=record)
+    except OSError as error:
+        raise _cannot_be_written(path, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_place(path: Path, *, overwrite: bool, record: str = RECORD) -> None:
+    """Raise unless a folder is free, or an earlier result that is to be replaced.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    overwrite : bool
+        An earlier result may be replaced.
+    record : str
+        Name of the JSON file that lists a result's files.
+
+    Raises
+    ------
+    OutputError
+    """
+    if is_free(path):
+        return
+    check_replaceable(path, record=record)
+    if not overwrite:
+        raise OutputError(
+            f"{path}: holds an earlier result; expected a new or empty folder. Pass --overwrite to replace it, or"
+            " choose another with -o."
+        )
+
+
+def is_free(path: Path) -> bool:
+    """Return whether nothing is at ``path``, or an empty folder."""
+    if path.is_symlink() or (path.exists() and not path.is_dir()):
+        return False
+    return not path.exists() or not any(path.iterdir())
+
+
+def check_replaceable(path: Path, *, record: str = RECORD, also: Iterable[str] = ()) -> None:
+    """Raise unless a folder is provably an earlier result: its record lists every file in it.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+    record : str
+        Name of the JSON file that lists the files.
+    also : iterable of str
+        Files that count as listed: those of a run that was stopped.
+
+    Raises
+    ------
+    OutputError
+        If it is no folder, has no such record, or holds a file that the record does not list.
+    """
+    what = "only a folder that holds an earlier result and nothing else is replaced, with --overwrite"
+    if path.is_symlink() or not path.is_dir():
+        raise OutputError(f"{path}: is no folder; {what}. Choose another with -o.")
+    also = set(also)
+    listed = set(contents_of(path / record)) | also
+    there = _files_in(path)
+    if not listed or (record not in there and not also & there):
+        raise OutputError(
+            f"{path}: is no result of polynya (its {record} is missing, or does not list its files); {what}. Choose"
+            " another with -o, or remove the folder yourself."
+        )
+    strange = sorted(n for n in there - listed if not _is_side_file(n, listed))
+    if strange:
+        raise OutputError(
+            f"{path}: holds {strange[0]}{f' and {len(strange) - 1} more files' if strange[1:] else ''} that its"
+            f" {record} does not list; {what}. Move {'them' if strange[1:] else 'it'} away, or choose another with -o."
+        )
+
+
+def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None:
+    """Raise unless result files are new, or were written by an earlier run and are to be replaced.
+
+    Parameters
+    ----------
+    files : iterable of Path
+        What a run is about to write, the record left out.
+    record : Path
+        ``NAME.run.json`` beside them.
+    overwrite : bool
+        Files of an earlier run may be replaced.
+
+    Raises
+    ------
+    OutputError
+        If a file is there that the record does not list.
+    UsageError
+        If a file is there, and ``overwrite`` is not given.
+    """
+    there = [p for p in files if p.exists() or p.is_symlink()]
+    listed = set(contents_of(record))
+    for path in there:
+        if path.name not in listed or path.is_dir():
+            raise OutputError(
+                f"{path}: exists already and {record.name} does not list it, so it is no result of polynya; expected a"
+                " new name: it is not replaced, even with --overwrite. Choose another with -o, or remove it yourself."
+            )
+    if there and not overwrite:
+        raise UsageError(f"{there[0]}: exists already; expected a new name. Pass --overwrite to replace it.")
+
+
+def contents_of(record: Path) -> list[str]:
+    """Return the files that a record lists; none where it is missing or damaged."""
+    held = read_record(record)
+    listed = (held or {}).get(CONTENTS, ())
+    return [str(n) for n in listed] if isinstance(listed, (list, tuple)) else []
+
+
+def read_record(path: Path) -> dict | None:
+    """Return a record as it stands; None where it is missing or damaged."""
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return held if isinstance(held, dict) else None
+
+
+def folder_name(path: Path | str) -> str:
+    """Return the name of the folder that a file's result goes into: its name without the ending.
+
+    Raises
+    ------
+    UsageError
+        If that names no folder of its own.
+    """
+    name = Path(path).stem
+    if name.strip() in ("", ".", ".."):
+        raise UsageError(
+            f"{path}: its name without the ending is '{name}'; expected one that can name a folder for the result."
+            " Rename the file."
+        )
+    return name
+
+
+def temporary_name(path: Path) -> Path:
+    """Return a hidden name beside ``path`` that carries this computer, this process and a random word."""
+    name = path.name
+    if len(name.encode()) > _LONGEST_NAME:
+        name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
+    return path.with_name(f".{name}.{host()}.{os.getpid()}.{secrets.token_hex(4)}.part")
+
+
+def host() -> str:
+    """Return a word for this computer that fits into a file name."""
+    full = socket.gethostname()
+    word = re.sub(r"[^\w-]", "-", full, flags=re.ASCII)[:30]
+    return f"{word}-{hashlib.sha256(full.encode()).hexdigest()[:6]}"
+
+
+def sweep(path: Path) -> None:
+    """Remove what runs for ``path`` left behind that died on this computer; those of other computers stay."""
+    own = _PART.fullmatch(temporary_name(path).name)
+    with os.scandir(path.parent) as entries:
+        parts = [e.name for e in entries if own is not None and e.name.startswith(f".{own['name']}.")]
+    for name in parts:
+        found = _PART.fullmatch(name)
+        if found is None or own is None or found["name"] != own["name"] or found["host"] != own["host"]:
+            continue
+        if _is_alive(int(found["process"])):
+            continue
+        part = path.with_name(name)
+        if part.is_dir() and not part.is_symlink():
+            shutil.rmtree(part, ignore_errors=True)
+        else:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":  # there a signal of 0 is an interrupt
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):
+        return True
+    return True
+
+
+def _files_in(folder: Path) -> set[str]:
+    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
+
+
+def _is_side_file(name: str, listed: set[str]) -> bool:
+    return any(name.endswith(e) and name.removesuffix(e) in listed for e in SIDE_FILES)
+
+
+def _list_contents(folder: Path, record: str) -> None:
+    """Add the list of a folder's files to its record, where it has one."""
+    path = folder / record
+    held = read_record(path)
+    if held is not None:
+        held[CONTENTS] = sorted(_files_in(folder))
+        path.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) -> None:
+    """Rename a finished folder to its name; an earlier result goes, one that another process just finished stays."""
+    old = None
+    if overwrite and not is_free(path):
+        check_replaceable(path, record=record)  # hours may have passed
+        old = temporary_name(path)
+        with contextlib.suppress(FileNotFoundError):  # another process replaces it, too
+            os.rename(path, old)
+    try:
+        os.rename(temporary, path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            if old is not None and old.is_dir() and not path.exists():
+                os.rename(old, path)
+            raise
+        mine, theirs = read_record(temporary / record), read_record(path / record)
+        if mine is None or theirs is None or not _same_key(mine, theirs):
+            raise OutputError(
+                f"{path}: appeared while polynya worked and is no result of the same settings and inputs; expected the"
+                " name to stay free. Choose another with -o."
+            ) from error
+    if old is not None:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _same_key(mine: dict, theirs: dict) -> bool:
+    """Return whether two records are of the same result: times of files do not count, their content does."""
+
+    def known(record: dict) -> object:
+        key = record.get("key")
+        if not isinstance(key, dict):
+            return None
+        inputs = {
+            role: [(f.get("size"), f.get("sha256")) for f in files] for role, files in key.get("inputs", {}).items()
+        }
+        return {**key, "inputs": inputs}
+
+    return known(mine) is not None and known(mine) == known(theirs)
+
+
+def _cannot_be_written(path: Path, error: OSError) -> OutputError:
+    return OutputError(
+        f"{path.name}: cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and write"
+        " permission. Choose another with -o, or free space."
+    )

@@ -1,0 +1,281 @@
+"""Names that appear when they are whole; two computers on one folder; what may be replaced."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from polynya import io
+from polynya.errors import OutputError, UsageError
+from polynya.io import atomic
+
+
+def dead_pid() -> int:
+    """Return the number of a process that has ended."""
+    return int(
+        subprocess.run(
+            [sys.executable, "-c", "import os; print(os.getpid())"], capture_output=True, text=True, check=True
+        ).stdout
+    )
+
+
+def test_writing_renames_at_the_end(tmp_path):
+    target = tmp_path / "deep" / "a.txt"
+    with io.writing(target) as temporary:
+        assert temporary.parent == target.parent and temporary.name.startswith(".")
+        temporary.write_text("new")
+        assert not target.exists()
+    assert target.read_text() == "new" and [p.name for p in target.parent.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_writing_leaves_the_old_file_when_it_fails(tmp_path, error):
+    target = tmp_path / "a.txt"
+    target.write_text("old")
+    expected = OutputError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected) as caught, io.writing(target) as temporary:
+        temporary.write_text("half")
+        raise error
+    assert target.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+    if expected is OutputError:
+        assert (
+            str(caught.value).startswith("a.txt: cannot be written in ")
+            and "No space left" in str(caught.value)
+            and "\n" not in str(caught.value)
+        )
+
+
+def test_writing_folder_replaces_as_a_whole(tmp_path):
+    folder = tmp_path / "deep" / "granule"
+    for text in ("one", "two"):
+        with io.writing_folder(folder, overwrite=text == "two") as temporary:
+            (temporary / text).write_text(text)
+            (temporary / "run.json").write_text("{}")
+            assert temporary != folder
+        assert sorted(p.name for p in folder.iterdir()) == sorted([text, "run.json"])
+        assert json.loads((folder / "run.json").read_text()) == {"contents": sorted([text, "run.json"])}
+        assert [p.name for p in folder.parent.iterdir()] == ["granule"]
+    (tmp_path / "plain").mkdir()
+    assert folder.stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no"), OSError(5, "Input/output error"), KeyboardInterrupt()])
+def test_writing_folder_keeps_the_old_one_when_it_fails(tmp_path, error):
+    folder = tmp_path / "granule"
+    with io.writing_folder(folder) as temporary:
+        (temporary / "a").write_text("old")
+        (temporary / "run.json").write_text("{}")
+    with (
+        pytest.raises(OutputError if isinstance(error, OSError) else type(error)),
+        io.writing_folder(folder, overwrite=True) as temporary,
+    ):
+        (temporary / "a").write_text("half")
+        raise error
+    assert (folder / "a").read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["granule"]
+
+
+def part(folder: Path, *, host: str | None = None, process: int) -> Path:
+    return folder / f".granule.{host or atomic.host()}.{process}.0123abcd.part"
+
+
+def test_parts_of_dead_runs_on_this_computer_go_and_no_others(tmp_path):
+    dead = part(tmp_path, process=dead_pid())
+    alive = part(tmp_path, process=os.getpid())
+    elsewhere = part(tmp_path, host="node7-abcdef", process=dead_pid())
+    longer = tmp_path / dead.name.replace(".granule.", ".granule.2.")
+    kept = [alive, elsewhere, longer]
+    for folder in (dead, *kept):
+        folder.mkdir()
+        (folder / "x").write_text("half")
+    with io.writing_folder(tmp_path / "granule") as temporary:
+        assert temporary.name.startswith(f".granule.{atomic.host()}.{os.getpid()}.")
+        (temporary / "a").write_text("new")
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["granule", *(p.name for p in kept)])
+
+
+def test_computers_whose_names_look_alike_have_words_of_their_own(monkeypatch):
+    words = set()
+    for name in ("node.1", "node-1", "n" * 60 + "1", "n" * 60 + "2", "Knoten ß"):
+        monkeypatch.setattr(atomic.socket, "gethostname", lambda name=name: name)
+        words.add(atomic.host())
+    assert len(words) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]{1,40}", w) for w in words)
+
+
+def test_long_names_get_temporary_names_that_fit(tmp_path):
+    with io.writing(tmp_path / f"{'ü' * 110}.parquet") as temporary:
+        assert len(temporary.name.encode()) < 230
+        temporary.write_text("x")
+
+
+WORKER = """
+import socket, sys, time
+from pathlib import Path
+out, name, number, begun, go = Path(sys.argv[1]), sys.argv[2], sys.argv[3], Path(sys.argv[4]), Path(sys.argv[5])
+socket.gethostname = lambda: name
+from polynya import io
+with io.writing_folder(out / "granule", overwrite=len(sys.argv) > 6) as temporary:
+    (temporary / "table").write_text("the same")
+    io.write_json({"key": {"version": int(number)}, "by": name}, temporary / "run.json")
+    begun.write_text(str(temporary))
+    while not go.exists():
+        time.sleep(0.01)
+"""
+
+
+def start(tmp_path: Path, name: str, number: int, *more: str) -> tuple[subprocess.Popen, Path, Path]:
+    """Start a worker that calls itself another computer; it stops in the middle until ``go`` is there."""
+    begun, go = tmp_path / f"{name}.begun", tmp_path / f"{name}.go"
+    words = [sys.executable, "-c", WORKER, tmp_path / "out", name, str(number), begun, go, *more]
+    worker = subprocess.Popen([str(w) for w in words], stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 60
+    while not begun.exists() and worker.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return worker, begun, go
+
+
+def end(worker: subprocess.Popen, go: Path) -> str:
+    go.write_text("")
+    return worker.communicate(timeout=60)[1]
+
+
+@pytest.mark.parametrize("more", [(), ("overwrite",)])
+def test_two_computers_on_one_folder_never_delete_each_others_work(tmp_path, more):
+    one, first, go_one = start(tmp_path, "node-one", 1, *more)
+    two, second, go_two = start(tmp_path, "node-two", 1, *more)
+    try:
+        parts = [Path(f.read_text()) for f in (first, second)]
+        assert parts[0] != parts[1] and all((p / "table").exists() for p in parts)
+        errors = end(two, go_two)
+        assert two.returncode == 0, errors
+        assert (parts[0] / "table").exists()  # the other's work in progress
+        assert json.loads((tmp_path / "out/granule/run.json").read_text())["by"] == "node-two"
+        errors = end(one, go_one)
+        assert one.returncode == 0, errors  # it lost the race: done by another is done
+    finally:
+        for worker in (one, two):
+            worker.kill()
+            worker.wait()
+    by = json.loads((tmp_path / "out/granule/run.json").read_text())["by"]
+    assert by == ("node-one" if more else "node-two")
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["granule"]
+
+
+def test_a_lost_race_against_another_result_is_an_error(tmp_path):
+    one, _, go_one = start(tmp_path, "node-one", 1)
+    two, _, go_two = start(tmp_path, "node-two", 2)
+    assert end(two, go_two) == "" and two.returncode == 0
+    errors = end(one, go_one)
+    assert one.returncode == 1 and "appeared while polynya worked" in errors
+    assert json.loads((tmp_path / "out/granule/run.json").read_text())["by"] == "node-two"
+    assert [p.name for p in (tmp_path / "out").iterdir()] == ["granule"]
+
+
+def test_the_part_of_a_killed_worker_of_another_computer_stays(tmp_path):
+    worker, begun, _ = start(tmp_path, "node-one", 1)
+    worker.kill()
+    worker.communicate()
+    with io.writing_folder(tmp_path / "out/granule") as temporary:
+        (temporary / "a").write_text("new")
+    assert (Path(begun.read_text()) / "table").read_text() == "the same"
+
+
+def result(folder: Path) -> Path:
+    with io.writing_folder(folder) as temporary:
+        (temporary / "deep").mkdir()
+        (temporary / "deep/a.tif").write_text("old")
+        (temporary / "run.json").write_text("{}")
+    return folder
+
+
+def test_only_a_whole_result_of_ours_is_replaced_and_only_on_overwrite(tmp_path):
+    ours = result(tmp_path / "ours")
+    with pytest.raises(OutputError, match=r"holds an earlier result.*Pass --overwrite"):
+        io.check_place(ours, overwrite=False)
+    (ours / "deep/a.tif.aux.xml").write_text("made by a viewer")
+    io.check_place(ours, overwrite=True)
+    for free in (tmp_path / "new", tmp_path / "empty"):
+        io.check_place(free, overwrite=False)
+        (tmp_path / "empty").mkdir(exist_ok=True)
+
+
+@pytest.mark.parametrize("overwrite", [False, True])
+@pytest.mark.parametrize("case", ["no record", "half a record", "no list", "a file more", "a file", "a link"])
+def test_what_is_not_provably_ours_is_never_replaced(tmp_path, case, overwrite):
+    place = result(tmp_path / "place")
+    if case == "no record":
+        (place / "run.json").unlink()
+    elif case == "half a record":
+        (place / "run.json").write_text('{"contents": ["deep')
+    elif case == "no list":
+        (place / "run.json").write_text("{}")
+    elif case == "a file more":
+        (place / "deep/notes.txt").write_text("years of work")
+    else:
+        place.rename(tmp_path / "other")
+        if case == "a file":
+            place.write_text("years of work")
+        else:
+            place.symlink_to(tmp_path / "other")
+    before = sorted(p for p in tmp_path.rglob("*"))
+    with (
+        pytest.raises(OutputError, match="only a folder that holds an earlier result") as caught,
+        io.writing_folder(place, overwrite=overwrite),
+    ):
+        pytest.fail("the block must not run")
+    assert "\n" not in str(caught.value)
+    assert case != "a file more" or "holds deep/notes.txt that its run.json does not list" in str(caught.value)
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
+def test_what_a_person_adds_during_a_run_is_not_lost(tmp_path):
+    place = result(tmp_path / "place")
+    with pytest.raises(OutputError, match=r"holds notes\.txt"), io.writing_folder(place, overwrite=True) as temporary:
+        (temporary / "run.json").write_text("{}")
+        (place / "notes.txt").write_text("years of work")
+    assert (place / "notes.txt").read_text() == "years of work" and (place / "deep/a.tif").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["place"]
+
+
+def test_files_that_a_record_does_not_list_stay(tmp_path):
+    table, record = tmp_path / "a.parquet", tmp_path / "a.run.json"
+    io.check_files([table], record=record, overwrite=False)
+    table.write_text("somebody's")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is no result of polynya"):
+            io.check_files([table], record=record, overwrite=overwrite)
+    io.write_json({"contents": ["a.parquet"]}, record)
+    io.check_files([table], record=record, overwrite=True)
+    with pytest.raises(UsageError, match=r"exists already; expected a new name\. Pass --overwrite"):
+        io.check_files([table], record=record, overwrite=False)
+
+
+@pytest.mark.parametrize("name", ["..h5", "...h5", " .h5", ".", ".."])
+def test_names_that_name_no_folder(name):
+    with pytest.raises(UsageError, match="expected one that can name a folder") as caught:
+        io.folder_name(Path("granules") / name if name.endswith("h5") else name)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_granule_names_its_folder():
+    assert io.folder_name("a/ATL03_1.h5") == "ATL03_1" and io.folder_name(".h5") == ".h5"
+
+
+@pytest.mark.parametrize("make", [io.writing, io.writing_folder])
+def test_places_that_cannot_be_written(tmp_path, make):
+    (tmp_path / "file").write_text("in the way")
+    with (
+        pytest.raises(
+            OutputError, match=r"cannot be written.*expected a folder with room and write permission.*-o"
+        ) as caught,
+        make(tmp_path / "file" / "x"),
+    ):
+        pytest.fail("the block must not run")
+    assert "\n" not in str(caught.value) and caught.value.exit_code == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
