@@ -1,0 +1,406 @@
+"""Opening what users give: rasters, vectors, HDF5, NetCDF, text; one function each, so one place says what is safe.
+
+A file is opened only if it is a regular file on this machine and one of a short list of formats. Nothing is fetched
+from a network, whatever the path or the file says: an address, a virtual path of GDAL, or a VRT whose sources lie
+outside its folder is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import stat
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+from xml.etree import ElementTree
+
+from ..errors import PolynyaError, ProductError, one_line
+
+if TYPE_CHECKING:  # heavy, and only for the signatures
+    import geopandas
+    import h5py
+    import rasterio
+    import xarray
+
+RASTER_DRIVERS = ("GTiff", "JP2OpenJPEG", "VRT", "SRTMHGT", "HFA")
+"""GDAL's names of the raster formats that are read: GeoTIFF and COG, JPEG 2000, VRT, SRTM tiles, Erdas Imagine."""
+VECTOR_DRIVERS = {
+    ".gpkg": "GPKG",
+    ".shp": "ESRI Shapefile",
+    ".geojson": "GeoJSON",
+    ".json": "GeoJSON",
+    ".fgb": "FlatGeobuf",
+    ".parquet": "Parquet",
+    ".geoparquet": "Parquet",
+}
+"""Vector formats that are read, by the ending of the file's name."""
+CACHE_BYTES = 256 << 20
+"""For decoded blocks of rasters, whatever the machine's memory."""
+TEXT_BYTES = 64 << 20
+"""A larger text file is no metadata."""
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
+_GDAL = {
+    "GDAL_NUM_THREADS": "1",  # with more, the error of a damaged JPEG 2000 tile is lost and zeros come back
+    "GDAL_CACHEMAX": CACHE_BYTES,
+    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # files beside the raster are asked for by name
+    "GDAL_VRT_ENABLE_PYTHON": "NO",
+    "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
+}
+
+
+def regular_file(path: Path | str, *, expected: str = "a file on this machine. Check the path") -> Path:
+    """Return a path that is a regular file.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    ProductError
+        If it is an address or a virtual path, is missing, or is no regular file (a folder, a pipe, a device).
+    """
+    if _ADDRESS.match(str(path)):
+        raise ProductError(
+            f"{str(path)[:80]}: is an address, not a file; expected a file on this machine. Download it first: nothing"
+            " is fetched from a network here."
+        )
+    path = Path(path)
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError) as error:
+        raise ProductError(f"{path.name}: no such file at {path}; expected {expected}.") from error
+    if not stat.S_ISREG(mode):
+        kind = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
+        raise ProductError(f"{path.name}: is {kind}; expected {expected}.")
+    return path
+
+
+def is_hdf5(path: Path | str) -> bool:
+    """Return whether a file begins as HDF5 files do.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file or cannot be read.
+    """
+    return starts_with(path, len(HDF5_MAGIC)) == HDF5_MAGIC
+
+
+def starts_with(path: Path | str, count: int) -> bytes:
+    """Return a file's first bytes.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    count : int
+        Bytes; fewer come back from a shorter file.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file or cannot be read.
+    """
+    path = regular_file(path)
+    try:
+        with path.open("rb") as handle:
+            return handle.read(count)
+    except OSError as error:
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)[:140]}); expected a readable file. Check its permissions."
+        ) from error
+
+
+@contextlib.contextmanager
+def open_raster(
+    path: Path | str, *, expected: str = "GeoTIFF or JPEG 2000, whole. Get it again"
+) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster for reading.
+
+    Errors of the raster library inside the ``with`` block become one line too. A raster without coordinates is not
+    warned about: who needs them says so.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Yields
+    ------
+    rasterio.DatasetReader
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, of no format of :data:`RASTER_DRIVERS`, damaged, or a VRT that reads from elsewhere.
+    """
+    import rasterio
+    from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    from rasterio.io import DatasetReader
+
+    path = regular_file(path, expected=expected)
+    try:
+        with rasterio.Env(**_GDAL), warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            about = path.stat()
+            if path.suffix.lower() == ".vrt" or starts_with(path, 512).lstrip().startswith(b"<VRTDataset"):
+                _check_vrt(path.resolve(), about.st_mtime_ns, about.st_size)
+            with DatasetReader(str(path), driver=list(RASTER_DRIVERS)) as source:
+                yield source
+    except (RasterioError, OSError, ValueError) as error:
+        raise ProductError(
+            f"{path.name}: cannot be read as a raster ({one_line(error)[:160]}); expected {expected}."
+        ) from error
+
+
+@functools.lru_cache(maxsize=256)
+def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
+    """Check that all sources of a VRT are rasters in its folder or below; kept while the file does not change."""
+    from rasterio.errors import RasterioError
+    from rasterio.io import DatasetReader
+
+    root = _xml(read_bytes(path), path.name)
+    for element in root.iter():
+        kind = element.get("subClass") or ""
+        if kind in ("VRTRawRasterBand", "VRTDerivedRasterBand"):
+            raise ProductError(
+                f"{path.name}: holds a {kind}; expected plain bands made of rasters. Write it out with gdal_translate."
+            )
+        if element.tag not in ("SourceFilename", "SourceDataset"):
+            continue
+        text = (element.text or "").strip()
+        inner = path.parent / text if element.get("relativeToVRT") == "1" else Path(text)
+        if _ADDRESS.match(text) or not inner.resolve().is_relative_to(path.parent) or not inner.is_file():
+            raise ProductError(
+                f"{path.name}: its source {text[:80] or 'without a name'} is no file in the folder of the VRT; expected"
+                " sources beside it or below. Copy them there, or write it out with gdal_translate."
+            )
+        try:
+            DatasetReader(str(inner), driver=[d for d in RASTER_DRIVERS if d != "VRT"]).close()
+        except RasterioError as error:
+            raise ProductError(
+                f"{path.name}: its source {inner.name} cannot be read ({one_line(error)[:120]}); expected GeoTIFF or"
+                " JPEG 2000. Get it again, or write the VRT out with gdal_translate."
+            ) from error
+
+
+def read_vectors(
+    path: Path | str, *, expected: str = "an intact file of polygons. Make or fetch it again"
+) -> geopandas.GeoDataFrame:
+    """Read a vector file whole: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Returns
+    -------
+    geopandas.GeoDataFrame
+        With the file's own columns and coordinate system.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, of no format of :data:`VECTOR_DRIVERS`, damaged, or a table without geometry.
+    """
+    import geopandas as gpd
+    import pyogrio
+
+    path = regular_file(path, expected=expected)
+    driver = VECTOR_DRIVERS.get(path.suffix.lower())
+    if driver is None:
+        raise ProductError(
+            f"{path.name}: ends in {path.suffix or 'nothing'}; expected one of {', '.join(VECTOR_DRIVERS)}. Unpack an"
+            " archive; convert another format with ogr2ogr."
+        )
+    try:
+        if driver == "Parquet":
+            frame = gpd.read_parquet(path)
+        else:
+            found = pyogrio.read_info(path)["driver"]
+            if found != driver:
+                raise ProductError(
+                    f"{path.name}: is {found} inside; expected {driver}, as its name says. Rename or convert it."
+                )
+            frame = gpd.read_file(path, engine="pyogrio")
+    except PolynyaError:
+        raise
+    except Exception as error:  # drivers throw what they like
+        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:160]}); expected {expected}.") from error
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise ProductError(f"{path.name}: is a table without geometry; expected {expected}.")
+    return frame
+
+
+@contextlib.contextmanager
+def open_hdf5(path: Path | str, *, expected: str = "a whole HDF5 file. Get it again") -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading, without a lock, so that read-only and network disks work.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Yields
+    ------
+    h5py.File
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file or no HDF5, or damaged.
+    """
+    import h5py
+
+    path = regular_file(path, expected=expected)
+    try:
+        handle = h5py.File(path, "r", locking=False)
+    except Exception as error:  # libhdf5 raises OSError for most damage, but not only
+        raise ProductError(
+            f"{path.name}: cannot be read as HDF5 ({one_line(error)[:160]}); expected {expected}."
+        ) from error
+    with handle:
+        yield handle
+
+
+@contextlib.contextmanager
+def open_netcdf(
+    path: Path | str, *, decode_times: bool = False, expected: str = "NetCDF. Check the file"
+) -> Iterator[xarray.Dataset]:
+    """Open a NetCDF file for reading, version 3 or 4.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    decode_times : bool
+        Whether times become datetime64.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Yields
+    ------
+    xarray.Dataset
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file or no NetCDF, or damaged.
+    """
+    import xarray as xr
+
+    start = starts_with(regular_file(path, expected=expected), 4)
+    path, engine = Path(path), "h5netcdf" if start == HDF5_MAGIC[:4] else "scipy"
+    try:
+        data = xr.open_dataset(path, engine=engine, decode_times=decode_times)
+    except Exception as error:  # engines throw what they like
+        raise ProductError(
+            f"{path.name}: cannot be read as NetCDF ({one_line(error)[:160]}); expected {expected}."
+        ) from error
+    with data:
+        yield data
+
+
+def read_bytes(path: Path | str, *, expected: str = "a readable file. Get it again", most: int = TEXT_BYTES) -> bytes:
+    """Read a small file whole.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+    most : int
+        Bytes it may hold.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, larger, or cannot be read.
+    """
+    path = regular_file(path, expected=expected)
+    try:
+        with path.open("rb") as handle:
+            found = handle.read(most + 1)
+    except OSError as error:
+        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:140]}); expected {expected}.") from error
+    if len(found) > most:
+        raise ProductError(f"{path.name}: holds more than {most >> 20} MB; expected {expected}.")
+    return found
+
+
+def read_text(path: Path | str, *, expected: str = "text. Get it again", most: int = TEXT_BYTES) -> str:
+    """Read a text file in UTF-8, with or without a byte order mark.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+    most : int
+        Bytes it may hold.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, larger, cannot be read, or is not UTF-8.
+    """
+    try:
+        return read_bytes(path, expected=expected, most=most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ProductError(
+            f"{Path(path).name}: is not text in UTF-8 ({one_line(error)[:100]}); expected {expected}."
+        ) from error
+
+
+def read_xml(path: Path | str, *, expected: str = "XML. Get it again") -> ElementTree.Element:
+    """Read an XML file.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Returns
+    -------
+    xml.etree.ElementTree.Element
+        The root.
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file, no XML, or declares entities, which can fill the memory.
+    """
+    path = Path(path)
+    return _xml(read_bytes(path, expected=expected), f"{path.parent.name}/{path.name}", expected=expected)
+
+
+def _xml(data: bytes, name: str, *, expected: str = "XML. Get it again") -> ElementTree.Element:
+    if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
+        raise ProductError(f"{name}: declares entities or a document type; expected {expected}.")
+    try:
+        return ElementTree.fromstring(data)
+    except (ElementTree.ParseError, ValueError) as error:
+        raise ProductError(f"{name}: cannot be read as XML ({one_line(error)[:120]}); expected {expected}.") from error
