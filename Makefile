@@ -7,21 +7,24 @@
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
 # make lint    ruff (rules and format) and mypy
+# make docs    build the documentation site into site/, warnings as errors
+# make mutants set up, apply one-line changes to a copy, one at a time, and check that the tests catch each
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.polynya-installed
 TORCH  := $(VENV)/.polynya-installed-with-torch
+SITE   := $(VENV)/.polynya-installed-with-docs
 INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
 # Photons of these real ATL07 granules go into the training; without them the network knows simulated leads only.
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train demo test bench score weights table glacier-weights glacier-table lint clean
+.PHONY: help setup setup-train setup-docs demo test bench score weights table glacier-weights glacier-table lint docs mutants clean
 
 help:
-	@sed -n '1,9p' Makefile | sed 's/^# //'
+	@sed -n '1,11p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -37,6 +40,12 @@ setup-train: $(TORCH)
 $(TORCH): $(STAMP)
 	$(INSTALL) '.[fastio,dev,train,cpu,cloud]'
 	@touch "$(TORCH)"
+
+setup-docs: $(SITE)
+
+$(SITE): $(STAMP)
+	$(INSTALL) '.[docs]'
+	@touch "$(SITE)"
 
 demo: setup
 	@mkdir -p demo
@@ -102,5 +111,13 @@ lint: setup
 	"$(BIN)/ruff" format --check --quiet $(CODE)
 	"$(BIN)/mypy"
 
+docs: setup-docs
+	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict --quiet
+	@echo "The site: $(CURDIR)/site/index.html"
+
+# MUTANTS=--short runs those whose tests take seconds.
+mutants: setup-train
+	"$(BIN)/python" scripts/mutants.py $(MUTANTS)
+
 clean:
-	rm -rf "$(VENV)" demo build dist .pytest_cache .ruff_cache .hypothesis
+	rm -rf "$(VENV)" demo build dist site .pytest_cache .ruff_cache .mypy_cache .hypothesis
