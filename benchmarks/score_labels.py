@@ -24,7 +24,7 @@ import numpy as np
 
 from polynya import io, schema
 from polynya.labels import transfer
-from polynya.simulate.pair import simulate_pair
+from polynya.simulate.pair import Options, simulate_pair
 from polynya.workflows.label import pair
 
 SEASONS = ("summer", "spring")
@@ -58,14 +58,16 @@ def work(seed: int, *, kind: str, length_km: float, method: str, level: str, fol
     if not (place / "pair.json").exists():
         simulate_pair(
             place,
-            length_km=length_km,
-            season=season,
-            seed=seed,
-            beams="strong",
-            level=level,
-            image="safe",
-            ice="closed" if kind == "closed" else "drawn",
-            cloud_cover=1.0 if kind == "cloudy" else None,
+            Options(
+                length_km=length_km,
+                season=season,
+                seed=seed,
+                beams="strong",
+                level=level,
+                image="safe",
+                ice="closed" if kind == "closed" else "drawn",
+                cloud_cover=1.0 if kind == "cloudy" else None,
+            ),
         )
     about = json.loads((place / "pair.json").read_text())
     started = time.perf_counter()

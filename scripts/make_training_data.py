@@ -24,7 +24,7 @@ import simulator_commit
 
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
-from polynya.simulate.pair import simulate_pair
+from polynya.simulate.pair import Options, simulate_pair
 from polynya.workflows import label
 
 SEASONS = ("winter", "summer", "spring")
@@ -147,11 +147,13 @@ def make(job: dict) -> str:
     if job["kind"] == "pair":
         made = simulate_pair(
             work / job["name"],
-            length_km=job["length_km"],
-            season=job["season"],
-            seed=job["seed"],
-            image="geotiff",
-            ice=job.get("ice", "drawn"),
+            Options(
+                length_km=job["length_km"],
+                season=job["season"],
+                seed=job["seed"],
+                image="geotiff",
+                ice=job.get("ice", "drawn"),
+            ),
         )
     elif job["kind"] == "atl07":
         made = simulate_from_atl07(

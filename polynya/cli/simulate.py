@@ -102,14 +102,13 @@ def simulate_pair_command(
     """
     from .. import io
     from ..errors import OutputError
-    from ..simulate.pair import simulate_pair
+    from ..simulate.pair import Options, simulate_pair
 
     if (out / "pair.json").exists() and not overwrite:
         raise OutputError(
             f"{out}: holds a pair; expected a new or empty folder. Pass --overwrite, or choose another folder."
         )
-    pair = simulate_pair(
-        out,
+    options = Options(
         length_km=length_km,
         season=season,
         seed=seed,
@@ -121,8 +120,8 @@ def simulate_pair_command(
         ice=ice,
         level=level,
         image=image,
-        overwrite=overwrite,
     )
+    pair = simulate_pair(out, options, overwrite=overwrite)
     written = (pair.granule, pair.truth, pair.safe, pair.bands, pair.colour, pair.image_truth, pair.record)
     print(
         json.dumps(io.plain(pair.about), indent=1) if as_json else "\n".join(str(p) for p in written if p is not None)

@@ -1,8 +1,7 @@
 """An ICESat-2 granule and the Sentinel-2 scene over it, from one ice cover that drifts between the passes.
 
-The sign of the drift: ``shift_east`` and ``shift_north`` are what must be **added to an ICESat-2 position** (projected
-to the scene's CRS) to find the same ice in the image. Simulated data trains, tests and demonstrates; it is no
-measurement.
+Sign of the drift: **add** ``shift_east`` and ``shift_north`` to an ICESat-2 position (projected to the scene's CRS) to
+find the same ice in the image. Simulated data is for training, tests and demonstrations; it is not a measurement.
 """
 
 from __future__ import annotations
@@ -27,12 +26,57 @@ from .sentinel2 import metadata, scene, sky
 from .sentinel2.frame import Frame, scene_frame, tile_name
 
 LONGEST_KM = 60.0
+CHOICES = {"ice": ("drawn", "closed"), "level": ("1C", "2A"), "image": ("safe", "geotiff", "both")}
+"""Options of which one of a few words is expected."""
 CONVENTION = (
     "add shift_east_m, shift_north_m to an ICESat-2 position in the scene's CRS to find the same ice in the image"
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to simulate; what is ``None`` is drawn.
+
+    Attributes
+    ----------
+    length_km : float
+        Length of the track, 1-60 km.
+    season : str
+        ``spring`` or ``summer``.
+    seed : int
+        The same options and seed give the same arrays.
+    beams : str
+        ``all``, ``strong``, ``weak`` or beam names with commas between.
+    drift_m : tuple of float or None
+        Drift of the ice to the east and north, m; drawn from 0-550 m in any direction.
+    minutes : float or None
+        Image time minus ICESat-2 time; drawn from 8-80 minutes, before or after.
+    sun_elevation : float or None
+        Degrees, when the image is taken; drawn from the season's range.
+    cloud_cover : float or None
+        Share of the scene under cloud, 0 to 1; 1 hides the ice.
+    ice : str
+        ``drawn``, or ``closed``: no leads at all, so that nothing shows the drift.
+    level : str
+        ``1C`` or ``2A``, for the SAFE folder.
+    image : str
+        ``safe``, ``geotiff`` or ``both``.
+    """
+
+    length_km: float = 20.0
+    season: str = "summer"
+    seed: int = 0
+    beams: str = "all"
+    drift_m: tuple[float, float] | None = None
+    minutes: float | None = None
+    sun_elevation: float | None = None
+    cloud_cover: float | None = None
+    ice: str = "drawn"
+    level: str = "1C"
+    image: str = "safe"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Pair:
     """What a simulation wrote; Paths are None for what was not asked for.
 
@@ -60,22 +104,22 @@ class Pair:
     about: dict[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Conditions:
-    """What one pair's seed and options make of :mod:`.presets`.
+    """What one pair's seed and options draw from the presets of :mod:`.sea_ice`.
 
     Attributes
     ----------
     place : Season
     shift_east, shift_north : float
-        m; see the module's sign.
+        Drift, m; the module's docstring has the sign.
     minutes : float
         Image time minus ICESat-2 time at the middle of the track; negative where the image is the earlier pass.
     image_time : str
         ISO, UTC.
     sky : Sky
     snow, water, mottle, skin : float
-        As :func:`.ice_picture.paint` takes them.
+        As in :class:`.picture.Appearance`.
     """
 
     place: Season
@@ -90,51 +134,17 @@ class Conditions:
     skin: float
 
 
-def simulate_pair(
-    out: Path | str,
-    *,
-    length_km: float = 20.0,
-    season: str = "summer",
-    seed: int = 0,
-    beams: str = "all",
-    drift_m: tuple[float, float] | None = None,
-    minutes: float | None = None,
-    sun_elevation: float | None = None,
-    cloud_cover: float | None = None,
-    ice: str = "drawn",
-    level: str = "1C",
-    image: str = "safe",
-    overwrite: bool = False,
-) -> Pair:
+def simulate_pair(out: Path | str, options: Options | None = None, *, overwrite: bool = False) -> Pair:
     """Write a granule, its truth and the scene over it into a folder.
 
     Parameters
     ----------
     out : Path or str
         The folder: new or empty; or an earlier pair, with ``overwrite``.
-    length_km : float
-        Length of the track, 1-60 km.
-    season : str
-        ``spring`` or ``summer``.
-    seed : int
-        Same arguments and seed, same arrays.
-    beams : str
-        As for :func:`.icesat2_atl03.simulate`.
-    drift_m : tuple of float, optional
-        East and north, m; drawn (0-550 m, any direction) where left out.
-    minutes : float, optional
-        Image minus ICESat-2; drawn (8-80, before or after) where left out.
-    sun_elevation : float, optional
-        Degrees, when the image is taken; drawn from the season's range where left out.
-    cloud_cover : float, optional
-        Share of the scene under cloud, 0 to 1; drawn where left out. 1 hides the ice.
-    ice : str
-        ``drawn``, or ``closed``: no leads at all, so that nothing tells the drift.
-    level : str
-        ``1C`` or ``2A``, for the SAFE folder.
-    image : str
-        ``safe``, ``geotiff`` or ``both``.
+    options : Options, optional
+        What to simulate; the defaults if left out.
     overwrite : bool
+        Replace the earlier pair in the folder.
 
     Returns
     -------
@@ -143,99 +153,72 @@ def simulate_pair(
     Raises
     ------
     UsageError
-        If an argument is out of range, or the season has no sun.
+        If an option is out of range, or the season has no sun.
     OutputError
         If the folder holds something else, or cannot be written.
     """
-    choices = {"ice": ice, "level": level, "image": image}
-    _check(
-        length_km=length_km,
-        seed=seed,
-        season=season,
-        minutes=minutes,
-        cloud_cover=cloud_cover,
-        drift_m=drift_m,
-        choices=choices,
-    )
-    parse_beams(beams)
+    options = options or Options()
+    _check(options)
     out = Path(out)
     io.check_place(out, overwrite=overwrite, record="pair.json")
-    length = length_km * 1000.0
-    at = draw_conditions(
-        season,
-        seed,
-        length=length,
-        drift_m=drift_m,
-        minutes=minutes,
-        sun_elevation=sun_elevation,
-        cloud_cover=cloud_cover,
-    )
+    length = options.length_km * 1000.0
+    at = draw_conditions(options)
     frame = scene_frame(reference_track(at.place, length), length=length)
-    parameters = profile.draw_parameters(season, rng_of(seed, 0))
-    if ice == "closed":
+    parameters = profile.draw_parameters(options.season, rng_of(options.seed, 0))
+    if options.ice == "closed":
         parameters = profile.without_leads(parameters)
     along, across = frame.extent()
-    cover = ice_map.draw_map(parameters, rng_of(seed, 50), along=along, across=across)
+    cover = ice_map.draw_map(parameters, rng_of(options.seed, 50), along=along, across=across)
+    asked = ("drift_m", "minutes", "sun_elevation", "cloud_cover")
     settings = {
         "kind": "sea ice model, pair",
-        "length_km": length_km,
-        "beams": beams,
-        "season": season,
-        "seed": seed,
+        "length_km": options.length_km,
+        "beams": options.beams,
+        "season": options.season,
+        "seed": options.seed,
         "ice": asdict(parameters),
-        "ice_cover": ice,
-        "asked": {"drift_m": drift_m, "minutes": minutes, "sun_elevation": sun_elevation, "cloud_cover": cloud_cover},
+        "ice_cover": options.ice,
+        "asked": {name: getattr(options, name) for name in asked},
     }
     with io.writing_folder(out, overwrite=overwrite, record="pair.json") as folder:
         granule = _granule_name(at.place)
-        made = write_granule(
+        simulated = write_granule(
             folder / f"{granule}.h5",
-            beam_ice(cover, seed),
-            beams=beams,
+            beam_ice(cover, options.seed),
+            beams=options.beams,
             place=at.place,
             length=length,
-            seed=seed,
+            seed=options.seed,
             settings=settings,
         )
-        files, about = _write_scene(folder, cover, frame, at, seed=seed, level=level, image=image)
-        about = _about(made, frame, at, settings) | about
+        files, about = _write_scene(folder, cover, frame, at, options)
+        about = _about(simulated, frame, at, settings) | about
         io.write_json(about, folder / "pair.json")
+    image = {name: out / files[name] if name in files else None for name in ("safe", "bands", "colour")}
     return Pair(
-        out / f"{granule}.h5",
-        out / f"{granule}_truth.parquet",
-        *(out / files[k] if k in files else None for k in ("safe", "bands", "colour")),
-        out / files["truth"],
-        out / "pair.json",
-        about,
+        granule=out / f"{granule}.h5",
+        truth=out / f"{granule}_truth.parquet",
+        **image,
+        image_truth=out / files["truth"],
+        record=out / "pair.json",
+        about=about,
     )
 
 
-def draw_conditions(
-    season: str,
-    seed: int,
-    *,
-    length: float,
-    drift_m: tuple[float, float] | None,
-    minutes: float | None,
-    sun_elevation: float | None,
-    cloud_cover: float | None,
-) -> Conditions:
-    """Draw what is left open; whatever is given changes nothing else.
+def draw_conditions(options: Options) -> Conditions:
+    """Draw what the options leave open; an option that is given changes nothing else.
 
     Parameters
     ----------
-    season : str
-    seed : int
-    length : float
-        m.
-    drift_m, minutes, sun_elevation, cloud_cover
-        As for :func:`simulate_pair`.
+    options : Options
+        Season, seed and length, and what is given.
 
     Raises
     ------
     UsageError
-        If the season has no sun, or the sun never stands so.
+        If the season has no sun, or the sun never reaches the elevation.
     """
+    season, seed = options.season, options.seed
     rng = rng_of(seed, 60)
     distance, bearing, apart, is_later = (
         rng.uniform(*DRIFT),
@@ -244,30 +227,27 @@ def draw_conditions(
         rng.random() < 0.5,
     )
     snow, water, mottle = rng.uniform(*IMAGE.snow), rng.uniform(*IMAGE.water), rng.uniform(*IMAGE.mottle)
-    elevation = rng.uniform(*SEASONS[season].sun) if sun_elevation is None else sun_elevation
+    elevation = rng.uniform(*SEASONS[season].sun) if options.sun_elevation is None else options.sun_elevation
     place = season_at(season, rng_of(seed, 61), sun_elevation=elevation)
-    east, north = drift_m if drift_m is not None else (distance * np.sin(bearing), distance * np.cos(bearing))
-    between = minutes if minutes is not None else apart if is_later else -apart
+    drawn = (distance * np.sin(bearing), distance * np.cos(bearing))
+    east, north = options.drift_m if options.drift_m is not None else drawn
+    between = options.minutes if options.minutes is not None else apart if is_later else -apart
     image_time = np.datetime64(place.date, "s")
-    half = np.timedelta64(
-        round(0.5 * length / SHOT_SPACING * 1e5), "ns"
-    )  # from the track's start to its middle, at 10 kHz
+    # From the track's start to its middle, at 10 kHz.
+    half = np.timedelta64(round(0.5 * options.length_km * 1000.0 / SHOT_SPACING * 1e5), "ns")
     start = (image_time - np.timedelta64(round(60.0 * between), "s") - half).astype("datetime64[s]")
     place, apart = at_time(place, start), (image_time - start - half) / np.timedelta64(60, "s")
-    sun = sun_at(place, image_time)
-    skin = IMAGE.skin_growth * max(between, 0.0) / 60.0 if season == "spring" else 0.0
-    above = sky.draw_sky(rng_of(seed, 62), sun=sun, cloud_cover=cloud_cover)
     return Conditions(
-        place,
-        float(east),
-        float(north),
-        float(apart),
-        str(image_time),
-        above,
-        float(snow),
-        float(water),
-        float(mottle),
-        skin,
+        place=place,
+        shift_east=float(east),
+        shift_north=float(north),
+        minutes=float(apart),
+        image_time=str(image_time),
+        sky=sky.draw_sky(rng_of(seed, 62), sun=sun_at(place, image_time), cloud_cover=options.cloud_cover),
+        snow=float(snow),
+        water=float(water),
+        mottle=float(mottle),
+        skin=IMAGE.skin_growth * max(between, 0.0) / 60.0 if season == "spring" else 0.0,
     )
 
 
@@ -285,45 +265,43 @@ def beam_ice(cover: ice_map.IceMap, seed: int) -> Callable[[str, float, float], 
 
 def scene_light(cover: ice_map.IceMap, frame: Frame, at: Conditions, seed: int) -> tuple[picture.Surfaces, sky.Light]:
     """Return the surfaces on the scene's grid and the light that reaches the camera, nothing written."""
-    surfaces = picture.paint(
-        cover,
-        frame,
+    appearance = picture.Appearance(
         shift=(at.shift_east, at.shift_north),
         sun=(at.sky.sun_elevation, at.sky.sun_azimuth),
         snow=at.snow,
         water=at.water,
         mottle=at.mottle,
         skin=at.skin,
-        seed=seed_of(seed, 52),
     )
+    surfaces = picture.paint(cover, frame, appearance, seed=seed_of(seed, 52))
     return surfaces, sky.light(surfaces, at.sky, seed_of(seed, 53))
 
 
 def _write_scene(
-    folder: Path, cover, frame: Frame, at: Conditions, *, seed: int, level: str, image: str
+    folder: Path, cover: ice_map.IceMap, frame: Frame, at: Conditions, options: Options
 ) -> tuple[dict[str, str], dict[str, object]]:
-    surfaces, part = scene_light(cover, frame, at, seed)
+    """Write image and truth; return the files' names and what pair.json says of the scene."""
+    surfaces, part = scene_light(cover, frame, at, options.seed)
     stamp = re.sub(r"\D", "", at.image_time)
     stem = f"S2_{stamp[:8]}T{stamp[8:]}"
-    files, noise = {}, seed_of(seed, 54)
-    if image in ("safe", "both"):
-        of = metadata.names(level=level, tile=tile_name(at.place.latitude, frame.epsg), time=at.image_time)
+    files: dict[str, str] = {}
+    if options.image in ("safe", "both"):
+        tile = tile_name(at.place.latitude, frame.epsg)
+        product = metadata.product(level=options.level, tile=tile, time=at.image_time)
         scene.write_safe(
             folder,
-            of,
+            product,
             frame,
             surfaces=surfaces,
             part=part,
             sky=at.sky,
-            level=level,
-            time=at.image_time,
-            seed=noise,
-            settings=f"Seed {seed}; see pair.json.",
+            seed=seed_of(options.seed, 54),
+            settings=f"Seed {options.seed}; see pair.json.",
         )
-        files["safe"] = of.product
-    if image in ("geotiff", "both"):
+        files["safe"] = product.name
+    if options.image in ("geotiff", "both"):
         paths = scene.write_geotiff(
-            folder, stem, frame, part=part, sky=at.sky, time=at.image_time, seed=seed_of(seed, 54)
+            folder, stem, frame, part=part, sky=at.sky, time=at.image_time, seed=seed_of(options.seed, 54)
         )
         files["bands"], files["colour"] = (p.name for p in paths)
     files["truth"] = scene.write_truth(folder, stem, frame, surfaces=surfaces, part=part).name
@@ -332,15 +310,15 @@ def _write_scene(
         for code, name in ((0, "thick_ice"), (1, "thin_ice"), (2, "open_water"))
     }
     clouds = {name: float(np.mean(part.mask == code)) for code, name in sky.CLOUD_NAMES}
-    return files, {"files": files, "scene_shares": shares, "scene_sky": clouds, "level": level}
+    return files, {"files": files, "scene_shares": shares, "scene_sky": clouds, "level": options.level}
 
 
-def _about(made: Simulated, frame: Frame, at: Conditions, settings: dict[str, object]) -> dict[str, object]:
+def _about(simulated: Simulated, frame: Frame, at: Conditions, settings: dict[str, object]) -> dict[str, object]:
     return {
         "simulated": True,
         "polynya": __version__,
-        "granule": made.granule.name,
-        "truth": made.truth.name,
+        "granule": simulated.granule.name,
+        "truth": simulated.truth.name,
         "season": settings["season"],
         "seed": settings["seed"],
         "shift_east_m": at.shift_east,
@@ -361,7 +339,7 @@ def _about(made: Simulated, frame: Frame, at: Conditions, settings: dict[str, ob
             "dimming": sky.dimming(at.sky),
             "haze": sky.haze(at.sky),
         },
-        "beam_shares": made.shares,
+        "beam_shares": simulated.shares,
         "settings": settings,
     }
 
@@ -371,28 +349,21 @@ def _granule_name(place: Season) -> str:
     return f"ATL03_{stamp}_{place.rgt:04d}{place.cycle:02d}{place.region:02d}_006_01"
 
 
-def _check(
-    *,
-    length_km: float,
-    seed: int,
-    season: str,
-    minutes: float | None,
-    cloud_cover: float | None,
-    drift_m: tuple[float, float] | None,
-    choices: dict[str, str],
-) -> None:
-    check_arguments(length_km=length_km, seed=seed)
-    if length_km > LONGEST_KM:
+def _check(options: Options) -> None:
+    check_arguments(length_km=options.length_km, seed=options.seed)
+    parse_beams(options.beams)
+    if options.length_km > LONGEST_KM:
         raise UsageError(
-            f"length_km is {length_km:g}; expected 1 to {LONGEST_KM:g} for a pair, because a scene is one plane. Choose"
-            " a shorter track."
+            f"length_km is {options.length_km:g}; expected 1 to {LONGEST_KM:g} for a pair, because a scene is one plane."
+            " Choose a shorter track."
         )
-    if season not in SEASONS or not SEASONS[season].days:
+    if options.season not in SEASONS or not SEASONS[options.season].days:
         sunny = [n for n, s in SEASONS.items() if s.days]
-        why = "is polar night and has no image" if season in SEASONS else "is unknown"
+        why = "is polar night and has no image" if options.season in SEASONS else "is unknown"
         raise UsageError(
-            f"season {season!r} {why}; expected {' or '.join(sunny)}: Sentinel-2 needs sun. Choose one of them."
+            f"season {options.season!r} {why}; expected {' or '.join(sunny)}: Sentinel-2 needs sun. Choose one of them."
         )
+    minutes, cloud_cover, drift_m = options.minutes, options.cloud_cover, options.drift_m
     if minutes is not None and not abs(minutes) <= 720.0:
         raise UsageError(f"minutes is {minutes:g}; expected -720 to 720 (image minus ICESat-2). Choose fewer.")
     if cloud_cover is not None and not 0.0 <= cloud_cover <= 1.0:
@@ -401,7 +372,6 @@ def _check(
         raise UsageError(
             f"drift_m is {drift_m[0]:g} {drift_m[1]:g}; expected at most 1500 m together. Choose a smaller drift."
         )
-    allowed = {"ice": ("drawn", "closed"), "level": ("1C", "2A"), "image": ("safe", "geotiff", "both")}
-    for name, value in choices.items():
-        if value not in allowed[name]:
-            raise UsageError(f"{name} is {value!r}; expected {', '.join(allowed[name])}. Choose one of them.")
+    for name, values in CHOICES.items():
+        if getattr(options, name) not in values:
+            raise UsageError(f"{name} is {getattr(options, name)!r}; expected {', '.join(values)}. Choose one of them.")

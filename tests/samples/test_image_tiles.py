@@ -20,10 +20,10 @@ from .scene_pieces import cut_images
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     """Two pieces of a simulated pair in folders of their own; one corner of the second image has no data."""
-    from polynya.simulate.pair import simulate_pair
+    from polynya.simulate.pair import Options, simulate_pair
 
     made = tmp_path_factory.mktemp("pair")
-    pair = simulate_pair(made / "whole", length_km=1.0, seed=2, beams="gt2r", image="geotiff", cloud_cover=0.4)
+    pair = simulate_pair(made / "whole", Options(length_km=1.0, seed=2, beams="gt2r", image="geotiff", cloud_cover=0.4))
     for k, row in enumerate((30, 230)):
         image, truth = cut_images(
             made / "pieces" / f"p{k}", [pair.colour, pair.image_truth], row=row, column=400, size=200

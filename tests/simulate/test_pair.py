@@ -19,6 +19,7 @@ from polynya import cli
 from polynya.errors import OutputError, UsageError
 from polynya.physics import solar
 from polynya.simulate import pair as simulator
+from polynya.simulate.pair import Options
 from polynya.simulate.sentinel2 import scene
 
 DRIFT = (310.0, -140.0)
@@ -30,7 +31,10 @@ def clear(tmp_path_factory) -> simulator.Pair:
     """A clear scene at moderate sun, both formats."""
     folder = tmp_path_factory.mktemp("pairs") / "clear"
     return simulator.simulate_pair(
-        folder, length_km=5.0, seed=21, drift_m=DRIFT, minutes=-33.0, sun_elevation=30.0, cloud_cover=0.0, image="both"
+        folder,
+        Options(
+            length_km=5.0, seed=21, drift_m=DRIFT, minutes=-33.0, sun_elevation=30.0, cloud_cover=0.0, image="both"
+        ),
     )
 
 
@@ -39,7 +43,8 @@ def surface(tmp_path_factory) -> simulator.Pair:
     """A Level-2A scene at low sun under some cloud."""
     folder = tmp_path_factory.mktemp("pairs") / "surface"
     return simulator.simulate_pair(
-        folder, length_km=1.0, season="spring", seed=5, beams="gt2r", sun_elevation=12.0, cloud_cover=0.5, level="2A"
+        folder,
+        Options(length_km=1.0, season="spring", seed=5, beams="gt2r", sun_elevation=12.0, cloud_cover=0.5, level="2A"),
     )
 
 
@@ -207,25 +212,19 @@ def test_surface_level_has_its_layout(surface):
 
 def test_the_same_seed_gives_the_same_pair_whatever_the_format(tmp_path):
     arguments = {"length_km": 1.0, "seed": 8, "beams": "gt1r"}
-    one = simulator.simulate_pair(tmp_path / "one", image="geotiff", **arguments)
-    two = simulator.simulate_pair(tmp_path / "two", image="both", level="2A", **arguments)
+    one = simulator.simulate_pair(tmp_path / "one", Options(image="geotiff", **arguments))
+    two = simulator.simulate_pair(tmp_path / "two", Options(image="both", level="2A", **arguments))
     assert one.safe is None and two.safe is not None
     np.testing.assert_array_equal(read(one.bands), read(two.bands))
     np.testing.assert_array_equal(read(one.image_truth), read(two.image_truth))
     with h5py.File(one.granule) as a, h5py.File(two.granule) as b:
         np.testing.assert_array_equal(a["gt1r/heights/h_ph"][()], b["gt1r/heights/h_ph"][()])
-    other = simulator.draw_conditions(
-        "summer", 9, length=1000.0, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None
-    )
+    other = simulator.draw_conditions(Options(seed=9, length_km=1.0))
     assert other.shift_east != one.about["shift_east_m"]
 
 
 def test_conditions_cover_their_ranges():
-    many = [
-        simulator.draw_conditions(s, k, length=2e4, drift_m=None, minutes=None, sun_elevation=None, cloud_cover=None)
-        for s in ("spring", "summer")
-        for k in range(40)
-    ]
+    many = [simulator.draw_conditions(Options(season=s, seed=k)) for s in ("spring", "summer") for k in range(40)]
     drift = np.array([np.hypot(c.shift_east, c.shift_north) for c in many])
     minutes = np.array([c.minutes for c in many])
     assert 0.0 <= drift.min() < 80.0 and 450.0 < drift.max() <= 550.0
@@ -240,7 +239,8 @@ def test_conditions_cover_their_ranges():
 @pytest.mark.parametrize("how", [{"cloud_cover": 1.0}, {"ice": "closed", "cloud_cover": 0.0}])
 def test_there_are_scenes_without_contrast(tmp_path, how):
     pair = simulator.simulate_pair(
-        tmp_path / "blank", length_km=1.0, seed=2, beams="gt2r", sun_elevation=25.0, image="geotiff", **how
+        tmp_path / "blank",
+        Options(length_km=1.0, seed=2, beams="gt2r", sun_elevation=25.0, image="geotiff", **how),
     )
     value = read(pair.colour).max(axis=0)
     assert np.mean(value >= 205) > 0.995
@@ -269,7 +269,7 @@ def test_there_are_scenes_without_contrast(tmp_path, how):
 )
 def test_wrong_arguments_are_named_and_nothing_is_written(tmp_path, arguments, words):
     with pytest.raises(UsageError, match=words):
-        simulator.simulate_pair(tmp_path / "x", **arguments)
+        simulator.simulate_pair(tmp_path / "x", Options(**arguments))
     assert not list(tmp_path.iterdir())
 
 
@@ -277,12 +277,12 @@ def test_a_folder_with_other_things_is_left_alone(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.tex").write_text("years of work")
     with pytest.raises(OutputError, match=r"mine: is no result of polynya \(its pair\.json is missing"):
-        simulator.simulate_pair(tmp_path / "mine", length_km=1.0)
+        simulator.simulate_pair(tmp_path / "mine", Options(length_km=1.0))
     assert (tmp_path / "mine" / "thesis.tex").read_text() == "years of work"
 
 
 def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
-    old = simulator.simulate_pair(tmp_path / "p", length_km=1.0, seed=1, beams="gt1r", image="geotiff")
+    old = simulator.simulate_pair(tmp_path / "p", Options(length_km=1.0, seed=1, beams="gt1r", image="geotiff"))
     before = old.record.read_bytes()
 
     def fail(*_: object, **__: object) -> None:
@@ -290,7 +290,9 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
 
     monkeypatch.setattr(scene, "write_truth", fail)
     with pytest.raises(OutputError, match="No space left"):
-        simulator.simulate_pair(tmp_path / "p", length_km=1.0, seed=2, beams="gt1r", image="geotiff", overwrite=True)
+        simulator.simulate_pair(
+            tmp_path / "p", Options(length_km=1.0, seed=2, beams="gt1r", image="geotiff"), overwrite=True
+        )
     assert old.record.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["p"]
 

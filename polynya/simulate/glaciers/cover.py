@@ -21,7 +21,7 @@ SMALLEST = 2e4
 OTHER, CLEAN_ICE, DEBRIS_COVERED = 0, 1, 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Land:
     """What does not change between two dates.
 
@@ -52,7 +52,7 @@ class Land:
     rocks: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Weather:
     """What a date adds.
 
@@ -71,7 +71,7 @@ class Weather:
     wet: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cover:
     """The ground at one date.
 
@@ -167,16 +167,16 @@ def lay_land(
         ]
     )
     return Land(
-        smooth,
-        bed,
-        lake,
-        old_ice,
-        pixel_m,
-        patches,
-        fractal(rng, shape, longest=2000.0 / pixel_m, beta=3.0),
-        fine,
-        np.exp(1.1 * fractal(rng, shape, longest=400.0 / pixel_m, beta=1.5)),
-        rocks.astype(np.float32),
+        smooth=smooth,
+        bed=bed,
+        lake=lake,
+        old_ice=old_ice,
+        pixel_m=pixel_m,
+        patches=patches,
+        blobs=fractal(rng, shape, longest=2000.0 / pixel_m, beta=3.0),
+        fine=fine,
+        rockfall=np.exp(1.1 * fractal(rng, shape, longest=400.0 / pixel_m, beta=1.5)),
+        rocks=rocks.astype(np.float32),
     )
 
 
@@ -282,7 +282,17 @@ def cover_ground(
         0.0,
         1.0,
     ).astype(np.float32)
-    return Cover(surface, shares, truth, speed, (snow > 0.5) & ~mask, milk, dirt, freshness, thin.astype(np.float32))
+    return Cover(
+        surface=surface,
+        shares=shares,
+        truth=truth,
+        speed=speed,
+        seasonal=(snow > 0.5) & ~mask,
+        milk=milk,
+        dirt=dirt,
+        freshness=freshness,
+        thinness=thin.astype(np.float32),
+    )
 
 
 def _outline(

@@ -28,7 +28,7 @@ STRATA_BITS = "1 seasonal snow, 2 cast shadow, 4 cloud, 8 water, 16 SAR layover"
 MARK = {"simulated_by": "polynya; no measurement"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Written:
     """What a scene left on the disk: the folder, its files, and ``about`` as in scene.json."""
 
@@ -177,7 +177,7 @@ def write(scene: SimulatedScene, folder: Path, *, overwrite: bool = False) -> Wr
         _picture(temporary / "scene.png", quicklook(scene))
         outlines(scene).to_file(temporary / "outlines.gpkg", driver="GPKG", layer="glaciers")
         (temporary / "scene.json").write_text(json.dumps(io.plain(record), indent=1) + "\n", encoding="utf-8")
-    return Written(folder, tuple(sorted(p for p in folder.iterdir())), record)
+    return Written(folder=folder, files=tuple(sorted(p for p in folder.iterdir())), about=record)
 
 
 def refuse_scene(out: Path) -> None:

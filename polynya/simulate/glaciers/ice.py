@@ -27,7 +27,7 @@ STEP = 0.016
 """Years a step on cells of 100 m; the diffusivity is limited to what that carries."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Climate:
     """A mass balance linear in height, limited at both ends.
 
@@ -48,7 +48,7 @@ class Climate:
     most_melt: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ice:
     """Ice at one time, on the model's cells.
 
@@ -121,7 +121,14 @@ def grow_to_share(
     _, thickness, climate = best
     thickness = np.maximum(resize(thickness, bed.shape).astype(np.float64), 0.0)
     return (
-        evolve(Ice(thickness, thickness), bed, cell_m, climate=climate, years=settle_years, enhancement=enhancement),
+        evolve(
+            Ice(thickness=thickness, speed=thickness),
+            bed,
+            cell_m,
+            climate=climate,
+            years=settle_years,
+            enhancement=enhancement,
+        ),
         climate,
     )
 
@@ -135,7 +142,7 @@ def evolve(ice: Ice, bed: np.ndarray, cell_m: float, *, climate: Climate, years:
     h = gaussian_filter(thickness, 0.7)
     # Surface speed of deformation is (n + 2) / (n + 1) of the depth mean q / H.
     speed = np.minimum(1.25 * enhancement * GAMMA * h**4 * slope2 * np.sqrt(slope2), 800.0)
-    return Ice(thickness, np.where(thickness > 1.0, speed, 0.0))
+    return Ice(thickness=thickness, speed=np.where(thickness > 1.0, speed, 0.0))
 
 
 def shelter(bed: np.ndarray, cell_m: float) -> np.ndarray:

@@ -20,7 +20,7 @@ from .noise import fractal, gradient, resize, smoothstep
 from .presets import BANDS, SPECTRA
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sun:
     """Degrees; azimuth from north over east."""
 
@@ -28,7 +28,7 @@ class Sun:
     azimuth: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Clouds:
     """Opacity of clouds, 0 to 1, their shade on the ground, the share of ice in them, shape (rows, columns),
     float32."""
@@ -54,7 +54,7 @@ def sun_at(latitude: float, day: int, hour: float) -> Sun:
     turn = np.radians(15.0 * (hour - 12.0))
     up = np.sin(lat) * np.sin(dec) + np.cos(lat) * np.cos(dec) * np.cos(turn)
     east, north = -np.cos(dec) * np.sin(turn), np.cos(lat) * np.sin(dec) - np.sin(lat) * np.cos(dec) * np.cos(turn)
-    return Sun(float(np.degrees(np.arcsin(up))), float(np.degrees(np.arctan2(east, north)) % 360.0))
+    return Sun(elevation=float(np.degrees(np.arcsin(up))), azimuth=float(np.degrees(np.arctan2(east, north)) % 360.0))
 
 
 def cosine(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
@@ -149,7 +149,7 @@ def draw_clouds(rng: np.random.Generator, shape: tuple[int, int], pixel_m: float
     """Draw clouds that cover a share of the scene, most of them thick, with their shade cast away from the sun."""
     zero = np.zeros(shape, np.float32)
     if share <= 0.0:
-        return Clouds(zero, zero, 0.0)
+        return Clouds(opacity=zero, shade=zero, ice=0.0)
     field = fractal(rng, shape, longest=float(rng.uniform(900.0, 4000.0)) / pixel_m, beta=3.2)
     edge = float(np.quantile(field, 1.0 - share))
     thick = rng.random() < 0.7
@@ -159,7 +159,7 @@ def draw_clouds(rng: np.random.Generator, shape: tuple[int, int], pixel_m: float
     away, base = np.radians(sun.azimuth + 180.0), rng.uniform(400.0, 1800.0)
     reach = base / np.tan(np.radians(sun.elevation)) / pixel_m
     shade = shift(opacity.astype(np.float32), (-np.cos(away) * reach, np.sin(away) * reach), order=1, mode="nearest")
-    return Clouds(opacity.astype(np.float32), shade, float(rng.uniform(0.0, 1.0)))
+    return Clouds(opacity=opacity.astype(np.float32), shade=shade, ice=float(rng.uniform(0.0, 1.0)))
 
 
 def top_of_atmosphere(

@@ -28,7 +28,7 @@ NOISE_FLOOR = 10.0**-2.4
 DAYS = 12.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Passes:
     """What two passes give.
 
@@ -98,7 +98,7 @@ def look(
     season = rng.uniform(0.55, 1.0)
     surface = gaussian_filter(cover.surface, 20.0 / pixel_m)  # the radar's own resolution
     for i, azimuth in enumerate(LOOKS_TO.values()):
-        sight = Sun(90.0 - INCIDENCE, (azimuth + 180.0) % 360.0)
+        sight = Sun(elevation=90.0 - INCIDENCE, azimuth=(azimuth + 180.0) % 360.0)
         facing = cosine(surface, pixel_m, sight)
         local = np.degrees(np.arccos(np.clip(facing, 0.0, 1.0)))
         hidden = (facing <= 0.0) | (cast_shadow(surface, pixel_m, sight) > 0.0)
@@ -131,7 +131,7 @@ def look(
         )
         true = gaussian_filter(true, 30.0 / pixel_m)
         coherent[i] = shift(_estimated(true, coherence_looks, 25.0 / pixel_m, rng), rolls, order=1, mode="nearest")
-    return Passes(co, cross, np.clip(coherent, 0.0, 1.0), layover)
+    return Passes(co_pol=co, cross_pol=cross, coherence=np.clip(coherent, 0.0, 1.0), layover=layover)
 
 
 def _estimated(true: np.ndarray, looks: float, width: float, rng: np.random.Generator) -> np.ndarray:

@@ -14,7 +14,7 @@ from .files import append_tiles, refuse_scene, write_dates
 from .scene import Config, SimulatedScene, simulate_scenes
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """The settings of :class:`glacier_scene.Config`, not yet checked; ``region`` may be ``all``."""
 
@@ -33,7 +33,7 @@ class Request:
     sar_shift_m: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Done:
     """Paths that were written, and what was drawn for every scene."""
 
@@ -103,7 +103,7 @@ def fulfil(
 
     if out is None:
         append_tiles(Path(tiles or ""), scenes())
-        return Done([Path(tiles or "")], about)
+        return Done(paths=[Path(tiles or "")], about=about)
     if not overwrite:
         refuse_scene(out)
     held = list(scenes())
@@ -112,7 +112,7 @@ def fulfil(
     if tiles is not None:
         append_tiles(tiles, held)
         paths.append(Path(tiles))
-    return Done(paths, about)
+    return Done(paths=paths, about=about)
 
 
 def _checked(values: dict[str, object]) -> Config:

@@ -27,7 +27,7 @@ SNOW, SHADOW, CLOUD, WATER, LAYOVER = 1, 2, 4, 8, 16
 """Bits of the strata."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SimulatedScene:
     """One date of a scene; arrays on the optical grid, row 0 in the north.
 
@@ -119,8 +119,8 @@ def _see(
     hour = float(weather_rng.uniform(9.9, 11.0))
     sun = sun_at(world.place[1], time.timetuple().tm_yday, hour)
     sun = Sun(
-        config.sun_elevation or max(sun.elevation, 8.0),
-        sun.azimuth if config.sun_azimuth is None else config.sun_azimuth,
+        elevation=config.sun_elevation or max(sun.elevation, 8.0),
+        azimuth=sun.azimuth if config.sun_azimuth is None else config.sun_azimuth,
     )
     time += dt.timedelta(hours=(hour - world.place[0] / 15.0) % 24.0)
     climate = world.climates[index]
@@ -130,9 +130,9 @@ def _see(
         snow_line -= float(weather_rng.uniform(60.0, 280.0))
     dusted = weather_rng.random() < 0.12
     weather = Weather(
-        snow_line,
-        line - float(weather_rng.uniform(100.0, 900.0)) if dusted else np.inf,
-        bool(weather_rng.random() < 0.6),
+        snow_line_m=snow_line,
+        dusting_m=line - float(weather_rng.uniform(100.0, 900.0)) if dusted else np.inf,
+        wet=bool(weather_rng.random() < 0.6),
     )
     # What the region draws for debris is the scene's, not the date's; a retreating glacier gains a little.
     share = (
@@ -232,17 +232,17 @@ def _see(
     }
     name = f"{config.region}-{seed}-{index + 1}"
     return SimulatedScene(
-        name,
-        sensors,
-        truth,
-        strata,
-        glaciers,
-        np.ascontiguousarray(cover.surface[inner]),
-        pixel,
-        epsg,
-        left,
-        top,
-        about,
+        name=name,
+        sensors=sensors,
+        truth=truth,
+        strata=strata,
+        glaciers=glaciers,
+        surface=np.ascontiguousarray(cover.surface[inner]),
+        pixel_m=pixel,
+        epsg=epsg,
+        left=left,
+        top=top,
+        about=about,
     )
 
 

@@ -23,7 +23,7 @@ DOMAIN = 12_800.0
 """Width of the ground, m, for which the regions' relief is given."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ground:
     """The bed that ice lies on, before any ice.
 
@@ -107,7 +107,7 @@ def draw_ground(
     y, x = (a - (n - 1) / 2.0 for a, n in zip(np.mgrid[: final[0], : final[1]].astype(float), final, strict=True))
     at = np.stack([np.cos(turn) * y - np.sin(turn) * x, np.sin(turn) * y + np.cos(turn) * x]) + (wide - 1) / 2.0
     surface = map_coordinates(surface, at, order=3, mode="nearest")
-    return Ground((surface - surface.min()).astype(np.float32), cell_m, False)
+    return Ground(bed=(surface - surface.min()).astype(np.float32), cell_m=cell_m, is_real=False)
 
 
 def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], cell_m: float) -> Ground:
@@ -163,7 +163,9 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
         *(f + np.arange(w) * cell_m / s for f, w, s in zip(first, shape, (step[1], step[0]), strict=True)),
         indexing="ij",
     )
-    return Ground(map_coordinates(heights, at, order=3, mode="reflect").astype(np.float32), cell_m, True)
+    return Ground(
+        bed=map_coordinates(heights, at, order=3, mode="reflect").astype(np.float32), cell_m=cell_m, is_real=True
+    )
 
 
 def carve(ground: Ground, thickness: np.ndarray, *, depth: float) -> Ground:
@@ -181,7 +183,7 @@ def carve(ground: Ground, thickness: np.ndarray, *, depth: float) -> Ground:
     worn = 1.0 - np.exp(-smooth / 120.0)
     level = gaussian_filter(ground.bed, 2.0)
     bed = ground.bed + 0.55 * worn * (np.minimum(level, ground.bed + 60.0) - ground.bed) - depth * smooth
-    return Ground(bed.astype(np.float32), ground.cell_m, ground.is_real)
+    return Ground(bed=bed.astype(np.float32), cell_m=ground.cell_m, is_real=ground.is_real)
 
 
 def add_detail(rng: np.random.Generator, bed: np.ndarray, pixel_m: float, *, roughness: float) -> np.ndarray:

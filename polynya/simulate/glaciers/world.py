@@ -79,7 +79,7 @@ class Config(BaseModel):
     sar_shift_m: tuple[float, float] = (0.0, 0.0)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class World:
     """What all dates share.
 
@@ -138,11 +138,11 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
     share = config.glacier_share or float(ice.uniform(*region.glacier_share))
     relief = float(ice.uniform(*region.relief_m))
     climate = Climate(
-        0.0,
-        float(ice.uniform(0.005, 0.009)),
-        float(ice.uniform(0.004, 0.008)),
-        float(ice.uniform(*region.accumulation)),
-        float(ice.uniform(*region.melt_limit)),
+        ela_m=0.0,
+        melt_gradient=float(ice.uniform(0.005, 0.009)),
+        snow_gradient=float(ice.uniform(0.004, 0.008)),
+        most_snow=float(ice.uniform(*region.accumulation)),
+        most_melt=float(ice.uniform(*region.melt_limit)),
     )
     enhancement = float(ice.uniform(1.0, 2.0))
     is_plateau = ice.random() < region.plateau
@@ -230,15 +230,15 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
     where = (at[0] + float(place.uniform(-1.0, 1.0)), at[1] + float(place.uniform(-0.5, 0.5)))
     inner = (slice(pad, pad + config.size),) * 2
     return World(
-        land,
-        tuple(replace(warmer, ela_m=line) for line in lines),
-        states,
-        dem_ice,
-        pixel,
-        inner,
-        where,
-        year,
-        (0.0, between),
+        land=land,
+        climates=tuple(replace(warmer, ela_m=line) for line in lines),
+        states=states,
+        dem_ice=dem_ice,
+        pixel_m=pixel,
+        inner=inner,
+        place=where,
+        year=year,
+        years=(0.0, between),
     )
 
 

@@ -37,7 +37,7 @@ MARGIN = 20.0
 IceOfBeam = Callable[[str, float, float], profile.IceField]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Simulated:
     """What a simulation wrote.
 
@@ -199,7 +199,7 @@ def write_granule(
             seed=seed,
             channels={n: _channels(seed, n) for n in names},
         )
-    return Simulated(Path(out), truth_name(out), photons, shares, settings)
+    return Simulated(granule=Path(out), truth=truth_name(out), photons=photons, shares=shares, settings=settings)
 
 
 def parse_beams(beams: str) -> list[str]:
@@ -404,14 +404,14 @@ def _simulate_beam(
     )
     earth_at = {k: _from(v, start) for k, v in surface.items()}
     made = Surface(
-        photons,
-        height,
-        confidence,
-        weight,
-        noise,
-        (window[0] + base, window[1] + base),
-        place.background_window,
-        earth_at,
+        photons=photons,
+        height=height,
+        confidence=confidence,
+        weight=weight,
+        background=noise,
+        window=(window[0] + base, window[1] + base),
+        background_window=place.background_window,
+        earth=earth_at,
     )
     truth = _truth(name, beam, ice, grid_x, clear, earth_at["sea_surface"], track, start, across, granule_id)
     return beam, made, truth

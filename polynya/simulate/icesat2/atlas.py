@@ -37,7 +37,7 @@ ECHOES = (0.45, 2.3, 4.2)
 ECHO_CHANCE = 0.006
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Photons:
     """Detected photons of one beam in time order: arrays of shape (n,).
 
@@ -120,12 +120,8 @@ def detect(
     noise = background * (window[1] - window[0]) / METRES_PER_NS * 1e-9
     total = float(np.sum(expected) + np.sum(noise))
     capacity = int(1.03 * total + 8.0 * np.sqrt(total) + 4096)
-    out = (
-        np.empty(capacity, np.int32),
-        np.empty(capacity, np.float32),
-        np.empty(capacity, np.uint8),
-        np.empty(capacity, np.uint8),
-    )
+    shot, z = np.empty(capacity, np.int32), np.empty(capacity, np.float32)
+    channel, origin = np.empty(capacity, np.uint8), np.empty(capacity, np.uint8)
     n = _detect(
         np.ascontiguousarray(rate, np.float32),
         np.ascontiguousarray(height, np.float32),
@@ -139,9 +135,12 @@ def detect(
         window[1],
         np.asarray(dead_time, np.float64),
         np.random.Generator(np.random.PCG64(seed)),
-        *out,
+        shot,
+        z,
+        channel,
+        origin,
     )
-    return Photons(*(a[:n] for a in out))
+    return Photons(shot=shot[:n], height=z[:n], channel=channel[:n], origin=origin[:n])
 
 
 @numba.njit(cache=True)

@@ -76,7 +76,7 @@ def _detected(density, spacing, per_channel, dead_time):
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BiasTable:
     """A first-photon-bias table as in CAL-19.
 
@@ -145,7 +145,9 @@ def bias_table(is_strong: bool) -> BiasTable:
             order = np.argsort(width_at[:, j])
             table[i, j] = np.interp(widths, width_at[order, j], bias_at[order, j])
     shape = (dead_times.size, 1)
-    return BiasTable(dead_times, np.tile(strengths, shape), np.tile(widths, shape), table)
+    return BiasTable(
+        dead_time=dead_times, strength=np.tile(strengths, shape), width=np.tile(widths, shape), correction=table
+    )
 
 
 def _moments(t: np.ndarray, detected: np.ndarray, spacing: float) -> tuple[float, float, float]:

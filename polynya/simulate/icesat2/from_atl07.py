@@ -37,7 +37,7 @@ NASA_CLASS = np.array([-1, 0, 2, 2, 2, 2, -1, -1, -1, -1], np.int8)
 NASA_LEAD = np.array([0, 0, 1, 1, 1, 1, 2, 2, 3, 3], np.int8)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BiasAgreement:
     """How the granule's first-photon-bias table agrees with the ATL07's own correction, one beam.
 
@@ -56,7 +56,7 @@ class BiasAgreement:
     n: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Segments:
     """The usable segments of one beam in order of distance; arrays of shape (n,)."""
 
@@ -173,7 +173,7 @@ def simulate_from_atl07(
             channels=channels,
             bias_scale=scales,
         )
-    return Simulated(Path(out), truth_name(out), photons, shares, settings)
+    return Simulated(granule=Path(out), truth=truth_name(out), photons=photons, shares=shares, settings=settings)
 
 
 def _usable(table: pa.Table) -> _Segments:
@@ -315,14 +315,14 @@ def _draw(
     )
     window = 712.0 if np.median(background) > 1e6 * (1.0 if beam.is_strong else 0.25) else 5006.0
     made = Surface(
-        photons,
-        base[photons.shot] + photons.height,
-        confidence,
-        weight,
-        background,
-        (base + WINDOW[0], base + WINDOW[1]),
-        window,
-        earth,
+        photons=photons,
+        height=base[photons.shot] + photons.height,
+        confidence=confidence,
+        weight=weight,
+        background=background,
+        window=(base + WINDOW[0], base + WINDOW[1]),
+        background_window=window,
+        earth=earth,
     )
     return track, made, owner
 
@@ -351,7 +351,9 @@ def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.rand
     origin = np.repeat(np.array([1, 0], np.uint8), [drawn.sum(), noise.sum()])
     order = np.lexsort((-height, shot))
     channel = rng.integers(0, channels, shot.size).astype(np.uint8)
-    return atlas.Photons(shot[order], height[order].astype(np.float32), channel, origin[order])
+    return atlas.Photons(
+        shot=shot[order], height=height[order].astype(np.float32), channel=channel, origin=origin[order]
+    )
 
 
 def _counts(rate: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -387,7 +389,7 @@ def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreeme
     with open_hdf5(atl07) as handle:
         found = [values(handle, atl07, where + n).astype(np.float64) if where + n in handle else None for n in names]
     if any(f is None for f in found):
-        return atlas.MEAN_DEAD_TIME[beam.is_strong], 1.0, BiasAgreement(1.0, np.nan, np.nan, 0)
+        return atlas.MEAN_DEAD_TIME[beam.is_strong], 1.0, BiasAgreement(scale=1.0, rms=np.nan, largest=np.nan, n=0)
     strength, width, nasa, dead = found
     good = np.isfinite(strength) & np.isfinite(width) & np.isfinite(nasa)
     dead_time = float(np.nanmedian(dead)) if np.isfinite(dead).any() else atlas.MEAN_DEAD_TIME[beam.is_strong]
@@ -400,14 +402,16 @@ def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreeme
         beam_dead_time_ns=dead_time,
     )
     if not good.any():
-        return dead_time, 1.0, BiasAgreement(1.0, np.nan, np.nan, 0)
+        return dead_time, 1.0, BiasAgreement(scale=1.0, rms=np.nan, largest=np.nan, n=0)
     model = first_photon_bias.lookup(at, strength=strength[good], width_m=width[good] * atlas.METRES_PER_NS)
     scale = float(np.sum(model * nasa[good]) / np.sum(model**2))
     left = scale * model - nasa[good]
     return (
         dead_time,
         scale,
-        BiasAgreement(scale, float(np.sqrt(np.mean(left**2))), float(np.abs(left).max()), int(good.sum())),
+        BiasAgreement(
+            scale=scale, rms=float(np.sqrt(np.mean(left**2))), largest=float(np.abs(left).max()), n=int(good.sum())
+        ),
     )
 
 

@@ -24,7 +24,7 @@ TILT_ACROSS, TILT_ALONG = 0.0058, 0.0007
 METRES_PER_DEGREE = 111320.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamTrack:
     """One beam's shots: arrays of shape (shots,), in time order.
 
@@ -73,7 +73,7 @@ class BeamTrack:
         return self.first_shot + np.rint((self.time - self.time[0]) * 1e4).astype(np.int64)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surface:
     """One beam's photons and what its 20 m segments need.
 

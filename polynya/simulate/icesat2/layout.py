@@ -21,7 +21,7 @@ PHOTON, SEGMENT = "delta_time lat_ph lon_ph", "delta_time reference_photon_lat r
 M, ONE, DEG, SECONDS = "meters", "1", "degrees", "seconds since 2018-01-01"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
     """One dataset: type, units, what it is; its fill value and flags where it has them."""
 
@@ -34,29 +34,31 @@ class Item:
 
 
 def _f4(units: str, long_name: str, **more: object) -> Item:
-    return Item("f4", units, long_name, fill=FILL4, **more)
+    return Item(dtype="f4", units=units, long_name=long_name, fill=FILL4, **more)
 
 
 HEIGHTS = {
-    "delta_time": Item("f8", SECONDS, "Time of the shot since 2018-01-01 UTC", standard_name="time"),
-    "dist_ph_across": Item("f4", M, "Across-track distance from the reference ground track"),
-    "dist_ph_along": Item("f4", M, "Along-track distance from the start of the 20 m segment"),
+    "delta_time": Item(
+        dtype="f8", units=SECONDS, long_name="Time of the shot since 2018-01-01 UTC", standard_name="time"
+    ),
+    "dist_ph_across": Item(dtype="f4", units=M, long_name="Across-track distance from the reference ground track"),
+    "dist_ph_along": Item(dtype="f4", units=M, long_name="Along-track distance from the start of the 20 m segment"),
     "h_ph": Item(
-        "f4",
-        M,
-        "Photon height above the WGS 84 ellipsoid; geoid, ocean tide and dac are not removed",
+        dtype="f4",
+        units=M,
+        long_name="Photon height above the WGS 84 ellipsoid; geoid, ocean tide and dac are not removed",
         standard_name="height",
     ),
-    "lat_ph": Item("f8", "degrees_north", "Photon latitude", standard_name="latitude"),
-    "lon_ph": Item("f8", "degrees_east", "Photon longitude", standard_name="longitude"),
-    "pce_mframe_cnt": Item("u4", "counts", "Major frame counter: 200 pulses each"),
-    "ph_id_channel": Item("u1", ONE, "Detector channel and edge, 1-120"),
-    "ph_id_count": Item("u1", "counts", "Number of the photon in its shot and channel"),
-    "ph_id_pulse": Item("u1", "counts", "Pulse in the major frame, 1-200"),
+    "lat_ph": Item(dtype="f8", units="degrees_north", long_name="Photon latitude", standard_name="latitude"),
+    "lon_ph": Item(dtype="f8", units="degrees_east", long_name="Photon longitude", standard_name="longitude"),
+    "pce_mframe_cnt": Item(dtype="u4", units="counts", long_name="Major frame counter: 200 pulses each"),
+    "ph_id_channel": Item(dtype="u1", units=ONE, long_name="Detector channel and edge, 1-120"),
+    "ph_id_count": Item(dtype="u1", units="counts", long_name="Number of the photon in its shot and channel"),
+    "ph_id_pulse": Item(dtype="u1", units="counts", long_name="Pulse in the major frame, 1-200"),
     "quality_ph": Item(
-        "i1",
-        ONE,
-        "Photon quality",
+        dtype="i1",
+        units=ONE,
+        long_name="Photon quality",
         flags=(
             (0, "nominal"),
             (1, "possible_afterpulse"),
@@ -65,9 +67,9 @@ HEIGHTS = {
         ),
     ),
     "signal_conf_ph": Item(
-        "i1",
-        ONE,
-        "Signal confidence for land, ocean, sea ice, land ice, inland water",
+        dtype="i1",
+        units=ONE,
+        long_name="Signal confidence for land, ocean, sea ice, land ice, inland water",
         flags=(
             (-2, "possible_tep"),
             (-1, "not_considered"),
@@ -78,24 +80,26 @@ HEIGHTS = {
             (4, "high"),
         ),
     ),
-    "weight_ph": Item("u1", ONE, "Photon density weight, 0-255"),
+    "weight_ph": Item(dtype="u1", units=ONE, long_name="Photon density weight, 0-255"),
 }
 GEOLOCATION = {
-    "altitude_sc": Item("f8", M, "Height of the spacecraft above the ellipsoid", fill=FILL8),
+    "altitude_sc": Item(dtype="f8", units=M, long_name="Height of the spacecraft above the ellipsoid", fill=FILL8),
     "bounce_time_offset": _f4("seconds", "Ground bounce time minus transmit time"),
-    "delta_time": Item("f8", SECONDS, "Time of the reference photon", standard_name="time"),
+    "delta_time": Item(dtype="f8", units=SECONDS, long_name="Time of the reference photon", standard_name="time"),
     "full_sat_fract": _f4(ONE, "Share of shots with at least as many photons as channels"),
-    "knn": Item("i4", "counts", "Neighbours used for the photon weight"),
+    "knn": Item(dtype="i4", units="counts", long_name="Neighbours used for the photon weight"),
     "near_sat_fract": _f4(ONE, "Share of shots with at least three quarters as many photons as channels"),
     "neutat_delay_derivative": _f4("meters/meters", "Height derivative of the atmospheric delay"),
     "neutat_delay_total": _f4(M, "Total neutral atmosphere delay"),
     "neutat_ht": _f4(M, "Height the atmospheric delay refers to"),
-    "ph_index_beg": Item("i8", "counts", "1-based index of the segment's first photon, 0 where it has none", fill=0),
+    "ph_index_beg": Item(
+        dtype="i8", units="counts", long_name="1-based index of the segment's first photon, 0 where it has none", fill=0
+    ),
     "pitch": _f4(DEG, "Spacecraft pitch"),
     "podppd_flag": Item(
-        "i1",
-        ONE,
-        "Quality of orbit and pointing",
+        dtype="i1",
+        units=ONE,
+        long_name="Quality of orbit and pointing",
         flags=tuple(
             enumerate(
                 (
@@ -114,14 +118,22 @@ GEOLOCATION = {
     "range_bias_corr": _f4(M, "Range bias removed"),
     "ref_azimuth": _f4("radians", "Azimuth of the beam, north at 0", standard_name="azimuth"),
     "ref_elev": _f4("radians", "Elevation of the beam seen from the ground", standard_name="elevation"),
-    "reference_photon_index": Item("i4", "counts", "1-based index of the reference photon within its segment", fill=0),
-    "reference_photon_lat": Item("f8", "degrees_north", "Latitude of the reference photon", standard_name="latitude"),
-    "reference_photon_lon": Item("f8", "degrees_east", "Longitude of the reference photon", standard_name="longitude"),
+    "reference_photon_index": Item(
+        dtype="i4", units="counts", long_name="1-based index of the reference photon within its segment", fill=0
+    ),
+    "reference_photon_lat": Item(
+        dtype="f8", units="degrees_north", long_name="Latitude of the reference photon", standard_name="latitude"
+    ),
+    "reference_photon_lon": Item(
+        dtype="f8", units="degrees_east", long_name="Longitude of the reference photon", standard_name="longitude"
+    ),
     "roll": _f4(DEG, "Spacecraft roll"),
-    "segment_dist_x": Item("f8", M, "Along-track distance of the segment's start from the equator crossing"),
-    "segment_id": Item("i4", ONE, "Number of the 20 m segment in the orbit"),
-    "segment_length": Item("f8", M, "Length of the segment"),
-    "segment_ph_cnt": Item("i4", "counts", "Photons in the segment", fill=0),
+    "segment_dist_x": Item(
+        dtype="f8", units=M, long_name="Along-track distance of the segment's start from the equator crossing"
+    ),
+    "segment_id": Item(dtype="i4", units=ONE, long_name="Number of the 20 m segment in the orbit"),
+    "segment_length": Item(dtype="f8", units=M, long_name="Length of the segment"),
+    "segment_ph_cnt": Item(dtype="i4", units="counts", long_name="Photons in the segment", fill=0),
     "sigma_across": _f4(M, "Geolocation uncertainty across track"),
     "sigma_along": _f4(M, "Geolocation uncertainty along track"),
     "sigma_h": _f4(M, "Height uncertainty of the reference photon"),
@@ -130,9 +142,9 @@ GEOLOCATION = {
     "solar_azimuth": _f4("degrees_east", "Azimuth of the sun"),
     "solar_elevation": _f4(DEG, "Elevation of the sun above the horizon"),
     "surf_type": Item(
-        "i1",
-        ONE,
-        "Surface masks: land, ocean, sea ice, land ice, inland water",
+        dtype="i1",
+        units=ONE,
+        long_name="Surface masks: land, ocean, sea ice, land ice, inland water",
         flags=((0, "not_type"), (1, "is_type")),
     ),
     "tx_pulse_energy": _f4("Joules", "Transmitted energy"),
@@ -144,11 +156,11 @@ GEOLOCATION = {
 }
 GEOPHYS_CORR = {
     "dac": _f4(M, "Dynamic atmosphere correction, not removed from h_ph"),
-    "delta_time": Item("f8", SECONDS, "Time of the reference photon", standard_name="time"),
+    "delta_time": Item(dtype="f8", units=SECONDS, long_name="Time of the reference photon", standard_name="time"),
     "dem_flag": Item(
-        "i1",
-        ONE,
-        "Source of dem_h",
+        dtype="i1",
+        units=ONE,
+        long_name="Source of dem_h",
         fill=127,
         flags=((0, "none"), (1, "arctic"), (2, "global"), (3, "mss"), (4, "antarctic")),
     ),
@@ -164,23 +176,23 @@ GEOPHYS_CORR = {
     "tide_pole": _f4(M, "Pole tide, removed from h_ph"),
 }
 BCKGRD_ATLAS = {
-    "bckgrd_counts": Item("i4", "counts", "Photons of 50 shots in the background window"),
-    "bckgrd_counts_reduced": Item("i4", "counts", "The same without signal photons"),
-    "bckgrd_hist_top": Item("f4", M, "Top of the background window above the ellipsoid"),
-    "bckgrd_int_height": Item("f4", M, "Height of the background window"),
-    "bckgrd_int_height_reduced": Item("f4", M, "The same without the signal's part"),
-    "bckgrd_rate": Item("f4", "counts / second", "Background rate from the reduced counts"),
-    "delta_time": Item("f8", SECONDS, "Time of the first of the 50 shots", standard_name="time"),
-    "pce_mframe_cnt": Item("i8", "counts", "Major frame counter"),
-    "tlm_height_band1": Item("f4", M, "Height of the first telemetry band"),
-    "tlm_height_band2": Item("f4", M, "Height of the second telemetry band"),
-    "tlm_top_band1": Item("f4", M, "Top of the first telemetry band above the ellipsoid"),
-    "tlm_top_band2": Item("f4", M, "Top of the second telemetry band above the ellipsoid"),
+    "bckgrd_counts": Item(dtype="i4", units="counts", long_name="Photons of 50 shots in the background window"),
+    "bckgrd_counts_reduced": Item(dtype="i4", units="counts", long_name="The same without signal photons"),
+    "bckgrd_hist_top": Item(dtype="f4", units=M, long_name="Top of the background window above the ellipsoid"),
+    "bckgrd_int_height": Item(dtype="f4", units=M, long_name="Height of the background window"),
+    "bckgrd_int_height_reduced": Item(dtype="f4", units=M, long_name="The same without the signal's part"),
+    "bckgrd_rate": Item(dtype="f4", units="counts / second", long_name="Background rate from the reduced counts"),
+    "delta_time": Item(dtype="f8", units=SECONDS, long_name="Time of the first of the 50 shots", standard_name="time"),
+    "pce_mframe_cnt": Item(dtype="i8", units="counts", long_name="Major frame counter"),
+    "tlm_height_band1": Item(dtype="f4", units=M, long_name="Height of the first telemetry band"),
+    "tlm_height_band2": Item(dtype="f4", units=M, long_name="Height of the second telemetry band"),
+    "tlm_top_band1": Item(dtype="f4", units=M, long_name="Top of the first telemetry band above the ellipsoid"),
+    "tlm_top_band2": Item(dtype="f4", units=M, long_name="Top of the second telemetry band above the ellipsoid"),
 }
 SIGNAL_FIND = {
     "bckgrd_mean": _f4("counts", "Mean background count of a histogram bin"),
     "bckgrd_sigma": _f4("counts", "Standard deviation of the background count of a bin"),
-    "delta_time": Item("f8", SECONDS, "Time of the interval's start", standard_name="time"),
+    "delta_time": Item(dtype="f8", units=SECONDS, long_name="Time of the interval's start", standard_name="time"),
     "t_pc_delta": _f4("seconds", "Length of the interval"),
     "z_pc_delta": _f4(M, "Height of a bin"),
 }

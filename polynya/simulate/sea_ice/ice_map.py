@@ -26,7 +26,7 @@ LEAST_WIDTH = 3.0
 """A lead's tip ends where it is narrower, m."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LeadCurves:
     """Leads as curves over the across-track coordinate; lead i has knots ``first[i] .. first[i] + count[i]``.
 
@@ -63,7 +63,7 @@ class LeadCurves:
         return at[wide], along[wide], width[wide], split[wide]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ridges:
     """Ridges as parabolas ``along = x + tan * d + bend * d**2`` with ``d = across - y``, ``|d| <= half``; metres."""
 
@@ -75,7 +75,7 @@ class Ridges:
     sail: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Floes:
     """Cells around ``points`` (shape (floes, 2), m) with freeboard ``level`` (m) and brightness ``bright``; ``warp``
     bends their edges."""
@@ -96,7 +96,7 @@ class Floes:
         return cKDTree(self.points).query(np.stack([bent_x.ravel(), bent_y.ravel()], axis=1))[1].reshape(x.shape)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IceMap:
     """The whole cover; ``patches`` has rows along, across, diameter (m)."""
 
@@ -125,11 +125,11 @@ def draw_map(
     """
     curves = _draw_leads(parameters, rng, along, across, MAP)
     return IceMap(
-        parameters,
-        curves,
-        _draw_floes(parameters, rng, along, across, MAP),
-        _draw_ridges(parameters, rng, along, across, MAP),
-        _draw_patches(parameters, rng, along, across, MAP),
+        parameters=parameters,
+        curves=curves,
+        floes=_draw_floes(parameters, rng, along, across, MAP),
+        ridges=_draw_ridges(parameters, rng, along, across, MAP),
+        patches=_draw_patches(parameters, rng, along, across, MAP),
     )
 
 
@@ -171,12 +171,12 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
     on = chord > 0.0
     order = np.argsort(ridge, kind="stable")
     return Leads(**every), Cut(
-        ice.floes.level[floe],
-        ice.floes.bright[floe],
-        ridge[order],
-        ridges.sail[met][order],
-        (ice.patches[:, 0] - chord)[on] - begin,
-        2.0 * chord[on],
+        level=ice.floes.level[floe],
+        bright=ice.floes.bright[floe],
+        ridge_centre=ridge[order],
+        ridge_sail=ridges.sail[met][order],
+        patch_start=(ice.patches[:, 0] - chord)[on] - begin,
+        patch_length=2.0 * chord[on],
     )
 
 
@@ -207,7 +207,7 @@ def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, acro
     keep = rng.random(x.size) < least / reach
     extent = np.abs(np.tan(bearing)) * reach / 2.0 + leads.width + 600.0
     keep &= (np.abs(y - np.clip(y, *across)) < reach / 2.0) & (np.abs(x - np.clip(x, *along)) < extent)
-    leads = Leads(*(getattr(leads, f.name)[keep] for f in fields(Leads)))
+    leads = Leads(**{f.name: getattr(leads, f.name)[keep] for f in fields(Leads)})
     return _curves(leads, y[keep], reach[keep], bearing[keep], rng, of)
 
 
@@ -231,7 +231,7 @@ def _curves(
         tip = np.sqrt(np.maximum(1.0 - np.abs(2.0 * d / ((n - 1) * KNOT)) ** 6, 0.0))
         width[part] = leads.width[i] * tip * np.exp(sum(size * _red(n, scale, rng) for size, scale in of.width_changes))
         split[part] = np.clip(leads.split[i] + 0.12 * _red(n, 600.0, rng), 0.0, 1.0)
-    return LeadCurves(leads, first, count, begin, along, width, split)
+    return LeadCurves(leads=leads, first=first, count=count, begin=begin, along=along, width=width, split=split)
 
 
 def _bearings(rng: np.random.Generator, n: int, of: Map) -> np.ndarray:
@@ -277,7 +277,7 @@ def _draw_floes(parameters: IceParameters, rng: np.random.Generator, along, acro
         [0.05 * lengths, wave * np.cos(angle), wave * np.sin(angle), rng.uniform(0.0, 2.0 * np.pi, lengths.size)],
         axis=1,
     )
-    return Floes(points, level, bright, warp)
+    return Floes(points=points, level=level, bright=bright, warp=warp)
 
 
 def _draw_ridges(parameters: IceParameters, rng: np.random.Generator, along, across, of: Map) -> Ridges:
@@ -291,7 +291,12 @@ def _draw_ridges(parameters: IceParameters, rng: np.random.Generator, along, acr
     half = 0.5 * np.minimum(median * np.exp(spread * rng.standard_normal(n)), 2.0 * margin)
     tan = np.tan(np.radians(rng.uniform(-of.lead_bearing, of.lead_bearing, n)))
     return Ridges(
-        x, y, half, tan, 0.2 * rng.standard_normal(n) / np.maximum(half, 50.0), profile.draw_sails(parameters, rng, n)
+        x=x,
+        y=y,
+        half=half,
+        tan=tan,
+        bend=0.2 * rng.standard_normal(n) / np.maximum(half, 50.0),
+        sail=profile.draw_sails(parameters, rng, n),
     )
 
 

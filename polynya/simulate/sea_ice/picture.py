@@ -23,7 +23,7 @@ PIECE = 4
 """Knots of a lead that are painted at a time."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surfaces:
     """The surface in blue light at 30 degrees of sun, no cloud: float32, shape (rows, columns), shares times
     reflectance.
@@ -42,48 +42,63 @@ class Surfaces:
     surface_class: np.ndarray
 
 
-def paint(
-    ice: IceMap,
-    frame: Frame,
-    *,
-    shift: tuple[float, float],
-    sun: tuple[float, float],
-    snow: float,
-    water: float,
-    mottle: float,
-    skin: float,
-    seed: np.random.SeedSequence,
-) -> Surfaces:
+@dataclass(frozen=True, kw_only=True)
+class Appearance:
+    """How the ice lies and looks when the image is taken.
+
+    Attributes
+    ----------
+    shift : tuple of float
+        East and north, m, that the ice moved by until the image was taken.
+    sun : tuple of float
+        Elevation and azimuth, degrees: they set the length and direction of the ridges' shadows.
+    snow, water : float
+        Blue reflectance of snow and of calm water.
+    mottle : float
+        Relative spread of the snow's reflectance.
+    skin : float
+        Thickness of new ice that grew on calm water since the laser passed, m.
+    """
+
+    shift: tuple[float, float]
+    sun: tuple[float, float]
+    snow: float
+    water: float
+    mottle: float
+    skin: float
+
+
+def paint(ice: IceMap, frame: Frame, appearance: Appearance, *, seed: np.random.SeedSequence) -> Surfaces:
     """Paint a map onto a scene's grid.
 
     Parameters
     ----------
     ice : IceMap
+        The ice cover as the laser saw it.
     frame : Frame
-    shift : tuple of float
-        East and north, m, that the ice moved by until the image was taken.
-    sun : tuple of float
-        Elevation and azimuth, degrees: the length and direction of ridges' shadows.
-    snow, water : float
-        Blue reflectance of snow and of calm water.
-    mottle : float
-        Relative spread of the snow.
-    skin : float
-        New ice on calm water since the laser passed, m.
+        The scene's grid.
+    appearance : Appearance
+        Drift, sun and reflectances.
     seed : numpy.random.SeedSequence
+        Of this picture.
 
     Returns
     -------
     Surfaces
     """
+    shift = appearance.shift
     rng = np.random.Generator(np.random.PCG64(seed))
     along, across = frame.pixel_track(shift=shift)
     shape = along.shape
     leads = ice.curves.leads
     thin_at = thin_reflectance(profile.thin_ice_albedo(leads.thickness, leads.snow))
-    water_at = water * np.exp(0.10 * rng.standard_normal(leads.centre.size)) * np.where(leads.kind == ROUGH, 1.12, 1.0)
+    water_at = (
+        appearance.water
+        * np.exp(0.10 * rng.standard_normal(leads.centre.size))
+        * np.where(leads.kind == ROUGH, 1.12, 1.0)
+    )
     tilt = np.clip(0.15 * rng.standard_normal(leads.centre.size), -0.4, 0.4)
-    grown = thin_reflectance(profile.thin_ice_albedo(np.float64(skin), np.float64(0.0))) - thin_reflectance(
+    grown = thin_reflectance(profile.thin_ice_albedo(np.float64(appearance.skin), np.float64(0.0))) - thin_reflectance(
         np.float64(0.07)
     )
     water_at = np.where(leads.kind == SPECULAR, water_at + grown, water_at)
@@ -111,16 +126,16 @@ def paint(
     blotches = np.exp(0.08 * rough_field(shape, (4, 24), rng)).astype(np.float32)
     shade = np.ones(shape, np.float32)
     _shade_patches(shade, ice.patches, to_row, to_column)
-    _shade_ridges(shade, *_shadow_steps(ice.ridges, frame, shift, sun, rng))
+    _shade_ridges(shade, *_shadow_steps(ice.ridges, frame, shift, appearance.sun, rng))
     floe = ice.floes.at(along[::2, ::2], across[::2, ::2])
     bright = np.repeat(np.repeat(ice.floes.bright[floe].astype(np.float32) ** 0.6, 2, axis=0), 2, axis=1)
-    bright *= 1.0 + mottle * rough_field(shape, (3, 16, 110), rng)
-    np.clip(bright * np.float32(snow) * np.maximum(shade, 0.25), 0.0, 0.97, out=bright)
+    bright *= 1.0 + appearance.mottle * rough_field(shape, (3, 16, 110), rng)
+    np.clip(bright * np.float32(appearance.snow) * np.maximum(shade, 0.25), 0.0, 0.97, out=bright)
     bright *= 1.0 - share_water - share_thin
     surface_class = np.full(shape, THICK_ICE, np.int8)
     surface_class[share_water + share_thin >= 0.5] = THIN_ICE
     surface_class[share_water >= 0.5] = OPEN_WATER
-    return Surfaces(bright, planes[2] * blotches, planes[3], surface_class)
+    return Surfaces(snow=bright, thin=planes[2] * blotches, water=planes[3], surface_class=surface_class)
 
 
 def thin_reflectance(albedo: np.ndarray) -> np.ndarray:
@@ -188,7 +203,7 @@ def _overlap(p, low, high):
 
 
 @numba.njit(cache=True)
-def _paint_leads(
+def _paint_leads(  # noqa: PLR0913
     x,
     y,
     to_row,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 Range = tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Season:
     """Where and when a season's track lies, and what its sunlight and telemetry window are.
 
@@ -64,45 +64,57 @@ SUN_REFERENCE = 30.0
 """Sun elevation, degrees, at which the daylight background range and the surfaces' reflectances hold."""
 SEASONS = {
     # Arctic night in January.
-    "winter": Season("winter", "2020-01-15T09:12:00", 75.0, -11.0, 8.35e6, 33.0, (1.2e4, 5.0e4), 5006.0, 284, 6, 4),
+    "winter": Season(
+        name="winter",
+        date="2020-01-15T09:12:00",
+        latitude=75.0,
+        heading=-11.0,
+        x_start=8.35e6,
+        window=33.0,
+        background=(1.2e4, 5.0e4),
+        background_window=5006.0,
+        rgt=284,
+        cycle=6,
+        region=4,
+    ),
     # Ross Sea in November, as the target paper (arXiv 2502.02700): its scenes are of November 2019.
     "summer": Season(
-        "summer",
-        "2019-11-16T21:40:00",
-        -73.0,
-        -168.0,
-        2.86e7,
-        64.0,
-        (5.0e6, 8.8e6),
-        712.0,
-        717,
-        5,
-        11,
-        ("2019-11-01", "2019-11-30"),
-        (8.0, 35.0),
+        name="summer",
+        date="2019-11-16T21:40:00",
+        latitude=-73.0,
+        heading=-168.0,
+        x_start=2.86e7,
+        window=64.0,
+        background=(5.0e6, 8.8e6),
+        background_window=712.0,
+        rgt=717,
+        cycle=5,
+        region=11,
+        days=("2019-11-01", "2019-11-30"),
+        sun=(8.0, 35.0),
     ),
     # Arctic in late March and April: cold, and the sun has come back; it reaches 15 degrees at noon on 21 March at 75
     # N, 29 on 30 April.
     "spring": Season(
-        "spring",
-        "2020-04-05T23:10:00",
-        75.0,
-        -11.0,
-        8.35e6,
-        64.0,
-        (5.0e6, 8.8e6),
-        712.0,
-        284,
-        7,
-        4,
-        ("2020-03-22", "2020-04-30"),
-        (5.0, 25.0),
-        True,
+        name="spring",
+        date="2020-04-05T23:10:00",
+        latitude=75.0,
+        heading=-11.0,
+        x_start=8.35e6,
+        window=64.0,
+        background=(5.0e6, 8.8e6),
+        background_window=712.0,
+        rgt=284,
+        cycle=7,
+        region=4,
+        days=("2020-03-22", "2020-04-30"),
+        sun=(5.0, 25.0),
+        always_draws_sun=True,
     ),
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Ice:
     """What one granule's ice cover is drawn from.
 
@@ -158,7 +170,7 @@ FLOE_CHORDS = (120.0, 10000.0, 1.9)
 """The same of floe chords: Rothrock and Thorndike (1984, doi:10.1029/JC089iC04p06477)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Map:
     """How the ice lies on the plane (``simulate pair``); along a straight line it gives what :class:`Ice` asks for.
 
@@ -203,7 +215,7 @@ class Map:
 MAP = Map()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Image:
     """What a Sentinel-2 scene is drawn from. Reflectances are those of the blue band at 30 degrees of sun without
     cloud.

@@ -37,7 +37,7 @@ NO_LEAD, SPECULAR, DARK, ROUGH = 0, 1, 2, 3
 SNOW_ALBEDO = 0.85
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IceParameters:
     """What one granule's ice cover is drawn from; lengths in metres, rates in photons a shot of a strong beam.
 
@@ -83,7 +83,7 @@ class IceParameters:
     melt_patches_per_km: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Leads:
     """Leads along one track: arrays of one length, positions in metres from the field's start."""
 
@@ -99,7 +99,7 @@ class Leads:
     split: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """What a map of the ice dictates along one track, in the track's own order; the rest is drawn.
 
@@ -121,7 +121,7 @@ class Cut:
     patch_length: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class IceField:
     """The surface on the grid: arrays of shape (n,), cell i covers ``i * STEP .. (i + 1) * STEP`` metres.
 
@@ -232,7 +232,18 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
     thickness = np.clip(rng.exponential(0.14, n), 0.01, 0.45)
     snow = np.where(thickness > 0.10, rng.uniform(0.0, 0.30, n) * (thickness - 0.10), 0.0)
     shiny = (rng.random(n) < 0.15) & (thickness < 0.12)
-    return Leads(centre, width, share, kind, rate, wave, thickness, snow, shiny, rng.random(n))
+    return Leads(
+        centre=centre,
+        width=width,
+        water_share=share,
+        kind=kind,
+        water_rate=rate,
+        wave=wave,
+        thickness=thickness,
+        snow=snow,
+        is_shiny=shiny,
+        split=rng.random(n),
+    )
 
 
 def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 90.0) -> Leads:
@@ -242,16 +253,16 @@ def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 9
     shift = np.clip(across * np.tan(rng.uniform(-1.2, 1.2, n)), -200.0, 200.0)
     width = leads.width * np.exp(0.15 * rng.standard_normal(n))
     return Leads(
-        leads.centre + shift,
-        width,
-        leads.water_share,
-        leads.kind,
-        leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
-        leads.wave,
-        leads.thickness,
-        leads.snow,
-        leads.is_shiny,
-        leads.split,
+        centre=leads.centre + shift,
+        width=width,
+        water_share=leads.water_share,
+        kind=leads.kind,
+        water_rate=leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
+        wave=leads.wave,
+        thickness=leads.thickness,
+        snow=leads.snow,
+        is_shiny=leads.is_shiny,
+        split=leads.split,
     )
 
 
@@ -285,12 +296,12 @@ def ice_field(
     mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
     rate *= np.exp(mottle * np.where(surface_class == OPEN_WATER, 2.0, 1.0))
     return IceField(
-        freeboard.astype(np.float32),
-        rough.astype(np.float32),
-        rate.astype(np.float32),
-        albedo.astype(np.float32),
-        surface_class,
-        lead_type,
+        freeboard=freeboard.astype(np.float32),
+        roughness=rough.astype(np.float32),
+        rate=rate.astype(np.float32),
+        albedo=albedo.astype(np.float32),
+        surface_class=surface_class,
+        lead_type=lead_type,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SmoothField:
     """A smooth function of along-track distance: offset, slope and a few long waves."""
 
@@ -54,7 +54,11 @@ def smooth_field(
     amplitudes = lengths * rng.uniform(0.5, 1.0, waves)
     amplitudes *= rms / np.sqrt(np.sum(amplitudes**2) / 2.0)
     return SmoothField(
-        rng.uniform(*offset), slope * rng.standard_normal(), amplitudes, lengths, rng.uniform(0.0, 2.0 * np.pi, waves)
+        offset=rng.uniform(*offset),
+        slope=slope * rng.standard_normal(),
+        amplitudes=amplitudes,
+        wavelengths=lengths,
+        phases=rng.uniform(0.0, 2.0 * np.pi, waves),
     )
 
 

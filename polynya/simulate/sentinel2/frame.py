@@ -1,4 +1,4 @@
-"""The grid of a simulated scene: a UTM box round the track, and the way between it and the track's own coordinates."""
+"""The grid of a simulated scene: a UTM box around the track, and the transformation to the track's coordinates."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ PIXEL = 10.0
 GRID = 60.0
 """The box begins and ends on multiples of the coarsest bands' pixels, m."""
 MARGIN = 2000.0
-"""Scene beyond the outer beams and the track's ends, m: room for drift and for the search of the shift."""
+"""Scene beyond the outer beams and the track's ends, m: room for the drift and for the search of it."""
 _ORDER = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """A north-up grid of 10 m pixels.
 
@@ -66,7 +66,7 @@ class Frame:
         return along, across
 
     def extent(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return the range along and across the track that the box covers, m, with 1600 m to spare for drift."""
+        """Return the range along and across the track that the box covers, m, with 1600 m more on each side for drift."""
         edge = np.linspace(0.0, 1.0, 21)
         east = self.left + np.concatenate([edge, edge, np.zeros(21), np.ones(21)]) * self.columns * PIXEL
         north = self.top - np.concatenate([np.zeros(21), np.ones(21), edge, edge]) * self.rows * PIXEL
@@ -75,14 +75,14 @@ class Frame:
 
 
 def scene_frame(track: np.ndarray, *, length: float) -> Frame:
-    """Lay a scene's grid round a track.
+    """Return the grid of a scene around a track.
 
     Parameters
     ----------
     track : numpy.ndarray
-        Knots of the reference track, as :func:`.icesat2_atl03.reference_track` gives them.
+        Knots of the reference track, as :func:`.ground_track.reference_track` returns them.
     length : float
-        m.
+        Of the track, m.
 
     Raises
     ------
@@ -109,7 +109,13 @@ def scene_frame(track: np.ndarray, *, length: float) -> Frame:
     left, bottom = (GRID * np.floor((v.min() - MARGIN) / GRID) for v in (easting, northing))
     right, top = (GRID * np.ceil((v.max() + MARGIN) / GRID) for v in (easting, northing))
     return Frame(
-        epsg, float(left), float(top), round((top - bottom) / PIXEL), round((right - left) / PIXEL), to_map, to_track
+        epsg=epsg,
+        left=float(left),
+        top=float(top),
+        rows=round((top - bottom) / PIXEL),
+        columns=round((right - left) / PIXEL),
+        to_map=to_map,
+        to_track=to_track,
     )
 
 
@@ -120,8 +126,7 @@ def utm_zone(latitude: float, longitude: float) -> int:
 
 
 def tile_name(latitude: float, epsg: int) -> str:
-    """Return a tile name of the right zone and latitude band; its square ``XX`` exists nowhere, because this is no real
-    tile."""
+    """Return a tile name with the true zone and latitude band; no real tile has the square ``XX``."""
     band = "CDEFGHJKLMNPQRSTUVWX"[int(np.clip((latitude + 80.0) // 8.0, 0, 19))]
     return f"{epsg % 100:02d}{band}XX"
 

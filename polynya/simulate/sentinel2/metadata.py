@@ -19,27 +19,35 @@ QUANTIFICATION, OFFSET = 10000, -1000
 BASELINE = "05.00"
 
 
-@dataclass(frozen=True)
-class Names:
-    """Names of a product and its parts, as the specification builds them; relative orbit 000 and tile square XX are
-    nobody's.
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """One product and the names of its parts, as the specification builds them; no real product has relative orbit 000
+    or tile square XX.
 
     Attributes
     ----------
-    product, granule, datastrip : str
-        ``.SAFE`` folder, granule folder, datastrip identifier.
+    level : str
+        ``1C`` or ``2A``.
+    time : str
+        Of the image, ISO, UTC.
+    name : str
+        Of the ``.SAFE`` folder.
+    granule, datastrip : str
+        Granule folder and datastrip identifier.
     prefix : str
         Of the image files.
     """
 
-    product: str
+    level: str
+    time: str
+    name: str
     granule: str
     datastrip: str
     prefix: str
 
 
-def names(*, level: str, tile: str, time: str) -> Names:
-    """Return a product's names.
+def product(*, level: str, tile: str, time: str) -> Product:
+    """Return a product with its names.
 
     Parameters
     ----------
@@ -51,38 +59,42 @@ def names(*, level: str, tile: str, time: str) -> Names:
         ISO, UTC.
     """
     stamp = time[:19].replace("-", "").replace(":", "")
-    return Names(
-        f"S2A_MSIL{level}_{stamp}_N0500_R000_T{tile}_{stamp}.SAFE",
-        f"L{level}_T{tile}_A000000_{stamp}",
-        f"DS_SIMU_{stamp}_S{stamp}",
-        f"T{tile}_{stamp}",
+    return Product(
+        level=level,
+        time=time,
+        name=f"S2A_MSIL{level}_{stamp}_N0500_R000_T{tile}_{stamp}.SAFE",
+        granule=f"L{level}_T{tile}_A000000_{stamp}",
+        datastrip=f"DS_SIMU_{stamp}_S{stamp}",
+        prefix=f"T{tile}_{stamp}",
     )
 
 
-def user_product(of: Names, *, level: str, time: str, files: list[str], cloud_percent: float, settings: str) -> bytes:
+def user_product(product: Product, *, files: list[str], cloud_percent: float, settings: str) -> bytes:
     """Return ``MTD_MSIL1C.xml`` or ``MTD_MSIL2A.xml``.
 
     Parameters
     ----------
-    of : Names
-    level, time : str
+    product : Product
+        What the file describes.
     files : list of str
-        Paths in the product of its images, without extension.
+        Paths of the product's images, without extension.
     cloud_percent : float
+        Share of the scene under cloud, %.
     settings : str
-        What the scene was simulated from, for a comment-like element of its own.
+        What the scene was simulated from, for an element of its own.
     """
+    level = product.level
     root = xml.Element(
         f"n1:Level-{level}_User_Product",
         {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/User_Product_Level-{level}.xsd"},
     )
     general = _add(root, "n1:General_Info")
     info = _add(general, "Product_Info")
-    stamp = time[:19] + ".000Z"
+    stamp = product.time[:19] + ".000Z"
     for name, text in {
         "PRODUCT_START_TIME": stamp,
         "PRODUCT_STOP_TIME": stamp,
-        "PRODUCT_URI": of.product,
+        "PRODUCT_URI": product.name,
         "PROCESSING_LEVEL": f"Level-{level}",
         "PRODUCT_TYPE": f"S2MSI{level}",
         "PROCESSING_BASELINE": BASELINE,
@@ -93,7 +105,7 @@ def user_product(of: Names, *, level: str, time: str, files: list[str], cloud_pe
         "SIMULATED_BY": f"polynya {__version__}: a simulation, no measurement. {settings}",
     }.items():
         _add(info, name, text)
-    take = _add(info, "Datatake", datatakeIdentifier=f"GS2A_{of.prefix[-15:]}_000000_N{BASELINE}")
+    take = _add(info, "Datatake", datatakeIdentifier=f"GS2A_{product.prefix[-15:]}_000000_N{BASELINE}")
     for name, text in {
         "SPACECRAFT_NAME": "Sentinel-2A",
         "DATATAKE_TYPE": "INS-NOBS",
@@ -106,7 +118,11 @@ def user_product(of: Names, *, level: str, time: str, files: list[str], cloud_pe
     _add(query, "PRODUCT_FORMAT", "SAFE_COMPACT")
     granules = _add(_add(info, "Product_Organisation"), "Granule_List")
     granule = _add(
-        granules, "Granule", datastripIdentifier=of.datastrip, granuleIdentifier=of.granule, imageFormat="JPEG2000"
+        granules,
+        "Granule",
+        datastripIdentifier=product.datastrip,
+        granuleIdentifier=product.granule,
+        imageFormat="JPEG2000",
     )
     for file in files:
         _add(granule, "IMAGE_FILE", file)
@@ -135,25 +151,27 @@ def user_product(of: Names, *, level: str, time: str, files: list[str], cloud_pe
     return _bytes(root)
 
 
-def tile(of: Names, frame: Frame, *, level: str, time: str, sun: tuple[float, float]) -> bytes:
+def tile(product: Product, frame: Frame, *, sun: tuple[float, float]) -> bytes:
     """Return ``MTD_TL.xml``: time, geocoding, sun and viewing angles.
 
     Parameters
     ----------
-    of : Names
+    product : Product
+        What the file describes.
     frame : Frame
-    level, time : str
+        The scene's grid.
     sun : tuple of float
         Elevation and azimuth, degrees.
     """
+    level = product.level
     root = xml.Element(
         f"n1:Level-{level}_Tile_ID",
         {"xmlns:n1": f"https://psd-14.sentinel2.eo.esa.int/PSD/S2_PDI_Level-{level}_Tile_Metadata.xsd"},
     )
     general = _add(root, "n1:General_Info")
-    _add(general, "TILE_ID", of.granule, metadataLevel="Brief")
-    _add(general, "DATASTRIP_ID", of.datastrip, metadataLevel="Standard")
-    _add(general, "SENSING_TIME", time[:19] + ".000Z", metadataLevel="Standard")
+    _add(general, "TILE_ID", product.granule, metadataLevel="Brief")
+    _add(general, "DATASTRIP_ID", product.datastrip, metadataLevel="Standard")
+    _add(general, "SENSING_TIME", product.time[:19] + ".000Z", metadataLevel="Standard")
     geometry = _add(root, "n1:Geometric_Info")
     coding = _add(geometry, "Tile_Geocoding", metadataLevel="Brief")
     _add(coding, "HORIZONTAL_CS_NAME", crs_name(frame.epsg))

@@ -1,4 +1,4 @@
-"""Write a simulated scene: a SAFE folder as Level-1C or Level-2A come, GeoTIFFs, and the truth raster."""
+"""Write a simulated scene: a SAFE folder of Level-1C or Level-2A, GeoTIFFs, and the truth raster."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .frame import Frame
 from .sky import CLOUD_NAMES, SHADOW, THICK_CLOUD, THIN_CLOUD, Light, Sky, band_reflectance, surface_reflectance
 
 TRUE_COLOUR_SATURATION = {"1C": 0.3558, "2A": 0.2}
-"""Reflectance that is 255 in a Level-1C true-colour image (TCI), 1-255 linear below, 0 no data: Sentinel-2 Products
-Specification Document."""
+"""Reflectance that a true-colour image (TCI) shows as 255; 1-255 is linear, 0 no data (Sentinel-2 Products
+Specification Document)."""
 RGB = ("B04", "B03", "B02")
 
 
@@ -35,17 +35,20 @@ def digital_numbers(reflectance: np.ndarray) -> np.ndarray:
 def bands(
     part: Light, sky: Sky, seed: np.random.SeedSequence, *, level: str, wanted: tuple[str, ...] = metadata.BANDS
 ) -> Iterator[tuple[str, np.ndarray]]:
-    """Give one band after the other, in the metadata's order: name, reflectance in the band's own resolution.
+    """Yield the bands in the metadata's order: name, reflectance at the band's own resolution.
 
     Parameters
     ----------
     part : Light
+        What the camera receives.
     sky : Sky
+        Sun, haze and cloud.
     seed : numpy.random.SeedSequence
-        A band's noise is its own, whichever bands are asked for.
+        Each band has its own noise, whichever bands are asked for.
     level : str
-        ``1C`` (top of atmosphere) or ``2A`` (bottom; without B10).
+        ``1C`` (top of atmosphere) or ``2A`` (bottom of atmosphere; without B10).
     wanted : tuple of str
+        Bands to yield.
     """
     for band, child in zip(metadata.BANDS, seed.spawn(len(metadata.BANDS)), strict=True):
         if band not in wanted or (level == "2A" and band == "B10"):
@@ -57,48 +60,66 @@ def bands(
 
 def write_safe(
     folder: Path,
-    of: metadata.Names,
+    product: metadata.Product,
     frame: Frame,
     *,
     surfaces: Surfaces,
     part: Light,
     sky: Sky,
-    level: str,
-    time: str,
     seed: np.random.SeedSequence,
     settings: str,
 ) -> np.ndarray:
     """Write the product's folder in ``folder`` and return its true colour, uint8, shape (3, rows, columns).
+
+    Parameters
+    ----------
+    folder : Path
+        Of the pair.
+    product : metadata.Product
+        Level, time and names.
+    frame : Frame
+        The scene's grid.
+    surfaces : Surfaces
+        The ice, for the scene classification of a Level-2A product.
+    part : Light
+        What the camera receives.
+    sky : Sky
+        Sun, haze and cloud.
+    seed : numpy.random.SeedSequence
+        Of the bands' noise.
+    settings : str
+        What the scene was simulated from, for the metadata.
 
     Raises
     ------
     OutputError
         If a file cannot be written.
     """
-    root = folder / of.product
-    images = root / "GRANULE" / of.granule / "IMG_DATA"
+    level = product.level
+    root = folder / product.name
+    images = root / "GRANULE" / product.granule / "IMG_DATA"
     files, colour = [], np.empty((3, frame.rows, frame.columns), np.uint8)
     for band, reflectance in bands(part, sky, seed, level=level):
         resolution = metadata.RESOLUTION[band]
-        path = _image_path(images, of.prefix, band, level, resolution)
+        path = _image_path(images, product.prefix, band, level, resolution)
         _jp2(path, digital_numbers(reflectance)[None], frame, resolution)
         files.append(path)
         if band in RGB:
             colour[RGB.index(band)] = true_colour(reflectance, level=level)
-    path = _image_path(images, of.prefix, "TCI", level, 10)
+    path = _image_path(images, product.prefix, "TCI", level, 10)
     _jp2(path, colour, frame, 10)
     files.append(path)
     if level == "2A":
-        path = _image_path(images, of.prefix, "SCL", level, 20)
+        path = _image_path(images, product.prefix, "SCL", level, 20)
         _jp2(path, scene_classification(surfaces, part)[None], frame, 20)
         files.append(path)
     relative = [str(f.relative_to(root).with_suffix("")) for f in files]
     cloud = 100.0 * float(np.mean((part.mask == THIN_CLOUD) | (part.mask == THICK_CLOUD)))
     (root / f"MTD_MSIL{level}.xml").write_bytes(
-        metadata.user_product(of, level=level, time=time, files=relative, cloud_percent=cloud, settings=settings)
+        metadata.user_product(product, files=relative, cloud_percent=cloud, settings=settings)
     )
-    (root / "GRANULE" / of.granule / "MTD_TL.xml").write_bytes(
-        metadata.tile(of, frame, level=level, time=time, sun=(sky.sun_elevation, sky.sun_azimuth))
+    (root / "GRANULE" / product.granule / "MTD_TL.xml").write_bytes(
+        metadata.tile(product, frame, sun=(sky.sun_elevation, sky.sun_azimuth))
     )
     return colour
 
@@ -106,7 +127,7 @@ def write_safe(
 def scene_classification(surfaces: Surfaces, part: Light) -> np.ndarray:
     """Return a Level-2A scene classification at 20 m: 3 shadow, 6 water, 8 and 9 cloud, 10 thin cirrus, 11 snow or ice.
 
-    Dark thin ice counts as water, as colour-based classifications have it.
+    Dark thin ice counts as water, as in classifications by colour.
     """
     coarse = (slice(None, None, 2), slice(None, None, 2))
     reflectance = (surfaces.snow + surfaces.thin + surfaces.water)[coarse]
@@ -129,11 +150,11 @@ def write_geotiff(
     -------
     bands, colour : Path
     """
-    found = dict(bands(part, sky, seed, level="1C", wanted=(*RGB, "B08")))
+    reflectance = dict(bands(part, sky, seed, level="1C", wanted=(*RGB, "B08")))
     sun = {"sun_elevation": f"{sky.sun_elevation:.4f}", "sun_azimuth": f"{sky.sun_azimuth:.4f}"}
     tags = {"simulated_by": "polynya; no measurement", "acquisition_time": time[:19] + "Z", **sun}
-    numbers = np.stack([np.clip(np.rint(found[b] * 1e4), 1, 32767).astype(np.uint16) for b in (*RGB, "B08")])
-    colour = np.stack([true_colour(found[b]) for b in RGB])
+    numbers = np.stack([np.clip(np.rint(reflectance[b] * 1e4), 1, 32767).astype(np.uint16) for b in (*RGB, "B08")])
+    colour = np.stack([true_colour(reflectance[b]) for b in RGB])
     return (
         write_tiff(folder / f"{stem}_bands.tif", numbers, frame, tags=tags, names=(*RGB, "B08"), scale=1e-4),
         write_tiff(folder / f"{stem}_tci.tif", colour, frame, tags=tags, names=RGB),

@@ -1,8 +1,9 @@
-"""What lies between the ice and Sentinel-2: sun, haze, cloud, its shadow, and the camera's blur and noise.
+"""What lies between the ice and Sentinel-2: sun, haze, clouds and their shadows, and the camera's blur and noise.
 
-Top-of-atmosphere reflectance is divided by the cosine of the sun's zenith angle, as Level-1C is. Low sun still changes
-it: a longer way through haze darkens snow and lifts water, and snow mirrors forward. Clouds are grey layers of a
-two-stream form, ``R = g t / (1 + g t)`` with ``g = 0.13`` for droplets that scatter forward (asymmetry 0.85).
+Top-of-atmosphere reflectance is divided by the cosine of the sun's zenith angle, as in Level-1C. A low sun still
+changes it: the longer path through haze darkens snow and brightens water, and snow scatters forward. Clouds are grey
+layers in the two-stream approximation, ``R = g t / (1 + g t)`` with ``g = 0.13`` for droplets that scatter forward
+(asymmetry 0.85).
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ CLEAR, THIN_CLOUD, THICK_CLOUD, SHADOW = 0, 1, 2, 3
 CLOUD_NAMES = ((0, "clear"), (1, "thin_cloud"), (2, "thick_cloud"), (3, "cloud_shadow"))
 _FORWARD = 0.13
 _BRIGHT = 0.85
-"""Reflectance of a cloud of endless depth."""
+"""Reflectance of a cloud of infinite optical depth."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sky:
     """One scene's sky.
 
@@ -38,7 +39,7 @@ class Sky:
     cloud_depth : float
         Scale of the clouds' optical depth.
     cloud_height : float
-        m.
+        Height of the clouds, m.
     """
 
     sun_elevation: float
@@ -49,14 +50,14 @@ class Sky:
     cloud_height: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Light:
-    """What the camera gets, float32, shape (rows, columns): multiply by a band's spectral factors and add up.
+    """What the camera receives, float32, shape (rows, columns): the sum of the terms, each times its band's factor.
 
     Attributes
     ----------
     snow, thin, water : numpy.ndarray
-        The surfaces' light through cloud, blue.
+        Light of the surfaces through cloud, blue band.
     cloud : numpy.ndarray
         The clouds' own reflectance.
     mask : numpy.ndarray of uint8
@@ -71,15 +72,16 @@ class Light:
 
 
 def draw_sky(rng: np.random.Generator, *, sun: tuple[float, float], cloud_cover: float | None) -> Sky:
-    """Draw a sky from :class:`~polynya.simulate.sea_ice.presets.Image`; a given cloud cover holds, the rest is drawn.
+    """Draw a sky from :class:`~polynya.simulate.sea_ice.presets.Image`.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws everything but the sun.
     sun : tuple of float
         Elevation and azimuth, degrees.
     cloud_cover : float or None
-        0 to 1.
+        0 to 1; drawn if None.
     """
     haze = np.exp(rng.uniform(*np.log(IMAGE.depth)))
     kind, thin_cover, thick_cover = rng.random(), rng.uniform(*IMAGE.thin_cover), rng.uniform(*IMAGE.thick_cover)
@@ -93,18 +95,23 @@ def draw_sky(rng: np.random.Generator, *, sun: tuple[float, float], cloud_cover:
         cover = 0.0 if kind < IMAGE.clear_chance else thin_cover if is_thin else thick_cover
     else:
         is_thin, cover = coin < 0.5 and cloud_cover < 1.0, cloud_cover
-    return Sky(*sun, float(haze), float(cover), float(thin_depth if is_thin else thick_depth), float(height))
+    return Sky(
+        sun_elevation=sun[0],
+        sun_azimuth=sun[1],
+        haze_depth=float(haze),
+        cloud_cover=float(cover),
+        cloud_depth=float(thin_depth if is_thin else thick_depth),
+        cloud_height=float(height),
+    )
 
 
 def air_mass(elevation: float) -> float:
-    """Return the relative length of the way through air, 1 at the zenith (Kasten and Young, 1989,
-    doi:10.1364/AO.28.004735)."""
+    """Return the relative optical air mass, 1 at the zenith (Kasten and Young, 1989, doi:10.1364/AO.28.004735)."""
     return 1.0 / (np.sin(np.radians(elevation)) + 0.50572 * (elevation + 6.07995) ** -1.6364)
 
 
 def dimming(sky: Sky) -> float:
-    """Return what multiplies a surface's reflectance under this sun and haze; 1 at 30 degrees of sun, where presets
-    hold."""
+    """Return the factor on a surface's reflectance under this sun and haze: 1 at a sun elevation of 30 degrees."""
     longer = max(air_mass(sky.sun_elevation) - air_mass(SUN_REFERENCE), -1.0)
     lower = np.sin(np.radians(SUN_REFERENCE)) - np.sin(np.radians(sky.sun_elevation))
     return float(
@@ -114,18 +121,21 @@ def dimming(sky: Sky) -> float:
 
 
 def haze(sky: Sky) -> float:
-    """Return the blue reflectance that haze adds: 0.002-0.012 at 30 degrees of sun, several times that at 5."""
+    """Return the blue reflectance that haze adds: 0.002-0.012 at a sun elevation of 30 degrees, several times that at 5."""
     return float(0.03 * sky.haze_depth * air_mass(sky.sun_elevation))
 
 
 def light(surfaces: Surfaces, sky: Sky, seed: np.random.SeedSequence) -> Light:
-    """Shine through the sky and blur as the camera does.
+    """Return the light that reaches the camera, blurred by its point spread function.
 
     Parameters
     ----------
     surfaces : Surfaces
+        Reflectance of the ground.
     sky : Sky
+        Sun, haze and cloud.
     seed : numpy.random.SeedSequence
+        Of the clouds.
 
     Returns
     -------
@@ -136,7 +146,7 @@ def light(surfaces: Surfaces, sky: Sky, seed: np.random.SeedSequence) -> Light:
     reflected = (_FORWARD * depth / (1.0 + _FORWARD * depth)).astype(np.float32)
     distance = min(sky.cloud_height / np.tan(np.radians(max(sky.sun_elevation, 2.0))), 6000.0) / PIXEL
     towards = np.radians(sky.sun_azimuth)
-    # The cloud that shades a place stands towards the sun: north is up, so row minus cosine.
+    # The cloud that shades a pixel lies towards the sun: north is up, so the row changes by minus the cosine.
     step = (round(distance * np.cos(towards)), round(-distance * np.sin(towards)))
     shading = np.roll(reflected, step, axis=(0, 1))
     lit = 1.0 - 0.75 * shading * min(1.0 / np.sin(np.radians(max(sky.sun_elevation, 8.0))) / 2.0, 1.6)
@@ -146,15 +156,13 @@ def light(surfaces: Surfaces, sky: Sky, seed: np.random.SeedSequence) -> Light:
     mask[reflected > 0.008] = THIN_CLOUD
     mask[reflected > 0.35] = THICK_CLOUD
     through = (1.0 - reflected) * lit * np.float32(dimming(sky))
-    planes = [
-        gaussian_filter(s * through, IMAGE.psf, truncate=4.0) for s in (surfaces.snow, surfaces.thin, surfaces.water)
-    ]
-    return Light(*planes, _BRIGHT * reflected, mask)
+    planes = {"snow": surfaces.snow, "thin": surfaces.thin, "water": surfaces.water}
+    blurred = {name: gaussian_filter(s * through, IMAGE.psf, truncate=4.0) for name, s in planes.items()}
+    return Light(**blurred, cloud=_BRIGHT * reflected, mask=mask)
 
 
 def cloud_depth(shape: tuple[int, int], sky: Sky, rng: np.random.Generator) -> np.ndarray:
-    """Draw the optical depth of cloud, 0 over the clear share; a field with a red spectrum that wraps round the scene's
-    edges."""
+    """Draw the optical depth of cloud: a field with a red spectrum, periodic at the scene's edges, 0 where clear."""
     if sky.cloud_cover <= 0.0:
         return np.zeros(shape, np.float32)
     small = tuple(max(n // 4, 8) for n in shape)
@@ -167,7 +175,7 @@ def cloud_depth(shape: tuple[int, int], sky: Sky, rng: np.random.Generator) -> n
     field = gaussian_filter(field[row[:, None], column[None, :]].astype(np.float32), 3.0, mode="wrap")
     field = (field - field.mean()) / field.std()
     if sky.cloud_cover >= 1.0:
-        return 10.0 * sky.cloud_depth * np.maximum(1.5 + 0.2 * field, 0.7)  # no hole in it
+        return 10.0 * sky.cloud_depth * np.maximum(1.5 + 0.2 * field, 0.7)  # no gap in the cloud
     return sky.cloud_depth * np.maximum(field - np.quantile(field, 1.0 - sky.cloud_cover), 0.0)
 
 
@@ -177,12 +185,15 @@ def band_reflectance(part: Light, sky: Sky, band: str, *, step: int, rng: np.ran
     Parameters
     ----------
     part : Light
+        What the camera receives.
     sky : Sky
+        Haze and height of the clouds.
     band : str
         ``B01`` ... ``B12``, ``B8A``.
     step : int
-        10 m pixels along a side of one of the band's: 1, 2 or 6; they are averaged.
+        Side of the band's pixel in pixels of 10 m: 1, 2 or 6; they are averaged.
     rng : numpy.random.Generator
+        Draws the noise.
     """
     snow, thin, water, cloud = SPECTRA[band]
     total = snow * part.snow + thin * part.thin + water * part.water
@@ -200,7 +211,7 @@ def band_reflectance(part: Light, sky: Sky, band: str, *, step: int, rng: np.ran
 
 
 def surface_reflectance(top: np.ndarray, sky: Sky, band: str) -> np.ndarray:
-    """Take haze and dimming out again, as Level-2A does for a flat scene; clouds stay."""
+    """Return the reflectance without haze and dimming, as in Level-2A for a flat scene; clouds are kept."""
     return np.clip(
         (top - np.float32(haze(sky) * (0.1 if band in ("B09", "B11", "B12") else 1.0))) / np.float32(dimming(sky)),
         0.0,

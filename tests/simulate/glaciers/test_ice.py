@@ -14,7 +14,7 @@ from polynya.simulate.glaciers import ice as glacier_ice
 from polynya.simulate.glaciers import noise, routing, terrain
 from polynya.simulate.glaciers.ice import GAMMA, Climate, Ice
 
-STILL = Climate(0.0, 0.0, 0.0, 1.0, 1.0)
+STILL = Climate(ela_m=0.0, melt_gradient=0.0, snow_gradient=0.0, most_snow=1.0, most_melt=1.0)
 INNER = (slice(6, 58), slice(6, 58))
 
 
@@ -31,7 +31,7 @@ def test_a_dome_spreads_as_halfar_says():
     before, t0 = halfar(r, 0.0, height=230.0, radius=2600.0)
     after, _ = halfar(r, 3.0 * t0, height=230.0, radius=2600.0)
     got = glacier_ice.evolve(
-        Ice(before, before), np.zeros_like(r), 100.0, climate=STILL, years=3.0 * t0, enhancement=1.0
+        Ice(thickness=before, speed=before), np.zeros_like(r), 100.0, climate=STILL, years=3.0 * t0, enhancement=1.0
     )
     assert got.thickness.sum() == pytest.approx(before.sum(), rel=1e-9)
     assert got.thickness[45, 45] == pytest.approx(after[45, 45], rel=0.02)
@@ -40,7 +40,7 @@ def test_a_dome_spreads_as_halfar_says():
 
 
 def test_balance_is_linear_between_its_limits():
-    climate = Climate(3000.0, 0.008, 0.004, 1.2, 6.0)
+    climate = Climate(ela_m=3000.0, melt_gradient=0.008, snow_gradient=0.004, most_snow=1.2, most_melt=6.0)
     heights = np.array([[2000.0, 2500.0, 3000.0, 3100.0, 3500.0]])
     assert glacier_ice.balance(heights, np.ones_like(heights), climate)[0] == pytest.approx([-6.0, -4.0, 0.0, 0.4, 1.2])
     assert glacier_ice.balance(heights, np.full_like(heights, 0.5), climate)[0, 4] == pytest.approx(0.5 * 1.2 - 0.3)
@@ -58,7 +58,12 @@ def test_cliffs_and_crests_keep_no_snow():
 def test_the_line_is_found_that_gives_the_share():
     ground = terrain.draw_ground(np.random.default_rng(5), (64, 64), 100.0, relief_m=1800.0, plateau=0.0)
     ice, climate = glacier_ice.grow_to_share(
-        ground.bed, 100.0, climate=Climate(0.0, 0.007, 0.005, 1.5, 6.0), share=0.25, inner=INNER, enhancement=1.5
+        ground.bed,
+        100.0,
+        climate=Climate(ela_m=0.0, melt_gradient=0.007, snow_gradient=0.005, most_snow=1.5, most_melt=6.0),
+        share=0.25,
+        inner=INNER,
+        enhancement=1.5,
     )
     assert np.mean(ice.thickness[INNER] > 8.0) == pytest.approx(0.25, abs=0.08)
     above = np.mean((ground.bed + ice.thickness)[ice.thickness > 8.0] > climate.ela_m)
@@ -67,7 +72,9 @@ def test_the_line_is_found_that_gives_the_share():
         ice,
         ground.bed,
         100.0,
-        climate=Climate(climate.ela_m + 150.0, 0.007, 0.005, 1.5, 6.0),
+        climate=Climate(
+            ela_m=climate.ela_m + 150.0, melt_gradient=0.007, snow_gradient=0.005, most_snow=1.5, most_melt=6.0
+        ),
         years=40.0,
         enhancement=1.5,
     )

@@ -18,7 +18,7 @@ def test_a_wall_casts_its_shadow_away_from_the_sun(azimuth):
         ground[40] = 100.0
     else:
         ground[:, 40] = 100.0
-    depth = light.cast_shadow(ground, 10.0, Sun(45.0, azimuth))
+    depth = light.cast_shadow(ground, 10.0, Sun(elevation=45.0, azimuth=azimuth))
     line = depth[:, 35] if azimuth in (0.0, 180.0) else depth[35]
     away = {0.0: 1, 180.0: -1, 90.0: -1, 270.0: 1}[azimuth]  # sun in the north: the shadow runs south, to larger rows
     for k in (1, 5, 9):
@@ -31,7 +31,7 @@ def test_a_wall_casts_its_shadow_away_from_the_sun(azimuth):
 def test_a_shadow_is_as_long_as_the_sun_says(azimuth):
     ground = np.zeros((200, 200))
     ground[98:103, 98:103] = 60.0
-    depth = light.cast_shadow(ground, 10.0, Sun(30.0, azimuth))
+    depth = light.cast_shadow(ground, 10.0, Sun(elevation=30.0, azimuth=azimuth))
     rows, columns = np.nonzero(depth > 0.0)
     a = np.radians(azimuth)
     along = -((columns - 100) * np.sin(a) - (rows - 100) * np.cos(a)) * 10.0  # metres away from the sun
@@ -41,12 +41,14 @@ def test_a_shadow_is_as_long_as_the_sun_says(azimuth):
 
 def test_cosine_of_a_plane_that_faces_the_sun():
     y = np.mgrid[:20, :20][0].astype(float)
-    assert light.cosine(np.zeros((20, 20)), 10.0, Sun(40.0, 123.0))[5:-5, 5:-5] == pytest.approx(
+    assert light.cosine(np.zeros((20, 20)), 10.0, Sun(elevation=40.0, azimuth=123.0))[5:-5, 5:-5] == pytest.approx(
         np.full((10, 10), np.sin(np.radians(40.0)))
     )
     falls_south = 10.0 * np.tan(np.radians(50.0)) * -y  # tilted by 50 degrees to a sun 40 degrees high in the south
-    assert light.cosine(falls_south, 10.0, Sun(40.0, 180.0))[5:-5, 5:-5] == pytest.approx(np.ones((10, 10)), abs=1e-5)
-    assert light.cosine(falls_south, 10.0, Sun(40.0, 0.0))[5:-5, 5:-5].max() < 0.0
+    assert light.cosine(falls_south, 10.0, Sun(elevation=40.0, azimuth=180.0))[5:-5, 5:-5] == pytest.approx(
+        np.ones((10, 10)), abs=1e-5
+    )
+    assert light.cosine(falls_south, 10.0, Sun(elevation=40.0, azimuth=0.0))[5:-5, 5:-5].max() < 0.0
 
 
 @pytest.mark.parametrize(
@@ -72,12 +74,20 @@ def flat_cover(height: float = 3000.0):
     shares = {n: zero.copy() for n in SURFACES}
     shares["rock"][:] = 1.0
     return Cover(
-        np.full(shape, height, np.float32), shares, zero.astype(np.uint8), zero, zero > 1, zero, zero, zero, zero
+        surface=np.full(shape, height, np.float32),
+        shares=shares,
+        truth=zero.astype(np.uint8),
+        speed=zero,
+        seasonal=zero > 1,
+        milk=zero,
+        dirt=zero,
+        freshness=zero,
+        thinness=zero,
     )
 
 
 def test_flat_ground_without_haze_shows_its_albedo_and_the_air_is_blue():
-    cover, sun = flat_cover(), Sun(50.0, 150.0)
+    cover, sun = flat_cover(), Sun(elevation=50.0, azimuth=150.0)
     clouds = light.draw_clouds(np.random.default_rng(0), (64, 64), 20.0, share=0.0, sun=sun)
     seen = {}
     for level in (0.0, 0.3):
@@ -102,7 +112,7 @@ def test_flat_ground_without_haze_shows_its_albedo_and_the_air_is_blue():
 
 
 def test_a_saturating_camera_stops():
-    cover, sun = flat_cover(), Sun(60.0, 150.0)
+    cover, sun = flat_cover(), Sun(elevation=60.0, azimuth=150.0)
     clouds = light.draw_clouds(np.random.default_rng(0), (64, 64), 20.0, share=0.0, sun=sun)
     top, _ = light.top_of_atmosphere(
         np.full((6, 64, 64), 0.95, np.float32),
@@ -121,7 +131,9 @@ def test_a_saturating_camera_stops():
 
 @pytest.mark.parametrize("share", [0.1, 0.4])
 def test_clouds_cover_what_is_asked_and_shade_away_from_the_sun(share):
-    clouds = light.draw_clouds(np.random.default_rng(4), (300, 300), 30.0, share=share, sun=Sun(45.0, 180.0))
+    clouds = light.draw_clouds(
+        np.random.default_rng(4), (300, 300), 30.0, share=share, sun=Sun(elevation=45.0, azimuth=180.0)
+    )
     assert np.mean(clouds.opacity > 0.02) == pytest.approx(share, abs=0.06)
     shifts = [
         np.corrcoef(clouds.opacity[100:200, 100:200].ravel(), clouds.shade[100 + k : 200 + k, 100:200].ravel())[0, 1]

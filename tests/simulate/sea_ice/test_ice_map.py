@@ -23,19 +23,25 @@ def straight(
     d = (np.arange(n) - (n - 1) / 2.0) * ice_map.KNOT
     one = np.ones(1)
     leads = profile.Leads(
-        x * one,
-        width * one,
-        water_share * one,
-        np.array([2], np.int8),
-        one,
-        0.0 * one,
-        0.1 * one,
-        0.0 * one,
-        one < 0,
-        0.5 * one,
+        centre=x * one,
+        width=width * one,
+        water_share=water_share * one,
+        kind=np.array([2], np.int8),
+        water_rate=one,
+        wave=0.0 * one,
+        thickness=0.1 * one,
+        snow=0.0 * one,
+        is_shiny=one < 0,
+        split=0.5 * one,
     )
     return ice_map.LeadCurves(
-        leads, np.array([0]), np.array([n]), np.array([y + d[0]]), x + slope * d, np.full(n, width), np.full(n, 0.5)
+        leads=leads,
+        first=np.array([0]),
+        count=np.array([n]),
+        begin=np.array([y + d[0]]),
+        along=x + slope * d,
+        width=np.full(n, width),
+        split=np.full(n, 0.5),
     )
 
 
@@ -110,7 +116,13 @@ def test_both_beams_of_a_pair_cross_the_same_leads():
 def test_a_melt_patch_is_cut_along_its_chord():
     parameters = profile.draw_parameters("summer", rng(5))
     cover = ice_map.draw_map(parameters, rng(5, 1), along=(0.0, 4000.0), across=(-500.0, 500.0))
-    one = ice_map.IceMap(cover.parameters, cover.curves, cover.floes, cover.ridges, np.array([[1000.0, 30.0, 50.0]]))
+    one = ice_map.IceMap(
+        parameters=cover.parameters,
+        curves=cover.curves,
+        floes=cover.floes,
+        ridges=cover.ridges,
+        patches=np.array([[1000.0, 30.0, 50.0]]),
+    )
     _, cut = ice_map.cut(one, rng(6), across=15.0, begin=400.0, length=2000.0)
     assert cut.patch_length.tolist() == pytest.approx([40.0])  # 2 sqrt(25^2 - 15^2)
     assert cut.patch_start.tolist() == pytest.approx([580.0])

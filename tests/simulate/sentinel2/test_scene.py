@@ -64,18 +64,21 @@ def test_the_tile_is_in_its_band_and_nobodys():
 
 
 def painted(frame, curves, *, shift=(0.0, 0.0), water=0.03):
-    parts = ice_map.Floes(np.array([[0.0, 0.0], [3000.0, 0.0]]), np.full(2, 0.3), np.ones(2), np.empty((0, 4)))
+    parts = ice_map.Floes(
+        points=np.array([[0.0, 0.0], [3000.0, 0.0]]), level=np.full(2, 0.3), bright=np.ones(2), warp=np.empty((0, 4))
+    )
     none = np.empty(0)
-    cover = ice_map.IceMap(None, curves, parts, ice_map.Ridges(none, none, none, none, none, none), np.empty((0, 3)))
+    cover = ice_map.IceMap(
+        parameters=None,
+        curves=curves,
+        floes=parts,
+        ridges=ice_map.Ridges(x=none, y=none, half=none, tan=none, bend=none, sail=none),
+        patches=np.empty((0, 3)),
+    )
     return ice_picture.paint(
         cover,
         frame,
-        shift=shift,
-        sun=(30.0, 0.0),
-        snow=0.8,
-        water=water,
-        mottle=0.0,
-        skin=0.0,
+        ice_picture.Appearance(shift=shift, sun=(30.0, 0.0), snow=0.8, water=water, mottle=0.0, skin=0.0),
         seed=np.random.SeedSequence(1),
     )
 
@@ -111,19 +114,23 @@ def test_the_shift_is_what_must_be_added_to_the_track(frame, shift):
 def test_a_ridge_throws_its_shadow_away_from_the_sun(frame):
     none = np.empty((0, 3))
     curves = straight(x=-50000.0, y=0.0, slope=0.0, width=20.0, reach=200.0)
-    floes = ice_map.Floes(np.array([[0.0, 0.0], [3000.0, 0.0]]), np.full(2, 0.3), np.ones(2), np.empty((0, 4)))
-    ridges = ice_map.Ridges(*(np.array([v]) for v in (3000.0, 0.0, 1000.0, 0.0, 0.0, 4.0)))
+    floes = ice_map.Floes(
+        points=np.array([[0.0, 0.0], [3000.0, 0.0]]), level=np.full(2, 0.3), bright=np.ones(2), warp=np.empty((0, 4))
+    )
+    ridges = ice_map.Ridges(
+        x=np.array([3000.0]),
+        y=np.zeros(1),
+        half=np.array([1000.0]),
+        tan=np.zeros(1),
+        bend=np.zeros(1),
+        sail=np.array([4.0]),
+    )
     dark = {}
     for azimuth in (0.0, 180.0):
         surfaces = ice_picture.paint(
-            ice_map.IceMap(None, curves, floes, ridges, none),
+            ice_map.IceMap(parameters=None, curves=curves, floes=floes, ridges=ridges, patches=none),
             frame,
-            shift=(0.0, 0.0),
-            sun=(5.0, azimuth),
-            snow=0.8,
-            water=0.03,
-            mottle=0.0,
-            skin=0.0,
+            ice_picture.Appearance(shift=(0.0, 0.0), sun=(5.0, azimuth), snow=0.8, water=0.03, mottle=0.0, skin=0.0),
             seed=np.random.SeedSequence(2),
         )
         row, column = np.nonzero(surfaces.snow < 0.79)
@@ -173,7 +180,9 @@ def two_halves() -> ice_picture.Surfaces:
     """Water on the left, snow on the right."""
     water, snow = np.zeros((60, 60), np.float32), np.zeros((60, 60), np.float32)
     water[:, :30], snow[:, 30:] = 0.03, 0.8
-    return ice_picture.Surfaces(snow, np.zeros_like(snow), water, np.where(water > 0, 2, 0).astype(np.int8))
+    return ice_picture.Surfaces(
+        snow=snow, thin=np.zeros_like(snow), water=water, surface_class=np.where(water > 0, 2, 0).astype(np.int8)
+    )
 
 
 def test_a_veil_lifts_water_and_lowers_contrast_and_full_cloud_hides_all(monkeypatch):
@@ -203,10 +212,10 @@ def test_shadow_falls_where_height_and_sun_say(monkeypatch):
     depth[95:105, 45:55] = 20.0
     monkeypatch.setattr(sky, "cloud_depth", lambda *_: depth)
     plain = ice_picture.Surfaces(
-        np.full((200, 200), 0.8, np.float32),
-        np.zeros((200, 200), np.float32),
-        np.zeros((200, 200), np.float32),
-        np.zeros((200, 200), np.int8),
+        snow=np.full((200, 200), 0.8, np.float32),
+        thin=np.zeros((200, 200), np.float32),
+        water=np.zeros((200, 200), np.float32),
+        surface_class=np.zeros((200, 200), np.int8),
     )
     part = sky.light(plain, a_sky(sun_elevation=45.0, sun_azimuth=270.0, cloud_height=600.0), np.random.SeedSequence(6))
     row, column = np.nonzero(part.mask == sky.SHADOW)

@@ -504,10 +504,11 @@ def test_the_command_says_what_it_wrote(folder, granule, tmp_path):
 def test_a_simulated_pair_is_labelled_where_its_record_says(tmp_path):
     """SAFE folder and granule from one ice cover: the shift of ``pair.json``, and labels that are the granule's
     truth."""
-    from polynya.simulate.pair import simulate_pair
+    from polynya.simulate.pair import Options, simulate_pair
 
     made = simulate_pair(
-        tmp_path / "pair", length_km=6, season="summer", seed=1022, beams="strong", cloud_cover=0.0, level="2A"
+        tmp_path / "pair",
+        Options(length_km=6, season="summer", seed=1022, beams="strong", cloud_cover=0.0, level="2A"),
     )
     out = tmp_path / "labels.parquet"
     record = one(made.granule, out, image=str(made.safe), config=label.Config())

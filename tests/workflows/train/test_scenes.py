@@ -417,10 +417,12 @@ def test_the_published_glacier_recipes_are_as_published():
 
 
 def test_the_sea_ice_recipe_trains_on_a_simulated_pair_and_segments_with_its_export(tmp_path):
-    from polynya.simulate.pair import simulate_pair
+    from polynya.simulate.pair import Options, simulate_pair
     from polynya.workflows import segment
 
-    pair = simulate_pair(tmp_path / "whole", length_km=1.0, seed=4, beams="gt2r", image="geotiff", cloud_cover=0.1)
+    pair = simulate_pair(
+        tmp_path / "whole", Options(length_km=1.0, seed=4, beams="gt2r", image="geotiff", cloud_cover=0.1)
+    )
     image, _ = cut_images(tmp_path / "pairs" / "a", [pair.colour, pair.image_truth], row=60, column=300, size=384)
     recipe = tmp_path / "ice-unet.yaml"
     settings = yaml.safe_load((recipes.FOLDER / "ice-unet.yaml").read_text())
