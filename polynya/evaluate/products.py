@@ -50,7 +50,7 @@ SPECULAR, DARK, CLOUD = (2, 3, 4, 5), (6, 7, 8, 9), (0,)
 TYPE_GROUPS = {"ice": (1,), "specular_lead": SPECULAR, "dark_lead": DARK}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Reference:
     """NASA's tables of one granule, by beam, in the product's own names.
 

@@ -60,7 +60,7 @@ LEAD_COLUMNS = ("is_strong", "length", "height", "height_uncertainty")
 SECTION_COLUMNS = ("is_strong", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Track:
     """One table sorted by beam and distance: columns by name, and where each beam lies."""
 
@@ -109,7 +109,7 @@ def track(table: pa.Table, names: tuple[str, ...], *, what: str) -> Track:
     slices = {
         b: slice(int(edges[i]), int(edges[i + 1])) for i, b in enumerate(schema.BEAM_NAMES) if edges[i + 1] > edges[i]
     }
-    return Track(columns, beam, slices)
+    return Track(columns=columns, beam=beam, slices=slices)
 
 
 def _numpy(column: pa.ChunkedArray) -> np.ndarray:

@@ -16,21 +16,21 @@ BLOCK_M = 3200.0
 """Side of a block of the bootstrap, metres: longer than errors along a margin hang together."""
 
 SCENE_EVALUATION = schema.TableSpec(
-    "scene_evaluation",
-    (
-        schema.Variable("metric", schema.TEXT, "", "what was measured"),
-        schema.Variable("class", schema.TEXT, "", "class that was judged"),
-        schema.Variable("region", schema.TEXT, "", "glacier region, or all"),
-        schema.Variable(
+    name="scene_evaluation",
+    variables=(
+        schema.variable("metric", schema.TEXT, "", "what was measured"),
+        schema.variable("class", schema.TEXT, "", "class that was judged"),
+        schema.variable("region", schema.TEXT, "", "glacier region, or all"),
+        schema.variable(
             "stratum", schema.TEXT, "", "part of the scene: all, clean_ice, debris_covered_ice, seasonal_snow, ..."
         ),
-        schema.Variable("prediction", schema.TEXT, "", "whose map: given, or a rule that it must beat"),
-        schema.Variable("value", pa.float64(), "", "the value, in the metric's units"),
-        schema.Variable("low", pa.float64(), "", "lower end of the 95 % interval, NaN where none is given"),
-        schema.Variable("high", pa.float64(), "", "upper end of the 95 % interval"),
-        schema.Variable("n", pa.int64(), "1", "samples the value rests on: pixels, boundary points or outlines"),
-        schema.Variable("units", schema.TEXT, "", "units of the value"),
-        schema.Variable("reference", schema.TEXT, "", "what the value was measured against"),
+        schema.variable("prediction", schema.TEXT, "", "whose map: given, or a rule that it must beat"),
+        schema.variable("value", pa.float64(), "", "the value, in the metric's units"),
+        schema.variable("low", pa.float64(), "", "lower end of the 95 % interval, NaN where none is given"),
+        schema.variable("high", pa.float64(), "", "upper end of the 95 % interval"),
+        schema.variable("n", pa.int64(), "1", "samples the value rests on: pixels, boundary points or outlines"),
+        schema.variable("units", schema.TEXT, "", "units of the value"),
+        schema.variable("reference", schema.TEXT, "", "what the value was measured against"),
     ),
 )
 """The table of an evaluation of scenes; :data:`polynya.schema.EVALUATION` with stratum and prediction."""

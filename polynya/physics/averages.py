@@ -45,7 +45,7 @@ GRID_M = 500.0
 """Cell of the grid on which correction errors are represented, m: short against every correlation length."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CorrelatedErrors:
     """Errors that neighbouring segments share, and over which lengths.
 
@@ -95,7 +95,7 @@ class CorrelatedErrors:
         return ((self.mss_m, self.mss_length_m), (self.tide_m, self.tide_length_m), (self.dac_m, self.dac_length_m))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class FreeboardMeans:
     """Means over bins of one length along one beam; arrays are (n_bins,), bins without a segment are left out.
 
@@ -189,7 +189,17 @@ def mean_freeboard(
     if x.size == 0:
         empty = np.zeros(0)
         return {
-            b: FreeboardMeans(b, empty, np.zeros(0, np.int64), empty, empty, empty, empty, empty) for b in lengths_m
+            b: FreeboardMeans(
+                length_m=b,
+                x=empty,
+                n=np.zeros(0, np.int64),
+                freeboard=empty,
+                uncertainty=empty,
+                uncertainty_random=empty,
+                uncertainty_sea_surface=empty,
+                uncertainty_corrections=empty,
+            )
+            for b in lengths_m
         }
     if np.any(np.diff(x) < 0):
         order = np.argsort(x, kind="stable")
@@ -198,7 +208,7 @@ def mean_freeboard(
     return {length: _means(pieces, length, errors) for length in lengths_m}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Pieces:
     """Sums over stretches of track that lie in one grid cell and one section."""
 
@@ -231,8 +241,18 @@ def _pieces(x, f, sr, sv, *, section_x, errors) -> _Pieces:
     first = x[start]
     section = np.searchsorted(0.5 * (centres[1:] + centres[:-1]), first, side="right")
     cell = np.floor(first / GRID_M).astype(np.int64)
-    sums = [np.add.reduceat(a, start) for a in (x, f, sr * sr, sv)]
-    return _Pieces(cell - cell[0], section, np.diff(np.append(start, x.size)), *sums, int(cell[0]), centres)
+    x_sum, f_sum, variance, sv_sum = (np.add.reduceat(a, start) for a in (x, f, sr * sr, sv))
+    return _Pieces(
+        cell=cell - cell[0],
+        section=section,
+        n=np.diff(np.append(start, x.size)),
+        x=x_sum,
+        f=f_sum,
+        variance=variance,
+        sv=sv_sum,
+        origin_cell=int(cell[0]),
+        section_x=centres,
+    )
 
 
 def _sections(centres: np.ndarray, errors: CorrelatedErrors) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
@@ -289,9 +309,17 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors) -> Freeboar
     sea_surface = _quadratic(q, correlation)
     share = sparse.csr_matrix((pieces.n / n[row], by_section), shape=q.shape)
     corrections = _corrections(pieces, row, n, share=share, smoother=smoother, shape=shape, errors=errors)
-    parts = random, np.sqrt(sea_surface), np.sqrt(corrections)
     whole = np.sqrt(random**2 + sea_surface + corrections)
-    return FreeboardMeans(float(length), total(pieces.x) / n, n.astype(np.int64), total(pieces.f) / n, whole, *parts)
+    return FreeboardMeans(
+        length_m=float(length),
+        x=total(pieces.x) / n,
+        n=n.astype(np.int64),
+        freeboard=total(pieces.f) / n,
+        uncertainty=whole,
+        uncertainty_random=random,
+        uncertainty_sea_surface=np.sqrt(sea_surface),
+        uncertainty_corrections=np.sqrt(corrections),
+    )
 
 
 def _quadratic(rows: sparse.csr_matrix, middle: sparse.spmatrix) -> np.ndarray:
@@ -372,7 +400,7 @@ def _decaying_sum(values, decay):  # pragma: no cover - compiled
     return out
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamDifference:
     """Sea surface of one beam minus another's, at the same along-track positions.
 
@@ -448,24 +476,24 @@ def beam_differences(
 def _difference(a, b, x, height, uncertainty, rows_a, rows_b, tolerance_m) -> BeamDifference:
     nan = float("nan")
     if rows_a.size == 0 or rows_b.size == 0:
-        return BeamDifference(a, b, 0, nan, nan, nan, nan, nan)
+        return BeamDifference(beam_a=a, beam_b=b, n=0, mean=nan, sd=nan, median=nan, expected_sd=nan, chi2=nan)
     upper = np.clip(np.searchsorted(x[rows_b], x[rows_a]), 0, rows_b.size - 1)
     lower = np.maximum(upper - 1, 0)
     closer = np.abs(x[rows_a] - x[rows_b[lower]]) <= np.abs(x[rows_b[upper]] - x[rows_a])
     partner = rows_b[np.where(closer, lower, upper)]
     near = np.abs(x[rows_a] - x[partner]) <= tolerance_m
     if not near.any():
-        return BeamDifference(a, b, 0, nan, nan, nan, nan, nan)
+        return BeamDifference(beam_a=a, beam_b=b, n=0, mean=nan, sd=nan, median=nan, expected_sd=nan, chi2=nan)
     d = height[rows_a[near]] - height[partner[near]]
     variance = uncertainty[rows_a[near]] ** 2 + uncertainty[partner[near]] ** 2
     stated = np.isfinite(variance) & (variance > 0)
     return BeamDifference(
-        a,
-        b,
-        int(d.size),
-        float(d.mean()),
-        float(d.std(ddof=1)) if d.size > 1 else nan,
-        float(np.median(d)),
-        float(np.sqrt(variance[stated].mean())) if stated.any() else nan,
-        float((d[stated] ** 2 / variance[stated]).mean()) if stated.any() else nan,
+        beam_a=a,
+        beam_b=b,
+        n=int(d.size),
+        mean=float(d.mean()),
+        sd=float(d.std(ddof=1)) if d.size > 1 else nan,
+        median=float(np.median(d)),
+        expected_sd=float(np.sqrt(variance[stated].mean())) if stated.any() else nan,
+        chi2=float((d[stated] ** 2 / variance[stated]).mean()) if stated.any() else nan,
     )

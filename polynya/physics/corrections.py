@@ -17,7 +17,7 @@ MSS_DEM, MSS_GRID, MSS_GEOID, MSS_NONE = 1, 2, 3, 0
 LOVE_K = 0.3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Corrections:
     """What is subtracted from ``h_ph``, each of shape (g,) at the 20 m segments, metres.
 
@@ -117,4 +117,12 @@ def corrections(
             absent = ~np.isfinite(value)
             missing |= absent
             total = total + np.where(absent, 0.0, value)
-    return Corrections(total, surface, source, parts["tide_ocean"], parts["tide_equilibrium"], parts["dac"], missing)
+    return Corrections(
+        total=total,
+        mean_sea_surface=surface,
+        mss_source=source,
+        tide_ocean=parts["tide_ocean"],
+        tide_equilibrium=parts["tide_equilibrium"],
+        dac=parts["dac"],
+        is_missing=missing,
+    )

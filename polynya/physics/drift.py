@@ -43,7 +43,7 @@ LEAST_SAMPLES = 200
 """Samples of 10 m that a score must rest on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift:
     """An estimated shift and how far it can be trusted.
 
@@ -199,19 +199,19 @@ def estimate_shift(
     at_edge = max(abs(step[top[0]]), abs(step[top[1]])) > reach - 2
     reason = _doubt(confidence, stays, by_noise, (east_error, north_error), at_edge, peak)
     return Shift(
-        east,
-        north,
-        east_error,
-        north_error,
-        confidence,
-        not reason,
-        reason,
-        peak,
-        second,
-        float(gap),
-        int(n[top]),
-        offsets,
-        surface,
+        east=east,
+        north=north,
+        east_error=east_error,
+        north_error=north_error,
+        confidence=confidence,
+        is_sure=not reason,
+        reason=reason,
+        peak=peak,
+        second=second,
+        gap=float(gap),
+        n=int(n[top]),
+        offsets=offsets,
+        surface=surface,
     )
 
 
@@ -234,7 +234,21 @@ def _doubt(
 
 def _nothing(offsets: np.ndarray, reason: str, n: int) -> Shift:
     blank = np.full((offsets.size, offsets.size), np.nan, np.float32)
-    return Shift(0.0, 0.0, np.inf, np.inf, 0.0, False, reason, np.nan, np.nan, 0.0, n, offsets, blank)
+    return Shift(
+        east=0.0,
+        north=0.0,
+        east_error=np.inf,
+        north_error=np.inf,
+        confidence=0.0,
+        is_sure=False,
+        reason=reason,
+        peak=np.nan,
+        second=np.nan,
+        gap=0.0,
+        n=n,
+        offsets=offsets,
+        surface=blank,
+    )
 
 
 def _block_starts(block: np.ndarray) -> np.ndarray:

@@ -15,7 +15,7 @@ import numpy as np
 SPEED_OF_LIGHT = 299_792_458.0  # m/s
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class CalibrationTable:
     """CAL-19 at one beam's dead time.
 
@@ -80,7 +80,9 @@ def at_dead_time(
         return (1 - f) * x[a] + f * x[b]
 
     bias = mix(correction_ps) * 1e-12 * SPEED_OF_LIGHT / 2
-    return CalibrationTable(mix(strength), mix(width_ns), bias, float(beam_dead_time_ns))
+    return CalibrationTable(
+        strength=mix(strength), width_ns=mix(width_ns), bias_m=bias, dead_time_ns=float(beam_dead_time_ns)
+    )
 
 
 def lookup(table: CalibrationTable, *, strength: np.ndarray, width_m: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ PRIOR_PHOTONS = 6.0
 """Weight of the neighbourhood's spread against the segment's own, in photons."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class HeightErrors:
     """Terms of ``height_uncertainty`` beside the standard error of the mean.
 
@@ -59,7 +59,7 @@ class HeightErrors:
     first_photon_unknown_m: float = 0.017
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SurfaceHeights:
     """Heights of n segments above the mean sea surface, arrays of shape (n,).
 
@@ -167,14 +167,14 @@ def surface_heights(
         variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2
     )
     return SurfaceHeights(
-        height.astype(np.float32),
-        np.where(some, uncertainty, np.nan).astype(np.float32),
-        bias.astype(np.float32),
-        used.astype(np.int32),
-        (sd / TRUNCATION).astype(np.float32),
-        pooled.astype(np.float32),
-        rate.astype(np.float32),
-        3.0 * used_n < 2.0 * n,
+        height=height.astype(np.float32),
+        uncertainty=np.where(some, uncertainty, np.nan).astype(np.float32),
+        first_photon_bias=bias.astype(np.float32),
+        n_photons=used.astype(np.int32),
+        sd=(sd / TRUNCATION).astype(np.float32),
+        spread=pooled.astype(np.float32),
+        rate=rate.astype(np.float32),
+        is_contaminated=3.0 * used_n < 2.0 * n,
     )
 
 

@@ -38,7 +38,7 @@ STEEPEST_ICE = 60.0
 STEEPEST_DEBRIS = 24.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class RuleMap:
     """What a rule says.
 
@@ -57,7 +57,7 @@ class RuleMap:
     name: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DemRule:
     """Limits of the DEM rule: lowest elevation in metres, steepest slope in degrees, both inclusive."""
 
@@ -103,7 +103,9 @@ def snow_index(optical: np.ndarray, *, ndsi_limit: float = NDSI_LIMIT, nir_limit
     index, nir = ndsi(optical[GREEN], optical[SWIR1]), optical[NIR]
     valid = np.isfinite(optical[[GREEN, NIR, SWIR1]]).all(axis=0)  # black in both bands has no index, and is no ice
     return RuleMap(
-        valid & (index > ndsi_limit) & (nir > nir_limit), valid, f"NDSI > {ndsi_limit:g}, NIR > {nir_limit:g}"
+        mask=valid & (index > ndsi_limit) & (nir > nir_limit),
+        valid=valid,
+        name=f"NDSI > {ndsi_limit:g}, NIR > {nir_limit:g}",
     )
 
 
@@ -122,7 +124,11 @@ def band_ratio(optical: np.ndarray, *, limit: float = RATIO_LIMIT, nir_limit: fl
     """
     ratio, nir = _ratio(optical[RED], optical[SWIR1]), optical[NIR]
     valid = np.isfinite(optical[[RED, NIR, SWIR1]]).all(axis=0)
-    return RuleMap(valid & (ratio > limit) & (nir > nir_limit), valid, f"red / SWIR1 > {limit:g}, NIR > {nir_limit:g}")
+    return RuleMap(
+        mask=valid & (ratio > limit) & (nir > nir_limit),
+        valid=valid,
+        name=f"red / SWIR1 > {limit:g}, NIR > {nir_limit:g}",
+    )
 
 
 def brightness(optical: np.ndarray, *, red_limit: float = RED_LIMIT, nir_limit: float = NIR_LIMIT) -> RuleMap:
@@ -140,9 +146,9 @@ def brightness(optical: np.ndarray, *, red_limit: float = RED_LIMIT, nir_limit: 
     """
     valid = np.isfinite(optical[[RED, NIR]]).all(axis=0)
     return RuleMap(
-        valid & (optical[RED] > red_limit) & (optical[NIR] > nir_limit),
-        valid,
-        f"red > {red_limit:g}, NIR > {nir_limit:g}",
+        mask=valid & (optical[RED] > red_limit) & (optical[NIR] > nir_limit),
+        valid=valid,
+        name=f"red > {red_limit:g}, NIR > {nir_limit:g}",
     )
 
 
@@ -167,10 +173,12 @@ def dem_only(dem: np.ndarray, *, rule: DemRule | None = None) -> RuleMap:
     elevation, slope = dem[ELEVATION], dem[SLOPE]
     valid = np.isfinite(elevation) & np.isfinite(slope)
     if rule is None:
-        rule = DemRule(float(np.median(elevation[valid])) if valid.any() else np.nan)
+        rule = DemRule(lowest_m=float(np.median(elevation[valid])) if valid.any() else np.nan)
     with np.errstate(invalid="ignore"):
         mask = valid & (elevation >= rule.lowest_m) & (slope <= rule.steepest_deg)
-    return RuleMap(mask, valid, f"elevation >= {rule.lowest_m:.0f} m, slope <= {rule.steepest_deg:g} degrees")
+    return RuleMap(
+        mask=mask, valid=valid, name=f"elevation >= {rule.lowest_m:.0f} m, slope <= {rule.steepest_deg:g} degrees"
+    )
 
 
 def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
@@ -195,7 +203,7 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
             " Give a raster."
         )
     seen = np.any([np.isfinite(a).any(axis=0) for a in scene.values()], axis=0)
-    return RuleMap(seen.copy(), seen, "everything is glacier")
+    return RuleMap(mask=seen.copy(), valid=seen, name="everything is glacier")
 
 
 def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
@@ -223,7 +231,7 @@ def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
                 return name
     dem = scene.get("dem")
     valid = np.zeros(1, bool) if dem is None else np.isfinite(dem).all(axis=0)
-    return DemRule(float(np.median(dem[ELEVATION][valid]))) if valid.any() else "none"
+    return DemRule(lowest_m=float(np.median(dem[ELEVATION][valid]))) if valid.any() else "none"
 
 
 def classical(
@@ -260,7 +268,7 @@ def classical(
     if rule in _OPTICAL_RULES:
         return _without_cliffs(_OPTICAL_RULES[rule](scene["optical"]), scene, steepest_deg)
     nothing = np.zeros_like(everything.mask)
-    return RuleMap(nothing, nothing.copy(), "none: no rule fits the bands present")
+    return RuleMap(mask=nothing, valid=nothing.copy(), name="none: no rule fits the bands present")
 
 
 def _without_cliffs(found: RuleMap, scene: dict[str, np.ndarray], steepest_deg: float) -> RuleMap:
@@ -269,7 +277,7 @@ def _without_cliffs(found: RuleMap, scene: dict[str, np.ndarray], steepest_deg: 
         return found
     with np.errstate(invalid="ignore"):
         steep = scene["dem"][SLOPE] > steepest_deg
-    return RuleMap(found.mask & ~steep, found.valid, f"{found.name}, slope <= {steepest_deg:g} degrees")
+    return RuleMap(mask=found.mask & ~steep, valid=found.valid, name=f"{found.name}, slope <= {steepest_deg:g} degrees")
 
 
 def fit_dem_rule(dem: np.ndarray, target: np.ndarray, *, steps: int = 200) -> DemRule:
@@ -318,4 +326,4 @@ def fit_dem_rule(dem: np.ndarray, target: np.ndarray, *, steps: int = 200) -> De
     hit = inside(glacier)
     iou = hit / np.maximum(inside(np.ones_like(glacier)) + glacier.sum() - hit, 1.0)
     i, j = np.unravel_index(int(np.argmax(iou)), iou.shape)
-    return DemRule(float(lowest[i]), float(j))
+    return DemRule(lowest_m=float(lowest[i]), steepest_deg=float(j))

@@ -25,7 +25,7 @@ LIKELY = 0.7
 """A lead that is water with this probability may enter a section."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Excess:
     """Root mean square height above the water of ice that passes for it, metres.
 
@@ -41,14 +41,14 @@ class Excess:
     thick_m: float = 0.18
 
 
-LIKELY_EXCESS = Excess(0.025, 0.08)
+LIKELY_EXCESS = Excess(thin_m=0.025, thick_m=0.08)
 """The same of ice that a calibrated network gives :data:`LIKELY` and more, at the level of other leads or within 0.15 m
 of the lowest surfaces: in
 simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square over the leads, their edges too)
 and was thin but for 1 lead of 343."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Doubt:
     """What a classifier says of m leads, arrays of shape (m,).
 
@@ -88,7 +88,8 @@ def doubt_of(lead: Leads, probability: np.ndarray, *, excess: Excess | None = No
     share = np.divide(thick, ice, out=np.zeros(water.size), where=ice > 1e-6)
     mixed = np.sqrt(share * high.thick_m**2 + (1.0 - share) * high.thin_m**2)
     return Doubt(
-        np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0), np.where(np.isfinite(water), mixed, high.thin_m)
+        probability=np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0),
+        excess=np.where(np.isfinite(water), mixed, high.thin_m),
     )
 
 

@@ -17,7 +17,7 @@ import numba as nb
 import numpy as np
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LeadRule:
     """Constants of leads and sections.
 
@@ -74,7 +74,7 @@ class LeadRule:
     level_tilt: float = 6e-6
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Leads:
     """m leads, arrays of shape (m,).
 
@@ -129,7 +129,16 @@ def find_leads(
     rows = np.flatnonzero(is_water & np.isfinite(height) & (uncertainty > 0))
     if rows.size == 0:
         empty, index = np.empty(0), np.empty(0, np.int64)
-        return Leads(index, index, empty, empty, empty, empty, index, index)
+        return Leads(
+            first=index,
+            last=index,
+            x=empty,
+            length=empty,
+            height=empty,
+            uncertainty=empty,
+            n_segments=index,
+            n_photons=index,
+        )
     cell = np.broadcast_to(np.asarray(cell_m, np.float64), x.shape)
     # A lead ends where the next water segment is further than join_m away (edge to edge) or ice lies between.
     step = np.diff(x[rows]) - 0.5 * (cell[rows][1:] + cell[rows][:-1]) + 2.0
@@ -150,14 +159,14 @@ def find_leads(
     keep = (length >= rule.min_length_m) & (photons >= rule.min_photons) & np.isfinite(mean)
     sigma = np.sqrt(sigma**2 + rule.floor_m**2)
     return Leads(
-        rows[heads][keep],
-        rows[tails - 1][keep] + 1,
-        centre[keep],
-        length[keep],
-        mean[keep],
-        sigma[keep],
-        (tails - heads)[keep].astype(np.int64),
-        photons[keep].astype(np.int64),
+        first=rows[heads][keep],
+        last=rows[tails - 1][keep] + 1,
+        x=centre[keep],
+        length=length[keep],
+        height=mean[keep],
+        uncertainty=sigma[keep],
+        n_segments=(tails - heads)[keep].astype(np.int64),
+        n_photons=photons[keep].astype(np.int64),
     )
 
 

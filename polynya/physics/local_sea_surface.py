@@ -26,7 +26,7 @@ half a decimetre and more."""
 METHODS = (DEFAULT, *sea_surface.METHODS)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Surface:
     """Segments along a beam, arrays of shape (n,): distance, height, its error, photons, segment length."""
 
@@ -48,7 +48,7 @@ class Surface:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sections:
     """Sea surface sections along one beam.
 
@@ -177,7 +177,16 @@ def sections(
             np.where(blocked, np.nan, sigma),
             np.where(blocked, SOURCE_NONE, source),
         )
-    return Sections(centre, rule.section_length_m, smoothed, sigma, source.astype(np.int8), count, height, used)
+    return Sections(
+        centre=centre,
+        length=rule.section_length_m,
+        height=smoothed,
+        uncertainty=sigma,
+        source=source.astype(np.int8),
+        n_leads=count,
+        height_unsmoothed=height,
+        is_lead_used=used,
+    )
 
 
 def _doubt_variance(lead: leads.Leads, doubt: lead_doubt.Doubt, rows: np.ndarray, weight: np.ndarray) -> float:
@@ -185,7 +194,7 @@ def _doubt_variance(lead: leads.Leads, doubt: lead_doubt.Doubt, rows: np.ndarray
         lead.x[rows],
         lead.height[rows],
         weight=weight,
-        doubt=lead_doubt.Doubt(doubt.probability[rows], doubt.excess[rows]),
+        doubt=lead_doubt.Doubt(probability=doubt.probability[rows], excess=doubt.excess[rows]),
     )
 
 

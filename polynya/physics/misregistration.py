@@ -28,7 +28,7 @@ LEAST_SCORE = 20.0
 170; mirrored images, which have no true shift, at most .50 (score 51)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift:
     """Where an image lies against another.
 

@@ -32,7 +32,7 @@ TYPE_NAMES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Thresholds:
     """Constants of the tree; names as the granule stores them are given beside each.
 

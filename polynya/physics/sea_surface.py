@@ -26,7 +26,7 @@ N_LOWEST = 10
 """``nearest`` takes the nearest of this many lowest water segments."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limits:
     """NASA's limits on sections and their filling (ATL10 release 006)."""
 
@@ -44,7 +44,7 @@ class Limits:
     fill_sigma_m: float = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Sections:
     """Reference sea surfaces of sections, all arrays of shape (n_sections,).
 
@@ -223,7 +223,7 @@ def section_references(
     count = np.searchsorted(lead_x, section_x + half_width_m, side="left") - first
     count = np.where(count >= max(n_leads_min, 1), count, 0)
     height, sigma = combine_leads(lead_h, lead_sigma, first=first, count=count)
-    return Sections(height, sigma, count, np.where(count > 0, first, -1))
+    return Sections(height=height, sigma=sigma, n_leads=count, first=np.where(count > 0, first, -1))
 
 
 def screen(
@@ -451,7 +451,10 @@ def window_reference(
         value[k], error[k] = h[pick], s[pick]
     n = b - a
     return Sections(
-        value, error, n, np.where(n > 0, rows[np.minimum(a, max(rows.size - 1, 0))] if rows.size else -1, -1)
+        height=value,
+        sigma=error,
+        n_leads=n,
+        first=np.where(n > 0, rows[np.minimum(a, max(rows.size - 1, 0))] if rows.size else -1, -1),
     )
 
 

@@ -20,7 +20,7 @@ BLOCK_SECONDS = 0.005
 """A background block is 50 shots at 10 kHz."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ShotStatistics:
     """Statistics over a segment's laser shots of one per-shot quantity, each of shape (n,)."""
 
@@ -29,7 +29,7 @@ class ShotStatistics:
     sd: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Segments:
     """Statistics of n non-empty segments, ordered along track.
 
@@ -81,7 +81,7 @@ class Segments:
     offsets: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PhotonRuns:
     """Segments of a fixed number of photons, as NASA's ATL07 has them.
 
@@ -192,7 +192,8 @@ def resample(
     blocks = _blocks(shot_time, background)
 
     def over_shots(values: np.ndarray) -> ShotStatistics:
-        return ShotStatistics(*_shot_statistics(values, shot_order, shot_offsets))
+        mean, median, sd = _shot_statistics(values, shot_order, shot_offsets)
+        return ShotStatistics(mean=mean, median=median, sd=sd)
 
     return Segments(
         index=(used + (0 if runs else int(cell0))).astype(np.int64),
@@ -606,7 +607,7 @@ def _slice(segments: Segments, a: int, b: int) -> Segments:
         elif field.name == "offsets":
             value = value[a : b + 1] - value[a]
         elif isinstance(value, ShotStatistics):
-            value = ShotStatistics(value.mean[a:b], value.median[a:b], value.sd[a:b])
+            value = ShotStatistics(mean=value.mean[a:b], median=value.median[a:b], sd=value.sd[a:b])
         else:
             value = value[a:b]
         parts[field.name] = value
@@ -627,7 +628,7 @@ def concatenate(pieces: Sequence[Segments]) -> Segments:
             )
         elif isinstance(values[0], ShotStatistics):
             parts[field.name] = ShotStatistics(
-                *(np.concatenate([getattr(v, n) for v in values]) for n in ("mean", "median", "sd"))
+                **{n: np.concatenate([getattr(v, n) for v in values]) for n in ("mean", "median", "sd")}
             )
         else:
             parts[field.name] = np.concatenate(values)

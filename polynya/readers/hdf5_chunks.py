@@ -41,7 +41,7 @@ _KNOWN_PIPELINES = {
 _CHUNKS_PER_JOB = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Column:
     """What to read: a dataset, and for two-dimensional ones which column of it."""
 
@@ -49,7 +49,7 @@ class Column:
     column: int | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Chunk:
     first: int  # row of the dataset this chunk starts at
     offset: int
@@ -83,7 +83,7 @@ def read_whole(handle: h5py.File, path: Path | str, *, name: str) -> np.ndarray:
     """
     node = handle[name]
     if node.shape and has_fast_path(node):
-        return read_columns(handle, path, columns=[Column(name)], threads=1)[name]
+        return read_columns(handle, path, columns=[Column(name=name)], threads=1)[name]
     return np.asarray(node[()])
 
 
@@ -148,16 +148,16 @@ def read_columns(
                 if covered != n:  # chunks that were never written hold the fill value
                     target[:] = node.fillvalue
                 job = _Job(
-                    fd,
-                    path.name,
-                    column,
-                    _pipeline(node),
-                    node.dtype,
-                    node.chunks[0],
-                    node.shape[1] if node.ndim == 2 else 1,
-                    start,
-                    last,
-                    target,
+                    fd=fd,
+                    file=path.name,
+                    column=column,
+                    pipeline=_pipeline(node),
+                    dtype=node.dtype,
+                    rows=node.chunks[0],
+                    width=node.shape[1] if node.ndim == 2 else 1,
+                    start=start,
+                    stop=last,
+                    target=target,
                 )
                 jobs += [(job, chunks[i : i + _CHUNKS_PER_JOB]) for i in range(0, len(chunks), _CHUNKS_PER_JOB)]
                 out[column.name] = target
@@ -193,7 +193,9 @@ def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop:
     def visit(info: h5py.h5d.StoreInfo) -> None:
         first = int(info.chunk_offset[0])
         if first < stop and first + rows > start:
-            found.append(_Chunk(first, int(info.byte_offset or 0), int(info.size), int(info.filter_mask)))
+            found.append(
+                _Chunk(first=first, offset=int(info.byte_offset or 0), size=int(info.size), mask=int(info.filter_mask))
+            )
 
     node.id.chunk_iter(visit)
     seen = set()
@@ -223,7 +225,7 @@ def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Job:
     fd: int
     file: str

@@ -30,7 +30,7 @@ SEA_ICE = 2
 """Column of ``signal_conf_ph`` and ``surf_type``: land, ocean, sea ice, land ice, inland water."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Field:
     """One variable of the product: its path below the beam group, units, who may lack it, and the values that are
     possible."""
@@ -49,19 +49,43 @@ class Field:
         return f"{self.group}/{self.name}"
 
 
+def _field(
+    name: str,
+    group: str,
+    units: str,
+    kind: str = "f",
+    *,
+    required: bool = True,
+    column: int | None = None,
+    about: str = "",
+    valid: tuple[float, float] | None = None,
+) -> Field:
+    """Return one row of the product's table."""
+    return Field(
+        name=name,
+        group=group,
+        units=units,
+        kind=kind,
+        required=required,
+        column=column,
+        about=about,
+        valid=valid,
+    )
+
+
 LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
 PHOTONS = (
-    Field(
+    _field(
         "h_ph",
         "heights",
         "m",
         about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed",
     ),
-    Field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
-    Field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
-    Field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
-    Field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
-    Field(
+    _field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
+    _field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
+    _field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
+    _field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
+    _field(
         "signal_conf_ph",
         "heights",
         "1",
@@ -69,24 +93,24 @@ PHOTONS = (
         column=SEA_ICE,
         about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high",
     ),
-    Field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
-    Field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
-    Field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
+    _field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
+    _field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
+    _field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
 )
 GEOSEGMENTS = (
-    Field("segment_id", "geolocation", "1", "i"),
-    Field("ph_index_beg", "geolocation", "1", "i", about="1-based, 0 for an empty segment"),
-    Field("segment_ph_cnt", "geolocation", "1", "i"),
-    Field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start", valid=X_ALLOWED),
-    Field("segment_length", "geolocation", "m"),
-    Field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
-    Field("reference_photon_lat", "geolocation", "degrees_north", valid=LATITUDES),
-    Field("reference_photon_lon", "geolocation", "degrees_east", valid=LONGITUDES),
-    Field("solar_elevation", "geolocation", "degree"),
-    Field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
-    Field("full_sat_fract", "geolocation", "1", required=False),
-    Field("dem_h", "geophys_corr", "m", required=False),
-    Field(
+    _field("segment_id", "geolocation", "1", "i"),
+    _field("ph_index_beg", "geolocation", "1", "i", about="1-based, 0 for an empty segment"),
+    _field("segment_ph_cnt", "geolocation", "1", "i"),
+    _field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start", valid=X_ALLOWED),
+    _field("segment_length", "geolocation", "m"),
+    _field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
+    _field("reference_photon_lat", "geolocation", "degrees_north", valid=LATITUDES),
+    _field("reference_photon_lon", "geolocation", "degrees_east", valid=LONGITUDES),
+    _field("solar_elevation", "geolocation", "degree"),
+    _field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
+    _field("full_sat_fract", "geolocation", "1", required=False),
+    _field("dem_h", "geophys_corr", "m", required=False),
+    _field(
         "dem_flag",
         "geophys_corr",
         "1",
@@ -94,24 +118,24 @@ GEOSEGMENTS = (
         required=False,
         about="0 none, 1 Arctic, 2 global, 3 mean sea surface, 4 Antarctic",
     ),
-    Field("geoid", "geophys_corr", "m", required=False, about="tide-free"),
-    Field(
+    _field("geoid", "geophys_corr", "m", required=False, about="tide-free"),
+    _field(
         "geoid_free2mean", "geophys_corr", "m", required=False, about="add to a tide-free height to have it mean-tide"
     ),
-    Field("tide_ocean", "geophys_corr", "m", required=False, about="not applied to h_ph"),
-    Field("tide_equilibrium", "geophys_corr", "m", required=False, about="not applied to h_ph"),
-    Field("dac", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+    _field("tide_ocean", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+    _field("tide_equilibrium", "geophys_corr", "m", required=False, about="not applied to h_ph"),
+    _field("dac", "geophys_corr", "m", required=False, about="not applied to h_ph"),
 )
 BACKGROUND = (
-    Field("delta_time", "bckgrd_atlas", "seconds since 2018-01-01T00:00:00Z"),
-    Field("bckgrd_rate", "bckgrd_atlas", "Hz"),
-    Field("bckgrd_counts", "bckgrd_atlas", "1", "i"),
+    _field("delta_time", "bckgrd_atlas", "seconds since 2018-01-01T00:00:00Z"),
+    _field("bckgrd_rate", "bckgrd_atlas", "Hz"),
+    _field("bckgrd_counts", "bckgrd_atlas", "1", "i"),
 )
 MAX_EXTENT_M = 4.2e7
 """Longer than one orbit: a beam that claims it is damaged."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamIndex:
     """One beam without its photons: all that is needed to read those in pieces.
 
@@ -147,7 +171,7 @@ class BeamIndex:
         return self.first_photon is not None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamData(BeamIndex):
     """One beam with its photons in memory.
 
@@ -245,7 +269,14 @@ def index(
     geo["first_photon"], geo["segment_ph_cnt"] = first[rows], count[rows]
     start, stop = int(first[used].min()), int((first[used] + count[used]).max())
     return BeamIndex(
-        granule, granule.beams[beam], _table(geo, GEOSEGMENTS), background, first_photon, start, stop, tuple(notes)
+        granule=granule,
+        beam=granule.beams[beam],
+        geosegments=_table(geo, GEOSEGMENTS),
+        background=background,
+        first_photon=first_photon,
+        start=start,
+        stop=stop,
+        notes=tuple(notes),
     )
 
 
@@ -272,7 +303,7 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
     """
     path, name = beam.granule.path, beam.beam.name
     with icesat2.open_hdf5(path) as handle, reading(path, name):
-        columns = [Column(f"{name}/{f.path}", f.column) for f in PHOTONS]
+        columns = [Column(name=f"{name}/{f.path}", column=f.column) for f in PHOTONS]
         data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in PHOTONS}
         for item in PHOTONS:
@@ -341,15 +372,15 @@ def read(
     here = from_numpy(to_numpy(found.geosegments["first_photon"]) - found.start)
     geosegments = found.geosegments.set_column(place, found.geosegments.schema.field(place), here)
     return BeamData(
-        found.granule,
-        found.beam,
-        geosegments,
-        found.background,
-        found.first_photon,
-        0,
-        found.stop - found.start,
-        found.notes,
-        _table(data, PHOTONS),
+        granule=found.granule,
+        beam=found.beam,
+        geosegments=geosegments,
+        background=found.background,
+        first_photon=found.first_photon,
+        start=0,
+        stop=found.stop - found.start,
+        notes=found.notes,
+        photons=_table(data, PHOTONS),
     )
 
 
@@ -390,7 +421,11 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
         with reading(path, name):
             values = (
                 read_columns(
-                    handle, path, columns=[Column(name, item.column)], threads=1, allow_holes=not item.required
+                    handle,
+                    path,
+                    columns=[Column(name=name, column=item.column)],
+                    threads=1,
+                    allow_holes=not item.required,
                 )[name]
                 if node.shape
                 else np.asarray(node[()])

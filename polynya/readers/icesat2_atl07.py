@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from .icesat2 import Granule, open_granule
-from .icesat2_segments import Variable, read_table
+from .icesat2_segments import GEOID, SEGMENT_NUMBERS, TIDES, background_rates, read_table, time_and_place, variable
 
 PRODUCT = "ATL07"
 RELEASES = ("003", "004", "005", "006", "007")
@@ -46,64 +46,57 @@ LAYOUT = {
     "geolocation": "sea_ice_segments/geolocation",
 }
 
-SECONDS = "seconds since 2018-01-01T00:00:00Z"
 VARIABLES = (
-    Variable("delta_time", "segments", SECONDS, "f8"),
-    Variable("latitude", "segments", "degrees_north", "f8"),
-    Variable("longitude", "segments", "degrees_east", "f8"),
-    Variable(
+    *time_and_place("segments"),
+    variable(
         "seg_dist_x",
         "segments",
         "m",
         "f8",
         long_name="along-track distance from the equator crossing to the segment's centre",
     ),
-    Variable("height_segment_id", "segments", "1", "i4"),
-    Variable("geoseg_beg", "segments", "1", "i4", required=False),
-    Variable("geoseg_end", "segments", "1", "i4", required=False),
-    Variable(
+    *SEGMENT_NUMBERS,
+    variable(
         "height_segment_height",
         "heights",
         "m",
         long_name="height above the mean sea surface, tides and dynamic atmosphere removed",
     ),
-    Variable("height_segment_type", "heights", "1", "i1"),
-    Variable("height_segment_ssh_flag", "heights", "1", "i1"),
-    Variable("height_segment_length_seg", "heights", "m"),
-    Variable("height_segment_w_gaussian", "heights", "m", long_name="width of the best-fitting Gaussian"),
-    Variable("height_segment_confidence", "heights", "1", required=False),
-    Variable(
+    variable("height_segment_type", "heights", "1", "i1"),
+    variable("height_segment_ssh_flag", "heights", "1", "i1"),
+    variable("height_segment_length_seg", "heights", "m"),
+    variable("height_segment_w_gaussian", "heights", "m", long_name="width of the best-fitting Gaussian"),
+    variable("height_segment_confidence", "heights", "1", required=False),
+    variable(
         "height_segment_surface_error_est",
         "heights",
         "m",
         required=False,
         long_name="error estimate of the surface height",
     ),
-    Variable("height_segment_quality", "heights", "1", "i1", required=False),
-    Variable("height_segment_fit_quality_flag", "heights", "1", "i1", required=False),
-    Variable("height_segment_rms", "heights", "m", required=False),
-    Variable("height_segment_n_pulse_seg", "heights", "1", "i4", required=False),
-    Variable("height_segment_asr_calc", "heights", "1", required=False),
-    Variable("height_segment_htcorr_skew", "heights", "m", required=False),
-    Variable("across_track_distance", "heights", "m", required=False),
-    Variable("photon_rate", "stats", "1", long_name="photons per shot"),
-    Variable("background_r_norm", "stats", "Hz", long_name="background rate normalised to a fixed solar elevation"),
-    Variable("backgr_r_200", "stats", "Hz", required=False),
-    Variable("backgr_r_25", "stats", "Hz", required=False),
-    Variable("backgr_calc", "stats", "Hz", required=False),
-    Variable("background_int_height", "stats", "m", required=False),
-    Variable("n_photons_actual", "stats", "1", "i4", required=False),
-    Variable("n_photons_used", "stats", "1", "i4", required=False),
-    Variable(
+    variable("height_segment_quality", "heights", "1", "i1", required=False),
+    variable("height_segment_fit_quality_flag", "heights", "1", "i1", required=False),
+    variable("height_segment_rms", "heights", "m", required=False),
+    variable("height_segment_n_pulse_seg", "heights", "1", "i4", required=False),
+    variable("height_segment_asr_calc", "heights", "1", required=False),
+    variable("height_segment_htcorr_skew", "heights", "m", required=False),
+    variable("across_track_distance", "heights", "m", required=False),
+    variable("photon_rate", "stats", "1", long_name="photons per shot"),
+    variable("background_r_norm", "stats", "Hz", long_name="background rate normalised to a fixed solar elevation"),
+    *background_rates("stats"),
+    variable("background_int_height", "stats", "m", required=False),
+    variable("n_photons_actual", "stats", "1", "i4", required=False),
+    variable("n_photons_used", "stats", "1", "i4", required=False),
+    variable(
         "fpb_corr", "stats", "m", required=False, long_name="first-photon bias correction of the segment's height"
     ),
-    Variable("fpb_strength", "stats", "1", required=False),
-    Variable("fpb_avg_dt", "stats", "ns", required=False),
-    Variable("hist_w", "stats", "m", required=False),
-    Variable("hist_photon_bottom", "stats", "m", required=False, long_name="lower edge of the photon-height histogram"),
-    Variable("hist_photon_top", "stats", "m", required=False),
-    Variable("hist_photon_bin_size", "stats", "m", required=False),
-    Variable(
+    variable("fpb_strength", "stats", "1", required=False),
+    variable("fpb_avg_dt", "stats", "ns", required=False),
+    variable("hist_w", "stats", "m", required=False),
+    variable("hist_photon_bottom", "stats", "m", required=False, long_name="lower edge of the photon-height histogram"),
+    variable("hist_photon_top", "stats", "m", required=False),
+    variable("hist_photon_bin_size", "stats", "m", required=False),
+    variable(
         "hist_photon_heights",
         "stats",
         "1",
@@ -112,34 +105,31 @@ VARIABLES = (
         width=HISTOGRAM_BINS,
         long_name="photons in each height bin",
     ),
-    Variable("trim_height_bottom", "stats", "m", required=False),
-    Variable("trim_height_top", "stats", "m", required=False),
-    Variable("asr_25", "stats", "1", required=False),
-    Variable("layer_flag", "stats", "1", "i2", required=False),
-    Variable("cloud_flag_asr", "stats", "1", "i2", required=False),
-    Variable("ice_conc", "stats", "percent", required=False, other_names=("ice_conc_ssmi",)),
-    Variable("ice_conc_amsr2", "stats", "percent", required=False),
-    Variable(
+    variable("trim_height_bottom", "stats", "m", required=False),
+    variable("trim_height_top", "stats", "m", required=False),
+    variable("asr_25", "stats", "1", required=False),
+    variable("layer_flag", "stats", "1", "i2", required=False),
+    variable("cloud_flag_asr", "stats", "1", "i2", required=False),
+    variable("ice_conc", "stats", "percent", required=False, other_names=("ice_conc_ssmi",)),
+    variable("ice_conc_amsr2", "stats", "percent", required=False),
+    variable(
         "height_segment_mss",
         "geophysical",
         "m",
         required=False,
         long_name="mean sea surface above the WGS 84 ellipsoid",
     ),
-    Variable("height_segment_ocean", "geophysical", "m", required=False, long_name="ocean tide"),
-    Variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
-    Variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),
-    Variable("height_segment_ib", "geophysical", "m", required=False),
-    Variable("height_segment_geoid", "geophysical", "m", required=False),
-    Variable("height_segment_geoid_free2mean", "geophysical", "m", required=False),
-    Variable("height_segment_earth", "geophysical", "m", required=False),
-    Variable("height_segment_load", "geophysical", "m", required=False),
-    Variable("height_segment_pole", "geophysical", "m", required=False, other_names=("height_segment_tide_pole",)),
-    Variable("solar_elevation", "geolocation", "degree", required=False),
-    Variable("solar_azimuth", "geolocation", "degree", required=False),
-    Variable("beam_azimuth", "geolocation", "degree", required=False),
-    Variable("beam_coelev", "geolocation", "degree", required=False),
-    Variable("sigma_h", "geolocation", "m", required=False),
+    *TIDES,
+    variable("height_segment_ib", "geophysical", "m", required=False),
+    *GEOID,
+    variable("height_segment_earth", "geophysical", "m", required=False),
+    variable("height_segment_load", "geophysical", "m", required=False),
+    variable("height_segment_pole", "geophysical", "m", required=False, other_names=("height_segment_tide_pole",)),
+    variable("solar_elevation", "geolocation", "degree", required=False),
+    variable("solar_azimuth", "geolocation", "degree", required=False),
+    variable("beam_azimuth", "geolocation", "degree", required=False),
+    variable("beam_coelev", "geolocation", "degree", required=False),
+    variable("sigma_h", "geolocation", "m", required=False),
 )
 
 

@@ -21,7 +21,16 @@ import pyarrow as pa
 
 from ..errors import ProductError
 from .icesat2 import Granule, open_granule, open_hdf5, reading, values
-from .icesat2_segments import Variable, first_layout, read_table
+from .icesat2_segments import (
+    GEOID,
+    TIDES,
+    Variable,
+    background_rates,
+    first_layout,
+    read_table,
+    time_and_place,
+    variable,
+)
 
 PRODUCT = "ATL10"
 RELEASES = ("003", "004", "005", "006", "007")
@@ -44,64 +53,54 @@ LAYOUT_003 = {
 }
 LAYOUTS = {"003": LAYOUT_003, "004": LAYOUT_003, "005": LAYOUT_003, "006": LAYOUT_006, "007": LAYOUT_006}
 
-SECONDS = "seconds since 2018-01-01T00:00:00Z"
 SEGMENTS = (
-    Variable("delta_time", "segments", SECONDS, "f8"),
-    Variable("latitude", "segments", "degrees_north", "f8"),
-    Variable("longitude", "segments", "degrees_east", "f8"),
-    Variable(
+    *time_and_place("segments"),
+    variable(
         "seg_dist_x",
         "segments",
         "m",
         "f8",
         long_name="along-track distance from the equator crossing to the segment's centre",
     ),
-    Variable("height_segment_id", "segments", "1", "i4", required=False),
-    Variable("geoseg_beg", "segments", "1", "i4", required=False),
-    Variable("geoseg_end", "segments", "1", "i4", required=False),
-    Variable("beam_fb_height", "segments", "m", long_name="total freeboard above the section's reference sea surface"),
-    Variable("beam_fb_unc", "segments", "m", other_names=("beam_fb_sigma",), long_name="uncertainty of beam_fb_height"),
-    Variable("beam_fb_confidence", "segments", "1", required=False),
-    Variable("beam_fb_quality_flag", "segments", "1", "i1", required=False),
-    Variable(
+    variable("height_segment_id", "segments", "1", "i4", required=False),
+    variable("geoseg_beg", "segments", "1", "i4", required=False),
+    variable("geoseg_end", "segments", "1", "i4", required=False),
+    variable("beam_fb_height", "segments", "m", long_name="total freeboard above the section's reference sea surface"),
+    variable("beam_fb_unc", "segments", "m", other_names=("beam_fb_sigma",), long_name="uncertainty of beam_fb_height"),
+    variable("beam_fb_confidence", "segments", "1", required=False),
+    variable("beam_fb_quality_flag", "segments", "1", "i1", required=False),
+    variable(
         "beam_refsurf_ndx", "segments", "1", "i4", long_name="1-based index of the section, over the whole granule"
     ),
-    Variable("height_segment_height", "heights", "m", long_name="height above the tide-free mean sea surface"),
-    Variable("height_segment_sigma", "heights", "m", long_name="error of height_segment_height"),
-    Variable("height_segment_type", "heights", "1", "i1"),
-    Variable("height_segment_ssh_flag", "heights", "1", "i1"),
-    Variable("height_segment_length_seg", "heights", "m"),
-    Variable("height_segment_w_gaussian", "heights", "m", required=False),
-    Variable("height_segment_confidence", "heights", "1", required=False),
-    Variable("height_segment_rms", "heights", "m", required=False),
-    Variable("height_segment_dist2land", "heights", "m", required=False, long_name="distance to land"),
-    Variable("photon_rate", "heights", "1", required=False, long_name="photons per shot"),
-    Variable("background_r_norm", "heights", "Hz", required=False),
-    Variable("backgr_r_200", "heights", "Hz", required=False),
-    Variable("backgr_r_25", "heights", "Hz", required=False),
-    Variable("backgr_calc", "heights", "Hz", required=False),
-    Variable("asr_25", "heights", "1", required=False),
-    Variable("layer_flag", "heights", "1", "i2", required=False),
-    Variable("ice_conc_ssmi", "heights", "percent", required=False, other_names=("ice_conc",)),
-    Variable("ice_conc_amsr2", "heights", "percent", required=False),
-    Variable(
+    variable("height_segment_height", "heights", "m", long_name="height above the tide-free mean sea surface"),
+    variable("height_segment_sigma", "heights", "m", long_name="error of height_segment_height"),
+    variable("height_segment_type", "heights", "1", "i1"),
+    variable("height_segment_ssh_flag", "heights", "1", "i1"),
+    variable("height_segment_length_seg", "heights", "m"),
+    variable("height_segment_w_gaussian", "heights", "m", required=False),
+    variable("height_segment_confidence", "heights", "1", required=False),
+    variable("height_segment_rms", "heights", "m", required=False),
+    variable("height_segment_dist2land", "heights", "m", required=False, long_name="distance to land"),
+    variable("photon_rate", "heights", "1", required=False, long_name="photons per shot"),
+    variable("background_r_norm", "heights", "Hz", required=False),
+    *background_rates("heights"),
+    variable("asr_25", "heights", "1", required=False),
+    variable("layer_flag", "heights", "1", "i2", required=False),
+    variable("ice_conc_ssmi", "heights", "percent", required=False, other_names=("ice_conc",)),
+    variable("ice_conc_amsr2", "heights", "percent", required=False),
+    variable(
         "height_segment_mss",
         "geophysical",
         "m",
         required=False,
         long_name="tide-free mean sea surface above the WGS 84 ellipsoid",
     ),
-    Variable("height_segment_ocean", "geophysical", "m", required=False, long_name="ocean tide"),
-    Variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
-    Variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),
-    Variable("height_segment_geoid", "geophysical", "m", required=False),
-    Variable("height_segment_geoid_free2mean", "geophysical", "m", required=False),
+    *TIDES,
+    *GEOID,
 )
 LEADS = (
-    Variable("delta_time", "leads", SECONDS, "f8", required=False),
-    Variable("latitude", "leads", "degrees_north", "f8", required=False),
-    Variable("longitude", "leads", "degrees_east", "f8", required=False),
-    Variable(
+    *time_and_place("leads", requires_time=False, requires_place=False),
+    variable(
         "lead_dist_x",
         "leads",
         "m",
@@ -109,19 +108,17 @@ LEADS = (
         required=False,
         long_name="mean along-track distance of the lead's segments; release 005 on",
     ),
-    Variable("lead_height", "leads", "m", long_name="lead height above the tide-free mean sea surface"),
-    Variable("lead_sigma", "leads", "m"),
-    Variable("lead_length", "leads", "m", required=False),
-    Variable("ssh_n", "leads", "1", "i4", long_name="segments in the lead"),
-    Variable(
+    variable("lead_height", "leads", "m", long_name="lead height above the tide-free mean sea surface"),
+    variable("lead_sigma", "leads", "m"),
+    variable("lead_length", "leads", "m", required=False),
+    variable("ssh_n", "leads", "1", "i4", long_name="segments in the lead"),
+    variable(
         "ssh_ndx", "leads", "1", "i4", long_name="1-based index of the lead's first segment, over the whole granule"
     ),
 )
 SECTIONS = (
-    Variable("delta_time", "sections", SECONDS, "f8"),
-    Variable("latitude", "sections", "degrees_north", "f8", required=False),
-    Variable("longitude", "sections", "degrees_east", "f8", required=False),
-    Variable(
+    *time_and_place("sections", requires_place=False),
+    variable(
         "beam_refsurf_dist_x",
         "sections",
         "m",
@@ -129,11 +126,11 @@ SECTIONS = (
         required=False,
         long_name="along-track distance of the section's centre; release 005 on",
     ),
-    Variable(
+    variable(
         "beam_refsurf_height", "sections", "m", long_name="reference sea surface above the tide-free mean sea surface"
     ),
-    Variable("beam_refsurf_sigma", "sections", "m"),
-    Variable(
+    variable("beam_refsurf_sigma", "sections", "m"),
+    variable(
         "beam_refsurf_interp_flag",
         "sections",
         "1",
@@ -141,15 +138,15 @@ SECTIONS = (
         required=False,
         long_name="-1 no surface, 0 leads, 1 two-sided, 2 one missing entry between two, 3 one-sided",
     ),
-    Variable("beam_lead_n", "sections", "1", "i4"),
-    Variable(
+    variable("beam_lead_n", "sections", "1", "i4"),
+    variable(
         "beam_lead_ndx",
         "sections",
         "1",
         "i4",
         long_name="1-based index of the section's first lead, over the whole granule",
     ),
-    Variable(
+    variable(
         "fbswath_ndx",
         "sections",
         "1",
@@ -157,11 +154,11 @@ SECTIONS = (
         required=False,
         long_name="1-based number of the section in the whole granule",
     ),
-    Variable("beam_refsurf_mss", "sections", "m", required=False),
+    variable("beam_refsurf_mss", "sections", "m", required=False),
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Control:
     """Constants of ``ancillary_data/freeboard_estimation``, in the product's names and units.
 

@@ -28,7 +28,7 @@ TYPES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Variable:
     """One variable of a product.
 
@@ -68,6 +68,76 @@ class Variable:
     def arrow_type(self) -> pa.DataType:
         one = TYPES[self.dtype]
         return pa.list_(one, self.width) if self.width > 1 else one
+
+
+def variable(
+    name: str,
+    group: str,
+    units: str,
+    dtype: str = "f4",
+    *,
+    required: bool = True,
+    long_name: str = "",
+    width: int = 1,
+    other_names: tuple[str, ...] = (),
+) -> Variable:
+    """Return one row of a product's table; the parameters are the attributes of :class:`Variable`."""
+    return Variable(
+        name=name,
+        group=group,
+        units=units,
+        dtype=dtype,
+        required=required,
+        long_name=long_name,
+        width=width,
+        other_names=other_names,
+    )
+
+
+SECONDS = "seconds since 2018-01-01T00:00:00Z"
+
+
+def time_and_place(group: str, *, requires_time: bool = True, requires_place: bool = True) -> tuple[Variable, ...]:
+    """Return the time, latitude and longitude of a group's rows, which both products have.
+
+    Parameters
+    ----------
+    group : str
+        Role of the group.
+    requires_time, requires_place : bool
+        Whether a beam with data must hold them.
+    """
+    return (
+        variable("delta_time", group, SECONDS, "f8", required=requires_time),
+        variable("latitude", group, "degrees_north", "f8", required=requires_place),
+        variable("longitude", group, "degrees_east", "f8", required=requires_place),
+    )
+
+
+SEGMENT_NUMBERS = (
+    variable("height_segment_id", "segments", "1", "i4"),
+    variable("geoseg_beg", "segments", "1", "i4", required=False),
+    variable("geoseg_end", "segments", "1", "i4", required=False),
+)
+"""Numbers of a segment and of the 20 m geosegments it spans."""
+
+
+def background_rates(group: str) -> tuple[Variable, ...]:
+    """Return the measured and the calculated background rates of a group's rows."""
+    return tuple(variable(name, group, "Hz", required=False) for name in ("backgr_r_200", "backgr_r_25", "backgr_calc"))
+
+
+TIDES = (
+    variable("height_segment_ocean", "geophysical", "m", required=False, long_name="ocean tide"),
+    variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
+    variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),
+)
+"""What is subtracted from heights beside the mean sea surface."""
+GEOID = (
+    variable("height_segment_geoid", "geophysical", "m", required=False),
+    variable("height_segment_geoid_free2mean", "geophysical", "m", required=False),
+)
+"""The geoid and what makes it mean-tide."""
 
 
 def read_table(

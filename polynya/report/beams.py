@@ -38,7 +38,7 @@ LOWEST_MM, HIGHEST_MM = -5000, 15000
 """Range of the millimetre histograms; heights beyond count in the end bins."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamTable:
     """The segments of one beam in the order of the track.
 
@@ -66,7 +66,7 @@ class BeamTable:
         return len(self.kind)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamNumbers:
     """What a report says of one beam.
 
@@ -218,7 +218,14 @@ def split(table: pa.Table) -> list[BeamTable]:
         if len(part["x_atc"]):
             kind = (part["surface_class"] & 3).astype(np.int8)
             out.append(
-                BeamTable(name, strong, part, millimetres(part["height"]), millimetres(part["total_freeboard"]), kind)
+                BeamTable(
+                    name=name,
+                    is_strong=strong,
+                    columns=part,
+                    height_mm=millimetres(part["height"]),
+                    freeboard_mm=millimetres(part["total_freeboard"]),
+                    kind=kind,
+                )
             )
     return out
 

@@ -14,7 +14,7 @@ WIDTH, HEIGHT = 470, 250
 LEFT, RIGHT, TOP, BOTTOM = 46, 12, 24, 40
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Series:
     """One stacked part of a histogram: its name, its style class and its counts at each millimetre."""
 

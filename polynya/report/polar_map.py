@@ -26,7 +26,7 @@ E2 = FLATTENING * (2.0 - FLATTENING)
 E1 = float(np.sqrt(E2))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Projection:
     """A polar stereographic projection on WGS 84.
 
@@ -54,8 +54,8 @@ class Projection:
         return float(SEMI_MAJOR_M * np.cos(phi) / np.sqrt(1.0 - E2 * np.sin(phi) ** 2) / _t(phi))
 
 
-NORTH = Projection("EPSG:3413", 1, 70.0, -45.0)
-SOUTH = Projection("EPSG:3976", -1, 70.0, 0.0)
+NORTH = Projection(name="EPSG:3413", sign=1, true_latitude=70.0, central_longitude=-45.0)
+SOUTH = Projection(name="EPSG:3976", sign=-1, true_latitude=70.0, central_longitude=0.0)
 
 # Every eighth entry of the viridis table of matplotlib (Smith, van der Walt, Firing 2015, CC0), and its last.
 VIRIDIS = (
@@ -165,7 +165,7 @@ def clip_ring(ring: np.ndarray, *, low: tuple[float, float], high: tuple[float, 
     return ring
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """A rectangle of the projection plane drawn as ``width`` by ``height`` pixels.
 
@@ -208,7 +208,12 @@ def frame_around(
         1.0 - 2.0 * margin
     )
     return Frame(
-        projection, middle_x - per_pixel * width / 2, middle_y + per_pixel * height / 2, 1.0 / per_pixel, width, height
+        projection=projection,
+        left=middle_x - per_pixel * width / 2,
+        top=middle_y + per_pixel * height / 2,
+        scale=1.0 / per_pixel,
+        width=width,
+        height=height,
     )
 
 

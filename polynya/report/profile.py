@@ -30,7 +30,7 @@ RATE_UNIT = 0.2
 NO_RATE = 255
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Plan:
     """How a granule is stored.
 
@@ -64,12 +64,12 @@ def plan(
     origin = min(float(b.columns["x_atc"][0]) for b in beams)
     every = max(32, total // ANCHORS)
     if total <= fine_segments:
-        return Plan(origin, 0.0, 1.0, every)
+        return Plan(origin=origin, bin_m=0.0, fine_share=1.0, anchor_every=every)
     spacing = float(np.median(np.concatenate([np.diff(b.columns["x_atc"][:20_000]) for b in beams])))
     bin_m = max(spacing, 0.5)
     while total * max(spacing, 0.5) / bin_m > bins:
         bin_m *= 2.0
-    return Plan(origin, bin_m, fine_beside_bins / total, every)
+    return Plan(origin=origin, bin_m=bin_m, fine_share=fine_beside_bins / total, anchor_every=every)
 
 
 def encode(beam: BeamTable, *, plan: Plan, projection: Projection, lead_x: np.ndarray) -> tuple[dict[str, object], str]:

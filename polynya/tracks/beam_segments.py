@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import schema
-from ..physics import corrections, heights, segments, surface_type, tracks
+from ..physics import corrections, heights, segments, surface_evidence, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
 
 BLOCK_PHOTONS = 2_000_000
@@ -24,7 +24,7 @@ RESOLUTIONS = {"2": 2.0, "10": 10.0, "30": 30.0, "150ph": segments.PhotonRuns()}
 """Segment lengths by name: metres, or 150 photons."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """What decides the segments of a beam.
 
@@ -52,7 +52,7 @@ class Settings:
     min_confidence: int = segments.MEDIUM
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamSegments:
     """Corrected segments of one beam, n of them, and the geosegments (m) they came from.
 
@@ -171,24 +171,24 @@ def beam_segments(
         found, table=data.first_photon if settings.first_photon_bias else None, starts=starts
     )
     return BeamSegments(
-        data.granule.granule_id,
-        beam,
-        found,
-        surface,
-        starts,
-        gap_m,
-        np.abs(surface.height) <= MAX_HEIGHT_M,
-        np.interp(found.x_atc, middle, geo["solar_elevation"]),
-        correction,
-        geo,
-        middle,
-        n_read,
-        data.has_cal19,
-        tuple(data.notes),
+        granule_id=data.granule.granule_id,
+        beam=beam,
+        found=found,
+        surface=surface,
+        starts=starts,
+        gap_m=gap_m,
+        is_near_surface=np.abs(surface.height) <= MAX_HEIGHT_M,
+        solar_elevation=np.interp(found.x_atc, middle, geo["solar_elevation"]),
+        correction=correction,
+        geosegments=geo,
+        middle=middle,
+        n_photons_read=n_read,
+        has_cal19=data.has_cal19,
+        notes=tuple(data.notes),
     )
 
 
-def evidence(beam: BeamSegments) -> surface_type.Evidence:
+def evidence(beam: BeamSegments) -> surface_evidence.Evidence:
     """Gather what classes are decided from: no class enters it.
 
     Parameters
@@ -197,12 +197,12 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
 
     Returns
     -------
-    surface_type.Evidence
+    surface_evidence.Evidence
     """
     found, surface = beam.found, beam.surface
-    return surface_type.gather(
-        beam.x,
-        np.where(beam.is_near_surface, surface.height, np.nan),
+    observed = surface_evidence.Observations(
+        x=beam.x,
+        height=np.where(beam.is_near_surface, surface.height, np.nan),
         height_uncertainty=surface.uncertainty,
         n_photons=surface.n_photons,
         height_sd=surface.sd,
@@ -211,10 +211,9 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
         n_shots=found.n_shots,
         background_rate=found.background_rate.mean,
         solar_elevation=beam.solar_elevation,
-        is_strong=beam.beam.is_strong,
-        spot=beam.beam.spot,
         starts=beam.starts,
     )
+    return surface_evidence.gather(observed, is_strong=beam.beam.is_strong, spot=beam.beam.spot)
 
 
 def resample(

@@ -33,7 +33,7 @@ def nasa(*, centre, length, kind, height, freeboard=None, minutes: float = 0.0) 
 
 
 def reference(segments: dict, *, leads=None, sections=None, product="ATL10"):
-    return evaluate.Reference(product, segments, leads or {}, sections or {})
+    return evaluate.Reference(product=product, segments=segments, leads=leads or {}, sections=sections or {})
 
 
 def regular(**more) -> pa.Table:

@@ -15,7 +15,10 @@ METRE_NS = 2e9 / SPEED_OF_LIGHT  # two-way nanoseconds a metre of width
 def table() -> CalibrationTable:
     rng = np.random.default_rng(0)
     return CalibrationTable(
-        np.array([0.5, 1.0, 4.0, 9.0, 16.0]), np.array([0.5, 1.5, 4.0, 10.0]), rng.uniform(0, 0.2, (5, 4)), 3.0
+        strength=np.array([0.5, 1.0, 4.0, 9.0, 16.0]),
+        width_ns=np.array([0.5, 1.5, 4.0, 10.0]),
+        bias_m=rng.uniform(0, 0.2, (5, 4)),
+        dead_time_ns=3.0,
     )
 
 
@@ -55,7 +58,9 @@ def test_missing_inputs_are_missing(table):
 
 
 def test_a_table_of_one_node():
-    one = CalibrationTable(np.array([3.0]), np.array([2.0]), np.array([[0.07]]), 3.0)
+    one = CalibrationTable(
+        strength=np.array([3.0]), width_ns=np.array([2.0]), bias_m=np.array([[0.07]]), dead_time_ns=3.0
+    )
     np.testing.assert_allclose(lookup(one, strength=np.array([0.1, 3.0, 9.0]), width_m=np.array([0.0, 0.3, 2.0])), 0.07)
 
 

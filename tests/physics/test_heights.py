@@ -9,7 +9,9 @@ from polynya.physics import heights, segments, tracks
 from polynya.physics.first_photon_bias import CalibrationTable
 
 NO_FLOOR = heights.HeightErrors(instrument_m=0.0, tail_m=0.0, first_photon_share=0.3, first_photon_unknown_m=0.0)
-FLAT = CalibrationTable(np.array([0.1, 50.0]), np.array([0.1, 50.0]), np.full((2, 2), 0.04), 3.0)
+FLAT = CalibrationTable(
+    strength=np.array([0.1, 50.0]), width_ns=np.array([0.1, 50.0]), bias_m=np.full((2, 2), 0.04), dead_time_ns=3.0
+)
 
 
 def cells(
@@ -120,7 +122,11 @@ def test_first_photon_bias_lowers_the_surface():
     assert np.isnan(without.first_photon_bias).all()
     # the uncertainty grows by the stated share of the correction, or by the unknown bias
     np.testing.assert_allclose(with_.uncertainty, np.hypot(without.uncertainty, 0.3 * 0.04), rtol=1e-5)
-    unknown = estimate(found, starts, errors=heights.HeightErrors(0.0, 0.0, 0.3, 0.017))
+    unknown = estimate(
+        found,
+        starts,
+        errors=heights.HeightErrors(instrument_m=0.0, tail_m=0.0, first_photon_share=0.3, first_photon_unknown_m=0.017),
+    )
     np.testing.assert_allclose(unknown.uncertainty, np.hypot(without.uncertainty, 0.017), rtol=1e-5)
 
 
@@ -128,8 +134,12 @@ def test_the_bias_is_looked_up_at_rate_and_width():
     """A table that is a plane: strength and 10-90 % width (2.563 standard deviations) come back out of the bias."""
     strength, width = np.array([0.0, 40.0]), np.array([0.0, 20.0])
     found, starts = cells(np.full(2000, 12), np.zeros(2000), seed=12)
-    by_strength = CalibrationTable(strength, width, np.array([[0.0, 0.0], [0.4, 0.4]]), 3.0)
-    by_width = CalibrationTable(strength, width, np.array([[0.0, 0.2], [0.0, 0.2]]), 3.0)
+    by_strength = CalibrationTable(
+        strength=strength, width_ns=width, bias_m=np.array([[0.0, 0.0], [0.4, 0.4]]), dead_time_ns=3.0
+    )
+    by_width = CalibrationTable(
+        strength=strength, width_ns=width, bias_m=np.array([[0.0, 0.2], [0.0, 0.2]]), dead_time_ns=3.0
+    )
     rate = estimate(found, starts, table=by_strength).first_photon_bias.astype(float) * 100.0
     assert np.mean(rate) == pytest.approx(
         4.0, rel=0.05

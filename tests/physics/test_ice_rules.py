@@ -54,7 +54,7 @@ def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
             and found.valid[0].tolist() == whole.valid[0, part].tolist()
         )
     assert rules.choose({"optical": optical[..., 3:4], "dem": dem[..., 3:4]}) == "brightness"
-    assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.DemRule(3000.0)
+    assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.DemRule(lowest_m=3000.0)
     assert rules.choose({"optical": optical[..., 4:]}) == "none"
 
 

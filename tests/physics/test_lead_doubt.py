@@ -19,7 +19,7 @@ THIN, THICK = Excess().thin_m, Excess().thick_m
 
 def doubt(probability, excess=0.06) -> Doubt:
     p = np.asarray(probability, float)
-    return Doubt(p, np.full(p.size, excess))
+    return Doubt(probability=p, excess=np.full(p.size, excess))
 
 
 def variance(height, probability, *, weight=None, excess=0.06, step=FAR) -> float:
@@ -129,7 +129,9 @@ def beam(heights, *, spacing=3000.0, n=20):
         first = int((k + 0.5) * spacing / 2)
         height[first : first + n], surface[first : first + n] = h, OPEN_WATER
     one = np.ones(x.size)
-    return local_sea_surface.Surface(x, height, 0.04 * one, 12 * one, 2.0 * one), surface
+    return local_sea_surface.Surface(
+        x=x, height=height, uncertainty=0.04 * one, n_photons=12 * one, length=2.0 * one
+    ), surface
 
 
 def sections(area, surface, chance: float | None):

@@ -28,14 +28,14 @@ def lead_list(x, height, uncertainty) -> leads.Leads:
     m = x.size
     one = np.ones(m, np.int64)
     return leads.Leads(
-        np.arange(m),
-        np.arange(m) + 1,
-        x,
-        np.full(m, 20.0),
-        height,
-        np.broadcast_to(np.asarray(uncertainty, float), m),
-        one,
-        one,
+        first=np.arange(m),
+        last=np.arange(m) + 1,
+        x=x,
+        length=np.full(m, 20.0),
+        height=height,
+        uncertainty=np.broadcast_to(np.asarray(uncertainty, float), m),
+        n_segments=one,
+        n_photons=one,
     )
 
 
@@ -259,7 +259,21 @@ def test_weighted_quantile():
 
 def test_a_lone_lead_far_above_the_lowest_surfaces_is_no_water():
     """Nothing floats below the water: a ceiling judges a lead that has no neighbour to compare with."""
-    lone = leads.Leads(*(np.array([v]) for v in (0, 8, 5000.0, 16.0, 0.28, 0.02, 8, 60)))
+    lone = leads.Leads(
+        **{
+            n: np.array([v])
+            for n, v in (
+                ("first", 0),
+                ("last", 8),
+                ("x", 5000.0),
+                ("length", 16.0),
+                ("height", 0.28),
+                ("uncertainty", 0.02),
+                ("n_segments", 8),
+                ("n_photons", 60),
+            )
+        }
+    )
     assert leads.screen_leads(lone).tolist() == [True]
     assert leads.screen_leads(lone, ceiling=np.array([0.15])).tolist() == [False]
     assert leads.screen_leads(lone, ceiling=np.array([0.30])).tolist() == [True]

@@ -42,7 +42,7 @@ def test_equal_to_h5py(tmp_path, filters, dtype):
                 got = read_columns(
                     f,
                     path,
-                    columns=[Column("one"), Column("five", 2), Column("whole")],
+                    columns=[Column(name="one"), Column(name="five", column=2), Column(name="whole")],
                     start=start,
                     stop=stop,
                     threads=threads,
@@ -63,7 +63,7 @@ def test_other_pipelines_fall_back(tmp_path):
     with h5py.File(path) as f:
         for name in ("lzf", "big", "offset"):
             assert not has_fast_path(f[name])
-            np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name)])[name], f[name][()])
+            np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name=name)])[name], f[name][()])
 
 
 def test_chunks_never_written_hold_the_fill_value(tmp_path):
@@ -72,7 +72,7 @@ def test_chunks_never_written_hold_the_fill_value(tmp_path):
         d = f.create_dataset("x", shape=(30_000,), dtype="f4", chunks=(10_000,), compression="gzip", fillvalue=-7.0)
         d[10_000:20_000] = 1.0
     with h5py.File(path) as f:
-        np.testing.assert_array_equal(read_columns(f, path, columns=[Column("x")])["x"], f["x"][()])
+        np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name="x")])["x"], f["x"][()])
 
 
 @pytest.mark.parametrize("inflater", ["isal", "zlib"])
@@ -97,7 +97,7 @@ def test_a_flipped_byte_in_a_chunk_is_never_read(tmp_path, filters, inflater, mo
         path.write_bytes(broken)
         with h5py.File(path) as f:
             try:
-                got = read_columns(f, path, columns=[Column("x")])["x"]
+                got = read_columns(f, path, columns=[Column(name="x")])["x"]
             except PolynyaError as error:
                 assert "x is damaged" in str(error) and "row 10000" in str(error)
             else:  # a few bits of a deflate stream carry no meaning (e.g. the header's level)
@@ -112,4 +112,4 @@ def test_any_length_and_chunk(tmp_path_factory, n, rows, seed):
     with h5py.File(path, "w") as f:
         f.create_dataset("x", data=data, chunks=(min(rows, n),), compression="gzip", shuffle=True)
     with h5py.File(path) as f:
-        np.testing.assert_array_equal(read_columns(f, path, columns=[Column("x")], threads=2)["x"], data)
+        np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name="x")], threads=2)["x"], data)

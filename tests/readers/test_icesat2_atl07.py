@@ -6,7 +6,7 @@ import pyarrow as pa
 import pytest
 
 from polynya.errors import ProductError
-from polynya.readers import icesat2_atl07
+from polynya.readers import icesat2_atl07, icesat2_segments
 from tests.real_files import real
 
 FEBRUARY_22 = "processed_ATL07-01_20190222003738_08490201_003_02.h5"
@@ -165,7 +165,7 @@ def test_units_of_real_granule_agree_with_the_table():
         "hz": "Hz",
         "degrees": "degree",
         "photons/shot": "1",
-        "seconds since 2018-01-01": icesat2_atl07.SECONDS,
+        "seconds since 2018-01-01": icesat2_segments.SECONDS,
     }
     table = icesat2_atl07.read(real(FEBRUARY_26), beam="gt3l")
     with h5py.File(real(FEBRUARY_26), "r") as f:

@@ -105,7 +105,7 @@ def test_coastline_is_small_bounded_and_says_where_it_comes_from():
 
 
 def test_a_track_is_coloured_by_value_and_grey_where_it_has_none():
-    frame = polar_map.Frame(NORTH, 0.0, 100.0, 1.0, 100, 100)
+    frame = polar_map.Frame(projection=NORTH, left=0.0, top=100.0, scale=1.0, width=100, height=100)
     x, y = np.array([10.0, 40.0, 70.0, 90.0]), np.array([50.0, 50.0, 50.0, 50.0])
     text = polar_map.coloured_track(frame, [(x, y, np.array([0.0, 1.0, np.nan, np.nan]))], low=0.0, high=1.0, width=3.0)
     assert 'd="M10 50L40 50" stroke="#440154"' in text

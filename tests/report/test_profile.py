@@ -94,7 +94,7 @@ def test_anchors_give_back_place_time_and_sea_surface():
 def test_bins_hold_the_order_statistics_of_their_segments():
     beam, lead_x = one_beam(tables.with_gaps(12e3, seed=7))
     origin = float(beam.columns["x_atc"][0])
-    plan = profile.Plan(origin, 64.0, 0.05, 32)
+    plan = profile.Plan(origin=origin, bin_m=64.0, fine_share=0.05, anchor_every=32)
     header, text = profile.encode(beam, plan=plan, projection=SOUTH, lead_x=lead_x)
     found = decode(header, text)
     index = np.floor(np.rint((beam.columns["x_atc"] - origin) * 10) / 640).astype(int)

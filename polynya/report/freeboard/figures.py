@@ -45,7 +45,7 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
     y = np.concatenate([p[1] for p in pieces])
     near = frame_around(x, y, projection, width=640, height=420)
     reach = max(4.2e6, float(np.hypot(x, y).max()) * 1.08)
-    far = Frame(projection, -reach, reach, 420 / (2 * reach), 420, 420)
+    far = Frame(projection=projection, left=-reach, top=reach, scale=420 / (2 * reach), width=420, height=420)
     left, top = far.pixels(np.array([near.left]), np.array([near.top]))
     wide, tall = near.width / near.scale * far.scale, near.height / near.scale * far.scale
     grow = max(0.0, 9.0 - wide) / 2
@@ -202,7 +202,7 @@ def histograms(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers]) -> Mar
             ("height", height_range, "height above the mean sea surface, m"),
         ):
             counts = np.sum([getattr(s, f"{name}_histogram") for s in group], axis=0)
-            series = [Series(CLASS_LABELS[k], f"c{k}", counts[k]) for k in (2, 1, 0, 3)]
+            series = [Series(name=CLASS_LABELS[k], style=f"c{k}", counts=counts[k]) for k in (2, 1, 0, 3)]
             width = 0.02 if span[1] - span[0] <= 2.0 else 0.05
             figures.append(
                 histogram(

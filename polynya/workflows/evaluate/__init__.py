@@ -170,4 +170,4 @@ def _read_product(path: Path) -> evaluate.Reference:
     if granule.product == "ATL10":
         leads = {beam: icesat2_atl10.read_leads(path, beam=beam) for beam in granule.beams}
         sections = {beam: icesat2_atl10.read_sections(path, beam=beam) for beam in granule.beams}
-    return evaluate.Reference(granule.product, segments, leads, sections)
+    return evaluate.Reference(product=granule.product, segments=segments, leads=leads, sections=sections)

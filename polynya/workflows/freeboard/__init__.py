@@ -169,7 +169,7 @@ def read_grids(config: Config) -> Grids:
         path, variable = split_grid(text)
         return height_grid.read(path, variable=variable)
 
-    return Grids(one(config.mss), one(config.land), one(config.ice_concentration))
+    return Grids(mss=one(config.mss), land=one(config.land), ice_concentration=one(config.ice_concentration))
 
 
 def run(
@@ -338,13 +338,13 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                     ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
                 )
                 results[beam.name] = BeamTables(
-                    keep.slice(0, 0),
-                    keep.slice(0, 0),
-                    keep,
-                    result.numbers,
-                    result.means,
-                    result.has_cal19,
-                    result.notes,
+                    segments=keep.slice(0, 0),
+                    leads=keep.slice(0, 0),
+                    sea_surface=keep,
+                    numbers=result.numbers,
+                    means=result.means,
+                    has_cal19=result.has_cal19,
+                    notes=result.notes,
                 )
         finally:
             with contextlib.ExitStack() as closing:  # every one, also where another cannot be closed

@@ -16,6 +16,7 @@ from ...physics import (
     leads,
     local_sea_surface,
     sea_surface,
+    surface_evidence,
     surface_type,
     tracks,
     water_bounds,
@@ -29,7 +30,7 @@ LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grids:
     """The user's grids, read once per granule."""
 
@@ -38,7 +39,7 @@ class Grids:
     ice_concentration: height_grid.Grid | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Choices:
     """What decides a beam's tables.
 
@@ -56,7 +57,7 @@ class Choices:
     classifier: predict_tracks.Classifier | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamTables:
     """What one beam gives: three tables that match the schema, and numbers for run.json."""
 
@@ -102,7 +103,9 @@ def beam_tables(
         made.correction,
     )
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
-    area = local_sea_surface.Surface(x, surface.height, surface.uncertainty, surface.n_photons, found.length)
+    area = local_sea_surface.Surface(
+        x=x, height=surface.height, uncertainty=surface.uncertainty, n_photons=surface.n_photons, length=found.length
+    )
 
     # Classes, and the leads they make.
     evidence = beam_segments.evidence(made)
@@ -217,7 +220,7 @@ def beam_tables(
     lead_rows = ((lead.first + lead.last) // 2).astype(np.int64)
     rate = leads.mean_over(lead, found.photon_rate_high.mean)
     chance = leads.mean_over(lead, types.probability[:, 2])
-    bright = rate * surface_type.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
+    bright = rate * surface_evidence.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
     lead_table = table_of(
         schema.LEADS,
         {
@@ -231,7 +234,7 @@ def beam_tables(
             "height": lead.height,
             "height_uncertainty": lead.uncertainty,
             "photon_rate": rate,
-            "is_specular": bright > surface_type.RATE_SPECULAR,
+            "is_specular": bright > surface_evidence.RATE_SPECULAR,
             "probability_water": chance,
             "is_used": sections.is_lead_used,
         },
@@ -270,10 +273,18 @@ def beam_tables(
         "classes": {c: int(np.sum(columns["surface_class"] == v)) for v, c in schema.SURFACE_CLASSES},
     }
     means = _means(name, columns, section_table)
-    return BeamTables(segment_table, lead_table, section_table, numbers, means, made.has_cal19, tuple(notes))
+    return BeamTables(
+        segments=segment_table,
+        leads=lead_table,
+        sea_surface=section_table,
+        numbers=numbers,
+        means=means,
+        has_cal19=made.has_cal19,
+        notes=tuple(notes),
+    )
 
 
-def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:
+def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_evidence.Evidence) -> surface_type.SurfaceTypes:
     """Classify once against the lowest surface around, once more against the water that was found."""
     types = surface_type.classify(evidence)
     centres = leads.section_centres(area.x, step_m=leads.LeadRule().section_step_m)
@@ -287,7 +298,7 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
 
 def _classes_by_network(
     made: beam_segments.BeamSegments,
-    evidence: surface_type.Evidence,
+    evidence: surface_evidence.Evidence,
     classifier: predict_tracks.Classifier,
     threads: int,
 ) -> surface_type.SurfaceTypes:
@@ -299,13 +310,13 @@ def _classes_by_network(
     surface = predict_tracks.surface_class(classifier, probability)
     surface[evidence.is_cloud] = schema.UNCLASSIFIED
     probability[evidence.is_cloud] = np.nan
-    return surface_type.SurfaceTypes(surface, probability)
+    return surface_type.SurfaceTypes(surface_class=surface, probability=probability)
 
 
-def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
+def _is_fit(lead: leads.Leads, evidence: surface_evidence.Evidence) -> np.ndarray:
     """Say which leads may enter a section: those at the level of others, and not above what water can reach."""
     lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
-    return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M)
+    return leads.screen_leads(lead, ceiling=lowest + surface_evidence.ABOVE_LOWEST_M)
 
 
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ RESOLUTION = "2"
 """What networks are trained on."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Chosen:
     """A classifier that was chosen, not loaded yet.
 
@@ -57,15 +57,19 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
         If there is no such network, or it was asked for at another resolution.
     """
     if name == RULE:
-        return Chosen(None, RULE)
+        return Chosen(path=None, key=RULE)
     if name is None:
         if DEFAULT not in predict_runtime.shipped():
-            return Chosen(None, RULE, f"Classes are the rule's: the network {DEFAULT} is not in this installation.")
+            return Chosen(
+                path=None,
+                key=RULE,
+                message=f"Classes are the rule's: the network {DEFAULT} is not in this installation.",
+            )
         if resolution != RESOLUTION:
             return Chosen(
-                None,
-                RULE,
-                f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on"
+                path=None,
+                key=RULE,
+                message=f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on"
                 f" {resolution.removesuffix('ph')} {'photons' if resolution.endswith('ph') else 'm'}.",
             )
         name = DEFAULT
@@ -75,7 +79,7 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
             " --resolution 2, or --classifier rule."
         )
     path = predict_runtime.locate(name)
-    return Chosen(path, predict_runtime.sha256(path))
+    return Chosen(path=path, key=predict_runtime.sha256(path))
 
 
 def describe(classifier: predict_tracks.Classifier | None) -> tuple[str, dict[str, object] | None]:

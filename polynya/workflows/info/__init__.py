@@ -26,7 +26,7 @@ MSS_FLAG = 3
 MEDIUM = 3
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BeamInfo:
     """One beam.
 
@@ -57,7 +57,7 @@ class BeamInfo:
     missing: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Info:
     """What :func:`run` found.
 
@@ -105,7 +105,7 @@ class Info:
     next_commands: tuple[str, ...]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Track:
     """Time and place of one beam's segments, arrays of shape (n,), NaN where the file holds fill."""
 
@@ -235,7 +235,8 @@ def _track(handle: h5py.File, path: Path, *, seconds: str, latitude: str, longit
     ]
     if arrays[1].shape != arrays[2].shape:
         arrays[1] = arrays[2] = np.empty(0)
-    return _Track(*arrays)
+    seconds, latitude, longitude = arrays
+    return _Track(seconds=seconds, latitude=latitude, longitude=longitude)
 
 
 def _rows(handle: h5py.File, name: str) -> int:
@@ -289,7 +290,14 @@ def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
         latitude=f"{where}/reference_photon_lat",
         longitude=f"{where}/reference_photon_lon",
     )
-    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, shares, tuple(missing)), track
+    return BeamInfo(
+        name=name,
+        strength=_strength(granule, beam),
+        spot=beam.spot,
+        counts=counts,
+        shares=shares,
+        missing=tuple(missing),
+    ), track
 
 
 def _atl07(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
@@ -311,7 +319,9 @@ def _atl07(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
     track = _track(
         handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude"
     )
-    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
+    return BeamInfo(
+        name=name, strength=_strength(granule, beam), spot=beam.spot, counts=counts, shares={}, missing=tuple(missing)
+    ), track
 
 
 def _atl10(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> tuple[BeamInfo, _Track]:
@@ -342,7 +352,9 @@ def _atl10(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
     track = _track(
         handle, path, seconds=f"{where}/delta_time", latitude=f"{where}/latitude", longitude=f"{where}/longitude"
     )
-    return BeamInfo(name, _strength(granule, beam), beam.spot, counts, {}, tuple(missing)), track
+    return BeamInfo(
+        name=name, strength=_strength(granule, beam), spot=beam.spot, counts=counts, shares={}, missing=tuple(missing)
+    ), track
 
 
 def _missing(handle: h5py.File, beam: str, variables: Sequence[object], layout: dict[str, str]) -> list[str]:

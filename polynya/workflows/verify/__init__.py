@@ -47,7 +47,7 @@ NUMERIC_CHECKS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Check:
     """One row of the verification.
 
@@ -79,7 +79,7 @@ class Check:
     note: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Verification:
     """All checks of one granule; ``passed`` if at least one passed and none failed."""
 
@@ -140,7 +140,7 @@ def run(path: Path | str, *, tolerance_m: float = TOLERANCE_M, type_tolerance: f
             f"{granule.path.name}: holds {granule.product or 'no product that is known here'}; verify expected ATL07 or"
             " ATL10. Give NASA's own sea-ice granule."
         )
-    return Verification(Path(path), granule.product, granule.release, tuple(checks))
+    return Verification(path=Path(path), product=granule.product, release=granule.release, checks=tuple(checks))
 
 
 def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) -> list[Check]:
@@ -195,10 +195,26 @@ def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) 
 def _numeric(name: str, region: str, errors: np.ndarray, tolerance: float, units: str, note: str = "") -> Check:
     if errors.size == 0:
         return Check(
-            name, region, 0, float("nan"), tolerance, units, NOT_CHECKABLE, note or "nothing of it in the file"
+            name=name,
+            region=region,
+            n=0,
+            max_error=float("nan"),
+            tolerance=tolerance,
+            units=units,
+            status=NOT_CHECKABLE,
+            note=note or "nothing of it in the file",
         )
     worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
-    return Check(name, region, int(errors.size), worst, tolerance, units, PASS if worst <= tolerance else FAIL, note)
+    return Check(
+        name=name,
+        region=region,
+        n=int(errors.size),
+        max_error=worst,
+        tolerance=tolerance,
+        units=units,
+        status=PASS if worst <= tolerance else FAIL,
+        note=note,
+    )
 
 
 def _region(granule: icesat2.Granule, beam: str) -> str:
@@ -307,19 +323,28 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
     name = "surface type"
     if nasa.size == 0:
         return [
-            Check(name, "file", 0, float("nan"), tolerance, "1", NOT_CHECKABLE, note or "no segment with a photon rate")
+            Check(
+                name=name,
+                region="file",
+                n=0,
+                max_error=float("nan"),
+                tolerance=tolerance,
+                units="1",
+                status=NOT_CHECKABLE,
+                note=note or "no segment with a photon rate",
+            )
         ]
     share = float(differ.mean())
     checks = [
         Check(
-            name,
-            "file",
-            int(nasa.size),
-            share,
-            tolerance,
-            "1",
-            PASS if share <= tolerance else FAIL,
-            "; ".join(filter(None, [f"{100 * (1 - share):.2f} % agree", note])),
+            name=name,
+            region="file",
+            n=int(nasa.size),
+            max_error=share,
+            tolerance=tolerance,
+            units="1",
+            status=PASS if share <= tolerance else FAIL,
+            note="; ".join(filter(None, [f"{100 * (1 - share):.2f} % agree", note])),
         )
     ]
     for word in ("strong", "weak"):
@@ -327,17 +352,48 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
         if use.any():
             part = float(differ[use].mean())
             checks.append(
-                Check(name, word, int(use.sum()), part, float("nan"), "1", LISTED, f"{100 * (1 - part):.2f} % agree")
+                Check(
+                    name=name,
+                    region=word,
+                    n=int(use.sum()),
+                    max_error=part,
+                    tolerance=float("nan"),
+                    units="1",
+                    status=LISTED,
+                    note=f"{100 * (1 - part):.2f} % agree",
+                )
             )
     for value in (nasa_surface_type.CLOUD, nasa_surface_type.OTHER, *LEAD_TYPES):
         use, claimed = nasa == value, mine == value
         label = f"surface type {value} ({nasa_surface_type.TYPE_NAMES[value]})"
         if not use.any() and not claimed.any():
-            checks.append(Check(label, "file", 0, float("nan"), float("nan"), "1", NOT_CHECKABLE, "none in the file"))
+            checks.append(
+                Check(
+                    name=label,
+                    region="file",
+                    n=0,
+                    max_error=float("nan"),
+                    tolerance=float("nan"),
+                    units="1",
+                    status=NOT_CHECKABLE,
+                    note="none in the file",
+                )
+            )
             continue
         both = int((use & claimed).sum())
         text = f"{both} of NASA's {int(use.sum())} found, {int(claimed.sum())} claimed"
         wrong = 1.0 - both / int(use.sum()) if use.any() else float("nan")
         status = LISTED if use.any() else NOT_CHECKABLE
-        checks.append(Check(label, "file", int(use.sum()), wrong, float("nan"), "1", status, text))
+        checks.append(
+            Check(
+                name=label,
+                region="file",
+                n=int(use.sum()),
+                max_error=wrong,
+                tolerance=float("nan"),
+                units="1",
+                status=status,
+                note=text,
+            )
+        )
     return checks

@@ -34,7 +34,7 @@ EDGE_CHECK = "section height, neighbour outside the subset"
 SIGMA_CHECK = "section sigma"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Beam:
     """One beam's arrays, as stored; segments (n,), leads (m,), sections (k,)."""
 
