@@ -281,8 +281,8 @@ def test_a_lone_lead_far_above_the_lowest_surfaces_is_no_water():
 
 
 def test_leads_that_scatter_more_than_their_errors_widen_the_section():
-    """Two leads, each 0.95 of an error from their mean: their sample variance is 2 x 0.95² = 1.8 times what their errors
-    allow, and the variance of their mean is as much larger than 1 / sum of weights."""
+    """Two leads, each 0.95 of an error from their mean: their sample variance is 2 x 0.95² = 1.8 times what their
+    errors allow, and the variance of their mean is as much larger than 1 / sum of weights."""
     own, apart = 0.02, 0.95
     variance = own**2 + LeadRule().scatter_m ** 2
     lead = lead_list([2000.0, 8000.0], apart * np.sqrt(variance) * np.array([1.0, -1.0]), own)
