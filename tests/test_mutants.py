@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import sys
 import tomllib
 from pathlib import Path
@@ -39,7 +40,7 @@ def try_all(project: Path, capsys, *rows: dict, words: tuple[str, ...] = ()) -> 
     for row in rows:
         lines += [
             "[[mutant]]",
-            *(f"{k} = {str(v).lower() if v is True else v!r}" for k, v in {**fields, **row}.items()),
+            *(f"{k} = {json.dumps(v)}" for k, v in {**fields, **row}.items()),
         ]
     table = project / "mutants.toml"
     table.write_text("\n".join(lines))
@@ -73,7 +74,7 @@ def test_a_change_that_no_test_notices_has_survived(project, capsys):
         ({"old": "10.0", "new": "8.0"}, "pattern not found in polynya/ice.py: '10.0'; expected once"),
         ({"old": "freeboard", "new": "ice"}, "pattern found 2 times"),
         ({"old": "9.0", "new": "8.0", "file": "snow.py"}, "no file polynya/snow.py"),
-        ({"old": "return 9.0", "new": "return return"}, "pytest ended with 2"),
+        ({"old": "return 9.0", "new": "return return"}, "pytest ended with 4"),
     ],
 )
 def test_a_change_that_cannot_be_made_is_an_error(project, capsys, row, text):
@@ -112,7 +113,7 @@ def test_only_those_marked_as_short(project, capsys):
 def test_every_mutant_of_the_table_can_be_made():
     """Patterns are found once, tests are there: a rename that forgets the table fails here, before make mutants."""
     rows = mutants.load(SCRIPTS / "mutants.toml")
-    assert len(rows) == len(tomllib.loads((SCRIPTS / "mutants.toml").read_text())["mutant"]) > 25
+    assert len(rows) == len(tomllib.loads((SCRIPTS / "mutants.toml").read_text())["mutant"]) > 18
     for row in rows:
         text = (SCRIPTS.parent / "polynya" / row.file).read_text(encoding="utf-8")
         assert mutants.changed(text, row) != text, row.name
