@@ -9,7 +9,7 @@ that makes macro-F1 highest.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from scipy.optimize import minimize, minimize_scalar
@@ -21,16 +21,16 @@ from .errors import ProductError
 METHODS = ("none", "temperature", "vector")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """``softmax(scale * logits + offset)``.
+    """``scale * outputs + offset``, before the activation of the target (for classes: softmax).
 
     Attributes
     ----------
     method : str
-        ``none``, ``temperature`` or ``vector``.
+        ``none``, ``temperature`` or ``vector``; what other targets fit is named in their files.
     scale, offset : tuple of float
-        A class each.
+        One per channel (for classes: per class).
     n : int
         Labelled samples it was fitted on.
     """
@@ -47,10 +47,29 @@ class Calibration:
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities (n, classes) of logits (n, classes)."""
-        return softmax(np.asarray(logits, np.float64) * np.asarray(self.scale) + np.asarray(self.offset), axis=-1)
+        return softmax(self.apply(logits), axis=-1)
+
+    def apply(self, outputs: np.ndarray) -> np.ndarray:
+        """Return calibrated outputs, float64 (n, channels)."""
+        return np.asarray(outputs, np.float64) * np.asarray(self.scale) + np.asarray(self.offset)
+
+    def part(self, place: slice) -> Calibration:
+        """Return the calibration of some channels."""
+        return replace(self, scale=self.scale[place], offset=self.offset[place])
 
     def as_dict(self) -> dict[str, object]:
         return {**asdict(self), "temperature": self.temperature}
+
+
+def identity(channels: int) -> Calibration:
+    """Return the calibration that changes nothing."""
+    return Calibration(method="none", scale=(1.0,) * channels, offset=(0.0,) * channels)
+
+
+def error_of(probability: np.ndarray, event: np.ndarray) -> float:
+    """Return the expected calibration error of probabilities (n,) of an event, bool (n,); NaN without samples."""
+    one = metrics.Blocks(np.zeros(event.size, np.int64), 1, np.zeros((0, 1)))
+    return float(metrics.calibration_error(metrics.reliability_sums(probability, event, one)[0]))
 
 
 def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
@@ -59,7 +78,8 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
     Parameters
     ----------
     logits : numpy.ndarray, shape (n, classes)
-    targets : numpy.ndarray of uint8, shape (n,)
+        What the network gives before calibration.
+    targets : numpy.ndarray of uint32, shape (n,)
         Admissible classes as bits; samples without a bit are left out.
     method : str
         ``none``, ``temperature`` or ``vector``.
@@ -75,7 +95,7 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
     """
     classes = logits.shape[1]
     if method == "none":
-        return Calibration("none", (1.0,) * classes, (0.0,) * classes)
+        return identity(classes)
     allowed = (np.asarray(targets, np.int64)[:, None] >> np.arange(classes)) & 1 == 1
     used = allowed.any(axis=1) & ~allowed.all(axis=1)
     if not used.any():
@@ -116,7 +136,7 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
         )
         scale, offset = np.exp(found.x[:classes]), np.where(seen, found.x[classes:], 0.0)
         offset = offset - offset.mean()
-    return Calibration(method, tuple(scale.tolist()), tuple(offset.tolist()), int(used.sum()))
+    return Calibration(method=method, scale=tuple(scale.tolist()), offset=tuple(offset.tolist()), n=int(used.sum()))
 
 
 def fit_decision(probability: np.ndarray, truth: np.ndarray) -> tuple[float, ...]:
@@ -126,6 +146,7 @@ def fit_decision(probability: np.ndarray, truth: np.ndarray) -> tuple[float, ...
     Parameters
     ----------
     probability : numpy.ndarray, shape (n, classes)
+        Calibrated probabilities.
     truth : numpy.ndarray of int, shape (n,)
         Classes; -1 is left out.
 
@@ -178,9 +199,11 @@ def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]
     Parameters
     ----------
     probability : numpy.ndarray, shape (n, classes)
+        Calibrated probabilities.
     truth : numpy.ndarray of int, shape (n,)
         Classes; -1 (unknown, or one of several) is left out.
     names : tuple of str
+        Names, in order.
 
     Returns
     -------
@@ -256,8 +279,11 @@ def kernel_ridge(
     Parameters
     ----------
     value : numpy.ndarray, shape (n,)
+        Scores of 0 to 1.
     is_right : numpy.ndarray of bool, shape (n,)
+        Whether the named class was right.
     width : float
+        Width of the kernel.
     ridge : float
         Of a bin that holds every sample; bins with fewer bend the curve less.
 
