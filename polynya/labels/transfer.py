@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import schema
-from ..physics import surface_evidence, tracks
+from ..physics import surface_type, tracks
 from ..physics.drift import BLOCK_M, LONG_WAVE_M
 from ..tracks import collocation
 
@@ -86,7 +86,7 @@ def expected_darkness(probability: np.ndarray, rate_clear: np.ndarray) -> np.nda
     numpy.ndarray, shape (n,)
         0 to 1, NaN where unknown.
     """
-    thin = np.clip(rate_clear / surface_evidence.CLEAR_RATE, THIN_DARKEST, THIN_BRIGHTEST)
+    thin = np.clip(rate_clear / surface_type.CLEAR_RATE, THIN_DARKEST, THIN_BRIGHTEST)
     return 1.0 - (probability[:, 0] + probability[:, 1] * thin + probability[:, 2] * WATER_BRIGHTNESS)
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .surface_evidence import RATE_SPECULAR, WIDTH_ROUGH, WIDTH_SMOOTH, Evidence, Rule
+from .surface_type import RATE_SPECULAR, WIDTH_ROUGH, WIDTH_SMOOTH, Evidence, Rule
 
 DIM = 0.5
 """Two-way transmission below which a network's water must be as bright as NASA's rate makes it."""

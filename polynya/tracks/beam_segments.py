@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import schema
-from ..physics import corrections, heights, segments, surface_evidence, tracks
+from ..physics import corrections, heights, segments, surface_type, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
 
 BLOCK_PHOTONS = 2_000_000
@@ -188,7 +188,7 @@ def beam_segments(
     )
 
 
-def evidence(beam: BeamSegments) -> surface_evidence.Evidence:
+def evidence(beam: BeamSegments) -> surface_type.Evidence:
     """Gather what classes are decided from: no class enters it.
 
     Parameters
@@ -197,10 +197,10 @@ def evidence(beam: BeamSegments) -> surface_evidence.Evidence:
 
     Returns
     -------
-    surface_evidence.Evidence
+    surface_type.Evidence
     """
     found, surface = beam.found, beam.surface
-    observed = surface_evidence.Observations(
+    observed = surface_type.Observations(
         x=beam.x,
         height=np.where(beam.is_near_surface, surface.height, np.nan),
         height_uncertainty=surface.uncertainty,
@@ -213,7 +213,7 @@ def evidence(beam: BeamSegments) -> surface_evidence.Evidence:
         solar_elevation=beam.solar_elevation,
         starts=beam.starts,
     )
-    return surface_evidence.gather(observed, is_strong=beam.beam.is_strong, spot=beam.beam.spot)
+    return surface_type.gather(observed, is_strong=beam.beam.is_strong, spot=beam.beam.spot)
 
 
 def resample(

@@ -3,28 +3,28 @@
 No label, no class and no truth enters: the published notebook's third feature, height above the lowest
 nearby *open water*, is computed from the labels it is to predict. Here its place is taken by two surrogates
 that every track has: height above a running low quantile, and height above the water level that
-mirror-like returns suggest before anything is classified (:func:`polynya.physics.surface_evidence.first_water_level`).
+mirror-like returns suggest before anything is classified (:func:`polynya.physics.surface_type.first_water_level`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..physics import surface_evidence, tracks
+from ..physics import surface_type, tracks
 from .beam_segments import BeamSegments, evidence
 
 LOW_WINDOW_M, LOW_QUANTILE, LOW_BLOCK_M = 10_000.0, 0.02, 20.0
 """The running low level: this quantile of the medians of 20 m blocks within ± the window."""
 
 
-def features(beam: BeamSegments, gathered: surface_evidence.Evidence | None = None) -> dict[str, np.ndarray]:
+def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) -> dict[str, np.ndarray]:
     """Compute the features of a beam's segments.
 
     Parameters
     ----------
     beam : BeamSegments
         n segments of 2 m.
-    gathered : surface_evidence.Evidence, optional
+    gathered : surface_type.Evidence, optional
         Of :func:`polynya.tracks.beam_segments.evidence`, where it is at hand already.
 
     Returns

@@ -8,7 +8,7 @@ import pytest
 
 from polynya import schema
 from polynya.labels import transfer
-from polynya.physics import surface_evidence
+from polynya.physics import surface_type
 
 RADIUS = 6.0
 
@@ -128,7 +128,7 @@ def test_ice_of_an_atl07_is_of_unknown_thickness():
 
 def test_expected_darkness_of_snow_thin_ice_and_shining_water():
     probability = np.array([[1, 0, 0], [0, 0, 1], [0, 1, 0], [0, 1, 0], [np.nan] * 3], float)
-    rate = np.array([8.0, 30.0, surface_evidence.CLEAR_RATE / 4, 20.0, 8.0])
+    rate = np.array([8.0, 30.0, surface_type.CLEAR_RATE / 4, 20.0, 8.0])
     found = transfer.expected_darkness(probability, rate)
     assert found[:4] == pytest.approx([0.0, 1 - transfer.WATER_BRIGHTNESS, 0.75, 1 - transfer.THIN_BRIGHTEST])
     assert np.isnan(found[4])

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polynya.physics import surface_evidence, surface_type, tracks
+from polynya.physics import surface_type, tracks
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE, UNCLASSIFIED
 
 PULSE = 0.10
@@ -70,7 +70,7 @@ def scene(stretches, *, seed=0, is_strong=True, day=False, gaps=(), gain=1.0, le
 def gathered(track: Track, **changed):
     values = {**track.inputs, **changed}
     is_strong, spot = values.pop("is_strong"), values.pop("spot", 0)
-    return surface_evidence.gather(surface_evidence.Observations(**values), is_strong=is_strong, spot=spot)
+    return surface_type.gather(surface_type.Observations(**values), is_strong=is_strong, spot=spot)
 
 
 def inner(track: Track, kind: str, edge: float = 8.0) -> np.ndarray:
@@ -276,7 +276,7 @@ def test_first_water_level_finds_the_leads():
 
 def test_empty_track():
     none = np.empty(0)
-    observed = surface_evidence.Observations(
+    observed = surface_type.Observations(
         x=none,
         height=none,
         height_uncertainty=none,
@@ -289,7 +289,7 @@ def test_empty_track():
         solar_elevation=none,
         starts=np.zeros(1, np.int64),
     )
-    evidence = surface_evidence.gather(observed, is_strong=True)
+    evidence = surface_type.gather(observed, is_strong=True)
     types = surface_type.classify(evidence)
     assert types.surface_class.size == 0 and types.probability.shape == (0, 3)
 
@@ -298,7 +298,7 @@ def test_empty_track():
     ("is_strong", "spot", "factor"), [(True, 1, 1.0), (True, 3, 1 / 0.82), (False, 2, 4.0), (False, 0, 4.0)]
 )
 def test_rates_are_brought_to_those_of_a_strong_beam_of_gain_one(is_strong, spot, factor):
-    assert surface_evidence.strong_equivalent(is_strong=is_strong, spot=spot) == pytest.approx(factor)
+    assert surface_type.strong_equivalent(is_strong=is_strong, spot=spot) == pytest.approx(factor)
 
 
 def test_a_track_with_nothing_bright_enough_is_unclassified_and_does_not_fail():
@@ -306,7 +306,7 @@ def test_a_track_with_nothing_bright_enough_is_unclassified_and_does_not_fail():
     inputs = dict(scene([("ice", 80.0)], gain=0.07).inputs)
     inputs["rate"] = np.full(inputs["x"].size, 0.6)  # above cloud's bound, below what marks a surface
     is_strong = inputs.pop("is_strong")
-    evidence = surface_evidence.gather(surface_evidence.Observations(**inputs), is_strong=is_strong)
+    evidence = surface_type.gather(surface_type.Observations(**inputs), is_strong=is_strong)
     assert np.isnan(evidence.water_level).all() and (evidence.rate > 0).any()
     types = surface_type.classify(evidence)
     assert (types.surface_class == UNCLASSIFIED).all() and np.isnan(types.probability).all()

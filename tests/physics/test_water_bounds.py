@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polynya.physics import nasa_surface_type, surface_evidence, water_bounds
+from polynya.physics import nasa_surface_type, surface_type, water_bounds
 
 
-def evidence(rate, *, width=0.0, transmission=1.0) -> surface_evidence.Evidence:
+def evidence(rate, *, width=0.0, transmission=1.0) -> surface_type.Evidence:
     """Return evidence of a strong beam's measured photons a shot; rates are kept divided by the transmission, 0.95 at
     the least."""
     rate, width, transmission = np.broadcast_arrays(*(np.asarray(v, float) for v in (rate, width, transmission)))
     rate, width, transmission = (np.atleast_1d(v).copy() for v in (rate, width, transmission))
-    others = {f.name: np.zeros(rate.size) for f in dataclasses.fields(surface_evidence.Evidence)}
-    return surface_evidence.Evidence(
+    others = {f.name: np.zeros(rate.size) for f in dataclasses.fields(surface_type.Evidence)}
+    return surface_type.Evidence(
         **{
             **others,
             "rate_pooled": rate / np.maximum(transmission, 0.95),

@@ -16,7 +16,6 @@ from ...physics import (
     leads,
     local_sea_surface,
     sea_surface,
-    surface_evidence,
     surface_type,
     tracks,
     water_bounds,
@@ -220,7 +219,7 @@ def beam_tables(
     lead_rows = ((lead.first + lead.last) // 2).astype(np.int64)
     rate = leads.mean_over(lead, found.photon_rate_high.mean)
     chance = leads.mean_over(lead, types.probability[:, 2])
-    bright = rate * surface_evidence.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
+    bright = rate * surface_type.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
     lead_table = table_of(
         schema.LEADS,
         {
@@ -234,7 +233,7 @@ def beam_tables(
             "height": lead.height,
             "height_uncertainty": lead.uncertainty,
             "photon_rate": rate,
-            "is_specular": bright > surface_evidence.RATE_SPECULAR,
+            "is_specular": bright > surface_type.RATE_SPECULAR,
             "probability_water": chance,
             "is_used": sections.is_lead_used,
         },
@@ -284,7 +283,7 @@ def beam_tables(
     )
 
 
-def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_evidence.Evidence) -> surface_type.SurfaceTypes:
+def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:
     """Classify once against the lowest surface around, once more against the water that was found."""
     types = surface_type.classify(evidence)
     centres = leads.section_centres(area.x, step_m=leads.LeadRule().section_step_m)
@@ -298,7 +297,7 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_evidence
 
 def _classes_by_network(
     made: beam_segments.BeamSegments,
-    evidence: surface_evidence.Evidence,
+    evidence: surface_type.Evidence,
     classifier: predict_tracks.Classifier,
     threads: int,
 ) -> surface_type.SurfaceTypes:
@@ -313,10 +312,10 @@ def _classes_by_network(
     return surface_type.SurfaceTypes(surface_class=surface, probability=probability)
 
 
-def _is_fit(lead: leads.Leads, evidence: surface_evidence.Evidence) -> np.ndarray:
+def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
     """Say which leads may enter a section: those at the level of others, and not above what water can reach."""
     lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
-    return leads.screen_leads(lead, ceiling=lowest + surface_evidence.ABOVE_LOWEST_M)
+    return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M)
 
 
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:

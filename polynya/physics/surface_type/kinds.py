@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from ..schema import OPEN_WATER, THICK_ICE, THIN_ICE
+from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,14 +1,4 @@
-"""Thick ice, thin ice, open water at 2 m: NASA's tree as a Bayes rule, smoothed along the track.
-
-NASA's surface-type tree (ATL07/ATL10 ATBD; control values stored in every ATL07) asks three things of
-a 150-photon segment: how bright (photons per shot), how wide (Gaussian width), how dark the background
-by day. A 2 m segment holds a tenth of those photons, so hard thresholds on it flicker. Here the same
-variables, plus height above the lowest surface nearby, have a distribution for each kind of surface
-(Kind), with the photon noise of the segment added to its width, and a hidden Markov chain along the
-track (forward-backward, Rabiner 1989) turns neighbours into evidence. The chain starts afresh after
-every gap. It is a rule: nothing in it was trained; its constants are NASA's thresholds and published
-ranges, named below.
-"""
+"""The chain of the surface rule: likelihoods of every kind, forward-backward along the track, classes."""
 
 from __future__ import annotations
 
@@ -17,9 +7,9 @@ from dataclasses import dataclass
 import numba as nb
 import numpy as np
 
-from ..schema import UNCLASSIFIED
-from .surface_evidence import Evidence, Rule
-from .surface_kinds import KINDS, Kind
+from ...schema import UNCLASSIFIED
+from .evidence import Evidence, Rule
+from .kinds import KINDS, Kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,14 +41,14 @@ def classify(
     Parameters
     ----------
     evidence : Evidence
-        Of :func:`polynya.physics.surface_evidence.gather`.
+        Of :func:`polynya.physics.surface_type.evidence.gather`.
     water_level, water_level_error : numpy.ndarray, shape (n,), optional
         Height of the local water where it is known better than from the first guess, and its standard error;
         NaN elsewhere. Metres.
     rule : Rule, optional
         Constants of the rule.
     kinds : tuple of Kind, optional
-        Kinds of surface, by default :data:`polynya.physics.surface_kinds.KINDS`.
+        Kinds of surface, by default :data:`polynya.physics.surface_type.kinds.KINDS`.
 
     Returns
     -------

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import tracks
+from .. import tracks
 
 WEAK_RATIO = 4.0
 """Strong to weak pulse energy (n_spec_scale of ATL07)."""
