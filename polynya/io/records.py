@@ -24,7 +24,7 @@ from . import atomic
 
 _BLOCK = 1 << 22
 _KNOWN_AT_MOST = 10_000
-_known: dict[tuple[str, int, int], str] = {}
+_known: dict[tuple[str | int, ...], str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +58,8 @@ def finished(place: Path, key: Key) -> dict | None:
 
     A result is done where its record is there with all the files that it lists, and says the same workflow, version,
     settings, networks and inputs. An input is the same where its size and the SHA-256 of its content are; it is read
-    again only where its size or its time of change differ from those in the record. An input that is gone has not
-    changed.
+    again only where its size or one of its times (of content, and of the file's state, which no program can set back)
+    differ from those in the record. An input that is gone has not changed.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def hashing(key: Key) -> Iterator[Callable[[], dict]]:
 
 
 def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
-    """Return a key as plain data, every input file with its size, time of change (ns) and SHA-256.
+    """Return a key as plain data, every input file with its size, times (ns) and SHA-256.
 
     Parameters
     ----------
@@ -147,12 +147,12 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
                 raise ProductError(
                     f"{file.name}: cannot be read ({one_line(error)}); expected a readable file. Check {file}."
                 ) from error
-            if (now.st_size, now.st_mtime_ns) != (state.st_size, state.st_mtime_ns):
+            if _state(now) != _state(state):
                 raise ProductError(
                     f"{file.name}: changed while it was read; expected a file at rest. Wait until it is complete, then"
                     " run again."
                 )
-            files.append({"name": name, "size": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest})
+            files.append({"name": name, **_state(state), "sha256": digest})
         inputs[role] = files
     return {
         "workflow": key.workflow,
@@ -195,9 +195,10 @@ def _is_same(path: Path, held: list[dict]) -> bool:
             return False
         try:
             state = file.stat()
-            if state.st_size != old.get("size") or (
-                state.st_mtime_ns != old.get("mtime_ns") and _sha256(file, state) != old.get("sha256")
-            ):
+            now = _state(state)
+            if now["size"] != old.get("size"):
+                return False
+            if any(old.get(n) != v for n, v in now.items()) and _sha256(file, state) != old.get("sha256"):
                 return False
         except OSError:
             return False
@@ -216,9 +217,14 @@ def _files(path: Path) -> list[tuple[str, Path]]:
     return sorted((p.relative_to(path).as_posix(), p) for p in found)
 
 
+def _state(found: os.stat_result) -> dict[str, int]:
+    """Return what tells that a file was not written to since: size, time of its content, time of its state."""
+    return {"size": found.st_size, "mtime_ns": found.st_mtime_ns, "ctime_ns": found.st_ctime_ns}
+
+
 def _sha256(path: Path, state: os.stat_result, stop: threading.Event | None = None) -> str:
     """Return the SHA-256 of a file's content; once a process for a file that does not change."""
-    known = (str(path), state.st_size, state.st_mtime_ns)
+    known = (str(path), *_state(state).values())
     if known in _known:
         return _known[known]
     digest = hashlib.sha256()

@@ -113,6 +113,17 @@ def test_hidden_files_and_results_inside_a_folder_do_not_count(done, tmp_path):
     assert io.finished(done, key(tmp_path)) is not None
 
 
+def test_a_time_that_was_set_back_hides_no_change(done, tmp_path):
+    """As a copy that keeps times does: same name, same size, same time of content, other content."""
+    path = tmp_path / "g.h5"
+    before = path.stat()
+    path.write_bytes(b"PHOTONS")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    with pytest.raises(OutputError, match="of another granule"):
+        io.finished(done, key(tmp_path))
+
+
 def test_an_input_that_is_gone_has_not_changed(done, tmp_path):
     (tmp_path / "g.h5").unlink()
     assert io.finished(done, key(tmp_path)) is not None
