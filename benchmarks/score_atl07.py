@@ -48,11 +48,10 @@ def oracle(granule: Path, atl07: Path) -> dict[str, np.ndarray]:
         photons = {c: data.photons[c].to_numpy() for c in data.photons.column_names}
         ours = segments.resample(
             photons,
-            first=geo["first_photon"],
-            count=geo["segment_ph_cnt"],
-            segment_x=geo["segment_dist_x"],
-            reference=np.zeros(geo["segment_dist_x"].size),
-            reference_x=geo["segment_dist_x"],
+            geosegments=segments.Geosegments(
+                first=geo["first_photon"], count=geo["segment_ph_cnt"], x=geo["segment_dist_x"]
+            ),
+            reference=segments.Reference(x=geo["segment_dist_x"], height=np.zeros(geo["segment_dist_x"].size)),
         )
         column = {
             n: theirs[n].to_numpy(zero_copy_only=False)

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from polynya import calibrate, io, metrics, recipes, schema
+from polynya.errors import EmptyBeamError
 from polynya.predict import tracks as predict_tracks
 from polynya.readers import icesat2, icesat2_atl03
 from polynya.samples import labelled_tracks
@@ -82,8 +83,11 @@ def rule_classes(granule: Path) -> dict[str, dict[str, np.ndarray]]:
     opened, out = icesat2_atl03.open_granule(granule), {}
     for beam in icesat2.select_beams(opened, "all"):
         data = icesat2_atl03.index(opened.path, beam=beam.name, granule=opened)
-        made = None if data is None else freeboard_beam.beam_tables(data)
-        if made is None or isinstance(made, str):
+        if data is None:
+            continue
+        try:
+            made = freeboard_beam.beam_tables(data)
+        except EmptyBeamError:
             continue
         t = made.segments
         probability = np.stack([schema.to_numpy(t[f"probability_{c}"]) for c in NAMES], axis=1)

@@ -28,7 +28,41 @@ class ChecksumError(ProductError):
 
 
 class NoSeaIceError(ProductError):
-    """A granule that reads well but holds no sea-ice photon to work on."""
+    """A granule or a beam that reads well but holds no sea-ice photon to work on.
+
+    Parameters
+    ----------
+    message : str
+        The whole sentence.
+    code : str
+        Why, for programs: ``no_photons``, ``not_sea_ice``, ``no_reference``, ``no_signal``, ``no_surface``; empty
+        for a granule.
+    reason : str
+        Why, as one phrase that begins with the beam's name; empty for a granule.
+    """
+
+    def __init__(self, message: str, *, code: str = "", reason: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+        self.reason = reason
+
+
+class EmptyBeamError(NoSeaIceError):
+    """One beam gives no segment; others of its granule may."""
+
+    @classmethod
+    def of(cls, granule: str, *, code: str, reason: str) -> EmptyBeamError:
+        """Return the error of one beam.
+
+        Parameters
+        ----------
+        granule : str
+            The granule's name.
+        code, reason : str
+            As of :class:`NoSeaIceError`.
+        """
+        message = f"{granule}: {reason}; expected photons over sea ice. Choose another beam or granule."
+        return cls(message, code=code, reason=reason)
 
 
 class OutputError(PolynyaError):

@@ -327,10 +327,15 @@ def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
     """
     if highest_confidence < 0:
         flags = to_numpy(beam.geosegments["surf_type"])
+        reason = (
+            f"{beam.beam.name} has no photon that ATL03 considered for sea ice (signal_conf_ph of the sea-ice column is"
+            f" {highest_confidence} throughout, surf_type says {_surface_words(flags)})"
+        )
         raise NoSeaIceError(
-            f"{beam.granule.path.name}: {beam.beam.name} has no photon that ATL03 considered for sea ice"
-            f" (signal_conf_ph of the sea-ice column is {highest_confidence} throughout, surf_type says"
-            f" {_surface_words(flags)}); expected a granule over sea ice. Choose granules of regions with sea ice."
+            f"{beam.granule.path.name}: {reason}; expected a granule over sea ice. Choose granules of regions with sea"
+            " ice.",
+            code="not_sea_ice",
+            reason=reason,
         )
 
 

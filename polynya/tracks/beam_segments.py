@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import schema
+from ..errors import EmptyBeamError
 from ..physics import corrections, heights, segments, surface_type, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
 
@@ -109,9 +110,7 @@ class BeamSegments:
         return icesat2.utc(self.found.delta_time)
 
 
-def beam_segments(
-    data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2
-) -> BeamSegments | str:
+def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2) -> BeamSegments:
     """Resample and correct one beam's photons.
 
     Parameters
@@ -119,16 +118,18 @@ def beam_segments(
     data : icesat2_atl03.BeamIndex
         With the photons in memory (``BeamData``), or without: then they are read in blocks.
     settings : Settings, optional
+        What decides the segments, the defaults of :class:`Settings` by default.
     threads : int
         Threads that inflate chunks.
 
     Returns
     -------
-    BeamSegments or str
-        The reason, in one sentence, where the beam gives no segment.
+    BeamSegments
 
     Raises
     ------
+    EmptyBeamError
+        If the beam gives no segment.
     NoSeaIceError
         If no photon was considered for sea ice.
     """
@@ -150,21 +151,28 @@ def beam_segments(
         use_dac=settings.dac,
     )
     if not np.isfinite(correction.total).any():
-        return f"{name}: neither a mean sea surface nor a geoid is in the granule; pass --mss GRID"
+        raise EmptyBeamError.of(
+            data.granule.granule_id,
+            code="no_reference",
+            reason=f"{name}: neither a mean sea surface nor a geoid is in the granule; pass --mss GRID",
+        )
     resolution = RESOLUTIONS[settings.resolution]
     if isinstance(resolution, segments.PhotonRuns) and not beam.is_strong:
         resolution = segments.PhotonRuns(max_length_m=800.0)
     found = resample(
         data,
         resolution=resolution,
-        reference=correction.total,
-        reference_x=middle,
+        reference=segments.Reference(x=middle, height=correction.total),
         min_confidence=settings.min_confidence,
         threads=threads,
     )
     n_read = data.stop - data.start
     if found.x_atc.size == 0:
-        return f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
+        raise EmptyBeamError.of(
+            data.granule.granule_id,
+            code="no_signal",
+            reason=f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)",
+        )
     gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
     starts = tracks.pieces(found.x_atc, gap_m=gap_m)
     surface = heights.surface_heights(
@@ -194,6 +202,7 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
     Parameters
     ----------
     beam : BeamSegments
+        Segments of one beam.
 
     Returns
     -------
@@ -220,8 +229,7 @@ def resample(
     data: icesat2_atl03.BeamIndex,
     *,
     resolution: float | segments.PhotonRuns,
-    reference: np.ndarray,
-    reference_x: np.ndarray,
+    reference: segments.Reference,
     min_confidence: int,
     threads: int,
 ) -> segments.Segments:
@@ -234,9 +242,15 @@ def resample(
     Parameters
     ----------
     data : icesat2_atl03.BeamIndex
+        With the photons in memory (``BeamData``), or without.
     resolution : float or PhotonRuns
-    reference, reference_x : numpy.ndarray, shape (geosegments,)
-    min_confidence, threads : int
+        Length of a segment in metres, or the run rule.
+    reference : segments.Reference
+        Height that is subtracted.
+    min_confidence : int
+        Sea-ice signal confidence of the photons that make heights.
+    threads : int
+        Threads that inflate chunks.
 
     Returns
     -------
@@ -256,11 +270,10 @@ def resample(
         resolution_m=resolution,
         min_confidence=min_confidence,
         reference=reference,
-        reference_x=reference_x,
     )
     if isinstance(data, icesat2_atl03.BeamData):
         photons = {c: schema.to_numpy(data.photons[c]) for c in data.photons.column_names}
-        return make(photons, first=first, count=count, segment_x=x)
+        return make(photons, geosegments=segments.Geosegments(first=first, count=count, x=x))
     whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
     edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
     pieces, highest = [], -2
@@ -272,7 +285,7 @@ def resample(
         start, stop = int(first[rows].min()), int((first[rows] + count[rows]).max())
         photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads)
         highest = max(highest, int(photons["signal_conf_ph"].max()))
-        piece = make(photons, first=first[rows] - start, count=count[rows], segment_x=x[rows])
+        piece = make(photons, geosegments=segments.Geosegments(first=first[rows] - start, count=count[rows], x=x[rows]))
         if not whole:
             cells = np.floor(x[[a, min(b, count.size - 1)]] / resolution).astype(np.int64)
             piece = segments.select(

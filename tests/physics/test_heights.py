@@ -49,11 +49,8 @@ def cells(
     ids, count = np.unique(np.floor(x[own] / 20.0).astype(np.int64), return_counts=True)
     found = segments.resample(
         photons,
-        first=np.cumsum(count) - count,
-        count=count,
-        segment_x=20.0 * ids,
-        reference=np.zeros(ids.size),
-        reference_x=20.0 * ids,
+        geosegments=segments.Geosegments(first=np.cumsum(count) - count, count=count, x=20.0 * ids),
+        reference=segments.Reference(x=20.0 * ids, height=np.zeros(ids.size)),
     )
     return found, tracks.pieces(found.x_atc, gap_m=heights.GAP_M)
 
@@ -235,7 +232,12 @@ def test_terms_of_the_uncertainty_by_default():
     """Each term in quadrature, with the numbers that docs/freeboard.md states: shot-to-shot range bias 8 mm (Magruder
     et al. 2020; Brunt et al. 2019), pulse tail 10 mm, 30 % of the first-photon correction, 17 mm without CAL-19."""
     found, starts = cells(np.full(300, 10), np.zeros(300), seed=21)
-    bare = estimate(found, starts, table=FLAT, errors=heights.HeightErrors(0.0, 0.0, 0.0, 0.0)).uncertainty
+    bare = estimate(
+        found,
+        starts,
+        table=FLAT,
+        errors=heights.HeightErrors(instrument_m=0.0, tail_m=0.0, first_photon_share=0.0, first_photon_unknown_m=0.0),
+    ).uncertainty
     corrected = estimate(found, starts, table=FLAT, errors=None).uncertainty
     np.testing.assert_allclose(corrected**2 - bare**2, 0.008**2 + 0.010**2 + (0.3 * 0.04) ** 2, rtol=1e-3)
     uncorrected = estimate(found, starts, errors=None).uncertainty

@@ -17,7 +17,9 @@ def beam(places: list[float], *, level: float = 0.0) -> tuple[local_sea_surface.
     is_water = np.any(np.abs(x[:, None] - np.array(places)[None, :]) < 20.0, axis=1)
     one = np.ones(x.size)
     height = np.where(is_water, level, level + 0.4)
-    surface = local_sea_surface.Surface(x, height, 0.04 * one, 12 * one, 2.0 * one)
+    surface = local_sea_surface.Surface(
+        x=x, height=height, uncertainty=0.04 * one, n_photons=12 * one, length=2.0 * one
+    )
     return surface, np.where(is_water, OPEN_WATER, 0).astype(np.int8)
 
 

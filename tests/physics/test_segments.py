@@ -62,7 +62,12 @@ def positions(photons, geo) -> np.ndarray:
 def resample(photons, geo, *, reference=None, reference_x=None, **more):
     if reference is None:
         reference, reference_x = np.zeros(geo["segment_x"].size), geo["segment_x"]
-    return segments.resample(photons, **geo, reference=reference, reference_x=reference_x, **more)
+    return segments.resample(
+        photons,
+        geosegments=segments.Geosegments(first=geo["first"], count=geo["count"], x=geo["segment_x"]),
+        reference=segments.Reference(x=reference_x, height=reference),
+        **more,
+    )
 
 
 def slow(photons, geo, *, cell=2.0, above=None, background=None, min_confidence=3):

@@ -19,7 +19,14 @@ def test_a_sensor_more_than_two_pixels_off_is_flagged(tmp_path, monkeypatch, eas
     """Along either axis; 2.5 pixels are a glacier's margin of 75 m in Landsat's grid."""
     scene = glacier_scene.open_scene(folder(tmp_path / "s", sensors=("optical", "dem")))
     east, south = scene.pixel_m
-    shift = Shift(east * east_pixels, south * north_pixels, max(abs(east_pixels), abs(north_pixels)), 0.5, 90.0, 0.9)
+    shift = Shift(
+        east_m=east * east_pixels,
+        north_m=south * north_pixels,
+        pixels=max(abs(east_pixels), abs(north_pixels)),
+        r_squared=0.5,
+        score=90.0,
+        confidence=0.9,
+    )
     monkeypatch.setattr(register.misregistration, "estimate", lambda *args, **more: shift)
     (found,) = register.compare(scene)
     assert found.is_confident and found.is_flagged == is_flagged
@@ -30,6 +37,6 @@ def test_a_sensor_more_than_two_pixels_off_is_flagged(tmp_path, monkeypatch, eas
 def test_a_shift_that_is_not_believed_flags_nothing(tmp_path, monkeypatch):
     scene = glacier_scene.open_scene(folder(tmp_path / "s", sensors=("optical", "dem")))
     for confidence, score, is_flagged in ((0.54, 90.0, False), (0.9, 19.0, False), (0.56, 21.0, True)):
-        shift = Shift(300.0, 0.0, 30.0, 0.5, score, confidence)
+        shift = Shift(east_m=300.0, north_m=0.0, pixels=30.0, r_squared=0.5, score=score, confidence=confidence)
         monkeypatch.setattr(register.misregistration, "estimate", lambda *args, shift=shift, **more: shift)
         assert register.compare(scene)[0].is_flagged == is_flagged

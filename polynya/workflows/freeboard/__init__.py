@@ -12,7 +12,7 @@ import hashlib
 import logging
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from ... import __version__, io, schema
 from ...engine.local import LocalEngine
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
-from ...errors import NoSeaIceError, OutputError, ProductError, UsageError, one_line
+from ...errors import EmptyBeamError, NoSeaIceError, OutputError, ProductError, UsageError
 from ...physics import averages, segments
 from ...predict import tracks as predict_tracks
 from ...readers import height_grid, icesat2, icesat2_atl03
@@ -302,14 +302,14 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
         "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}",
     }
     results: dict[str, BeamTables] = {}
-    empty: dict[str, str] = {}
+    empty: dict[str, NoSeaIceError] = {}
     with io.writing_folder(folder, overwrite=overwrite) as temporary:
         writers = {
             spec.name: io.TableWriter(temporary / f"{spec.name}.parquet", spec=spec, about=about)
             for spec in (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
         }
         try:
-            for beam, result in _beams(
+            for beam, get in _beams(
                 granule,
                 chosen,
                 config=config,
@@ -317,9 +317,13 @@ def process(item: str, *, config: Config, out: str, overwrite: bool = False, thr
                 grids=grids,
                 threads=threads,
             ):
-                if isinstance(result, str):
-                    empty[beam.name] = result
+                try:
+                    result = get()
+                except NoSeaIceError as error:
+                    empty[beam.name] = error
                     continue
+                finally:
+                    del get  # it keeps its result
                 writers["segments"].write(result.segments)
                 writers["leads"].write(result.leads)
                 writers["sea_surface"].write(result.sea_surface)
@@ -408,31 +412,31 @@ def _beams(
     choices: Choices,
     grids: Grids,
     threads: int,
-):
-    """Yield (beam, BeamTables or the reason why there are none), largest beams first."""
+) -> Iterator[tuple[icesat2.Beam, Callable[[], BeamTables]]]:
+    """Yield each beam and what gives its tables or raises NoSeaIceError, largest beams first."""
 
-    def one(beam: icesat2.Beam) -> BeamTables | str:
+    def one(beam: icesat2.Beam) -> BeamTables:
         started = time.perf_counter()
-        try:
-            data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
-            if data is None:
-                return f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
-            result = beam_tables(
-                data, choices=choices, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
+        data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
+        if data is None:
+            raise EmptyBeamError.of(
+                granule.path.name,
+                code="no_photons",
+                reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else ""),
             )
-        except NoSeaIceError as error:  # one beam's reason, without its advice: the granule's own sentence follows
-            return one_line(error).split("; expected")[0].removeprefix(f"{granule.path.name}: ")
-        if not isinstance(result, str):
-            seconds = time.perf_counter() - started
-            result.numbers["seconds"] = round(seconds, 3)
-            log.info(
-                "%s: %s photons, %s segments, %s leads, %.1f s",
-                beam.name,
-                result.numbers["n_photons_read"],
-                result.numbers["n_segments"],
-                result.numbers["n_leads"],
-                seconds,
-            )
+        result = beam_tables(
+            data, choices=choices, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
+        )
+        seconds = time.perf_counter() - started
+        result.numbers["seconds"] = round(seconds, 3)
+        log.info(
+            "%s: %s photons, %s segments, %s leads, %.1f s",
+            beam.name,
+            result.numbers["n_photons_read"],
+            result.numbers["n_segments"],
+            result.numbers["n_leads"],
+            seconds,
+        )
         return result
 
     order = sorted(chosen, key=lambda b: not b.is_strong)
@@ -442,14 +446,14 @@ def _beams(
             try:
                 while waiting:
                     beam, future = waiting.popleft()  # a future keeps its result: let go of it
-                    yield beam, future.result()
+                    yield beam, future.result
                     del future
             finally:
                 for _, future in waiting:
                     future.cancel()
     else:
         for beam in order:
-            yield beam, one(beam)
+            yield beam, functools.partial(one, beam)
 
 
 def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
@@ -482,7 +486,7 @@ def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]
     return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
 
 
-def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, str]) -> list[str]:
+def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, NoSeaIceError]) -> list[str]:
     out = []
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
@@ -512,12 +516,12 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"
             " usable CAL-19 table."
         )
-    return out + sorted(empty.values())
+    return out + sorted(e.reason for e in empty.values())
 
 
-def _nothing(granule: icesat2.Granule, empty: dict[str, str], config: Config) -> Exception:
-    reasons = "; ".join(sorted(empty.values()))[:420]
-    if config.bbox and all("--bbox" in r for r in empty.values()):
+def _nothing(granule: icesat2.Granule, empty: dict[str, NoSeaIceError], config: Config) -> Exception:
+    reasons = "; ".join(sorted(e.reason for e in empty.values()))[:420]
+    if config.bbox and all(e.code == "no_photons" for e in empty.values()):
         return ProductError(
             f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
             " box that the track crosses. See polynya info for the granule's extent."

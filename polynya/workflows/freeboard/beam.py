@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ... import schema
+from ...errors import EmptyBeamError
 from ...physics import (
     averages,
     corrections,
@@ -71,7 +72,7 @@ class BeamTables:
 
 def beam_tables(
     data: icesat2_atl03.BeamIndex, *, choices: Choices | None = None, grids: Grids | None = None, threads: int = 2
-) -> BeamTables | str:
+) -> BeamTables:
     """Turn one beam's photons into segments, leads and sea surface.
 
     Parameters
@@ -79,19 +80,25 @@ def beam_tables(
     data : icesat2_atl03.BeamIndex
         With the photons in memory (``BeamData``), or without: then they are read in blocks.
     choices : Choices, optional
+        What decides the tables.
     grids : Grids, optional
+        The user's grids of land and ice concentration.
     threads : int
         Threads that inflate chunks.
 
     Returns
     -------
-    BeamTables or str
-        The reason, in one sentence, where the beam gives no segment.
+    BeamTables
+
+    Raises
+    ------
+    EmptyBeamError
+        If the beam gives no segment.
+    NoSeaIceError
+        If no photon was considered for sea ice.
     """
     choices, grids = choices or Choices(), grids or Grids()
     made = beam_segments.beam_segments(data, choices.segments, threads=threads)
-    if isinstance(made, str):
-        return made
     beam, name, notes = made.beam, made.beam.name, list(made.notes)
     found, surface, x, middle, geo, correction = (
         made.found,
@@ -206,9 +213,11 @@ def beam_tables(
         )
         columns = {k: v[rows] for k, v in columns.items()}
     if rows.size == 0:
-        return (
-            f"{name}: no segment within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs or"
-            " noise)"
+        raise EmptyBeamError.of(
+            made.granule_id,
+            code="no_surface",
+            reason=f"{name}: no segment within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs"
+            " or noise)",
         )
     identity = {"granule": made.granule_id, "beam": name}
 

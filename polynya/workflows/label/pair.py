@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ... import __version__, io, schema
-from ...errors import ProductError, UsageError
+from ...errors import EmptyBeamError, ProductError, UsageError
 from ...labels import corrections, transfer
 from ...physics import drift, surface_type
 from ...readers import icesat2, icesat2_atl03, sentinel2
@@ -100,13 +100,13 @@ def read_tracks(
     tracks, empty = [], []
     for beam in icesat2.select_beams(granule, beams):
         data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=bbox, granule=granule)
-        made = (
-            f"{beam.name}: no photons" + (" near the scene" if bbox else "")
-            if data is None
-            else beam_segments.beam_segments(data)
-        )
-        if isinstance(made, str):
-            empty.append(made)
+        if data is None:
+            empty.append(f"{beam.name}: no photons" + (" near the scene" if bbox else ""))
+            continue
+        try:
+            made = beam_segments.beam_segments(data)
+        except EmptyBeamError as error:
+            empty.append(error.reason)
             continue
         evidence = beam_segments.evidence(made)
         features = track_features.features(made, evidence)
