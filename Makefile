@@ -115,7 +115,7 @@ docs: setup-docs
 	NO_MKDOCS_2_WARNING=1 "$(BIN)/mkdocs" build --strict --quiet
 	@echo "The site: $(CURDIR)/site/index.html"
 
-# MUTANTS=--short runs those whose tests take seconds.
+# MUTANTS=--short takes a few only, in less than a minute; MUTANTS="NAME ..." takes these.
 mutants: setup-train
 	"$(BIN)/python" scripts/mutants.py $(MUTANTS)
 

@@ -261,7 +261,7 @@ def test_a_pair_is_not_replaced_unasked(monkeypatch, capsys, tmp_path):
     folder.mkdir()
     (folder / "pair.json").write_text("{}")
     code, _, err = run_main(monkeypatch, capsys, "simulate", "pair", folder, "--length-km", 1)
-    assert code == 1 and "holds a pair; expected a new or empty folder. Pass --overwrite" in err
+    assert code == 1 and "contains a pair; expected a new or empty folder. Pass --overwrite" in err
     assert [p.name for p in folder.iterdir()] == ["pair.json"]
 
 

@@ -1,4 +1,4 @@
-"""The command line's frame: the programs, and how an error ends one."""
+"""The programs of the command line, and how an error ends them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
 )
 simulate_app = typer.Typer(
-    help="Write a granule in the agency's own format, with the truth beside it.",
+    help="Simulate a granule or a scene in the agency's format, and write the truth beside it.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -55,12 +55,12 @@ def main() -> None:
         say(f"polynya: {one_line(error)}")
         raise SystemExit(error.exit_code) from None
     except (Stopped, KeyboardInterrupt):
-        say("polynya: stopped. Nothing half-written counts as done; the same command goes on from here.")
+        say("polynya: stopped. Incomplete results do not count; the same command resumes here.")
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None
     except MemoryError:
-        say("polynya: not enough memory; expected room for one beam. Use fewer --workers, or a --bbox.")
+        say("polynya: not enough memory; expected enough for one beam. Use fewer --workers, or a --bbox.")
         raise SystemExit(1) from None
     except OSError as error:
         say(f"polynya: {one_line(error)}. Check the path, its permissions and the free space.")
@@ -69,8 +69,7 @@ def main() -> None:
         if os.environ.get("POLYNYA_DEBUG"):
             raise
         say(
-            f"polynya: failed unexpectedly ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it"
-            " happened."
+            f"polynya: unexpected error ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened."
         )
         raise SystemExit(1) from None
 

@@ -1,4 +1,4 @@
-"""Granules and scenes with known truth."""
+"""Commands that simulate granules and scenes with known truth."""
 
 from __future__ import annotations
 
@@ -21,25 +21,32 @@ def simulate_atl03(
     season: Annotated[
         str, typer.Option(help="winter (Arctic night), spring (Arctic, low sun) or summer (Ross Sea, day).")
     ] = "winter",
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same granule.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed: the same seed gives the same granule.")] = 0,
     sun_elevation: Annotated[
-        float | None, typer.Option(metavar="DEG", help="Fly when the sun stands so; spring draws one if left out.")
+        float | None,
+        typer.Option(
+            metavar="DEG", help="Sun elevation; by default spring draws one and other seasons have their own."
+        ),
     ] = None,
     from_atl07: Annotated[
         Path | None,
         typer.Option(
             metavar="FILE",
             help=(
-                "Draw photons from a real ATL07's photon-height histograms instead; length and season are then the"
-                " file's."
+                "Draw the photons from the photon-height histograms of a real ATL07 granule; length and season are"
+                " then those of the file."
             ),
         ),
     ] = None,
 ) -> None:
-    """A granule in the full ATL03 release 006 layout, with known truth: for trying, teaching and testing.
+    """Simulate an ATL03 granule in the full layout of release 006, with known truth.
 
-    Numbers from simulated granules are never skill on real data. What is simulated, and from which sources:
-    docs/simulator.md.
+    Use it for tests, teaching and training. Numbers from simulated granules are never skill on real data. What is
+    simulated, and from which sources: docs/simulator.md.
+
+    \b
+    polynya simulate atl03 granule.h5 --season winter --length-km 60 --seed 1
+    polynya simulate atl03 drawn.h5 --from-atl07 processed_ATL07.h5
     """
     if from_atl07 is not None:
         from ..simulate.icesat2.from_atl07 import simulate_from_atl07
@@ -57,7 +64,7 @@ def simulate_pair_command(
     out: Annotated[
         Path,
         typer.Argument(
-            metavar="OUT_FOLDER", help="A new folder for the granule, the scene, both truths and pair.json."
+            metavar="OUT_FOLDER", help="A new folder for the granule, the scene, the truth of both, and pair.json."
         ),
     ],
     length_km: Annotated[
@@ -67,34 +74,36 @@ def simulate_pair_command(
         str, typer.Option(help="spring (Arctic, sun 5-25 degrees) or summer (Ross Sea, 8-35 degrees).")
     ] = "summer",
     seed: Annotated[
-        int, typer.Option(min=0, help="The same seed gives the same pair; it draws what is left out below.")
+        int,
+        typer.Option(
+            min=0, help="Random seed: the same seed gives the same pair. Options that you leave out are drawn from it."
+        ),
     ] = 0,
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
     drift_m: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="EAST NORTH",
-            help="Drift of the ice: added to an ICESat-2 position it finds the same ice in the image.",
+            help="Drift of the ice, m: add it to an ICESat-2 position to find the same ice in the image.",
         ),
     ] = None,
-    minutes: Annotated[float | None, typer.Option(help="Image time minus ICESat-2 time.")] = None,
+    minutes: Annotated[float | None, typer.Option(help="Time of the image minus time of ICESat-2.")] = None,
     sun_elevation: Annotated[
-        float | None, typer.Option(metavar="DEG", help="Of the sun when the image is taken.")
+        float | None, typer.Option(metavar="DEG", help="Sun elevation at the time of the image.")
     ] = None,
     cloud_cover: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides the ice.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides all ice.")
     ] = None,
-    ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, nothing to see the drift by.")] = "drawn",
-    level: Annotated[str, typer.Option(help="1C or 2A (with scene classification), for the SAFE folder.")] = "1C",
-    image: Annotated[str, typer.Option(help="safe, geotiff or both.")] = "safe",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pair that is in the folder.")] = False,
+    ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, so the drift is not visible.")] = "drawn",
+    level: Annotated[str, typer.Option(help="Level of the SAFE folder: 1C, or 2A (with scene classification).")] = "1C",
+    image: Annotated[str, typer.Option(help="Format of the scene: safe, geotiff or both.")] = "safe",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pair in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print pair.json instead of the paths.")] = False,
 ) -> None:
-    """An ATL03 granule and the Sentinel-2 scene over it from one ice cover that drifts between the passes, with truth
-    for both.
+    """Simulate an ATL03 granule and the Sentinel-2 scene over it, with the truth of both.
 
-    Numbers from simulated pairs are never skill on real data. What is simulated, and from which sources:
-    docs/simulator.md.
+    Both show one ice cover, which drifts between the passes. Numbers from simulated pairs are never skill on real
+    data. What is simulated, and from which sources: docs/simulator.md.
 
     \b
     polynya simulate pair pair1 --seed 1
@@ -106,7 +115,7 @@ def simulate_pair_command(
 
     if (out / "pair.json").exists() and not overwrite:
         raise OutputError(
-            f"{out}: holds a pair; expected a new or empty folder. Pass --overwrite, or choose another folder."
+            f"{out}: contains a pair; expected a new or empty folder. Pass --overwrite, or choose another folder."
         )
     options = Options(
         length_km=length_km,
@@ -133,45 +142,52 @@ def simulate_glacier_scene(
     out: Annotated[
         Path | None,
         typer.Argument(
-            metavar="[OUT_FOLDER]", help="A new folder for date1/ and date2/; leave it out to write tiles only."
+            metavar="[OUT_FOLDER]", help="A new folder for date1/ and date2/; leave it out to write only tiles."
         ),
     ] = None,
     region: Annotated[
-        str, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL; or all, in turn (with --count).")
+        str, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL; or all (with --count).")
     ] = "HMA",
-    size: Annotated[int, typer.Option(min=96, max=4096, help="Pixels of a side.")] = 512,
+    size: Annotated[int, typer.Option(min=96, max=4096, help="Side of the scene, pixels.")] = 512,
     pixel_m: Annotated[
-        float | None, typer.Option(min=5.0, max=60.0, help="Pixel; drawn from 10-30 m if left out, as is all below.")
+        float | None,
+        typer.Option(
+            min=5.0, max=60.0, help="Pixel size; drawn from 10-30 m by default. The options below are drawn too."
+        ),
     ] = None,
-    dates: Annotated[int, typer.Option(min=1, max=2, help="2: the same glaciers again, some years later.")] = 1,
-    years_between: Annotated[float | None, typer.Option(help="Between the two dates.")] = None,
+    dates: Annotated[
+        int, typer.Option(min=1, max=2, help="Number of dates; 2 adds the same glaciers some years later.")
+    ] = 1,
+    years_between: Annotated[float | None, typer.Option(help="Years between the two dates.")] = None,
     dem: Annotated[Path | None, typer.Option(metavar="FILE", help="A real DEM as the terrain.")] = None,
-    glacier_share: Annotated[float | None, typer.Option(help="Of the scene; met within some hundredths.")] = None,
-    debris_share: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Of the ice below the equilibrium line.")
+    glacier_share: Annotated[
+        float | None, typer.Option(help="Share of the scene that is glacier; reached within some hundredths.")
     ] = None,
-    cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
-    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG")] = None,
-    sun_azimuth: Annotated[float | None, typer.Option(metavar="DEG")] = None,
+    debris_share: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of the ice below the equilibrium line under debris.")
+    ] = None,
+    cloud_cover: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud.")] = None,
+    sun_elevation: Annotated[float | None, typer.Option(metavar="DEG", help="Sun elevation.")] = None,
+    sun_azimuth: Annotated[float | None, typer.Option(metavar="DEG", help="Sun azimuth, from north.")] = None,
     camera: Annotated[str, typer.Option(help="sentinel2, landsat8, landsat5 (8 bit, saturates) or drawn.")] = "drawn",
     sar_shift_m: Annotated[
-        tuple[float, float], typer.Option(metavar="EAST NORTH", help="Move all radar layers: to try the quality gate.")
+        tuple[float, float],
+        typer.Option(metavar="EAST NORTH", help="Shift all radar layers, m, to test the quality gate."),
     ] = (0.0, 0.0),
-    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same scene.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed: the same seed gives the same scene.")] = 0,
     count: Annotated[
-        int, typer.Option(min=1, help="Scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")
+        int, typer.Option(min=1, help="Number of scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")
     ] = 1,
     tiles: Annotated[
         Path | None, typer.Option(metavar="FILE.h5", help="Append every date as a tile to a training set.")
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene that is in the folder.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print what was drawn instead of the paths.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene in the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the drawn settings instead of the paths.")] = False,
 ) -> None:
-    """A glacier scene with six sensors (optical, DEM, SAR, coherence, thermal) and its true outlines: for training,
-    teaching and testing.
+    """Simulate a glacier scene with six sensors (optical, DEM, SAR, coherence, thermal) and its true outlines.
 
-    Numbers from simulated scenes are never skill on real data. What is simulated, and from which sources:
-    docs/glacier_simulator.md.
+    Use it for training, teaching and tests. Numbers from simulated scenes are never skill on real data. What is
+    simulated, and from which sources: docs/glacier_simulator.md.
 
     \b
     polynya simulate glacier-scene scene1 --region ALP --dates 2 --seed 1
