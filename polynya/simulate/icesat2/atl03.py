@@ -1,11 +1,11 @@
 """Simulated ATL03 granules in the full release 006 layout, with their truth beside them.
 
-``simulate`` draws an ice cover (:mod:`.sea_ice`), counts its photons (:mod:`.atlas`) and writes
-``OUT.h5`` and ``OUT_truth.parquet``. Simulated data trains, tests and demonstrates; it is no measurement, and
-the file says so in its root attribute ``polynya_simulation``.
+``simulate`` draws an ice cover (:mod:`..sea_ice`), counts its photons (:mod:`.atlas`) and writes ``OUT.h5`` and
+``OUT_truth.parquet``. Simulated data is for training, tests and demonstrations. It is not a measurement; the root
+attribute ``polynya_simulation`` says so.
 
-Heights: ``h_ph = surface above the tide-free MSS + MSS + tide_ocean + tide_equilibrium + dac`` plus the
-instrument. ``dem_h`` carries the MSS in the mean-tide system, ``MSS + geoid_free2mean``, as release 006 does.
+Heights: ``h_ph = surface above the tide-free MSS + MSS + tide_ocean + tide_equilibrium + dac``, plus the errors of the
+instrument. ``dem_h`` is the MSS in the mean-tide system, ``MSS + geoid_free2mean``, as in release 006.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from ..sea_ice.season import season_at, seconds_of
 from . import atlas
 from .granule import BeamTrack, Surface, beam_group
 from .ground_track import BEAM_OFFSET, across_of, beam_position, reference_track
-from .head import granule_head
+from .head import Head, granule_head
 
 MARGIN = 20.0
-"""Ice on both sides of the first and last shot, m, so that every footprint is whole."""
+"""Ice beyond the first and last shot, m, so that every footprint is whole."""
 IceOfBeam = Callable[[str, float, float], profile.IceField]
 
 
@@ -49,6 +49,7 @@ class Simulated:
     shares : dict of str to dict
         Shares of thick ice, thin ice and open water of each beam's track.
     settings : dict
+        What it was simulated from.
     """
 
     granule: Path
@@ -76,14 +77,14 @@ def simulate(
     length_km : float
         Length of the track, 1-3000 km.
     beams : str
-        ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: right beams are
-        strong.
+        ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: the right beams
+        are strong.
     season : str
         ``winter`` (Arctic, night), ``spring`` (Arctic, low sun) or ``summer`` (Ross Sea, daylight).
     seed : int
-        Same arguments and seed, same arrays.
+        The same arguments and seed give the same arrays.
     sun_elevation : float, optional
-        Degrees, where the season has sun. Left out, summer keeps its own day and hour and spring draws one.
+        Degrees, for seasons with sun. If left out, summer has a fixed day and hour, and spring draws an elevation.
 
     Returns
     -------
@@ -122,11 +123,19 @@ def simulate(
 
 
 def check_arguments(*, length_km: float, seed: int) -> None:
-    """Refuse a length or a seed that cannot be simulated.
+    """Check a length and a seed.
+
+    Parameters
+    ----------
+    length_km : float
+        Length of the track, km.
+    seed : int
+        Of the simulation.
 
     Raises
     ------
     UsageError
+        If one of them cannot be simulated.
     """
     if not 1.0 <= length_km <= 3000.0:
         raise UsageError(f"length_km is {length_km}; expected 1 to 3000. Choose a length in that range.")
@@ -142,73 +151,80 @@ def write_granule(
     Parameters
     ----------
     out : Path or str
+        The granule, ``NAME.h5``; the truth goes to ``NAME_truth.parquet`` beside it.
     ice : function
-        Beam name, along-track distance of the first cell's edge from the track's start (m), length (m) -> the ice under
-        it.
+        Takes the beam's name, the distance of the first cell's edge from the track's start (m) and a length (m);
+        returns the ice under the beam.
     beams : str
+        As for :func:`simulate`.
     place : Season
+        Where and when the granule lies.
     length : float
         Of the track, m.
     seed : int
+        Of the simulation.
     settings : dict
-        What the file says of itself; ``season`` must be in it.
+        What the file states about itself; must hold ``season``.
+
+    Returns
+    -------
+    Simulated
 
     Raises
     ------
-    UsageError, OutputError
+    UsageError
+        If a beam does not exist, or the file's name does not end in .h5.
+    OutputError
+        If the files cannot be written.
     """
     names = parse_beams(beams)
     start = place.x_start + float(np.round(rng_of(seed, 1).uniform(0.0, 2000.0), 3))
-    earth = _earth(seed)
-    track = reference_track(place, length)
+    flight = _Flight(
+        granule_id=Path(out).stem,
+        seed=seed,
+        place=place,
+        ice_of=ice,
+        is_night=settings["season"] == "winter",
+        earth=_earth(seed),
+        track=reference_track(place, length),
+        start=start,
+        start_time=seconds_of(place.date),
+        length=length,
+    )
     photons, shares = {}, {}
-    start_time = seconds_of(place.date)
-    granule_id = Path(out).stem
     with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (
         handle,
         write_truth,
         pool,
     ):
         for name in names:
-            beam, surface, truth = _simulate_beam(
-                name,
-                seed=seed,
-                place=place,
-                ice_of=ice,
-                is_night=settings["season"] == "winter",
-                earth=earth,
-                track=track,
-                start=start,
-                start_time=start_time,
-                length=length,
-                granule_id=granule_id,
-            )
+            beam, surface, truth = _simulate_beam(flight, name)
             beam_group(handle, beam, surface, pool=pool, rng=rng_of(seed, 40, schema.BEAM_NAMES.index(name)))
             write_truth(truth)
             photons[name] = int(surface.photons.shot.size)
             shares[name] = class_shares(truth)
-        granule_head(
-            handle,
-            granule_id=granule_id,
+        head = Head(
+            granule_id=flight.granule_id,
             orientation=1,
             rgt=place.rgt,
             cycle=place.cycle,
             region=place.region,
-            times=(start_time, start_time + length / atlas.SHOT_SPACING * 1e-4),
+            times=(flight.start_time, flight.start_time + length / atlas.SHOT_SPACING * 1e-4),
             settings=settings,
             seed=seed,
             channels={n: _channels(seed, n) for n in names},
         )
+        granule_head(handle, head)
     return Simulated(granule=Path(out), truth=truth_name(out), photons=photons, shares=shares, settings=settings)
 
 
 def parse_beams(beams: str) -> list[str]:
-    """Return the beam names a selection means at forward orientation, in the product's order.
+    """Return the beams of a selection at forward orientation, in the product's order.
 
     Raises
     ------
     UsageError
-        If a name is no beam.
+        If a beam does not exist.
     """
     word = beams.strip().lower()
     if word == "all":
@@ -226,7 +242,7 @@ def parse_beams(beams: str) -> list[str]:
 
 
 def truth_name(out: Path | str) -> Path:
-    """Return where the truth of a granule lies."""
+    """Return the path of a granule's truth."""
     out = Path(out)
     return out.with_name(out.stem + "_truth.parquet")
 
@@ -235,18 +251,20 @@ def truth_name(out: Path | str) -> Path:
 def granule_pair(
     out: Path | str, *, about: dict[str, object]
 ) -> Iterator[tuple[h5py.File, Callable[[pa.Table], None], ThreadPoolExecutor]]:
-    """Open a granule and its truth under temporary names; both get their own names only when all went well.
+    """Open a granule and its truth under temporary names; both get their final names only if everything succeeds.
 
     Yields
     ------
     handle : h5py.File
     write_truth : function
-        Takes the truth table of one beam after the other.
+        Writes the truth table of one beam; call it once per beam.
     pool : concurrent.futures.ThreadPoolExecutor
-        Threads to deflate with.
+        Threads that compress.
 
     Raises
     ------
+    UsageError
+        If the name does not end in .h5.
     OutputError
         If the files cannot be written.
     """
@@ -287,10 +305,10 @@ def seed_of(seed: int, *key: int) -> np.random.SeedSequence:
 
 
 def _channels(seed: int, name: str) -> np.ndarray:
-    """Return the dead times of a beam pair's 20 channels, ns: the same whichever beams are simulated."""
+    """Return the dead times of a beam pair's 20 channels, ns; they do not depend on the beams simulated."""
     return np.concatenate(
         [
-            atlas.channel_dead_times(is_strong, rng_of(seed, 31, int(name[2]), int(is_strong)))
+            atlas.channel_dead_times(is_strong=is_strong, rng=rng_of(seed, 31, int(name[2]), int(is_strong)))
             for is_strong in (True, False)
         ]
     )
@@ -299,9 +317,9 @@ def _channels(seed: int, name: str) -> np.ndarray:
 def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     """Draw the smooth fields under the track, functions of distance from the start (m), in metres.
 
-    Sea surface: a constant of decimetres (errors of tide and MSS models) and waves of 30-250 km whose slopes are 2-3 cm
-    in 10 km; 2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km are what CryoSat-2 sees (Kwok and Morison, 2016,
-    doi:10.1002/2015JC011357). MSS and geoid slopes are those of gentle marine geoids; tides and dac change over
+    Sea surface: a constant of decimetres (errors of tide and MSS models) and waves of 30-250 km with slopes of 2-3 cm
+    in 10 km; CryoSat-2 observes 2.0 cm (Southern Ocean) and 3.8 cm (Arctic) in 10 km (Kwok and Morison, 2016,
+    doi:10.1002/2015JC011357). Slopes of MSS and geoid are those of a smooth marine geoid. Tides and dac change over
     hundreds of kilometres.
     """
     rng = rng_of(seed, 2)
@@ -321,32 +339,36 @@ def _earth(seed: int) -> dict[str, Callable[[np.ndarray], np.ndarray]]:
     }
 
 
-def _simulate_beam(
-    name: str,
-    *,
-    seed: int,
-    place: Season,
-    ice_of: IceOfBeam,
-    is_night: bool,
-    earth: dict,
-    track: np.ndarray,
-    start: float,
-    start_time: float,
-    length: float,
-    granule_id: str,
-) -> tuple[BeamTrack, Surface, pa.Table]:
+@dataclass(frozen=True, kw_only=True)
+class _Flight:
+    """What the beams of one granule share; distances in m, times in s since 2018-01-01 UTC."""
+
+    granule_id: str
+    seed: int
+    place: Season
+    ice_of: IceOfBeam
+    is_night: bool
+    earth: dict[str, Callable[[np.ndarray], np.ndarray]]
+    track: np.ndarray
+    start: float
+    start_time: float
+    length: float
+
+
+def _simulate_beam(flight: _Flight, name: str) -> tuple[BeamTrack, Surface, pa.Table]:
+    seed, place, start = flight.seed, flight.place, flight.start
     pair = int(name[2])
     spot = SPOTS[1][name]
     is_strong = spot % 2 == 1
-    across = across_of(name)
-    shots = int(length / atlas.SHOT_SPACING)
+    share = 1.0 if is_strong else atlas.WEAK_SHARE
+    shots = int(flight.length / atlas.SHOT_SPACING)
     x = start + np.arange(shots) * atlas.SHOT_SPACING
     grid_start = 2.0 * np.floor((start - MARGIN) / 2.0)
     grid_length = 2.0 * np.ceil((x[-1] + MARGIN - grid_start) / 2.0)
-    ice = ice_of(name, grid_start - start, grid_length)
+    ice = flight.ice_of(name, grid_start - start, grid_length)
     grid_x = grid_start + (np.arange(ice.freeboard.size) + 0.5) * profile.STEP
     clear = atlas.cloud_transmission(grid_x, shared=rng_of(seed, 20), own=rng_of(seed, 21, pair))
-    background = _background(place, ice.albedo, clear, rng_of(seed, 22), is_night=is_night)
+    background = _background(place, ice.albedo, clear, rng_of(seed, 22), is_night=flight.is_night)
     cell = ((x - grid_start) / profile.STEP).astype(np.int64)
     rng = rng_of(seed, 30, spot)
     bottom = (
@@ -354,20 +376,16 @@ def _simulate_beam(
         + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
     )
     window = (bottom, bottom + place.window)
-    gain = atlas.SPOT_GAIN[spot] * (1.0 if is_strong else atlas.WEAK_SHARE)
-    noise = background[cell] * (1.0 if is_strong else atlas.WEAK_SHARE)
+    noise = background[cell] * share
     dead_time = _channels(seed, name)[:16] if is_strong else _channels(seed, name)[16:]
     photons = atlas.detect(
-        ice.rate,
-        ice.freeboard,
-        ice.roughness,
-        step=profile.STEP,
+        atlas.Ground(rate=ice.rate, height=ice.freeboard, roughness=ice.roughness, step=profile.STEP),
         shot_cell=cell,
         transmission=clear[cell],
         background=noise,
         window=window,
         dead_time=dead_time,
-        gain=gain,
+        gain=atlas.SPOT_GAIN[spot] * share,
         seed=seed_of(seed, 32, spot),
     )
     confidence, weight = atlas.signal_confidence(
@@ -379,12 +397,11 @@ def _simulate_beam(
     )
     along = x - start
     beam_shift = 0.002 * rng_of(seed, 33, spot).standard_normal()
-    surface = dict(earth)
-    surface["sea_surface"] = lambda d: earth["sea_surface"](d) + beam_shift
-    base = sum(surface[k](along) for k in ("sea_surface", "mss", "tide_ocean", "tide_equilibrium", "dac"))
-    height = base[photons.shot] + photons.height
-    latitude, longitude = beam_position(track, along, across)
-    time = start_time + np.arange(shots) * 1e-4 + (0.0 if is_strong else 0.36)
+    earth = dict(flight.earth)
+    earth["sea_surface"] = lambda d: flight.earth["sea_surface"](d) + beam_shift
+    base = sum(earth[k](along) for k in ("sea_surface", "mss", "tide_ocean", "tide_equilibrium", "dac"))
+    across = across_of(name)
+    latitude, longitude = beam_position(flight.track, along, across)
     beam = BeamTrack(
         name=name,
         is_strong=is_strong,
@@ -392,29 +409,27 @@ def _simulate_beam(
         orientation=1,
         rgt=place.rgt,
         x=x,
-        time=time,
+        time=flight.start_time + np.arange(shots) * 1e-4 + (0.0 if is_strong else 0.36),
         latitude=latitude,
         longitude=longitude,
         across=across,
-        first_shot=round((start_time % 86400.0) * 1e4) + (0 if is_strong else 3600),
+        first_shot=round((flight.start_time % 86400.0) * 1e4) + (0 if is_strong else 3600),
         segment_origin=start - 7.3,
         dead_time=dead_time,
         sea_ice=True,
-        azimuth=float(track[0, 2]),
+        azimuth=float(flight.track[0, 2]),
     )
-    earth_at = {k: _from(v, start) for k, v in surface.items()}
-    made = Surface(
+    surface = Surface(
         photons=photons,
-        height=height,
+        height=base[photons.shot] + photons.height,
         confidence=confidence,
         weight=weight,
         background=noise,
         window=(window[0] + base, window[1] + base),
         background_window=place.background_window,
-        earth=earth_at,
+        earth={k: _from(v, start) for k, v in earth.items()},
     )
-    truth = _truth(name, beam, ice, grid_x, clear, earth_at["sea_surface"], track, start, across, granule_id)
-    return beam, made, truth
+    return beam, surface, _truth(flight, beam, ice, grid_x, clear, surface.earth["sea_surface"])
 
 
 def _from(function: Callable, start: float) -> Callable:
@@ -434,7 +449,12 @@ def _background(
 
 
 def _truth(
-    name, beam: BeamTrack, ice: profile.IceField, grid_x, clear, sea_surface, track, start, across, granule_id
+    flight: _Flight,
+    beam: BeamTrack,
+    ice: profile.IceField,
+    grid_x: np.ndarray,
+    clear: np.ndarray,
+    sea_surface: Callable[[np.ndarray], np.ndarray],
 ) -> pa.Table:
     four = (-1, 4)
     weights = atlas.footprint_weights(profile.STEP)
@@ -451,10 +471,10 @@ def _truth(
     board = ice.freeboard.reshape(four).mean(axis=1)[inside].astype(np.float64)
     board_seen = (blurred.reshape(four).sum(axis=1) / seen.reshape(four).sum(axis=1))[inside]
     level = sea_surface(centre)
-    latitude, longitude = beam_position(track, centre - start, across)
+    latitude, longitude = beam_position(flight.track, centre - flight.start, beam.across)
     columns = {
-        "granule": granule_id,
-        "beam": name,
+        "granule": flight.granule_id,
+        "beam": beam.name,
         "is_strong": beam.is_strong,
         "latitude": latitude,
         "longitude": longitude,

@@ -1,8 +1,8 @@
 """First-photon bias of the simulated detector, and its correction table in the form of CAL-19.
 
-Dead channels favour early photons. The table is solved from the detector model of :mod:`.atlas`
-without random numbers; a test counts photons against it. Its axes are those of the table that full ATL03
-granules carry (ATL03 ATBD, section on the first-photon bias): dead time, detected strength, 10-90 % width.
+Dead channels favour early photons. The table follows from the detector model of :mod:`.atlas` without random numbers; a
+test compares it with counted photons. Its axes are those of the table in full ATL03 granules (ATL03 ATBD, section on
+the first-photon bias): dead time, detected strength, 10-90 % width.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def pulse_density(t: np.ndarray, sigma: float) -> np.ndarray:
     Parameters
     ----------
     t : numpy.ndarray, shape (n,)
-        Evenly spaced, wide enough to hold the pulse.
+        Time, ns, evenly spaced and wide enough for the pulse.
     sigma : float
         Standard deviation of the Gaussian part, ns: instrument and surface roughness together.
     """
@@ -39,24 +39,26 @@ def pulse_density(t: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def detected_density(density: np.ndarray, *, spacing: float, per_channel: float, dead_time: float) -> np.ndarray:
-    """Return the density of detections a shot in one channel with a fixed dead time after each detection.
+    """Return the density of detections per shot in one channel with a fixed dead time after each detection.
 
-    A channel is blind at ``t`` exactly when it detected in ``(t - dead_time, t)``, which can have happened once
-    at most, so ``d(t) = r f(t) (1 - integral of d over that interval)``: solved forward in time, no random numbers.
+    A channel is dead at ``t`` if it detected a photon in ``(t - dead_time, t)``, at most one. Therefore ``d(t) = r f(t)
+    (1 - integral of d over that interval)``, solved forward in time without random numbers.
 
     Parameters
     ----------
     density : numpy.ndarray, shape (n,)
-        Density of arrivals, 1/ns, on a grid of ``spacing`` ns.
+        Density of arrivals, 1/ns.
+    spacing : float
+        Of the time grid, ns.
     per_channel : float
-        Mean arrivals a shot and channel.
+        Mean arrivals per shot and channel.
     dead_time : float
-        ns.
+        Of the channel, ns.
 
     Returns
     -------
     numpy.ndarray, shape (n,)
-        Detections a shot and channel and nanosecond.
+        Detections per shot, channel and nanosecond.
     """
     return _detected(np.asarray(density, np.float64), spacing, per_channel, dead_time)
 
@@ -68,10 +70,10 @@ def _detected(density, spacing, per_channel, dead_time):
     total = np.zeros(n + 1)
     out = np.zeros(n)
     for i in range(n):
-        blind = total[i] - total[max(i - lag, 0)]
-        # Implicit in the half cell: the detections of the cell blind the rest of it.
+        dead = total[i] - total[max(i - lag, 0)]
+        # Implicit in the half cell: the detections in the cell make the rest of it dead.
         arrival = per_channel * density[i]
-        out[i] = arrival * (1.0 - blind) / (1.0 + 0.5 * arrival * spacing)
+        out[i] = arrival * (1.0 - dead) / (1.0 + 0.5 * arrival * spacing)
         total[i + 1] = total[i] + out[i] * spacing
     return out
 
@@ -85,11 +87,11 @@ class BiasTable:
     dead_time : numpy.ndarray, shape (n_dt,)
         ns.
     strength : numpy.ndarray, shape (n_dt, n_s)
-        Detected photons a shot over all channels of the beam.
+        Detected photons per shot in all channels of the beam.
     width : numpy.ndarray, shape (n_dt, n_w)
         10-90 % width of the detected photons, ns.
     correction : numpy.ndarray, shape (n_dt, n_s, n_w)
-        Bias of the mean, ps, positive where the detected mean is early (high): to be subtracted from the height.
+        Bias of the mean, ps, positive where the detected mean is early (high): subtract it from the height.
     """
 
     dead_time: np.ndarray
@@ -99,12 +101,12 @@ class BiasTable:
 
 
 @functools.cache
-def bias_table(is_strong: bool) -> BiasTable:
-    """Return the table for a beam of 16 or 4 channels, computed from the detector model once a process.
+def bias_table(*, is_strong: bool) -> BiasTable:
+    """Return the table for a beam of 16 or 4 channels, computed from the detector model once per process.
 
-    For each dead time the model runs forward over arrival strengths and pulse widths; what it detects (strength, width,
-    shift of the mean) is then interpolated to an even table, first in strength, then in width. Beyond the widths a
-    model run reached, the nearest one's value is kept.
+    For each dead time the model runs over arrival strengths and pulse widths. The detected strength, width and shift of
+    the mean are interpolated to an even table, first in strength, then in width. Beyond the widths of the model runs,
+    the table repeats the nearest value.
     """
     channels = CHANNELS[is_strong]
     dead_times = MEAN_DEAD_TIME[is_strong] + np.array([-0.4, -0.2, 0.0, 0.2, 0.4])
@@ -128,7 +130,7 @@ def bias_table(is_strong: bool) -> BiasTable:
         bias_at = np.empty_like(width_at)
         for k, sigma in enumerate(sigmas):
             density = pulse_density(t, sigma)
-            found = np.array(
+            moments = np.array(
                 [
                     _moments(
                         t,
@@ -138,9 +140,9 @@ def bias_table(is_strong: bool) -> BiasTable:
                     for a in arrivals
                 ]
             )
-            detected = found[:, 0] * channels
-            width_at[k] = np.interp(strengths, detected, found[:, 1])
-            bias_at[k] = np.interp(strengths, detected, (_moments(t, density, spacing)[2] - found[:, 2]) * 1000.0)
+            detected = moments[:, 0] * channels
+            width_at[k] = np.interp(strengths, detected, moments[:, 1])
+            bias_at[k] = np.interp(strengths, detected, (_moments(t, density, spacing)[2] - moments[:, 2]) * 1000.0)
         for j in range(strengths.size):
             order = np.argsort(width_at[:, j])
             table[i, j] = np.interp(widths, width_at[order, j], bias_at[order, j])

@@ -1,10 +1,10 @@
-"""ATL03 granules whose photons are real ones, out of an ATL07's histograms of photon heights.
+"""ATL03 granules with real photon heights, drawn from an ATL07's histograms of photon heights.
 
-ATL07 keeps, for each of its segments, the heights of about 150 photons above the mean sea surface, tides
-removed and before the first-photon correction. Its segments overlap, so each 2 m cell goes to the segment
-with the nearest centre and draws from that histogram at the stored photons a shot. Heights are then real, and NASA's
-heights and surface types are the reference. The histogram already holds background and dead-time effects:
-noise is added outside its window only, and no bias on top.
+ATL07 holds a histogram of about 150 photon heights for each of its segments: above the mean sea surface, without tides,
+before the first-photon correction. The segments overlap. Each 2 m cell therefore draws from the histogram of the
+segment with the nearest centre, at the stored photon rate. The heights are then real; NASA's heights and surface types
+are the reference. The histogram already contains background and dead-time effects: noise is added only outside its
+window, and no bias is added.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from . import atlas
 from .atl03 import Simulated, class_shares, granule_pair, truth_name
 from .atlas_bias import bias_table
 from .granule import BeamTrack, Surface, beam_group
-from .head import granule_head
+from .head import Head, granule_head
 
 CELL = 2.0
 WINDOW = (-17.0, 17.0)
 """Telemetry window about the mean sea surface, m."""
 SPEED = 7050.0
-"""Ground speed, m/s, where a beam's own segments do not tell it."""
+"""Ground speed, m/s, where a beam's segments do not give it."""
 NASA_CLASS = np.array([-1, 0, 2, 2, 2, 2, -1, -1, -1, -1], np.int8)
-"""Surface type 0-9 to class: 1 is ice, 2-5 (specular) are water; clouds and dark leads stay unclassified."""
+"""Surface type 0-9 to class: 1 is ice, 2-5 (specular) are water; clouds and dark leads are unclassified."""
 NASA_LEAD = np.array([0, 0, 1, 1, 1, 1, 2, 2, 3, 3], np.int8)
 
 
@@ -44,10 +44,11 @@ class BiasAgreement:
     Attributes
     ----------
     scale : float
-        Factor that was put on the table of the detector model.
+        Factor on the table of the detector model.
     rms, largest : float
-        Of table at NASA's strength and width minus ``fpb_corr``, m.
+        Of the difference of the table, at NASA's strength and width, from ``fpb_corr``, m.
     n : int
+        Segments compared.
     """
 
     scale: float
@@ -91,25 +92,27 @@ def simulate_from_atl07(
     Parameters
     ----------
     atl07 : Path or str
+        The ATL07 granule.
     out : Path or str
         ``NAME.h5``; the reference goes to ``NAME_truth.parquet``.
     beams : str
-        ``all``, ``strong``, ``weak`` or names; orientation and strength follow the ATL07.
+        ``all``, ``strong``, ``weak`` or names; orientation and strength are those of the ATL07.
     seed : int
+        The same arguments and seed give the same arrays.
     brightness : tuple of float, optional
-        Photon rates of each beam are multiplied by a factor drawn evenly in its logarithm from this range, and types
-        follow from NASA's tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width. To
-        train on more cases near the tree's thresholds than a file holds; not for scores.
+        Multiplies the photon rates of each beam by a factor, drawn evenly in its logarithm from this range. The types
+        are then those of NASA's tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width.
+        This gives more training cases near the tree's thresholds; not for scores.
 
     Returns
     -------
     Simulated
-        ``settings["first_photon_bias"]`` says how well the calibration agrees with the ATL07's.
+        ``settings["first_photon_bias"]`` states how well the calibration agrees with the ATL07's.
 
     Raises
     ------
     ProductError
-        If the file is no ATL07, or holds no segment with photon heights.
+        If the file is not an ATL07, or has no segment with photon heights.
     OutputError
         If the files cannot be written.
     """
@@ -160,8 +163,7 @@ def simulate_from_atl07(
                 k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()
             },
         }
-        granule_head(
-            handle,
+        head = Head(
             granule_id=granule_id,
             orientation=orientation,
             rgt=1,
@@ -173,6 +175,7 @@ def simulate_from_atl07(
             channels=channels,
             bias_scale=scales,
         )
+        granule_head(handle, head)
     return Simulated(granule=Path(out), truth=truth_name(out), photons=photons, shares=shares, settings=settings)
 
 
@@ -210,7 +213,7 @@ def _usable(table: pa.Table) -> _Segments:
         ("tide_equilibrium", "height_segment_lpe"),
         ("dac", "height_segment_dac"),
     ):
-        earth[name] = column(source, 0.0)[keep]  # where ATL07 holds none it removed none
+        earth[name] = column(source, 0.0)[keep]  # where ATL07 has none, it removed none
     background = column("backgr_r_200", 0.0)[keep]
     return _Segments(
         x=column("seg_dist_x")[keep],
@@ -233,7 +236,7 @@ def _usable(table: pa.Table) -> _Segments:
 
 
 def _brighter(segments: _Segments, factor: float, beam: Beam, orientation: int) -> _Segments:
-    """Multiply the photon rates and let NASA's tree say the types; the background stays what it is."""
+    """Multiply the photon rates and classify again with NASA's tree; the background is unchanged."""
     spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
     kind = nasa_surface_type.surface_type(
         segments.rate * factor,
@@ -314,7 +317,7 @@ def _draw(
         top=WINDOW[1],
     )
     window = 712.0 if np.median(background) > 1e6 * (1.0 if beam.is_strong else 0.25) else 5006.0
-    made = Surface(
+    surface = Surface(
         photons=photons,
         height=base[photons.shot] + photons.height,
         confidence=confidence,
@@ -324,7 +327,7 @@ def _draw(
         background_window=window,
         earth=earth,
     )
-    return track, made, owner
+    return track, surface, owner
 
 
 def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.random.Generator) -> atlas.Photons:
@@ -357,21 +360,25 @@ def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.rand
 
 
 def _counts(rate: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw photons a shot so that each segment's shots together hold its stored rate.
+    """Draw photons per shot so that the shots of each segment have its stored rate.
 
-    The stored rate is what was counted, not an expectation: a Poisson draw at it would add the counting
-    noise a second time. The total is therefore fixed (rounded at random to a whole number) and dealt out
-    to the segment's shots at random, which leaves them the scatter that independent shots have.
+    The stored rate is a count, not an expectation: a Poisson draw would add the counting noise a second time. The total
+    is therefore fixed (rounded at random to a whole number) and distributed over the segment's shots at random, which
+    gives them the scatter of independent shots.
 
     Parameters
     ----------
     rate : numpy.ndarray, shape (n_segments,)
+        Photons per shot.
     owner : numpy.ndarray of int, shape (n_shots,)
+        Segment of each shot.
     rng : numpy.random.Generator
+        Rounds and distributes.
 
     Returns
     -------
     numpy.ndarray of int64, shape (n_shots,)
+        Photons of each shot.
     """
     shots = np.bincount(owner, minlength=rate.size)
     total = np.floor(rate * shots + rng.random(rate.size)).astype(np.int64)
@@ -383,17 +390,17 @@ def _counts(rate: np.ndarray, owner: np.ndarray, rng: np.random.Generator) -> np
 
 
 def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreement]:
-    """Fit one factor on the detector model's table to the ATL07's own corrections; report what is left."""
+    """Fit one factor on the detector model's table to the ATL07's own corrections; return the residuals too."""
     where = f"{beam.name}/sea_ice_segments/stats/"
     names = ("fpb_strength", "fpb_corr_width", "fpb_corr", "fpb_avg_dt")
     with open_hdf5(atl07) as handle:
-        found = [values(handle, atl07, where + n).astype(np.float64) if where + n in handle else None for n in names]
-    if any(f is None for f in found):
+        columns = [values(handle, atl07, where + n).astype(np.float64) if where + n in handle else None for n in names]
+    if any(c is None for c in columns):
         return atlas.MEAN_DEAD_TIME[beam.is_strong], 1.0, BiasAgreement(scale=1.0, rms=np.nan, largest=np.nan, n=0)
-    strength, width, nasa, dead = found
+    strength, width, nasa, dead = columns
     good = np.isfinite(strength) & np.isfinite(width) & np.isfinite(nasa)
     dead_time = float(np.nanmedian(dead)) if np.isfinite(dead).any() else atlas.MEAN_DEAD_TIME[beam.is_strong]
-    table = bias_table(beam.is_strong)
+    table = bias_table(is_strong=beam.is_strong)
     at = first_photon_bias.at_dead_time(
         table.dead_time,
         strength=table.strength,

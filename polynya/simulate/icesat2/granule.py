@@ -1,6 +1,6 @@
-"""One beam's arrays into the groups of ATL03.
+"""Write one beam's arrays into the groups of ATL03.
 
-Used by both simulations: of a drawn ice cover and of a real ATL07's photon heights.
+Both simulations use it: from a drawn ice cover, and from a real ATL07's photon heights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ SEGMENT_LENGTH = 20.0057
 BACKGROUND_SHOTS = 50
 FRAME_PULSES = 200
 TILT_ACROSS, TILT_ALONG = 0.0058, 0.0007
-"""Horizontal displacement a metre of height: ATLAS's outer beams leave the vertical by about a third of a degree."""
+"""Horizontal displacement per metre of height: ATLAS's outer beams point about a third of a degree off nadir."""
 METRES_PER_DEGREE = 111320.0
 
 
@@ -41,13 +41,13 @@ class BeamTrack:
     across : float
         Distance left of the reference track, m.
     first_shot : int
-        Running number of the first shot, from which frame and pulse are counted.
+        Running number of the first shot; frame and pulse are counted from it.
     segment_origin : float
-        Where a 20 m segment starts, m, at or before the first shot.
+        Start of a 20 m segment at or before the first shot, m.
     dead_time : numpy.ndarray, shape (channels,)
-        ns.
+        Dead time of each channel, ns.
     sea_ice : bool
-        What ``surf_type`` says in its sea-ice column.
+        Sea-ice column of ``surf_type``.
     azimuth : float
         Heading of the track, degrees.
     """
@@ -75,20 +75,20 @@ class BeamTrack:
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """One beam's photons and what its 20 m segments need.
+    """One beam's photons and the values of its 20 m segments.
 
     Attributes
     ----------
     photons : atlas.Photons
     height : numpy.ndarray, shape (photons,)
-        Above the ellipsoid, m: becomes ``h_ph``.
+        Above the ellipsoid, m: the product's ``h_ph``.
     confidence, weight : numpy.ndarray, shape (photons,)
     background : numpy.ndarray, shape (shots,)
         Hz.
     window : tuple of two arrays, shape (shots,)
         Bottom and top of the telemetry band above the ellipsoid, m.
     background_window : float
-        Height of the window that background is counted in, m.
+        Height of the window of the background counts, m.
     earth : dict of str to function
         ``mss`` (tide-free), ``geoid`` (tide-free), ``tide_ocean``, ``tide_equilibrium``, ``dac`` (m) of along-track
         distance.
@@ -136,16 +136,20 @@ def solar_position(time: np.ndarray, latitude: np.ndarray, longitude: np.ndarray
 def beam_group(
     handle: h5py.File, beam: BeamTrack, surface: Surface, *, pool: Executor, rng: np.random.Generator
 ) -> None:
-    """Write one beam's group with everything in it.
+    """Write one beam's group and everything in it.
 
     Parameters
     ----------
     handle : h5py.File
+        Open for writing.
     beam : BeamTrack
+        The beam's shots.
     surface : Surface
+        The beam's photons and corrections.
     pool : concurrent.futures.Executor
+        Threads that compress.
     rng : numpy.random.Generator
-        For the numbers nobody simulates in earnest (pulse energy, attitude) and the background counts.
+        Draws the background counts and the values without a model (pulse energy, attitude).
     """
     group = handle.create_group(beam.name)
     set_text(
@@ -182,7 +186,7 @@ def _heights(
     if beam.sea_ice:
         confidence[:, 2] = surface.confidence
     start = beam.segment_origin + segments * SEGMENT_LENGTH
-    # The beam is tilted: a higher photon of the same shot lies a little aside, which gives each photon its own place.
+    # The beam is tilted: photons of one shot at different heights have different positions.
     aside, ahead = -TILT_ACROSS * surface.photons.height, TILT_ALONG * surface.photons.height
     north, east = np.radians(beam.azimuth), 1.0 / np.cos(np.radians(beam.latitude))
     to_north = (np.cos(north) * ahead + np.sin(north) * aside) / METRES_PER_DEGREE

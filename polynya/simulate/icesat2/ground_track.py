@@ -1,4 +1,4 @@
-"""Where the beams of a simulated granule run: six lines beside a geodesic."""
+"""Ground tracks of a simulated granule: six lines parallel to a geodesic."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ BEAM_OFFSET = 45.0
 
 
 def reference_track(place: Season, length: float) -> np.ndarray:
-    """Return a track of ``length`` metres: knots every 100 m along the reference track: columns latitude, longitude,
-    azimuth (degrees)."""
+    """Return a reference track of ``length`` metres: latitude, longitude and azimuth (degrees) of knots every 100 m."""
     geod = Geod(ellps="WGS84")
     distance = np.arange(-200.0, length + 300.0, 100.0)
     n = distance.size
@@ -36,5 +35,5 @@ def beam_position(track: np.ndarray, along: np.ndarray, across: float) -> tuple[
 
 
 def across_of(name: str) -> float:
-    """Return how far left of the reference track a beam runs, m, at forward orientation."""
+    """Return a beam's distance left of the reference track, m, at forward orientation."""
     return PAIR_OFFSET[name[:3]] + (-BEAM_OFFSET if name.endswith("r") else BEAM_OFFSET)

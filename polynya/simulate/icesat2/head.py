@@ -1,9 +1,10 @@
-"""What a simulated granule says of itself: attributes, METADATA, orbit_info, ancillary_data, quality_assessment."""
+"""Metadata of a simulated granule: attributes, METADATA, orbit_info, ancillary_data, quality_assessment."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import h5py
 import numpy as np
@@ -15,34 +16,58 @@ from .atlas_bias import bias_table, pulse_density
 from .layout import set_text, write_scalar
 
 
-def granule_head(
-    handle: h5py.File,
-    *,
-    granule_id: str,
-    orientation: int,
-    rgt: int,
-    cycle: int,
-    region: int,
-    times: tuple[float, float],
-    settings: dict[str, object],
-    seed: int,
-    channels: Mapping[str, np.ndarray],
-    bias_scale: Mapping[str, float] | None = None,
-) -> None:
-    """Write what a granule says of itself: root attributes, METADATA, orbit_info, ancillary_data, quality_assessment.
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What a granule states about itself.
 
-    Parameters
+    Attributes
     ----------
+    granule_id : str
+        Name of the file without its suffix.
+    orientation : int
+        Of the spacecraft: 0 backward, 1 forward.
+    rgt, cycle, region : int
+        Reference ground track, cycle and region.
     times : tuple of float
         First and last delta_time, s.
     settings : dict
-        What the simulation was made from; goes into the root attribute ``polynya_simulation``.
+        What the granule was simulated from; goes into the root attribute ``polynya_simulation``.
+    seed : int
+        Of the simulation.
     channels : mapping of str to numpy.ndarray
         Beam to the dead times of its pair's 20 channels, ns: 16 strong, then 4 weak.
-    bias_scale : mapping of str to float, optional
-        Beam to a factor on its first-photon-bias table.
+    bias_scale : mapping of str to float
+        Beam to a factor on its first-photon-bias table; 1 for a beam that is not in it.
     """
-    utc = [_utc(t) for t in times]
+
+    granule_id: str
+    orientation: int
+    rgt: int
+    cycle: int
+    region: int
+    times: tuple[float, float]
+    settings: dict[str, object]
+    seed: int
+    channels: Mapping[str, np.ndarray]
+    bias_scale: Mapping[str, float] = field(default_factory=dict)
+
+    def utc(self) -> list[str]:
+        """Return the first and last time as text."""
+        return [_utc(t) for t in self.times]
+
+
+def granule_head(handle: h5py.File, head: Head) -> None:
+    """Write what a granule states about itself: root attributes, METADATA, orbit_info, ancillary_data,
+    quality_assessment.
+
+    Parameters
+    ----------
+    handle : h5py.File
+        Open for writing.
+    head : Head
+        What is written.
+    """
+    utc = head.utc()
     set_text(
         handle,
         title="Simulated ATLAS/ICESat-2 L2A global geolocated photon data",
@@ -66,41 +91,49 @@ def granule_head(
         spatial_coverage_type="Horizontal",
         time_coverage_start=utc[0],
         time_coverage_end=utc[1],
-        identifier_file_name=granule_id,
-        polynya_simulation=json.dumps({"polynya_version": __version__, "seed": seed, **settings}, sort_keys=True),
+        identifier_file_name=head.granule_id,
+        polynya_simulation=json.dumps(
+            {"polynya_version": __version__, "seed": head.seed, **head.settings}, sort_keys=True
+        ),
     )
-    handle.attrs.create("time_coverage_duration", times[1] - times[0])
+    handle.attrs.create("time_coverage_duration", head.times[1] - head.times[0])
     for name in ("DatasetIdentification", "SeriesIdentification"):
         node = handle.require_group(f"METADATA/{name}")
         set_text(
             node,
             shortName="ATL03",
             VersionID="006",
-            fileName=f"{granule_id}.h5",
+            fileName=f"{head.granule_id}.h5",
             longName="Simulated ATL03",
             status="simulated",
             language="eng",
         )
-    _orbit_info(handle, orientation=orientation, rgt=rgt, cycle=cycle, time=times[0])
-    _ancillary(handle, times=times, utc=utc, rgt=rgt, cycle=cycle, region=region, granule_id=granule_id)
-    for name, dead_time in channels.items():
+    _orbit_info(handle, head)
+    _ancillary(handle, head)
+    for name, dead_time in head.channels.items():
         _calibrations(
             handle,
             name,
-            is_strong=SPOTS[orientation][name] % 2 == 1,
+            is_strong=SPOTS[head.orientation][name] % 2 == 1,
             channels=dead_time,
-            bias_scale=(bias_scale or {}).get(name, 1.0),
+            bias_scale=head.bias_scale.get(name, 1.0),
         )
     quality = handle.create_group("quality_assessment")
     write_scalar(quality, "qa_granule_fail_reason", np.int32(0), units="1", long_name="Reason of failure, 0 is none")
     write_scalar(quality, "qa_granule_pass_fail", np.int32(0), units="1", long_name="0 pass, 1 fail")
 
 
+def _orbit(head: Head) -> int:
+    """Return the orbit number; a cycle has 1387 orbits."""
+    return (head.cycle - 1) * 1387 + head.rgt + 210
+
+
 def _utc(delta_time: float) -> str:
     return str((EPOCH + np.timedelta64(round(delta_time * 1e6), "us")).astype("datetime64[us]")) + "Z"
 
 
-def _orbit_info(handle: h5py.File, *, orientation: int, rgt: int, cycle: int, time: float) -> None:
+def _orbit_info(handle: h5py.File, head: Head) -> None:
+    time = head.times[0]
     group = handle.create_group("orbit_info")
     set_text(group, Description="Orbit information.", data_rate="Only when a value changes.")
     values = {
@@ -109,11 +142,11 @@ def _orbit_info(handle: h5py.File, *, orientation: int, rgt: int, cycle: int, ti
             "seconds since 2018-01-01",
             "Time of the ascending equator crossing",
         ),
-        "cycle_number": (np.int8(cycle), "1", "Cycle"),
+        "cycle_number": (np.int8(head.cycle), "1", "Cycle"),
         "lan": (np.float64(0.0), "degrees_east", "Longitude of the ascending node"),
-        "orbit_number": (np.uint16((cycle - 1) * 1387 + rgt + 210), "1", "Orbit number"),
-        "rgt": (np.int16(rgt), "1", "Reference ground track"),
-        "sc_orient": (np.int8(orientation), "1", "Orientation of the spacecraft"),
+        "orbit_number": (np.uint16(_orbit(head)), "1", "Orbit number"),
+        "rgt": (np.int16(head.rgt), "1", "Reference ground track"),
+        "sc_orient": (np.int8(head.orientation), "1", "Orientation of the spacecraft"),
         "sc_orient_time": (
             np.float64(time - 86400.0),
             "seconds since 2018-01-01",
@@ -126,9 +159,8 @@ def _orbit_info(handle: h5py.File, *, orientation: int, rgt: int, cycle: int, ti
     set_text(group["sc_orient"], flag_meanings="backward forward transition")
 
 
-def _ancillary(
-    handle: h5py.File, *, times: tuple[float, float], utc: list[str], rgt: int, cycle: int, region: int, granule_id: str
-) -> None:
+def _ancillary(handle: h5py.File, head: Head) -> None:
+    utc = head.utc()
     group = handle.create_group("ancillary_data")
     set_text(group, Description="Information ancillary to the product.")
     write_scalar(
@@ -142,14 +174,14 @@ def _ancillary(
     write_scalar(group, "release", "006", units="1", long_name="Release")
     write_scalar(group, "version", "01", units="1", long_name="Version")
     for k, which in enumerate(("start", "end")):
-        gps = GPS_EPOCH_SECONDS + times[k]
+        gps = GPS_EPOCH_SECONDS + head.times[k]
         write_scalar(group, f"data_{which}_utc", utc[k], units="1", long_name=f"{which} of the data, UTC")
         write_scalar(group, f"granule_{which}_utc", utc[k], units="1", long_name=f"{which} of the granule, UTC")
-        write_scalar(group, f"{which}_cycle", np.int32(cycle), units="1", long_name=f"Cycle at the {which}")
+        write_scalar(group, f"{which}_cycle", np.int32(head.cycle), units="1", long_name=f"Cycle at the {which}")
         write_scalar(
             group,
             f"{which}_delta_time",
-            np.float64(times[k]),
+            np.float64(head.times[k]),
             units="seconds since 2018-01-01",
             long_name=f"Time of the {which}",
         )
@@ -170,13 +202,13 @@ def _ancillary(
         write_scalar(
             group,
             f"{which}_orbit",
-            np.int32((cycle - 1) * 1387 + rgt + 210),
+            np.int32(_orbit(head)),
             units="1",
             long_name=f"Orbit of the {which}",
         )
-        write_scalar(group, f"{which}_region", np.int32(region), units="1", long_name=f"Region of the {which}")
+        write_scalar(group, f"{which}_region", np.int32(head.region), units="1", long_name=f"Region of the {which}")
         write_scalar(
-            group, f"{which}_rgt", np.int32(rgt), units="1", long_name=f"Reference ground track of the {which}"
+            group, f"{which}_rgt", np.int32(head.rgt), units="1", long_name=f"Reference ground track of the {which}"
         )
     tep = group.create_group("tep")
     set_text(
@@ -199,7 +231,7 @@ def _ancillary(
 
 
 def _calibrations(handle: h5py.File, name: str, *, is_strong: bool, channels: np.ndarray, bias_scale: float) -> None:
-    table = bias_table(is_strong)
+    table = bias_table(is_strong=is_strong)
     root = handle.require_group("ancillary_data/calibrations")
     bias, dead = root.require_group("first_photon_bias"), root.require_group("dead_time")
     if "cal19_product" not in bias:

@@ -1,7 +1,7 @@
-"""The layout of ATL03 release 006, and writing arrays into it the way the archive's files hold them.
+"""The layout of ATL03 release 006, and writing arrays into it as in the archive's files.
 
-Names, types, units, fill values and chunking follow a real release 006 granule; the descriptions are
-our own words. Every array is chunked by 10000 rows, shuffled and deflated at level 6.
+Names, types, units, fill values and chunking are those of a real release 006 granule; the descriptions are ours. Every
+array is chunked by 10000 rows, shuffled and deflated at level 6.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ M, ONE, DEG, SECONDS = "meters", "1", "degrees", "seconds since 2018-01-01"
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """One dataset: type, units, what it is; its fill value and flags where it has them."""
+    """One dataset: type, units and description; fill value and flags if it has them."""
 
     dtype: str
     units: str
@@ -206,7 +206,7 @@ GROUPS = {
 
 
 def set_text(node: h5py.Group | h5py.Dataset, **attributes: str) -> None:
-    """Write attributes as fixed-length byte strings, as the archive's files have them."""
+    """Write attributes as fixed-length byte strings, as in the archive's files."""
     for name, value in attributes.items():
         node.attrs.create(name, np.bytes_(value.encode("utf-8") or b" "))
 
@@ -242,10 +242,11 @@ def write_group(parent: h5py.Group, name: str, arrays: dict[str, np.ndarray], *,
     parent : h5py.Group
         The beam's group.
     name : str
+        A key of :data:`GROUPS`.
     arrays : dict of str to numpy.ndarray
         Exactly the group's datasets.
     pool : concurrent.futures.Executor
-        Threads that deflate chunks.
+        Threads that compress the chunks.
     """
     words, rate, items = GROUPS[name]
     group = parent.create_group(name)
@@ -295,7 +296,7 @@ def _pack(part: np.ndarray) -> bytes:
 
 
 def write_scalar(group: h5py.Group, name: str, value: object, *, units: str, long_name: str) -> None:
-    """Write an un-chunked dataset of one or a few values; text as fixed bytes."""
+    """Write a contiguous dataset of one or a few values; text as fixed-length bytes."""
     data = np.array([np.bytes_(value.encode())]) if isinstance(value, str) else np.atleast_1d(value)
     node = group.create_dataset(name, data=data)
     set_text(node, units=units, long_name=long_name, description=long_name + ".")
