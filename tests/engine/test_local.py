@@ -6,6 +6,7 @@ import dataclasses
 import json
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,20 @@ def test_attempt_turns_errors_into_records(item, code, words):
     record = attempt(task, item)
     assert (record.item, record.status, record.exit_code) == (item, FAILED, code)
     assert record.message.startswith(words) and "\n" not in record.message
-    assert record.seconds >= 0
+
+
+def sleep(item):
+    time.sleep(0.2)
+    if item == "bad":
+        raise ValueError
+    return Record(item, DONE, seconds=1e9)
+
+
+@pytest.mark.parametrize("item", ["good", "bad"])
+def test_attempt_takes_the_time(item):
+    began = time.perf_counter()
+    record = attempt(sleep, item)
+    assert 0.2 <= record.seconds <= time.perf_counter() - began
 
 
 def test_attempt_lets_the_user_stop():

@@ -26,12 +26,27 @@ def test_declination_at_equinoxes_and_solstices(instant, declination):
     assert solar_position(at(instant))[1][0] == pytest.approx(declination, abs=0.004)
 
 
+def test_worked_example_of_meeus():
+    """Astronomical Algorithms, example 25.a: 13 October 1992, 0 h dynamical time, by the low accuracy theory that the
+    module follows; its last digits."""
+    right_ascension, declination = solar_position(
+        at("1992-10-12T23:58:50.816")
+    )  # 69.184 s before, as the module has it
+    assert right_ascension[0] == pytest.approx(198.38083, abs=1e-5)
+    assert declination[0] == pytest.approx(-7.78507, abs=1e-5)
+
+
 def test_worked_example_of_the_nrel_solar_position_algorithm():
     # Reda & Andreas, NREL/TP-560-34302, appendix: 17 October 2003, 12:30:30 at UTC-7, elevation before refraction.
     # Its elevation is topocentric: the parallax, 8.794" cos(e), is taken off here.
     expected = 39.872046 + 8.794 / 3600 * np.cos(np.radians(39.87))
-    found = solar_elevation(at("2003-10-17T19:30:30"), latitude=np.array([39.742476]), longitude=np.array([-105.1786]))
-    assert found[0] == pytest.approx(expected, abs=0.01)
+    time = at("2003-10-17T19:30:30")
+    found = solar_elevation(time, latitude=np.array([39.742476]), longitude=np.array([-105.1786]))
+    assert found[0] == pytest.approx(expected, abs=0.002)
+    geocentric = solar_position(time)
+    assert geocentric[0][0] == pytest.approx(202.22741, abs=0.01) and geocentric[1][0] == pytest.approx(
+        -9.31434, abs=0.01
+    )
 
 
 def test_at_the_pole_elevation_is_the_declination():

@@ -323,6 +323,14 @@ def test_same_seed_same_arrays_whichever_beams(made, tmp_path):
         assert c["gt3l/heights/h_ph"].shape != b["gt3l/heights/h_ph"].shape
 
 
+def test_sun_of_the_nrel_worked_example():
+    """Reda and Andreas (2004, NREL/TP-560-34302), appendix: elevation before refraction and azimuth; the formulas are
+    good to 0.01 degree (Astronomical Almanac), the parallax is 0.002."""
+    seconds = (np.datetime64("2003-10-17T19:30:30") - np.datetime64("2018-01-01")) / np.timedelta64(1, "s")
+    elevation, azimuth = solar_position(np.array([seconds]), np.array([39.742476]), np.array([-105.1786]))
+    assert elevation[0] == pytest.approx(39.872046, abs=0.01) and azimuth[0] == pytest.approx(194.34024, abs=0.015)
+
+
 @pytest.mark.real
 def test_sun_stands_where_it_should():
     noon = (np.datetime64("2018-06-21T12:02:00") - np.datetime64("2018-01-01")) / np.timedelta64(1, "s")

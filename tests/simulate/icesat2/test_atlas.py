@@ -160,8 +160,9 @@ def test_cloud_is_between_nothing_and_clear_and_common_to_pairs():
         return atlas.cloud_transmission(x, shared=np.random.default_rng(shared), own=np.random.default_rng(own))
 
     clouds = [draw(5, own) for own in (1, 2)]
-    assert all((c >= 0.0).all() and (c <= 1.0).all() for c in clouds)
+    assert all(np.corrcoef(c[:-2], c[2:])[0, 1] > 0.95 for c in clouds)  # over 100 m, a quarter of the finest scale
     assert np.corrcoef(*clouds)[0, 1] > 0.5
     means = [draw(s, 1).mean() for s in range(20)]
     assert np.std(means) > 0.02  # granules differ
-    assert min(draw(s, 1).min() for s in range(20)) < 0.05  # some cloud gap somewhere
+    skies = [draw(s, 1) for s in range(20)]
+    assert min(s.min() for s in skies) < np.exp(-2.0 * 3.0) < 0.9 < max(s.max() for s in skies)  # too thick; clear

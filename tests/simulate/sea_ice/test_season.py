@@ -21,7 +21,7 @@ def rng(seed: int) -> np.random.Generator:
     ("season", "elevation"), [("spring", 5.0), ("spring", 15.0), ("spring", 25.0), ("summer", 10.0), ("summer", 35.0)]
 )
 def test_the_sun_stands_as_asked(season, elevation):
-    """Against the other solar theory of the package, on several days, mornings and afternoons."""
+    """Against the solar theory that has published examples of its own, on several days, mornings and afternoons."""
     hours = []
     for seed in range(8):
         place = season_at(season, rng(seed), sun_elevation=elevation)

@@ -137,8 +137,8 @@ def test_a_scene_becomes_maps_outlines_and_a_page(simulated, tmp_path):
     about = io.read_json(simulated / "scene.json")
     assert (
         (parquet["src_date"] == about["time"]).all()
-        and (parquet["area_low_km2"] <= parquet["area_km2"]).all()
-        and (parquet["area_km2"] <= parquet["area_high_km2"]).all()
+        and (parquet["area_low_km2"] < parquet["area_km2"]).all()
+        and (parquet["area_km2"] < parquet["area_high_km2"]).all()
     )
     assert (
         parquet["area_km2"].to_numpy() == pytest.approx(area_km2(parquet))

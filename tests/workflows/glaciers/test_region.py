@@ -45,12 +45,7 @@ def test_it_is_more_certain_than_any_region_or_nearly(saved):
     values = physical(1, batch=1)[0]
     vector, told = region.optimise(loaded, lambda r, c: values[:, r, c], shape=values.shape[1:])
     again, _ = region.optimise(loaded, lambda r, c: values[:, r, c], shape=values.shape[1:])
-    assert (
-        np.array_equal(vector, again)
-        and vector.dtype == np.float32
-        and vector.sum() == pytest.approx(1.0, abs=1e-5)
-        and (vector >= 0).all()
-    )
+    assert np.array_equal(vector, again) and vector.dtype == np.float32 and vector.shape == (len(REGIONS) + 1,)
     each = [entropy(loaded, values, scene_scaling.region_vector(r)) for r in (*REGIONS, "unknown")]
     found = entropy(loaded, values, vector)
     assert found < np.mean(each) - 0.2 * np.std(each) and found < entropy(

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from polynya import calibrate
 from polynya.samples import scene_windows
 from polynya.workflows.train import kept_back
 
@@ -72,3 +75,60 @@ def test_scores_are_those_of_the_right_answers():
     assert found["everything_iou"] == pytest.approx(truth.mean())
     assert found["area_deviation"] == pytest.approx(called.sum() / truth.sum() - 1.0, abs=0.05)
     assert scene_windows.tile_of(WEST.where).max() == 0
+
+
+def set_of(name: str, *, per_scene: float, per_block: float, seed: int, scenes: int = 12) -> kept_back.Judged:
+    """Return answers over scenes of 36 blocks of 400 pixels, whose logits are off by a number a scene and one a
+    block; with neither, the probabilities are those by which the truth was drawn."""
+    rng = np.random.default_rng(seed)
+    blocks, pixels = 36, 400
+    logit = rng.normal(0.0, 1.5, (scenes, blocks, pixels))
+    truth = rng.random(logit.shape) < 1.0 / (1.0 + np.exp(-logit))
+    stated = (
+        logit
+        + per_scene * rng.choice([-1.0, 1.0], (scenes, 1, 1))
+        + per_block * rng.choice([-1.0, 1.0], (scenes, blocks, 1))
+    )
+    where = np.arange(scenes)[:, None, None] * scene_windows.BLOCKS**2 + np.arange(blocks)[None, :, None]
+    return kept_back.Judged(
+        network=f"{name}.safetensors",
+        tiles=name,
+        logits=np.stack([np.zeros(stated.size), stated.ravel()], axis=1).astype(np.float32),
+        targets=(1 << truth.ravel().astype(np.uint8)).astype(np.uint8),
+        where=np.broadcast_to(where, logit.shape).ravel(),
+        scenes=tuple(f"{name}{k}" for k in range(scenes)),
+        ground=(HERE,),
+    )
+
+
+def errors_of(*sets: kept_back.Judged) -> dict[str, object]:
+    return kept_back.area_errors([[s] for s in sets], calibration=calibrate.identity(2))
+
+
+def test_errors_of_a_scene_go_together_and_errors_of_blocks_do_not():
+    """Off by one logit, either way: the same number for a scene is one error over all its blocks, a number each is
+    none; both make areas more wrong than pixels that err by themselves."""
+    own, common, apart = (errors_of(set_of("s", per_scene=a, per_block=b, seed=5)) for a, b in ((0, 0), (1, 0), (0, 1)))
+    assert common["between_blocks"] > 0.8 and apart["between_blocks"] < 0.15
+    assert own["sd"] < 0.1 and min(common["sd"], apart["sd"]) > 0.5
+    assert [(s["scenes"], s["blocks"]) for s in common["sets"]] == [(12, 12 * 36)]
+
+
+def test_of_several_sets_the_largest_of_each_number_is_taken():
+    """A few real scenes do not drown in many simulated ones."""
+    common, apart = (
+        set_of("c", per_scene=0.5, per_block=0, seed=6, scenes=6),
+        set_of("a", per_scene=0, per_block=1.5, seed=7),
+    )
+    one, two = errors_of(common), errors_of(apart)
+    assert one["between_blocks"] > two["between_blocks"] and one["sd"] < two["sd"]
+    for both in (errors_of(common, apart), errors_of(apart, common)):
+        assert (both["between_blocks"], both["sd"]) == (one["between_blocks"], two["sd"])
+
+
+def test_too_few_blocks_tell_nothing():
+    """Below 20 the defaults stand: no correlation, a spread of 1."""
+    part = set_of("few", per_scene=1, per_block=0, seed=8, scenes=1)
+    few = part.where < 19  # of 36
+    part = dataclasses.replace(part, logits=part.logits[few], targets=part.targets[few], where=part.where[few])
+    assert errors_of(part) == {"between_blocks": 0.0, "sd": 1.0, "sets": []}

@@ -487,8 +487,7 @@ def test_ground_kept_back_is_judged_by_the_network_that_did_not_see_it(tiles, tr
         and alone["metrics"]["kept_back"] == []
     )
     assert (
-        0.0 <= own["areas"]["between_blocks"] <= 1.0
-        and own["areas"]["sd"] > 0.0
+        own["areas"] == {"between_blocks": 0.0, "sd": 1.0, "sets": []}  # a block per scene: too few to tell
         and predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks
         == own["areas"]["between_blocks"]
     )
