@@ -44,9 +44,9 @@ class LeadRule:
     section_floor_m : float
         Error of a section that does not fall with its leads: the trimmed mean stands about 1 cm high
         (docs/freeboard.md).
-    doubt_floor_m : float
-        The same where doubt about its leads is counted by itself: what ice in leads had in ``section_floor_m`` is taken
-        out.
+    section_floor_with_lead_error_m : float
+        The same where the error of false leads is counted by itself: what ice in leads had in ``section_floor_m`` is
+        taken out.
     level_window_m, level_quantile, level_tolerance_m : float
         A lead that stands above this weighted quantile of the leads within ± the window by more than the
         tolerance and two of its errors is a low floe or thin ice: left out.
@@ -67,7 +67,7 @@ class LeadRule:
     reject_above: float = 2.0
     reject_below: float = 3.0
     section_floor_m: float = 0.012
-    doubt_floor_m: float = 0.011
+    section_floor_with_lead_error_m: float = 0.011
     level_window_m: float = 30_000.0
     level_quantile: float = 0.3
     level_tolerance_m: float = 0.05
@@ -213,7 +213,7 @@ def mean_over(leads: Leads, values: np.ndarray) -> np.ndarray:
 
 
 def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadRule | None = None) -> np.ndarray:
-    """Say which leads fit the level of those around them.
+    """Return which leads are usable: at the level of those around them.
 
     Parameters
     ----------
@@ -270,7 +270,7 @@ def combine(
     leads: Leads,
     centres: np.ndarray,
     *,
-    is_fit: np.ndarray | None = None,
+    is_usable: np.ndarray | None = None,
     added_variance: Callable[[np.ndarray, np.ndarray], float] | None = None,
     rule: LeadRule | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -280,11 +280,11 @@ def combine(
     ----------
     leads : Leads
     centres : numpy.ndarray, shape (s,)
-    is_fit : numpy.ndarray of bool, shape (m,), optional
+    is_usable : numpy.ndarray of bool, shape (m,), optional
         Leads that may be used, of :func:`screen_leads`; all by default.
     added_variance : callable, optional
         Variance (m²) of a section's reference beyond noise and scatter, from the numbers of the leads that made it and
-        their weights: :func:`polynya.physics.lead_doubt.reference_variance`.
+        their weights: :func:`polynya.physics.lead_error.reference_variance`.
     rule : LeadRule, optional
 
     Returns
@@ -302,10 +302,10 @@ def combine(
     lo = np.searchsorted(leads.x, centres - rule.section_length_m / 2)
     hi = np.searchsorted(leads.x, centres + rule.section_length_m / 2)
     variance = leads.uncertainty**2 + rule.scatter_m**2
-    fit = np.ones(leads.x.size, bool) if is_fit is None else is_fit
-    floor = rule.section_floor_m if added_variance is None else rule.doubt_floor_m
+    usable = np.ones(leads.x.size, bool) if is_usable is None else is_usable
+    floor = rule.section_floor_m if added_variance is None else rule.section_floor_with_lead_error_m
     for k in np.flatnonzero(hi > lo):
-        rows = lo[k] + np.flatnonzero(fit[lo[k] : hi[k]])
+        rows = lo[k] + np.flatnonzero(usable[lo[k] : hi[k]])
         if rows.size == 0:
             continue
         h, v = leads.height[rows], variance[rows]
@@ -326,8 +326,8 @@ def combine(
         formal = 1.0 / np.sum(w)
         n = int(keep.sum())
         # the scatter that the leads show, if it is more than their errors allow
-        excess = max(scatter * n / max(n - 1, 1) / (np.sum(w * v) / np.sum(w)), 1.0)
-        height[k], sigma[k], count[k] = level, np.sqrt(formal * excess + floor**2), n
+        inflation = max(scatter * n / max(n - 1, 1) / (np.sum(w * v) / np.sum(w)), 1.0)
+        height[k], sigma[k], count[k] = level, np.sqrt(formal * inflation + floor**2), n
         if added_variance is not None:
             sigma[k] = np.sqrt(sigma[k] ** 2 + added_variance(rows[keep], 1.0 / v[keep]))
         used[rows] |= keep

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
-from . import lead_doubt, leads, sea_surface
+from . import lead_error, leads, sea_surface
 from .heights import HeightErrors
 
 GROUND_SPEED = 7000.0
@@ -46,6 +46,38 @@ class Surface:
             is_water=surface_class == OPEN_WATER,
             cell_m=self.length,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeadAssessment:
+    """What is known of a beam's leads beside their heights, arrays of shape (leads,).
+
+    Attributes
+    ----------
+    is_usable : numpy.ndarray of bool, optional
+        Leads that the default method may use; by default those of :func:`polynya.physics.leads.screen_leads`.
+    error : lead_error.LeadError, optional
+        How probable the leads are: it widens the errors of the default method's sections and moves no height.
+    """
+
+    is_usable: np.ndarray | None = None
+    error: lead_error.LeadError | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """What lies around s section centres, arrays of shape (s,).
+
+    Attributes
+    ----------
+    land_distance : numpy.ndarray, optional
+        Metres to the nearest land.
+    ice_concentration : numpy.ndarray, optional
+        Fraction 0-1.
+    """
+
+    land_distance: np.ndarray | None = None
+    ice_concentration: np.ndarray | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +124,8 @@ def sections(
     lead: leads.Leads,
     centre: np.ndarray,
     method: str = DEFAULT,
-    is_fit: np.ndarray | None = None,
-    doubt: lead_doubt.Doubt | None = None,
-    land_distance: np.ndarray | None = None,
-    ice_concentration: np.ndarray | None = None,
+    assessment: LeadAssessment | None = None,
+    surroundings: Surroundings | None = None,
     limits: sea_surface.Limits | None = None,
 ) -> Sections:
     """Estimate section heights by one method, then screen, fill and smooth them under NASA's limits.
@@ -103,34 +133,40 @@ def sections(
     Parameters
     ----------
     surface : Surface
+        Segments along the beam, n of them.
     surface_class : numpy.ndarray of int8, shape (n,)
+        Their classes.
     lead : leads.Leads
         Of :meth:`Surface.leads`.
     centre : numpy.ndarray, shape (s,)
         Of :func:`section_centres`.
     method : str
         One of :data:`METHODS`.
-    is_fit : numpy.ndarray of bool, shape (leads,), optional
-        Leads that the default method may use, of :func:`polynya.physics.leads.screen_leads`.
-    doubt : lead_doubt.Doubt, optional
-        What the classifier says of the leads: it widens the errors of the default method's sections, no height.
-    land_distance, ice_concentration : numpy.ndarray, shape (s,), optional
-        Metres to the nearest land; fraction 0-1.
+    assessment : LeadAssessment, optional
+        Which leads are usable, and how probable they are.
+    surroundings : Surroundings, optional
+        Land and ice concentration, for the screening.
     limits : sea_surface.Limits, optional
+        NASA's limits; the default method fills less far by default.
 
     Returns
     -------
     Sections
     """
     rule = leads.LeadRule()
+    known, around = assessment or LeadAssessment(), surroundings or Surroundings()
     if limits is None:
         limits = sea_surface.Limits(pad_time_s=PAD_S) if method == DEFAULT else sea_surface.Limits()
     x = surface.x
     used = np.zeros(lead.x.size, bool)
     if method == DEFAULT:
-        more = None if doubt is None else functools.partial(_doubt_variance, lead, doubt)
+        more = None if known.error is None else functools.partial(_false_lead_variance, lead, known.error)
         height, sigma, count, used = leads.combine(
-            lead, centre, is_fit=leads.screen_leads(lead) if is_fit is None else is_fit, added_variance=more, rule=rule
+            lead,
+            centre,
+            is_usable=leads.screen_leads(lead) if known.is_usable is None else known.is_usable,
+            added_variance=more,
+            rule=rule,
         )
     else:
         rows = np.flatnonzero((surface_class == OPEN_WATER) & np.isfinite(surface.height))
@@ -148,7 +184,7 @@ def sections(
         used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
     height = np.where(
         sea_surface.screen(
-            height, distance_to_land_m=land_distance, ice_concentration=ice_concentration, limits=limits
+            height, distance_to_land_m=around.land_distance, ice_concentration=around.ice_concentration, limits=limits
         ),
         height,
         np.nan,
@@ -170,8 +206,8 @@ def sections(
             filled_in, np.hypot(np.maximum(sigma, sigma[near]), SLOPE * np.abs(centre - centre[near])), sigma
         )
     smoothed = sea_surface.smooth(filled)
-    if land_distance is not None:  # nothing is filled nearer to land either
-        blocked = land_distance < limits.land_distance_m
+    if around.land_distance is not None:  # nothing is filled nearer to land either
+        blocked = around.land_distance < limits.land_distance_m
         smoothed, sigma, source = (
             np.where(blocked, np.nan, smoothed),
             np.where(blocked, np.nan, sigma),
@@ -189,12 +225,14 @@ def sections(
     )
 
 
-def _doubt_variance(lead: leads.Leads, doubt: lead_doubt.Doubt, rows: np.ndarray, weight: np.ndarray) -> float:
-    return lead_doubt.reference_variance(
+def _false_lead_variance(lead: leads.Leads, error: lead_error.LeadError, rows: np.ndarray, weight: np.ndarray) -> float:
+    return lead_error.reference_variance(
         lead.x[rows],
         lead.height[rows],
         weight=weight,
-        doubt=lead_doubt.Doubt(probability=doubt.probability[rows], excess=doubt.excess[rows]),
+        error=lead_error.LeadError(
+            probability=error.probability[rows], ice_height_if_not_water=error.ice_height_if_not_water[rows]
+        ),
     )
 
 

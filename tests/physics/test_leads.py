@@ -195,7 +195,7 @@ def test_combine_rejects_ice_above_and_takes_only_its_window():
     level, _, n, used = leads.combine(deep, np.array([3000.0]))
     assert abs(level[0]) < 0.005 and n.tolist() == [4] and not used[2]
     fit = np.array([False] * 5 + [True])
-    assert leads.combine(lead, np.array([3000.0]), is_fit=fit)[2].tolist() == [0]
+    assert leads.combine(lead, np.array([3000.0]), is_usable=fit)[2].tolist() == [0]
 
 
 def test_combine_section_errors_hold():

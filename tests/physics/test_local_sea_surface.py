@@ -30,7 +30,7 @@ def sections(places: list[float], *, land_km: np.ndarray | None = None, **more) 
         surface_class=classes,
         lead=surface.leads(classes),
         centre=np.arange(0.0, SPAN_M + 1.0, 5000.0),
-        land_distance=None if land_km is None else 1000.0 * land_km,
+        surroundings=local_sea_surface.Surroundings(land_distance=None if land_km is None else 1000.0 * land_km),
         **more,
     )
 

@@ -13,7 +13,7 @@ from ...errors import EmptyBeamError
 from ...physics import (
     averages,
     corrections,
-    lead_doubt,
+    lead_error,
     leads,
     local_sea_surface,
     sea_surface,
@@ -122,10 +122,11 @@ def beam_tables(
     )
     lead = area.leads(types.surface_class)
     is_network = choices.classifier is not None
-    doubt = lead_doubt.doubt_of(lead, types.probability, excess=lead_doubt.LIKELY_EXCESS if is_network else None)
-    is_fit = _is_fit(lead, evidence)
-    if is_network:  # the rule's scores are not calibrated: they widen errors, they choose no lead
-        is_fit = lead_doubt.is_likely(doubt, is_fit=is_fit)
+    height = lead_error.PROBABLE_FALSE_LEAD_HEIGHT if is_network else None
+    error = lead_error.lead_error(lead, types.probability, false_lead_height=height)
+    is_usable = _is_usable(lead, evidence)
+    if is_network:  # the rule's scores are not calibrated: they widen errors and select no lead
+        is_usable = lead_error.is_probable(error, is_usable=is_usable)
 
     # Sea surface and freeboard.
     centre = local_sea_surface.section_centres(x, method=choices.sea_surface)
@@ -136,10 +137,11 @@ def beam_tables(
         lead=lead,
         centre=centre,
         method=choices.sea_surface,
-        is_fit=is_fit,
-        doubt=doubt,
-        land_distance=_land_distance(grids, lat[near], lon[near]),
-        ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
+        assessment=local_sea_surface.LeadAssessment(is_usable=is_usable, error=error),
+        surroundings=local_sea_surface.Surroundings(
+            land_distance=_land_distance(grids, lat[near], lon[near]),
+            ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
+        ),
     )
     reference, reference_error, source = local_sea_surface.at_segments(
         x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT
@@ -297,7 +299,7 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
     types = surface_type.classify(evidence)
     centres = leads.section_centres(area.x, step_m=leads.LeadRule().section_step_m)
     lead = area.leads(types.surface_class)
-    height, error, _, _ = leads.combine(lead, centres, is_fit=_is_fit(lead, evidence))
+    height, error, _, _ = leads.combine(lead, centres, is_usable=_is_usable(lead, evidence))
     if not np.isfinite(height).any():
         return types
     level, level_error = leads.water_level(area.x, centres, height=height, uncertainty=error)
@@ -321,8 +323,8 @@ def _classes_by_network(
     return surface_type.SurfaceTypes(surface_class=surface, probability=probability)
 
 
-def _is_fit(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
-    """Say which leads may enter a section: those at the level of others, and not above what water can reach."""
+def _is_usable(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
+    """Return the leads at the level of others and not above what water can reach."""
     lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
     return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M)
 

@@ -1,6 +1,6 @@
-"""What it does to a sea surface that its leads may be no water.
+"""The error of a sea surface whose leads may be no water.
 
-A classifier says of every segment how probable open water is. A section's reference is the mean of the
+A classifier gives every segment a probability of open water. A section's reference is the mean of the
 leads that were taken for water, so two things can be wrong with it beside noise: a lead among others may be
 ice, and then the reference is that of the others; or none of them is water, and then the reference floats as
 high as such ice does. Both enter the reference's variance. The reference itself is left as it is.
@@ -21,12 +21,12 @@ APART_M = 500.0
 """Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong
 together."""
 
-LIKELY = 0.7
-"""A lead that is water with this probability may enter a section."""
+PROBABLE = 0.7
+"""A lead that is water with this probability is probable: it may enter a section."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Excess:
+class FalseLeadHeight:
     """Root mean square height above the water of ice that passes for it, metres.
 
     Attributes
@@ -41,83 +41,85 @@ class Excess:
     thick_m: float = 0.18
 
 
-LIKELY_EXCESS = Excess(thin_m=0.025, thick_m=0.08)
-"""The same of ice that a calibrated network gives :data:`LIKELY` and more, at the level of other leads or within 0.15 m
+PROBABLE_FALSE_LEAD_HEIGHT = FalseLeadHeight(thin_m=0.025, thick_m=0.08)
+"""The same of ice that a calibrated network gives :data:`PROBABLE` and more, at the level of other leads or within 0.15 m
 of the lowest surfaces: in
 simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square over the leads, their edges too)
 and was thin but for 1 lead of 343."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doubt:
-    """What a classifier says of m leads, arrays of shape (m,).
+class LeadError:
+    """How probable m leads are, and how high their ice stands if they are none; arrays of shape (m,).
 
     Attributes
     ----------
     probability : numpy.ndarray
         Of open water: the mean over the lead's segments. They are not independent, so it is no product.
-    excess : numpy.ndarray
+    ice_height_if_not_water : numpy.ndarray
         Root mean square height above the water of what the lead is otherwise, metres.
     """
 
     probability: np.ndarray
-    excess: np.ndarray
+    ice_height_if_not_water: np.ndarray
 
 
-def doubt_of(lead: Leads, probability: np.ndarray, *, excess: Excess | None = None) -> Doubt:
-    """Gather what a classifier says of leads.
+def lead_error(lead: Leads, probability: np.ndarray, *, false_lead_height: FalseLeadHeight | None = None) -> LeadError:
+    """Return what a classifier knows of leads.
 
     Parameters
     ----------
     lead : Leads
+        Leads along one beam.
     probability : numpy.ndarray, shape (n, 3)
         Of thick ice, thin ice and open water of every segment; NaN where unclassified.
-    excess : Excess, optional
+    false_lead_height : FalseLeadHeight, optional
         How high ice stands that passes for water: that of the rule's kinds by default.
 
     Returns
     -------
-    Doubt
+    LeadError
         Where nothing is known, water is as likely as not.
     """
-    high = excess or Excess()
+    high = false_lead_height or FalseLeadHeight()
     thick, thin, water = (
         mean_over(lead, probability[:, k].astype(np.float64)) for k in (THICK_ICE, THIN_ICE, OPEN_WATER)
     )
     ice = thick + thin
     share = np.divide(thick, ice, out=np.zeros(water.size), where=ice > 1e-6)
     mixed = np.sqrt(share * high.thick_m**2 + (1.0 - share) * high.thin_m**2)
-    return Doubt(
+    return LeadError(
         probability=np.clip(np.where(np.isfinite(water), water, 0.5), 0.0, 1.0),
-        excess=np.where(np.isfinite(water), mixed, high.thin_m),
+        ice_height_if_not_water=np.where(np.isfinite(water), mixed, high.thin_m),
     )
 
 
-def is_likely(doubt: Doubt, *, is_fit: np.ndarray) -> np.ndarray:
-    """Say which leads are likely enough to be water to enter a section.
+def is_probable(error: LeadError, *, is_usable: np.ndarray) -> np.ndarray:
+    """Return which leads are probable enough to be water to enter a section.
 
-    For calibrated probabilities only. A network that was told to find rare water calls it water long before it is
-    likely to be; the sea surface rather has few leads than wrong ones.
+    For calibrated probabilities only. A network trained to find rare water calls a segment water long before that is
+    probable. A sea surface of few leads is better than one of false leads.
 
     Parameters
     ----------
-    doubt : Doubt
-    is_fit : numpy.ndarray of bool, shape (m,)
-        Leads that fit the level of others, of :func:`polynya.physics.leads.screen_leads`.
+    error : LeadError
+        Of the m leads.
+    is_usable : numpy.ndarray of bool, shape (m,)
+        Leads at the level of others, of :func:`polynya.physics.leads.screen_leads`.
 
     Returns
     -------
     numpy.ndarray of bool, shape (m,)
-        Fit leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed
+        Usable leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed
         ice looks like water at even odds, also on real pack ice.
     """
-    return is_fit & (doubt.probability >= LIKELY)
+    return is_usable & (error.probability >= PROBABLE)
 
 
 def reference_variance(
-    x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, doubt: Doubt, apart_m: float = APART_M
+    x: np.ndarray, height: np.ndarray, *, weight: np.ndarray, error: LeadError, apart_m: float = APART_M
 ) -> float:
-    """Variance that doubt about leads adds to their weighted mean.
+    """Return the variance that false leads add to the weighted mean of leads.
 
     ``Σ_k (1 − P_k) (h − h_without_k)²  +  Π_j (1 − P_j) · e²``
 
@@ -131,9 +133,10 @@ def reference_variance(
     ----------
     x, height, weight : numpy.ndarray, shape (m,)
         Leads of one section: place along the track, increasing (m), height (m) and weight in the mean.
-    doubt : Doubt
+    error : LeadError
         Of these leads.
     apart_m : float
+        Leads closer than this are one body, metres.
 
     Returns
     -------
@@ -142,11 +145,11 @@ def reference_variance(
     """
     a = weight / np.sum(weight)
     level = float(np.sum(a * height))
-    p = doubt.probability
+    p = error.probability
     rest = 1.0 - a
     shift = np.divide(a * (height - level), rest, out=np.zeros(a.size), where=rest > 1e-9)
     others = float(np.sum((1.0 - p) * shift**2))
     body = np.concatenate([[0], np.cumsum(np.diff(x) > apart_m)])
     best = np.zeros(body[-1] + 1)
     np.maximum.at(best, body, p)
-    return others + float(np.prod(1.0 - best) * np.sum(a * doubt.excess**2))
+    return others + float(np.prod(1.0 - best) * np.sum(a * error.ice_height_if_not_water**2))

@@ -1,4 +1,4 @@
-"""Doubt about leads: no doubt adds nothing, and what it adds is what drawing the leads anew would scatter."""
+"""The error of leads that may be ice: sure leads add nothing, else what drawing the leads anew would scatter."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polynya.physics import lead_doubt, leads, local_sea_surface
-from polynya.physics.lead_doubt import LIKELY_EXCESS, Doubt, Excess, reference_variance
+from polynya.physics import lead_error, leads, local_sea_surface
+from polynya.physics.lead_error import PROBABLE_FALSE_LEAD_HEIGHT, FalseLeadHeight, LeadError, reference_variance
 from polynya.schema import OPEN_WATER
 
 FAR = 5000.0
-THIN, THICK = Excess().thin_m, Excess().thick_m
+THIN, THICK = FalseLeadHeight().thin_m, FalseLeadHeight().thick_m
 
 
-def doubt(probability, excess=0.06) -> Doubt:
+def error_of(probability, ice_height=0.06) -> LeadError:
     p = np.asarray(probability, float)
-    return Doubt(probability=p, excess=np.full(p.size, excess))
+    return LeadError(probability=p, ice_height_if_not_water=np.full(p.size, ice_height))
 
 
-def variance(height, probability, *, weight=None, excess=0.06, step=FAR) -> float:
+def variance(height, probability, *, weight=None, ice_height=0.06, step=FAR) -> float:
     h = np.asarray(height, float)
     return reference_variance(
         step * np.arange(h.size),
         h,
         weight=np.ones(h.size) if weight is None else np.asarray(weight, float),
-        doubt=doubt(probability, excess),
+        error=error_of(probability, ice_height),
     )
 
 
 def test_a_lone_lead_brings_the_height_of_what_it_is_otherwise():
-    assert variance([0.2], [0.7], excess=0.06) == pytest.approx(0.3 * 0.06**2)
-    assert variance([0.2], [0.0], excess=0.18) == pytest.approx(0.18**2)
+    assert variance([0.2], [0.7], ice_height=0.06) == pytest.approx(0.3 * 0.06**2)
+    assert variance([0.2], [0.0], ice_height=0.18) == pytest.approx(0.18**2)
     assert variance([0.2], [1.0]) == 0.0
 
 
@@ -51,11 +51,11 @@ def test_an_unsure_lead_moves_the_reference_to_the_others():
 
 
 def test_none_of_several_bodies_is_water_only_if_each_is_not():
-    assert variance([0.0] * 3, [0.7, 0.6, 0.5], excess=0.06) == pytest.approx(0.3 * 0.4 * 0.5 * 0.06**2)
-    close = variance([0.0] * 3, [0.7, 0.6, 0.5], excess=0.06, step=250.0)
+    assert variance([0.0] * 3, [0.7, 0.6, 0.5], ice_height=0.06) == pytest.approx(0.3 * 0.4 * 0.5 * 0.06**2)
+    close = variance([0.0] * 3, [0.7, 0.6, 0.5], ice_height=0.06, step=250.0)
     assert close == pytest.approx(0.3 * 0.06**2)  # one body: right or wrong together
     mixed = reference_variance(
-        np.array([0.0, 100.0, FAR]), np.zeros(3), weight=np.ones(3), doubt=doubt([0.5, 0.7, 0.6])
+        np.array([0.0, 100.0, FAR]), np.zeros(3), weight=np.ones(3), error=error_of([0.5, 0.7, 0.6])
     )
     assert mixed == pytest.approx(0.3 * 0.4 * 0.06**2)
 
@@ -81,7 +81,7 @@ def test_it_is_the_scatter_of_leads_drawn_anew():
     st.lists(st.tuples(st.floats(-0.2, 0.2), st.floats(0.0, 1.0), st.floats(0.5, 4.0)), min_size=1, max_size=8),
     st.floats(0.0, 1.0),
 )
-def test_more_doubt_is_more_variance(rows, trust):
+def test_less_probable_leads_mean_more_variance(rows, trust):
     h, p, w = (np.array(v) for v in zip(*rows, strict=True))
     surer = p + trust * (1.0 - p)
     assert variance(h, surer, weight=w) <= variance(h, p, weight=w) + 1e-15
@@ -97,28 +97,34 @@ def test_what_a_classifier_says_of_a_lead():
     probability[:5], probability[5:10] = [0.0, 0.2, 0.8], [0.0, 0.4, 0.6]
     probability[15:25] = [0.1, 0.3, 0.6]
     probability[20] = np.nan  # cloud inside a lead does not count
-    found = lead_doubt.doubt_of(lead, probability)
+    found = lead_error.lead_error(lead, probability)
     np.testing.assert_allclose(found.probability, [0.7, 0.6], atol=1e-6)
-    np.testing.assert_allclose(found.excess, [THIN, np.sqrt(0.25 * THICK**2 + 0.75 * THIN**2)], rtol=1e-5)
-    low = lead_doubt.doubt_of(lead, probability, excess=LIKELY_EXCESS)  # of leads that passed every sieve, ice is lower
-    np.testing.assert_allclose(low.excess, [0.025, np.sqrt(0.25 * 0.08**2 + 0.75 * 0.025**2)], rtol=1e-5)
+    np.testing.assert_allclose(
+        found.ice_height_if_not_water, [THIN, np.sqrt(0.25 * THICK**2 + 0.75 * THIN**2)], rtol=1e-5
+    )
+    low = lead_error.lead_error(
+        lead, probability, false_lead_height=PROBABLE_FALSE_LEAD_HEIGHT
+    )  # of leads that passed every sieve, ice is lower
+    np.testing.assert_allclose(
+        low.ice_height_if_not_water, [0.025, np.sqrt(0.25 * 0.08**2 + 0.75 * 0.025**2)], rtol=1e-5
+    )
     np.testing.assert_array_equal(low.probability, found.probability)
-    sure = lead_doubt.doubt_of(lead, np.tile(np.array([0.0, 0.0, 1.0], np.float32), (30, 1)))
-    assert sure.probability.tolist() == [1.0, 1.0] and np.isfinite(sure.excess).all()
-    nothing = lead_doubt.doubt_of(lead, np.full((30, 3), np.nan, np.float32))
-    assert nothing.probability.tolist() == [0.5, 0.5] and np.isfinite(nothing.excess).all()
+    sure = lead_error.lead_error(lead, np.tile(np.array([0.0, 0.0, 1.0], np.float32), (30, 1)))
+    assert sure.probability.tolist() == [1.0, 1.0] and np.isfinite(sure.ice_height_if_not_water).all()
+    nothing = lead_error.lead_error(lead, np.full((30, 3), np.nan, np.float32))
+    assert nothing.probability.tolist() == [0.5, 0.5] and np.isfinite(nothing.ice_height_if_not_water).all()
 
 
-def test_only_likely_leads_enter():
-    fit = np.array([True, True, True, False, True])
-    assert lead_doubt.is_likely(doubt([0.9, 0.6, 0.7, 0.8, np.nan]), is_fit=fit).tolist() == [
+def test_only_probable_leads_enter():
+    usable = np.array([True, True, True, False, True])
+    assert lead_error.is_probable(error_of([0.9, 0.6, 0.7, 0.8, np.nan]), is_usable=usable).tolist() == [
         True,
         False,
         True,
         False,
         False,
     ]
-    assert lead_doubt.is_likely(doubt([]), is_fit=fit[:0]).size == 0
+    assert lead_error.is_probable(error_of([]), is_usable=usable[:0]).size == 0
 
 
 def beam(heights, *, spacing=3000.0, n=20):
@@ -137,12 +143,14 @@ def beam(heights, *, spacing=3000.0, n=20):
 def sections(area, surface, chance: float | None):
     lead = area.leads(surface)
     probability = np.tile(np.array([0.0, 1.0 - (chance or 0.0), chance or 0.0], np.float32), (area.x.size, 1))
-    said = None if chance is None else lead_doubt.doubt_of(lead, probability)
+    said = None if chance is None else lead_error.lead_error(lead, probability)
     centre = local_sea_surface.section_centres(area.x, method="leads")
-    return local_sea_surface.sections(area, surface_class=surface, lead=lead, centre=centre, doubt=said)
+    return local_sea_surface.sections(
+        area, surface_class=surface, lead=lead, centre=centre, assessment=local_sea_surface.LeadAssessment(error=said)
+    )
 
 
-def test_doubt_widens_errors_and_moves_no_height():
+def test_lead_error_widens_errors_and_moves_no_height():
     area, surface = beam([0.0, 0.02, 0.05, 0.01, 0.03])
     found = [sections(area, surface, p) for p in (None, 1.0, 0.8, 0.5)]
     for other in found[1:]:
@@ -154,7 +162,9 @@ def test_doubt_widens_errors_and_moves_no_height():
     assert good.any() and np.all(np.diff(sigma[1:, good], axis=0) > 0)
     rule = leads.LeadRule()  # with sure leads only the floor differs
     np.testing.assert_allclose(
-        sigma[0, good] ** 2 - sigma[1, good] ** 2, rule.section_floor_m**2 - rule.doubt_floor_m**2, atol=1e-12
+        sigma[0, good] ** 2 - sigma[1, good] ** 2,
+        rule.section_floor_m**2 - rule.section_floor_with_lead_error_m**2,
+        atol=1e-12,
     )
 
 
@@ -168,12 +178,16 @@ def test_a_lone_doubtful_lead_is_worth_little_and_so_are_its_fills():
     inner = 16  # of twenty segments; 4 m of the lead are left out at either end
     lead_sigma = area.leads(surface).uncertainty[0]
     assert lead_sigma == pytest.approx(np.hypot(0.04 / np.sqrt(inner), rule.floor_m))
-    expected = lead_sigma**2 + rule.scatter_m**2 + rule.doubt_floor_m**2 + 0.4 * THIN**2
+    expected = lead_sigma**2 + rule.scatter_m**2 + rule.section_floor_with_lead_error_m**2 + 0.4 * THIN**2
     np.testing.assert_allclose(found.uncertainty[measured] ** 2, expected, rtol=1e-5)
-    excess = lead_doubt.doubt_of(area.leads(surface), np.tile(np.array([1.0, 0.0, 0.0], np.float32), (area.x.size, 1)))
-    assert excess.excess.tolist() == pytest.approx([THICK])
+    ice = lead_error.lead_error(area.leads(surface), np.tile(np.array([1.0, 0.0, 0.0], np.float32), (area.x.size, 1)))
+    assert ice.ice_height_if_not_water.tolist() == pytest.approx([THICK])
     unsure = local_sea_surface.sections(
-        area, surface_class=surface, lead=area.leads(surface), centre=found.centre, doubt=excess
+        area,
+        surface_class=surface,
+        lead=area.leads(surface),
+        centre=found.centre,
+        assessment=local_sea_surface.LeadAssessment(error=ice),
     )
     filled = np.flatnonzero(unsure.source == 3)
     assert filled.size and np.all(unsure.uncertainty[filled] > unsure.uncertainty[measured].max())
@@ -183,5 +197,5 @@ def test_leads_within_half_a_kilometre_are_one_body():
     """0.4 km apart they lie under the same cloud and are right or wrong together; 0.6 km apart each counts by
     itself."""
     chance = [0.7, 0.6]
-    assert variance([0.0, 0.0], chance, excess=0.06, step=400.0) == pytest.approx(0.3 * 0.06**2)
-    assert variance([0.0, 0.0], chance, excess=0.06, step=600.0) == pytest.approx(0.3 * 0.4 * 0.06**2)
+    assert variance([0.0, 0.0], chance, ice_height=0.06, step=400.0) == pytest.approx(0.3 * 0.06**2)
+    assert variance([0.0, 0.0], chance, ice_height=0.06, step=600.0) == pytest.approx(0.3 * 0.4 * 0.06**2)
