@@ -108,7 +108,7 @@ def ratios(c: np.ndarray) -> str:
 def trained_on(classifier: str | None) -> set[str]:
     """Return the names of the real files whose draws the network saw in training, as it says itself; none for the
     rule."""
-    chosen = freeboard_classifier.choose(classifier, resolution=freeboard_classifier.RESOLUTION)
+    chosen = freeboard_classifier.select(classifier, resolution=freeboard_classifier.RESOLUTION)
     if chosen.path is None:
         return set()
     tables = predict_tracks.load(chosen.path, runtime="onnxruntime").about.get("data", {}).get("tables", [])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class PolynyaError(Exception):
-    """Base of every error polynya raises on purpose.
+    """Base of every error that polynya raises on purpose.
 
     Attributes
     ----------
@@ -81,6 +81,7 @@ def one_line(error: BaseException) -> str:
     Parameters
     ----------
     error : BaseException
+        Any; of polynya's own only the text is taken.
 
     Returns
     -------

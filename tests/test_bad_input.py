@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -202,7 +201,7 @@ def test_granule_folder_is_a_file(granule, out):
     out.mkdir()
     (out / granule.stem).write_text("in the way")
     code, _, error = command("freeboard", granule, "-o", out)
-    assert code == 1 and "cannot be written" in error and len(error.strip().splitlines()) == 1
+    assert code == 1 and "is a file; expected a folder" in error and len(error.strip().splitlines()) == 1
     assert [p.name for p in out.iterdir()] == [granule.stem] and (out / granule.stem).read_text() == "in the way"
 
 
@@ -277,12 +276,29 @@ def test_a_failed_overwrite_keeps_the_old_result(granule, out, monkeypatch):
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == before and len(list(out.iterdir())) == 1
 
 
-def test_a_broken_run_json_is_no_finished_run(granule, out):
-    """Only a whole run.json says that a granule is done: a damaged one makes the granule run again."""
-    (out / granule.stem).mkdir(parents=True)
-    (out / granule.stem / "run.json").write_text("{half")
-    assert command("freeboard", granule, "-o", out)[0] == 0
-    assert json.loads((out / granule.stem / "run.json").read_text())["numbers"]["n_segments"] > 0
+def test_a_folder_that_is_no_result_is_never_replaced(granule, out):
+    """Only a whole run.json that lists its files says that a folder is ours; nobody else's work is deleted."""
+    folder = out / granule.stem
+    folder.mkdir(parents=True)
+    (folder / "run.json").write_text("{half")
+    (folder / "thesis.tex").write_text("years of work")
+    for more in ((), ("--overwrite",)):
+        code, _, error = command("freeboard", granule, "-o", out, *more)
+        assert code == 1 and "no" in error and str(folder) in error and len(error.strip().splitlines()) == 1
+    assert sorted(p.name for p in folder.iterdir()) == ["run.json", "thesis.tex"]
+    assert [p.name for p in out.iterdir()] == [granule.stem]
+
+
+@pytest.mark.parametrize("name", ["..h5", "...h5"])
+def test_a_granule_whose_name_is_no_folder_wipes_nothing(granule, out, name):
+    strange = granule.rename(granule.with_name(name))
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "thesis.tex").write_text("years of work")
+    before = sorted(out.parent.rglob("*"))
+    for more in ((), ("--overwrite",)):
+        code, _, error = command("freeboard", strange, "-o", out, *more)
+        assert code == 2 and "expected one that can name a folder" in error and len(error.strip().splitlines()) == 1
+    assert sorted(out.parent.rglob("*")) == before and (out / "thesis.tex").read_text() == "years of work"
 
 
 def test_some_of_several_fail(granule, out, tmp_path):

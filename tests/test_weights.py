@@ -35,7 +35,7 @@ def described(name: str) -> dict:
 
 def test_the_default_is_shipped():
     assert classifier.DEFAULT in NAMES
-    chosen = classifier.choose(None, resolution="2")
+    chosen = classifier.select(None, resolution="2")
     assert chosen.path == WHERE / f"{classifier.DEFAULT}.onnx" and chosen.message is None
 
 

@@ -12,10 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
-from .protocol import FAILED, Record, Task, attempt
+from .protocol import AnyItem, Record, Task, attempt, failed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LocalEngine:
     """Run tasks in worker processes, or in this one.
 
@@ -27,7 +27,7 @@ class LocalEngine:
 
     workers: int = 1
 
-    def map(self, task: Task, items: Sequence[str]) -> Iterator[Record]:
+    def map(self, task: Task[AnyItem], items: Sequence[AnyItem]) -> Iterator[Record]:
         """Yield one record per item, as they finish."""
         if self.workers <= 1 or len(items) <= 1:
             for item in items:
@@ -35,18 +35,18 @@ class LocalEngine:
             return
         yield from self._pool(task, list(items))
 
-    def _pool(self, task: Task, items: list[str]) -> Iterator[Record]:
+    def _pool(self, task: Task[AnyItem], items: list[AnyItem]) -> Iterator[Record]:
         # A worker that dies (killed for memory, a crash in a C library) breaks the whole pool, and the
         # pool cannot say which item did it: those under way are tried again, each alone.
         waiting = list(reversed(items))
-        suspects: list[str] = []
+        suspects: list[AnyItem] = []
         while waiting or suspects:
             alone = bool(suspects)
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(
                 1 if alone else self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
             ) as pool:
-                running: dict[Future[Record], str] = {}
+                running: dict[Future[Record], AnyItem] = {}
                 try:
                     while True:
                         source = suspects if alone else waiting
@@ -63,12 +63,10 @@ class LocalEngine:
                 except BrokenProcessPool:
                     if alone:
                         for item in running.values():
-                            yield Record(
+                            yield failed(
                                 item,
-                                FAILED,
-                                f"{item}: the worker process died on it (out of memory, or a crash while reading);"
+                                f"{item.name}: the worker process died on it (out of memory, or a crash while reading);"
                                 " expected it to finish. Use fewer --workers or a --bbox, or download the file again.",
-                                exit_code=1,
                             )
                     else:
                         suspects.extend(running.values())
@@ -77,6 +75,17 @@ class LocalEngine:
                     for worker in multiprocessing.active_children():
                         worker.terminate()
                     raise
+
+
+def build(*, workers: int) -> LocalEngine:
+    """Return the engine of this file.
+
+    Parameters
+    ----------
+    workers : int
+        Processes; 1 runs everything in the calling process.
+    """
+    return LocalEngine(workers=workers)
 
 
 def _end_with(parent: int) -> None:

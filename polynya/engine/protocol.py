@@ -1,9 +1,11 @@
 """What an engine is: it runs one task over many items and yields one small record each.
 
-A task is a picklable callable (a module-level function, or ``functools.partial`` of one over frozen
-configuration) that takes one item (a path as text), reads files, writes files and returns a
-:class:`Record`. It is idempotent: temporary name, rename, skipped when done. No array crosses an
-engine, so the same task runs in worker processes here and on a cluster elsewhere.
+A task is a picklable callable (a module-level function, or ``functools.partial`` of one over frozen configuration) that
+takes one item, reads files, writes files and returns a :class:`Record`. It is idempotent: temporary name, rename,
+skipped when done. An item is a small frozen record with a ``name``: what the task must know of this item and of no
+other. No array crosses an engine, so the same task runs in worker processes here and on a cluster elsewhere.
+
+An engine is one file with ``build(*, workers) -> Engine``.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from .. import io
 from ..errors import PolynyaError, one_line
@@ -20,13 +22,23 @@ from ..errors import PolynyaError, one_line
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
 
 
-@dataclass(frozen=True)
+class Item(Protocol):
+    """What a task gets: a small frozen record, no array in it."""
+
+    @property
+    def name(self) -> str:
+        """What tells it from the other items of a run: a path, for most."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record:
-    """What a task says of one item: small, and plain enough for any engine to carry.
+    """The result of a task for one item: small, and plain enough for any engine to carry.
 
     Attributes
     ----------
     item : str
+        The item's name.
     status : str
         ``done``, ``skipped`` (it was done before) or ``failed``.
     message : str
@@ -49,13 +61,14 @@ class Record:
     seconds: float = 0.0
 
 
-Task = Callable[[str], Record]
+AnyItem = TypeVar("AnyItem", bound=Item)
+Task = Callable[[AnyItem], Record]
 
 
 class Engine(Protocol):
     """Runs a task over items; order of the records is the order in which they finish."""
 
-    def map(self, task: Task, items: Sequence[str]) -> Iterator[Record]:
+    def map(self, task: Task[AnyItem], items: Sequence[AnyItem]) -> Iterator[Record]:
         """Yield one record per item; an item that breaks its worker becomes a failed record."""
         ...
 
@@ -69,13 +82,15 @@ def _stop_behind(error: BaseException | None) -> BaseException | None:
     return None
 
 
-def attempt(task: Task, item: str) -> Record:
+def attempt(task: Task[AnyItem], item: AnyItem) -> Record:
     """Run a task on one item; whatever goes wrong becomes a failed record with one line.
 
     Parameters
     ----------
     task : callable
-    item : str
+        Takes the item and returns a record.
+    item : Item
+        What it works on.
 
     Returns
     -------
@@ -85,26 +100,39 @@ def attempt(task: Task, item: str) -> Record:
     try:
         record = task(item)
     except PolynyaError as error:
-        record = Record(item, FAILED, one_line(error), exit_code=error.exit_code)
+        record = failed(item, one_line(error), exit_code=error.exit_code)
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError:
-        record = Record(item, FAILED, f"{item}: not enough memory. Use fewer --workers, or a --bbox.", exit_code=1)
+        record = failed(item, f"{item.name}: not enough memory. Use fewer --workers, or a --bbox.")
     except Exception as error:
         stop = _stop_behind(error)
         if stop is not None:
             raise stop from None
         where = traceback.extract_tb(error.__traceback__)[-1]
-        record = Record(
+        record = failed(
             item,
-            FAILED,
-            f"{item}: polynya failed on it ({one_line(error)}, at {where.name} line {where.lineno}); expected every"
-            " readable granule to work. Please report it with this line.",
-            exit_code=1,
+            f"{item.name}: polynya failed on it ({one_line(error)}, at {where.name} line {where.lineno}); expected"
+            " every readable input to work. Please report it with this line.",
         )
     return replace(record, seconds=time.perf_counter() - started)
 
 
+def failed(item: Item, message: str, *, exit_code: int = 1) -> Record:
+    """Return the record of an item that failed.
+
+    Parameters
+    ----------
+    item : Item
+        What failed.
+    message : str
+        One line: what, where, found, expected, what to do.
+    exit_code : int
+        What the command line would exit with, were this the only item.
+    """
+    return Record(item=item.name, status=FAILED, message=message, exit_code=exit_code)
+
+
 def as_json(record: Record) -> dict[str, object]:
     """Return a record for machines: numbers that are not finite become null."""
-    return io.plain(asdict(record))
+    return dict(io.plain(asdict(record)))

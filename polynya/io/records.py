@@ -84,6 +84,8 @@ def finished(place: Path, key: Key) -> dict | None:
     path = place / atomic.RECORD if is_folder else place
     if atomic.is_free(place) if is_folder else not path.exists():
         return None
+    if is_folder and not place.is_dir():
+        raise OutputError(f"{place}: is a file; expected a folder, or a free name. Choose another with -o.")
     held = atomic.read_record(path)
     if held is None or not held.get(atomic.CONTENTS):
         raise OutputError(

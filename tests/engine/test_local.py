@@ -16,24 +16,35 @@ from polynya.engine.protocol import DONE, FAILED, Record, attempt
 from polynya.errors import ProductError, UsageError
 
 
-def task(item: str) -> Record:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Item:
+    """What a task of these tests gets."""
+
+    name: str
+
+
+def items(*names: str) -> list[Item]:
+    return [Item(name=n) for n in names]
+
+
+def task(item: Item) -> Record:
     """Obey the item's name; module-level, so that worker processes can import it."""
-    word = Path(item).name
+    word = Path(item.name).name
     if word.startswith("product"):
         raise ProductError(f"{word}: is\nbroken. Mend it.")
     if word.startswith("usage"):
         raise UsageError(f"{word}: no. Try another.")
     if word.startswith("bug"):
-        return Record(item, DONE, numbers={"x": 1 / 0})
+        return Record(item=item.name, status=DONE, numbers={"x": 1 / 0})
     if word.startswith("memory"):
         raise MemoryError
     if word.startswith("crash"):
         os.kill(os.getpid(), signal.SIGKILL)
-    return Record(item, DONE, message="fine", outputs={"a": "b"}, numbers={"n": 3.0})
+    return Record(item=item.name, status=DONE, message="fine", outputs={"a": "b"}, numbers={"n": 3.0})
 
 
 def test_records_are_small_frozen_and_plain():
-    record = task("good")
+    record = task(Item(name="good"))
     with pytest.raises(dataclasses.FrozenInstanceError):
         record.status = "other"
     assert json.loads(json.dumps(dataclasses.asdict(record)))["numbers"] == {"n": 3.0}
@@ -49,22 +60,22 @@ def test_records_are_small_frozen_and_plain():
     ],
 )
 def test_attempt_turns_errors_into_records(item, code, words):
-    record = attempt(task, item)
+    record = attempt(task, Item(name=item))
     assert (record.item, record.status, record.exit_code) == (item, FAILED, code)
     assert record.message.startswith(words) and "\n" not in record.message
 
 
-def sleep(item):
+def sleep(item: Item) -> Record:
     time.sleep(0.2)
-    if item == "bad":
+    if item.name == "bad":
         raise ValueError
-    return Record(item, DONE, seconds=1e9)
+    return Record(item=item.name, status=DONE, seconds=1e9)
 
 
-@pytest.mark.parametrize("item", ["good", "bad"])
-def test_attempt_takes_the_time(item):
+@pytest.mark.parametrize("name", ["good", "bad"])
+def test_attempt_takes_the_time(name):
     began = time.perf_counter()
-    record = attempt(sleep, item)
+    record = attempt(sleep, Item(name=name))
     assert 0.2 <= record.seconds <= time.perf_counter() - began
 
 
@@ -73,7 +84,7 @@ def test_attempt_lets_the_user_stop():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(stop, "a")
+        attempt(stop, Item(name="a"))
 
 
 def test_one_worker_stays_here_and_keeps_the_order():
@@ -81,17 +92,16 @@ def test_one_worker_stays_here_and_keeps_the_order():
 
     def closure(item):  # not picklable: it would not reach another process
         here.append(os.getpid())
-        return Record(item, DONE)
+        return Record(item=item.name, status=DONE)
 
-    items = ["c", "a", "b"]
-    assert [r.item for r in LocalEngine(workers=1).map(closure, items)] == items
+    assert [r.item for r in LocalEngine(workers=1).map(closure, items("c", "a", "b"))] == ["c", "a", "b"]
     assert set(here) == {os.getpid()}
 
 
 def test_workers_give_one_record_an_item():
-    items = ["good1", "product", "good2", "bug", "usage"]
-    records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
-    assert set(records) == set(items)
+    names = ["good1", "product", "good2", "bug", "usage"]
+    records = {r.item: r for r in LocalEngine(workers=2).map(task, items(*names))}
+    assert set(records) == set(names)
     assert {i: r.status for i, r in records.items()} == {
         "good1": DONE,
         "good2": DONE,
@@ -103,15 +113,15 @@ def test_workers_give_one_record_an_item():
 
 
 def test_a_worker_that_dies_costs_only_its_item():
-    items = ["crash1", "good1", "good2", "good3"]
-    records = {r.item: r for r in LocalEngine(workers=2).map(task, items)}
-    assert set(records) == set(items)
+    names = ["crash1", "good1", "good2", "good3"]
+    records = {r.item: r for r in LocalEngine(workers=2).map(task, items(*names))}
+    assert set(records) == set(names)
     assert (
         records["crash1"].status == FAILED
         and "the worker process died on it" in records["crash1"].message
         and records["crash1"].exit_code == 1
     )
-    assert all(records[i].status == DONE for i in items[1:])
+    assert all(records[i].status == DONE for i in names[1:])
 
 
 def test_no_items():
@@ -152,4 +162,4 @@ def test_an_interrupt_inside_a_compiled_function_stops_the_run():
             raise SystemError("returned a result with an exception set") from stop
 
     with pytest.raises(KeyboardInterrupt):
-        attempt(task, "a")
+        attempt(task, Item(name="a"))

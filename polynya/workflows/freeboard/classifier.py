@@ -18,8 +18,8 @@ RESOLUTION = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Chosen:
-    """A classifier that was chosen, not loaded yet.
+class SelectedClassifier:
+    """A classifier that was selected, not loaded yet.
 
     Attributes
     ----------
@@ -36,7 +36,7 @@ class Chosen:
     message: str | None = None
 
 
-def choose(name: str | None, *, resolution: str) -> Chosen:
+def select(name: str | None, *, resolution: str) -> SelectedClassifier:
     """Choose a classifier.
 
     Parameters
@@ -49,7 +49,7 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
 
     Returns
     -------
-    Chosen
+    SelectedClassifier
 
     Raises
     ------
@@ -57,16 +57,16 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
         If there is no such network, or it was asked for at another resolution.
     """
     if name == RULE:
-        return Chosen(path=None, key=RULE)
+        return SelectedClassifier(path=None, key=RULE)
     if name is None:
         if DEFAULT not in predict_runtime.shipped():
-            return Chosen(
+            return SelectedClassifier(
                 path=None,
                 key=RULE,
                 message=f"Classes are the rule's: the network {DEFAULT} is not in this installation.",
             )
         if resolution != RESOLUTION:
-            return Chosen(
+            return SelectedClassifier(
                 path=None,
                 key=RULE,
                 message=f"Classes are the rule's: the network {DEFAULT} was trained on 2 m segments only, not on"
@@ -79,7 +79,7 @@ def choose(name: str | None, *, resolution: str) -> Chosen:
             " --resolution 2, or --classifier rule."
         )
     path = predict_runtime.locate(name)
-    return Chosen(path=path, key=predict_runtime.sha256(path))
+    return SelectedClassifier(path=path, key=predict_runtime.sha256(path))
 
 
 def describe(classifier: predict_tracks.Classifier | None) -> tuple[str, dict[str, object] | None]:

@@ -107,10 +107,10 @@ def test_the_rule_is_the_rule(granule, tmp_path, no_weights):
         np.testing.assert_array_equal(values, named[name])
     assert run["classifier"] == freeboard_classifier.RULE_TEXT and run["network"] is None
     assert (
-        freeboard_classifier.choose(None, resolution="2").message
+        freeboard_classifier.select(None, resolution="2").message
         == "Classes are the rule's: the network track-unet is not in this installation."
     )
-    assert Config().digest() == Config(classifier="rule").digest()
+    assert Config().key(granule) == Config(classifier="rule").key(granule)
 
 
 def test_a_shipped_network_is_the_default_at_2_m_only(granule, tmp_path, no_weights):
@@ -123,20 +123,23 @@ def test_a_shipped_network_is_the_default_at_2_m_only(granule, tmp_path, no_weig
         m.startswith("Classes are the rule's: the network track-unet was trained on 2 m segments only, not on 10 m.")
         for m in run["messages"]
     )
-    assert freeboard_classifier.choose(None, resolution="150ph").message.endswith("not on 150 photons.")
-    assert freeboard_classifier.choose("rule", resolution="10").message is None
+    assert freeboard_classifier.select(None, resolution="150ph").message.endswith("not on 150 photons.")
+    assert freeboard_classifier.select("rule", resolution="10").message is None
     with pytest.raises(
         UsageError, match=r"--classifier track-unet: networks are trained on 2 m segments; found --resolution 30"
     ):
         Config.checked(classifier="track-unet", resolution="30")
 
 
-def test_the_digest_is_that_of_the_networks_file(tmp_path, no_weights):
+def test_the_key_holds_the_hash_of_the_networks_file(tmp_path, no_weights):
     first = networks.sequence_network(tmp_path / "a.onnx")
     moved = shutil.copy(first, tmp_path / "moved.onnx")
     other = networks.sequence_network(tmp_path / "b.onnx", bias_m=0.5)
-    assert Config(classifier=str(first)).digest() == Config(classifier=str(moved)).digest()
-    assert len({Config(classifier=c).digest() for c in (str(first), str(other), "rule")}) == 3
+    keys = {c: Config(classifier=str(c)).key(first) for c in (first, moved, other, "rule")}
+    assert keys[first] == keys[moved] and keys[first].networks == {
+        "classifier": hashlib.sha256(first.read_bytes()).hexdigest()
+    }
+    assert len({keys[c].networks["classifier"] for c in (first, other, "rule")}) == 3
 
 
 def test_another_network_asks_for_overwrite(granule, tmp_path):

@@ -17,8 +17,8 @@ import rasterio
 import xarray as xr
 
 import polynya
-from polynya import schema
-from polynya.errors import UsageError
+from polynya import io, schema
+from polynya.errors import OutputError, UsageError
 from polynya.physics.quality import BITS
 from polynya.predict import runtime as predict_runtime
 from polynya.predict import tracks as predict_tracks
@@ -511,7 +511,8 @@ def test_run_json_tells_the_whole_story(granule, usual):
         run["inputs"][0]["size"] == granule.stat().st_size
         and "track-unet" in run["classifier"]
         and run["network"]["sha256"] == predict_runtime.sha256(predict_runtime.locate("track-unet"))
-        and run["digest"] == Config().digest()
+        and run["key"] == io.key_as_dict(Config().key(granule))
+        and run["key"]["inputs"]["granule"][0]["sha256"] == predict_runtime.sha256(granule)
     )
     assert set(run["beams"]) == {"gt2l", "gt2r"}
     for beam, told in run["beams"].items():
@@ -631,7 +632,7 @@ def test_wrong_options_are_named(options, word):
     assert word in str(error.value) and "\n" not in str(error.value)
 
 
-def test_every_setting_changes_the_digest():
+def test_every_setting_changes_the_key(tmp_path):
     others = [
         {"beams": "strong"},
         {"bbox": (0, 1, 2, 3)},
@@ -648,10 +649,12 @@ def test_every_setting_changes_the_digest():
         {"min_confidence": 4},
         {"netcdf": True},
     ]
-    # the classifier's part of the digest is that of its file: tests/workflows/freeboard/test_classifier.py
+    # the classifier's part of the key is that of its file: tests/workflows/freeboard/test_classifier.py
     assert {next(iter(o)) for o in others} == set(Config.model_fields) - {"classifier"}
-    digests = {Config(**o).digest() for o in others} | {Config().digest()}
-    assert len(digests) == len(others) + 1 and Config(resolution="2m").digest() == Config().digest()
+    keys = [Config(**o).key(tmp_path) for o in ({}, *others)]
+    assert all(a != b for k, a in enumerate(keys) for b in keys[:k])
+    assert Config(resolution="2m").key(tmp_path) == keys[0]
+    assert Config(mss="x:one").key(tmp_path) != Config(mss="x:two").key(tmp_path)
 
 
 @pytest.mark.real
@@ -682,34 +685,44 @@ def test_the_real_granule(tmp_path):
 
 
 def test_another_file_of_the_same_name_is_not_taken_for_done(tmp_path, small_granule):
-    """The name decides the folder, so the size must agree before a granule is skipped; a lost table is made again."""
+    """The name decides the folder, so the content must agree before a granule is skipped; what is not whole stays."""
     first = small_granule
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()
     shutil.copy(first, tmp_path / "a" / "g.h5")
     shutil.copy(first, tmp_path / "b" / "g.h5")
-    with open(tmp_path / "b" / "g.h5", "ab") as more:
-        more.write(b"\0" * 4096)
+    with open(tmp_path / "b" / "g.h5", "r+b") as same_size:
+        same_size.seek(-1, os.SEEK_END)
+        last = same_size.read(1)
+        same_size.seek(-1, os.SEEK_END)
+        same_size.write(bytes([last[0] ^ 1]))
     out = tmp_path / "out"
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
     assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "skipped"
     (other,) = freeboard.run([tmp_path / "b" / "g.h5"], out=out)
-    assert (
-        other.status == "failed" and "another file with this name" in other.message and "--overwrite" in other.message
-    )
+    assert other.status == "failed" and "a result of another granule;" in other.message
+    assert "--overwrite" in other.message
     (out / "g" / "segments.parquet").unlink()
-    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    (lost,) = freeboard.run([tmp_path / "a" / "g.h5"], out=out)
+    assert lost.status == "failed" and "misses segments.parquet" in lost.message
+    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out, overwrite=True)[0].status == "done"
     (out / "g" / "run.json").write_text("[1]")
-    assert freeboard.run([tmp_path / "a" / "g.h5"], out=out)[0].status == "done"
+    for overwrite in (False, True):
+        assert freeboard.run([tmp_path / "a" / "g.h5"], out=out, overwrite=overwrite)[0].status == "failed"
 
 
 @pytest.mark.parametrize("name", ["mss", "land", "ice_concentration"])
-def test_another_grid_of_the_same_name_changes_the_digest(name, tmp_path):
-    """A grid written anew (same size, other values) is another setting: results made with the old one are not done."""
+def test_another_grid_of_the_same_name_is_another_result(name, tmp_path, small_granule):
+    """A grid written anew (same size, other values): results made with the old one are not done."""
     path = tmp_path / "grid.tif"
-    digests = set()
+    sizes, config = set(), Config(**{name: str(path)})
     for value in (0.25, 0.75):
         write_grid(path, value)
-        os.utime(path, ns=(int(1e18 * (1 + value)),) * 2)
-        digests.add(Config(**{name: str(path)}).digest())
-    assert len(digests) == 2 and Config(**{name: str(path)}).digest() in digests
+        sizes.add(path.stat().st_size)
+        if value == 0.25:
+            key = io.key_as_dict(config.key(small_granule))
+            io.write_json({"key": key, "contents": ["run.json"]}, tmp_path / "out/run.json")
+            assert io.finished(tmp_path / "out", config.key(small_granule)) is not None
+    assert len(sizes) == 1
+    with pytest.raises(OutputError, match=f"holds a result of another {name};"):
+        io.finished(tmp_path / "out", config.key(small_granule))

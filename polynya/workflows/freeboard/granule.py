@@ -1,0 +1,320 @@
+"""One granule's story: open it, process its beams, write the three tables, the report and run.json."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ... import __version__, io, schema
+from ...engine.protocol import DONE, SKIPPED, Record
+from ...errors import NoSeaIceError, ProductError, one_line
+from ...physics import averages
+from ...predict import tracks as predict_tracks
+from ...readers import icesat2, icesat2_atl03
+from ...tracks import beam_segments
+from . import classifier as freeboard_classifier
+from .beam import BeamSettings, BeamTables, Grids, beam_tables
+from .config import Config, read_grids
+
+log = logging.getLogger("polynya.freeboard")
+
+TABLES = (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
+"""The tables of a granule; :class:`BeamTables` has an attribute of each one's name."""
+FILES = {**{s.name: f"{s.name}.parquet" for s in TABLES}, "report": "report.html", "run": "run.json"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One granule of a run.
+
+    Attributes
+    ----------
+    path : str
+        An ATL03 file.
+    folder : str
+        Where its results go.
+    """
+
+    path: str
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return self.path
+
+
+@dataclass(frozen=True, kw_only=True)
+class Beam:
+    """What became of a beam: its tables, or the reason why there are none."""
+
+    name: str
+    tables: BeamTables | None = None
+    reason: str = ""
+
+
+def process(item: Item, *, config: Config, overwrite: bool = False, threads: int = 1) -> Record:
+    """Process one granule: the task that engines repeat.
+
+    Parameters
+    ----------
+    item : Item
+        The granule and its folder.
+    config : Config
+        Settings.
+    overwrite : bool
+        Replace an earlier result.
+    threads : int
+        Beams at a time.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    PolynyaError
+        If the granule cannot be read, holds no sea ice, or the output cannot be written.
+    """
+    from ...report import freeboard as report
+
+    started = time.perf_counter()
+    path, folder = Path(item.path), Path(item.folder)
+    outputs = {name: str(folder / file) for name, file in FILES.items()}
+    key = config.key(path)
+    old = None if overwrite else io.finished(folder, key)
+    if old is not None:
+        numbers = old.get("numbers", {})
+        return Record(
+            item=item.name, status=SKIPPED, message=f"done before, in {folder}", outputs=outputs, numbers=numbers
+        )
+    granule = icesat2_atl03.open_granule(path)
+    chosen = icesat2.select_beams(granule, config.beams)
+    grids = read_grids(config)
+    selected = config.classifier_used()
+    classifier = predict_tracks.load(selected.path, threads=threads) if selected.path else None
+    classifier_line, network = freeboard_classifier.describe(classifier)
+    about = _about(granule, config, classifier_line)
+    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
+        settings = config.beam_settings(grids, classifier=classifier)
+        beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, threads=threads)
+        results, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
+        if not results:
+            raise _no_beam(granule, empty, config)
+        messages = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
+        numbers = _numbers(results, time.perf_counter() - started)
+        record = io.run_record(
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=[_input(granule)],
+            seed=None,
+            key=hashed(),
+            classifier=classifier_line,
+            network=network,
+            sea_surface_method=config.sea_surface,
+            beams={n: r.numbers for n, r in results.items()},
+            messages=messages,
+            means=[m for r in results.values() for m in r.means],
+            beam_differences=_differences(results),
+            numbers=numbers,
+            doi=icesat2_atl03.DOI,
+            notes=[n.text for r in results.values() for n in r.notes],
+        )
+        io.write_json(record, temporary / "run.json")
+        report.write(temporary)
+    return Record(item=item.name, status=DONE, message=" ".join(messages), outputs=outputs, numbers=numbers)
+
+
+def _about(granule: icesat2.Granule, config: Config, classifier: str) -> dict[str, object]:
+    """Return what the tables' metadata say."""
+    return {
+        "granule": granule.granule_id,
+        "product": granule.product,
+        "release": granule.release,
+        "polynya": __version__,
+        "classifier": classifier,
+        "resolution_m": beam_segments.RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
+        "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}",
+    }
+
+
+def _input(granule: icesat2.Granule) -> dict[str, object]:
+    """Return what run.json says of the granule."""
+    return {
+        "granule": granule.granule_id,
+        "product": granule.product,
+        "release": granule.release,
+        "size": granule.path.stat().st_size,
+        "orientation": icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
+        "is_simulated": granule.is_simulated,
+        "notes": [n.text for n in granule.notes],
+    }
+
+
+def _write_tables(
+    beams: Iterator[Beam], folder: Path, *, about: dict[str, object], netcdf: bool
+) -> tuple[dict[str, BeamTables], dict[str, str]]:
+    """Write beams as they come; return what run.json needs of them, and why others gave nothing."""
+    results: dict[str, BeamTables] = {}
+    empty: dict[str, str] = {}
+    with contextlib.ExitStack() as closing:  # every writer, also where another cannot be closed
+        writers = {}
+        for spec in TABLES:
+            writers[spec.name] = io.TableWriter(folder / f"{spec.name}.parquet", spec=spec, about=about)
+            closing.callback(writers[spec.name].close)
+        for beam in beams:
+            if beam.tables is None:
+                empty[beam.name] = beam.reason
+                continue
+            for spec in TABLES:
+                table = getattr(beam.tables, spec.name)
+                writers[spec.name].write(table)
+                if netcdf and table.num_rows:
+                    io.write_netcdf(
+                        table.replace_schema_metadata(spec.schema(about=about).metadata),
+                        folder / f"{spec.name}_{beam.name}.nc",
+                    )
+            keep = beam.tables.sea_surface.select(
+                ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
+            )
+            none = keep.slice(0, 0)
+            results[beam.name] = replace(beam.tables, segments=none, leads=none, sea_surface=keep)
+            del beam, table  # the next beam's tables come
+    return results, empty
+
+
+def _beams(
+    granule: icesat2.Granule,
+    chosen: list[icesat2.Beam],
+    *,
+    config: Config,
+    settings: BeamSettings,
+    grids: Grids,
+    threads: int,
+) -> Iterator[Beam]:
+    """Yield beams with their tables, largest beams first."""
+
+    def one(beam: icesat2.Beam) -> Beam:
+        started = time.perf_counter()
+        try:
+            data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
+            if data is None:
+                return Beam(
+                    name=beam.name, reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
+                )
+            result = beam_tables(
+                data, settings=settings, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
+            )
+        except NoSeaIceError as error:  # one beam's reason, without its advice: the granule's own sentence follows
+            reason = one_line(error).split("; expected")[0].removeprefix(f"{granule.path.name}: ")
+            return Beam(name=beam.name, reason=reason)
+        seconds = time.perf_counter() - started
+        result.numbers["seconds"] = round(seconds, 3)
+        log.info(
+            "%s: %s photons, %s segments, %s leads, %.1f s",
+            beam.name,
+            result.numbers["n_photons_read"],
+            result.numbers["n_segments"],
+            result.numbers["n_leads"],
+            seconds,
+        )
+        return Beam(name=beam.name, tables=result)
+
+    order = sorted(chosen, key=lambda b: not b.is_strong)
+    if threads > 1 and len(order) > 1:
+        with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:
+            waiting = collections.deque(pool.submit(one, b) for b in order)
+            try:
+                while waiting:
+                    yield waiting.popleft().result()  # a future keeps its result: none is kept here
+            finally:
+                for future in waiting:
+                    future.cancel()
+    else:
+        for beam in order:
+            yield one(beam)
+
+
+def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
+    tables = [r.sea_surface for r in results.values() if r.sea_surface.num_rows]
+    if len(tables) < 2:
+        return []
+    table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
+    measured = schema.to_numpy(table["sea_surface_source"]) == schema.SOURCE_LEADS
+    found = averages.beam_differences(
+        schema.to_numpy(table["x_atc"])[measured],
+        schema.to_numpy(table["sea_surface_height"])[measured],
+        uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured],
+        beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
+    )
+    return [asdict(d) for d in found if d.n]
+
+
+def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]:
+    total = {
+        k: int(sum(r.numbers[k] for r in results.values()))
+        for k in ("n_photons_read", "n_segments", "n_leads", "n_leads_used", "n_sections")
+    }
+    weight = [r.numbers["n_segments"] * r.numbers["share_with_freeboard"] for r in results.values()]
+    share = sum(weight) / max(total["n_segments"], 1)
+    mean = (
+        sum(w * r.numbers["mean_freeboard"] for w, r in zip(weight, results.values(), strict=True) if w) / sum(weight)
+        if sum(weight)
+        else float("nan")
+    )
+    return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
+
+
+def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, str]) -> list[str]:
+    out = []
+    dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
+    if len(dry) == len(results):
+        found = sum(r.numbers["n_leads"] for r in results.values())
+        why = (
+            "No open water is within reach on any beam"
+            if not found
+            else (
+                f"{found} leads were found, but none gives a sea surface that passes the screening (too unsure to be"
+                " water, land, ice concentration, or more than 0.5 m from the mean sea surface)"
+            )
+        )
+        out.append(
+            f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water"
+            " level thin ice cannot be told from level thick ice."
+        )
+    elif dry:
+        out.append(
+            f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN"
+            " there."
+        )
+    if granule.is_simulated:
+        out.append("This granule is simulated, not satellite data.")
+    uncorrected = [n for n, r in results.items() if not r.has_cal19]
+    if uncorrected:
+        out.append(
+            f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"
+            " usable CAL-19 table."
+        )
+    return out + sorted(empty.values())
+
+
+def _no_beam(granule: icesat2.Granule, empty: dict[str, str], config: Config) -> Exception:
+    reasons = "; ".join(sorted(empty.values()))[:420]
+    if config.bbox and all("--bbox" in r for r in empty.values()):
+        return ProductError(
+            f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
+            " box that the track crosses. See polynya info for the granule's extent."
+        )
+    return NoSeaIceError(
+        f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice"
+        " confidence. Choose another granule, or see polynya info."
+    )
