@@ -25,7 +25,7 @@ import numpy as np
 from polynya import io, schema
 from polynya.labels import transfer
 from polynya.simulate.pair import Options, simulate_pair
-from polynya.workflows.label import pair
+from polynya.workflows.label import Config, pair
 
 SEASONS = ("summer", "spring")
 WITHIN_M = 20.0
@@ -71,7 +71,7 @@ def work(seed: int, *, kind: str, length_km: float, method: str, level: str, fol
         )
     about = json.loads((place / "pair.json").read_text())
     started = time.perf_counter()
-    found = pair.from_image(place / about["granule"], place / about["files"]["safe"], method=method)
+    found = pair.from_image(place / about["granule"], place / about["files"]["safe"], config=Config(method=method))
     seconds = time.perf_counter() - started
     shift = found.shift
     off = float(np.hypot(shift.east - about["shift_east_m"], shift.north - about["shift_north_m"]))

@@ -80,7 +80,10 @@ def freeboard(
     workers: Annotated[
         int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")
     ] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is already done.")] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs many granules: local, or a module of your own with build().")
+    ] = "local",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Process finished granules again.")] = False,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="Also write the tables as CF NetCDF.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
@@ -115,7 +118,13 @@ def freeboard(
         netcdf=netcdf,
     )
     records = workflow.run(
-        granules, out=out, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty()
+        granules,
+        out=out,
+        config=config,
+        workers=workers,
+        overwrite=overwrite,
+        engine=engine,
+        show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in records if r.status == "failed"]
     code = failed[0].exit_code if len(records) == 1 and failed else FINISHED_WITH_FAILURES if failed else 0

@@ -101,7 +101,13 @@ def glaciers(
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of the interval's draws.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FOLDER.")] = False,
+    engine: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME", help="With --each, what runs the scenes: local, or a module of your own with build()."
+        ),
+    ] = "local",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
     """Map glaciers in an optical scene with what else is there: DEM, radar, coherence, thermal.
@@ -160,6 +166,7 @@ def glaciers(
         inventory=inventory,
         overwrite=overwrite,
         threads=threads,
+        engine=engine,
         show_progress=not as_json,
     )
     print(json.dumps([protocol.as_json(r) for r in records], indent=1) if as_json else batch.records_text(records))

@@ -61,13 +61,16 @@ def label(
         Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved: they win.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Pairs at a time; 0 means one per core.")] = 0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Do again what is already done.")] = False,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="What runs many pairs: local, or a module of your own with build().")
+    ] = "local",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Label finished pairs again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
     """Labels for 2 m segments from the Sentinel-2 scene under the track, drift between the two passes taken out.
 
     Writes the table, NAME.run.json and NAME_shift.html (look at it: it shows whether the shift is right). Where the
-    shift is not sure no segment is labelled.
+    shift is uncertain, no segment is labelled.
 
     \b
     polynya label ATL03_granule.h5 --image S2B_MSIL1C_scene.SAFE -o labels.parquet
@@ -106,10 +109,22 @@ def label(
                 " label --help."
             )
         items = [
-            workflow.Pair(str(granule), str(out), str(image or ""), str(truth or ""), shift, str(corrections or ""))
+            workflow.Pair(
+                granule=str(granule),
+                out=str(out),
+                image=str(image or ""),
+                truth=str(truth or ""),
+                shift=shift,
+                corrections=str(corrections or ""),
+            )
         ]
     records = workflow.run(
-        items, config=config, workers=workers, overwrite=overwrite, show_progress=sys.stderr.isatty()
+        items,
+        config=config,
+        workers=workers,
+        overwrite=overwrite,
+        engine=engine,
+        show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in records if r.status == "failed"]
     code = failed[0].exit_code if len(records) == 1 and failed else FINISHED_WITH_FAILURES if failed else 0

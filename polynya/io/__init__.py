@@ -6,6 +6,7 @@ from .atomic import check_files, check_place, check_replaceable, folder_name, wr
 from .records import (
     Key,
     command_line,
+    digest_of,
     finished,
     hashing,
     key_as_dict,
@@ -25,6 +26,7 @@ __all__ = [
     "check_place",
     "check_replaceable",
     "command_line",
+    "digest_of",
     "finished",
     "folder_name",
     "hashing",

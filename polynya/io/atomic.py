@@ -107,14 +107,16 @@ def check_place(path: Path, *, overwrite: bool, record: str = RECORD) -> None:
     Raises
     ------
     OutputError
+        If it is something else.
+    UsageError
+        If it is an earlier result, and ``overwrite`` is not given.
     """
     if is_free(path):
         return
     check_replaceable(path, record=record)
     if not overwrite:
-        raise OutputError(
-            f"{path}: holds an earlier result; expected a new or empty folder. Pass --overwrite to replace it, or"
-            " choose another with -o."
+        raise UsageError(
+            f"{path}: exists already; expected a new name. Pass --overwrite to replace it, or choose another with -o."
         )
 
 

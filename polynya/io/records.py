@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import glob
 import hashlib
 import json
 import os
@@ -165,6 +166,18 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
     }
 
 
+def digest_of(key: dict) -> str:
+    """Return a short hash of a key as plain data: of what decides the numbers, not of names and times of files.
+
+    Parameters
+    ----------
+    key : dict
+        From :func:`hashing` or :func:`key_as_dict`.
+    """
+    inputs = {role: [[f["size"], f["sha256"]] for f in files] for role, files in key["inputs"].items()}
+    return hashlib.sha256(json.dumps({**key, "inputs": inputs}, sort_keys=True).encode()).hexdigest()[:16]
+
+
 def _differences(held: object, key: Key) -> list[str]:
     """Return what another result differs in, each as it stands after "a result"; empty for the same one."""
     if not isinstance(held, dict):
@@ -208,9 +221,11 @@ def _is_same(path: Path, held: list[dict]) -> bool:
 
 
 def _files(path: Path) -> list[tuple[str, Path]]:
-    """Return the files of an input with their names: of a folder, all below it but hidden ones and results."""
+    """Return the files of an input with their names: of a folder, all below it but hidden ones and results; of a
+    shapefile, all its parts."""
     if not path.is_dir():
-        return [(path.name, path)]
+        parts = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.suffix.lower() == ".shp" else []
+        return [(p.name, p) for p in parts] or [(path.name, path)]
     found = []
     for folder, inner, names in os.walk(path):
         here = Path(folder)

@@ -1,11 +1,15 @@
-"""What commands say on a terminal: finished granules, verifications, a progress bar."""
+"""What commands print on a terminal: finished granules, verifications, a progress bar."""
 
 from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import rich.progress
 
 
 def granule_text(record: object) -> str:
@@ -75,16 +79,71 @@ def _amount(value: float, units: str, form: str) -> str:
     return f"{100 * value:.2f} %" if units == "1" else f"{form.format(value)} {units}".strip()
 
 
+class Bar:
+    """A progress bar on stderr; every method does nothing where none is shown."""
+
+    def __init__(self, bar: rich.progress.Progress | None, total: float, text: str) -> None:
+        self._bar = bar
+        self._task = None if bar is None else bar.add_task(text, total=total)
+
+    def advance(self, amount: float = 1.0, *, text: str | None = None) -> None:
+        """Move on by so much.
+
+        Parameters
+        ----------
+        amount : float
+            In the units of the total.
+        text : str, optional
+            What stands before the bar from now on.
+        """
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, advance=amount, description=text)
+
+    def move(self, done: float, *, text: str | None = None) -> None:
+        """Move to where so much is done.
+
+        Parameters
+        ----------
+        done : float
+            In the units of the total.
+        text : str, optional
+            What stands before the bar from now on.
+        """
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=done, description=text)
+
+    def line(self, text: str) -> None:
+        """Print a line on stderr, above the bar; also where stderr is no terminal.
+
+        Parameters
+        ----------
+        text : str
+            Printed as it stands.
+        """
+        if self._bar is not None:
+            self._bar.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+
 @contextlib.contextmanager
-def progress(total: int, *, show: bool) -> Iterator[Callable[[object], None]]:
-    """Yield a function to call with every finished record; it moves a bar on stderr, or does nothing."""
-    if not show or total < 2:
-        yield lambda record: None
+def progress(total: float, *, show: bool, text: str = "") -> Iterator[Bar]:
+    """Yield the progress bar of a command.
+
+    Parameters
+    ----------
+    total : float
+        Granules, pixels, epochs: what is to be done.
+    show : bool
+        Whether anything is shown; the bar itself only where stderr is a terminal.
+    text : str
+        What stands before the bar.
+    """
+    if not show:
+        yield Bar(None, total, text)
         return
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("granules", total=total)
-        yield lambda record: bar.update(task, advance=1, description=f"{Path(record.item).stem[:40]} {record.status}")
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as bar:
+        yield Bar(bar, total, text)

@@ -170,7 +170,7 @@ def open_scene(paths: Sequence[Path | str] | Path | str, *, region: str | None =
 
 def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
     """Return the sources of one input, what its scene.json says, and its folder."""
-    role, orbit, path = _role(entry)
+    role, orbit, path = split_role(entry)
     if not path.exists():
         raise ProductError(
             f"{path.name}: no such scene at {path}; expected a scene folder, .SAFE, Landsat folder, STAC item or"
@@ -205,8 +205,23 @@ def _open(entry: Path | str) -> tuple[list[Source], dict, Path | None]:
     return scene_geotiff.open_geotiff(path, role=role, orbit=orbit), {}, None
 
 
-def _role(entry: Path | str) -> tuple[str | None, str | None, Path]:
-    """Split ``sensor=path`` and ``sensor:pass=path``; a path with an equals sign that exists is a path."""
+def split_role(entry: Path | str) -> tuple[str | None, str | None, Path]:
+    """Split ``sensor=path`` and ``sensor:pass=path``; a path with an equals sign that exists is a path.
+
+    Parameters
+    ----------
+    entry : Path or str
+        As given on the command line.
+
+    Returns
+    -------
+    str or None
+        The sensor, where it is given.
+    str or None
+        The pass, ``ascending`` or ``descending``.
+    Path
+        The file or folder.
+    """
     text = str(entry)
     head, sign, rest = text.partition("=")
     if not sign or Path(text).exists() or "/" in head:

@@ -11,7 +11,7 @@ import contextlib
 import tempfile
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -21,7 +21,9 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import io
 from ..errors import OutputError, UsageError, one_line
+from ..io import rasters
 from ..readers import sentinel2
+from ..report import terminal
 from ..scenes import tiling
 from ..scenes.classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
 from .options import validated
@@ -147,7 +149,8 @@ def run(
     passes = 2 if config.method in GLOBAL_METHODS else 1
     passes += (config.method in ("filtered", "percentile")) + (config.cloud_mask == "s2cloudless")
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(_progress(passes * rows * columns, show=show_progress))
+        bar = stack.enter_context(terminal.progress(passes * rows * columns, show=show_progress, text="scene"))
+        advance = bar.advance
         ready = (
             stack.enter_context(tiling.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
         )
@@ -196,23 +199,8 @@ def _classify(
     scene: sentinel2.Scene, statistics: SceneStatistics, config: Config, scratch: Path, advance: Callable[[int], None]
 ) -> dict[str, int]:
     """Write classes, and V where asked for, tile by tile into plain GeoTIFFs; return pixels of every class."""
-    import rasterio
     from rasterio.errors import RasterioError
 
-    rows, columns = scene.geobox.shape
-    profile = {
-        "driver": "GTiff",
-        "width": columns,
-        "height": rows,
-        "count": 1,
-        "dtype": "uint8",
-        "tiled": True,
-        "blockxsize": 512,
-        "blockysize": 512,
-        "crs": scene.geobox.crs.to_wkt(),
-        "transform": scene.geobox.affine,
-        "BIGTIFF": "IF_SAFER",
-    }
     weights = Path(config.weights) if config.weights else None
     tiles = tiling.parts(sentinel2.whole(scene), tiling.TILE)
 
@@ -230,7 +218,7 @@ def _classify(
     try:
         with contextlib.ExitStack() as stack:
             files = {
-                n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile))
+                n: stack.enter_context(rasters.create(scratch / f"{n}.tif", geobox=scene.geobox, dtype="uint8"))
                 for n in ("classes", *(["value"] if config.with_value else []))
             }
             for window, found in zip(tiles, tiling.each(tile, tiles), strict=True):
@@ -266,7 +254,6 @@ def _to_cog(plain: Path, target: Path, *, about: dict[str, str], is_classes: boo
     """Turn a plain GeoTIFF into a cloud-optimised one with meaning: flags, colours, no data, overviews."""
     import rasterio
     from rasterio.errors import RasterioError
-    from rasterio.shutil import copy
 
     try:
         with rasterio.open(plain, "r+") as source:
@@ -281,20 +268,12 @@ def _to_cog(plain: Path, target: Path, *, about: dict[str, str], is_classes: boo
                 source.nodata = 0
                 source.set_band_description(1, "value")
                 source.update_tags(long_name="V of hue, saturation, value of the 8-bit true colour", **about)
-        copy(
-            plain,
-            target,
-            driver="COG",
-            compress="DEFLATE",
-            blocksize=512,
-            overview_resampling="MODE" if is_classes else "AVERAGE",
-            num_threads="ALL_CPUS",
-        )
     except RasterioError as error:
         raise OutputError(
             f"{target.name}: cannot be written ({one_line(error)[:120]}); expected a folder with room. Choose another"
             " with -o, or free space."
         ) from error
+    rasters.to_cog(plain, target, overviews="MODE" if is_classes else "AVERAGE")
 
 
 def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
@@ -316,20 +295,6 @@ def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
             target, "w", driver="PNG", width=both.shape[1], height=both.shape[0], count=3, dtype="uint8"
         ) as out:
             out.write(np.moveaxis(both, -1, 0))
-
-
-@contextlib.contextmanager
-def _progress(pixels: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with pixels done; it moves a bar on stderr, or does nothing."""
-    if not show:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    with Progress(BarColumn(), TaskProgressColumn(), TimeRemainingColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("scene", total=pixels)
-        yield lambda done: bar.update(task, advance=done)
 
 
 def as_json(result: Outputs) -> dict:

@@ -196,7 +196,7 @@ def result(folder: Path) -> Path:
 
 def test_only_a_whole_result_of_ours_is_replaced_and_only_on_overwrite(tmp_path):
     ours = result(tmp_path / "ours")
-    with pytest.raises(OutputError, match=r"holds an earlier result.*Pass --overwrite"):
+    with pytest.raises(UsageError, match=r"exists already; expected a new name\. Pass --overwrite"):
         io.check_place(ours, overwrite=False)
     (ours / "deep/a.tif.aux.xml").write_text("made by a viewer")
     io.check_place(ours, overwrite=True)

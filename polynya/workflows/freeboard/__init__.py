@@ -92,8 +92,8 @@ def run(
         engine = engines.load(engine, workers=min(cores, len(items)))
     task = functools.partial(process, config=config, overwrite=overwrite, threads=cores if len(items) == 1 else 1)
     records = {}
-    with terminal.progress(len(items), show=show_progress) as advance:
+    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
         for record in engine.map(task, items):
             records[record.item] = record
-            advance(record)
+            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
     return [records[i.name] for i in items]

@@ -13,7 +13,7 @@ import dataclasses
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -31,7 +31,7 @@ from ...glaciers import agreement, attributes, divides, intervals, outlines
 from ...io import polygons
 from ...metrics import Estimate
 from ...readers import rgi_outlines
-from ...report import glacier_map
+from ...report import glacier_map, terminal
 from ...scenes import quality as scene_quality
 from ...scenes import scene as glacier_scene
 from ...sensors import REGIONS, SENSORS
@@ -40,6 +40,7 @@ from . import mapper as glacier_mapper
 from . import rasters
 from . import reference as glacier_reference
 from . import region as glacier_region
+from .key import result_key
 from .mapper import RULE, Mapper
 
 DEFAULT = "glavitu-narrow"
@@ -226,16 +227,10 @@ def run(
         If nothing can be written.
     """
     started, config, out, paths = time.monotonic(), config or Config(), Path(out), list(paths)
-    _may_write(out, overwrite=overwrite)
+    io.check_place(out, overwrite=overwrite)
     if reference is not None:
         glacier_reference.check(reference)
-    scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
-    if config.date and scene.time is None:
-        scene = dataclasses.replace(
-            scene,
-            time=np.datetime64(config.date.rstrip("Z"), "ns"),
-            notes=tuple(n for n in scene.notes if not n.startswith("time unknown")),
-        )
+    scene = open_scene(paths, config)
     if reference is not None:
         glacier_reference.check(reference, scene=scene)
     known = (
@@ -257,7 +252,11 @@ def run(
         )
     )
     with contextlib.ExitStack() as stack:
-        advance = stack.enter_context(_progress(scene.shape[0] * scene.shape[1], show=show_progress))
+        hashed = stack.enter_context(
+            io.hashing(result_key(paths, scene, config, inventory=inventory, reference=reference))
+        )
+        pixels = scene.shape[0] * scene.shape[1]
+        bar = stack.enter_context(terminal.progress(pixels, show=show_progress, text="scene"))
         quality = scene_quality.check(scene)
         used, notes = glacier_mapper.choose(
             scene, mapper, quality, wanted=config.sensors, keep_flagged=config.keep_flagged
@@ -275,7 +274,7 @@ def run(
         place, told = mapper.place(scene, used)
         about = {"scene": scene.name, "network": mapper.name, "region": told}
         if not rasters.write(
-            mapper.strips(scene, used, place, advance),
+            mapper.strips(scene, used, place, bar.advance),
             name=scene.name,
             geobox=scene.geobox,
             scratch=scratch,
@@ -335,6 +334,7 @@ def run(
         record = io.run_record(
             command=io.command_line(),
             config=config.model_dump(),
+            key=hashed(),
             seed=config.seed,
             inputs=[_input(scene, used, paths, inventory, reference)],
             network=mapper.about,
@@ -370,22 +370,29 @@ def run(
     )
 
 
-def _may_write(out: Path, *, overwrite: bool) -> None:
-    """Refuse a folder that holds anything but an earlier result, and that without leave.
+def open_scene(paths: Sequence[Path | str], config: Config) -> glacier_scene.Scene:
+    """Open the files of one scene with the region and the date that the settings give.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        As :func:`polynya.scenes.scene.open_scene` takes them.
+    config : Config
+        Settings.
 
     Raises
     ------
-    UsageError
+    ProductError, UsageError
+        As :func:`polynya.scenes.scene.open_scene`.
     """
-    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
-        return
-    if not (out.is_dir() and (out / "run.json").exists() and (out / "probability.tif").exists()):
-        raise UsageError(
-            f"{out}: exists and is no result of polynya glaciers; expected a new name. Choose another with -o: it is"
-            " not replaced, with --overwrite neither."
+    scene = glacier_scene.open_scene(paths, region=config.region if config.region in REGIONS else None)
+    if config.date and scene.time is None:
+        scene = dataclasses.replace(
+            scene,
+            time=np.datetime64(config.date.rstrip("Z"), "ns"),
+            notes=tuple(n for n in scene.notes if not n.startswith("time unknown")),
         )
-    if not overwrite:
-        raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
+    return scene
 
 
 def _describe(
@@ -483,28 +490,6 @@ def _facts(
 
 def _crs_name(geobox: GeoBox) -> str:
     return f"EPSG:{geobox.crs.epsg}" if geobox.crs.epsg else "a CRS of its own"
-
-
-@contextlib.contextmanager
-def _progress(pixels: int, *, show: bool) -> Iterator[Callable[[int], None]]:
-    """Yield a function to call with pixels done; it moves a bar on a terminal's stderr, or does nothing."""
-    if not show:
-        yield lambda done: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    with Progress(
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    ) as bar:
-        task = bar.add_task("scene", total=pixels)
-        yield lambda done: bar.update(task, advance=done)
 
 
 def as_json(result: Outputs) -> dict[str, object]:

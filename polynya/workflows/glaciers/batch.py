@@ -1,20 +1,40 @@
-"""``polynya glaciers --each``: many scenes, a folder each; what is done is skipped, what fails stops no other."""
+"""``polynya glaciers --each``: many scenes, one folder each; finished ones are skipped, a failure stops no other."""
 
 from __future__ import annotations
 
 import functools
-import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from ... import engine as engines
 from ... import io
-from ...engine.local import LocalEngine
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import UsageError
-from ...predict import scenes as predict_scenes
-from ...scenes import scene as glacier_scene
+from ...report import terminal
 from .. import glaciers
-from . import mapper
+from .key import result_key
+
+
+@dataclass(frozen=True, kw_only=True)
+class SceneItem:
+    """One scene of many.
+
+    Attributes
+    ----------
+    path : str
+        As given on the command line.
+    folder : str
+        Where its results go.
+    """
+
+    path: str
+    folder: str
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return self.path
 
 
 def run_each(
@@ -25,25 +45,29 @@ def run_each(
     inventory: Path | str | None = None,
     overwrite: bool = False,
     threads: int = 2,
-    engine: Engine | None = None,
+    engine: Engine | str = engines.DEFAULT,
     show_progress: bool = False,
 ) -> list[Record]:
-    """Map many scenes, each into a folder of its own under ``out``; those that are there are skipped, one that fails
-    stops no other.
+    """Map many scenes, each into a folder of its own; finished ones are skipped, a failure stops no other scene.
 
     Parameters
     ----------
     scenes : sequence of Path or str
-        A scene each.
+        One path per scene.
     out : Path or str
+        Folder of the scenes' folders.
     config : glaciers.Config, optional
+        Settings.
     inventory : Path or str, optional
+        RGI or GLIMS outlines.
     overwrite : bool
+        Replace earlier results.
     threads : int
-    engine : Engine, optional
-        The local engine, one scene at a time, by default.
+        Windows at a time.
+    engine : Engine or str
+        What runs the scenes, or its name: see :func:`polynya.engine.load`. The local engine maps one scene at a time.
     show_progress : bool
-        A line a scene on stderr.
+        One line per scene on stderr.
 
     Returns
     -------
@@ -52,38 +76,40 @@ def run_each(
     Raises
     ------
     UsageError
-        If two scenes have one name.
+        If two scenes have one name, a name is no folder's, or there is no such engine.
     """
     names = folder_names(scenes)
+    items = [SceneItem(path=s, folder=str(Path(out) / n)) for s, n in names.items()]
     task = functools.partial(
         process,
-        out=str(out),
-        names=names,
         config=config or glaciers.Config(),
         inventory=None if inventory is None else str(inventory),
         overwrite=overwrite,
         threads=threads,
     )
+    if isinstance(engine, str):
+        engine = engines.load(engine, workers=1)
     records = []
-    for record in (engine or LocalEngine(workers=1)).map(task, list(names)):
-        records.append(record)
-        if show_progress:
-            print(
-                f"{len(records)}/{len(names)} {names[record.item]}: {record.status} {record.message}",
-                file=sys.stderr,
-                flush=True,
-            )
+    with terminal.progress(len(items), show=show_progress) as bar:
+        for record in engine.map(task, items):
+            records.append(record)
+            bar.advance(text=names[record.item])
+            bar.line(f"{len(records)}/{len(items)} {names[record.item]}: {record.status} {record.message}")
     return records
 
 
 def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
-    """Return a folder's name for every scene: its file name, with as many parents before it as make all names
-    different.
+    """Return a folder's name for every scene: its file name, with as many parents before it as make all names differ.
+
+    Parameters
+    ----------
+    scenes : sequence of Path or str
+        One path per scene.
 
     Raises
     ------
     UsageError
-        If a scene is given twice.
+        If a scene is given twice, or its name cannot be that of a folder.
     """
     endings = (".SAFE", ".json", ".tif", ".tiff")
     whole = {str(s): Path(s).resolve().parts for s in scenes}
@@ -97,65 +123,67 @@ def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
         names = {s: next((n.removesuffix(e) for e in endings if n.endswith(e)), n) for s, n in names.items()}
         if len(set(names.values())) == len(names):
             break
+    for scene, name in names.items():
+        if name.strip() in ("", ".", ".."):
+            raise UsageError(
+                f"--each: {scene} gives the folder name '{name}'; expected a scene with a name. Rename it."
+            )
     return names
 
 
 def process(
-    item: str,
-    *,
-    out: str,
-    names: dict[str, str],
-    config: glaciers.Config,
-    inventory: str | None,
-    overwrite: bool,
-    threads: int,
+    item: SceneItem, *, config: glaciers.Config, inventory: str | None, overwrite: bool, threads: int
 ) -> Record:
-    """Map one scene of many: the task that engines repeat. A result of the same scene, settings, networks and inventory
-    is not made again."""
-    folder = Path(out) / names[item]
-    if (folder / "run.json").exists() and not overwrite:
-        held = io.read_json(folder / "run.json")
-        scene = glacier_scene.open_scene(item)
-        found = [
-            [n.get("sha256") for n in held["network"]],
-            held["config"],
-            [(i["paths"], i["scene"], i["time"], i["inventory"]) for i in held["inputs"]],
-        ]
-        own = (
-            [Path(item).name],
-            scene.name,
-            None if scene.time is None else str(scene.time),
-            Path(inventory).name if inventory else None,
-        )
-        if found == [_digests(config), io.plain(config.model_dump()), [own]]:
-            return Record(item, SKIPPED, "was done before", {"folder": str(folder)})
-        raise UsageError(
-            f"{folder}: holds a result with other settings, network or inventory, or of another scene; expected the"
-            " same. Pass --overwrite to replace it, or choose another folder with -o."
-        )
-    result = glaciers.run([item], out=folder, config=config, inventory=inventory, overwrite=overwrite, threads=threads)
+    """Map one scene of many: the task that engines repeat.
+
+    Parameters
+    ----------
+    item : SceneItem
+        The scene and its folder.
+    config : glaciers.Config
+        Settings.
+    inventory : str or None
+        RGI or GLIMS outlines.
+    overwrite : bool
+        Replace an earlier result.
+    threads : int
+        Windows at a time.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    PolynyaError
+        If the scene cannot be read, or the folder holds another result or something else.
+    """
+    folder = Path(item.folder)
+    outputs = {"folder": item.folder}
+    if not overwrite and folder.exists():
+        scene = glaciers.open_scene([item.path], config)
+        if io.finished(folder, result_key([item.path], scene, config, inventory=inventory)) is not None:
+            return Record(item=item.name, status=SKIPPED, message="was done before", outputs=outputs)
+    result = glaciers.run(
+        [item.path], out=folder, config=config, inventory=inventory, overwrite=overwrite, threads=threads
+    )
     return Record(
-        item,
-        DONE,
-        glaciers.total_text(result.total, result.n_outlines),
-        {"folder": str(folder)},
-        {"area_km2": result.total.value, "outlines": result.n_outlines},
+        item=item.name,
+        status=DONE,
+        message=glaciers.total_text(result.total, result.n_outlines),
+        outputs=outputs,
+        numbers={"area_km2": result.total.value, "outlines": result.n_outlines},
     )
 
 
-def _digests(config: glaciers.Config) -> list[str | None]:
-    """Return the hashes of the networks that a configuration names, as run.json has them."""
-    if config.network == (mapper.RULE,):
-        return [None]
-    paths = [mapper.located(n) for n in config.network]
-    return [
-        predict_scenes.load(mapper.with_dropout(p) if config.draws > 1 else p, runtime=config.runtime).sha256
-        for p in paths
-    ]
-
-
 def records_text(records: Sequence[Record]) -> str:
-    """Return what became of many scenes, for people."""
+    """Return what became of many scenes, for people.
+
+    Parameters
+    ----------
+    records : sequence of Record
+        As :func:`run_each` gives them.
+    """
     return "\n".join(
         f"{Path(r.item).name}: {r.status}; {r.message}" + (f" -> {r.outputs['folder']}" if r.outputs else "")
         for r in records

@@ -12,10 +12,10 @@ import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.shutil import copy
 from rasterio.windows import Window
 
 from ...errors import OutputError, one_line
+from ...io import rasters
 from .mapper import Strip
 
 MEANING = {
@@ -23,7 +23,6 @@ MEANING = {
     "confidence": "probability that the mapped class is right",
     "spread": "standard deviation of the probability over networks, turns and draws",
 }
-BLOCK = 512
 
 
 def write(
@@ -48,28 +47,16 @@ def write(
     OutputError
         If there is no room.
     """
-    height, width = (int(n) for n in geobox.shape)
-    profile = {
-        "driver": "GTiff",
-        "width": width,
-        "height": height,
-        "count": 1,
-        "dtype": "float32",
-        "tiled": True,
-        "blockxsize": BLOCK,
-        "blockysize": BLOCK,
-        "nodata": np.nan,
-        "crs": geobox.crs.to_wkt(),
-        "transform": geobox.affine,
-        "compress": "DEFLATE",
-        "predictor": 3,
-        "zlevel": 1,
-        "BIGTIFF": "IF_SAFER",
-    }
+    width = int(geobox.shape[1])
     seen, varies = False, False
     try:
         with contextlib.ExitStack() as stack:
-            files = {n: stack.enter_context(rasterio.open(scratch / f"{n}.tif", "w", **profile)) for n in MEANING}
+            files = {
+                n: stack.enter_context(
+                    rasters.create(scratch / f"{n}.tif", geobox=geobox, dtype="float32", nodata=np.nan)
+                )
+                for n in MEANING
+            }
             for row, probability, confidence, spread in strips:
                 window = Window(0, row, width, probability.shape[0])
                 for key, values in (("probability", probability), ("confidence", confidence), ("spread", spread)):
@@ -81,16 +68,7 @@ def write(
                 file.set_band_description(1, key)
         for key in MEANING:
             if key != "spread" or varies:
-                copy(
-                    scratch / f"{key}.tif",
-                    folder / f"{key}.tif",
-                    driver="COG",
-                    compress="DEFLATE",
-                    predictor="FLOATING_POINT",
-                    blocksize=BLOCK,
-                    overview_resampling="AVERAGE",
-                    num_threads="ALL_CPUS",
-                )
+                rasters.to_cog(scratch / f"{key}.tif", folder / f"{key}.tif", overviews="AVERAGE")
     except (RasterioError, OSError) as error:
         raise OutputError(
             f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space,"

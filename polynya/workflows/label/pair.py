@@ -14,40 +14,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ... import __version__, io, schema
-from ...errors import EmptyBeamError, ProductError, UsageError
+from ...errors import ProductError
 from ...labels import corrections, transfer
-from ...physics import drift, surface_type
+from ...physics import drift
 from ...readers import icesat2, icesat2_atl03, sentinel2
 from ...scenes import classes as scene_classes
-from ...tracks import beam_segments
-from ...tracks import features as track_features
+from . import tracks as label_tracks
+from .config import Config
+from .tracks import Track, read_tracks
 
-MARGIN_M = 30_000.0
-"""Track read beyond the scene's edge, so that water levels there rest on as much track as elsewhere."""
 PERSON_ERROR_M = 10.0
 """Standard error, east and north, of a shift that a person set."""
-KEEP_OUTSIDE_M = 1_000.0
-"""Segments this far outside the scene still get a row."""
 ATL07_TRUTH = "ATL07 heights and surface types"
 """What the truth of a granule drawn from an ATL07 says in ``product``."""
 
 
-@dataclass(frozen=True)
-class Track:
-    """What is kept of one beam: n segments and their features, in order."""
-
-    name: str
-    is_strong: bool
-    time: np.ndarray
-    latitude: np.ndarray
-    longitude: np.ndarray
-    x: np.ndarray
-    starts: np.ndarray
-    darkness: np.ndarray
-    features: dict[str, np.ndarray]
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Labels:
     """What one pair gives.
 
@@ -76,73 +58,42 @@ class Labels:
     notes: tuple[str, ...]
 
 
-def read_tracks(
-    granule: icesat2.Granule, *, beams: str, bbox: tuple[float, float, float, float] | None = None
-) -> tuple[list[Track], list[str]]:
-    """Read beams as 2 m segments with their features.
+@dataclass(frozen=True, kw_only=True)
+class Shift:
+    """The shift of a pair, as it is used: added to the track's position in the scene's CRS.
 
-    Parameters
+    Attributes
     ----------
-    granule : icesat2.Granule
-        Of ATL03.
-    beams : str
-        ``strong``, ``all``, ``weak`` or names.
-    bbox : tuple of float, optional
-        West, south, east, north, degrees.
-
-    Returns
-    -------
-    list of Track
-        Beams with segments.
-    list of str
-        Why others have none.
+    east_m, north_m : float
+    east_error_m, north_error_m : float
+        Standard errors; NaN where unknown.
+    confidence : float
+        0 to 1.
+    is_sure : bool
+        Whether segments are labelled.
+    source : str
+        ``estimate``, ``command`` or ``person``.
+    estimate : drift.Shift or None
+        With its score surface; None where the shift was given.
     """
-    tracks, empty = [], []
-    for beam in icesat2.select_beams(granule, beams):
-        data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=bbox, granule=granule)
-        if data is None:
-            empty.append(f"{beam.name}: no photons" + (" near the scene" if bbox else ""))
-            continue
-        try:
-            made = beam_segments.beam_segments(data)
-        except EmptyBeamError as error:
-            empty.append(error.reason)
-            continue
-        evidence = beam_segments.evidence(made)
-        features = track_features.features(made, evidence)
-        probability = surface_type.classify(evidence).probability
-        darkness = transfer.expected_darkness(probability, features["rate_clear"].astype(np.float64))
-        found = made.found
-        tracks.append(
-            Track(
-                beam.name,
-                beam.is_strong,
-                made.time,
-                found.latitude,
-                found.longitude,
-                made.x,
-                made.starts,
-                darkness,
-                features,
-            )
-        )
-    return tracks, empty
+
+    east_m: float
+    north_m: float
+    east_error_m: float
+    north_error_m: float
+    confidence: float
+    is_sure: bool
+    source: str
+    estimate: drift.Shift | None = None
 
 
 def from_image(
     granule_path: Path | str,
     image: Path | str,
     *,
-    beams: str = "strong",
+    config: Config | None = None,
     shift: tuple[float, float] | None = None,
-    max_shift_m: float = 1000.0,
-    max_minutes: float = 80.0,
-    image_time: np.datetime64 | None = None,
-    method: str = "published",
-    cloud_mask: str = "auto",
-    weights: Path | str | None = None,
     corrected: Sequence[corrections.Correction] = (),
-    seed: int = 0,
 ) -> Labels:
     """Label a granule's segments by the scene under them.
 
@@ -150,21 +101,12 @@ def from_image(
     ----------
     granule_path, image : Path or str
         ATL03; Sentinel-2 SAFE folder or GeoTIFF.
-    beams : str
+    config : Config, optional
+        How labels are made; the defaults where left out.
     shift : tuple of float, optional
         East and north, m, in the scene's CRS: added to the track's position. Estimated where none is given.
-    max_shift_m, max_minutes : float
-        Largest shift looked for; largest time between granule and scene.
-    image_time : numpy.datetime64, optional
-        UTC, for a scene that does not say when it was taken.
-    method, cloud_mask : str
-        Of :func:`polynya.scenes.classes.scene_classes`.
-    weights : Path or str, optional
-        ONNX file of the network, for the method ``unet``.
     corrected : sequence of Correction
         A person's: the last shift in force holds unless ``shift`` is given, labels are set last.
-    seed : int
-        Of the draws behind the shift's standard error.
 
     Returns
     -------
@@ -177,6 +119,7 @@ def from_image(
     UsageError
         If the scene has no time and none is given.
     """
+    config = config or Config()
     scene = sentinel2.open_scene(image)
     grid = scene.geobox.affine
     if grid.b or grid.d or grid.a <= 0 or abs(grid.a + grid.e) > 1e-6 * grid.a:
@@ -185,87 +128,119 @@ def from_image(
             " (gdalwarp) to square pixels."
         )
     granule = icesat2_atl03.open_granule(granule_path)
-    tracks, notes = read_tracks(granule, beams=beams, bbox=_around(scene.geobox))
-    tracks, places = _over(scene, tracks)
-    minutes = _minutes(granule, scene, tracks, places, image_time=image_time, max_minutes=max_minutes)
-    source, given = "estimate", shift
-    if shift is not None:
-        source = "command"
-    else:
-        given = corrections.shift(corrected, granule=granule.granule_id)
-        source = "person" if given is not None else source
-    reach = max_shift_m if given is None else float(np.hypot(*given))
-    window = _window(scene, places, reach_m=reach + 500.0)
-    found = scene_classes.scene_classes(
-        scene, method=method, cloud_mask=cloud_mask, window=window, weights=Path(weights) if weights else None
+    tracks, notes = read_tracks(granule, beams=config.beams, bbox=label_tracks.around(scene.geobox))
+    tracks, places = label_tracks.over(scene, tracks)
+    minutes = label_tracks.minutes(
+        granule, scene, tracks, places, image_time=config.scene_time(), max_minutes=config.max_minutes
     )
-    if cloud_mask == "auto" and found.statistics.cloud_mask == "none":
+    given = _given_shift(shift, corrected, granule)
+    reach = config.max_shift_m if given is None else float(np.hypot(given.east_m, given.north_m))
+    classes = scene_classes.scene_classes(
+        scene,
+        method=config.method,
+        cloud_mask=config.cloud_mask,
+        window=label_tracks.window(scene, places, reach_m=reach + 500.0),
+        weights=Path(config.weights) if config.weights else None,
+    )
+    if config.cloud_mask == "auto" and classes.statistics.cloud_mask == "none":
         notes.append(
             "no cloud mask (the scene has no classification): cloud is labelled as ice or water. Look at the picture,"
             " pass --cloud-mask s2cloudless, or set such stretches aside in polynya review."
         )
-    pixel_m = abs(found.geobox.affine.a)
-    estimate = None
-    if given is None:
-        parts = [
-            transfer.drift_samples(t.x, t.darkness, easting=p[0], northing=p[1], starts=t.starts, beam=t.name)
-            for t, p in zip(tracks, places, strict=True)
-        ]
-        estimate = _estimate(transfer.joined(parts), found, max_shift_m=max_shift_m, seed=seed)
-        given, errors, is_sure, confidence = (
-            (estimate.east, estimate.north),
-            (estimate.east_error, estimate.north_error),
-            estimate.is_sure,
-            estimate.confidence,
+    used = given or _estimated_shift(tracks, places, classes, config)
+    if not used.is_sure and used.estimate is not None:
+        notes.append(
+            f"the shift is uncertain ({used.estimate.reason}): no segment is labelled. Look at the picture, then set it"
+            " with --shift EAST NORTH or in polynya review."
         )
-        if not is_sure:
-            notes.append(
-                f"the shift is not sure ({estimate.reason}): no segment is labelled. Look at the picture, then set it"
-                " with --shift EAST NORTH or in polynya review."
-            )
-    else:
-        errors, is_sure, confidence = (PERSON_ERROR_M, PERSON_ERROR_M), True, 1.0
-    radius = transfer.FOOTPRINT_RADIUS_M + min(float(np.hypot(*errors)), 2 * PERSON_ERROR_M)
+    radius = transfer.FOOTPRINT_RADIUS_M + min(
+        float(np.hypot(used.east_error_m, used.north_error_m)), 2 * PERSON_ERROR_M
+    )
     about = _about(granule) | {
         "scene": str(Path(image).resolve()),
         "scene_id": scene.scene_id,
         "crs": str(scene.geobox.crs),
-        "shift_east_m": given[0],
-        "shift_north_m": given[1],
-        "shift_east_error_m": errors[0] if np.isfinite(errors[0]) else None,
-        "shift_north_error_m": errors[1] if np.isfinite(errors[1]) else None,
-        "shift_confidence": confidence,
-        "is_shift_sure": is_sure,
-        "shift_source": source,
+        "shift_east_m": used.east_m,
+        "shift_north_m": used.north_m,
+        "shift_east_error_m": used.east_error_m if np.isfinite(used.east_error_m) else None,
+        "shift_north_error_m": used.north_error_m if np.isfinite(used.north_error_m) else None,
+        "shift_confidence": used.confidence,
+        "is_shift_sure": used.is_sure,
+        "shift_source": used.source,
         "minutes": minutes,
-        "method": method,
-        "cloud_mask": found.statistics.cloud_mask,
+        "method": config.method,
+        "cloud_mask": classes.statistics.cloud_mask,
         "neighbourhood_m": radius,
     }
     pieces = []
     for track, (easting, northing) in zip(tracks, places, strict=True):
-        row, column = transfer.pixels(found.geobox, easting=easting + given[0], northing=northing + given[1])
-        moved = transfer.transfer(
+        easting, northing = easting + used.east_m, northing + used.north_m
+        row, column = transfer.pixels(classes.geobox, easting=easting, northing=northing)
+        labels = transfer.transfer(
             row,
             column,
-            classes=found.classes,
-            value=found.value,
-            is_cloud=found.is_cloud,
-            pixel_m=pixel_m,
+            classes=classes.classes,
+            value=classes.value,
+            is_cloud=classes.is_cloud,
+            pixel_m=abs(classes.geobox.affine.a),
             radius_m=radius,
         )
-        moved = moved if is_sure else transfer.unsure(moved)
-        pieces.append(
-            _table(
-                granule,
-                track,
-                moved,
-                source=schema.LABEL_IMAGE,
-                easting=easting + given[0],
-                northing=northing + given[1],
-            )
-        )
-    return _finish(pieces, tracks, about, corrected, estimate, scene, granule, notes)
+        labels = labels if used.is_sure else transfer.unsure(labels)
+        pieces.append(_table(granule, track, labels, source=schema.LABEL_IMAGE, easting=easting, northing=northing))
+    table, about, notes = _finish(pieces, tracks, about, corrected, granule, notes)
+    return Labels(
+        table=table,
+        darkness=np.concatenate([t.darkness for t in tracks]),
+        about=about,
+        shift=used.estimate,
+        scene=scene,
+        granule=granule,
+        notes=tuple(notes),
+    )
+
+
+def _given_shift(
+    shift: tuple[float, float] | None, corrected: Sequence[corrections.Correction], granule: icesat2.Granule
+) -> Shift | None:
+    """Return the shift that the command gives, else a person's correction; None where neither does."""
+    source = "command"
+    if shift is None:
+        shift, source = corrections.shift(corrected, granule=granule.granule_id), "person"
+    if shift is None:
+        return None
+    return Shift(
+        east_m=shift[0],
+        north_m=shift[1],
+        east_error_m=PERSON_ERROR_M,
+        north_error_m=PERSON_ERROR_M,
+        confidence=1.0,
+        is_sure=True,
+        source=source,
+    )
+
+
+def _estimated_shift(
+    tracks: list[Track],
+    places: list[tuple[np.ndarray, np.ndarray]],
+    classes: scene_classes.SceneClasses,
+    config: Config,
+) -> Shift:
+    """Return the shift at which the tracks fit the scene best."""
+    parts = [
+        transfer.drift_samples(t.x, t.darkness, easting=p[0], northing=p[1], starts=t.starts, beam=t.name)
+        for t, p in zip(tracks, places, strict=True)
+    ]
+    found = _estimate(transfer.joined(parts), classes, max_shift_m=config.max_shift_m, seed=config.seed)
+    return Shift(
+        east_m=found.east,
+        north_m=found.north,
+        east_error_m=found.east_error,
+        north_error_m=found.north_error,
+        confidence=found.confidence,
+        is_sure=found.is_sure,
+        source="estimate",
+        estimate=found,
+    )
 
 
 def from_truth(
@@ -283,7 +258,9 @@ def from_truth(
         A simulated ATL03 and its table of ``schema.TRUTH``. Of a granule drawn from an ATL07, class 0 is ice of
         unknown thickness (label 3) and the source is 4.
     beams : str
+        ``strong``, ``all``, ``weak`` or names.
     corrected : sequence of Correction
+        A person's; labels are set last.
 
     Returns
     -------
@@ -331,7 +308,16 @@ def from_truth(
     }
     if "source" in metadata:  # draws from one real file show the same ice
         about["source"] = metadata["source"]
-    return _finish(pieces, tracks, about, corrected, None, None, granule, notes)
+    table, about, notes = _finish(pieces, tracks, about, corrected, granule, notes)
+    return Labels(
+        table=table,
+        darkness=np.concatenate([t.darkness for t in tracks]),
+        about=about,
+        shift=None,
+        scene=None,
+        granule=granule,
+        notes=tuple(notes),
+    )
 
 
 def _finish(
@@ -339,11 +325,10 @@ def _finish(
     tracks: list[Track],
     about: dict[str, object],
     corrected: Sequence[corrections.Correction],
-    shift: drift.Shift | None,
-    scene: sentinel2.Scene | None,
     granule: icesat2.Granule,
     notes: list[str],
-) -> Labels:
+) -> tuple[pa.Table, dict[str, object], list[str]]:
+    """Join the beams and apply a person's labels; return the table, its metadata and the notes, all completed."""
     if not pieces:
         raise ProductError(
             f"{granule.path.name}: no beam gives a segment ({'; '.join(notes)[:300]}); expected sea ice. Choose other"
@@ -369,7 +354,7 @@ def _finish(
         "n_corrections": len(used),
     }
     table = schema.check(table.replace_schema_metadata(schema.LABELS.schema(about=about).metadata), schema.LABELS)
-    return Labels(table, np.concatenate([t.darkness for t in tracks]), about, shift, scene, granule, tuple(notes))
+    return table, about, notes
 
 
 def _about(granule: icesat2.Granule) -> dict[str, object]:
@@ -386,7 +371,7 @@ def _about(granule: icesat2.Granule) -> dict[str, object]:
 def _table(
     granule: icesat2.Granule,
     track: Track,
-    found: transfer.Transferred,
+    labels: transfer.Transferred,
     *,
     source: int,
     easting: np.ndarray,
@@ -402,132 +387,20 @@ def _table(
         "x_atc": track.x,
         "easting": easting,
         "northing": northing,
-        "image_value": found.value,
-        "label": found.label,
-        "label_source": np.where(found.label >= 0, source, schema.LABEL_NONE),
-        "label_flag": found.flag,
+        "image_value": labels.value,
+        "label": labels.label,
+        "label_source": np.where(labels.label >= 0, source, schema.LABEL_NONE),
+        "label_flag": labels.flag,
         **track.features,
     }
     return schema.table(schema.LABELS, columns)
 
 
-def _around(geobox: object) -> tuple[float, float, float, float]:
-    """Box in degrees round a scene with the margin; west > east across the antimeridian."""
-    from pyproj import Transformer
-
-    (h, w), grid = geobox.shape, geobox.affine
-    edge = np.linspace(0.0, 1.0, 33)
-    u = np.concatenate([edge, edge, 0 * edge, 0 * edge + 1, [0.5]]) * w
-    v = np.concatenate([0 * edge, 0 * edge + 1, edge, edge, [0.5]]) * h
-    lon, lat = Transformer.from_crs(str(geobox.crs), "EPSG:4326", always_xy=True).transform(
-        grid.c + grid.a * u, grid.f + grid.e * v
-    )
-    turn = (lon - lon[-1] + 180.0) % 360.0 - 180.0
-    south, north = max(lat.min() - MARGIN_M / 111e3, -89.9), min(lat.max() + MARGIN_M / 111e3, 89.9)
-    wide = MARGIN_M / (111e3 * max(np.cos(np.radians(max(abs(south), abs(north)))), 0.01))
-    west, east = lon[-1] + turn.min() - wide, lon[-1] + turn.max() + wide
-    return (west + 180.0) % 360.0 - 180.0, south, (east + 180.0) % 360.0 - 180.0, north
-
-
-def _over(scene: sentinel2.Scene, tracks: list[Track]) -> tuple[list[Track], list[tuple[np.ndarray, np.ndarray]]]:
-    """Project tracks into the scene's CRS and keep the segments over it, and a little beyond."""
-    from pyproj import Transformer
-
-    project = Transformer.from_crs("EPSG:4326", str(scene.geobox.crs), always_xy=True)
-    h, w = scene.geobox.shape
-    beyond = KEEP_OUTSIDE_M / abs(scene.geobox.affine.a)
-    kept, places = [], []
-    for t in tracks:
-        easting, northing = project.transform(t.longitude, t.latitude)
-        row, column = transfer.pixels(scene.geobox, easting=easting, northing=northing)
-        near = np.flatnonzero((column > -beyond) & (column < w + beyond) & (row > -beyond) & (row < h + beyond))
-        if near.size == 0:
-            continue
-        piece = np.zeros(t.x.size, np.int64)
-        piece[t.starts[1:-1]] = 1
-        starts = np.unique(
-            np.concatenate(
-                [
-                    [0],
-                    np.flatnonzero(np.diff(np.cumsum(piece)[near])) + 1,
-                    np.flatnonzero(np.diff(near) > 1) + 1,
-                    [near.size],
-                ]
-            )
-        )
-        kept.append(
-            Track(
-                t.name,
-                t.is_strong,
-                t.time[near],
-                t.latitude[near],
-                t.longitude[near],
-                t.x[near],
-                starts,
-                t.darkness[near],
-                {k: v[near] for k, v in t.features.items()},
-            )
-        )
-        places.append((easting[near], northing[near]))
-    return kept, places
-
-
-def _minutes(
-    granule: icesat2.Granule,
-    scene: sentinel2.Scene,
-    tracks: list[Track],
-    places: list,
-    *,
-    image_time: np.datetime64 | None,
-    max_minutes: float,
-) -> float:
-    """Scene's time minus that of the granule's pass over it, minutes; refuse what lies too far apart."""
-    h, w = scene.geobox.shape
-    inside = []
-    for track, (easting, northing) in zip(tracks, places, strict=True):
-        row, column = transfer.pixels(scene.geobox, easting=easting, northing=northing)
-        inside.append(
-            track.time[(column >= 0) & (column < w) & (row >= 0) & (row < h)].astype("datetime64[ns]").astype(np.int64)
-        )
-    times = np.concatenate(inside) if inside else np.empty(0, np.int64)
-    if times.size == 0:
-        raise ProductError(
-            f"{granule.path.name}: no segment lies over {Path(scene.path).name}; expected a scene under the track. See"
-            " polynya info for the granule's extent."
-        )
-    seen = scene.time if image_time is None else image_time
-    if seen is None or np.isnat(seen):
-        raise UsageError(
-            f"{Path(scene.path).name}: does not say when it was taken; expected a time to compare with the granule's."
-            " Pass --image-time YYYY-MM-DDTHH:MM:SS (UTC)."
-        )
-    minutes = float((seen.astype("datetime64[ns]").astype(np.int64) - times.mean()) / 6e10)
-    if abs(minutes) > max_minutes:
-        raise ProductError(
-            f"{Path(scene.path).name}: was taken {abs(minutes):.0f} min {'after' if minutes > 0 else 'before'}"
-            f" {granule.path.name} passed there; expected at most {max_minutes:g} min, since ice drifts and leads open"
-            " and freeze. Choose a closer scene, or pass a larger --max-minutes."
-        )
-    return minutes
-
-
-def _window(scene: sentinel2.Scene, places: list, *, reach_m: float) -> tuple[tuple[int, int], tuple[int, int]]:
-    """Rows and columns of the strip round the tracks."""
-    h, w = scene.geobox.shape
-    at = [transfer.pixels(scene.geobox, easting=e, northing=n) for e, n in places]
-    pad = reach_m / abs(scene.geobox.affine.a)
-    edges = []
-    for k, most in ((0, h), (1, w)):
-        low, high = min(float(a[k].min()) for a in at) - pad, max(float(a[k].max()) for a in at) + pad
-        edges.append((max(int(low), 0), min(int(high) + 1, most)))
-    return edges[0], edges[1]
-
-
 def _estimate(
     samples: transfer.DriftSamples, found: scene_classes.SceneClasses, *, max_shift_m: float, seed: int
 ) -> drift.Shift:
-    """The surer of two estimates: over clear pixels only, and over all. Leads show through thin cloud that no label may
-    be taken from."""
+    """The more certain of two estimates: over clear pixels only, and over all. Leads show through thin cloud that no
+    label may be taken from."""
     pixel_m = abs(found.geobox.affine.a)
     row, column = transfer.pixels(found.geobox, easting=samples.easting, northing=samples.northing)
     has_data = found.classes >= 0

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from polynya import io
 from polynya.cli import app
-from polynya.errors import PolynyaError, UsageError
+from polynya.errors import OutputError, PolynyaError, UsageError
 from polynya.glaciers.areas import area_km2
 from polynya.io import polygons
 from polynya.report import glacier_map
@@ -346,7 +346,7 @@ def test_what_is_there_is_not_replaced_by_chance(disc, network, tmp_path):
     other.mkdir()
     (other / "chapter1.tex").write_text("years of work")
     for overwrite in (False, True):
-        with pytest.raises(UsageError, match="is no result of polynya glaciers"):
+        with pytest.raises(OutputError, match="is no result of polynya"):
             glaciers.run([disc], out=other, config=config(network), overwrite=overwrite)
     assert (other / "chapter1.tex").read_text() == "years of work"
 
@@ -380,7 +380,7 @@ def test_each_skips_what_is_done_and_goes_on_after_a_bad_scene(disc, network, tm
     assert code == 3 and [r["status"] for r in json.loads(said)] == ["skipped", "failed", "done"]
     assert (tmp_path / "out/a/run.json").stat().st_mtime_ns == first
     code, said, _ = cli(*words, "--threshold", 0.7)
-    assert code == 1 and "holds a result with other settings" in json.loads(said)[0]["message"]
+    assert code == 1 and "holds a result of other settings (threshold)" in json.loads(said)[0]["message"]
     code, said, _ = cli(*words, "--threshold", 0.7, "--overwrite")
     assert code == 3 and io.read_json(tmp_path / "out/a/run.json")["config"]["threshold"] == 0.7
 
@@ -423,7 +423,40 @@ def test_each_does_not_take_another_scene_of_one_name_for_done(disc, network, tm
     assert cli("glaciers", tmp_path / "one/date1", *words)[0] == 0
     assert json.loads(cli("glaciers", tmp_path / "one/date1", *words)[1])[0]["status"] == "skipped"
     code, said, _ = cli("glaciers", tmp_path / "two/date1", *words)
-    assert code == 1 and "or of another scene" in json.loads(said)[0]["message"]
+    assert code == 1 and "holds a result of another scene" in json.loads(said)[0]["message"]
+
+
+def test_each_maps_a_scene_anew_whose_pixels_changed(disc, network, tmp_path):
+    """The same name, time and size of file: only the pixels tell that the result is not of this scene any more."""
+    scene = shutil.copytree(disc, tmp_path / "scenes/a")
+    words = ["glaciers", scene, "--each", "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime"]
+    code, said, _ = cli(*words, "--json")
+    (first,) = json.loads(said)
+    assert code == 0 and first["numbers"]["area_km2"] > 1.0
+    assert json.loads(cli(*words, "--json")[1])[0]["status"] == "skipped"
+    with rasterio.open(scene / "optical.tif", "r+") as file:
+        file.write(np.zeros((file.count, *file.shape), np.float32))
+    code, said, _ = cli(*words, "--json")
+    (record,) = json.loads(said)
+    assert code == 1 and record["status"] == "failed" and "holds a result of another scene;" in record["message"]
+    assert io.read_json(tmp_path / "out/a/run.json")["area_km2"] == first["numbers"]["area_km2"]
+    code, said, _ = cli(*words, "--json", "--overwrite")
+    assert code == 0 and json.loads(said)[0]["numbers"]["area_km2"] == 0.0
+
+
+def test_another_network_inventory_or_file_of_the_scene_is_another_result(disc, network, tmp_path):
+    scene = shutil.copytree(disc, tmp_path / "scenes/a")
+    words = ["glaciers", scene, "--each", "-o", tmp_path / "out", "--runtime", "onnxruntime", "--json"]
+    assert cli(*words, "--network", network)[0] == 0
+    other = pieces.linear_network(tmp_path / "other.onnx", {("optical", 0): 40.0}, bias=-18.0)
+    moved = shutil.copy(network, tmp_path / "moved.onnx")
+    assert json.loads(cli(*words, "--network", moved)[1])[0]["status"] == "skipped"
+    assert "of another network;" in json.loads(cli(*words, "--network", other)[1])[0]["message"]
+    inventory = tmp_path / "out/a/outlines.gpkg"
+    said = json.loads(cli(*words, "--network", network, "--inventory", inventory)[1])
+    assert "of another inventory;" in said[0]["message"]
+    (scene / "more.txt").write_text("a file more in the folder")
+    assert "of another scene;" in json.loads(cli(*words, "--network", network)[1])[0]["message"]
 
 
 def test_networks_are_averaged_and_their_spread_written(disc, network, tmp_path):

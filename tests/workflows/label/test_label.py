@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pickle
 import re
 import shutil
 from pathlib import Path
@@ -15,6 +17,7 @@ from typer.testing import CliRunner
 
 from polynya import io, schema
 from polynya.cli import app
+from polynya.engine.protocol import DONE, Record
 from polynya.errors import UsageError
 from polynya.labels import corrections, transfer
 from polynya.simulate.icesat2.atl03 import simulate
@@ -54,7 +57,9 @@ def truth(folder) -> Path:
 def labelled(folder, granule, tmp_path_factory) -> Path:
     """The labels of the pair, shift estimated; read only."""
     out = tmp_path_factory.mktemp("labels") / "labels.parquet"
-    (record,) = label.run([label.Pair(str(granule), str(out), image=str(folder / "scene.tif"))], config=CONFIG)
+    (record,) = label.run(
+        [label.Pair(granule=str(granule), out=str(out), image=str(folder / "scene.tif"))], config=CONFIG
+    )
     assert record.status == "done", record.message
     return out
 
@@ -105,7 +110,7 @@ def true_class(path: Path, truth: Path) -> np.ndarray:
 
 
 def one(granule: Path, out: Path, *, config: label.Config = CONFIG, overwrite: bool = False, **pair: object):
-    (record,) = label.run([label.Pair(str(granule), str(out), **pair)], config=config, overwrite=overwrite)
+    (record,) = label.run([label.Pair(granule=str(granule), out=str(out), **pair)], config=config, overwrite=overwrite)
     return record
 
 
@@ -193,7 +198,7 @@ def test_a_given_shift_is_taken(folder, granule, truth, tmp_path):
 def test_without_contrast_nothing_is_labelled(folder, granule, truth, tmp_path):
     scene = write_scene(tmp_path / "snow.tif", truth, shift=SHIFT, crs="EPSG:32760", blank=True)
     record = one(granule, tmp_path / "labels.parquet", image=str(scene))
-    assert record.status == "done" and "not sure" in record.message and "--shift" in record.message
+    assert record.status == "done" and "the shift is uncertain" in record.message and "--shift" in record.message
     c = columns(tmp_path / "labels.parquet", "label", "label_flag")
     assert (c["label"] == -1).all() and (c["label_flag"] == transfer.SHIFT_UNSURE).all()
     assert about(tmp_path / "labels.parquet")["is_shift_sure"] is False
@@ -347,7 +352,6 @@ def test_a_second_run_skips_and_other_settings_are_refused(folder, granule, tmp_
     assert one(granule, out, **pair).status == "skipped" and out.stat().st_mtime_ns == stamp
     other = one(granule, out, image=pair["image"], shift=(0.0, 0.0))
     assert other.status == "failed" and "--overwrite" in other.message
-    out.with_name("labels.run.json").unlink()
     out.unlink()  # as a run that was killed before the table was there
     assert one(granule, out, **pair).status == "done"
 
@@ -355,8 +359,13 @@ def test_a_second_run_skips_and_other_settings_are_refused(folder, granule, tmp_
 def test_somebody_elses_file_is_not_overwritten(folder, granule, tmp_path):
     out = tmp_path / "labels.parquet"
     out.write_text("precious")
-    record = one(granule, out, image=str(folder / "scene.tif"))
-    assert record.status == "failed" and out.read_text() == "precious"
+    for overwrite in (False, True):
+        record = one(granule, out, image=str(folder / "scene.tif"), overwrite=overwrite)
+        assert record.status == "failed" and "is no result of polynya" in record.message
+    picture = tmp_path / "other_shift.html"
+    picture.write_text("precious, too")
+    assert one(granule, tmp_path / "other.parquet", image=str(folder / "scene.tif")).status == "failed"
+    assert out.read_text() == "precious" and picture.read_text() == "precious, too"
 
 
 def test_a_granule_that_spans_a_gap_keeps_its_pieces(folder, granule, truth, tmp_path):
@@ -543,10 +552,49 @@ def test_a_changed_scene_folder_or_network_is_another_input(tmp_path):
     band = safe / "GRANULE" / "B02.jp2"
     band.write_bytes(b"one")
     network.write_bytes(b"first")
-    pair, config = label.Pair("g.h5", "out.parquet", image=str(safe)), label.Config(method="unet", weights=str(network))
-    first = label._digest(pair, config)
-    assert first == label._digest(pair, config)
-    band.write_bytes(b"other")
-    second = label._digest(pair, config)
-    network.write_bytes(b"second")
-    assert len({first, second, label._digest(pair, config)}) == 3
+    pair = label.Pair(granule=str(network), out="out.parquet", image=str(safe))
+    key = pair.key(label.Config(method="unet", weights=str(network)))
+    first = io.digest_of(io.key_as_dict(key))
+    os.utime(band, (1, 1))
+    assert first == io.digest_of(io.key_as_dict(key))
+    band.write_bytes(b"two")
+    second = io.digest_of(io.key_as_dict(key))
+    network.write_bytes(b"other")
+    assert len({first, second, io.digest_of(io.key_as_dict(key))}) == 3
+
+
+def test_the_shift_and_every_setting_are_part_of_the_key(tmp_path):
+    pair = {"granule": "g.h5", "out": "o.parquet", "image": "s.tif"}
+    keys = [label.Pair(**pair, shift=s).key(label.Config()).settings for s in (None, (0.0, 1.0), (1.0, 0.0))]
+    others = {"beams": "all", "max_shift_m": 60.0, "max_minutes": 1.0, "method": "sun", "cloud_mask": "none"}
+    others |= {"image_time": TIME, "seed": 3}
+    assert set(others) == set(label.Config.model_fields) - {"weights"}
+    keys += [label.Pair(**pair).key(label.Config(**{n: v})).settings for n, v in others.items()]
+    assert all(a != b for k, a in enumerate(keys) for b in keys[:k])
+
+
+def test_a_stopped_overwrite_is_not_taken_for_done(folder, granule, tmp_path):
+    """A run that was killed between its record and its table: the table is the earlier one."""
+    out = tmp_path / "labels.parquet"
+    pair = {"image": str(folder / "scene.tif"), "shift": SHIFT}
+    assert one(granule, out, **pair).status == "done"
+    old = out.read_bytes()
+    assert one(granule, out, image=pair["image"], shift=(0.0, 0.0), overwrite=True).status == "done"
+    out.write_bytes(old)
+    record = one(granule, out, image=pair["image"], shift=(0.0, 0.0))
+    assert record.status == "failed" and "Pass --overwrite" in record.message and out.read_bytes() == old
+    assert one(granule, out, image=pair["image"], shift=(0.0, 0.0), overwrite=True).status == "done"
+
+
+def test_a_task_carries_its_own_pair_only():
+    """With ten thousand pairs, a task is as small as with one."""
+    pairs = [label.Pair(granule=f"granules/ATL03_{k}.h5", out=f"labels/{k}.parquet", image="s") for k in range(10_000)]
+    sizes = []
+
+    class Engine:
+        def map(self, task, items):
+            sizes.extend(len(pickle.dumps((task, item))) for item in items)
+            return iter([Record(item=i.name, status=DONE) for i in items])
+
+    assert len(label.run(pairs, config=CONFIG, engine=Engine())) == 10_000
+    assert max(sizes) < 2_000
