@@ -118,7 +118,7 @@ def run(
         GeoTIFF (cloud optimised) to write: unsigned bytes, :data:`FLAGS` and 255 where there is no data.
     config : Config
     overwrite : bool
-        Replace ``out``.
+        Replace the files of an earlier map.
     show_progress : bool
         A progress bar on stderr.
 
@@ -131,20 +131,20 @@ def run(
     ProductError
         If the scene cannot be read.
     UsageError
-        If ``out`` exists or does not end in ``.tif``, or scene and method do not fit.
+        If ``out`` is an earlier map or does not end in ``.tif``, or scene and method do not fit.
     OutputError
-        If it cannot be written.
+        If it cannot be written, or a file is in the way that is no earlier map.
     """
     started = time.monotonic()
     out = Path(out)
     if out.suffix.lower() not in (".tif", ".tiff"):
         raise UsageError(f"{out.name}: the map is a GeoTIFF; expected a name that ends in .tif. Change -o.")
-    if out.exists() and not overwrite:
-        raise UsageError(f"{out}: exists already; expected a new name. Pass --overwrite to replace it.")
     scene = sentinel2.open_scene(path)
     places = {"classes": out, "picture": out.with_suffix(".png"), "run": out.with_suffix(".run.json")}
     if config.with_value:
         places["value"] = out.with_name(f"{out.stem}_value.tif")
+    files = [p for name, p in places.items() if name != "run"]
+    io.check_files(files, record=places["run"], overwrite=overwrite)
     rows, columns = scene.geobox.shape
     passes = 2 if config.method in GLOBAL_METHODS else 1
     passes += (config.method in ("filtered", "percentile")) + (config.cloud_mask == "s2cloudless")
@@ -181,6 +181,7 @@ def run(
         flags=dict(FLAGS),
         colours={str(k): v for k, v in COLOURS.items()},
         outputs={k: v.name for k, v in places.items() if k != "run"},
+        contents=[p.name for p in files],
     )
     io.write_json(record, places["run"])
     return Outputs(

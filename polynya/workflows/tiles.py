@@ -103,7 +103,7 @@ def run(
     append : bool
         Add to an existing file.
     overwrite : bool
-        Replace it.
+        Replace an earlier set of tiles.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def run(
     ProductError
         If an input is damaged, or no tile has both image and labels.
     OutputError
-        If it cannot be written.
+        If it cannot be written, or the file is no earlier set of tiles.
     """
     import h5py
 
@@ -126,8 +126,11 @@ def run(
             f"{out.name}: is there already; expected a new file. Give --append to add to it, --overwrite to replace it,"
             " or another name with -o."
         )
+    record_path = out.with_name(f"{out.stem}.run.json")
     if append and out.exists():
         glacier_tiles.open_tiles(out)
+    else:
+        io.check_files([out], record=record_path, overwrite=overwrite)
     result = Result(out)
     with io.writing(out) as temporary:
         if append and out.exists():
@@ -145,8 +148,9 @@ def run(
         config=config.model_dump(mode="json"),
         inputs=[{"path": Path(str(p)).name} for p in paths],
         numbers=result.as_json(),
+        contents=[out.name],
     )
-    io.write_json(record, out.with_name(f"{out.stem}.run.json"))
+    io.write_json(record, record_path)
     return result
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing
 import os
+import re
 import signal
+import socket
 import time
 
 import numpy as np
@@ -256,7 +258,7 @@ def test_one_process_at_a_time_and_a_killed_one_does_not_count(tmp_path):
         pass
     os.kill(holder.pid, signal.SIGKILL)
     holder.join(30)
-    assert corrections_lock.beside(path).exists()  # the dead one's lock is still there, and is taken over
+    assert corrections_lock.lock_path(path).exists()  # the dead one's lock is still there, and is taken over
     with (
         corrections_lock.locked(path) as lock,
         pytest.raises(OutputError, match="another"),
@@ -266,16 +268,19 @@ def test_one_process_at_a_time_and_a_killed_one_does_not_count(tmp_path):
     assert not lock.exists()
 
 
-def test_without_flock_the_process_number_decides(tmp_path, monkeypatch):
-    monkeypatch.setattr(corrections_lock, "fcntl", None)
+def test_the_lock_of_another_computer_holds_and_is_named(tmp_path):
     path = tmp_path / "c.jsonl"
     dead = multiprocessing.get_context("spawn").Process(target=int)
     dead.start()
     dead.join(60)
-    holder = {"pid": dead.pid, "host": corrections_lock.socket.gethostname()}
-    corrections_lock.beside(path).write_text(json.dumps(holder))
+    lock = corrections_lock.lock_path(path)
+    lock.write_text(f"{dead.pid}\nanother-computer\n")
+    with (
+        pytest.raises(OutputError, match=rf"process {dead.pid} on another-computer\).*remove {re.escape(str(lock))}"),
+        corrections_lock.locked(path),
+    ):
+        pytest.fail("the block must not run")
+    lock.write_text(f"{dead.pid}\n{socket.gethostname()}\n")
     with corrections_lock.locked(path):
-        pass
-    corrections_lock.beside(path).write_text(json.dumps(holder | {"pid": os.getppid()}))
-    with pytest.raises(OutputError, match="another"), corrections_lock.locked(path):
-        pass
+        assert lock.read_text().startswith(f"{os.getpid()}\n")
+    assert not lock.exists()
