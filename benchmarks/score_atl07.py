@@ -175,10 +175,10 @@ def main() -> None:
                 )
             for key, value in part.items():
                 total[key] += value
-    for strength in STRENGTHS:
-        rows.append(
-            (f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))])
-        )
+    rows += [
+        (f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))])
+        for strength in STRENGTHS
+    ]
     if seen & {f.name for f in options.files}:
         print(
             "the network was trained on draws of the files marked so: their rows, and those of all files, are no test"

@@ -1,4 +1,4 @@
-"""A person's corrections of labels: one JSON line a change, appended and never deleted, and their merge into a label
+"""A person's corrections of labels: one JSON line per change, appended and never deleted, and their merge into a label
 table.
 
 The file lies beside the labels (``labels.parquet`` → ``labels.corrections.jsonl``). The labels themselves are not
@@ -36,7 +36,7 @@ SNAP_M = 0.01
 TORN = "torn"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Correction:
     """One line of a corrections file.
 
@@ -73,7 +73,7 @@ class Correction:
     time: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Log:
     """A corrections file as read.
 
@@ -150,7 +150,16 @@ def _parsed(line: str | bytes) -> Correction:
     if not all(isinstance(t, str) for t in texts):
         raise ValueError("id, time, who and granule are text")
     return Correction(
-        action, raw["granule"], raw["who"], to, raw.get("beam", ""), x_from, x_to, was, raw["id"], raw["time"]
+        action=action,
+        granule=raw["granule"],
+        who=raw["who"],
+        to=to,
+        beam=raw.get("beam", ""),
+        x_from=x_from,
+        x_to=x_to,
+        was=was,
+        id=raw["id"],
+        time=raw["time"],
     )
 
 
@@ -175,7 +184,7 @@ def read_log(path: Path | str) -> Log:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        return Log(())
+        return Log(corrections=())
     except OSError as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)}); expected a corrections file. Check the path and its"
@@ -199,17 +208,17 @@ def read_log(path: Path | str) -> Log:
             break
         if found.id in seen:
             raise ProductError(
-                f"{path.name}: line {number} has the id {found.id} of an earlier line; expected one line a change. Take"
-                " the copied line out."
+                f"{path.name}: line {number} has the id {found.id} of an earlier line; expected one line per change."
+                " Remove the copied line."
             )
         seen.add(found.id)
         out.append(found)
     else:
-        return Log(tuple(out), "".join(text for _, text, _ in broken))
+        return Log(corrections=tuple(out), torn="".join(text for _, text, _ in broken))
     number, _, why = broken[0]
     raise ProductError(
-        f"{path.name}: line {number} is no correction ({why}), and good lines follow; expected one JSON object a line. "
-        "The file was edited or damaged: mend or take out that line."
+        f"{path.name}: line {number} is no correction ({why}), and good lines follow; expected one JSON object per line."
+        " The file was edited or damaged: correct or remove that line."
     )
 
 
@@ -240,6 +249,7 @@ def append(path: Path | str, correction: Correction) -> Correction:
     Parameters
     ----------
     path : Path or str
+        The corrections file; made if it is not there.
     correction : Correction
         ``id`` and ``time`` are given here.
 
@@ -258,7 +268,7 @@ def append(path: Path | str, correction: Correction) -> Correction:
         try:
             size = os.fstat(handle).st_size
             try:
-                _write(handle, _mended(path, handle, size) + _line(new).encode() + b"\n")
+                _write(handle, _completed(path, handle, size) + _line(new).encode() + b"\n")
                 os.fsync(handle)
             except OSError:
                 with contextlib.suppress(OSError):
@@ -281,7 +291,7 @@ def _write(handle: int, data: bytes) -> None:
         data = data[os.write(handle, data) :]
 
 
-def _mended(path: Path, handle: int, size: int) -> bytes:
+def _completed(path: Path, handle: int, size: int) -> bytes:
     """Return what must come before the next line: an end for a torn one, and a note that makes it known."""
     if not size:
         return b""

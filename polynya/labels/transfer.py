@@ -31,7 +31,7 @@ PAIR = {name: k // 2 for k, name in enumerate(schema.BEAM_NAMES)}
 """Number of a beam's pair: its two beams run 90 m apart and see the same leads."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DriftSamples:
     """What a track expects of the image, averaged over 10 m; arrays of shape (k,), blocks increasing.
 
@@ -51,7 +51,7 @@ class DriftSamples:
     block: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Transferred:
     """Labels of n segments; arrays of shape (n,).
 
@@ -93,7 +93,7 @@ def expected_darkness(probability: np.ndarray, rate_clear: np.ndarray) -> np.nda
 def drift_samples(
     x: np.ndarray, darkness: np.ndarray, *, easting: np.ndarray, northing: np.ndarray, starts: np.ndarray, beam: str
 ) -> DriftSamples:
-    """Average one beam's expected darkness over 10 m and take out its long waves.
+    """Average one beam's expected darkness over 10 m and remove its long waves.
 
     Parameters
     ----------
@@ -102,6 +102,7 @@ def drift_samples(
     starts : numpy.ndarray
         Pieces of :func:`polynya.physics.tracks.pieces`.
     beam : str
+        Its name: beams of one pair share their blocks.
 
     Returns
     -------
@@ -114,19 +115,19 @@ def drift_samples(
     heads = np.flatnonzero(np.diff(cell, prepend=cell[:1] - 1))
     if good.size == 0:
         empty = np.empty(0)
-        return DriftSamples(empty, empty, empty, np.empty(0, np.int64))
+        return DriftSamples(darkness=empty, easting=empty, northing=empty, block=np.empty(0, np.int64))
     size = np.diff(np.concatenate([heads, [good.size]]))
     mean = [np.add.reduceat(a[good], heads) / size for a in (less, easting, northing)]
     block = PAIR[beam] * 10**9 + np.floor(x[good][heads] / BLOCK_M).astype(np.int64)
-    return DriftSamples(*mean, block)
+    return DriftSamples(darkness=mean[0], easting=mean[1], northing=mean[2], block=block)
 
 
 def joined(parts: list[DriftSamples]) -> DriftSamples:
     """Join the samples of several beams, sorted by block: beams of one pair share theirs."""
     block = np.concatenate([p.block for p in parts])
     order = np.argsort(block, kind="stable")
-    arrays = (np.concatenate([getattr(p, n) for p in parts])[order] for n in ("darkness", "easting", "northing"))
-    return DriftSamples(*arrays, block[order])
+    arrays = {n: np.concatenate([getattr(p, n) for p in parts])[order] for n in ("darkness", "easting", "northing")}
+    return DriftSamples(**arrays, block=block[order])
 
 
 def pixels(geobox: object, *, easting: np.ndarray, northing: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -135,6 +136,7 @@ def pixels(geobox: object, *, easting: np.ndarray, northing: np.ndarray) -> tupl
     Parameters
     ----------
     geobox : odc.geo.geobox.GeoBox
+        The grid, north up.
     easting, northing : numpy.ndarray, shape (n,)
         Metres in its CRS.
     """
@@ -161,8 +163,11 @@ def transfer(
     classes : numpy.ndarray of int8, shape (h, w)
         0 thick ice, 1 thin ice, 2 open water, -1 no class (missing).
     value : numpy.ndarray of uint8, shape (h, w)
+        V of the scene.
     is_cloud : numpy.ndarray of bool, shape (h, w)
+        Cloud and its shadow.
     pixel_m : float
+        Side of a pixel, m.
     radius_m : float
         The neighbourhood: footprint and shift error together, metres.
 
@@ -177,7 +182,7 @@ def transfer(
     with np.errstate(invalid="ignore"):
         inside = np.flatnonzero((row >= 0) & (row < h) & (column >= 0) & (column < w))
     if inside.size == 0:
-        return Transferred(label, flag, seen)
+        return Transferred(label=label, flag=flag, value=seen)
     # One lookup a place: class, or 3 cloud, 4 missing.
     code = np.where(is_cloud, np.int8(3), np.where(classes < 0, np.int8(4), classes)).astype(np.int8)
     r, c = row[inside], column[inside]
@@ -198,7 +203,7 @@ def transfer(
     flag[inside] = here
     label[inside] = np.where(here == LABELLED, own, -1)
     seen[inside] = np.where(own == 4, -1, value[r.astype(np.int64), c.astype(np.int64)].astype(np.int16))
-    return Transferred(label, flag, seen)
+    return Transferred(label=label, flag=flag, value=seen)
 
 
 def _disc(radius_m: float) -> list[tuple[float, float]]:
@@ -219,7 +224,7 @@ def _disc(radius_m: float) -> list[tuple[float, float]]:
 def unsure(found: Transferred) -> Transferred:
     """Return the same without labels, for a shift that is uncertain: flag 4 wherever the image would have given one."""
     flag = np.where(found.flag == OUTSIDE, OUTSIDE, SHIFT_UNSURE).astype(np.int8)
-    return Transferred(np.full(flag.size, -1, np.int8), flag, found.value)
+    return Transferred(label=np.full(flag.size, -1, np.int8), flag=flag, value=found.value)
 
 
 def from_truth(x: np.ndarray, truth_x: np.ndarray, *, truth_class: np.ndarray, any_ice: bool) -> Transferred:
@@ -246,4 +251,4 @@ def from_truth(x: np.ndarray, truth_x: np.ndarray, *, truth_class: np.ndarray, a
     flag = np.where(label < 0, NO_CLASS, LABELLED).astype(np.int8)
     if any_ice:
         label[label == schema.THICK_ICE] = schema.ANY_ICE
-    return Transferred(label, flag, np.full(label.size, -1, np.int16))
+    return Transferred(label=label, flag=flag, value=np.full(label.size, -1, np.int16))

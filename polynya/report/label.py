@@ -43,6 +43,7 @@ def write(
     Parameters
     ----------
     path : Path
+        The page.
     table : pyarrow.Table
         Of ``schema.LABELS``.
     darkness : numpy.ndarray, shape (n,)
@@ -52,7 +53,9 @@ def write(
     shift : Shift or None
         With the score surface; None where the shift was given.
     scene : sentinel2.Scene
+        What the labels come from.
     notes : sequence of str
+        Printed below the result.
 
     Raises
     ------
@@ -87,8 +90,8 @@ def write(
             " the shift (right). Colours are what the "
             "<em>track itself</em> sees, not the labels: blue snow, orange thin ice or water. The shift is right where"
             " orange lies on the leads.</p>"
-            "<div"
-            f' style="display:grid;grid-template-columns:repeat(4,1fr);gap:10px;max-width:{4 * CLOSE_PX + 30}px">{close}</div>'
+            '<div style="display:grid;grid-template-columns:repeat(4,1fr);gap:10px;'
+            f'max-width:{4 * CLOSE_PX + 30}px">{close}</div>'
         )
     counts = about["label_counts"]
     flags = about["flag_counts"]
@@ -110,7 +113,7 @@ def write(
 
 
 def sentence(about: dict[str, object]) -> str:
-    """Return the shift in words: size, error, whether it is sure, and where it comes from."""
+    """Return the shift in words: size, error, whether it is certain, and where it comes from."""
     east, north = float(about["shift_east_m"]), float(about["shift_north_m"])
     where = (
         f"{abs(east):.0f} m {'east' if east >= 0 else 'west'} and {abs(north):.0f} m"
@@ -125,7 +128,7 @@ def sentence(about: dict[str, object]) -> str:
         "" if None in errors else f" (standard error {float(errors[0]):.0f} m east, {float(errors[1]):.0f} m north)"
     )
     return (
-        f"{'The track was moved' if about['is_shift_sure'] else 'Not sure: the best agreement lies at'}"
+        f"{'The track was moved' if about['is_shift_sure'] else 'Uncertain: the best agreement lies at'}"
         f" {where}{spread}; confidence {float(about['shift_confidence']):.2f}."
     )
 
@@ -145,7 +148,7 @@ def text(record: object) -> str:
         f" ({shares or 'none'}) ({record.seconds:.1f} s)"
     ]
     if "shift_east_m" in n:
-        sure = f"{'sure' if n['is_shift_sure'] else 'NOT sure'} (confidence {n['shift_confidence']:.2f})"
+        sure = f"{'certain' if n['is_shift_sure'] else 'UNCERTAIN'} (confidence {n['shift_confidence']:.2f})"
         sure = "set by hand, not checked" if n.get("is_shift_given") else sure
         lines.append(
             f"shift {n['shift_east_m']:+.0f} m east, {n['shift_north_m']:+.0f} m north, {sure}; scene"
@@ -247,7 +250,7 @@ def _surface(shift: Shift) -> str:
         f"Correlation of the darkness that the track expects with the image, {shift.n:,} samples of 10 m. Highest"
         f" {html.number(shift.peak)}, second highest peak {html.number(shift.second)}, {html.number(shift.gap, 1)}"
         " standard deviations apart. Cross: one standard error. A long bright ridge means that the shift along it is"
-        " open."
+        " undetermined."
     )
     wide, high = left + SURFACE_PX + 24, top + SURFACE_PX + 46
     clip = f'<clipPath id="surface"><rect x="{left}" y="{top}" width="{SURFACE_PX}" height="{SURFACE_PX}"/></clipPath>'

@@ -30,7 +30,7 @@ GAP_M = 60.0
 """Segments farther apart than this do not belong to one run."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Track:
     """One beam's segments, ascending in x_atc.
 
@@ -79,6 +79,7 @@ def window(track: Track, *, label: np.ndarray, source: np.ndarray, x_from: float
     Parameters
     ----------
     track : Track
+        The beam.
     label, source : numpy.ndarray of int8, shape (n,)
         As they are now, corrections merged.
     x_from, x_to : float
@@ -176,7 +177,16 @@ def next_run(
 
     Parameters
     ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance, ascending, m.
+    label : numpy.ndarray of int8, shape (n,)
+        As it is now.
+    at : float
+        The position, m.
+    forward : bool
+        After the run, or before it.
     wanted : numpy.ndarray of bool, shape (n,)
+        Segments at one of which the run starts.
     """
     first, last = run_at(x, label, at=at)
     rest = np.flatnonzero(wanted[last + 1 :]) + last + 1 if forward else np.flatnonzero(wanted[:first])

@@ -21,9 +21,9 @@ BLOCK, BLOCKS = 1024, 12
 """Full depth is read in blocks of the agency's JPEG 2000 tiles, and so many of the last ones are kept (3 MB each)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Picture:
-    """A scene that is open for looking at.
+    """A scene that is open for display.
 
     Attributes
     ----------
@@ -53,7 +53,7 @@ class Picture:
 
 
 def open_picture(path: Path | str) -> Picture:
-    """Open a scene for looking at.
+    """Open a scene for display.
 
     Raises
     ------
@@ -70,7 +70,15 @@ def open_picture(path: Path | str) -> Picture:
     rows, columns = scene.geobox.shape
     small, _ = sentinel2.overview(scene, most=OVERVIEW)
     levels = max(1, math.ceil(math.log2(max(rows, columns) / TILE)) + 1)
-    return Picture(scene, (int(rows), int(columns)), grid.c, grid.f, (grid.a, -grid.e), small, levels)
+    return Picture(
+        scene=scene,
+        shape=(int(rows), int(columns)),
+        left=grid.c,
+        top=grid.f,
+        pixel_m=(grid.a, -grid.e),
+        small=small,
+        levels=levels,
+    )
 
 
 def tile(picture: Picture, *, level: int, row: int, column: int) -> bytes | None:
@@ -79,6 +87,7 @@ def tile(picture: Picture, *, level: int, row: int, column: int) -> bytes | None
     Parameters
     ----------
     picture : Picture
+        The open scene.
     level : int
         0 is full depth.
     row, column : int
@@ -139,6 +148,7 @@ def png(rgb: np.ndarray) -> bytes:
     Parameters
     ----------
     rgb : numpy.ndarray of uint8, shape (h, w, 3)
+        Red, green, blue.
 
     Notes
     -----

@@ -49,12 +49,21 @@ def table(seed: int = 0):
 
 def label(beam="gt1r", a=0, b=3, to=1, *, identity="", granule=GRANULE) -> Correction:
     return Correction(
-        "label", granule, "me", to, beam, 100.0 + 2 * a, 100.0 + 2 * b, {"0": 1}, identity, "2026-01-01T00:00:00+00:00"
+        action="label",
+        granule=granule,
+        who="me",
+        to=to,
+        beam=beam,
+        x_from=100.0 + 2 * a,
+        x_to=100.0 + 2 * b,
+        was={"0": 1},
+        id=identity,
+        time="2026-01-01T00:00:00+00:00",
     )
 
 
 def undo(of: str, identity: str) -> Correction:
-    return Correction("undo", GRANULE, "me", of, id=identity, time="2026-01-01T00:00:00+00:00")
+    return Correction(action="undo", granule=GRANULE, who="me", to=of, id=identity, time="2026-01-01T00:00:00+00:00")
 
 
 LABELS = st.builds(
@@ -126,9 +135,9 @@ def test_other_granules_change_nothing():
 
 def test_shift_and_done_follow_the_last_line_in_force():
     lines = [
-        Correction("shift", GRANULE, "me", (10.0, -5.0), id="a"),
-        Correction("shift", GRANULE, "me", (20.0, 0.0), id="b"),
-        Correction("done", GRANULE, "me", True, id="c"),
+        Correction(action="shift", granule=GRANULE, who="me", to=(10.0, -5.0), id="a"),
+        Correction(action="shift", granule=GRANULE, who="me", to=(20.0, 0.0), id="b"),
+        Correction(action="done", granule=GRANULE, who="me", to=True, id="c"),
     ]
     assert corrections.shift(lines, granule=GRANULE) == (20.0, 0.0) and corrections.is_done(lines, granule=GRANULE)
     lines += [undo("c", "d"), undo("b", "e")]
@@ -141,8 +150,8 @@ def test_what_is_written_is_read(tmp_path):
     assert corrections.beside(tmp_path / "labels.parquet") == path
     new = [
         label(to=-1),
-        Correction("shift", GRANULE, "Ünal \u201cx\u201d\n", (1.5, -2.0), was=(0.0, 0.0)),
-        Correction("done", GRANULE, "me", True, was=False),
+        Correction(action="shift", granule=GRANULE, who="Ünal \u201cx\u201d\n", to=(1.5, -2.0), was=(0.0, 0.0)),
+        Correction(action="done", granule=GRANULE, who="me", to=True, was=False),
     ]
     written = [corrections.append(path, c) for c in new]
     written.append(corrections.append(path, undo(written[0].id, "")))
@@ -205,8 +214,8 @@ def test_a_broken_line_inside_stops_with_its_number(tmp_path):
         label(to=True),
         label(a=3, b=1),
         label(beam=""),
-        Correction("shift", GRANULE, "me", (float("nan"), 0.0)),
-        Correction("erase", GRANULE, "me", 1),
+        Correction(action="shift", granule=GRANULE, who="me", to=(float("nan"), 0.0)),
+        Correction(action="erase", granule=GRANULE, who="me", to=1),
         undo("", ""),
     ],
 )

@@ -24,20 +24,20 @@ def track(n: int = 900, *, gap_at: int | None = None) -> review.Track:
     time = (np.datetime64("2019-11-04T19:53:11", "ns") + np.arange(n)).astype(np.int64)
     zero = np.zeros(n, np.int8)
     return review.Track(
-        "gt1r",
-        True,
-        v["x_atc"],
-        v["height"],
-        v["photon_rate"],
-        v["easting"],
-        v["northing"],
-        v["image_value"],
-        v["latitude"],
-        v["longitude"],
-        time,
-        v["label"],
-        zero,
-        zero,
+        beam="gt1r",
+        is_strong=True,
+        x=v["x_atc"],
+        height=v["height"],
+        rate=v["photon_rate"],
+        easting=v["easting"],
+        northing=v["northing"],
+        image_value=v["image_value"],
+        latitude=v["latitude"],
+        longitude=v["longitude"],
+        time=time,
+        label=v["label"],
+        source=zero,
+        flag=zero,
     )
 
 

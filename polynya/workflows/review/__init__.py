@@ -21,7 +21,7 @@ from .session import Session
 LONGEST_NAME = 80
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Started:
     """A review that runs.
 
@@ -34,7 +34,7 @@ class Started:
     corrections : tuple of Path
         Where the changes go, one file for each.
     torn : tuple of str
-        Corrections files whose last line was never finished; that line is left out.
+        Corrections files whose last line is incomplete; that line is ignored.
     """
 
     address: str
@@ -76,7 +76,7 @@ def run(
 
 @contextlib.contextmanager
 def started(paths: Sequence[Path | str], *, who: str = "", port: int = 0) -> Iterator[tuple[ReviewServer, Started]]:
-    """Yield a bound server and its :class:`Started`; locks and socket are let go at the end. Arguments as
+    """Yield a bound server and its :class:`Started`; locks and socket are released at the end. Arguments as
     :func:`run`."""
     if not 0 <= port <= 65535:
         raise UsageError(f"port {port}: expected 0 (any free one) to 65535. Choose another --port.")
@@ -101,7 +101,12 @@ def started(paths: Sequence[Path | str], *, who: str = "", port: int = 0) -> Ite
         held.callback(server.server_close)
         yield (
             server,
-            Started(server.address, tuple(f.path for f in files), tuple(f.corrections for f in files), tuple(torn)),
+            Started(
+                address=server.address,
+                files=tuple(f.path for f in files),
+                corrections=tuple(f.corrections for f in files),
+                torn=tuple(torn),
+            ),
         )
 
 

@@ -22,7 +22,7 @@ COLUMNS = tuple(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LabelFile:
     """A label table by its footer.
 
@@ -42,11 +42,17 @@ class LabelFile:
 
     @property
     def corrections(self) -> Path:
+        """The file of its corrections."""
         return log.beside(self.path)
 
 
 def find(paths: Sequence[Path | str]) -> list[LabelFile]:
     """Return the label tables among files and folders, in the order given, folders sorted by name.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        Label tables, or folders that hold some.
 
     Raises
     ------
@@ -56,7 +62,9 @@ def find(paths: Sequence[Path | str]) -> list[LabelFile]:
     found: dict[Path, LabelFile] = {}
     for path in map(Path, paths):
         if path.is_dir():
-            inside = [f for f in (peek(p) for p in sorted(path.rglob("*.parquet")) if not p.name.startswith(".")) if f]
+            inside = [
+                f for f in (read_footer(p) for p in sorted(path.rglob("*.parquet")) if not p.name.startswith(".")) if f
+            ]
             if not inside:
                 raise ProductError(
                     f"{path}: holds no label table; expected .parquet files that polynya label wrote. Name their"
@@ -68,7 +76,7 @@ def find(paths: Sequence[Path | str]) -> list[LabelFile]:
             raise ProductError(
                 f"{path.name}: no such file at {path}; expected labels that polynya label wrote. Check the path."
             )
-        one = peek(path)
+        one = read_footer(path)
         if one is None:
             raise ProductError(
                 f"{path.name}: is no label table; expected one that polynya label wrote (polynya_table=labels). Run"
@@ -78,8 +86,14 @@ def find(paths: Sequence[Path | str]) -> list[LabelFile]:
     return list(found.values())
 
 
-def peek(path: Path) -> LabelFile | None:
-    """Return a label table by its footer, None where a file is something else."""
+def read_footer(path: Path) -> LabelFile | None:
+    """Return a label table by its footer, None where a file is something else.
+
+    Parameters
+    ----------
+    path : Path
+        A Parquet file, or any other.
+    """
     try:
         with pq.ParquetFile(path) as file:
             metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
@@ -92,7 +106,7 @@ def peek(path: Path) -> LabelFile | None:
         for k, v in metadata.items()
         if k not in (b"geo", b"pandas", b"ARROW:schema")
     }
-    return LabelFile(path, str(about.get("granule") or path.stem), rows, about)
+    return LabelFile(path=path, granule=str(about.get("granule") or path.stem), rows=rows, about=about)
 
 
 def _value(text: str) -> object:
@@ -104,6 +118,11 @@ def _value(text: str) -> object:
 
 def read_tracks(file: LabelFile) -> dict[str, drawing.Track]:
     """Read a label table's beams.
+
+    Parameters
+    ----------
+    file : LabelFile
+        As :func:`find` gives it.
 
     Raises
     ------
@@ -126,7 +145,7 @@ def read_tracks(file: LabelFile) -> dict[str, drawing.Track]:
     if len(granules) > 1 or (granules and granules[0] != file.granule):
         raise ProductError(
             f"{file.path.name}: holds the granules {granules[:4]}, its metadata say {file.granule}; expected one"
-            " granule a file. Review the files that polynya label wrote."
+            " granule per file. Review the files that polynya label wrote."
         )
     out = {}
     beams = table["beam"].cast(pa.string())
@@ -137,8 +156,8 @@ def read_tracks(file: LabelFile) -> dict[str, drawing.Track]:
         whole = {n: schema.to_numpy(part[n])[order] for n in ("image_value", "label", "label_source", "label_flag")}
         time = schema.to_numpy(part["time"].cast(schema.UTC_NS).cast(pa.int64()))[order]
         out[beam] = drawing.Track(
-            beam,
-            bool(pc.any(part["is_strong"]).as_py()),
+            beam=beam,
+            is_strong=bool(pc.any(part["is_strong"]).as_py()),
             x=schema.to_numpy(part["x_atc"])[order],
             rate=_floats(part["photon_rate"])[order],
             time=time,

@@ -170,6 +170,10 @@ CHANGES: dict[str, Callable[[Session, Query], Answer]] = {
 """POST addresses."""
 
 
+STATUS = ((ConflictError, 409), (UsageError, 400), (OutputError, 507))
+"""HTTP status of an error; 500 for others."""
+
+
 class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
@@ -186,7 +190,8 @@ class Handler(BaseHTTPRequestHandler):
         try:
             parts = urlsplit(self.path)
         except ValueError:
-            return self._refuse(400, "that is no address")
+            self._reject(400, "that is no address")
+            return
         if parts.path in ASSETS:
             name, kind = ASSETS[parts.path]
             self._send(200, kind, html.resource(name).encode())
@@ -194,11 +199,12 @@ class Handler(BaseHTTPRequestHandler):
             try:
                 values: dict[str, object] = {k: v[0] for k, v in parse_qs(parts.query, max_num_fields=20).items()}
             except ValueError:
-                return self._refuse(400, "the address has too many parameters")
+                self._reject(400, "the address has too many parameters")
+                return
             if self._has_key():
                 self._answer(LOOKS[parts.path], values)
         else:
-            self._refuse(404, "no such address")
+            self._reject(404, "no such address")
 
     def do_POST(self) -> None:
         """Answer a change, once it is saved."""
@@ -206,32 +212,38 @@ class Handler(BaseHTTPRequestHandler):
             return
         path = self.path.partition("?")[0]
         if path not in CHANGES:
-            return self._refuse(404, "no such address")
-        if not self._has_key():
-            return
-        if self.headers.get_content_type() != JSON:
-            return self._refuse(415, "a change must be application/json")
+            self._reject(404, "no such address")
+        elif self._has_key() and self._is_change():
+            length = int(self.headers.get("Content-Length", ""))
+            try:
+                values = json.loads(self.rfile.read(length))
+                if not isinstance(values, dict):
+                    raise ValueError
+            except (ValueError, RecursionError):
+                self._reject(400, "a change must be a JSON object")
+            else:
+                self._answer(CHANGES[path], values)
+
+    def _is_change(self) -> bool:
+        """Reject what is no JSON or does not say how long it is."""
         length = self.headers.get("Content-Length", "")
-        if not length.isascii() or not length.isdigit() or int(length) > LARGEST_BODY:
-            return self._refuse(413, f"a change must say its length, at most {LARGEST_BODY} bytes")
-        try:
-            values = json.loads(self.rfile.read(int(length)))
-            if not isinstance(values, dict):
-                raise ValueError
-        except (ValueError, RecursionError):
-            return self._refuse(400, "a change must be a JSON object")
-        self._answer(CHANGES[path], values)
+        if self.headers.get_content_type() != JSON:
+            self._reject(415, "a change must be application/json")
+        elif not length.isascii() or not length.isdigit() or int(length) > LARGEST_BODY:
+            self._reject(413, f"a change must say its length, at most {LARGEST_BODY} bytes")
+        else:
+            return True
+        return False
 
     def _is_ours(self) -> bool:
-        """Refuse what comes from another site or under another name."""
+        """Reject what comes from another site or under another name."""
         hosts = self.headers.get_all("Host") or []
         origin = self.headers.get("Origin")
+        is_other_site = origin is not None and origin != f"http://{hosts[0] if hosts else ''}"
         if len(hosts) != 1 or not LOCAL_HOST.fullmatch(hosts[0]):
-            self._refuse(403, "this server answers to 127.0.0.1 and localhost only")
-        elif origin is not None and origin != f"http://{hosts[0]}":
-            self._refuse(403, "requests from other sites are refused")
-        elif self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-            self._refuse(403, "requests from other sites are refused")
+            self._reject(403, "this server answers to 127.0.0.1 and localhost only")
+        elif is_other_site or self.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+            self._reject(403, "requests from other sites are rejected")
         else:
             return True
         return False
@@ -239,25 +251,22 @@ class Handler(BaseHTTPRequestHandler):
     def _has_key(self) -> bool:
         if hmac.compare_digest(self.headers.get(KEY_HEADER, "").encode("utf-8", "replace"), self.server.key.encode()):
             return True
-        self._refuse(401, "the key is missing or of an earlier review; open the address that polynya review printed")
+        self._reject(401, "the key is missing or of an earlier review; open the address that polynya review printed")
         return False
 
     def _answer(self, action: Callable[[Session, Query], Answer], values: dict[str, object]) -> None:
         try:
             kind, body = action(self.server.session, Query(values))
-        except ConflictError as error:
-            return self._refuse(409, one_line(error))
-        except UsageError as error:
-            return self._refuse(400, one_line(error))
-        except OutputError as error:
-            return self._refuse(507, one_line(error))
         except (PolynyaError, OSError, MemoryError) as error:
-            return self._refuse(500, one_line(error))
+            status = next((code for error_class, code in STATUS if isinstance(error, error_class)), 500)
+            self._reject(status, one_line(error))
+            return
         if body is None:
-            return self._refuse(404, "there is nothing here")
+            self._reject(404, "there is nothing here")
+            return
         self._send(200, kind, body)
 
-    def _refuse(self, status: int, why: str) -> None:
+    def _reject(self, status: int, why: str) -> None:
         self.close_connection = True  # a body may be left unread
         self._send(status, JSON, html.script_json({"error": why}).encode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,13 @@ from ...labels import corrections as log
 from ...labels.corrections import Correction
 from ...report import review as drawing
 from ...report import review_picture
-from .files import LabelFile, peek, read_tracks
+from .files import LabelFile, read_footer, read_tracks
 
 FILES_IN_MEMORY = 3
 TILES_IN_MEMORY = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Now:
     """A beam's labels with the corrections in force; arrays of shape (n,)."""
 
@@ -31,7 +31,15 @@ class Now:
     flag: np.ndarray
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """The scene of a file, or why there is none."""
+
+    picture: review_picture.Picture | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Opened:
     """A file in memory: as it is on disk, and as it is with the corrections."""
 
@@ -66,11 +74,11 @@ class Session:
         self.who = who
         self._lock, self._picture_lock = threading.RLock(), threading.Lock()
         self._opened: OrderedDict[int, Opened] = OrderedDict()
-        self._pictures: OrderedDict[int, review_picture.Picture | str] = OrderedDict()
+        self._pictures: OrderedDict[int, Shown] = OrderedDict()
         self._tiles: OrderedDict[tuple[int, int, int, int], bytes | None] = OrderedDict()
         self._summaries: dict[int, dict[str, object]] = {}
 
-    # ---- looking -------------------------------------------------------------------------------
+    # ---- reading -------------------------------------------------------------------------------
 
     def overview(self) -> dict[str, object]:
         """Return who reviews, and every file with its progress."""
@@ -112,8 +120,8 @@ class Session:
                 "minutes": about.get("minutes"),
                 "sure": about.get("is_shift_sure"),
                 "simulated": about.get("is_simulated"),
-                "undo": _said(undoable[-1]) if undoable else None,
-                "redo": _said(redoable[-1][0]) if redoable else None,
+                "undo": _description(undoable[-1]) if undoable else None,
+                "redo": _description(redoable[-1][0]) if redoable else None,
                 "torn": opened.torn,
                 "foreign": (
                     len(opened.lines)
@@ -171,11 +179,9 @@ class Session:
         key = (index, level, row, column)
         with self._picture_lock:
             if key not in self._tiles:
-                picture = self._picture(index)
+                picture = self._picture(index).picture
                 self._tiles[key] = (
-                    None
-                    if isinstance(picture, str)
-                    else review_picture.tile(picture, level=level, row=row, column=column)
+                    None if picture is None else review_picture.tile(picture, level=level, row=row, column=column)
                 )
                 while len(self._tiles) > TILES_IN_MEMORY:
                     self._tiles.popitem(last=False)
@@ -205,14 +211,14 @@ class Session:
                 )
             file = self._file(index)
             new = Correction(
-                log.LABEL,
-                file.granule,
-                self.who,
-                int(label),
-                beam,
-                float(track.x[part.start]),
-                float(track.x[part.stop - 1]),
-                log.counts(now.label[part]),
+                action=log.LABEL,
+                granule=file.granule,
+                who=self.who,
+                to=int(label),
+                beam=beam,
+                x_from=float(track.x[part.start]),
+                x_to=float(track.x[part.stop - 1]),
+                was=log.counts(now.label[part]),
             )
             return self._save(index, new)
 
@@ -225,7 +231,11 @@ class Session:
             return self._save(
                 index,
                 Correction(
-                    log.SHIFT, file.granule, self.who, (float(east), float(north)), was=self._shift(file, opened.lines)
+                    action=log.SHIFT,
+                    granule=file.granule,
+                    who=self.who,
+                    to=(float(east), float(north)),
+                    was=self._shift(file, opened.lines),
                 ),
             )
 
@@ -236,7 +246,11 @@ class Session:
             return self._save(
                 index,
                 Correction(
-                    log.DONE, file.granule, self.who, bool(done), was=log.is_done(opened.lines, granule=file.granule)
+                    action=log.DONE,
+                    granule=file.granule,
+                    who=self.who,
+                    to=bool(done),
+                    was=log.is_done(opened.lines, granule=file.granule),
                 ),
             )
 
@@ -267,13 +281,13 @@ class Session:
                 "undo: that is not the last change any more; another window changed something. The page shows what"
                 " holds now."
             )
-        return self._save(index, Correction(log.UNDO, line.granule, self.who, line.id))
+        return self._save(index, Correction(action=log.UNDO, granule=line.granule, who=self.who, to=line.id))
 
     def _save(self, index: int, new: Correction) -> dict[str, object]:
         opened = self._open(index)
-        opened.lines.append(log.append(self.files[index].corrections, new))
-        opened.torn = ""
-        opened.now = _now(opened.tracks, opened.lines, self.files[index].granule)
+        lines = [*opened.lines, log.append(self.files[index].corrections, new)]
+        now = _now(opened.tracks, lines, self.files[index].granule)
+        self._opened[index] = replace(opened, lines=lines, torn="", now=now)
         self._summaries.pop(index, None)
         return self.state(index)
 
@@ -298,8 +312,8 @@ class Session:
         stamp = (found.st_mtime_ns, found.st_size)
         opened = self._opened.get(index)
         if opened is None or opened.stamp != stamp:
-            if opened is not None:  # labels were made anew under us
-                file = peek(file.path) or file
+            if opened is not None:  # the labels were made again meanwhile
+                file = read_footer(file.path) or file
                 self.files[index] = file
                 self._pictures.pop(index, None)
             known = log.read_log(file.corrections)
@@ -307,7 +321,9 @@ class Session:
             if not tracks:
                 raise ProductError(f"{file.path.name}: holds no segment; expected at least one. Take the next file.")
             lines = list(known.corrections)
-            opened = self._opened[index] = Opened(tracks, stamp, lines, _now(tracks, lines, file.granule), known.torn)
+            now = _now(tracks, lines, file.granule)
+            opened = Opened(tracks=tracks, stamp=stamp, lines=lines, now=now, torn=known.torn)
+            self._opened[index] = opened
             while len(self._opened) > FILES_IN_MEMORY:
                 self._opened.popitem(last=False)
         self._opened.move_to_end(index)
@@ -363,8 +379,8 @@ class Session:
             total += int(mine.sum())
         return total
 
-    def _picture(self, index: int) -> review_picture.Picture | str:
-        """Return the scene, or why there is none."""
+    def _picture(self, index: int) -> Shown:
+        """Return the scene, opened once."""
         if index not in self._pictures:
             file = self._file(index)
             self._pictures[index] = _opened_picture(file)
@@ -377,12 +393,13 @@ class Session:
         return self._pictures[index]
 
     def _picture_state(self, index: int) -> dict[str, object]:
-        picture = self._pictures.get(index)  # known already: a change must not wait for a tile that is being read
-        if picture is None:
+        shown = self._pictures.get(index)  # known already: a change must not wait for a tile that is being read
+        if shown is None:
             with self._picture_lock:
-                picture = self._picture(index)
-        if isinstance(picture, str):
-            return {"why": picture}
+                shown = self._picture(index)
+        picture = shown.picture
+        if picture is None:
+            return {"why": shown.why}
         return {
             "rows": picture.shape[0],
             "columns": picture.shape[1],
@@ -395,10 +412,10 @@ class Session:
         }
 
 
-def _opened_picture(file: LabelFile) -> review_picture.Picture | str:
+def _opened_picture(file: LabelFile) -> Shown:
     named = file.about.get("scene")
     if not named:
-        return "These labels come without a scene: only the profile is shown."
+        return Shown(why="These labels come without a scene: only the profile is shown.")
     path = next(
         (
             p
@@ -408,18 +425,16 @@ def _opened_picture(file: LabelFile) -> review_picture.Picture | str:
         None,
     )
     if path is None:
-        return (
-            f"The scene {Path(str(named)).name} is not where the labels say, nor beside them: only the profile is"
-            " shown."
-        )
+        name = Path(str(named)).name
+        return Shown(why=f"The scene {name} is not where the labels say, nor beside them: only the profile is shown.")
     try:
-        return review_picture.open_picture(path)
+        return Shown(picture=review_picture.open_picture(path))
     except PolynyaError as error:
-        return f"The scene cannot be shown: {one_line(error)}"
+        return Shown(why=f"The scene cannot be shown: {one_line(error)}")
 
 
 def _now(tracks: dict[str, drawing.Track], lines: Sequence[Correction], granule: str) -> dict[str, Now]:
-    out = {name: Now(t.label.copy(), t.source.copy(), t.flag.copy()) for name, t in tracks.items()}
+    out = {name: Now(label=t.label.copy(), source=t.source.copy(), flag=t.flag.copy()) for name, t in tracks.items()}
     for c in log.active(lines):
         if c.action == log.LABEL and c.granule == granule and c.beam in out:
             now = out[c.beam]
@@ -437,11 +452,12 @@ def _version(opened: Opened) -> str:
     return f"{opened.stamp[0]}-{len(opened.lines)}"
 
 
-def _said(c: Correction) -> dict[str, object]:
+def _description(c: Correction) -> dict[str, object]:
     """Return a change for the page: its id, and what it did, in words."""
     names = dict(schema.LABEL_CLASSES) | {schema.UNCLASSIFIED: "set aside"}
     if c.action == log.LABEL:
-        text = f"{c.beam}, {c.x_to - c.x_from + 2:.0f} m: {names[int(c.to)].replace('_', ' ')}"  # type: ignore[call-overload]
+        label = names[int(c.to)].replace("_", " ")  # type: ignore[call-overload]
+        text = f"{c.beam}, {c.x_to - c.x_from + 2:.0f} m: {label}"
     elif c.action == log.SHIFT:
         text = f"shift {c.to[0]:.0f}, {c.to[1]:.0f} m"  # type: ignore[index]
     else:

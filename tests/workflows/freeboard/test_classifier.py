@@ -146,7 +146,7 @@ def test_another_network_asks_for_overwrite(granule, tmp_path):
     work(granule, tmp_path / "out", classifier="rule")
     path = networks.sequence_network(tmp_path / "mine.onnx")
     (record,) = freeboard.run([granule], out=tmp_path / "out", config=Config(classifier=str(path)))
-    assert record.status == "failed" and "of other settings" in record.message and "--overwrite" in record.message
+    assert record.status == "failed" and "of another network" in record.message and "--overwrite" in record.message
 
 
 def test_what_is_no_network_fails_before_any_granule(granule, tmp_path):

@@ -289,7 +289,12 @@ def test_truth_of_a_granule_drawn_from_an_atl07_knows_ice_as_ice(tmp_path):
 
 
 def correct(path: Path, granule: str, x: tuple[float, float], to: int, beam: str = "gt2r") -> corrections.Correction:
-    return corrections.append(path, corrections.Correction("label", granule, "a person", to, beam, *x))
+    return corrections.append(
+        path,
+        corrections.Correction(
+            action="label", granule=granule, who="a person", to=to, beam=beam, x_from=x[0], x_to=x[1]
+        ),
+    )
 
 
 def test_corrections_win_and_the_later_one_last(labelled, folder, granule, tmp_path):
@@ -335,7 +340,9 @@ def test_without_a_cloud_mask_it_says_so(folder, granule, labelled, tmp_path):
 
 def test_a_persons_shift_replaces_the_estimate(folder, granule, tmp_path):
     file = tmp_path / "labels.corrections.jsonl"
-    corrections.append(file, corrections.Correction("shift", granule.stem, "a person", (100.0, 50.0)))
+    corrections.append(
+        file, corrections.Correction(action="shift", granule=granule.stem, who="a person", to=(100.0, 50.0))
+    )
     out = tmp_path / "labels.parquet"
     one(granule, out, image=str(folder / "scene.tif"), corrections=str(file))
     found = about(out)
@@ -400,7 +407,8 @@ def test_many_pairs_with_one_failure(folder, granule, truth, tmp_path):
     table = tmp_path / "pairs.csv"
     table.write_text(
         CSV
-        + f"{granule},{folder / 'scene.tif'},,180,-250,a\n{granule},,{truth},,,b\n{granule},{tmp_path / 'missing.tif'},,,,c\n"
+        + f"{granule},{folder / 'scene.tif'},,180,-250,a\n"
+        + f"{granule},,{truth},,,b\n{granule},{tmp_path / 'missing.tif'},,,,c\n"
     )
     done = CliRunner().invoke(
         app,

@@ -400,7 +400,18 @@ def test_labels_made_anew_under_the_server_are_read_again(client, labels):
 def test_labels_that_a_person_gave_but_no_line_gives_are_said(labels):
     table = corrections.apply(
         io.read_table(labels),
-        [corrections.Correction("label", label_tables.GRANULE, "me", 0, "gt1r", X, X + 18, id="a")],
+        [
+            corrections.Correction(
+                action="label",
+                granule=label_tables.GRANULE,
+                who="me",
+                to=0,
+                beam="gt1r",
+                x_from=X,
+                x_to=X + 18,
+                id="a",
+            )
+        ],
     )
     from polynya import schema
 
