@@ -65,10 +65,6 @@ class EmptyBeamError(NoSeaIceError):
         return cls(message, code=code, reason=reason)
 
 
-class NoSegmentsError(NoSeaIceError):
-    """A beam with sea-ice photons that make no segment; the message is the reason, in one sentence."""
-
-
 class OutputError(PolynyaError):
     """The output cannot be written where it was asked for."""
 

@@ -40,7 +40,7 @@ class Grids:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choices:
+class BeamSettings:
     """What decides a beam's tables.
 
     Attributes
@@ -71,7 +71,7 @@ class BeamTables:
 
 
 def beam_tables(
-    data: icesat2_atl03.BeamIndex, *, choices: Choices | None = None, grids: Grids | None = None, threads: int = 2
+    data: icesat2_atl03.BeamIndex, *, settings: BeamSettings | None = None, grids: Grids | None = None, threads: int = 2
 ) -> BeamTables:
     """Turn one beam's photons into segments, leads and sea surface.
 
@@ -79,7 +79,7 @@ def beam_tables(
     ----------
     data : icesat2_atl03.BeamIndex
         With the photons in memory (``BeamData``), or without: then they are read in blocks.
-    choices : Choices, optional
+    settings : BeamSettings, optional
         What decides the tables.
     grids : Grids, optional
         The user's grids of land and ice concentration.
@@ -97,8 +97,8 @@ def beam_tables(
     NoSeaIceError
         If no photon was considered for sea ice.
     """
-    choices, grids = choices or Choices(), grids or Grids()
-    made = beam_segments.beam_segments(data, choices.segments, threads=threads)
+    settings, grids = settings or BeamSettings(), grids or Grids()
+    made = beam_segments.beam_segments(data, settings.segments, threads=threads)
     beam, name, notes = made.beam, made.beam.name, list(made.notes)
     found, surface, x, middle, geo, correction = (
         made.found,
@@ -117,11 +117,11 @@ def beam_tables(
     evidence = beam_segments.evidence(made)
     types = (
         _classes_by_rule(area, evidence)
-        if choices.classifier is None
-        else _classes_by_network(made, evidence, choices.classifier, threads)
+        if settings.classifier is None
+        else _classes_by_network(made, evidence, settings.classifier, threads)
     )
     lead = area.leads(types.surface_class)
-    is_network = choices.classifier is not None
+    is_network = settings.classifier is not None
     height = lead_error.PROBABLE_FALSE_LEAD_HEIGHT if is_network else None
     error = lead_error.lead_error(lead, types.probability, false_lead_height=height)
     is_usable = _is_usable(lead, evidence)
@@ -129,14 +129,14 @@ def beam_tables(
         is_usable = lead_error.is_probable(error, is_usable=is_usable)
 
     # Sea surface and freeboard.
-    centre = local_sea_surface.section_centres(x, method=choices.sea_surface)
+    centre = local_sea_surface.section_centres(x, method=settings.sea_surface)
     near = sea_surface.nearest_section(centre, middle)
     sections = local_sea_surface.sections(
         area,
         surface_class=types.surface_class,
         lead=lead,
         centre=centre,
-        method=choices.sea_surface,
+        method=settings.sea_surface,
         assessment=local_sea_surface.LeadAssessment(is_usable=is_usable, error=error),
         surroundings=local_sea_surface.Surroundings(
             land_distance=_land_distance(grids, lat[near], lon[near]),
@@ -144,12 +144,12 @@ def beam_tables(
         ),
     )
     reference, reference_error, source = local_sea_surface.at_segments(
-        x, sections, is_stepped=choices.sea_surface != local_sea_surface.DEFAULT
+        x, sections, is_stepped=settings.sea_surface != local_sea_surface.DEFAULT
     )
     board, board_error = sea_surface.freeboard(
         surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error
     )
-    if choices.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
+    if settings.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
         board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
 
     rows = np.flatnonzero(made.is_near_surface)

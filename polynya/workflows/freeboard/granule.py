@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from ... import __version__, io, schema
 from ...engine.protocol import DONE, SKIPPED, Record
-from ...errors import NoSeaIceError, ProductError, one_line
+from ...errors import EmptyBeamError, NoSeaIceError, ProductError
 from ...physics import averages
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2, icesat2_atl03
@@ -55,11 +55,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
-    """What became of a beam: its tables, or the reason why there are none."""
+    """What became of a beam: its tables, or the error that says why there are none."""
 
     name: str
     tables: BeamTables | None = None
-    reason: str = ""
+    error: NoSeaIceError | None = None
 
 
 def process(item: Item, *, config: Config, overwrite: bool = False, threads: int = 1) -> Record:
@@ -162,18 +162,18 @@ def _input(granule: icesat2.Granule) -> dict[str, object]:
 
 def _write_tables(
     beams: Iterator[Beam], folder: Path, *, about: dict[str, object], netcdf: bool
-) -> tuple[dict[str, BeamTables], dict[str, str]]:
+) -> tuple[dict[str, BeamTables], dict[str, NoSeaIceError]]:
     """Write beams as they come; return what run.json needs of them, and why others gave nothing."""
     results: dict[str, BeamTables] = {}
-    empty: dict[str, str] = {}
+    empty: dict[str, NoSeaIceError] = {}
     with contextlib.ExitStack() as closing:  # every writer, also where another cannot be closed
         writers = {}
         for spec in TABLES:
             writers[spec.name] = io.TableWriter(folder / f"{spec.name}.parquet", spec=spec, about=about)
             closing.callback(writers[spec.name].close)
         for beam in beams:
-            if beam.tables is None:
-                empty[beam.name] = beam.reason
+            if beam.error is not None:
+                empty[beam.name] = beam.error
                 continue
             for spec in TABLES:
                 table = getattr(beam.tables, spec.name)
@@ -208,15 +208,16 @@ def _beams(
         try:
             data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
             if data is None:
-                return Beam(
-                    name=beam.name, reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else "")
+                raise EmptyBeamError.of(
+                    granule.path.name,
+                    code="no_photons",
+                    reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else ""),
                 )
             result = beam_tables(
                 data, settings=settings, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
             )
-        except NoSeaIceError as error:  # one beam's reason, without its advice: the granule's own sentence follows
-            reason = one_line(error).split("; expected")[0].removeprefix(f"{granule.path.name}: ")
-            return Beam(name=beam.name, reason=reason)
+        except NoSeaIceError as error:
+            return Beam(name=beam.name, error=error)
         seconds = time.perf_counter() - started
         result.numbers["seconds"] = round(seconds, 3)
         log.info(
@@ -274,7 +275,7 @@ def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]
     return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
 
 
-def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, str]) -> list[str]:
+def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, NoSeaIceError]) -> list[str]:
     out = []
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
@@ -304,12 +305,12 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"
             " usable CAL-19 table."
         )
-    return out + sorted(empty.values())
+    return out + sorted(e.reason for e in empty.values())
 
 
-def _no_beam(granule: icesat2.Granule, empty: dict[str, str], config: Config) -> Exception:
-    reasons = "; ".join(sorted(empty.values()))[:420]
-    if config.bbox and all("--bbox" in r for r in empty.values()):
+def _no_beam(granule: icesat2.Granule, empty: dict[str, NoSeaIceError], config: Config) -> Exception:
+    reasons = "; ".join(sorted(e.reason for e in empty.values()))[:420]
+    if config.bbox and all(e.code == "no_photons" for e in empty.values()):
         return ProductError(
             f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
             " box that the track crosses. See polynya info for the granule's extent."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import NoSegmentsError, ProductError, UsageError
+from ...errors import EmptyBeamError, ProductError, UsageError
 from ...labels import transfer
 from ...physics import surface_type
 from ...readers import icesat2, icesat2_atl03, sentinel2
@@ -64,8 +64,8 @@ def read_tracks(
             continue
         try:
             segments = beam_segments.beam_segments(data)
-        except NoSegmentsError as error:
-            empty.append(str(error))
+        except EmptyBeamError as error:
+            empty.append(error.reason)
             continue
         evidence = beam_segments.evidence(segments)
         features = track_features.features(segments, evidence)
