@@ -217,8 +217,8 @@ def read_log(path: Path | str) -> Log:
         return Log(corrections=tuple(out), torn="".join(text for _, text, _ in broken))
     number, _, why = broken[0]
     raise ProductError(
-        f"{path.name}: line {number} is no correction ({why}), and good lines follow; expected one JSON object per line."
-        " The file was edited or damaged: correct or remove that line."
+        f"{path.name}: line {number} is no correction ({why}), and good lines follow; expected one JSON object per"
+        " line. The file was edited or damaged: correct or remove that line."
     )
 
 
