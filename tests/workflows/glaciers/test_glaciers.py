@@ -675,7 +675,7 @@ def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):
         glaciers.scene_quality, "check", lambda scene: glaciers.scene_quality.Quality("long", 0.0, (), ())
     )
     monkeypatch.setattr(glacier_scene, "read", counted)
-    monkeypatch.setattr(glaciers.rasters, "copy", watched)
+    monkeypatch.setattr(glaciers.rasters.rasters, "to_cog", watched)
     with pytest.raises(RuntimeError, match="enough"):
         glaciers.run([scene], out=tmp_path / "out", config=config(network))
     times = np.zeros(shape, int)
