@@ -321,78 +321,85 @@ def main() -> None:
         half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()
     }
     rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
+    print_maps(tests, found, rule, full)
+    if a.areas:
+        print_areas(tests, found, full)
+    if a.drop:
+        print_without_sensors(tests["test"], next(iter(found.values()))[0], full)
+    if a.strategies:
+        full["strategies"] = strategies(a, tests["test"], options)
+    io.write_json(full, a.out / "scores.json")
+
+
+def print_maps(tests: dict[str, Test], found: dict[str, list], rule: ice_rules.DemRule, full: dict) -> None:
+    """Score the maps of rules and networks, print a table per set of tiles, and add the scores to ``full``."""
     for name, test in tests.items():
-        print(
-            f"\n{name}: {len(test.tiles)}"
-            f" tiles{' of real chips (no recipe trained here saw them; the shipped network did)' if name != 'test' else ', simulated, simulator ' + str(full['simulator']['commit'])}\n"
+        what = (
+            f", simulated, simulator {full['simulator']['commit']}"
+            if name == "test"
+            else " of real chips (in no training of a recipe here; the shipped network was trained on them)"
         )
+        print(f"\n{name}: {len(test.tiles)} tiles{what}\n")
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
-            full[f"{name} {label}"] = test.score(maps)
-            print(
-                line(
-                    label,
-                    [
-                        {
-                            k: v
-                            for k, v in full[f"{name} {label}"].items()
-                            if k not in ("calibration_error", "brier_skill")
-                        }
-                    ],
-                    KEYS,
-                )
-            )
+            scores = full[f"{name} {label}"] = test.score(maps)
+            shown = {k: v for k, v in scores.items() if k not in ("calibration_error", "brier_skill")}
+            print(line(label, [shown], KEYS))
         for label, networks in found.items():
             scores = [test.score(test.predict(n)) for n in networks]
             full[f"{name} {label}"] = scores
             print(line(label, scores, KEYS), flush=True)
         if name != "test":
-            for label, networks in found.items():
-                p = test.predict(networks[0])
-                everything = [np.ones(t.shape) for t in test.tiles]
-                for scene in sorted({t.scene for t in test.tiles}):
-                    scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
-                    full[f"{label} {name} {scene}"] = scored
+            print_scenes(name, test, found, full)
+
+
+def print_scenes(name: str, test: Test, found: dict[str, list], full: dict) -> None:
+    """Score the first network of each name scene by scene."""
+    everything = [np.ones(t.shape) for t in test.tiles]
+    for label, networks in found.items():
+        p = test.predict(networks[0])
+        for scene in sorted({t.scene for t in test.tiles}):
+            scored, trivial = test.score(p, scene=scene), test.score(everything, scene=scene)
+            full[f"{label} {name} {scene}"] = scored
+            print(
+                f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall"
+                f" {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation"
+                f" {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}"
+            )
+
+
+def print_areas(tests: dict[str, Test], found: dict[str, list], full: dict) -> None:
+    """Print how often the true area of a tile lies in its interval."""
+    print("\nTrue total area of a tile inside its 95 % interval:\n")
+    for name, test in tests.items():
+        for label, (network, *_) in found.items():
+            p = test.predict(network)
+            own = network.description.areas
+            for together, sd in sorted({(0.0, 1.0), (own.between_blocks, own.sd)}):
+                rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(p, between_blocks=together, sd=sd)
+                width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows if r["area_km2"] > 0])
+                print(
+                    f"{name}, {label}, between-block correlation {together:g}, within-block size {sd:g}:"
+                    f" {sum(r['inside'] for r in rows)} of {len(rows)}, median width {100 * width:.0f} % of the area",
+                    flush=True,
+                )
+                for r in rows if name != "test" else ():
                     print(
-                        f"{label}, {scene}: IoU {scored['iou']:.3f}, precision {scored['precision']:.3f}, recall"
-                        f" {scored['recall']:.3f} (everything glacier {trivial['iou']:.3f}), area deviation"
-                        f" {100 * scored['area_deviation']:+.0f} %, calibration error {scored['calibration_error']:.3f}"
+                        f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true"
+                        f" {r['true_km2']:.2f}"
                     )
-    if a.areas:
-        print("\nTrue total area of a tile inside its 95 % interval:\n")
-        for name, test in tests.items():
-            for label, (network, *_) in found.items():
-                p = test.predict(network)
-                own = network.description.areas
-                for together, sd in sorted({(0.0, 1.0), (own.between_blocks, own.sd)}):
-                    rows = full[f"areas {name} {label} {together} {sd}"] = test.intervals(
-                        p, between_blocks=together, sd=sd
-                    )
-                    width = np.median([(r["high"] - r["low"]) / r["area_km2"] for r in rows if r["area_km2"] > 0])
-                    print(
-                        f"{name}, {label}, blocks together {together:g}, sd {sd:g}: {sum(r['inside'] for r in rows)} of"
-                        f" {len(rows)}, median width {100 * width:.0f} % of the area",
-                        flush=True,
-                    )
-                    if name != "test":
-                        for r in rows:
-                            print(
-                                f"  {r['tile']}: {r['area_km2']:.2f} km2 ({r['low']:.2f} to {r['high']:.2f}), true"
-                                f" {r['true_km2']:.2f}"
-                            )
-    if a.drop:
-        test, network = tests["test"], next(iter(found.values()))[0]
-        print("\n" + HEAD.format("sensors"))
-        cases = {"all": (), **{f"without {s}": (s,) for s in network.sensors}}
-        cases |= {
-            f"optical + {s}": tuple(o for o in network.sensors if o not in ("optical", s)) for s in network.sensors[1:]
-        } | {"optical alone": tuple(network.sensors[1:])}
-        for label, drop in cases.items():
-            full[f"sensors {label}"] = test.score(test.predict(network, drop=drop))
-            print(line(label, [full[f"sensors {label}"]], KEYS), flush=True)
-    if a.strategies:
-        full["strategies"] = strategies(a, tests["test"], options)
-    io.write_json(full, a.out / "scores.json")
+
+
+def print_without_sensors(test: Test, network: predict_scenes.SceneNetwork, full: dict) -> None:
+    """Print the scores of a network without each sensor, and with the optical image and one other."""
+    print("\n" + HEAD.format("sensors"))
+    cases = {"all": (), **{f"without {s}": (s,) for s in network.sensors}}
+    cases |= {
+        f"optical + {s}": tuple(o for o in network.sensors if o not in ("optical", s)) for s in network.sensors[1:]
+    } | {"optical alone": tuple(network.sensors[1:])}
+    for label, drop in cases.items():
+        full[f"sensors {label}"] = test.score(test.predict(network, drop=drop))
+        print(line(label, [full[f"sensors {label}"]], KEYS), flush=True)
 
 
 def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:

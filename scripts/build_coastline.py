@@ -26,18 +26,23 @@ SMALLEST_M2 = 4.0e6
 PROVENANCE = """\
 coastline_natural_earth_50m.npz
 
-What      Land poleward of {limit:g} degrees, both hemispheres, as closed rings (exteriors and holes; fill with the even-odd rule).
+What      Land poleward of {limit:g} degrees, both hemispheres, as closed rings (exteriors and holes; fill with\
+ the even-odd rule).
 Source    Natural Earth, "Land" 1:50,000,000 physical vectors, version 4.1.0, public domain (naturalearthdata.com),
-          taken from the TopoJSON file land-50m.json of the npm package world-atlas 2.0.2 (Michael Bostock, ISC licence).
+          taken from the TopoJSON file land-50m.json of the npm package world-atlas 2.0.2 (Michael Bostock, ISC\
+ licence).
           sha256 of land-50m.json: {sha256}
 Made by   python scripts/build_coastline.py land-50m.json
-Steps     Clipped at {limit:g} degrees in EPSG:3413 and EPSG:3976; simplified by 250 m; islands under {smallest:g} km2 left out;
+Steps     Clipped at {limit:g} degrees in EPSG:3413 and EPSG:3976; simplified by 250 m; islands under\
+ {smallest:g} km2 left out;
           rounded to 16 bits (0.0055 degrees of longitude, 0.0027 degrees of latitude).
 Arrays    longitude, latitude  int16, units of 180/32767 and 90/32767 degrees
           start                int32, index of each ring's first point, and the number of points at the end
 Holds     {rings} rings, {points} points
-Limits    For drawing at scales of 1:10 million and smaller. It is not a land mask. The edge along {limit:g} degrees is the clip, not a coast.
-          Antarctica's ice shelves are not land in the source and are not in this file: off an ice shelf the line is the grounded coast.
+Limits    For drawing at scales of 1:10 million and smaller. It is not a land mask. The edge along\
+ {limit:g} degrees is the clip, not a coast.
+          Antarctica's ice shelves are not land in the source and are not in this file: off an ice shelf the line\
+ is the grounded coast.
 """
 
 

@@ -36,26 +36,12 @@ TEST_SEED = 2_000_000
 """Added to the seed for the test part: no granule of it is ever drawn for training."""
 
 
-def jobs(
-    out: Path,
-    *,
-    seed: int,
-    granules: int,
-    pairs: int,
-    test_granules: int,
-    test_pairs: int,
-    draws: int,
-    bright_draws: int,
-    short: int,
-    closed: int,
-    length_km: float,
-    atl07: list[str],
-) -> list[dict]:
+def jobs(a: argparse.Namespace) -> list[dict]:
     """List everything to make, each as plain values: folder, name, kind, seed, season, length, sun."""
     found = []
     for part, first, n_granules, n_pairs in (
-        ("train", seed, granules, pairs),
-        ("test", seed + TEST_SEED, test_granules, test_pairs),
+        ("train", a.seed, a.granules, a.pairs),
+        ("test", a.seed + TEST_SEED, a.test_granules, a.test_pairs),
     ):
         for k in range(n_granules):
             season = SEASONS[k % 3]
@@ -67,7 +53,7 @@ def jobs(
                     "name": f"{part}_{season}_{first + k}",
                     "seed": first + k,
                     "season": season,
-                    "length_km": length_km,
+                    "length_km": a.length_km,
                     "sun": sun,
                 }
             )
@@ -83,57 +69,50 @@ def jobs(
                     "length_km": 20.0,
                 }
             )
-    for k in range(short):
-        season, rng = SEASONS[k % 3], np.random.default_rng([seed, 2, k])
+    for k in range(a.short):
+        season, rng = SEASONS[k % 3], np.random.default_rng([a.seed, 2, k])
         sun = float(rng.uniform(*SUN[season])) if season in SUN else None
         found.append(
             {
                 "kind": "atl03",
                 "part": "short",
-                "name": f"short_{season}_{seed + 2000 + k}",
-                "seed": seed + 2000 + k,
+                "name": f"short_{season}_{a.seed + 2000 + k}",
+                "seed": a.seed + 2000 + k,
                 "season": season,
                 "length_km": float(rng.uniform(1.0, 6.0)),
                 "sun": sun,
             }
         )
-    for k in range(closed):
+    for k in range(a.closed):
         season = SEASONS[1 + k % 2]
         found.append(
             {
                 "kind": "pair",
                 "part": "short",
-                "name": f"closed_{season}_{seed + 3000 + k}",
-                "seed": seed + 3000 + k,
+                "name": f"closed_{season}_{a.seed + 3000 + k}",
+                "seed": a.seed + 3000 + k,
                 "season": season,
                 "length_km": 20.0,
                 "ice": "closed",
             }
         )
-    for path in atl07:
-        for k in range(draws):
-            found.append(
+    for path in a.atl07:
+        for word, first, draws, brightness in (
+            ("", a.seed, a.draws, None),
+            ("bright_", a.seed + 100, a.bright_draws, BRIGHTNESS),
+        ):
+            found += [
                 {
                     "kind": "atl07",
                     "part": "atl07",
-                    "name": f"{Path(path).stem}_{k}",
-                    "seed": seed + k,
+                    "name": f"{Path(path).stem}_{word}{k}",
+                    "seed": first + k,
                     "path": str(path),
-                    "brightness": None,
+                    "brightness": brightness,
                 }
-            )
-        for k in range(bright_draws):
-            found.append(
-                {
-                    "kind": "atl07",
-                    "part": "atl07",
-                    "name": f"{Path(path).stem}_bright_{k}",
-                    "seed": seed + 100 + k,
-                    "path": str(path),
-                    "brightness": BRIGHTNESS,
-                }
-            )
-    return [{**f, "out": str(out)} for f in found]
+                for k in range(draws)
+            ]
+    return [{**f, "out": str(a.out)} for f in found]
 
 
 def make(job: dict) -> str:
@@ -198,20 +177,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     a = parser.parse_args()
     simulator_commit.remember(a.out, files=simulator_commit.TRACKS)
-    todo = jobs(
-        a.out,
-        seed=a.seed,
-        granules=a.granules,
-        pairs=a.pairs,
-        test_granules=a.test_granules,
-        test_pairs=a.test_pairs,
-        draws=a.draws,
-        bright_draws=a.bright_draws,
-        short=a.short,
-        closed=a.closed,
-        length_km=a.length_km,
-        atl07=a.atl07,
-    )
+    todo = jobs(a)
     done = 0
     with ProcessPoolExecutor(a.workers) as pool:
         for future in as_completed([pool.submit(make, job) for job in todo]):

@@ -13,6 +13,10 @@ from pathlib import Path
 
 import simulator_commit
 
+CROSS_FITTED = (
+    "two thirds on simulated scenes of their own, a third on out-of-fold predictions for halves of the real chips"
+)
+
 
 def card(d: dict, *, commit: str, size: int) -> str:
     """Return the model card, Markdown."""
@@ -36,7 +40,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         f"# Model card: {d['name']}",
         "",
         (
-            "Glacier or not, debris-covered ice counted as glacier, pixel by pixel, from any subset of six sensors. The"
+            "Glacier or not, for every pixel, from any subset of six sensors. Debris-covered ice is glacier. The"
             " default of `polynya glaciers`."
         ),
         "",
@@ -52,10 +56,10 @@ def card(d: dict, *, commit: str, size: int) -> str:
         (
             f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by"
             f" {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on),"
-            f" {'two thirds on simulated scenes of their own, a third on halves of the real chips as judged by networks of the recipe that did not see them' if m.get('kept_back') else 'both on scenes of their own'}."
-            f" Areas of blocks of 3.2 km err {d['areas']['sd']:.2f} times as much as if all their pixels erred"
-            f" together, with a correlation of {d['areas']['between_blocks']:.2f} between blocks (fitted on the same"
-            " scenes; the intervals use it)."
+            f" {CROSS_FITTED if m.get('kept_back') else 'both on scenes of their own'}."
+            f" Within blocks of 3.2 km, errors of areas are {d['areas']['sd']:.2f} times those under full correlation;"
+            f" the between-block correlation is {d['areas']['between_blocks']:.2f} (fitted on the same scenes; the"
+            " intervals use both)."
         ),
         "",
         "## Data",
@@ -88,32 +92,32 @@ def card(d: dict, *, commit: str, size: int) -> str:
             " 0.95."
         ),
         "",
-        *kept_back(m.get("kept_back") or []),
-        "Rivals, strategies, missing sensors and real chips: docs/glacier_networks.md.",
+        *held_out(m.get("kept_back") or []),
+        "Other networks, strategies, missing sensors and real chips: docs/glacier_networks.md.",
         "",
         "## Not for",
         "",
         (
-            "- Outlines to be published without a look: debris-covered margins, snow patches, shadow and lakes are"
+            "- Outlines for publication without a check: debris-covered margins, snow patches, shadow and lakes are"
             " where it fails first."
         ),
         "- Pixels far from 10 to 30 m, night, or scenes that are mostly cloud.",
-        "- Telling debris-covered ice from rock glaciers or dead ice: the simulation holds neither.",
+        "- Separating debris-covered ice from rock glaciers or dead ice: the simulation contains neither.",
         "- Claims of skill on regions of the world from simulated scores.",
         "",
     ]
     return "\n".join(lines)
 
 
-def kept_back(rows: list[dict]) -> list[str]:
-    """Return the table of the real ground kept back."""
+def held_out(rows: list[dict]) -> list[str]:
+    """Return the table of the held-out real ground."""
     if not rows:
         return []
     return [
-        "## Real ground kept back",
+        "## Held-out real ground",
         "",
         (
-            "Halves of the real chips, each judged by a network of this recipe that was trained without that half"
+            "Halves of the real chips, each scored with a network of this recipe that was trained without that half"
             " (windows side by side, not blended). The shipped network was trained on both halves."
         ),
         "",

@@ -65,7 +65,10 @@ def card(d: dict, *, commit: str, size: int) -> str:
             " pair`); labels are the simulation's truth."
         ),
         (
-            f"- {'Tracks of photons drawn from ' + ', '.join(drawn) + ' (doi:10.5067/ATLAS/ATL07.003), all in the training part; labels are NASA surface types: 2-5 water, 1 ice of unknown thickness, the rest unlabelled.' if drawn else 'No real data.'}"
+            f"- Tracks of photons drawn from {', '.join(drawn)} (doi:10.5067/ATLAS/ATL07.003), all in the training"
+            " part; labels are NASA surface types: 2-5 water, 1 ice of unknown thickness, the rest unlabelled."
+            if drawn
+            else "- No real data."
         ),
         (
             f"- Split by granule: {', '.join(f'{n} {p}' for p, n in parts.items())}. Training part:"
@@ -87,10 +90,10 @@ def card(d: dict, *, commit: str, size: int) -> str:
         "",
         "- Land ice, icebergs, lakes, open ocean far from ice, or segments of another length than 2 m.",
         (
-            "- Claims of skill against imagery: no segment labelled from a real Sentinel-2 scene was seen in training"
+            "- Claims of skill against imagery: no segment labelled from a real Sentinel-2 scene was used in training"
             " or scoring."
         ),
-        "- Telling thin ice by its thickness: thin is what looks between water and snow in true colour.",
+        "- Thin ice by thickness: thin means a brightness between water and snow in true colour.",
         "- Dark leads under cloud: mostly missed, as by every method that rests on photon rates.",
         "",
     ]

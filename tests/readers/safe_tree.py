@@ -71,7 +71,8 @@ def tile_xml(level: str, shape: tuple[int, int], *, sun: bool = True) -> str:
     )
     places = "".join(
         "<Geoposition"
-        f' resolution="{r}"><ULX>{CORNER[0]:.0f}</ULX><ULY>{CORNER[1]:.0f}</ULY><XDIM>{r}</XDIM><YDIM>-{r}</YDIM></Geoposition>'
+        f' resolution="{r}"><ULX>{CORNER[0]:.0f}</ULX><ULY>{CORNER[1]:.0f}</ULY><XDIM>{r}</XDIM>'
+        f"<YDIM>-{r}</YDIM></Geoposition>"
         for r in (10, 20, 60)
     )
     angles = (
@@ -80,7 +81,8 @@ def tile_xml(level: str, shape: tuple[int, int], *, sun: bool = True) -> str:
         '<Mean_Sun_Angle><ZENITH_ANGLE unit="deg">61.25</ZENITH_ANGLE><AZIMUTH_ANGLE'
         ' unit="deg">48.5</AZIMUTH_ANGLE></Mean_Sun_Angle>'
         '<Mean_Viewing_Incidence_Angle_List><Mean_Viewing_Incidence_Angle bandId="0"><ZENITH_ANGLE'
-        ' unit="deg">7.1</ZENITH_ANGLE></Mean_Viewing_Incidence_Angle></Mean_Viewing_Incidence_Angle_List></Tile_Angles>'
+        ' unit="deg">7.1</ZENITH_ANGLE></Mean_Viewing_Incidence_Angle></Mean_Viewing_Incidence_Angle_List>'
+        "</Tile_Angles>"
         if sun
         else ""
     )

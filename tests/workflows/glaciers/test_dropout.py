@@ -1,5 +1,5 @@
-"""Monte-Carlo dropout from training's file to ``glaciers --mc-dropout``: draws differ, their mean is near the plain answer,
-spread.tif shows them."""
+"""Monte-Carlo dropout from the trained file to ``glaciers --mc-dropout``: draws differ, their mean is near the plain
+map, spread.tif shows them."""
 
 from __future__ import annotations
 
