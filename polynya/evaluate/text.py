@@ -148,7 +148,9 @@ def _difference_lines(mine: dict, regions_here: list[str]) -> list[str]:
                     + "".join(f"{_number(c):>12}" for c in cells)
                     + f"{row['n']:>10}"
                 )
-    head = f"{'difference, m':<22}{'of':<15}{'beams':<8}{'bias':>24}{'RMSE':>12}{'median |d|':>12}{'in 1 sd':>12}{'in 2 sd':>12}{'median sd':>12}{'n':>10}"
+    columns = ("RMSE", "median |d|", "in 1 sd", "in 2 sd", "median sd")
+    head = f"{'difference, m':<22}{'of':<15}{'beams':<8}{'bias':>24}"
+    head += "".join(f"{c:>12}" for c in columns) + f"{'n':>10}"
     return [head, *lines] if lines else []
 
 

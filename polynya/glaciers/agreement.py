@@ -176,7 +176,7 @@ def only_sensors(scene: Scene, wanted: tuple[str, ...]) -> Scene:
     return replace(scene, sources=kept, sensors=tuple(s.sensor for s in kept))
 
 
-def classical_rule(scene: Scene) -> str | ice_rules.DemRule:
+def classical_rule(scene: Scene) -> ice_rules.Choice:
     """Return the classical rule that serves a whole scene, chosen on all of it or, where that is large, on pieces
     spread over it.
 
@@ -187,7 +187,7 @@ def classical_rule(scene: Scene) -> str | ice_rules.DemRule:
     """
     only, (height, width) = only_sensors(scene, ("optical", "dem")), scene.shape
     if not only.sensors:
-        return "none"
+        return ice_rules.Choice(name="none")
     if height * width <= CHOICE_PIXELS:
         return ice_rules.choose(glacier_scene.read(only))
     side = max(1, round((CHOICE_PIXELS / CHOICE_PIECES**2) ** 0.5))

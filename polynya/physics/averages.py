@@ -35,6 +35,7 @@ with real corrections by Ricker et al. (2016, doi 10.3390/rs8040317); the deriva
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numba as nb
@@ -466,11 +467,10 @@ def beam_differences(
         rows = np.flatnonzero((beam == name) & np.isfinite(height) & np.isfinite(x))
         tracks[str(name)] = rows[np.argsort(x[rows], kind="stable")]
     names = sorted(tracks)
-    out = []
-    for i, a in enumerate(names):
-        for b in names[i + 1 :]:
-            out.append(_difference(a, b, x, height, uncertainty, tracks[a], tracks[b], tolerance_m))
-    return tuple(out)
+    return tuple(
+        _difference(a, b, x, height, uncertainty, tracks[a], tracks[b], tolerance_m)
+        for a, b in itertools.combinations(names, 2)
+    )
 
 
 def _difference(a, b, x, height, uncertainty, rows_a, rows_b, tolerance_m) -> BeamDifference:

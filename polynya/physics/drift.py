@@ -96,6 +96,7 @@ def image_darkness(value: np.ndarray, usable: np.ndarray, *, pixel_m: float) -> 
     usable : numpy.ndarray of bool, shape (h, w)
         False for cloud, shadow and missing pixels.
     pixel_m : float
+        Size of a pixel, metres.
 
     Returns
     -------
@@ -115,13 +116,30 @@ def image_darkness(value: np.ndarray, usable: np.ndarray, *, pixel_m: float) -> 
     return np.where(usable, dark - mean / np.maximum(weight, 1e-6), np.nan).astype(np.float32)
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrackSamples:
+    """What a track expects of an image, n samples of it.
+
+    Attributes
+    ----------
+    darkness : numpy.ndarray, shape (n,)
+        Freed of its long waves; larger is darker. Averages over about a pixel's length.
+    row, column : numpy.ndarray, shape (n,)
+        Position before the shift, pixels; pixel (0, 0) reaches from 0 to 1. May lie outside.
+    block : numpy.ndarray of int, shape (n,)
+        Number of the stretch of track that a sample belongs to, increasing: what is resampled together.
+    """
+
+    darkness: np.ndarray
+    row: np.ndarray
+    column: np.ndarray
+    block: np.ndarray
+
+
 def estimate_shift(
-    darkness: np.ndarray,
+    samples: TrackSamples,
     image: np.ndarray,
     *,
-    row: np.ndarray,
-    column: np.ndarray,
-    block: np.ndarray,
     pixel_m: float,
     max_shift_m: float = 1000.0,
     seed: int = 0,
@@ -131,14 +149,10 @@ def estimate_shift(
 
     Parameters
     ----------
-    darkness : numpy.ndarray, shape (n,)
-        What the track expects, freed of its long waves; larger is darker. Averages over about a pixel's length.
+    samples : TrackSamples
+        What the track expects.
     image : numpy.ndarray of float32, shape (h, w)
         Of :func:`image_darkness`: north up, NaN where not usable.
-    row, column : numpy.ndarray, shape (n,)
-        Position of the samples before the shift, pixels; pixel (0, 0) reaches from 0 to 1. May lie outside.
-    block : numpy.ndarray of int, shape (n,)
-        Number of the stretch of track that a sample belongs to, increasing: what is drawn anew together.
     pixel_m : float
         Pixel size, metres; the grid of shifts has the same step.
     max_shift_m : float
@@ -154,18 +168,26 @@ def estimate_shift(
     """
     reach = max(round(max_shift_m / pixel_m), 1)
     offsets = np.arange(-reach, reach + 1) * pixel_m
+    darkness, row, column = samples.darkness, samples.row, samples.column
     good = np.isfinite(darkness)
     margin = reach + 2
     good &= (row > -margin) & (row < image.shape[0] + margin) & (column > -margin) & (column < image.shape[1] + margin)
     if good.sum() < LEAST_SAMPLES:
         return _nothing(offsets, f"only {int(good.sum()) * 10} m of track over the image", int(good.sum()))
     track, row, column = (np.ascontiguousarray(a[good], np.float64) for a in (darkness, row, column))
-    starts = _block_starts(block[good])
+    starts = _block_starts(samples.block[good])
     padded = np.pad(image, 2 * margin, constant_values=np.nan).astype(np.float32)
     row, column = row + 2 * margin, column + 2 * margin
     step = np.arange(-reach, reach + 1, dtype=np.float64)
     sums = _block_sums(
-        track, padded, row, column, starts, -step[:, None] + 0 * step[None, :], 0 * step[:, None] + step[None, :], False
+        track,
+        padded,
+        row,
+        column,
+        starts,
+        -step[:, None] + 0 * step[None, :],
+        0 * step[:, None] + step[None, :],
+        between=False,
     )
     surface, n = _score(sums.sum(axis=0, dtype=np.float64))
     if not np.isfinite(surface).any():
@@ -184,7 +206,7 @@ def estimate_shift(
         -(step[top[0]] + fine)[:, None] + 0 * fine[None, :],
         0 * fine[:, None] + (step[top[1]] + fine)[None, :],
     )
-    fine_sums = _block_sums(track, padded, row, column, starts, rows, columns, True)
+    fine_sums = _block_sums(track, padded, row, column, starts, rows, columns, between=True)
     fine_surface, _ = _score(fine_sums.sum(axis=0, dtype=np.float64))
     place = np.unravel_index(np.nanargmax(fine_surface), fine_surface.shape)
     east = float((step[top[1]] + fine[place[1]]) * pixel_m)
@@ -196,8 +218,10 @@ def estimate_shift(
     independent = max((2 * reach * pixel_m / SEPARATE_M) ** 2, 4.0)
     by_noise = float(np.exp(-max(gap, 0.0) * np.sqrt(2.0 * np.log(independent))))
     confidence = stays * (1.0 - by_noise)
-    at_edge = max(abs(step[top[0]]), abs(step[top[1]])) > reach - 2
-    reason = _doubt(confidence, stays, by_noise, (east_error, north_error), at_edge, peak)
+    is_at_edge = max(abs(step[top[0]]), abs(step[top[1]])) > reach - 2
+    reason = _why_uncertain(
+        confidence, stays, by_noise, errors=(east_error, north_error), is_at_edge=is_at_edge, peak=peak
+    )
     return Shift(
         east=east,
         north=north,
@@ -215,10 +239,11 @@ def estimate_shift(
     )
 
 
-def _doubt(
-    confidence: float, stays: float, by_noise: float, errors: tuple[float, float], at_edge: bool, peak: float
+def _why_uncertain(
+    confidence: float, stays: float, by_noise: float, *, errors: tuple[float, float], is_at_edge: bool, peak: float
 ) -> str:
-    if at_edge:
+    """Return why a shift is uncertain, empty where it is certain."""
+    if is_at_edge:
         return "the best agreement lies at the edge of the search"
     if peak <= 0:
         return "track and image do not agree anywhere"

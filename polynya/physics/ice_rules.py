@@ -65,6 +65,22 @@ class DemRule:
     steepest_deg: float = STEEPEST_DEBRIS
 
 
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """The rule that serves a scene.
+
+    Attributes
+    ----------
+    name : str
+        ``snow_index``, ``band_ratio``, ``brightness``, ``dem_only`` or ``none``.
+    dem : DemRule, optional
+        Its limits where the DEM alone decides.
+    """
+
+    name: str
+    dem: DemRule | None = None
+
+
 def _ratio(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Return a / b, NaN where b is not positive."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -206,9 +222,8 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
     return RuleMap(mask=seen.copy(), valid=seen, name="everything is glacier")
 
 
-def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
-    """Return the rule that :func:`classical` follows: ``snow_index``, ``band_ratio``, ``brightness``, the limits of the
-    DEM rule, or ``none``.
+def choose(scene: dict[str, np.ndarray]) -> Choice:
+    """Return the rule that :func:`classical` follows.
 
     A map made in pieces must choose once, on the scene or a fair sample of it: a piece without data would choose
     otherwise.
@@ -228,14 +243,16 @@ def choose(scene: dict[str, np.ndarray]) -> str | DemRule:
         half = max(1.0, 0.5 * np.isfinite(optical).any(axis=0).sum())
         for name, rule in _OPTICAL_RULES.items():
             if rule(optical).valid.sum() >= half:
-                return name
+                return Choice(name=name)
     dem = scene.get("dem")
     valid = np.zeros(1, bool) if dem is None else np.isfinite(dem).all(axis=0)
-    return DemRule(lowest_m=float(np.median(dem[ELEVATION][valid]))) if valid.any() else "none"
+    if dem is None or not valid.any():
+        return Choice(name="none")
+    return Choice(name="dem_only", dem=DemRule(lowest_m=float(np.median(dem[ELEVATION][valid]))))
 
 
 def classical(
-    scene: dict[str, np.ndarray], *, rule: str | DemRule | None = None, steepest_deg: float = STEEPEST_ICE
+    scene: dict[str, np.ndarray], *, rule: Choice | None = None, steepest_deg: float = STEEPEST_ICE
 ) -> RuleMap:
     """Return the best classical map that the bands present allow.
 
@@ -247,8 +264,8 @@ def classical(
     ----------
     scene : dict of str to numpy.ndarray, shape (bands, h, w)
         As :func:`polynya.scenes.scene.read` gives it; NaN where missing.
-    rule : str or DemRule, optional
-        What :func:`choose` said of the whole scene, where this is a piece of it.
+    rule : Choice, optional
+        Of :func:`choose` for the whole scene, where this is a piece of it.
     steepest_deg : float
         Steeper pixels are no glacier, where the slope is known.
 
@@ -263,10 +280,10 @@ def classical(
     """
     everything = all_glacier(scene)
     rule = choose(scene) if rule is None else rule
-    if isinstance(rule, DemRule):
-        return dem_only(scene["dem"], rule=rule)
-    if rule in _OPTICAL_RULES:
-        return _without_cliffs(_OPTICAL_RULES[rule](scene["optical"]), scene, steepest_deg)
+    if rule.dem is not None:
+        return dem_only(scene["dem"], rule=rule.dem)
+    if rule.name in _OPTICAL_RULES:
+        return _without_cliffs(_OPTICAL_RULES[rule.name](scene["optical"]), scene, steepest_deg)
     nothing = np.zeros_like(everything.mask)
     return RuleMap(mask=nothing, valid=nothing.copy(), name="none: no rule fits the bands present")
 

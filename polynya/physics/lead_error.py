@@ -42,10 +42,9 @@ class FalseLeadHeight:
 
 
 PROBABLE_FALSE_LEAD_HEIGHT = FalseLeadHeight(thin_m=0.025, thick_m=0.08)
-"""The same of ice that a calibrated network gives :data:`PROBABLE` and more, at the level of other leads or within 0.15 m
-of the lowest surfaces: in
-simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square over the leads, their edges too)
-and was thin but for 1 lead of 343."""
+"""The same of ice that a calibrated network gives :data:`PROBABLE` and more, at the level of other leads or within
+0.15 m of the lowest surfaces. In simulated granules such ice stood 0.022 to 0.033 m above the water (root mean square
+over the leads, their edges too) and was thin but for 1 lead of 343."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,8 +96,8 @@ def lead_error(lead: Leads, probability: np.ndarray, *, false_lead_height: False
 def is_probable(error: LeadError, *, is_usable: np.ndarray) -> np.ndarray:
     """Return which leads are probable enough to be water to enter a section.
 
-    For calibrated probabilities only. A network trained to find rare water calls a segment water long before that is
-    probable. A sea surface of few leads is better than one of false leads.
+    For calibrated probabilities only. A network trained to find rare water calls a segment water long before it is
+    probably water. A sea surface of few leads is better than one of false leads.
 
     Parameters
     ----------

@@ -70,7 +70,7 @@ def difference(image: np.ndarray, *, inner: tuple[slice, slice] | None = None) -
 
 
 @nb.njit(cache=True, nogil=True)
-def running_median(padded, size):
+def running_median(padded, size):  # noqa: C901 - a compiled kernel
     """Median of every ``size`` x ``size`` square of an 8-bit image, in time that does not depend on ``size``.
 
     Parameters

@@ -237,7 +237,7 @@ def _running_quantile(x, values, half_width, q, stride):  # pragma: no cover - c
 
 
 @nb.njit(cache=True, nogil=True)
-def pooled_ratio(numerator, denominator, starts, target, most):
+def pooled_ratio(numerator, denominator, starts, target, most):  # noqa: C901 - a compiled kernel
     """Ratio of sums over as many neighbours as hold a target amount, evenly on both sides, inside the piece.
 
     Parameters

@@ -16,6 +16,7 @@ import h5py
 import numpy as np
 
 from ..errors import ProductError, UsageError, one_line
+from ..io import opening
 from ..schema import BEAM_NAMES, Note
 from .hdf5_chunks import read_whole
 
@@ -133,30 +134,16 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
     ProductError
         If the path does not exist, is a folder, is not HDF5 or is cut short.
     """
-    path = Path(path)
-    if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}. Check the path.")
-    if path.is_dir():
-        raise ProductError(f"{path.name}: is a folder; expected one HDF5 granule. Name the .h5 files inside it.")
-    try:
-        with open(path, "rb") as raw:
-            head = raw.read(8)
-    except OSError as error:
-        raise ProductError(f"{path.name}: cannot be opened ({one_line(error)}). Check its permissions.") from error
-    if head != b"\x89HDF\r\n\x1a\n":
+    path = opening.regular_file(path, expected="one HDF5 granule. Check the path, and name the .h5 file itself")
+    head = opening.starts_with(path, 8)
+    if head != opening.HDF5_MAGIC:
         kind = "empty" if not head else "text" if all(9 <= b < 127 for b in head) else "not HDF5"
         raise ProductError(
             f"{path.name}: the file is {kind} (it starts with {head!r}); expected an HDF5 granule. "
             "A failed download often leaves a login page or an error text: fetch it again."
         )
-    try:
-        handle = h5py.File(path, "r", locking=False)
-    except Exception as error:  # libhdf5 raises OSError for most damage, but not only
-        raise ProductError(
-            f"{path.name}: HDF5 cannot open it ({one_line(error)[:160]}); expected an intact granule. "
-            "It is likely cut short: download it again."
-        ) from error
-    with handle:
+    expected = "an intact granule. It is likely cut short: download it again"
+    with opening.open_hdf5(path, expected=expected) as handle:
         yield handle
 
 

@@ -21,6 +21,8 @@ from ..schema import Note, from_numpy, to_numpy
 from . import icesat2
 from .hdf5_chunks import Column, read_columns
 from .icesat2 import Beam, Granule, reading
+from .icesat2_first_photon import first_photon_table
+from .icesat2_photon_index import photon_index
 
 PRODUCT = "ATL03"
 RELEASES = ("003", "004", "005", "006", "007")
@@ -257,13 +259,13 @@ def index(
                     " as h_ph has. The file is damaged: download it again."
                 )
         segments = _geosegments(handle, path, beam, granule.release, notes)
-        first, count = _photon_index(segments, n, path, beam)
+        first, count = photon_index(segments, n, path, beam)
         keep = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
         used = np.flatnonzero(keep & (count > 0))
         if used.size == 0:
             return None
         background = _background(handle, path, beam, granule.release, notes)
-        first_photon = _first_photon_table(handle, path, beam, granule.beams[beam].is_strong, notes)
+        first_photon = first_photon_table(handle, path, granule.beams[beam], notes)
     rows = used if bbox else np.arange(count.size)
     geo = {k: v[rows] for k, v in segments.items()}
     geo["first_photon"], geo["segment_ph_cnt"] = first[rows], count[rows]
@@ -457,46 +459,6 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
     return out
 
 
-def _photon_index(segments: dict[str, np.ndarray], n: int, path: Path, beam: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return each 20 m segment's first photon (0-based in this file) and photon count.
-
-    Photons are stored segment after segment, so the running sum of the counts is the index; it is
-    used wherever the counts add up to the photons in the file. ``ph_index_beg`` then only has to
-    agree up to one constant (subset files that were not re-based) and one photon (entries that are
-    off by one). Where the counts do not add up, ``ph_index_beg`` is re-based and checked instead.
-    """
-    count = segments["segment_ph_cnt"].astype(np.int64)
-    begin = segments["ph_index_beg"].astype(np.int64)
-    if count.size == 0 or np.any(count < 0) or int(count.sum()) == 0:
-        raise ProductError(
-            f"{path.name}: {beam}/geolocation/segment_ph_cnt holds no photon for {n} photons in heights; expected"
-            " counts that add up. The file is damaged: download it again."
-        )
-    filled = (count > 0) & (begin > 0)
-    if int(count.sum()) == n:
-        first = np.cumsum(count) - count
-        offset = begin[filled] - 1 - first[filled]
-        if offset.size and np.max(np.abs(offset - np.median(offset))) > 1:
-            raise ProductError(
-                f"{path.name}: {beam}/geolocation/ph_index_beg disagrees with segment_ph_cnt by up to"
-                f" {int(np.max(np.abs(offset - np.median(offset))))} photons; expected one constant. The file is"
-                " damaged: download it again."
-            )
-        return first, count
-    first = np.where(filled, begin - 1, 0)
-    base = int(first[filled].min()) if filled.any() else 0
-    if base and int((first[filled] + count[filled]).max()) > n:
-        first = np.where(filled, first - base, 0)  # not re-based: the index still counts over the whole granule
-    end = first + count
-    if not filled.any() or int(end[filled].max()) > n or np.any(first[filled][1:] + 1 < end[filled][:-1]):
-        raise ProductError(
-            f"{path.name}: {beam}/geolocation/segment_ph_cnt adds up to {int(count.sum())} photons and ph_index_beg"
-            f" points past or over them, but heights holds {n}; expected an index that fits. The file is damaged:"
-            " download it again."
-        )
-    return first, np.where(filled, count, 0)
-
-
 def _inside(segments: dict[str, np.ndarray], bbox: tuple[float, float, float, float]) -> np.ndarray:
     west, south, east, north = bbox
     lat, lon = segments["reference_photon_lat"], segments["reference_photon_lon"]
@@ -517,74 +479,6 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
     out["bckgrd_rate"] = np.where(out["bckgrd_rate"] >= 0, out["bckgrd_rate"], np.nan)
     order = np.argsort(out["delta_time"], kind="stable")
     return _table({k: v[order] for k, v in out.items()}, BACKGROUND)
-
-
-def _first_photon_table(
-    handle: h5py.File, path: Path, beam: str, is_strong: bool, notes: list[Note]
-) -> first_photon_bias.CalibrationTable | None:
-    root = "ancillary_data/calibrations"
-    cal19, cal42 = f"{root}/first_photon_bias/{beam}", f"{root}/dead_time/{beam}/dead_time"
-    wanted = [f"{cal19}/{k}" for k in ("dead_time", "strength", "width", "ffb_corr")] + [cal42]
-    if any(name not in handle for name in wanted):
-        notes.append(
-            Note(
-                code="no_cal19",
-                text=f"{beam}: the granule carries no CAL-19 first-photon-bias table: heights are not corrected for it",
-            )
-        )
-        return None
-    dead, strength, width, bias, channels = (
-        np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64) for name in wanted
-    )
-    dead = dead.ravel()
-    try:
-        strength, width, bias = _dead_time_first(dead.size, strength, width, bias)
-    except ValueError as error:
-        raise ProductError(
-            f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time,"
-            " strength, width). Pass --no-first-photon-bias, or download the file again."
-        ) from error
-    # CAL-42: sixteen channels of the strong beam's detector, then four of the weak one's.
-    channels = channels.ravel()
-    own = channels[:16] if is_strong else channels[16:20]
-    own = own[np.isfinite(own) & (own > 0)]
-    if own.size == 0 or not all(np.isfinite(a).all() for a in (dead, strength, width, bias)):
-        notes.append(
-            Note(
-                code="cal19_fill",
-                text=f"{beam}: the granule's CAL-19 or CAL-42 holds fill values: heights are not corrected for"
-                " first-photon bias",
-            )
-        )
-        return None
-    return first_photon_bias.at_dead_time(
-        dead, strength=strength, width_ns=width, correction_ps=bias, beam_dead_time_ns=float(own.mean()) * 1e9
-    )
-
-
-def _dead_time_first(
-    n: int, strength: np.ndarray, width: np.ndarray, bias: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Bring the table to (dead_time, strength, width): files list the axes in either order."""
-
-    def axis(a: np.ndarray) -> np.ndarray:
-        if a.ndim == 1:
-            return np.broadcast_to(a, (n, a.size))
-        if a.ndim == 2 and a.shape[0] == n:
-            return a
-        if a.ndim == 2 and a.shape[1] == n:
-            return a.T
-        raise ValueError(f"an axis of shape {a.shape} beside {n} dead times")
-
-    strength, width = axis(strength), axis(width)
-    shape = (n, strength.shape[1], width.shape[1])
-    if bias.shape != shape:
-        if bias.ndim != 3 or bias.shape != (shape[2], shape[1], shape[0]):
-            raise ValueError(f"ffb_corr of shape {bias.shape} beside {shape}")
-        bias = bias.transpose(2, 1, 0)
-    if np.any(np.diff(strength, axis=1) <= 0) or np.any(np.diff(width, axis=1) <= 0):
-        raise ValueError("an axis does not increase")
-    return strength, width, bias
 
 
 def _surface_words(flags: np.ndarray) -> str:

@@ -116,10 +116,8 @@ def table(
         True where the script may sort the table by a click on its head.
     caption : object
     """
-    out = [
-        "<div"
-        f' class="scroll"><table{f" id={chr(34)}{identifier}{chr(34)}" if identifier else ""}{" class=sortable" if sort_keys else ""}>'
-    ]
+    name = f' id="{identifier}"' if identifier else ""
+    out = [f'<div class="scroll"><table{name}{" class=sortable" if sort_keys else ""}>']
     if caption:
         out.append(f"<caption>{escape(caption)}</caption>")
     out.append("<thead><tr>")

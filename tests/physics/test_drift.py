@@ -49,16 +49,7 @@ def as_track(
 
 
 def estimate(track: dict[str, np.ndarray], image: np.ndarray, max_shift_m: float = 600.0) -> drift.Shift:
-    darkness = track["darkness"]
-    return drift.estimate_shift(
-        darkness,
-        image,
-        row=track["row"],
-        column=track["column"],
-        block=track["block"],
-        pixel_m=PIXEL,
-        max_shift_m=max_shift_m,
-    )
+    return drift.estimate_shift(drift.TrackSamples(**track), image, pixel_m=PIXEL, max_shift_m=max_shift_m)
 
 
 @pytest.mark.parametrize("seed", [11, 12, 13])

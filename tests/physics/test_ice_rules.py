@@ -45,7 +45,7 @@ def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
     dem = np.stack([np.full((1, 5), 3000.0), np.full((1, 5), 5.0)]).astype(np.float32)
     whole = rules.classical({"optical": optical, "dem": dem})
     rule = rules.choose({"optical": optical, "dem": dem})
-    assert rule == "snow_index" and whole.mask[0].tolist() == [True, True, False, False, False]
+    assert rule == rules.Choice(name="snow_index") and whole.mask[0].tolist() == [True, True, False, False, False]
     for part in (slice(0, 3), slice(3, 4), slice(4, 5)):
         piece = {"optical": optical[..., part], "dem": dem[..., part]}
         found = rules.classical(piece, rule=rule)
@@ -53,9 +53,11 @@ def test_a_piece_without_data_follows_the_rule_of_the_whole_scene():
             found.mask[0].tolist() == whole.mask[0, part].tolist()
             and found.valid[0].tolist() == whole.valid[0, part].tolist()
         )
-    assert rules.choose({"optical": optical[..., 3:4], "dem": dem[..., 3:4]}) == "brightness"
-    assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.DemRule(lowest_m=3000.0)
-    assert rules.choose({"optical": optical[..., 4:]}) == "none"
+    assert rules.choose({"optical": optical[..., 3:4], "dem": dem[..., 3:4]}) == rules.Choice(name="brightness")
+    assert rules.choose({"optical": optical[..., 4:], "dem": dem[..., 4:]}) == rules.Choice(
+        name="dem_only", dem=rules.DemRule(lowest_m=3000.0)
+    )
+    assert rules.choose({"optical": optical[..., 4:]}) == rules.Choice(name="none")
 
 
 def test_ndsi_in_closed_form():

@@ -169,7 +169,7 @@ def test_files_that_are_not_granules(tmp_path):
         (b"", "empty"),
         (b"<html>no</html>", "text"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "not HDF5"),
-        (b"\x89HDF\r\n\x1a\n" + bytes(500), "HDF5 cannot open it"),
+        (b"\x89HDF\r\n\x1a\n" + bytes(500), "cannot be read as HDF5"),
     ):
         path = tmp_path / "a.h5"
         path.write_bytes(content)

@@ -307,11 +307,10 @@ def summary(
                 f"A single segment has \u00b1{number(sum(s.sigma_sum for s in stats.values()) / with_free, 3, 'm')} on"
                 " average. "
             )
-    notes = "".join(f"<li>{escape(m)}</li>" for m in said)
-    return Markup(
-        '<section id="result"><p'
-        f' class="result">{"".join(escape(w) for w in words)}</p>{f"<ul class=messages>{notes}</ul>" if notes else ""}</section>'
-    )
+    items = "".join(f"<li>{escape(m)}</li>" for m in said)
+    messages_list = f"<ul class=messages>{items}</ul>" if items else ""
+    result = "".join(escape(w) for w in words)
+    return Markup(f'<section id="result"><p class="result">{result}</p>{messages_list}</section>')
 
 
 def uncertainty_of_mean(means: object) -> tuple[float, str] | None:

@@ -77,10 +77,11 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
         label="Map of the track coloured by total freeboard",
     )
     shelf = " Ice shelves are not drawn." if projection.sign < 0 else ""
+    bar = colour_bar(low=0.0, high=high, label="mean total freeboard, m (the last colour: and more)")
     return Markup(
         '<section id="map"><h2>Where</h2><div'
         f' class="maps"><figure>{overview}</figure><figure>{close}</figure></div><div'
-        f' class="caption">{colour_bar(low=0.0, high=high, label="mean total freeboard, m (the last colour: and more)")}<p>{escape(projection.name)}.'
+        f' class="caption">{bar}<p>{escape(projection.name)}.'
         " The box on the left is the map on the right; the ring follows the cursor of the panel"
         f" below.{shelf}</p></div></section>"
     )
@@ -151,7 +152,7 @@ def profile_panel(beams: Sequence[BeamTable], about: dict) -> Markup:
     """Return the frame of the along-track panel; the script fills it."""
     buttons = "".join(
         f'<button type="button" role="radio" aria-checked="false" data-beam="{escape(b.name)}">{escape(b.name)}'
-        f" <small>{strength(b.is_strong)}</small></button>"
+        f" <small>{strength(is_strong=b.is_strong)}</small></button>"
         for b in beams
     )
     moves = (
@@ -207,12 +208,12 @@ def histograms(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers]) -> Mar
             figures.append(
                 histogram(
                     series,
-                    title=f"{name.capitalize()}, {strength(strong)} beams",
+                    title=f"{name.capitalize()}, {strength(is_strong=strong)} beams",
                     label=label,
                     low=span[0],
                     high=span[1],
                     bin_m=width,
-                    identifier=f"hist-{name}-{strength(strong)}",
+                    identifier=f"hist-{name}-{strength(is_strong=strong)}",
                 )
             )
     swatches = "".join(f'<span><i class="sw c{k}"></i>{escape(n)}</span>' for k, n in enumerate(CLASS_LABELS))

@@ -31,8 +31,9 @@ QUALITY_WORDS = {
 }
 
 
-def strength(strong: bool) -> str:
-    return "strong" if strong else "weak"
+def strength(*, is_strong: bool) -> str:
+    """Return the word for a beam's strength."""
+    return "strong" if is_strong else "weak"
 
 
 def key_numbers(stats: dict[str, BeamNumbers], *, n_leads: int) -> Markup:
@@ -58,13 +59,16 @@ def class_table(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, le
     if leads is not None and leads.num_rows:
         names, codes = beam_codes(leads)
         counted = dict(zip(names, np.bincount(codes, minlength=len(names)).tolist(), strict=True))
-    rows = [_class_row(b.name, strength(b.is_strong), [stats[b.name]], counted.get(b.name, 0)) for b in beams]
+    rows = [_class_row(b.name, strength(is_strong=b.is_strong), [stats[b.name]], counted.get(b.name, 0)) for b in beams]
     for strong in (True, False):
         group = [b for b in beams if b.is_strong == strong]
         if len(group) > 1:
             rows.append(
                 _class_row(
-                    "all", strength(strong), [stats[b.name] for b in group], sum(counted.get(b.name, 0) for b in group)
+                    "all",
+                    strength(is_strong=strong),
+                    [stats[b.name] for b in group],
+                    sum(counted.get(b.name, 0) for b in group),
                 )
             )
     head = (
@@ -164,7 +168,7 @@ def lead_table(leads: pa.Table | None, *, origin: float) -> Markup:
         rows.append(
             [
                 names[codes[k]],
-                strength(bool(c["is_strong"][k])),
+                strength(is_strong=bool(c["is_strong"][k])),
                 stamp or DASH,
                 (link, f"{km:.4f}"),
                 number(c["latitude"][k], 4),
@@ -315,7 +319,7 @@ def source_table(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, s
         rows.append(
             [
                 b.name,
-                strength(b.is_strong),
+                strength(is_strong=b.is_strong),
                 *(percent(int(part[v]), int(part.sum())) for v, _ in SEA_SURFACE_SOURCES),
                 *(
                     (f"{int(held[1]):,}", f"{int(held[2] + held[3]):,}", f"{int(held[0]):,}")
@@ -340,7 +344,7 @@ def source_table(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, s
 
 def quality_table(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers]) -> Markup:
     """Return how many segments carry each quality bit, by strength."""
-    groups = [(strength(s), [stats[b.name] for b in beams if b.is_strong == s]) for s in (True, False)]
+    groups = [(strength(is_strong=s), [stats[b.name] for b in beams if b.is_strong == s]) for s in (True, False)]
     groups = [(name, g) for name, g in groups if g]
     if not groups:
         return Markup("")
@@ -464,9 +468,8 @@ def provenance(run: dict, *, title: str) -> Markup:
             + table(("beam", *keys), [[k, *(_plain(v.get(key)) for key in keys)] for k, v in known])
         )
     if run.get("config"):
-        parts.append(
-            f"<details><summary>Configuration</summary><pre>{escape(json.dumps(run['config'], indent=1, default=str, ensure_ascii=False))}</pre></details>"
-        )
+        config = json.dumps(run["config"], indent=1, default=str, ensure_ascii=False)
+        parts.append(f"<details><summary>Configuration</summary><pre>{escape(config)}</pre></details>")
     parts.append(
         "<p class=note>Coastline: Natural Earth 1:50m, public domain; ice shelves are not in it. Colours: viridis"
         f" (CC0). Cite the ICESat-2 product named above with its release when figures of {escape(title)} are"

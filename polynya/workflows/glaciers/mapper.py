@@ -247,12 +247,12 @@ def rule() -> Mapper:
 def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
     """Say so where the classical rule is not the one with short-wave infrared: what it then maps means less."""
     chosen = agreement.classical_rule(agreement.only_sensors(scene, tuple(used)))
-    if isinstance(chosen, ice_rules.DemRule):
+    if chosen.dem is not None:
         return [
             "the rule had no bands in near and short-wave infrared to go by: it maps ground above"
-            f" {chosen.lowest_m:.0f} m and gentler than {chosen.steepest_deg:g} degrees by the DEM alone, ice or not"
+            f" {chosen.dem.lowest_m:.0f} m and gentler than {chosen.dem.steepest_deg:g} degrees by the DEM alone, ice or not"
         ]
-    if chosen == "brightness":
+    if chosen.name == "brightness":
         return [
             "the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright"
             " rock too"

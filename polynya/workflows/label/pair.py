@@ -409,11 +409,8 @@ def _estimate(
         dark = drift.image_darkness(found.value, usable, pixel_m=pixel_m)
         shifts.append(
             drift.estimate_shift(
-                samples.darkness,
+                drift.TrackSamples(darkness=samples.darkness, row=row, column=column, block=samples.block),
                 dark,
-                row=row,
-                column=column,
-                block=samples.block,
                 pixel_m=pixel_m,
                 max_shift_m=max_shift_m,
                 seed=seed,

@@ -7,7 +7,7 @@ how many values it rests; nothing to check is "not checkable" and never a pass.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -164,8 +164,7 @@ def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) 
             errors[name, beam.name] = values
         for name, values in _freeboard_errors(beam, granule.release, control, notes).items():
             errors[name, beam.name] = values
-    for (name, beam_name), values in expected_sections(beams, control, notes=notes).items():
-        errors[name, beam_name] = values
+    errors |= expected_sections(beams, control, notes=notes)
     checks = []
     for name, units in NUMERIC_CHECKS:
         per_beam = {b.name: errors.get((name, b.name), np.empty(0)) for b in beams}
@@ -183,12 +182,12 @@ def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) 
             pooled = pooled[kept]
         row = _numeric(name, "file", pooled, limit, units, "; ".join(dict.fromkeys(notes.get(name, ()))))
         # What lies beyond the limit was left out above: such a row can never fail, so it is no pass either.
-        checks.append(Check(**{**row.__dict__, "status": LISTED}) if name == EDGE_CHECK and row.status == PASS else row)
+        checks.append(replace(row, status=LISTED) if name == EDGE_CHECK and row.status == PASS else row)
         for b in beams:
             values = per_beam[b.name]
             if values.size:
                 row = _numeric(name, _region(granule, b.name), values, limit, units)
-                checks.append(Check(**{**row.__dict__, "status": LISTED if row.status == PASS else row.status}))
+                checks.append(replace(row, status=LISTED if row.status == PASS else row.status))
     return checks + _surface_types(granule, segments, type_tolerance)
 
 

@@ -146,7 +146,7 @@ def locate_leads(beam: Beam) -> tuple[np.ndarray, np.ndarray]:
             offset[a + 1 : b] = offset[a]
     for k in np.flatnonzero(offset > np.iinfo(np.int64).min):
         start = int(beam.lead_first[k] - offset[k])
-        if beam.lead_n[k] > 0 and 0 <= start and start + beam.lead_n[k] <= n:
+        if beam.lead_n[k] > 0 and start >= 0 and start + beam.lead_n[k] <= n:
             place[k] = start
             error[k] = abs((sums[start + beam.lead_n[k]] - sums[start]) / beam.lead_n[k] + beam.x[0] - beam.lead_x[k])
     return place, error
@@ -211,7 +211,7 @@ def section_leads(beam: Beam, *, half_width_m: float) -> tuple[np.ndarray, np.nd
     m = beam.lead_h.size
     for i in np.flatnonzero(count > 0):
         a, n = int(first[i]), int(count[i])
-        fits = 0 <= a and a + n <= m
+        fits = a >= 0 and a + n <= m
         if np.isfinite(beam.section_x[i]) and np.isfinite(beam.lead_x).all():
             centre = beam.section_x[i]
             fits = fits and bool(np.all(np.abs(beam.lead_x[a : a + n] - centre) <= half_width_m + 1.0))
