@@ -148,6 +148,7 @@ def read(path: Path | str) -> geopandas.GeoDataFrame:
     Parameters
     ----------
     path : Path or str
+        The file.
 
     Returns
     -------

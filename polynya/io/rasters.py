@@ -46,7 +46,7 @@ def create(path: Path, *, geobox: GeoBox, dtype: str, nodata: float | None = Non
         "tiled": True,
         "blockxsize": BLOCK,
         "blockysize": BLOCK,
-        "crs": geobox.crs.to_wkt(),
+        "crs": geobox.crs.to_wkt() if geobox.crs is not None else None,
         "transform": geobox.affine,
         "BIGTIFF": "IF_SAFER",
     }

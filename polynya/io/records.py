@@ -241,7 +241,7 @@ def _state(found: os.stat_result) -> dict[str, int]:
 
 def _sha256(path: Path, state: os.stat_result, stop: threading.Event | None = None) -> str:
     """Return the SHA-256 of a file's content; once a process for a file that does not change."""
-    known = (str(path), *_state(state).values())
+    known: tuple[str | int, ...] = (str(path), *_state(state).values())
     if known in _known:
         return _known[known]
     digest = hashlib.sha256()
