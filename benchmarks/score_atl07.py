@@ -10,7 +10,7 @@ photons.
 
 Heights are then real, and NASA's numbers the reference; noise of the draw is part of every difference. Where the
 network was trained on draws of a file, its rows say so: other seeds draw from the same histograms, so these leads are
-not kept back.
+not held out.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 
 For every seed a pair is simulated (season by turns, sun, haze, cloud, drift and time drawn) and labelled as ``polynya
 label`` does. Then the cases without contrast: the first ``--closed`` seeds again without leads, the first ``--cloudy``
-under full cloud: there a sure shift is a false one. A label is compared with the truth of its 2 m segment (mean over
+under full cloud: there a certain shift is a false one. A label is compared with the truth of its 2 m segment (mean over
 the beams' truth cell); a segment that carries no label, because it lies at a transition or under cloud, does not count.
 
 Numbers from simulated pairs are never skill on real data.
@@ -130,18 +130,21 @@ def summary(cases: list[Case]) -> list[tuple[str, str]]:
     each = [np.trace(c.confusion) / c.confusion.sum() for c in real if c.confusion.sum()]
     out = [
         (f"pairs: shift within {WITHIN_M:.0f} m", share(off <= WITHIN_M)),
-        ("pairs: said to be sure", share(sure)),
-        (f"sure ones within {WITHIN_M:.0f} m", share(off[sure] <= WITHIN_M)),
-        ("median error of the sure ones, m", f"{np.median(off[sure]):.1f}" if sure.any() else "-"),
-        ("95 % of the sure ones within, m", f"{np.quantile(off[sure], 0.95):.1f}" if sure.any() else "-"),
+        ("pairs: certain", share(sure)),
+        (f"certain ones within {WITHIN_M:.0f} m", share(off[sure] <= WITHIN_M)),
+        ("median error of the certain ones, m", f"{np.median(off[sure]):.1f}" if sure.any() else "-"),
+        ("95 % of the certain ones within, m", f"{np.quantile(off[sure], 0.95):.1f}" if sure.any() else "-"),
         (
-            "error over its standard error, median of the sure ones",
+            "error over its standard error, median of the certain ones",
             f"{np.median([c.off_m / c.error_m for c in real if c.is_sure]):.1f}" if sure.any() else "-",
         ),
-        ("no contrast (no leads, or full cloud): said to be unsure", share(np.array([not c.is_sure for c in empty]))),
+        (
+            "no contrast (no leads, or full cloud): reported as uncertain",
+            share(np.array([not c.is_sure for c in empty])),
+        ),
         ("no contrast: largest confidence", f"{max((c.confidence for c in empty), default=np.nan):.2f}"),
         (
-            "label accuracy where labelled, sure pairs",
+            "label accuracy where labelled, certain pairs",
             (
                 f"{np.trace(confusion) / max(confusion.sum(), 1):.4f} (n {confusion.sum():,}; worst pair"
                 f" {min(each, default=np.nan):.3f})"
@@ -162,7 +165,7 @@ def summary(cases: list[Case]) -> list[tuple[str, str]]:
     total = max(flags.sum(), 1)
     out.append(
         (
-            "segments labelled, at transitions, cloud, shift unsure",
+            "segments labelled, at transitions, cloud, shift uncertain",
             ", ".join(f"{100 * flags[k] / total:.1f} %" for k in (0, 1, 2, 4)),
         )
     )

@@ -90,7 +90,7 @@ def freeboard(
     """ATL03 photons to 2 m surface classes, local sea surface and freeboard.
 
     For every granule FOLDER gets a folder with segments.parquet, leads.parquet, sea_surface.parquet (GeoParquet),
-    report.html (open it in a browser) and run.json. Run the same command again to go on where it stopped.
+    report.html (open it in a browser) and run.json. The same command resumes where it stopped.
 
     \b
     polynya freeboard ATL03_granule.h5 -o ross

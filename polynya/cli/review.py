@@ -29,7 +29,7 @@ def review(
     """Correct labels by hand in a page on this computer: scene and profile, stretch by stretch, saved at once.
 
     Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label
-    --corrections. Ctrl-C ends it; nothing is lost however it ends, and the same command goes on.
+    --corrections. Ctrl-C ends it; nothing is lost, and the same command resumes.
 
     \b
     polynya review labels.parquet
@@ -41,7 +41,7 @@ def review(
 
     def tell(started: workflow.Started) -> None:
         for name in started.torn:
-            say(f"polynya: {name}: the last line was never finished and is left out; all before it holds")
+            say(f"polynya: {name}: the last line is incomplete and is ignored; all lines before it are used")
         for path in started.corrections[:5]:
             print(f"corrections: {path}")
         if len(started.corrections) > 5:

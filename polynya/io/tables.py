@@ -71,7 +71,7 @@ def _geo_metadata(bounds: list[float] | None) -> bytes:
 
 
 class TableWriter:
-    """Write a table's pieces (one per beam) to one GeoParquet file, a row group each.
+    """Write a table's pieces (one per beam) to one GeoParquet file, one row group per piece.
 
     Parameters
     ----------

@@ -3,7 +3,7 @@ table.
 
 The file lies beside the labels (``labels.parquet`` → ``labels.corrections.jsonl``). The labels themselves are not
 touched: what holds now follows from the labels and the lines. An undo is a line that names the line it takes back, and
-taking an undo back is a redo. Stretches are kept as ``x_atc``, so they stay where they are when labels are made anew.
+taking an undo back is a redo. Stretches are kept as ``x_atc``, so they stay in place when labels are made again.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class Log:
     corrections : tuple of Correction
         In the file's order.
     torn : str
-        What is left of a last line that was never finished; empty for a sound file.
+        The incomplete last line; empty for a file that is whole.
     """
 
     corrections: tuple[Correction, ...]
@@ -223,7 +223,12 @@ def read_log(path: Path | str) -> Log:
 
 
 def read(path: Path | str) -> list[Correction]:
-    """Return the corrections of a file, undone ones and undos included; a torn last line is left out with a warning.
+    """Return the corrections of a file, undone ones and undos too; an incomplete last line is ignored with a warning.
+
+    Parameters
+    ----------
+    path : Path or str
+        The corrections file.
 
     Raises
     ------
@@ -237,9 +242,7 @@ def read(path: Path | str) -> list[Correction]:
         )
     log = read_log(path)
     if log.torn:
-        warnings.warn(
-            f"{Path(path).name}: the last line was never finished and is left out: {log.torn[:80]}", stacklevel=2
-        )
+        warnings.warn(f"{Path(path).name}: the last line is incomplete and is ignored: {log.torn[:80]}", stacklevel=2)
     return list(log.corrections)
 
 
@@ -400,7 +403,7 @@ def apply(table: pa.Table, corrections: Sequence[Correction]) -> pa.Table:
     -------
     pyarrow.Table
         The same rows, columns and metadata; ``label``, ``label_source`` (person) and ``label_flag`` changed inside the
-        stretches. A shift moves nothing here: labels have to be sampled anew at it (:func:`shift`).
+        stretches. A shift moves nothing here: labels have to be sampled again with it (:func:`shift`).
 
     Raises
     ------

@@ -221,7 +221,7 @@ def _disc(radius_m: float) -> list[tuple[float, float]]:
     )
 
 
-def unsure(found: Transferred) -> Transferred:
+def without_labels(found: Transferred) -> Transferred:
     """Return the same without labels, for a shift that is uncertain: flag 4 wherever the image would have given one."""
     flag = np.where(found.flag == OUTSIDE, OUTSIDE, SHIFT_UNSURE).astype(np.int8)
     return Transferred(label=np.full(flag.size, -1, np.int8), flag=flag, value=found.value)

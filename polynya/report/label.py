@@ -134,7 +134,7 @@ def sentence(about: dict[str, object]) -> str:
 
 
 def text(record: object) -> str:
-    """Return what the terminal says of a finished pair: labels, shift, and what was written."""
+    """Return the terminal's text for a finished pair: labels, shift, and what was written."""
     n = record.numbers
     if record.status == "skipped" or not n:
         return "\n  ".join([f"{Path(record.item).name}: {record.message}", *record.outputs.values()])
@@ -148,10 +148,10 @@ def text(record: object) -> str:
         f" ({shares or 'none'}) ({record.seconds:.1f} s)"
     ]
     if "shift_east_m" in n:
-        sure = f"{'certain' if n['is_shift_sure'] else 'UNCERTAIN'} (confidence {n['shift_confidence']:.2f})"
-        sure = "set by hand, not checked" if n.get("is_shift_given") else sure
+        quality = f"{'certain' if n['is_shift_sure'] else 'UNCERTAIN'} (confidence {n['shift_confidence']:.2f})"
+        quality = "set by hand, not checked" if n.get("is_shift_given") else quality
         lines.append(
-            f"shift {n['shift_east_m']:+.0f} m east, {n['shift_north_m']:+.0f} m north, {sure}; scene"
+            f"shift {n['shift_east_m']:+.0f} m east, {n['shift_north_m']:+.0f} m north, {quality}; scene"
             f" {abs(n['minutes']):.1f} min {'after' if n['minutes'] >= 0 else 'before'} the granule"
         )
     why = ", ".join(

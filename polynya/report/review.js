@@ -157,7 +157,7 @@ function show() {
   $("turn").setAttribute("aria-pressed", S.north); $("turn").disabled = !myCourse();
   $("map").classList.toggle("moving", S.moving);
   const hints = [];
-  if (s.torn) hints.push("The last line of the corrections file was never finished (the writer was stopped); it is left out, all before it holds.");
+  if (s.torn) hints.push("The last line of the corrections file is incomplete (the writer was stopped). It is ignored; all lines before it are used.");
   if (s.foreign) hints.push(`${s.foreign} corrections in the file are of another granule and change nothing here.`);
   if (s.stale) hints.push(`${s.stale} segments carry a person's label that no correction in force gives (merged and undone since, or another file): run polynya label again.`);
   if (s.sure === false && !s.shift.some((v, k) => Math.abs(v - s.sampled_shift[k]) > .05)) hints.push("The drift shift is not sure, so nothing was labelled: move the track onto its ice (S), then run polynya label --corrections.");

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def granule_text(record: object) -> str:
-    """Return what is said of a finished granule: counts, the result, and what was written.
+    """Return the text for a finished granule: counts, the result, and what was written.
 
     Parameters
     ----------
@@ -40,7 +40,7 @@ def granule_text(record: object) -> str:
 
 
 def verification_text(verification: object) -> str:
-    """Return a verification as a table: a row per check with n, largest error, tolerance and verdict.
+    """Return a verification as a table: one row per check with n, largest error, tolerance and verdict.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ def test_a_torn_last_line_is_left_out_reported_and_mended(tmp_path, cut):
         assert [c.to for c in log.corrections] == [0, 1] and not log.torn
     else:
         assert log.corrections == (first,) and log.torn
-        with pytest.warns(UserWarning, match="never finished"):
+        with pytest.warns(UserWarning, match="is incomplete and is ignored"):
             assert corrections.read(path) == [first]
     third = corrections.append(path, label(to=2))
     log = corrections.read_log(path)

@@ -106,7 +106,7 @@ def test_cloud_edge_and_missing_pixels_give_no_label():
 
 
 def test_an_unsure_shift_leaves_no_label():
-    found = transfer.unsure(at([5.0, -1.0], [5.0, 5.0], grid(np.zeros((20, 20)))))
+    found = transfer.without_labels(at([5.0, -1.0], [5.0, 5.0], grid(np.zeros((20, 20)))))
     assert found.label.tolist() == [-1, -1] and found.flag.tolist() == [transfer.SHIFT_UNSURE, transfer.OUTSIDE]
 
 

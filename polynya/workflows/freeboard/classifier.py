@@ -107,10 +107,10 @@ def describe(classifier: predict_tracks.Classifier | None) -> tuple[str, dict[st
 
 
 def _calibration(classifier: predict_tracks.Classifier) -> str:
-    told = classifier.about.get("calibration")
+    calibration = classifier.about.get("calibration")
     method = (
-        told.get("method", "none")
-        if isinstance(told, dict)
+        calibration.get("method", "none")
+        if isinstance(calibration, dict)
         else "temperature"
         if classifier.description.temperature != 1.0
         else "none"

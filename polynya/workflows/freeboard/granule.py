@@ -284,18 +284,18 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             "No open water is within reach on any beam"
             if not found
             else (
-                f"{found} leads were found, but none gives a sea surface that passes the screening (too unsure to be"
+                f"{found} leads were found, but none gives a sea surface that passes the screening (too uncertain to be"
                 " water, land, ice concentration, or more than 0.5 m from the mean sea surface)"
             )
         )
         out.append(
-            f"{why}: no local sea surface can be had, so freeboard is NaN everywhere. Heights stand; without a water"
-            " level thin ice cannot be told from level thick ice."
+            f"{why}: no local sea surface could be determined, so freeboard is NaN everywhere. Heights are valid;"
+            " without a water level, thin ice and level thick ice look the same."
         )
     elif dry:
         out.append(
-            f"No sea surface can be had on {', '.join(dry)} (no usable open water within reach): freeboard is NaN"
-            " there."
+            f"No sea surface could be determined on {', '.join(dry)} (no usable open water within reach): freeboard is"
+            " NaN there."
         )
     if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")

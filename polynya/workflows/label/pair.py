@@ -185,7 +185,7 @@ def from_image(
             pixel_m=abs(classes.geobox.affine.a),
             radius_m=radius,
         )
-        labels = labels if used.is_sure else transfer.unsure(labels)
+        labels = labels if used.is_sure else transfer.without_labels(labels)
         pieces.append(_table(granule, track, labels, source=schema.LABEL_IMAGE, easting=easting, northing=northing))
     table, about, notes = _finish(pieces, tracks, about, corrected, granule, notes)
     return Labels(

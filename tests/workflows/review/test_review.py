@@ -500,7 +500,7 @@ def test_killed_hard_nothing_is_lost_and_the_history_goes_on(labels):
         assert again["undo"] is None and again["shift"] == [120.0, -40.0]
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
-        assert process.returncode == 130 and "last line was never finished" in errors
+        assert process.returncode == 130 and "last line is incomplete and is ignored" in errors
     finally:
         process.kill()
     assert not list(labels.parent.glob(".*.lock"))
