@@ -68,10 +68,10 @@ def simulate_pair_command(
         ),
     ],
     length_km: Annotated[
-        float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene reaches 2 km beyond it.")
+        float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene extends 2 km beyond it.")
     ] = 20.0,
     season: Annotated[
-        str, typer.Option(help="spring (Arctic, sun 5-25 degrees) or summer (Ross Sea, 8-35 degrees).")
+        str, typer.Option(help="spring (Arctic, sun elevation 5-25°) or summer (Ross Sea, 8-35°).")
     ] = "summer",
     seed: Annotated[
         int,
@@ -159,7 +159,7 @@ def simulate_glacier_scene(
         int, typer.Option(min=1, max=2, help="Number of dates; 2 adds the same glaciers some years later.")
     ] = 1,
     years_between: Annotated[float | None, typer.Option(help="Years between the two dates.")] = None,
-    dem: Annotated[Path | None, typer.Option(metavar="FILE", help="A real DEM as the terrain.")] = None,
+    dem: Annotated[Path | None, typer.Option(metavar="FILE", help="Use a real DEM as terrain.")] = None,
     glacier_share: Annotated[
         float | None, typer.Option(help="Share of the scene that is glacier; reached within some hundredths.")
     ] = None,
@@ -179,7 +179,7 @@ def simulate_glacier_scene(
         int, typer.Option(min=1, help="Number of scenes, with seeds SEED, SEED + 1 ...; more than 1 needs --tiles.")
     ] = 1,
     tiles: Annotated[
-        Path | None, typer.Option(metavar="FILE.h5", help="Append every date as a tile to a training set.")
+        Path | None, typer.Option(metavar="FILE.h5", help="Append each date as a tile to a training set.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the drawn settings instead of the paths.")] = False,
@@ -212,5 +212,5 @@ def simulate_glacier_scene(
         camera=camera,
         sar_shift_m=sar_shift_m,
     )
-    done = request.fulfil(wanted, out=out, tiles=tiles, seed=seed, count=count, overwrite=overwrite, say=say)
-    print(json.dumps(io.plain(done.about), indent=1) if as_json else "\n".join(str(p) for p in done.paths))
+    outputs = request.run(wanted, out=out, tiles=tiles, seed=seed, count=count, overwrite=overwrite, say=say)
+    print(json.dumps(io.plain(outputs.about), indent=1) if as_json else "\n".join(str(p) for p in outputs.paths))

@@ -354,8 +354,8 @@ def _check(options: Options) -> None:
     parse_beams(options.beams)
     if options.length_km > LONGEST_KM:
         raise UsageError(
-            f"length_km is {options.length_km:g}; expected 1 to {LONGEST_KM:g} for a pair, because a scene is one plane."
-            " Choose a shorter track."
+            f"length_km is {options.length_km:g}; expected 1 to {LONGEST_KM:g} for a pair, because a scene is one"
+            " plane. Choose a shorter track."
         )
     if options.season not in SEASONS or not SEASONS[options.season].days:
         sunny = [n for n, s in SEASONS.items() if s.days]

@@ -1,5 +1,4 @@
-"""What lies on the ground of a glacier scene, pixel by pixel: rock, till, plants, lakes, ice, debris, ponds, snow; and
-the truth."""
+"""Land cover of a glacier scene for each pixel: rock, till, plants, lakes, ice, debris, ponds, snow; and the truth."""
 
 from __future__ import annotations
 
@@ -14,30 +13,31 @@ from .routing import debris_share_of_flux
 from .terrain import Ground, add_detail, fill
 
 SURFACES = ("rock", "till", "plants", "water", "bare_ice", "debris", "snow")
-THINNEST = 6.0
-"""Ice thinner than this, m, is no glacier."""
-SMALLEST = 2e4
-"""Square metres of a glacier; inventories stop at 0.01 km2 (Pfeffer et al. 2014, doi:10.3189/2014JoG13J176)."""
+MIN_THICKNESS_M = 6.0
+"""Thinner ice does not count as glacier."""
+MIN_AREA_M2 = 2e4
+"""Smaller glaciers are removed; inventories stop at 0.01 km2 (Pfeffer et al. 2014, doi:10.3189/2014JoG13J176)."""
 OTHER, CLEAN_ICE, DEBRIS_COVERED = 0, 1, 2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Land:
-    """What does not change between two dates.
+    """The ground that is the same at all dates.
 
     Attributes
     ----------
     smooth, bed : numpy.ndarray, float32, shape (rows, columns)
         Bed without and with detail, m above the sea.
     lake : numpy.ndarray, float32
-        Level of water in basins, m; NaN where none.
+        Water level in basins, m; NaN where there is none.
     old_ice : numpy.ndarray, bool
-        Under ice at the end of the Little Ice Age: fresh till where none is left.
+        Under ice at the end of the Little Ice Age: fresh till where the ice is gone.
     pixel_m : float
+        Pixel size, m.
     patches, blobs, fine, rockfall : numpy.ndarray, float32
-        Noise of 600 m, of 2 km, of 80 m; the strength of rock walls.
+        Noise with wavelengths of 600 m, 2 km and 80 m; the rockfall of rock walls.
     rocks : numpy.ndarray, float32, shape (2, rows, columns)
-        Share of the second and third rock.
+        Shares of the second and third rock.
     """
 
     smooth: np.ndarray
@@ -54,16 +54,16 @@ class Land:
 
 @dataclass(frozen=True, kw_only=True)
 class Weather:
-    """What a date adds.
+    """Snow and melt at one date.
 
     Attributes
     ----------
     snow_line_m : float
-        Of seasonal snow, m above the sea.
+        Height of the seasonal snow line, m above the sea.
     dusting_m : float
-        Ground above it carries fresh snow; infinite where none fell.
+        Ground above this height has fresh snow, m; infinite if none fell.
     wet : bool
-        Whether snow is melting under the radar.
+        Whether the snow is wet for the radar.
     """
 
     snow_line_m: float
@@ -73,28 +73,28 @@ class Weather:
 
 @dataclass(frozen=True, kw_only=True)
 class Cover:
-    """The ground at one date.
+    """The land cover at one date.
 
     Attributes
     ----------
     surface : numpy.ndarray, float32, shape (rows, columns)
         Height, m above the sea.
     shares : dict of str to numpy.ndarray, float32
-        Share of every one of ``SURFACES``; they add up to 1.
+        Share of each of ``SURFACES``; their sum is 1.
     truth : numpy.ndarray, uint8
         0 other, 1 clean ice, 2 debris-covered ice.
     speed : numpy.ndarray, float32
-        Of the ice, m a year.
+        Of the ice, m per year.
     seasonal : numpy.ndarray, bool
-        Snow off the glaciers.
+        Snow outside the glaciers.
     milk : numpy.ndarray, float32
         Rock flour in the water, 0 to 1.
     dirt : numpy.ndarray, float32
-        Of bare ice and old snow, 0 to 1.
+        Impurities of bare ice and old snow, 0 to 1.
     freshness : numpy.ndarray, float32
-        Of snow, 0 to 1.
+        Freshness of snow, 0 to 1.
     thinness : numpy.ndarray, float32
-        1 where debris is so thin that ice cools it.
+        1 where debris is so thin that the ice below cools it.
     """
 
     surface: np.ndarray
@@ -119,23 +119,30 @@ def lay_land(
     ela_m: float,
     lakes: float,
 ) -> Land:
-    """Bring the ice model's bed to the scene's pixels, with detail, moraines and lakes.
+    """Resample the ice model's bed to the scene's pixels and add detail, moraines and lakes.
 
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the detail.
     ground : Ground
+        Bed of the ice model.
     shape : tuple of int
-        Pixels.
+        Rows and columns of pixels.
     pixel_m : float
+        Pixel size, m.
     level_m : float
-        Added to the bed.
+        Added to the bed, m.
     old : Ice
         Of the Little Ice Age.
     ela_m : float
-        Metres above the sea.
+        Equilibrium line altitude, m above the sea.
     lakes : float
-        Probability that a basin holds a lake rather than sediment.
+        Probability that a basin has a lake rather than sediment.
+
+    Returns
+    -------
+    Land
     """
     coarse = ground.bed + level_m
     smooth = resize(coarse, shape, order=3)
@@ -143,7 +150,7 @@ def lay_land(
     filled = fill(coarse)
     pits, count = label(filled - coarse > 4.0)
     wet = np.concatenate([[False], rng.random(count) < lakes])
-    # Carried on by a cell, so that the shore is where the detailed bed meets the level and not the edge of a cell.
+    # Extended by a cell, so that the shore is where the detailed bed reaches the level, not the edge of a cell.
     away, place = distance_transform_edt(pits == 0, return_indices=True)
     level = resize(filled[tuple(place)] if count else coarse, shape)
     near = resize((away < 1.1).astype(np.float32), shape) > 0.5
@@ -181,7 +188,7 @@ def lay_land(
 
 
 def place_ice(land: Land, ice: Ice) -> tuple[np.ndarray, np.ndarray]:
-    """Return where the ice is and the height of the surface with it.
+    """Return the ice mask and the height of the surface with ice.
 
     Returns
     -------
@@ -195,43 +202,55 @@ def place_ice(land: Land, ice: Ice) -> tuple[np.ndarray, np.ndarray]:
     return mask, surface.astype(np.float32)
 
 
-def cover_ground(
-    land: Land,
-    ice: Ice,
-    *,
-    climate: Climate,
-    debris: float,
-    weather: Weather,
-    sun_azimuth: float,
-    plants_m: float,
-    sea: bool,
-    rng: np.random.Generator,
-) -> Cover:
-    """Cover the land at one date.
+@dataclass(frozen=True, kw_only=True)
+class Conditions:
+    """What decides the land cover at one date, besides ground and ice.
 
-    Parameters
+    Attributes
     ----------
-    land : Land
-    ice : Ice
     climate : Climate
         With the equilibrium line above the sea.
     debris : float
         Share of the ice below the equilibrium line under debris.
     weather : Weather
-    sun_azimuth : float
-        Of the midday sun, degrees: the other side keeps its snow.
+        Snow and melt.
+    noon_azimuth : float
+        Of the midday sun, degrees: slopes that face away keep their snow.
     plants_m : float
-        Where plants end, m above the sea.
-    sea : bool
+        Upper limit of plants, m above the sea.
+    has_coast : bool
         Whether ground below the sea level is water.
-    rng : numpy.random.Generator
     """
+
+    climate: Climate
+    debris: float
+    weather: Weather
+    noon_azimuth: float
+    plants_m: float
+    has_coast: bool
+
+
+def cover_ground(land: Land, ice: Ice, conditions: Conditions, *, rng: np.random.Generator) -> Cover:
+    """Return the land cover at one date.
+
+    Parameters
+    ----------
+    land : Land
+        The ground.
+    ice : Ice
+        At the date.
+    conditions : Conditions
+        Climate, debris, weather, sun, plants and coast.
+    rng : numpy.random.Generator
+        Draws the rock flour of the lakes.
+    """
+    climate = conditions.climate
     mask, surface = place_ice(land, ice)
     pixel = land.pixel_m
     east, north = gradient(surface, pixel)
     slope = np.degrees(np.arctan(np.hypot(east, north)))
     speed = np.where(mask, np.maximum(resize(ice.speed, mask.shape), 0.0), 0.0).astype(np.float32)
-    buried, thin = _debris(land, mask, surface, slope, climate, debris)
+    buried, thin = _debris(land, mask, surface, slope, climate, conditions.debris)
     # Hummocks, and blocks of crevassed ice.
     rough = np.where(
         mask,
@@ -243,7 +262,7 @@ def cover_ground(
 
     shares = {name: np.zeros(mask.shape, np.float32) for name in SURFACES}
     water = ~mask & ~np.isnan(land.lake)
-    if sea:
+    if conditions.has_coast:
         water |= ~mask & (surface < 0.0)
         surface = np.maximum(surface, 0.0)
     ponds = mask & (buried > 0.6) & (slope < 9.0) & (land.fine + 0.4 * land.patches > 2.1)
@@ -255,6 +274,7 @@ def cover_ground(
     shares["bare_ice"][:] = on_ice - shares["debris"]
     off = (1.0 - mask) * free
     young = land.old_ice & ~mask
+    plants_m = conditions.plants_m
     sown = (
         0.9
         * smoothstep(surface + 130.0 * land.patches + 90.0 * land.blobs, plants_m + 150.0, plants_m - 250.0)
@@ -266,7 +286,7 @@ def cover_ground(
     shares["till"][:] = off * (1.0 - sown) * scree
     shares["rock"][:] = off * (1.0 - sown) * (1.0 - scree)
 
-    snow, freshness = _snow(land, mask, surface, slope, (east, north), weather, sun_azimuth, water | ponds)
+    snow, freshness = _snow(land, mask, surface, (slope, east, north), conditions, water | ponds)
     for name in SURFACES:
         shares[name] *= 1.0 - snow
     shares["snow"][:] = snow
@@ -298,14 +318,14 @@ def cover_ground(
 def _outline(
     thickness: np.ndarray, smooth: np.ndarray, bed: np.ndarray, pixel_m: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mask and thickness above the smooth bed at the pixels; thickness is carried on below zero outside so that
-    margins are smooth."""
+    """Return mask and thickness above the smooth bed at the pixels; thickness is extended below zero outside, which
+    gives smooth margins."""
     cell = pixel_m * smooth.shape[0] / thickness.shape[0]
     outside = distance_transform_edt(thickness < 3.0) * cell
-    carried = gaussian_filter(np.where(thickness < 3.0, -0.3 * outside, thickness), 0.6)
-    fine = resize(np.maximum(carried, -60.0), smooth.shape, order=3)
-    mask = fine - gaussian_filter(bed - smooth, 25.0 / pixel_m) * 0.7 > THINNEST
-    smallest, hole = SMALLEST / pixel_m**2, 0.3 * SMALLEST / pixel_m**2
+    extended = gaussian_filter(np.where(thickness < 3.0, -0.3 * outside, thickness), 0.6)
+    fine = resize(np.maximum(extended, -60.0), smooth.shape, order=3)
+    mask = fine - gaussian_filter(bed - smooth, 25.0 / pixel_m) * 0.7 > MIN_THICKNESS_M
+    smallest, hole = MIN_AREA_M2 / pixel_m**2, 0.3 * MIN_AREA_M2 / pixel_m**2
     for wanted, size in ((True, smallest), (False, hole)):
         parts, count = label(mask == wanted)
         if count:
@@ -324,8 +344,8 @@ def _debris(
     d = surface - climate.ela_m
     gain = np.where(
         d > 0.0,
-        np.minimum(d * climate.snow_gradient, climate.most_snow),
-        np.maximum(d * climate.melt_gradient, -0.4 * climate.most_melt),
+        np.minimum(d * climate.snow_gradient, climate.max_accumulation),
+        np.maximum(d * climate.melt_gradient, -0.4 * climate.max_melt),
     )
     rockfall = land.rockfall * smoothstep(slope, 30.0, 48.0) * ~mask
     level = gaussian_filter(surface, 1.0)
@@ -333,7 +353,7 @@ def _debris(
         level, mask, pixel_m=land.pixel_m, rockfall=rockfall.astype(np.float32), gain=gain.astype(np.float32)
     )
     carried = gaussian_filter(np.log(carried + 1e-3), 40.0 / land.pixel_m)
-    # Debris melts out below the line and gathers towards the end.
+    # Debris melts out below the equilibrium line and accumulates towards the terminus.
     score = (
         0.55 * carried
         + 2.2 * smoothstep(-d, 0.0, max(float(-d[below].min()), 300.0) * 0.8)
@@ -347,13 +367,21 @@ def _debris(
     return buried.astype(np.float32), thin
 
 
-def _snow(land, mask, surface, slope, tilt, weather, sun_azimuth, water) -> tuple[np.ndarray, np.ndarray]:
+def _snow(
+    land: Land,
+    mask: np.ndarray,
+    surface: np.ndarray,
+    tilt: tuple[np.ndarray, np.ndarray, np.ndarray],
+    conditions: Conditions,
+    water: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the share of snow and its freshness; ``tilt`` is the slope (degrees) and its east and north parts."""
+    weather, (slope, east, north) = conditions.weather, tilt
     pixel = land.pixel_m
     hollow = np.clip((gaussian_filter(surface, 110.0 / pixel) - surface) / 12.0, -1.2, 1.6)
-    a = np.radians(sun_azimuth)
-    shaded = (tilt[0] * np.sin(a) + tilt[1] * np.cos(a)) / np.sqrt(
-        1.0 + tilt[0] ** 2 + tilt[1] ** 2
-    )  # positive: falls away from the sun
+    a = np.radians(conditions.noon_azimuth)
+    # Positive: falls away from the sun.
+    shaded = (east * np.sin(a) + north * np.cos(a)) / np.sqrt(1.0 + east**2 + north**2)
     height = (surface - weather.snow_line_m) / 150.0
     off = (
         np.minimum(height, 1.3)

@@ -30,7 +30,7 @@ MARK = {"simulated_by": "polynya; no measurement"}
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What a scene left on the disk: the folder, its files, and ``about`` as in scene.json."""
+    """The files of one scene: the folder, its files, and ``about`` as in scene.json."""
 
     folder: Path
     files: tuple[Path, ...]
@@ -48,13 +48,13 @@ def geobox(scene: SimulatedScene) -> GeoBox:
 
 
 def outlines(scene: SimulatedScene) -> geopandas.GeoDataFrame:
-    """Return the true outlines, split at ice divides, with RGI 7.0's attribute names.
+    """Return the true outlines, split at ice divides, with the attribute names of RGI 7.0.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        In the scene's UTM zone; ``area_km2`` on the ellipsoid, ``aspect_deg`` from north over east; ``debris_km2`` is
-        ours.
+        In the scene's UTM zone; ``area_km2`` on the ellipsoid, ``aspect_deg`` clockwise from north; ``debris_km2`` is
+        not in RGI.
     """
     import geopandas as gpd
     from pyproj import Geod
@@ -112,13 +112,12 @@ def outlines(scene: SimulatedScene) -> geopandas.GeoDataFrame:
         "aspect_deg",
         "debris_km2",
     ]
-    frame = gpd.GeoDataFrame({c: [r[c] for r in rows] for c in columns}, geometry=geometry.values, crs=str(grid.crs))
-    return frame
+    return gpd.GeoDataFrame({c: [r[c] for r in rows] for c in columns}, geometry=geometry.values, crs=str(grid.crs))
 
 
 def quicklook(scene: SimulatedScene) -> np.ndarray:
-    """Return a false-colour picture (1.6 um, near infrared, red) with outlines in yellow, debris in red, uint8, shape
-    (3, rows, columns)."""
+    """Return a false-colour picture (1.6 um, near infrared, red), outlines yellow, debris red: uint8, shape (3, rows,
+    columns)."""
     optical = np.nan_to_num(scene.sensors["optical"][[4, 3, 2]])
     picture = (np.clip(optical / 0.75, 0.0, 1.0) ** 0.7 * 255.0).astype(np.uint8)
     for border, colour in ((_border(scene.truth == 2), (255, 60, 40)), (_border(scene.glaciers), (255, 255, 0))):
@@ -128,14 +127,16 @@ def quicklook(scene: SimulatedScene) -> np.ndarray:
 
 
 def write(scene: SimulatedScene, folder: Path, *, overwrite: bool = False) -> Written:
-    """Write a scene folder: a GeoTIFF a sensor, truth, strata, outlines, scene.json, scene.png.
+    """Write a scene folder: one GeoTIFF per sensor, truth, strata, outlines, scene.json, scene.png.
 
     Parameters
     ----------
     scene : SimulatedScene
+        One date.
     folder : Path
         New or empty; or an earlier scene, with ``overwrite``.
     overwrite : bool
+        Replace the earlier scene.
 
     Raises
     ------
@@ -180,12 +181,18 @@ def write(scene: SimulatedScene, folder: Path, *, overwrite: bool = False) -> Wr
     return Written(folder=folder, files=tuple(sorted(p for p in folder.iterdir())), about=record)
 
 
-def refuse_scene(out: Path) -> None:
-    """Refuse a folder that holds a scene.
+def reject_earlier_scene(out: Path) -> None:
+    """Raise if a folder already holds a scene.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of ``date1`` and ``date2``.
 
     Raises
     ------
     OutputError
+        If it holds a scene.
     """
     if any(Path(out).glob("date*/scene.json")):
         raise OutputError(
@@ -199,9 +206,11 @@ def write_dates(scenes: Iterable[SimulatedScene], out: Path, *, overwrite: bool 
     Parameters
     ----------
     scenes : iterable of SimulatedScene
+        In order of time.
     out : Path
+        Folder of the dates.
     overwrite : bool
-        Replace those that are there, and remove a second one left over.
+        Replace earlier dates, and remove a second one that is left over.
 
     Raises
     ------
@@ -218,14 +227,14 @@ def write_dates(scenes: Iterable[SimulatedScene], out: Path, *, overwrite: bool 
 
 
 def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
-    """Append whole scenes, a tile each, to a training set; the file changes only when all are written.
+    """Append whole scenes to a training set, one tile each; the file changes only when all are written.
 
     Parameters
     ----------
     path : Path
-        HDF5; made if it is not there.
+        HDF5; created if it does not exist.
     scenes : iterable of SimulatedScene
-        One after the other in memory.
+        Only one at a time is in memory.
 
     Returns
     -------
@@ -235,7 +244,7 @@ def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
     Raises
     ------
     UsageError
-        If a tile of the name is in the file.
+        If the file has a tile of this name.
     OutputError
         If it cannot be written.
     """

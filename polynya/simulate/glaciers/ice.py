@@ -1,5 +1,4 @@
-"""Ice on a bed: a shallow-ice model under an elevation-dependent mass balance, grown to the wanted size and then run
-through retreat.
+"""Ice on a bed: a shallow-ice model with an elevation-dependent mass balance, grown to a given size, then in retreat.
 
 Thickness follows dH/dt = b - div q with q = -Gamma H^(n+2) |grad s|^(n-1) grad s, n = 3 (Hutter 1983; Cuffey and
 Paterson 2010, ch. 8), the flux taken from the upstream thickness so that ice-free ground gives none (Jarosch, Schoof
@@ -18,13 +17,13 @@ from .noise import gradient, resize, smoothstep
 
 RATE_FACTOR = 2.4e-24
 """Glen's A of temperate ice, Pa^-3 s^-1 (Cuffey and Paterson 2010, table 3.4)."""
-TURNS = 10
+SEARCH_STEPS = 10
 """Corrections of the equilibrium line."""
 YEAR = 3.156e7
 GAMMA = 2.0 * RATE_FACTOR * (910.0 * 9.81) ** 3 / 5.0 * YEAR
-"""Deformation alone, m^-3 a^-1; sliding is an enhancement of it."""
+"""Deformation alone, m^-3 a^-1; an enhancement factor adds sliding."""
 STEP = 0.016
-"""Years a step on cells of 100 m; the diffusivity is limited to what that carries."""
+"""Years per step on cells of 100 m; the diffusivity is limited for stability."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +35,16 @@ class Climate:
     ela_m : float
         Equilibrium line altitude, m, on the bed's own level.
     melt_gradient, snow_gradient : float
-        Metres of ice a year and metre of height, below and above the line.
-    most_snow, most_melt : float
-        Limits, m of ice a year; ``most_melt`` is low where debris shields tongues.
+        Metres of ice per year and metre of height, below and above the line.
+    max_accumulation, max_melt : float
+        Limits, m of ice per year; ``max_melt`` is low where debris protects the tongues.
     """
 
     ela_m: float
     melt_gradient: float
     snow_gradient: float
-    most_snow: float
-    most_melt: float
+    max_accumulation: float
+    max_melt: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,7 +56,7 @@ class Ice:
     thickness : numpy.ndarray, float64, shape (rows, columns)
         Metres.
     speed : numpy.ndarray, float64
-        Of the surface, m a year.
+        Of the surface, m per year.
     """
 
     thickness: np.ndarray
@@ -74,30 +73,32 @@ def grow_to_share(
     enhancement: float,
     settle_years: float = 20.0,
 ) -> tuple[Ice, Climate]:
-    """Grow ice from nothing, moving the equilibrium line until the wanted share of the ground is covered; decades from
-    balance, as glaciers are.
+    """Grow ice from nothing and move the equilibrium line until it covers the given share of the ground.
+
+    The ice is decades from equilibrium, like real glaciers.
 
     Parameters
     ----------
     bed : numpy.ndarray, shape (rows, columns)
-        Metres.
+        Height, m.
     cell_m : float
+        Cell size, m.
     climate : Climate
-        Its line is the first guess.
+        Its equilibrium line is the first guess.
     share : float
-        Of the inner ground under more than 8 m of ice.
+        Share of the inner ground under more than 8 m of ice.
     inner : tuple of slice
         Cells that are counted.
     enhancement : float
-        Times the deformation of ice, for sliding and soft ice.
+        Factor on the deformation of ice, for sliding and soft ice.
     settle_years : float
-        On the full grid, after the search on one half as fine.
+        Years on the full grid, after the search on a grid of half the resolution.
 
     Returns
     -------
     ice : Ice
     climate : Climate
-        With the line that was found.
+        With the resulting equilibrium line.
     """
     coarse = tuple(int(np.ceil(n / 2)) for n in bed.shape)
     ground = resize(bed, coarse).astype(np.float64)
@@ -109,7 +110,7 @@ def grow_to_share(
     thickness = np.zeros(coarse)
     best = (np.inf, thickness, climate)
     pace, before = 0.5 * (high - low), 0.0
-    for turn in range(TURNS):
+    for turn in range(SEARCH_STEPS):
         climate = replace(climate, ela_m=line)
         thickness = _grow(thickness, ground, size, climate, 120.0 if turn == 0 else 60.0, enhancement)
         miss = float(np.mean(thickness[half] > 8.0)) - share
@@ -146,7 +147,7 @@ def evolve(ice: Ice, bed: np.ndarray, cell_m: float, *, climate: Climate, years:
 
 
 def shelter(bed: np.ndarray, cell_m: float) -> np.ndarray:
-    """Return the share of snow that a place keeps, 0 to 2: none on steep faces and crests, more than falls below them,
+    """Return the share of snow that stays, 0 to 2: none on steep faces and crests, more than the snowfall below them,
     where avalanches end."""
     east, north = gradient(bed, cell_m)
     slope = np.degrees(np.arctan(np.hypot(east, north)))
@@ -156,12 +157,12 @@ def shelter(bed: np.ndarray, cell_m: float) -> np.ndarray:
 
 
 def balance(surface: np.ndarray, holds: np.ndarray, climate: Climate) -> np.ndarray:
-    """Return the mass balance, m of ice a year; ``holds`` is :func:`shelter` of the bed."""
+    """Return the mass balance, m of ice per year; ``holds`` is :func:`shelter` of the bed."""
     d = surface - climate.ela_m
     b = np.where(
         d > 0.0,
-        np.minimum(d * climate.snow_gradient, climate.most_snow),
-        np.maximum(d * climate.melt_gradient, -climate.most_melt),
+        np.minimum(d * climate.snow_gradient, climate.max_accumulation),
+        np.maximum(d * climate.melt_gradient, -climate.max_melt),
     )
     return np.where(b > 0.0, b * holds - 0.6 * np.maximum(1.0 - holds, 0.0), b)
 

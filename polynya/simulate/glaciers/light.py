@@ -1,9 +1,8 @@
-"""Light on a glacier scene: sun, cast shadow, surface albedo, and reflectance at the top of the atmosphere as a camera
-sees it.
+"""Light on a glacier scene: sun, cast shadow, surface albedo, and a camera's reflectance at the top of the atmosphere.
 
-Top-of-atmosphere reflectance is path reflectance + transmittance x albedo x illumination, the illumination being direct
-light by the cosine of incidence where no terrain stands before the sun, diffuse light by the visible sky, and light
-from opposite slopes (Richter 1998, doi:10.1364/AO.37.004004; Proy et al. 1989, Remote Sensing of Environment 30).
+Top-of-atmosphere reflectance is path reflectance + transmittance x albedo x illumination. The illumination is direct
+light by the cosine of incidence where no terrain hides the sun, diffuse light by the sky view, and light from opposite
+slopes (Richter 1998, doi:10.1364/AO.37.004004; Proy et al. 1989, Remote Sensing of Environment 30).
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from .presets import BANDS, SPECTRA
 
 @dataclass(frozen=True, kw_only=True)
 class Sun:
-    """Degrees; azimuth from north over east."""
+    """Direction to the sun, degrees; azimuth clockwise from north."""
 
     elevation: float
     azimuth: float
@@ -30,8 +29,7 @@ class Sun:
 
 @dataclass(frozen=True, kw_only=True)
 class Clouds:
-    """Opacity of clouds, 0 to 1, their shade on the ground, the share of ice in them, shape (rows, columns),
-    float32."""
+    """Opacity of clouds, 0 to 1, and their shade on the ground, float32, shape (rows, columns); their share of ice."""
 
     opacity: np.ndarray
     shade: np.ndarray
@@ -39,14 +37,14 @@ class Clouds:
 
 
 def sun_at(latitude: float, day: int, hour: float) -> Sun:
-    """Return the sun's place at a local solar hour, within a degree (Cooper's declination).
+    """Return the sun's direction at a local solar hour, within a degree (Cooper's declination).
 
     Parameters
     ----------
     latitude : float
         Degrees.
     day : int
-        Of the year.
+        Day of the year.
     hour : float
         Local solar time.
     """
@@ -58,7 +56,7 @@ def sun_at(latitude: float, day: int, hour: float) -> Sun:
 
 
 def cosine(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
-    """Return the cosine of the angle between the surface's normal and the sun, below 0 where it turns away, float32."""
+    """Return the cosine of the angle between the surface's normal and the sun, below 0 where it faces away, float32."""
     east, north = gradient(surface, pixel_m)
     e, a = np.radians(sun.elevation), np.radians(sun.azimuth)
     return (
@@ -67,14 +65,16 @@ def cosine(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
 
 
 def cast_shadow(surface: np.ndarray, pixel_m: float, sun: Sun) -> np.ndarray:
-    """Return how far, m, a pixel lies below the shadow of the terrain between it and the sun; 0 where the sun is seen.
+    """Return each pixel's depth in the shadow of the terrain, m; 0 where the sun is visible.
 
     Parameters
     ----------
     surface : numpy.ndarray, shape (rows, columns)
-        Metres; row 0 is north.
+        Height, m; row 0 is north.
     pixel_m : float
+        Pixel size, m.
     sun : Sun
+        Direction to the sun.
 
     Returns
     -------
@@ -91,12 +91,15 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
     Parameters
     ----------
     cover : Cover
+        Shares and state of the surfaces.
     land : Land
+        Noise and rocks of the ground.
     rocks : tuple of str
-        Three of the region's.
+        Three rocks of the region.
     plants : str
+        Kind of plants, a key of ``SPECTRA``.
     rng : numpy.random.Generator
-        Draws each surface's own departure from its spectrum.
+        Draws the difference of each surface from its spectrum.
     """
 
     def own(name: str, spread: float = 0.08) -> np.ndarray:
@@ -116,7 +119,7 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
     grain = np.exp(0.13 * land.fine + 0.10 * land.patches).astype(np.float32)
     stone *= grain
     till = 0.6 * stone + 0.4 * own("till", 0.15)[:, None, None] * grain
-    # Debris is the walls' rock, weathered less and wetter in places.
+    # Debris is the rock of the walls, less weathered, in places wetter.
     debris = (0.68 * stone + 0.32 * own("till", 0.15)[:, None, None]) * np.exp(
         rng.normal(0.0, 0.07) - 0.07 * land.patches
     )
@@ -146,7 +149,7 @@ def albedo(cover: Cover, land: Land, *, rocks: tuple[str, ...], plants: str, rng
 
 
 def draw_clouds(rng: np.random.Generator, shape: tuple[int, int], pixel_m: float, *, share: float, sun: Sun) -> Clouds:
-    """Draw clouds that cover a share of the scene, most of them thick, with their shade cast away from the sun."""
+    """Draw clouds that cover a share of the scene, most of them thick, with their shade away from the sun."""
     zero = np.zeros(shape, np.float32)
     if share <= 0.0:
         return Clouds(opacity=zero, shade=zero, ice=0.0)
@@ -173,21 +176,26 @@ def top_of_atmosphere(
     haze: float,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return what the camera measures, and where terrain or slope shuts the sun out.
+    """Return the reflectance that the camera measures, and where terrain or slope hides the sun.
 
     Parameters
     ----------
     reflecting : numpy.ndarray, float32, shape (6, rows, columns)
         Albedo.
     cover : Cover
+        With the surface's height.
     pixel_m : float
+        Pixel size, m.
     sun : Sun
+        Direction to the sun.
     clouds : Clouds
+        Opacity and shade.
     camera : str
-        One of ``glacier_presets.CAMERAS``.
+        A key of ``presets.CAMERAS``.
     haze : float
         Aerosol optical depth at 0.55 um.
     rng : numpy.random.Generator
+        Draws calibration errors and noise.
 
     Returns
     -------

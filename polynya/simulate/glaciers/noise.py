@@ -1,5 +1,4 @@
-"""Random fields on a plane with a power-law spectrum, and changing a field's grid: what terrain, snow, debris and cloud
-are drawn from."""
+"""Random fields with a power-law spectrum, and resampling: used for terrain, snow, debris and clouds."""
 
 from __future__ import annotations
 
@@ -16,17 +15,18 @@ def fractal(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the field.
     shape : tuple of int
         Rows and columns.
     longest, shortest : float
-        Wavelengths in cells; beyond ``longest`` the spectrum is flat, below ``shortest`` empty.
+        Wavelengths in cells; the spectrum is flat beyond ``longest`` and empty below ``shortest``.
     beta : float
         Natural terrain has 2 to 4 (Turcotte 1997, Fractals and Chaos in Geology and Geophysics).
 
     Returns
     -------
     numpy.ndarray, float32
-        Mean 0, standard deviation 1; it does not wrap around.
+        Mean 0, standard deviation 1; not periodic.
     """
     rows, columns = (fft.next_fast_len(n + max(int(min(longest, n) / 4), 1), real=True) for n in shape)
     noise = fft.rfft2(rng.standard_normal((rows, columns), dtype=np.float32))
@@ -38,13 +38,13 @@ def fractal(
 
 
 def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
-    """Return 0 below ``low``, 1 above ``high``, a cubic between; ``low`` may be the larger one."""
+    """Return 0 below ``low``, 1 above ``high``, a cubic between; reversed if ``low`` is the larger."""
     t = np.clip((x - low) / (high - low), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def resize(field: np.ndarray, shape: tuple[int, int], *, order: int = 1) -> np.ndarray:
-    """Resample a field to another number of cells over the same ground, float32."""
+    """Resample a field to another number of cells over the same area, float32."""
     scale = (shape[0] / field.shape[0], shape[1] / field.shape[1])
     out = zoom(field.astype(np.float32), scale, order=order, mode="nearest", grid_mode=True)
     if out.shape != tuple(shape):

@@ -1,7 +1,7 @@
-"""What a glacier scene is drawn from: regions, surfaces' spectra, radar and coherence by surface, sensors. Docs:
-docs/glacier_simulator.md.
+"""The ranges that a glacier scene is drawn from: regions, spectra, backscatter and coherence of surfaces, cameras.
 
-A range is ``(low, high)`` of an even distribution. "Chosen" in the page marks what no publication fixes.
+A range is ``(low, high)`` of an even distribution. docs/glacier_simulator.md has the sources; "chosen" marks values
+without a publication.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True, kw_only=True)
 class Region:
-    """What the scenes of one region are drawn from.
+    """The ranges of one region.
 
     Attributes
     ----------
     places : tuple of tuple of float
-        Longitude and latitude of typical places; one is drawn and moved by up to 1 and 0.5 degrees.
+        Longitude and latitude of typical places; one is drawn and shifted by up to 1 and 0.5 degrees.
     month : tuple of int
         First and last month of scenes near the end of the ablation season; the second may be the smaller one.
     ela_m : tuple of float
         Equilibrium line altitude above the sea.
     relief_m : tuple of float
-        Over 12.8 km, 0.5th to 99.5th percentile.
+        Relief over 12.8 km, 0.5th to 99.5th percentile.
     steepness : tuple of float
         Critical angle of hillslopes, degrees.
     plateau : float
@@ -36,22 +36,24 @@ class Region:
     debris_share : tuple of float
         Of the ice below the equilibrium line.
     melt_limit : tuple of float
-        Largest melt, m of ice a year: debris shields, and cold climates melt little.
+        Largest melt, m of ice per year: low under debris and in cold climates.
     accumulation : tuple of float
-        Most that gathers, m of ice a year.
+        Largest accumulation, m of ice per year.
     snow_line : tuple of float
-        Height of the seasonal snow line minus the ELA, m: more negative, more snow patches below the ice.
+        Height of the seasonal snow line minus the ELA, m; the lower, the more snow patches below the ice.
     ahead : tuple of float
-        How far today's equilibrium line lies above the one the glaciers are long enough for, as a share of the relief.
+        Height of today's equilibrium line above the one that the glaciers' length is in balance with, as a share of the
+        relief.
     cloud : tuple of float
-        Cloud cover; half of all scenes have none at all.
+        Cloud cover; half of all scenes have none.
     vegetation : float
         Height of the upper limit of plants minus the ELA, m.
     rocks : tuple of str
+        Keys of ``SPECTRA``.
     coast : bool
         Whether ground below the sea level is water.
     channels : tuple of str
-        Sentinel-1 over this region: ``VV``/``VH`` or ``HH``/``HV``.
+        Polarisations of Sentinel-1 in this region: ``VV``/``VH`` or ``HH``/``HV``.
     """
 
     places: tuple[tuple[float, float], ...]
@@ -312,7 +314,7 @@ SPECTRA: dict[str, _S] = {  # blue, green, red, near infrared, 1.6 um, 2.2 um
     "milky_water": (0.20, 0.24, 0.24, 0.15, 0.02, 0.012),
     "lake_ice": (0.48, 0.47, 0.44, 0.32, 0.05, 0.04),
 }
-"""Albedo of surfaces; sources a row in the page."""
+"""Albedo of surfaces; the page has a source for each."""
 CLOUD_WATER: _S = (0.62, 0.62, 0.62, 0.62, 0.47, 0.36)
 CLOUD_ICE: _S = (0.60, 0.60, 0.60, 0.59, 0.26, 0.21)
 
@@ -322,16 +324,16 @@ WAVELENGTH = np.array([0.485, 0.56, 0.66, 0.84, 1.61, 2.20])
 
 @dataclass(frozen=True, kw_only=True)
 class Radar:
-    """Backscatter and coherence of one surface at C band, 39 degrees.
+    """Backscatter and coherence of one surface at C band and an incidence angle of 39 degrees.
 
     Attributes
     ----------
     co, cross : float
         sigma0, dB.
     fall : float
-        dB a degree of local incidence.
+        Decrease of sigma0, dB per degree of local incidence angle.
     coherence : float
-        12 days without motion.
+        Over 12 days without motion.
     """
 
     co: float
@@ -359,13 +361,13 @@ class Camera:
     Attributes
     ----------
     saturation : tuple of float
-        Highest reflectance of a band times the sine of the sun's elevation; 0: none in reach.
+        Highest reflectance of a band times the sine of the sun's elevation; 0: no saturation.
     noise : float
         Standard deviation of reflectance at 0.2.
     step : float
         Quantisation of reflectance.
     blur : tuple of float
-        Width (sigma) of the point spread, m: bands of the visible and near infrared, bands of the short-wave infrared.
+        Standard deviation of the point spread function, m: visible and near infrared, short-wave infrared.
     """
 
     saturation: _S

@@ -1,9 +1,9 @@
-"""A glacier scene as a C-band radar sees it from two passes: backscatter with foreshortening, layover, shadow and
-speckle; coherence.
+"""A glacier scene in two passes of a C-band radar: coherence, and backscatter with foreshortening, layover, shadow and
+speckle.
 
-Power is summed in slant range along every line of sight and read back at the ground, as an image geocoded on a DEM but
-not flattened comes (Small 2011, doi:10.1109/TGRS.2011.2120616). Speckle is gamma-distributed; coherence falls with the
-ice's motion and with melting snow.
+Power is summed in slant range along every line of sight and mapped back to the ground, as in an image that is geocoded
+with a DEM but not terrain-flattened (Small 2011, doi:10.1109/TGRS.2011.2120616). Speckle is gamma-distributed.
+Coherence falls with the ice's motion and with melting snow.
 """
 
 from __future__ import annotations
@@ -22,22 +22,21 @@ from .presets import RADAR
 INCIDENCE = 39.0
 """Degrees, middle of the IW swath."""
 LOOKS_TO = {"ascending": 78.0, "descending": 282.0}
-"""Azimuth the radar looks to, degrees."""
+"""Look direction (azimuth) of the radar, degrees."""
 NOISE_FLOOR = 10.0**-2.4
 """Noise-equivalent sigma0 of IW, linear."""
-DAYS = 12.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Passes:
-    """What two passes give.
+    """Backscatter and coherence of two passes.
 
     Attributes
     ----------
     co_pol, cross_pol, coherence : numpy.ndarray, float32, shape (2, rows, columns)
         Ascending, descending; sigma0 linear.
     layover : numpy.ndarray, bool, shape (rows, columns)
-        Laid over in one of them.
+        Layover in one of them.
     """
 
     co_pol: np.ndarray
@@ -46,36 +45,48 @@ class Passes:
     layover: np.ndarray
 
 
-def look(
-    cover: Cover,
-    pixel_m: float,
-    *,
-    weather: Weather,
-    looks: float,
-    coherence_looks: float,
-    memory_m: float,
-    melt_loss: float,
-    shift_m: tuple[float, float],
-    rng: np.random.Generator,
+@dataclass(frozen=True, kw_only=True)
+class Acquisition:
+    """Properties of the two passes.
+
+    Attributes
+    ----------
+    looks, coherence_looks : float
+        Equivalent numbers of looks.
+    memory_m : float
+        Ice speed, m per year, at which coherence over 12 days falls by a factor e.
+    melt_loss : float
+        Loss of coherence by surface lowering on thinly covered ice, 0 to 1.
+    shift_m : tuple of float
+        Misregistration to the east and the north, m.
+    """
+
+    looks: float
+    coherence_looks: float
+    memory_m: float
+    melt_loss: float
+    shift_m: tuple[float, float]
+
+
+def observe(
+    cover: Cover, pixel_m: float, *, weather: Weather, acquisition: Acquisition, rng: np.random.Generator
 ) -> Passes:
-    """Look at the scene from an ascending and a descending pass.
+    """Return the scene in an ascending and a descending pass.
 
     Parameters
     ----------
     cover : Cover
+        The land cover at the date.
     pixel_m : float
+        Pixel size, m.
     weather : Weather
         Whether the snow is wet.
-    looks, coherence_looks : float
-        Equivalent numbers of looks.
-    memory_m : float
-        Speed, m a year, at which 12 days take coherence down by e.
-    melt_loss : float
-        Coherence that lowering takes from thinly covered ice, 0 to 1.
-    shift_m : tuple of float
-        Misregistration to the east and the north, m.
+    acquisition : Acquisition
+        Looks, decorrelation and misregistration.
     rng : numpy.random.Generator
+        Draws offsets, texture and speckle.
     """
+    looks, shift_m = acquisition.looks, acquisition.shift_m
     snow = RADAR["wet_snow"] if weather.wet else RADAR["dry_snow"]
     kinds = {
         "rock": RADAR["rock"],
@@ -88,8 +99,9 @@ def look(
     }
     offset = {name: rng.normal(0.0, 1.0, 2) for name in kinds}
     texture = fractal(rng, cover.surface.shape, longest=400.0 / pixel_m, beta=2.0)
-    moved = np.exp(-cover.speed / memory_m) * (
-        1.0 - melt_loss * (cover.shares["debris"] * (0.45 + 0.55 * cover.thinness) + cover.shares["bare_ice"])
+    moved = np.exp(-cover.speed / acquisition.memory_m) * (
+        1.0
+        - acquisition.melt_loss * (cover.shares["debris"] * (0.45 + 0.55 * cover.thinness) + cover.shares["bare_ice"])
     )
     still = sum(cover.shares[n] * k.coherence for n, k in kinds.items()) * np.clip(1.0 + 0.16 * texture, 0.4, 1.2)
     rolls = (-shift_m[1] / pixel_m, shift_m[0] / pixel_m)
@@ -130,12 +142,14 @@ def look(
             still * moved * season * np.where(folded | hidden, 0.45, 1.0) * np.clip(facing / 0.5, 0.5, 1.0), 0.0, 0.97
         )
         true = gaussian_filter(true, 30.0 / pixel_m)
-        coherent[i] = shift(_estimated(true, coherence_looks, 25.0 / pixel_m, rng), rolls, order=1, mode="nearest")
+        coherent[i] = shift(
+            _estimated(true, acquisition.coherence_looks, 25.0 / pixel_m, rng), rolls, order=1, mode="nearest"
+        )
     return Passes(co_pol=co, cross_pol=cross, coherence=np.clip(coherent, 0.0, 1.0), layover=layover)
 
 
 def _estimated(true: np.ndarray, looks: float, width: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the sample coherence: noise of (1 - c^2) / sqrt(2 L) a component, which also biases low values up (Touzi
+    """Return the sample coherence: noise of (1 - c^2) / sqrt(2 L) per component, which also raises low values (Touzi
     et al. 1999, doi:10.1109/36.739146)."""
     noise = [gaussian_filter(rng.standard_normal(true.shape, dtype=np.float32), max(width, 0.4)) for _ in range(2)]
     a, b = (n / n.std() * (1.0 - true**2) / np.sqrt(2.0 * looks) for n in noise)
@@ -144,12 +158,12 @@ def _estimated(true: np.ndarray, looks: float, width: float, rng: np.random.Gene
 
 @numba.njit(cache=True)
 def _slant(z, first, second, pixel, azimuth, incidence):
-    """Sum two powers in slant range along lines of sight; return them at the ground, and how often the range is
+    """Sum two powers in slant range along lines of sight; return them at the ground, and how often each range cell is
     covered."""
     rows, columns = z.shape
     a = np.radians(azimuth)
     eastward = np.sin(a) > 0.0
-    tilt = -np.cos(a) / abs(np.sin(a))  # rows a column
+    tilt = -np.cos(a) / abs(np.sin(a))  # rows per column
     step = pixel * np.sqrt(1.0 + tilt * tilt)
     sin_i, cos_i = np.sin(incidence), np.cos(incidence)
     size = step * sin_i

@@ -1,4 +1,4 @@
-"""What ``polynya simulate glacier-scene`` is asked for, checked in one place, and done: folders, tiles, or both."""
+"""Check and run what ``polynya simulate glacier-scene`` requests: folders, tiles, or both."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pydantic import ValidationError
 
 from ...errors import UsageError
 from ...sensors import REGIONS
-from .files import append_tiles, refuse_scene, write_dates
+from .files import append_tiles, reject_earlier_scene, write_dates
 from .scene import Config, SimulatedScene, simulate_scenes
 
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """The settings of :class:`glacier_scene.Config`, not yet checked; ``region`` may be ``all``."""
+    """The settings of :class:`.world.Config`, not yet validated; ``region`` may be ``all``."""
 
     region: str
     size: int
@@ -34,14 +34,14 @@ class Request:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Done:
-    """Paths that were written, and what was drawn for every scene."""
+class Outputs:
+    """Paths that were written, and what was drawn for each scene."""
 
     paths: list[Path]
     about: list[dict[str, object]]
 
 
-def fulfil(
+def run(
     request: Request,
     *,
     out: Path | None,
@@ -50,21 +50,23 @@ def fulfil(
     count: int,
     overwrite: bool,
     say: Callable[[str], None] = lambda _: None,
-) -> Done:
+) -> Outputs:
     """Simulate and write.
 
     Parameters
     ----------
     request : Request
+        What to simulate.
     out : Path or None
         Folder of ``date1`` and ``date2``.
     tiles : Path or None
         HDF5 to append to.
     seed, count : int
-        Seeds ``seed`` to ``seed + count - 1``; with the region ``all`` regions take turns.
+        Seeds ``seed`` to ``seed + count - 1``; with the region ``all`` the scenes alternate between regions.
     overwrite : bool
+        Replace the scene in the folder.
     say : callable
-        Gets a line of progress a scene.
+        Receives one line of progress per scene.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def fulfil(
         )
     if request.region == "all" and count == 1:
         raise UsageError(
-            f"--region all: is for --count of several scenes; expected one of {', '.join(REGIONS)}. Choose a region."
+            f"--region all: needs --count of several scenes; expected one of {', '.join(REGIONS)}. Choose a region."
         )
     regions = list(REGIONS) if request.region == "all" else [request.region]
     configs = [_checked({**asdict(request), "region": r}) for r in regions]
@@ -103,16 +105,16 @@ def fulfil(
 
     if out is None:
         append_tiles(Path(tiles or ""), scenes())
-        return Done(paths=[Path(tiles or "")], about=about)
+        return Outputs(paths=[Path(tiles or "")], about=about)
     if not overwrite:
-        refuse_scene(out)
-    held = list(scenes())
-    for written in write_dates(held, out, overwrite=overwrite):
+        reject_earlier_scene(out)
+    simulated = list(scenes())
+    for written in write_dates(simulated, out, overwrite=overwrite):
         paths += written.files
     if tiles is not None:
-        append_tiles(tiles, held)
+        append_tiles(tiles, simulated)
         paths.append(Path(tiles))
-    return Done(paths=paths, about=about)
+    return Outputs(paths=paths, about=about)
 
 
 def _checked(values: dict[str, object]) -> Config:

@@ -1,5 +1,4 @@
-"""What runs down a surface: debris from rock walls onto glaciers and along them, and the basins that split ice into
-glaciers."""
+"""Routing down a surface: debris from rock walls along glaciers, and the drainage basins that divide the ice."""
 
 from __future__ import annotations
 
@@ -11,23 +10,25 @@ from scipy.ndimage import gaussian_filter
 def debris_share_of_flux(
     surface: np.ndarray, ice: np.ndarray, *, pixel_m: float, rockfall: np.ndarray, gain: np.ndarray
 ) -> np.ndarray:
-    """Carry rock down from where it falls; return how much of the ice's flux it is, relative.
+    """Route rock downhill from where it falls; return the debris flux relative to the ice flux.
 
     Parameters
     ----------
     surface : numpy.ndarray, float32, shape (rows, columns)
-        Of rock and ice, m.
+        Height of rock and ice, m.
     ice : numpy.ndarray, bool
+        Ice mask.
     pixel_m : float
+        Pixel size, m.
     rockfall : numpy.ndarray, float32
-        Rock released by a pixel; on ground gentler than 20 degrees off the ice it stays.
+        Rock released by a pixel; outside the ice it stays on slopes below 20 degrees.
     gain : numpy.ndarray, float32
-        Ice gathered (positive) or melted by a pixel.
+        Mass balance of a pixel: accumulation positive.
 
     Returns
     -------
     numpy.ndarray, float32
-        Debris flux over ice flux; 0 off the ice. Medial moraines are the lines where two glaciers' margins meet.
+        Debris flux over ice flux; 0 outside the ice. It is high along medial moraines.
     """
     flat = surface.ravel()
     debris, flux = _route(
@@ -42,17 +43,18 @@ def basins(surface: np.ndarray, ice: np.ndarray, *, depth_m: float = 40.0, smoot
     Parameters
     ----------
     surface : numpy.ndarray, float32, shape (rows, columns)
-        Metres.
+        Height, m.
     ice : numpy.ndarray, bool
+        Ice mask.
     depth_m : float
-        Two tongues are one glacier where the pass between them is less than this above the higher of them.
+        Two basins are one glacier if the pass between them is less than this above the higher of their lowest points.
     smooth : float
-        Pixels, of the surface before the water runs.
+        Smoothing of the surface before routing, pixels.
 
     Returns
     -------
     numpy.ndarray, int32
-        0 off the ice, glaciers from 1.
+        0 outside the ice, glaciers from 1.
     """
     height = gaussian_filter(surface, smooth).astype(np.float64)
     labels = _descend(height.ravel(), np.argsort(height.ravel()), ice.ravel(), height.shape[1]).reshape(ice.shape)
@@ -66,8 +68,10 @@ def basins(surface: np.ndarray, ice: np.ndarray, *, depth_m: float = 40.0, smoot
         (labels[:, 1:], labels[:, :-1], height[:, 1:], height[:, :-1]),
         (labels[1:], labels[:-1], height[1:], height[:-1]),
     ):
-        met = (a != b) & (a > 0) & (b > 0)
-        passes.append(np.stack([np.minimum(a, b)[met], np.maximum(a, b)[met], np.maximum(ha, hb)[met]], axis=1))
+        divide = (a != b) & (a > 0) & (b > 0)
+        passes.append(
+            np.stack([np.minimum(a, b)[divide], np.maximum(a, b)[divide], np.maximum(ha, hb)[divide]], axis=1)
+        )
     edges = np.concatenate(passes)
     edges = edges[np.lexsort((edges[:, 2], edges[:, 1], edges[:, 0]))]
     _, lowest = np.unique(edges[:, :2], axis=0, return_index=True)
@@ -95,7 +99,6 @@ def _root(root: np.ndarray, i: int) -> int:
 @numba.njit(cache=True)
 def _route(z, order, ice, rockfall, gain, columns, stays):
     n = z.size
-    rows = n // columns
     debris = rockfall.astype(np.float64)
     flux = np.zeros(n)
     weight = np.zeros(8)
@@ -104,31 +107,10 @@ def _route(z, order, ice, rockfall, gain, columns, stays):
         i = order[k]
         if ice[i]:
             flux[i] = max(flux[i] + gain[i], 0.0)
-        r, c = i // columns, i % columns
-        total = 0.0
-        m = 0
-        for dr in range(-1, 2):
-            for dc in range(-1, 2):
-                a, b = r + dr, c + dc
-                if a < 0 or b < 0 or a >= rows or b >= columns or (dr == 0 and dc == 0):
-                    continue
-                j = a * columns + b
-                s = (z[i] - z[j]) / (1.4142135 if dr != 0 and dc != 0 else 1.0)
-                if s > 0.0:
-                    w = s * s * s
-                    weight[m] = w
-                    target[m] = j
-                    total += w
-                    m += 1
+        m, total, top = _downhill(z, i, columns, weight, target)
         if m == 0:
             continue
-        moves = debris[i]
-        if not ice[i]:
-            top = 0.0
-            for q in range(m):
-                top = max(top, weight[q])
-            if top < stays:
-                moves = 0.0
+        moves = debris[i] if ice[i] or top >= stays else 0.0
         for q in range(m):
             share = weight[q] / total
             debris[target[q]] += moves * share
@@ -138,6 +120,29 @@ def _route(z, order, ice, rockfall, gain, columns, stays):
         if not ice[i]:
             debris[i] = 0.0
     return debris, flux
+
+
+@numba.njit(cache=True)
+def _downhill(z, i, columns, weight, target):
+    """Write the lower neighbours of cell ``i`` and the cubes of the steps to them; return number, sum and maximum."""
+    rows = z.size // columns
+    r, c = i // columns, i % columns
+    m, total, top = 0, 0.0, 0.0
+    for dr in range(-1, 2):
+        for dc in range(-1, 2):
+            a, b = r + dr, c + dc
+            if a < 0 or b < 0 or a >= rows or b >= columns or (dr == 0 and dc == 0):
+                continue
+            j = a * columns + b
+            s = (z[i] - z[j]) / (1.4142135 if dr != 0 and dc != 0 else 1.0)
+            if s > 0.0:
+                w = s * s * s
+                weight[m] = w
+                target[m] = j
+                total += w
+                top = max(top, w)
+                m += 1
+    return m, total, top
 
 
 @numba.njit(cache=True)

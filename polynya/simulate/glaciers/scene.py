@@ -1,7 +1,6 @@
-"""Simulate a glacier scene: terrain, ice and its retreat, the ground at one or two dates, and what six sensors see of
-it, with the truth.
+"""Simulate a glacier scene: terrain, ice and its retreat, land cover at one or two dates, six sensors, and the truth.
 
-Nothing of it is a measurement. What is drawn from which source: docs/glacier_simulator.md.
+Nothing here is a measurement. docs/glacier_simulator.md has the sources.
 """
 
 from __future__ import annotations
@@ -15,10 +14,10 @@ from scipy.ndimage import gaussian_filter, shift
 from ...errors import UsageError
 from ...sensors import REGIONS, SENSORS
 from . import presets
-from .cover import Cover, Weather, cover_ground, place_ice
+from .cover import Conditions, Cover, Weather, cover_ground, place_ice
 from .light import Clouds, Sun, albedo, draw_clouds, sun_at, top_of_atmosphere
 from .noise import fractal, gradient, resize
-from .radar import look
+from .radar import Acquisition, observe
 from .routing import basins
 from .thermal import brightness_temperature
 from .world import TOPICS, Config, World, build, stream
@@ -39,9 +38,9 @@ class SimulatedScene:
     truth : numpy.ndarray, uint8, shape (rows, columns)
         0 other, 1 clean ice, 2 debris-covered ice.
     strata : numpy.ndarray, uint8
-        Bits: 1 seasonal snow, 2 cast shadow, 4 cloud, 8 water, 16 layover of a radar pass.
+        Bits: 1 seasonal snow, 2 cast shadow, 4 cloud, 8 water, 16 layover in a radar pass.
     glaciers : numpy.ndarray, int32
-        Number of the glacier, 0 off the ice.
+        Number of the glacier, 0 outside the ice.
     surface : numpy.ndarray, float32
         True height at the date, m above the sea.
     pixel_m : float
@@ -79,12 +78,12 @@ def simulate_scene(config: Config, *, seed: int) -> SimulatedScene:
 
 
 def simulate_scenes(config: Config, *, seed: int) -> tuple[SimulatedScene, ...]:
-    """Simulate every date of a scene: the same glaciers, some years later smaller; sun, snow, cloud and camera are a
-    date's own.
+    """Simulate every date of a scene: the same glaciers, smaller some years later; sun, snow, cloud and camera differ.
 
     Parameters
     ----------
     config : Config
+        What to simulate.
     seed : int
         The same seed gives the same scene.
 
@@ -106,11 +105,11 @@ def simulate_scenes(config: Config, *, seed: int) -> tuple[SimulatedScene, ...]:
     out = []
     for index in range(config.dates):
         rngs = {n: np.random.default_rng(stream(config, seed, 100 + index, i)) for i, n in enumerate(TOPICS)}
-        out.append(_see(config, region, world, index, rngs, seed))
+        out.append(_observe(config, region, world, index, rngs, seed))
     return tuple(out)
 
 
-def _see(
+def _observe(
     config: Config, region: presets.Region, world: World, index: int, rngs: dict[str, np.random.Generator], seed: int
 ) -> SimulatedScene:
     weather_rng, land, pixel = rngs["weather"], world.land, world.pixel_m
@@ -126,7 +125,7 @@ def _see(
     climate = world.climates[index]
     line = climate.ela_m
     snow_line = line + float(weather_rng.uniform(*region.snow_line))
-    if weather_rng.random() < 0.25:  # too early in the year, as many scenes are
+    if weather_rng.random() < 0.25:  # early in the season, like many scenes
         snow_line -= float(weather_rng.uniform(60.0, 280.0))
     dusted = weather_rng.random() < 0.12
     weather = Weather(
@@ -134,7 +133,7 @@ def _see(
         dusting_m=line - float(weather_rng.uniform(100.0, 900.0)) if dusted else np.inf,
         wet=bool(weather_rng.random() < 0.6),
     )
-    # What the region draws for debris is the scene's, not the date's; a retreating glacier gains a little.
+    # The share of debris is drawn per scene, not per date; it grows slightly on a retreating glacier.
     share = (
         config.debris_share
         if config.debris_share is not None
@@ -144,12 +143,14 @@ def _see(
     cover = cover_ground(
         land,
         world.states[index],
-        climate=climate,
-        debris=share,
-        weather=weather,
-        sun_azimuth=180.0 if world.place[1] > 0 else 0.0,
-        plants_m=line + region.vegetation,
-        sea=region.coast,
+        Conditions(
+            climate=climate,
+            debris=share,
+            weather=weather,
+            noon_azimuth=180.0 if world.place[1] > 0 else 0.0,
+            plants_m=line + region.vegetation,
+            has_coast=region.coast,
+        ),
         rng=rngs["ground"],
     )
     kinds = list(presets.CAMERA_ODDS)
@@ -163,7 +164,7 @@ def _see(
         config.cloud_cover if config.cloud_cover is not None else float(rngs["clouds"].uniform(*region.cloud)) * cloudy
     )
     clouds = draw_clouds(rngs["clouds"], land.bed.shape, pixel, share=cloud, sun=sun)
-    fixed = np.random.default_rng(stream(config, seed, 98))  # rock is rock at both dates
+    fixed = np.random.default_rng(stream(config, seed, 98))  # the rock is the same at both dates
     rocks = tuple(fixed.choice(region.rocks, 3, replace=len(region.rocks) < 3))
     plants = str(fixed.choice(("alpine_grass", "dry_tundra", "forest")))
     reflecting = albedo(cover, land, rocks=rocks, plants=plants, rng=rngs["surfaces"])
@@ -172,17 +173,14 @@ def _see(
         reflecting, cover, pixel, sun=sun, clouds=clouds, camera=camera, haze=min(haze, 0.4), rng=rngs["camera"]
     )
     r = rngs["radar"]
-    passes = look(
-        cover,
-        pixel,
-        weather=weather,
+    acquisition = Acquisition(
         looks=float(r.uniform(4.0, 25.0)),
         coherence_looks=float(r.uniform(12.0, 60.0)),
         memory_m=float(r.uniform(18.0, 80.0)),
         melt_loss=float(r.uniform(0.05, 0.45)),
         shift_m=config.sar_shift_m,
-        rng=r,
     )
+    passes = observe(cover, pixel, weather=weather, acquisition=acquisition, rng=r)
     warm = brightness_temperature(
         cover,
         pixel,
@@ -193,7 +191,7 @@ def _see(
         level_m=line,
         rng=rngs["thermal"],
     )
-    dem = _dem(world, np.random.default_rng(stream(config, seed, 97)), region.coast)
+    dem = _dem(world, np.random.default_rng(stream(config, seed, 97)), has_coast=region.coast)
     inner = world.inner
     planes = {
         "optical": optical,
@@ -246,12 +244,11 @@ def _see(
     )
 
 
-def _dem(world: World, rng: np.random.Generator, sea: bool) -> np.ndarray:
-    """Return height and slope of a 30 m DEM of an earlier year: smoothed, shifted, with errors that grow with the
-    slope."""
+def _dem(world: World, rng: np.random.Generator, *, has_coast: bool) -> np.ndarray:
+    """Return height and slope of a 30 m DEM of an earlier year: smoothed, shifted, with errors that grow with slope."""
     pixel = world.pixel_m
     _, surface = place_ice(world.land, world.dem_ice)
-    surface = np.maximum(surface, 0.0) if sea else surface
+    surface = np.maximum(surface, 0.0) if has_coast else surface
     side = tuple(max(round(n * pixel / 30.0), 8) for n in surface.shape)
     blurred = gaussian_filter(surface, max(rng.uniform(14.0, 26.0) / pixel, 0.3))
     coarse = resize(blurred, side, order=1)

@@ -1,9 +1,8 @@
-"""The mountains a glacier scene lies in: ridges and valleys cut by rivers, troughs cut by ice, gullies; or a real DEM
-instead.
+"""Terrain of a glacier scene: ridges and valleys eroded by rivers, troughs eroded by ice, gullies; or a real DEM.
 
 Rivers follow the stream-power law dz/dt = U - K A^m S, solved implicitly from the outlet upwards (Braun and Willett
-2013, doi:10.1016/j.geomorph.2012.10.008), on a surface whose pits are filled (Barnes et al. 2014,
-doi:10.1016/j.cageo.2013.04.024); hillslopes are kept below a critical angle that varies in space.
+2013, doi:10.1016/j.geomorph.2012.10.008), on a surface with filled pits (Barnes et al. 2014,
+doi:10.1016/j.cageo.2013.04.024); hillslopes stay below a critical angle that varies in space.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from ...errors import ProductError, one_line
 from .noise import fractal, gradient, resize, smoothstep
 
 DOMAIN = 12_800.0
-"""Width of the ground, m, for which the regions' relief is given."""
+"""Width of the ground, m, of the regions' relief."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +29,12 @@ class Ground:
     Attributes
     ----------
     bed : numpy.ndarray, float32, shape (rows, columns)
-        Height on the ice model's cells, m, above the lowest point until the scene sets the level; of a real DEM above
-        its own datum.
+        Height on the ice model's cells, m: above the lowest point until the scene sets the level, or above the datum
+        of a real DEM.
     cell_m : float
+        Cell size, m.
     is_real : bool
-        Whether heights are those of a DEM.
+        Whether the heights are from a DEM.
     """
 
     bed: np.ndarray
@@ -56,9 +56,11 @@ def draw_ground(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the terrain.
     shape : tuple of int
-        Cells.
+        Rows and columns of cells.
     cell_m : float
+        Cell size, m.
     relief_m : float
         Height between the 0.5th and 99.5th percentile over 12.8 km; scaled by (width / 12.8 km)^0.6.
     plateau : float
@@ -67,7 +69,10 @@ def draw_ground(
         Mean critical angle of hillslopes, degrees.
     """
     wide = int(np.ceil(1.42 * max(shape))) + 4
-    final, shape = shape, (wide, wide)  # turned at the end: the rivers' eight directions must not be the grid's
+    final, shape = (
+        shape,
+        (wide, wide),
+    )  # rotated at the end: the eight directions of the rivers must not follow the grid
     open_sides = np.zeros(4, bool)
     open_sides[rng.choice(4, rng.integers(1, 4), replace=False)] = True
     coarse = tuple(max(int(np.ceil(n / 4)), 8) for n in shape)
@@ -111,15 +116,18 @@ def draw_ground(
 
 
 def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], cell_m: float) -> Ground:
-    """Cut a window out of a real DEM, turned and mirrored by chance.
+    """Read a window of a real DEM, randomly rotated and mirrored.
 
     Parameters
     ----------
     path : Path
-        Any raster GDAL reads, heights in metres; geographic grids are stretched by the cosine of their latitude.
+        Any raster that GDAL reads, heights in metres; geographic grids are scaled by the cosine of their latitude.
     rng : numpy.random.Generator
+        Draws the window.
     shape : tuple of int
+        Rows and columns of cells.
     cell_m : float
+        Cell size, m.
 
     Raises
     ------
@@ -154,7 +162,7 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
     step = step[::-1] if turn % 2 else step
     if rng.random() < 0.5:
         heights = heights[:, ::-1]
-    # A DEM smaller than the ground is mirrored at its edge by map_coordinates.
+    # map_coordinates mirrors a DEM that is smaller than the ground.
     first = [
         rng.uniform(0.0, max(n - w * cell_m / s, 0.0))
         for n, w, s in zip(heights.shape, shape, (step[1], step[0]), strict=True)
@@ -169,15 +177,16 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
 
 
 def carve(ground: Ground, thickness: np.ndarray, *, depth: float) -> Ground:
-    """Cut troughs where thick ice once lay: deeper and wider valleys, basins for lakes, truncated spurs.
+    """Erode troughs where the ice was thick: deeper and wider valleys, basins for lakes, truncated spurs.
 
     Parameters
     ----------
     ground : Ground
+        Before the erosion.
     thickness : numpy.ndarray, float
         Ice of the glacial maximum, m, on the ground's cells.
     depth : float
-        Metres of rock a metre of ice takes.
+        Metres of rock eroded per metre of ice.
     """
     smooth = gaussian_filter(thickness, 1.2)
     worn = 1.0 - np.exp(-smooth / 120.0)
@@ -192,9 +201,11 @@ def add_detail(rng: np.random.Generator, bed: np.ndarray, pixel_m: float, *, rou
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the detail.
     bed : numpy.ndarray, float32, shape (rows, columns)
-        Interpolated to the scene's pixels.
+        Height interpolated to the scene's pixels, m.
     pixel_m : float
+        Pixel size, m.
     roughness : float
         About 1.
 
@@ -286,27 +297,35 @@ def _flood(z, rows, columns, open_sides):
 
 
 @numba.njit(cache=True)
-def _stream_power(out, z, filled, order, parent, erodibility, angle, columns, size, span, exponent):
-    """One implicit step, receivers being the steepest way down the filled surface."""
+def _steepest(z, i, columns):
+    """Return the neighbour of cell ``i`` with the steepest descent, or ``i`` if there is none lower."""
+    rows = z.size // columns
+    r, c = i // columns, i % columns
+    best, to = 0.0, i
+    for dr in range(-1, 2):
+        for dc in range(-1, 2):
+            a, b = r + dr, c + dc
+            if a < 0 or b < 0 or a >= rows or b >= columns or (dr == 0 and dc == 0):
+                continue
+            j = a * columns + b
+            s = (z[i] - z[j]) / (1.4142135 if dr != 0 and dc != 0 else 1.0)
+            if s > best:
+                best, to = s, j
+    return to
+
+
+@numba.njit(cache=True)
+def _stream_power(  # noqa: PLR0913
+    out, z, filled, order, parent, erodibility, angle, columns, size, span, exponent
+):
+    """Make one implicit step; water flows down the steepest descent of the filled surface."""
     n = z.size
     area = np.ones(n)
     receiver = parent.copy()
-    rows = n // columns
     for i in range(n):
-        if parent[i] == i:
-            continue
-        r, c = i // columns, i % columns
-        best = 0.0
-        for dr in range(-1, 2):
-            for dc in range(-1, 2):
-                a, b = r + dr, c + dc
-                if a < 0 or b < 0 or a >= rows or b >= columns or (dr == 0 and dc == 0):
-                    continue
-                j = a * columns + b
-                s = (filled[i] - filled[j]) / (1.4142135 if dr != 0 and dc != 0 else 1.0)
-                if s > best:
-                    best = s
-                    receiver[i] = j
+        if parent[i] != i:
+            j = _steepest(filled, i, columns)
+            receiver[i] = j if j != i else parent[i]
     for k in range(n - 1, -1, -1):
         i = order[k]
         if receiver[i] != i:
@@ -329,7 +348,7 @@ def _stream_power(out, z, filled, order, parent, erodibility, angle, columns, si
 @numba.njit(cache=True)
 def _gully(z, steep, angle, pixel, rate):
     """Incise the steep ground once along its steepest descents; cells are visited from the highest."""
-    rows, columns = z.shape
+    columns = z.shape[1]
     n = z.size
     flat = z.ravel()
     order = np.argsort(-flat)
@@ -337,18 +356,7 @@ def _gully(z, steep, angle, pixel, rate):
     receiver = np.arange(n)
     for k in range(n):
         i = order[k]
-        r, c = i // columns, i % columns
-        best = 0.0
-        for dr in range(-1, 2):
-            for dc in range(-1, 2):
-                a, b = r + dr, c + dc
-                if a < 0 or b < 0 or a >= rows or b >= columns or (dr == 0 and dc == 0):
-                    continue
-                j = a * columns + b
-                s = (flat[i] - flat[j]) / (1.4142135 if dr != 0 and dc != 0 else 1.0)
-                if s > best:
-                    best = s
-                    receiver[i] = j
+        receiver[i] = _steepest(flat, i, columns)
         if receiver[i] != i:
             area[receiver[i]] += area[i]
     for k in range(n - 1, -1, -1):

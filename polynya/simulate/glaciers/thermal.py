@@ -1,5 +1,4 @@
-"""Brightness temperature of a glacier scene: lapse rate, sun, melting ice at zero degrees, debris that is cool where it
-is thin."""
+"""Brightness temperature of a glacier scene: lapse rate, sun, melting ice at 0 C, debris that is cool where thin."""
 
 from __future__ import annotations
 
@@ -11,9 +10,9 @@ from .light import Clouds, Sun, cast_shadow, cosine
 
 MELTING = 273.15
 LAPSE = 0.0065
-"""Kelvin a metre."""
+"""Kelvin per metre."""
 WARMING = 0.026
-"""Kelvin a W/m2 of absorbed sunlight on dry rock in the morning; debris temperatures of 20 to 30 C under full sun
+"""Kelvin per W/m2 of absorbed sunlight on dry rock in the morning; debris temperatures of 20 to 30 C under full sun
 (Foster et al. 2012, doi:10.3189/2012JoG11J194)."""
 
 
@@ -33,21 +32,26 @@ def brightness_temperature(
     Parameters
     ----------
     cover : Cover
+        The land cover at the date.
     pixel_m : float
+        Pixel size, m.
     reflecting : numpy.ndarray, float32, shape (6, rows, columns)
         Albedo.
     sun : Sun
+        Direction to the sun.
     clouds : Clouds
+        Opacity and shade.
     air_k : float
         Air temperature at ``level_m``, K.
     level_m : float
-        Metres above the sea.
+        Reference height, m above the sea.
     rng : numpy.random.Generator
+        Draws emissivity, atmosphere and noise.
 
     Returns
     -------
     numpy.ndarray, float32, shape (rows, columns)
-        Kelvin, blurred to 100 m cells as Landsat's thermal bands come.
+        Kelvin, blurred to the 100 m pixels of Landsat's thermal bands.
     """
     lit = (
         np.maximum(cosine(cover.surface, pixel_m, sun), 0.0)

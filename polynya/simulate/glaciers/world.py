@@ -1,5 +1,7 @@
-"""What stays behind a glacier scene: settings, mountains, ice at every date. Terrain is built wider than the scene, so
-that ice and shadow come from outside."""
+"""What all dates of a glacier scene share: settings, terrain, ice at every date.
+
+The terrain is wider than the scene, because ice and shadow also come from outside.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,7 @@ from .ice import Climate, Ice, evolve, grow_to_share
 from .terrain import Ground, carve, draw_ground, read_ground
 
 CELL_M = (80.0, 110.0)
-"""Cells of the ice model, m: four pixels within these."""
+"""Smallest and largest cell of the ice model, m; a cell is four pixels within these."""
 TOPICS = (
     "place",
     "terrain",
@@ -32,33 +34,35 @@ TOPICS = (
     "dem",
     "clouds",
 )
-"""Each has its random stream, so that an option of one leaves the others."""
+"""Each has its own random stream, so that an option of one topic does not change the others."""
 
 
 class Config(BaseModel):
-    """What is asked for; ``None`` is drawn from the region's ranges.
+    """What to simulate; ``None`` is drawn from the region's ranges.
 
     Attributes
     ----------
     region : str
         A key of ``sensors.REGIONS``.
     size : int
-        Pixels of a side.
+        Pixels per side.
     pixel_m : float or None
-        10 to 30 m where drawn.
+        Pixel size, m; drawn from 10 to 30 m.
     dates : int
         1 or 2.
     years_between : float or None
-        8 to 20 where drawn.
+        Drawn from 8 to 20.
     dem : Path or None
-        A real DEM instead of drawn mountains.
+        A real DEM instead of simulated terrain.
     glacier_share, debris_share : float or None
-        Of the scene, of the ice below the equilibrium line; the share of glacier is met within some hundredths.
+        Share of the scene, and of the ice below the equilibrium line; the share of glacier is reached within some
+        hundredths.
     cloud_cover : float or None
+        Share of the scene under cloud.
     sun_elevation, sun_azimuth : float or None
         Degrees, for every date.
     camera : str
-        ``drawn``, or one of ``glacier_presets.CAMERAS``.
+        ``drawn``, or a key of ``presets.CAMERAS``.
     sar_shift_m : tuple of float
         Misregistration of all radar layers to the east and north, m.
     """
@@ -81,20 +85,20 @@ class Config(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """What all dates share.
+    """Terrain, climate and ice of a scene.
 
     Attributes
     ----------
     land : Land
     climates : tuple of Climate
-        Of each date, m above the sea.
+        At each date; heights above the sea.
     states : list of Ice
         Of each date.
     dem_ice : Ice
         When the DEM was made.
     pixel_m : float
     inner : tuple of slice
-        The scene within the ground that was built.
+        The scene within the wider terrain.
     place : tuple of float
         Longitude and latitude.
     year : int
@@ -115,12 +119,12 @@ class World:
 
 
 def stream(config: Config, seed: int, *key: int) -> np.random.SeedSequence:
-    """Return the random stream of a topic: its own for every seed and region."""
+    """Return the random stream of a topic; it depends on the seed and the region."""
     return np.random.SeedSequence((seed, list(REGIONS).index(config.region)), spawn_key=key)
 
 
 def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Generator]) -> World:
-    """Build a scene's world from random generators, one a topic of ``TOPICS``.
+    """Build a scene's world from random generators, one for each of ``TOPICS``.
 
     Raises
     ------
@@ -141,8 +145,8 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
         ela_m=0.0,
         melt_gradient=float(ice.uniform(0.005, 0.009)),
         snow_gradient=float(ice.uniform(0.004, 0.008)),
-        most_snow=float(ice.uniform(*region.accumulation)),
-        most_melt=float(ice.uniform(*region.melt_limit)),
+        max_accumulation=float(ice.uniform(*region.accumulation)),
+        max_melt=float(ice.uniform(*region.melt_limit)),
     )
     enhancement = float(ice.uniform(1.0, 2.0))
     is_plateau = ice.random() < region.plateau
@@ -186,8 +190,7 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
     warmer = replace(warmer, ela_m=warmer.ela_m + float(ice.uniform(0.0, 0.02)) * height)
     states = [evolve(dem_ice, ground.bed, cell, climate=warmer, years=max(dem_before, 0.5), enhancement=enhancement)]
     dem_ice, states, warmer = _settle(
-        ground.bed,
-        cell,
+        ground,
         dem_ice,
         states,
         warmer,
@@ -196,13 +199,13 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
         years=max(dem_before, 0.5),
         enhancement=enhancement,
     )
-    # Climate is ahead of the tongues, most where debris shields them: today's line lies higher than the one their
-    # length answers to.
+    # Glaciers lag behind the climate, most of all where debris protects the tongues: today's equilibrium line is higher
+    # than the one that their length is in balance with.
     lines = [warmer.ela_m + level + float(ice.uniform(*region.ahead)) * height]
     if config.dates == 2:
         rise = float(ice.uniform(0.015, 0.05)) * height
         before = np.mean(states[0].thickness[core] > 8.0)
-        for _ in range(5):  # ice that was still growing needs more of it
+        for _ in range(5):  # ice that was still growing needs more warming
             later = evolve(
                 states[0],
                 ground.bed,
@@ -243,8 +246,7 @@ def build(config: Config, region: presets.Region, rngs: dict[str, np.random.Gene
 
 
 def _settle(
-    bed: np.ndarray,
-    cell: float,
+    ground: Ground,
     dem_ice: Ice,
     states: list[Ice],
     climate: Climate,
@@ -254,7 +256,8 @@ def _settle(
     years: float,
     enhancement: float,
 ) -> tuple[Ice, list[Ice], Climate]:
-    """Give ice that retreated too far, or too little, another climate and time; return the closest of what came."""
+    """Change climate and time until the retreat leaves the given share of ice; return the closest result."""
+    bed, cell = ground.bed, ground.cell_m
     height = float(np.ptp(np.percentile(bed, (0.5, 99.5))))
     pace, before = 0.4, 0.0
     best = (np.inf, dem_ice, states, climate)
@@ -275,7 +278,7 @@ def _settle(
 
 
 def _level(ground: Ground, climate: Climate, region: presets.Region, rng: np.random.Generator) -> float:
-    """Return what lifts the bed so that the equilibrium line lies where the region has it; a real DEM stays."""
+    """Return what to add to the bed so that the equilibrium line has the region's altitude; 0 for a real DEM."""
     wanted = float(rng.uniform(*region.ela_m))
     if ground.is_real:
         return 0.0

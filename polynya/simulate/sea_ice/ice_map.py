@@ -1,10 +1,10 @@
-"""The ice cover on the plane: leads as curves, floes as cells, ridges and melt patches; tracks are cut from it, scenes
-painted from it.
+"""The ice cover on the plane: leads as curves, floes as cells, ridges and melt patches. Tracks and scenes are taken
+from it.
 
-Coordinates are the track's own: ``along`` metres from the start of the reference track, ``across`` metres left of it. A
-lead is a curve ``along(across)`` with the width that a track along the reference direction crosses, so that the
-statistics of :class:`~polynya.simulate.sea_ice.presets.Ice` along any such track are those of a simulation without a
-map. Ranges and sources: :mod:`.presets`.
+Coordinates are ``along``, metres from the start of the reference track, and ``across``, metres left of it. A lead is a
+curve ``along(across)`` with its width in the direction of the track. The statistics along any parallel track are
+therefore those of :class:`~polynya.simulate.sea_ice.presets.Ice`, as in a simulation without a map.
+Ranges and sources: :mod:`.presets`.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .random_fields import red_noise
 
 KNOT = 50.0
 """Distance across the track between two knots of a lead, m."""
-LEAST_WIDTH = 3.0
-"""A lead's tip ends where it is narrower, m."""
+MIN_WIDTH = 3.0
+"""A lead ends where it is narrower, m."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,13 @@ class LeadCurves:
     Attributes
     ----------
     leads : Leads
-        What is the same all along a lead; ``centre`` and ``width`` are those at its middle.
+        What is constant along a lead; ``centre`` and ``width`` are those of its middle.
     first, count : numpy.ndarray of int64, shape (leads,)
+        Each lead's first knot and number of knots.
     begin : numpy.ndarray, shape (leads,)
         Across-track coordinate of the first knot, m; knots follow every :data:`KNOT`.
     along, width, split : numpy.ndarray, shape (knots,)
-        Middle of the lead (m), its width along the track (m, 0 beyond its tips), and where in it the water lies.
+        Middle of the lead (m), width along the track (m, 0 beyond the ends), and position of the water within it.
     """
 
     leads: Leads
@@ -50,7 +51,7 @@ class LeadCurves:
     split: np.ndarray
 
     def crossings(self, across: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Return the leads that a line ``across`` metres aside meets: index, along (m), width (m), split."""
+        """Return the leads that the line at ``across`` metres crosses: index, along (m), width (m), split."""
         position = (across - self.begin) / KNOT
         knot = np.floor(position).astype(np.int64)
         at = np.flatnonzero((knot >= 0) & (knot < self.count - 1))
@@ -59,7 +60,7 @@ class LeadCurves:
         along, width, split = (
             (1.0 - share) * v[low] + share * v[low + 1] for v in (self.along, self.width, self.split)
         )
-        wide = width >= LEAST_WIDTH
+        wide = width >= MIN_WIDTH
         return at[wide], along[wide], width[wide], split[wide]
 
 
@@ -98,7 +99,7 @@ class Floes:
 
 @dataclass(frozen=True, kw_only=True)
 class IceMap:
-    """The whole cover; ``patches`` has rows along, across, diameter (m)."""
+    """The whole ice cover; a row of ``patches`` is along, across, diameter (m)."""
 
     parameters: IceParameters
     curves: LeadCurves
@@ -115,9 +116,11 @@ def draw_map(
     Parameters
     ----------
     parameters : IceParameters
+        Of the granule's ice cover.
     rng : numpy.random.Generator
+        Draws everything.
     along, across : tuple of float
-        The box, m; curves that reach into it from outside are there.
+        The box, m; leads that extend into it from outside are included.
 
     Returns
     -------
@@ -134,20 +137,21 @@ def draw_map(
 
 
 def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, length: float) -> tuple[Leads, Cut]:
-    """Return what a track ``across`` metres left of the reference crosses, positions from ``begin`` metres along it.
+    """Return the ice under a track ``across`` metres left of the reference, positions from ``begin`` metres along it.
 
     Parameters
     ----------
     ice : IceMap
+        The ice cover.
     rng : numpy.random.Generator
-        For the photon rate over each crossing's water, which changes along a lead.
+        Draws the photon rate over the water of each crossing; it varies along a lead.
     across, begin, length : float
-        m.
+        Metres.
 
     Returns
     -------
     Leads, Cut
-        For :func:`.sea_ice.ice_field`.
+        For :func:`.profile.ice_field`.
     """
     at, along, width, split = ice.curves.crossings(across)
     near = (along > begin - width) & (along < begin + length + width)
@@ -165,8 +169,8 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
     floe = np.repeat(ice.floes.at(middle, np.full(middle.size, across)), step)[:cells]
     ridges = ice.ridges
     aside = across - ridges.y
-    met = np.abs(aside) <= ridges.half
-    ridge = (ridges.x + ridges.tan * aside + ridges.bend * aside**2)[met] - begin
+    crossed = np.abs(aside) <= ridges.half
+    ridge = (ridges.x + ridges.tan * aside + ridges.bend * aside**2)[crossed] - begin
     chord = np.sqrt(np.maximum((ice.patches[:, 2] / 2.0) ** 2 - (ice.patches[:, 1] - across) ** 2, 0.0))
     on = chord > 0.0
     order = np.argsort(ridge, kind="stable")
@@ -174,24 +178,24 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
         level=ice.floes.level[floe],
         bright=ice.floes.bright[floe],
         ridge_centre=ridge[order],
-        ridge_sail=ridges.sail[met][order],
+        ridge_sail=ridges.sail[crossed][order],
         patch_start=(ice.patches[:, 0] - chord)[on] - begin,
         patch_length=2.0 * chord[on],
     )
 
 
 def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, across, of: Map) -> LeadCurves:
-    """Draw leads so that a line along the track meets what ``sea_ice.draw_leads`` would draw.
+    """Draw leads so that a line along the track crosses the same distribution as ``profile.draw_leads``.
 
-    A line meets a lead with a chance proportional to the lead's reach across the track, whatever its bearing. Leads are
-    therefore drawn with the crossings' properties at the density of crossings over the least reach, and kept with least
-    reach over reach.
+    The probability that a line crosses a lead is proportional to the lead's extent across the track, whatever its
+    bearing. Leads are therefore drawn with the properties of crossings, at the density of crossings divided by the
+    smallest extent, and each is kept with the probability smallest extent / its extent.
     """
-    middle_reach, power, spread, least, most = of.lead_reach
-    side = most / 2.0
+    median_reach, power, spread, min_reach, max_reach = of.lead_reach
+    side = max_reach / 2.0
     slide = side * np.tan(np.radians(of.lead_bearing))
     box = (along[0] - slide, along[1] + slide, across[0] - side, across[1] + side)
-    density = profile.leads_per_metre(parameters, rng) / least
+    density = profile.leads_per_metre(parameters, rng) / min_reach
     field, cell = _cluster_field(box, rng), 1000.0
     rows = np.exp(parameters.clustering * field - parameters.clustering**2 / 2.0)
     counts = rng.poisson(density * cell * cell * rows)
@@ -201,10 +205,12 @@ def _draw_leads(parameters: IceParameters, rng: np.random.Generator, along, acro
     y = box[2] + (j + rng.random(j.size)) * cell
     leads = profile.lead_properties(parameters, rng, centre=x)
     reach = np.clip(
-        middle_reach * (leads.width / 30.0) ** power * np.exp(spread * rng.standard_normal(x.size)), least, most
+        median_reach * (leads.width / 30.0) ** power * np.exp(spread * rng.standard_normal(x.size)),
+        min_reach,
+        max_reach,
     )
     bearing = _bearings(rng, x.size, of)
-    keep = rng.random(x.size) < least / reach
+    keep = rng.random(x.size) < min_reach / reach
     extent = np.abs(np.tan(bearing)) * reach / 2.0 + leads.width + 600.0
     keep &= (np.abs(y - np.clip(y, *across)) < reach / 2.0) & (np.abs(x - np.clip(x, *along)) < extent)
     leads = Leads(**{f.name: getattr(leads, f.name)[keep] for f in fields(Leads)})
@@ -235,7 +241,7 @@ def _curves(
 
 
 def _bearings(rng: np.random.Generator, n: int, of: Map) -> np.ndarray:
-    """Draw angles from the across-track direction, radians: two preferred directions and some of any."""
+    """Draw angles from the across-track direction, radians: most near two preferred directions, some random."""
     limit = of.lead_bearing
     one = rng.uniform(-limit, limit)
     other = one + np.where(one > 0.0, -1.0, 1.0) * rng.uniform(*of.bearing_gap)
@@ -245,7 +251,7 @@ def _bearings(rng: np.random.Generator, n: int, of: Map) -> np.ndarray:
 
 
 def _cluster_field(box: tuple[float, float, float, float], rng: np.random.Generator) -> np.ndarray:
-    """Draw a unit-variance field on cells of 1 km, correlated over 12 km as the density along a track is."""
+    """Draw a field of unit variance on cells of 1 km, correlated over 12 km like the density along a track."""
     shape = (int(np.ceil((box[1] - box[0]) / 1000.0)), int(np.ceil((box[3] - box[2]) / 1000.0)))
     sigma = 4.5
     pad = 18

@@ -1,7 +1,7 @@
 """The ice map seen from above: how much of each 10 m pixel is water, thin ice and snow, and how bright each is.
 
-Edges are anti-aliased: a lead covers the share of a pixel that lies inside it, so that narrow leads make mixed pixels.
-Later leads lie over earlier ones, as along a track.
+Edges are anti-aliased: a lead covers the share of a pixel that lies inside it, so narrow leads give mixed pixels. Later
+leads cover earlier ones, as along a track.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
 from ..sentinel2.frame import PIXEL, Frame
 from . import profile
-from .ice_map import KNOT, LEAST_WIDTH, IceMap, Ridges
+from .ice_map import KNOT, MIN_WIDTH, IceMap, Ridges
 from .presets import IMAGE
 from .profile import ROUGH, SPECULAR
 
@@ -25,15 +25,14 @@ PIECE = 4
 
 @dataclass(frozen=True, kw_only=True)
 class Surfaces:
-    """The surface in blue light at 30 degrees of sun, no cloud: float32, shape (rows, columns), shares times
-    reflectance.
+    """The surface in blue light at a sun elevation of 30 degrees without cloud: float32, shape (rows, columns).
 
     Attributes
     ----------
     snow, thin, water : numpy.ndarray
         Reflectance of each kind times the share of the pixel it covers; their sum is the pixel's reflectance.
     surface_class : numpy.ndarray of int8
-        What covers most: 2 where at least half is water, else 1 where at least half is water or thin ice, else 0.
+        2 where at least half is water, else 1 where at least half is water or thin ice, else 0.
     """
 
     snow: np.ndarray
@@ -144,8 +143,7 @@ def thin_reflectance(albedo: np.ndarray) -> np.ndarray:
 
 
 def rough_field(shape: tuple[int, int], scales: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Draw a unit-variance Gaussian field, float32, as the sum of fields correlated over ``scales`` pixels in equal
-    parts."""
+    """Draw a Gaussian field of unit variance, float32: the sum of equal fields correlated over ``scales`` pixels."""
     total = np.zeros(shape, np.float32)
     for scale in scales:
         step = max(scale // 3, 1)
@@ -162,7 +160,7 @@ def rough_field(shape: tuple[int, int], scales: tuple[int, ...], rng: np.random.
 
 
 def _to_pixel(frame: Frame, shift: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
-    """Return the affine (along, across, 1) -> row and column, good to a pixel: for boxes round what is painted."""
+    """Return the affine (along, across, 1) -> row and column, within a pixel: for boxes around what is painted."""
     (x0, x1), (y0, y1) = frame.extent()
     x, y = (g.ravel() for g in np.meshgrid(np.linspace(x0, x1, 9), np.linspace(y0, y1, 9)))
     easting, northing = frame.position(x, y)
@@ -246,7 +244,7 @@ def _paint_leads(  # noqa: PLR0913
                     share = at - k
                     j = first[i] + k
                     w = (1.0 - share) * width[j] + share * width[j + 1]
-                    if w < LEAST_WIDTH:
+                    if w < MIN_WIDTH:
                         continue
                     slope = (along[j + 1] - along[j]) / KNOT
                     upright = 1.0 / np.sqrt(1.0 + slope * slope)

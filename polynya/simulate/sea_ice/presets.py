@@ -1,8 +1,8 @@
-"""Every range a simulation draws from, in one place, each with its source. Freezing the simulator means this file and
-:mod:`.atlas`.
+"""The ranges that a sea-ice simulation draws from, with their sources.
 
-Both ``simulate atl03`` and ``simulate pair`` draw from here; :mod:`.atlas` holds the constants of the laser. A range is
-``(low, high)`` of an even distribution unless its comment says otherwise. "Chosen" marks what no publication fixes.
+``simulate atl03`` and ``simulate pair`` both use them; :mod:`..icesat2.atlas` holds the constants of the laser. A range
+is ``(low, high)`` of an even distribution unless its comment says otherwise. "Chosen" marks values without a
+publication.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ class Season:
     ----------
     name : str
     date : str
-        Start of the granule, UTC. Where a sun elevation is asked for or drawn, the day is drawn from ``days`` and the
-        hour follows.
+        Start of the granule, UTC. If a sun elevation is given or drawn, the day is drawn from ``days`` and the hour
+        follows.
     latitude, heading : float
-        Degrees, of the track's start; the longitude is set so that the track crosses 180 degrees half way.
+        Degrees, of the track's start; the longitude is such that the middle of the track is at 180 degrees.
     x_start : float
         Along-track distance of the start, m.
     window : float
         Height of the telemetry window, m.
     background : tuple of float
         Background rate of a strong beam over bright ice without cloud, Hz: 5.9 MHz is the mean of real daylight
-        segments; tens of kHz are what real night granules hold. Where the sun's elevation is drawn the daylight range
-        scales with its sine, 1 at 30 degrees.
+        segments; real night granules have tens of kHz. If the sun's elevation is drawn, the daylight range scales with
+        its sine, 1 at 30 degrees.
     background_window : float
-        Height that background is counted in, m.
+        Height of the window of the background counts, m.
     rgt, cycle, region : int
-        They identify no real pass.
+        No real pass has them.
     days : tuple of str
         First and last day of the season; empty where there is no sun.
     sun : tuple of float
         Sun elevations drawn from, degrees; (0, 0) where there is no sun.
     always_draws_sun : bool
-        False where ``date`` holds unless a sun elevation is asked for.
+        False: ``date`` holds unless a sun elevation is given.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Season:
 
 
 SUN_REFERENCE = 30.0
-"""Sun elevation, degrees, at which the daylight background range and the surfaces' reflectances hold."""
+"""Sun elevation, degrees, of the daylight background range and of the surfaces' reflectances."""
 SEASONS = {
     # Arctic night in January.
     "winter": Season(
@@ -93,8 +93,7 @@ SEASONS = {
         days=("2019-11-01", "2019-11-30"),
         sun=(8.0, 35.0),
     ),
-    # Arctic in late March and April: cold, and the sun has come back; it reaches 15 degrees at noon on 21 March at 75
-    # N, 29 on 30 April.
+    # Arctic in late March and April: cold, with sun. At 75 N it reaches 15 degrees at noon on 21 March, 29 on 30 April.
     "spring": Season(
         name="spring",
         date="2020-04-05T23:10:00",
@@ -128,7 +127,7 @@ class Ice:
     roughness : tuple of float
         Standard deviation of the snow surface within a floe, m: Castellani et al. (2014, doi:10.1002/2013JC009712).
     ridges_per_km, sail_height : tuple of float
-        Sails a kilometre; mean excess over the 0.4 m cut-off, m: Tin and Jeffries (2003, Cold Regions Science and
+        Sails per kilometre; mean excess over the 0.4 m cut-off, m: Tin and Jeffries (2003, Cold Regions Science and
         Technology 36), Castellani et al. (2014), Duncan and Farrell (2022, doi:10.1029/2022GL100272).
     lead_share, lead_share_spread : float
         Share of a track inside leads, and the standard deviation of its logarithm between granules: the target paper's
@@ -136,14 +135,14 @@ class Ice:
     clustering : tuple of float
         Standard deviation of the logarithm of the lead density over 12 km; chosen.
     snow_rate : tuple of float
-        Signal photons a shot over thick ice without cloud: real moments (docs/simulator.md).
+        Signal photons per shot over thick ice without cloud: from real moments (docs/simulator.md).
     open_share, mixed_share : tuple of float
-        Leads that are all water, and partly refrozen; chosen to give the paper's shares.
+        Shares of leads that are open, and that are partly refrozen; chosen to give the paper's shares.
     specular_share, dark_share : tuple of float
-        Share of mirror-like water, and of smooth dark water in the rest: Kwok et al. (2021,
+        Share of specular water, and of smooth dark water in the rest: Kwok et al. (2021,
         doi:10.5194/tc-15-821-2021).
     melt_patches_per_km : tuple of float
-        Dark, smooth patches on thick ice; a trap, chosen.
+        Dark, smooth patches on thick ice that look like leads; chosen.
     """
 
     floe_freeboard: Range = (0.22, 0.42)
@@ -172,27 +171,27 @@ FLOE_CHORDS = (120.0, 10000.0, 1.9)
 
 @dataclass(frozen=True, kw_only=True)
 class Map:
-    """How the ice lies on the plane (``simulate pair``); along a straight line it gives what :class:`Ice` asks for.
+    """The ice on the plane (``simulate pair``); along a straight line it has the statistics of :class:`Ice`.
 
     Attributes
     ----------
     lead_reach : tuple of float
-        Extent of a lead across the track: median of a 30 m wide one, m, power of the width, spread of the logarithm,
-        least, most. Leads are tens to hundreds of times longer than wide; the numbers are chosen.
+        Extent of a lead across the track: median for a width of 30 m (m), power of the width, spread of the logarithm,
+        smallest and largest (m). Leads are tens to hundreds of times longer than wide; the numbers are chosen.
     lead_bearing : float
         Largest angle between a lead and the direction across the track, degrees; leads along the track are left out.
     bearing_spread, bearing_gap, bearing_free : float, tuple of float, float
-        Leads prefer two directions ``bearing_gap`` degrees apart, with this spread; a share is free of them.
+        Leads have two preferred directions, ``bearing_gap`` degrees apart, with this spread; a share has any direction.
         Intersecting families 20-60 degrees apart: Hutter et al. (2019, doi:10.5194/tc-13-627-2019).
     meander : tuple of (float, float)
-        Amplitudes and lengths, m, of a lead's bends and kinks: it runs along the edges of floes.
+        Amplitudes and lengths, m, of a lead's bends: it follows the edges of floes.
     width_changes : tuple of (float, float)
         Standard deviations of the logarithm of the width along a lead, and their lengths, m.
     floe_density : float
-        Floes a square kilometre; cells of a Voronoi diagram with 1.7 a km2 have a mean chord of 0.6 km, that of the
+        Floes per square kilometre; cells of a Voronoi diagram with 1.7 per km2 have a mean chord of 0.6 km, that of the
         power law above.
     floe_clustering : float
-        Standard deviation of the logarithm of the floe density: small floes lie together.
+        Standard deviation of the logarithm of the floe density: small floes occur together.
     ridge_reach : tuple of float
         Median extent of a ridge across the track, m, and the spread of its logarithm; chosen.
     patch_diameter : tuple of float
@@ -217,13 +216,14 @@ MAP = Map()
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """What a Sentinel-2 scene is drawn from. Reflectances are those of the blue band at 30 degrees of sun without
+    """What a Sentinel-2 scene is drawn from. Reflectances are of the blue band at a sun elevation of 30 degrees without
     cloud.
 
-    The published colour rule (water V <= 30, thin 31-204, thick >= 205; arXiv 2502.02700) means reflectances of at most
-    0.042, 0.043-0.285 and from 0.286 on in the 8-bit true colour of Sentinel-2, 255 at 0.3558 (Sentinel-2 Products
-    Specification Document). Surfaces are made to fit it on a clear scene at moderate sun. Rayleigh scattering, which
-    lifts blue by some 0.1 at the top of a real atmosphere, is therefore left out: as if it had been removed.
+    The published colour rule is water V <= 30, thin ice 31-204, thick ice >= 205 (arXiv 2502.02700). In the 8-bit true
+    colour of Sentinel-2, 255 at 0.3558 (Sentinel-2 Products Specification Document), these are reflectances of at most
+    0.042, of 0.043-0.285 and from 0.286. The surfaces fit this rule on a clear scene at moderate sun elevation.
+    Rayleigh scattering adds about 0.1 to blue at the top of a real atmosphere. It is left out here, as if it had been
+    corrected.
 
     Attributes
     ----------
@@ -231,36 +231,35 @@ class Image:
         Snow on thick ice: nadir reflectance. Brandt et al. (2005, doi:10.1175/JCLI3489.1) give albedos of 0.81-0.87;
         old, wind-packed and partly bare ice is darker.
     water : tuple of float
-        Open water without glint.
+        Open water without sun glint.
     thin_gain, thin_floor : float
-        Thin ice: ``thin_floor + thin_gain * (albedo - 0.07)``. Bare ice mirrors part of its albedo away from nadir; the
-        gain is chosen so that bare ice of up to 0.45 m stays below 0.286 and ice under more than about 2 cm of snow
-        does not.
+        Thin ice: ``thin_floor + thin_gain * (albedo - 0.07)``. Bare ice reflects part of its albedo away from nadir;
+        with the chosen gain, bare ice of up to 0.45 m is below 0.286 and ice under more than about 2 cm of snow is
+        above.
     mottle : tuple of float
         Relative spread of snow over 30 m to 3 km.
     depth : tuple of float
-        Effective optical depth of air and haze beyond Rayleigh, even in the logarithm; darkens snow and lifts water,
-        more at low sun.
+        Effective optical depth of air and haze without Rayleigh scattering, even in the logarithm; darkens snow and
+        brightens water, more so at low sun.
     anisotropy : float
-        Snow mirrors forward at low sun: nadir reflectance falls by this share between 30 degrees of sun and the horizon
-        (Hudson et al., 2006, doi:10.1029/2006JD007290).
+        Snow scatters forward at low sun: nadir reflectance falls by this share between a sun elevation of 30 degrees
+        and the horizon (Hudson et al., 2006, doi:10.1029/2006JD007290).
     clear_chance, thin_chance : float
-        Chances of a scene (nearly) without cloud, and of one with thin cloud only; the rest has both. Chosen.
+        Probabilities of a scene (nearly) without cloud, and of one with thin cloud only; the rest has both. Chosen.
     thin_cover, thick_cover : tuple of float
         Share of the scene under cloud in those cases.
     thin_depth, thick_depth : tuple of float
         Scale of cloud optical depth, even in the logarithm.
     cloud_height : tuple of float
-        m; with the sun's elevation it displaces shadows.
+        Height, m; with the sun's elevation it displaces the shadows.
     psf : float
         Standard deviation of the blur before the pixel, in pixels of 10 m: with the pixel itself an MTF of 0.27 at
         Nyquist; 0.15-0.30 is required of Sentinel-2 (Drusch et al., 2012, doi:10.1016/j.rse.2011.11.026).
     noise : tuple of float
         Standard deviation of a 10 m pixel: constant, and share of the reflectance (signal to noise over 100).
     skin_growth : float
-        New ice on calm water, metres an hour, where it is cold (spring) and the image is the later pass: about 1 cm an
-        hour at
-        -25 C (Lebedev's law); a skin of 1 cm lifts water from V 25 to 35.
+        New ice on calm water, metres per hour, in spring if the image is the later pass: about 1 cm per hour at -25 C
+        (Lebedev's law); 1 cm of ice raises water from V 25 to 35.
     """
 
     snow: Range = (0.55, 0.85)
@@ -283,10 +282,9 @@ class Image:
 
 
 IMAGE = Image()
-# Spectral shape against the blue band: snow (Wiscombe and Warren, 1980,
-# doi:10.1175/1520-0469(1980)037<2712:AMFTSA>2.0.CO;2), bare ice
-# (Grenfell and Perovich, 1984, doi:10.1029/JC089iC03p03573), water, cloud. Rounded; B09 and B10 hold the water vapour
-# above.
+# Reflectance relative to the blue band: snow (Wiscombe and Warren, 1980,
+# doi:10.1175/1520-0469(1980)037<2712:AMFTSA>2.0.CO;2), bare ice (Grenfell and Perovich, 1984,
+# doi:10.1029/JC089iC03p03573), water, cloud. Rounded; B09 and B10 include the absorption by water vapour.
 SPECTRA = {
     "B01": (1.00, 1.02, 1.15, 1.00),
     "B02": (1.00, 1.00, 1.00, 1.00),
@@ -303,9 +301,10 @@ SPECTRA = {
     "B12": (0.09, 0.05, 0.20, 0.42),
 }
 CIRRUS_BY_HEIGHT = 0.05
-"""Reflectance of a cloud in B10, as a share of its own, a kilometre of height."""
+"""Reflectance of a cloud in B10 relative to the blue band, per kilometre of height."""
 
 DRIFT = (0.0, 550.0)
-"""Distance the ice drifts between the passes, m: the constant shifts of the target paper's eight pairs."""
+"""Drift of the ice between the passes, m: the constant shifts of the target paper's eight pairs."""
 MINUTES = (8.0, 80.0)
-"""Time between the passes: 7.7-47.6 minutes in the target paper, whose limit is 80; before or after at even chance."""
+"""Time between the passes: 7.7-47.6 minutes in the target paper, whose limit is 80; before or after with
+equal probability."""

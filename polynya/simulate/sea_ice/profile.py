@@ -1,21 +1,19 @@
 """The ice cover along a ground track: floes, ridges, leads, thin ice, and the sea surface they float on.
 
-Numpy only, no instrument. Everything is drawn on a grid of :data:`STEP` metres along the track.
-Heights here are metres above the local sea surface (freeboard, snow included); the sea surface
-itself is a smooth field above the mean sea surface. The ranges of a granule and their sources are in :mod:`.presets`;
-further sources:
+No instrument is simulated here. Everything is drawn on a grid of :data:`STEP` metres along the track. Heights are in
+metres above the local sea surface (freeboard with snow). :mod:`.presets` holds the ranges of a granule and their
+sources. Further sources:
 
 - lead widths: power law, exponent 2.47 (Wernecke and Kaleschke, 2015, doi:10.5194/tc-9-1955-2015); the
-  exponents of Marsan et al. (2004) lie on both sides of it. Leads of tens of metres dominate what
-  ICESat-2 sees (Farrell et al., 2020, doi:10.1029/2020GL090708; Kwok et al., 2021, doi:10.5194/tc-15-821-2021).
+  exponents of Marsan et al. (2004) lie on both sides of it. Most leads that ICESat-2 observes are tens
+  of metres wide (Farrell et al., 2020, doi:10.1029/2020GL090708; Kwok et al., 2021, doi:10.5194/tc-15-821-2021).
 - floe chords: power law over 0.1-10 km (Rothrock and Thorndike, 1984, doi:10.1029/JC089iC04p06477).
-- ridge sails: heights exponential above a cut-off, 2-9 sails a kilometre, flanks of 15-30 degrees (Tin and Jeffries,
-  2003,
-  Cold Regions Science and Technology 36; Castellani et al., 2014, doi:10.1002/2013JC009712; Duncan and Farrell, 2022,
-  doi:10.1029/2022GL100272).
+- ridge sails: heights exponential above a cut-off, 2-9 sails per kilometre, flanks of 15-30 degrees (Tin and Jeffries,
+  2003, Cold Regions Science and Technology 36; Castellani et al., 2014, doi:10.1002/2013JC009712; Duncan and Farrell,
+  2022, doi:10.1029/2022GL100272).
 - albedo of thin ice against thickness, with and without snow: Brandt et al. (2005, doi:10.1175/JCLI3489.1).
 - photon rates of specular, dark and rough leads: the thresholds of NASA's surface-type tree in the
-  ATL07 control values (0.5, 2.5, 11, 14 photons a shot; Gaussian widths 0.13 and 0.17 m).
+  ATL07 control values (0.5, 2.5, 11, 14 photons per shot; Gaussian widths 0.13 and 0.17 m).
 - freeboard by season: laser freeboard of 0.2-0.5 m in both the winter Arctic and the spring Ross Sea
   (Kwok et al., 2019, doi:10.1029/2019JC015486; Petty et al., 2020, doi:10.1029/2019JC015764).
 """
@@ -31,7 +29,7 @@ from .presets import FLOE_CHORDS, ICE, LEAD_WIDTHS
 from .random_fields import power_law, red_noise
 
 STEP = 0.5
-"""Grid spacing along the track, m: four cells make one 2 m truth cell."""
+"""Grid spacing along the track, m; a truth cell of 2 m has four."""
 NO_LEAD, SPECULAR, DARK, ROUGH = 0, 1, 2, 3
 """Lead types, as in ``schema.LEAD_TYPES``."""
 SNOW_ALBEDO = 0.85
@@ -39,7 +37,7 @@ SNOW_ALBEDO = 0.85
 
 @dataclass(frozen=True, kw_only=True)
 class IceParameters:
-    """What one granule's ice cover is drawn from; lengths in metres, rates in photons a shot of a strong beam.
+    """What one granule's ice cover is drawn from; lengths in metres, rates in photons per shot of a strong beam.
 
     Attributes
     ----------
@@ -59,11 +57,11 @@ class IceParameters:
     clustering : float
         Standard deviation of the logarithm of the lead density, correlated over 12 km.
     snow_rate : float
-        Signal photons a shot over thick, snow-covered ice without cloud.
+        Signal photons per shot over thick, snow-covered ice without cloud.
     open_share, mixed_share : float
-        Share of leads that are all water, and partly refrozen.
+        Shares of leads that are open, and that are partly refrozen.
     kind_shares : tuple of float
-        Shares of specular, dark and rough among water parts.
+        Shares of specular, dark and rough water.
     melt_patches_per_km : float
         Dark, smooth patches on thick ice (wet snow, ponds).
     """
@@ -101,7 +99,7 @@ class Leads:
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """What a map of the ice dictates along one track, in the track's own order; the rest is drawn.
+    """Floes, ridges and melt patches of an ice map along one track.
 
     Attributes
     ----------
@@ -132,7 +130,7 @@ class IceField:
     roughness : numpy.ndarray of float32
         Standard deviation of height inside a cell, m.
     rate : numpy.ndarray of float32
-        Signal photons a shot that a strong beam would get from this surface alone, without cloud.
+        Signal photons per shot of a strong beam from this surface alone, without cloud.
     albedo : numpy.ndarray of float32
         Broadband-like albedo at 532 nm, for the solar background.
     surface_class, lead_type : numpy.ndarray of int8
@@ -154,6 +152,7 @@ def draw_parameters(season: str, rng: np.random.Generator) -> IceParameters:
     season : str
         ``winter``, ``spring`` or ``summer``.
     rng : numpy.random.Generator
+        Draws the parameters.
     """
     of = ICE[season]
     specular = rng.uniform(*of.specular_share)
@@ -176,14 +175,14 @@ def draw_parameters(season: str, rng: np.random.Generator) -> IceParameters:
 
 
 def without_leads(parameters: IceParameters) -> IceParameters:
-    """Return a cover that is closed: no lead, no melt patch."""
+    """Return the parameters of a closed cover: no leads, no melt patches."""
     return replace(parameters, lead_share=0.0, melt_patches_per_km=0.0)
 
 
 def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: float) -> Leads:
     """Draw the leads of one track of ``length`` metres as a clustered Poisson process.
 
-    The density follows a lognormal field correlated over 12 km, so that some 10 km hold no lead.
+    The density is a lognormal field correlated over 12 km; some stretches of 10 km have no lead.
     """
     per_metre = leads_per_metre(parameters, rng)
     knots = max(int(length / 6000.0), 2) + 1
@@ -197,13 +196,13 @@ def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: f
 
 
 def leads_per_metre(parameters: IceParameters, rng: np.random.Generator) -> float:
-    """Return how many leads a metre of track crosses on average."""
+    """Return the mean number of leads per metre of track."""
     low, high, exponent = LEAD_WIDTHS
     return parameters.lead_share / power_law(rng, 4096, low=low, high=high, exponent=exponent).mean()
 
 
 def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, centre: np.ndarray) -> Leads:
-    """Draw width, fate, kind of water and ice of the leads at ``centre`` (m), as a track crosses them."""
+    """Draw width, share and kind of water, and ice of the leads that a track crosses at ``centre`` (m)."""
     n = centre.size
     low, high, exponent = LEAD_WIDTHS
     width = power_law(rng, n, low=low, high=high, exponent=exponent)
@@ -213,7 +212,7 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
         1.0,
         np.where(fate < parameters.open_share + parameters.mixed_share, rng.uniform(0.15, 0.75, n), 0.0),
     )
-    # Small leads are sheltered from wind: mirror-like; wide ones roughen.
+    # Narrow leads are sheltered from wind and specular; wide ones are rough.
     sheltered = np.clip(1.5 - 0.5 * np.log10(width / 10.0), 0.3, 1.4)
     weights = np.stack(
         [
@@ -247,8 +246,8 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
 
 
 def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 90.0) -> Leads:
-    """Return the same leads as a track ``across`` metres aside crosses them: shifted by their bearing, a little wider
-    or narrower."""
+    """Return the same leads where a track ``across`` metres beside crosses them: shifted by their bearing, slightly
+    wider or narrower."""
     n = leads.centre.size
     shift = np.clip(across * np.tan(rng.uniform(-1.2, 1.2, n)), -200.0, 200.0)
     width = leads.width * np.exp(0.15 * rng.standard_normal(n))
@@ -274,12 +273,15 @@ def ice_field(
     Parameters
     ----------
     parameters : IceParameters
+        Of the granule's ice cover.
     leads : Leads
+        Leads on the track.
     rng : numpy.random.Generator
+        Draws the rest.
     length : float
         Length of the field, m.
     cut : Cut, optional
-        Floes, ridges and patches where a map gives them; drawn where it is left out.
+        Floes, ridges and patches of an ice map; drawn if left out.
 
     Returns
     -------
@@ -287,21 +289,19 @@ def ice_field(
         ``round(length / STEP)`` cells.
     """
     n = round(length / STEP)
-    freeboard, rough, rate, albedo = _floes(parameters, n, rng, cut)
-    _ridges(parameters, freeboard, rough, rng, cut)
-    surface_class = np.full(n, THICK_ICE, dtype=np.int8)
-    lead_type = np.zeros(n, dtype=np.int8)
-    _melt_patches(parameters, freeboard, rough, rate, albedo, rng, cut)
-    _fill_leads(parameters, leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng)
+    field = _floes(parameters, n, rng, cut)
+    _add_ridges(field, parameters, rng, cut)
+    _add_melt_patches(field, parameters, rng, cut)
+    _add_leads(field, parameters, leads, rng)
     mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
-    rate *= np.exp(mottle * np.where(surface_class == OPEN_WATER, 2.0, 1.0))
+    rate = field.rate * np.exp(mottle * np.where(field.surface_class == OPEN_WATER, 2.0, 1.0))
     return IceField(
-        freeboard=freeboard.astype(np.float32),
-        roughness=rough.astype(np.float32),
+        freeboard=field.freeboard.astype(np.float32),
+        roughness=field.roughness.astype(np.float32),
         rate=rate.astype(np.float32),
-        albedo=albedo.astype(np.float32),
-        surface_class=surface_class,
-        lead_type=lead_type,
+        albedo=field.albedo.astype(np.float32),
+        surface_class=field.surface_class,
+        lead_type=field.lead_type,
     )
 
 
@@ -320,13 +320,21 @@ def draw_levels(parameters: IceParameters, count: int, rng: np.random.Generator)
     return level, np.exp(0.11 * rng.standard_normal(count))
 
 
-def _floes(parameters: IceParameters, n: int, rng: np.random.Generator, cut: Cut | None) -> tuple[np.ndarray, ...]:
+def _floes(parameters: IceParameters, n: int, rng: np.random.Generator, cut: Cut | None) -> IceField:
+    """Return floes without ridges and leads, float64; the functions below change its arrays."""
     level, bright = (cut.level, cut.bright) if cut is not None else _floe_chords(parameters, n, rng)
     level = np.clip(level, 0.10, 1.5)
     waves = 0.55 * red_noise(n, 16, rng) + 0.60 * red_noise(n, 60, rng) + 0.60 * red_noise(n, 240, rng)
     freeboard = level + parameters.roughness * waves * np.sqrt(level / 0.3)
     rough = np.full(n, 0.02) + 0.5 * parameters.roughness * np.abs(red_noise(n, 100, rng))
-    return np.maximum(freeboard, 0.05), rough, parameters.snow_rate * bright, np.full(n, SNOW_ALBEDO)
+    return IceField(
+        freeboard=np.maximum(freeboard, 0.05),
+        roughness=rough,
+        rate=parameters.snow_rate * bright,
+        albedo=np.full(n, SNOW_ALBEDO),
+        surface_class=np.full(n, THICK_ICE, dtype=np.int8),
+        lead_type=np.zeros(n, dtype=np.int8),
+    )
 
 
 def _floe_chords(parameters: IceParameters, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -341,9 +349,8 @@ def _floe_chords(parameters: IceParameters, n: int, rng: np.random.Generator) ->
     return np.repeat(level, counts), np.repeat(bright, counts)
 
 
-def _ridges(
-    parameters: IceParameters, freeboard: np.ndarray, rough: np.ndarray, rng: np.random.Generator, cut: Cut | None
-) -> None:
+def _add_ridges(field: IceField, parameters: IceParameters, rng: np.random.Generator, cut: Cut | None) -> None:
+    freeboard, rough = field.freeboard, field.roughness
     n = freeboard.size
     if cut is not None:
         centres = (cut.ridge_centre / STEP).astype(np.int64)
@@ -365,7 +372,8 @@ def draw_sails(parameters: IceParameters, rng: np.random.Generator, count: int |
     return np.minimum(0.4 + rng.exponential(parameters.sail_height, count), 4.5)
 
 
-def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Generator, cut: Cut | None) -> None:
+def _add_melt_patches(field: IceField, parameters: IceParameters, rng: np.random.Generator, cut: Cut | None) -> None:
+    freeboard = field.freeboard
     n = freeboard.size
     if cut is not None:
         starts, lengths = (cut.patch_start / STEP).astype(np.int64), cut.patch_length
@@ -377,15 +385,13 @@ def _melt_patches(parameters, freeboard, rough, rate, albedo, rng: np.random.Gen
         cells = slice(start, start + int((rng.uniform(6.0, 40.0) if lengths is None else lengths[i]) / STEP))
         if freeboard[cells].size:
             freeboard[cells] = np.maximum(freeboard[cells].min() * rng.uniform(0.6, 0.95), 0.04)
-            rough[cells] = 0.005
-            rate[cells] *= rng.uniform(0.12, 0.45)
-            albedo[cells] = 0.45
+            field.roughness[cells] = 0.005
+            field.rate[cells] *= rng.uniform(0.12, 0.45)
+            field.albedo[cells] = 0.45
 
 
-def _fill_leads(
-    parameters, leads: Leads, freeboard, rough, rate, albedo, surface_class, lead_type, rng: np.random.Generator
-) -> None:
-    n = freeboard.size
+def _add_leads(field: IceField, parameters: IceParameters, leads: Leads, rng: np.random.Generator) -> None:
+    n = field.freeboard.size
     thin_albedo = thin_ice_albedo(leads.thickness, leads.snow)
     for i in range(leads.centre.size):
         low = round((leads.centre[i] - leads.width[i] / 2.0) / STEP)
@@ -395,27 +401,27 @@ def _fill_leads(
         low_in, high_in = max(low, 0), min(high, n)
         if low_in >= high_in:
             continue
-        m = high_in - low_in
-        board = np.clip(
+        ice, m = slice(low_in, high_in), high_in - low_in
+        field.freeboard[ice] = np.clip(
             0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16
         )
-        freeboard[low_in:high_in] = board
-        rough[low_in:high_in] = 0.005 + 0.05 * leads.thickness[i]
+        field.roughness[ice] = 0.005 + 0.05 * leads.thickness[i]
         shine = leads.water_rate[i] if leads.kind[i] == SPECULAR else rng.uniform(6.0, 18.0)
         bright = (
             shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
         )
-        rate[low_in:high_in] = bright * np.exp(0.15 * red_noise(m, 40, rng))
-        albedo[low_in:high_in] = thin_albedo[i]
-        surface_class[low_in:high_in] = THIN_ICE
-        lead_type[low_in:high_in] = NO_LEAD
+        field.rate[ice] = bright * np.exp(0.15 * red_noise(m, 40, rng))
+        field.albedo[ice] = thin_albedo[i]
+        field.surface_class[ice] = THIN_ICE
+        field.lead_type[ice] = NO_LEAD
         a, b = max(first, 0), min(first + water, n)
         if b <= a:
             continue
-        m = b - a
-        freeboard[a:b] = leads.wave[i] * 0.5 * red_noise(m, 8, rng)
-        rough[a:b] = leads.wave[i]
-        rate[a:b] = leads.water_rate[i] * np.exp((0.25 if leads.kind[i] == SPECULAR else 0.15) * red_noise(m, 50, rng))
-        albedo[a:b] = 0.07
-        surface_class[a:b] = OPEN_WATER
-        lead_type[a:b] = leads.kind[i]
+        wet, m = slice(a, b), b - a
+        spread = 0.25 if leads.kind[i] == SPECULAR else 0.15
+        field.freeboard[wet] = leads.wave[i] * 0.5 * red_noise(m, 8, rng)
+        field.roughness[wet] = leads.wave[i]
+        field.rate[wet] = leads.water_rate[i] * np.exp(spread * red_noise(m, 50, rng))
+        field.albedo[wet] = 0.07
+        field.surface_class[wet] = OPEN_WATER
+        field.lead_type[wet] = leads.kind[i]

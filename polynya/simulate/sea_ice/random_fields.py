@@ -40,15 +40,17 @@ def smooth_field(
     Parameters
     ----------
     rng : numpy.random.Generator
+        Draws the field.
     offset : tuple of float
         Range of the constant, m.
     slope : float
         Standard deviation of the mean slope, m/m.
     rms : float
-        Root mean square of the waves together, m.
+        Root mean square of the sum of the waves, m.
     wavelengths : tuple of float
         Shortest and longest wave, m; drawn evenly in the logarithm, amplitude proportional to the wavelength.
     waves : int
+        Number of waves.
     """
     lengths = np.exp(rng.uniform(np.log(wavelengths[0]), np.log(wavelengths[1]), waves))
     amplitudes = lengths * rng.uniform(0.5, 1.0, waves)
@@ -71,8 +73,8 @@ def power_law(rng: np.random.Generator, n: int, *, low: float, high: float, expo
 def red_noise(n: int, scale: int, rng: np.random.Generator) -> np.ndarray:
     """Draw a unit-variance Gaussian field of ``n`` cells, correlated over ``scale`` cells.
 
-    White noise at knots, linear between them, divided by the interpolation's own standard deviation;
-    the knots' phase is drawn too.
+    White noise at knots of random phase, interpolated linearly and divided by the standard deviation of the
+    interpolation.
     """
     at = (np.arange(n) + rng.uniform(0.0, scale)) / scale
     knot = at.astype(np.int64)

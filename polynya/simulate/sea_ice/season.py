@@ -1,4 +1,4 @@
-"""When a simulated granule is flown: the season's own date, or the hour at which the sun stands as asked."""
+"""Date of a simulated granule: that of the season, or the hour with the requested sun elevation."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
     name : str
         Of :data:`~polynya.simulate.sea_ice.presets.SEASONS`.
     rng : numpy.random.Generator
-        Draws the sun's elevation (where it is not given), the day, and morning or afternoon.
+        Draws the sun's elevation (if it is not given), the day, and morning or afternoon.
     sun_elevation : float, optional
         Degrees, at the middle of the track's meridian (180 degrees) and the track's first latitude.
 
     Returns
     -------
     Season
-        Winter and summer as they are when no elevation is asked for.
+        Winter and summer are unchanged if no elevation is given.
 
     Raises
     ------
     UsageError
-        If the season is unknown, has no sun, or the sun never stands so there.
+        If the season is unknown or has no sun, or the sun never reaches the elevation there.
     """
     if name not in SEASONS:
         raise UsageError(f"season {name!r} is unknown; expected one of {', '.join(SEASONS)}. Choose one of them.")
@@ -62,7 +62,7 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
 
 
 def at_time(place: Season, start: np.datetime64) -> Season:
-    """Return a daylight season with another start, background scaled to the sun's height then."""
+    """Return a daylight season with another start; the background is scaled with the sun's elevation."""
     elevation, _ = sun_at(place, start)
     factor = np.sin(np.radians(max(elevation, 0.3))) / np.sin(np.radians(SUN_REFERENCE))
     low, high = SEASONS[place.name].background

@@ -66,7 +66,7 @@ class Frame:
         return along, across
 
     def extent(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Return the range along and across the track that the box covers, m, with 1600 m more on each side for drift."""
+        """Return the range along and across the track that the box covers, m, with a margin of 1600 m for the drift."""
         edge = np.linspace(0.0, 1.0, 21)
         east = self.left + np.concatenate([edge, edge, np.zeros(21), np.ones(21)]) * self.columns * PIXEL
         north = self.top - np.concatenate([np.zeros(21), np.ones(21), edge, edge]) * self.rows * PIXEL

@@ -121,7 +121,7 @@ def dimming(sky: Sky) -> float:
 
 
 def haze(sky: Sky) -> float:
-    """Return the blue reflectance that haze adds: 0.002-0.012 at a sun elevation of 30 degrees, several times that at 5."""
+    """Return the blue reflectance of haze: 0.002-0.012 at a sun elevation of 30 degrees, several times more at 5."""
     return float(0.03 * sky.haze_depth * air_mass(sky.sun_elevation))
 
 

@@ -14,7 +14,7 @@ from polynya.simulate.glaciers import ice as glacier_ice
 from polynya.simulate.glaciers import noise, routing, terrain
 from polynya.simulate.glaciers.ice import GAMMA, Climate, Ice
 
-STILL = Climate(ela_m=0.0, melt_gradient=0.0, snow_gradient=0.0, most_snow=1.0, most_melt=1.0)
+STILL = Climate(ela_m=0.0, melt_gradient=0.0, snow_gradient=0.0, max_accumulation=1.0, max_melt=1.0)
 INNER = (slice(6, 58), slice(6, 58))
 
 
@@ -40,7 +40,7 @@ def test_a_dome_spreads_as_halfar_says():
 
 
 def test_balance_is_linear_between_its_limits():
-    climate = Climate(ela_m=3000.0, melt_gradient=0.008, snow_gradient=0.004, most_snow=1.2, most_melt=6.0)
+    climate = Climate(ela_m=3000.0, melt_gradient=0.008, snow_gradient=0.004, max_accumulation=1.2, max_melt=6.0)
     heights = np.array([[2000.0, 2500.0, 3000.0, 3100.0, 3500.0]])
     assert glacier_ice.balance(heights, np.ones_like(heights), climate)[0] == pytest.approx([-6.0, -4.0, 0.0, 0.4, 1.2])
     assert glacier_ice.balance(heights, np.full_like(heights, 0.5), climate)[0, 4] == pytest.approx(0.5 * 1.2 - 0.3)
@@ -60,7 +60,7 @@ def test_the_line_is_found_that_gives_the_share():
     ice, climate = glacier_ice.grow_to_share(
         ground.bed,
         100.0,
-        climate=Climate(ela_m=0.0, melt_gradient=0.007, snow_gradient=0.005, most_snow=1.5, most_melt=6.0),
+        climate=Climate(ela_m=0.0, melt_gradient=0.007, snow_gradient=0.005, max_accumulation=1.5, max_melt=6.0),
         share=0.25,
         inner=INNER,
         enhancement=1.5,
@@ -73,7 +73,7 @@ def test_the_line_is_found_that_gives_the_share():
         ground.bed,
         100.0,
         climate=Climate(
-            ela_m=climate.ela_m + 150.0, melt_gradient=0.007, snow_gradient=0.005, most_snow=1.5, most_melt=6.0
+            ela_m=climate.ela_m + 150.0, melt_gradient=0.007, snow_gradient=0.005, max_accumulation=1.5, max_melt=6.0
         ),
         years=40.0,
         enhancement=1.5,

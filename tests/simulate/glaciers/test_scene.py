@@ -264,7 +264,7 @@ def test_what_does_not_fit_is_said(tmp_path):
     )
 
     def ask(changes: dict, *, out=tmp_path / "x", tiles=None, count=1):
-        return request.fulfil(
+        return request.run(
             request.Request(**{**asked, **changes}), out=out, tiles=tiles, seed=0, count=count, overwrite=False
         )
 
