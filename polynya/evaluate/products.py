@@ -88,6 +88,7 @@ def against_product(
     segments : pyarrow.Table
         Of :data:`polynya.schema.SEGMENTS`.
     reference : Reference
+        NASA's tables of the same granule.
     leads, sea_surface : pyarrow.Table, optional
         Of :data:`polynya.schema.LEADS` and :data:`polynya.schema.SEA_SURFACE`.
     resolution_m : float or None
@@ -95,6 +96,7 @@ def against_product(
     seed : int
         Of the bootstrap.
     n_resamples : int
+        Resamples of the bootstrap.
 
     Returns
     -------

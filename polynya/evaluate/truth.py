@@ -69,6 +69,7 @@ def against_truth(
     seed : int
         Of the bootstrap.
     n_resamples : int
+        Resamples of the bootstrap.
 
     Returns
     -------

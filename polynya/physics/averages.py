@@ -162,6 +162,7 @@ def mean_freeboard(
         Bin lengths, m; each a multiple of 500 m, or infinite for one mean over everything. Bin edges are
         multiples of the length.
     errors : CorrelatedErrors, optional
+        Correlation lengths and sizes of the errors that segments share.
 
     Returns
     -------

@@ -50,12 +50,15 @@ def at_dead_time(
     Parameters
     ----------
     dead_time_ns : numpy.ndarray, shape (d,)
+        Dead times of the slices, nanoseconds.
     strength : numpy.ndarray, shape (d, s)
         Photons per shot; the axis may differ from slice to slice.
     width_ns : numpy.ndarray, shape (d, w)
+        Apparent 10-90 % widths, two-way nanoseconds.
     correction_ps : numpy.ndarray, shape (d, s, w)
         Two-way picoseconds.
     beam_dead_time_ns : float
+        Mean dead time of the beam's channels, nanoseconds.
 
     Returns
     -------
@@ -90,6 +93,8 @@ def lookup(table: CalibrationTable, *, strength: np.ndarray, width_m: np.ndarray
 
     Parameters
     ----------
+    table : CalibrationTable
+        CAL-19 at the beam's dead time.
     strength : numpy.ndarray, shape (n,)
         Detected photons per shot.
     width_m : numpy.ndarray, shape (n,)

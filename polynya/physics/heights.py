@@ -103,11 +103,13 @@ def surface_heights(
     Parameters
     ----------
     segments : Segments
+        Statistics and photon heights of n segments.
     table : CalibrationTable or None
         CAL-19 at the beam's dead time, None to leave the bias in.
     starts : numpy.ndarray
         Pieces of the track, of :func:`polynya.physics.tracks.pieces`.
     errors : HeightErrors, optional
+        Terms of the uncertainty beside the standard error of the mean.
 
     Returns
     -------

@@ -30,6 +30,7 @@ def value(rgb: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     rgb : numpy.ndarray of uint8, shape (..., 3)
+        8-bit colours.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def classes_from_value(v: np.ndarray, thresholds: tuple[int, int] = PUBLISHED) -
     Parameters
     ----------
     v : numpy.ndarray of uint8
+        Of :func:`value`.
     thresholds : (int, int)
         Largest V of open water, largest V of thin ice.
 
@@ -93,6 +95,7 @@ def histogram(image: np.ndarray, *, where: np.ndarray | None = None) -> np.ndarr
     Parameters
     ----------
     image : numpy.ndarray of uint8
+        8-bit values, any shape.
     where : numpy.ndarray of bool, optional
         Pixels to count.
 
@@ -110,6 +113,7 @@ def percentile(counts: np.ndarray, q: float) -> int:
     Parameters
     ----------
     counts : numpy.ndarray, shape (256,)
+        Histogram of 8-bit values.
     q : float
         0 to 100.
 
@@ -188,6 +192,7 @@ def otsu(counts: np.ndarray) -> int:
     Parameters
     ----------
     counts : numpy.ndarray, shape (256,)
+        Histogram of 8-bit values.
 
     Returns
     -------

@@ -111,6 +111,7 @@ def snow_index(optical: np.ndarray, *, ndsi_limit: float = NDSI_LIMIT, nir_limit
     optical : numpy.ndarray, shape (6, h, w)
         Top-of-atmosphere reflectance, bands as in :data:`polynya.sensors.SENSORS`, NaN where missing.
     ndsi_limit, nir_limit : float
+        Snow and ice have a larger index and a larger near-infrared reflectance.
 
     Returns
     -------
@@ -133,6 +134,7 @@ def band_ratio(optical: np.ndarray, *, limit: float = RATIO_LIMIT, nir_limit: fl
     optical : numpy.ndarray, shape (6, h, w)
         As in :func:`snow_index`.
     limit, nir_limit : float
+        Ice has a larger ratio and a larger near-infrared reflectance.
 
     Returns
     -------
@@ -155,6 +157,7 @@ def brightness(optical: np.ndarray, *, red_limit: float = RED_LIMIT, nir_limit: 
     optical : numpy.ndarray, shape (6, h, w)
         As in :func:`snow_index`.
     red_limit, nir_limit : float
+        Ice has larger reflectances.
 
     Returns
     -------
@@ -203,6 +206,7 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
     Parameters
     ----------
     scene : dict of str to numpy.ndarray, shape (bands, h, w)
+        Reflectances, heights and so on by sensor; NaN where missing.
 
     Returns
     -------
@@ -231,6 +235,7 @@ def choose(scene: dict[str, np.ndarray]) -> Choice:
     Parameters
     ----------
     scene : dict of str to numpy.ndarray, shape (bands, h, w)
+        As :func:`classical` takes it.
 
     Raises
     ------

@@ -109,8 +109,8 @@ def is_probable(error: LeadError, *, is_usable: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (m,)
-        Usable leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in closed
-        ice looks like water at even odds, also on real pack ice.
+        Usable leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in
+        closed ice looks like water at even odds, also on real pack ice.
     """
     return is_usable & (error.probability >= PROBABLE)
 

@@ -116,10 +116,13 @@ def find_leads(
     x, height, uncertainty : numpy.ndarray, shape (n,)
         Along-track distance, height above the mean sea surface and its error, metres.
     n_photons : numpy.ndarray, shape (n,)
+        Photons of each segment's height.
     is_water : numpy.ndarray of bool, shape (n,)
+        Segments classified as open water.
     cell_m : float or numpy.ndarray
         Length of a segment.
     rule : LeadRule, optional
+        Constants of leads.
 
     Returns
     -------
@@ -218,9 +221,11 @@ def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadR
     Parameters
     ----------
     leads : Leads
+        Along one beam, m of them.
     ceiling : numpy.ndarray, shape (m,), optional
         Height that no water reaches at each lead, from the lowest surfaces nearby: it judges a lone lead too.
     rule : LeadRule, optional
+        Constants of leads.
 
     Returns
     -------
@@ -256,6 +261,7 @@ def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:
     x : numpy.ndarray, shape (n,)
         Along-track distance, not decreasing.
     step_m : float
+        Distance of the centres, metres.
 
     Returns
     -------
@@ -279,13 +285,16 @@ def combine(
     Parameters
     ----------
     leads : Leads
+        Along one beam, m of them.
     centres : numpy.ndarray, shape (s,)
+        Section centres along the track, metres.
     is_usable : numpy.ndarray of bool, shape (m,), optional
         Leads that may be used, of :func:`screen_leads`; all by default.
     added_variance : callable, optional
         Variance (m²) of a section's reference beyond noise and scatter, from the numbers of the leads that made it and
         their weights: :func:`polynya.physics.lead_error.reference_variance`.
     rule : LeadRule, optional
+        Constants of leads and sections.
 
     Returns
     -------
@@ -353,6 +362,7 @@ def water_level(
     centres, height, uncertainty : numpy.ndarray, shape (s,)
         Sections of :func:`combine`, increasing; NaN heights are skipped.
     rule : LeadRule, optional
+        Constants of sections.
 
     Returns
     -------

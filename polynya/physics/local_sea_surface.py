@@ -242,8 +242,11 @@ def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np
     Parameters
     ----------
     x : numpy.ndarray, shape (n,)
+        Along-track distance of the segments, metres.
     found : Sections
+        Of :func:`sections`.
     is_stepped : bool
+        Whether each segment takes its nearest section as it is, as NASA's do.
 
     Returns
     -------

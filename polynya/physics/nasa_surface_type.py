@@ -79,6 +79,7 @@ def surface_type(
     is_strong : bool, optional
         By default odd spots are strong. Needed where the spot is unknown.
     thresholds : Thresholds, optional
+        Constants of the tree; by default those of real granules.
 
     Returns
     -------

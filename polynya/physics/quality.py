@@ -29,6 +29,7 @@ def quality_flag(
     n_photons, first_photon_bias, source, saturated_share : numpy.ndarray, shape (n,)
         Photons of the height; the bias, NaN where unknown; sea surface source; share of saturated shots.
     is_geoid, is_missing, is_contaminated, is_next_to_gap : numpy.ndarray of bool, shape (n,)
+        Heights above the geoid; a correction missing; background among the photons; at the edge of a gap.
 
     Returns
     -------

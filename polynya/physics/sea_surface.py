@@ -68,6 +68,7 @@ def lead_runs(is_lead: np.ndarray, *, breaks: np.ndarray | None = None) -> tuple
     Parameters
     ----------
     is_lead : bool array, shape (n,)
+        Whether each segment belongs to a lead.
     breaks : bool array, shape (n,), optional
         True where a gap lies before the segment: a run ends there.
 
@@ -242,6 +243,7 @@ def screen(
     distance_to_land_m, ice_concentration : array, shape (n_sections,), optional
         Metres; fraction 0-1. Without them (or where NaN) that limit is not applied.
     limits : Limits, optional
+        NASA's limits.
 
     Returns
     -------
@@ -292,6 +294,7 @@ def fill(
     h_ref, sigma_ref : array, shape (n_sections,)
         Metres, NaN where missing.
     limits : Limits, optional
+        NASA's limits.
 
     Returns
     -------
@@ -358,6 +361,7 @@ def nearest_section(x: np.ndarray, section_x: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     x : array, shape (n,)
+        Along-track distance of the segments, metres.
     section_x : array, shape (n_sections,)
         Ascending.
     """
@@ -399,6 +403,7 @@ def window_reference(
         ``minimum``: the lowest; ``mean``: the plain mean; ``nearest``: of the ten lowest, the one
         nearest to the centre; ``nasa``: lead heights, then their inverse-variance mean.
     half_width_m : float
+        Half a window's length, metres.
     breaks : bool array, shape (n,), optional
         For ``nasa``: True where a new lead starts. By default every row after a step of more than
         twice the median spacing starts one.

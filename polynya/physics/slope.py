@@ -74,6 +74,7 @@ def degrees(height: np.ndarray, *, east_m: float | np.ndarray, south_m: float | 
     Parameters
     ----------
     height : numpy.ndarray, shape (h, w)
+        m; NaN where unknown.
     east_m, south_m : float or numpy.ndarray, shape (h,)
         As :func:`gradients` has them.
 

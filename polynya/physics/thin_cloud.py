@@ -27,6 +27,7 @@ def grey(rgb: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     rgb : numpy.ndarray of uint8, shape (h, w, 3)
+        8-bit colours.
 
     Returns
     -------
@@ -76,6 +77,7 @@ def running_median(padded, size):  # noqa: C901 - a compiled kernel
     Parameters
     ----------
     padded : numpy.ndarray of uint8, shape (h + size - 1, w + size - 1)
+        The image with half a window around it.
     size : int
         Odd, at most 255.
 

@@ -103,7 +103,10 @@ def read_columns(
     ----------
     handle : h5py.File
         Open on ``path``.
+    path : Path or str
+        The same file.
     columns : sequence of Column
+        What to read.
     start, stop : int, optional
         Rows to read; only the chunks that hold them are touched.
     threads : int

@@ -204,6 +204,7 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
     Parameters
     ----------
     path : Path or str
+        An ATL03, ATL07 or ATL10 file.
     product : str, optional
         The product that is wanted; another one is refused.
 
@@ -307,6 +308,7 @@ def select_beams(granule: Granule, beams: str) -> list[Beam]:
     Parameters
     ----------
     granule : Granule
+        Whose beams to choose from.
     beams : str
         ``all``, ``strong``, ``weak``, or names with commas between (``gt1r,gt3r``).
 
@@ -355,8 +357,18 @@ def dataset(
 
     Parameters
     ----------
+    handle : h5py.File
+        Open on ``path``.
+    path : Path or str
+        The file.
+    name : str
+        Path of the dataset inside the file.
+    release : str
+        Of the product, for the message.
     kind : str
         Allowed numpy kinds: ``f`` floating point, ``i`` signed or unsigned integer, ``fi`` either.
+    advice : str
+        What to do where it is missing, for the message.
     """
     label = Path(path).name
     if name not in handle:

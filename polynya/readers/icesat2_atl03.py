@@ -221,6 +221,7 @@ def index(
     Parameters
     ----------
     path : Path or str
+        An ATL03 granule.
     beam : str
         ``gt1l`` ... ``gt3r``; it must be present.
     bbox : (west, south, east, north), optional
@@ -288,6 +289,7 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
     Parameters
     ----------
     beam : BeamIndex
+        Of :func:`index`.
     start, stop : int
         Rows of the file's photons, half-open.
     threads : int
@@ -319,6 +321,7 @@ def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
     Parameters
     ----------
     beam : BeamIndex
+        Of :func:`index`.
     highest_confidence : int
         Largest ``signal_conf_ph`` of the sea-ice column among the beam's photons.
 

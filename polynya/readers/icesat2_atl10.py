@@ -206,6 +206,7 @@ def read(path: Path | str, *, beam: str) -> pa.Table:
     Parameters
     ----------
     path : Path or str
+        An ATL10 granule.
     beam : str
         ``gt1l`` ... ``gt3r``; a beam that the file lacks gives no rows.
 

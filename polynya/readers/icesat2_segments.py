@@ -153,9 +153,11 @@ def read_table(
     Parameters
     ----------
     granule : Granule
+        An ATL07 or ATL10 granule.
     beam : str
         Beam group, present or not.
     variables : iterable of Variable
+        The columns to read.
     layout : dict of str to str
         Role of a group to its path below the beam group in this file.
     name : str
@@ -275,8 +277,11 @@ def first_layout(
     Parameters
     ----------
     path : Path or str
+        An ATL07 or ATL10 granule.
     beam : str
+        Beam group, present or not.
     layouts : iterable of dict
+        Roles of groups to their paths, one dict per release.
     is_there : callable
         ``is_there(handle, beam, layout)``.
     """

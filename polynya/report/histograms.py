@@ -39,6 +39,7 @@ def histogram(
     bin_m : float
         Width of a bar, m; a whole number of millimetres.
     identifier : str
+        Element id, from the program and never from a file.
     """
     step = round(bin_m * 1000)
     first = round(low * 1000) - LOWEST_MM

@@ -65,6 +65,7 @@ def number(value: object, decimals: int = 2, unit: str = "") -> str:
     value : object
         Anything that ``float`` takes; None, NaN and other things become a dash.
     decimals : int
+        Digits after the point.
     unit : str, optional
         Put behind the number with a narrow space.
     """
@@ -107,14 +108,17 @@ def table(
     Parameters
     ----------
     head : sequence
+        Names of the columns.
     rows : iterable of sequences
         A cell is a value, or a pair (value, sort key).
     text_columns : int
+        So many columns from the left hold text; the others numbers, to the right.
     identifier : str
         Element id, from the program and never from a file.
     sort_keys : bool
         True where the script may sort the table by a click on its head.
     caption : object
+        Text above the table.
     """
     name = f' id="{identifier}"' if identifier else ""
     out = [f'<div class="scroll"><table{name}{" class=sortable" if sort_keys else ""}>']

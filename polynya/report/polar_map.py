@@ -262,9 +262,11 @@ def graticule(frame: Frame, *, meridians: float = 0.0, parallels: float = 0.0, l
     Parameters
     ----------
     frame : Frame
+        The rectangle that is drawn.
     meridians, parallels : float
         Spacing in degrees, 0 to choose it.
     labels : bool
+        Whether meridians and parallels are labelled.
     """
     gx, gy = np.meshgrid(np.linspace(0, frame.width, 41), np.linspace(0, frame.height, 41))
     x, y = frame.left + gx / frame.scale, frame.top - gy / frame.scale
@@ -333,6 +335,7 @@ def coloured_track(
     Parameters
     ----------
     frame : Frame
+        The rectangle that is drawn.
     pieces : sequence of (x, y, value)
         Points in metres; the colour of a point holds to the next one.
     low, high : float

@@ -78,7 +78,9 @@ def encode(beam: BeamTable, *, plan: Plan, projection: Projection, lead_x: np.nd
     Parameters
     ----------
     beam : BeamTable
+        Its segments.
     plan : Plan
+        How the granule is stored.
     projection : Projection
         Of the map: anchors carry projected metres, from which the page has latitude and longitude.
     lead_x : numpy.ndarray

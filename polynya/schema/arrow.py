@@ -17,6 +17,7 @@ def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, objec
     Parameters
     ----------
     spec : TableSpec
+        What the table must match.
     columns : dict of str to array
         Every column of the spec, all of one length. Text columns that are constant may be given as
         one ``str``; numpy ``datetime64[ns]`` is taken as UTC.
@@ -45,9 +46,7 @@ def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, objec
             f"table {spec.name}: columns of lengths {sorted(lengths)}; expected one length. Align them first."
         )
     n = lengths.pop() if lengths else 0
-    arrays = []
-    for variable in spec.variables:
-        arrays.append(_column(variable, columns[variable.name], n))
+    arrays = [_column(variable, columns[variable.name], n) for variable in spec.variables]
     return pa.Table.from_arrays(arrays, schema=spec.schema(about=about))
 
 
@@ -113,6 +112,7 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     Parameters
     ----------
     column : pyarrow.Array or pyarrow.ChunkedArray, length n
+        Numbers.
 
     Returns
     -------
@@ -140,7 +140,9 @@ def check(data: pa.Table, spec: TableSpec) -> pa.Table:
     Parameters
     ----------
     data : pyarrow.Table
+        The table to check.
     spec : TableSpec
+        What it must match.
 
     Returns
     -------

@@ -116,6 +116,7 @@ def window_statistics(
     Parameters
     ----------
     segments : Segments
+        Segments with their photon heights.
     low, high : numpy.ndarray, shape (n,)
         Window above the reference, metres.
 

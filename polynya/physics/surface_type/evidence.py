@@ -184,6 +184,7 @@ def gather(observed: Observations, *, is_strong: bool, spot: int = 0, rule: Rule
     Parameters
     ----------
     observed : Observations
+        What ATLAS measured along the beam.
     is_strong : bool
         Whether the beam is a strong one.
     spot : int

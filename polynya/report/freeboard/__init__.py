@@ -104,6 +104,7 @@ def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table 
     segments : pyarrow.Table
         Columns of ``schema.SEGMENTS``.
     leads, sea_surface : pyarrow.Table or None
+        Columns of ``schema.LEADS`` and ``schema.SEA_SURFACE``.
     run : dict
         What ``run.json`` holds; every key may be missing.
     name : str

@@ -33,7 +33,9 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
     Parameters
     ----------
     beams : sequence of BeamTable
+        Segments of each beam.
     projection : Projection
+        Of the maps.
     """
     pieces = track_pieces(beams, projection=projection)
     if not pieces:

@@ -104,6 +104,7 @@ def locate_leads(beam: Beam) -> tuple[np.ndarray, np.ndarray]:
     Parameters
     ----------
     beam : Beam
+        Segments, leads and sections of one beam.
 
     Returns
     -------
