@@ -25,7 +25,7 @@ from . import atomic
 
 _BLOCK = 1 << 22
 _KNOWN_AT_MOST = 10_000
-_known: dict[tuple[str | int, ...], str] = {}
+_known: dict[tuple[object, ...], str] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
