@@ -194,3 +194,8 @@ def test_smaller_errors_of_blocks_make_narrower_intervals():
         assert (found.low[0], found.high[0]) == pytest.approx((ndtr(-1.96 * sd), ndtr(1.96 * sd)), abs=0.01)
     with pytest.raises(UsageError, match="expected a number above 0"):
         ai.draw(margins, sd=0.0)
+
+
+def test_numbers_of_the_blocks():
+    """Errors are correlated within 3.2 km and ice beyond 500 m of every outline belongs to none (docs/glaciers.md)."""
+    assert (ai.BLOCK_M, ai.REACH_M) == (3200.0, 500.0)

@@ -140,3 +140,8 @@ def test_no_ice_is_no_outline_and_nonsense_is_refused():
         outlines.vectorise(np.zeros((3, 3), bool), geobox=UTM)
     with pytest.raises(UsageError, match="out of range"):
         outlines.vectorise(np.zeros(UTM.shape, bool), geobox=UTM, min_area_km2=-1.0)
+
+
+def test_the_uncertainty_band_begins_at_95_per_cent():
+    """Maslov et al. (2025, doi:10.1038/s41467-024-54956-x)."""
+    assert outlines.CONFIDENT == 0.95

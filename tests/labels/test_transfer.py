@@ -168,3 +168,11 @@ def test_a_beam_without_a_known_segment_has_no_samples():
         x, np.full(x.size, np.nan), easting=x, northing=x, starts=np.array([0, x.size]), beam="gt1l"
     )
     assert found.block.size == 0 and transfer.joined([found]).darkness.size == 0
+
+
+def test_published_numbers():
+    """Half of ATLAS's footprint of 11 m (Magruder et al. 2020, doi:10.1029/2020GL089078); beside
+    snow, open water has a brightness of 0.03 and thin ice of 0.1 to 0.7 (albedos of Brandt et al. 2005,
+    doi:10.1175/JCLI3489.1)."""
+    assert transfer.FOOTPRINT_RADIUS_M == 11.0 / 2
+    assert (transfer.WATER_BRIGHTNESS, transfer.THIN_DARKEST, transfer.THIN_BRIGHTEST) == (0.03, 0.10, 0.70)

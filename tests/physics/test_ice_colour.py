@@ -186,3 +186,9 @@ def test_without_contrast_the_published_filter_calls_everything_thin():
     counts = np.zeros(256, np.int64)
     counts[255] = 1000
     assert ice_colour.filtered_table(counts)[255] == 0
+
+
+def test_published_numbers():
+    """Iqrah et al. (arXiv 2502.02700): water to V 30, thin ice to 204; scenes of November at a sun of 30 degrees."""
+    assert ice_colour.PUBLISHED == (30, 204) and ice_colour.SUN_REFERENCE == 30.0
+    assert ice_colour.LEAST_BRIGHT == 90  # ours

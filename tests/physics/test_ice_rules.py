@@ -175,3 +175,9 @@ def test_snow_index_fails_on_the_debris_of_khumbu(season):
     assert found.name.startswith("NDSI") and found.valid.mean() > 0.99
     assert 0.085 <= iou(found.mask, target) <= 0.245
     assert iou(found.mask, target) < iou(rules.all_glacier({"optical": optical}).mask, target) - 0.1
+
+
+def test_published_numbers():
+    """NDSI 0.4 and near infrared 0.11: Hall, Riggs and Salomonson (1995); red over SWIR1 2: Paul et al. (2013); debris
+    to 24 degrees: Paul, Huggel and Kääb (2004)."""
+    assert (rules.NDSI_LIMIT, rules.NIR_LIMIT, rules.RATIO_LIMIT, rules.STEEPEST_DEBRIS) == (0.4, 0.11, 2.0, 24.0)

@@ -199,3 +199,10 @@ def test_leads_within_half_a_kilometre_are_one_body():
     chance = [0.7, 0.6]
     assert variance([0.0, 0.0], chance, ice_height=0.06, step=400.0) == pytest.approx(0.3 * 0.06**2)
     assert variance([0.0, 0.0], chance, ice_height=0.06, step=600.0) == pytest.approx(0.3 * 0.4 * 0.06**2)
+
+
+def test_heights_of_ice_that_passes_for_water():
+    """Nilas and shiny thin ice 3 cm and their spread, low floes 18 cm; behind a calibrated network 2.5 and 8 cm
+    (docs/decisions/0012)."""
+    assert (THIN, THICK) == (0.04, 0.18)
+    assert (PROBABLE_FALSE_LEAD_HEIGHT.thin_m, PROBABLE_FALSE_LEAD_HEIGHT.thick_m) == (0.025, 0.08)

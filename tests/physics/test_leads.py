@@ -289,3 +289,46 @@ def test_leads_that_scatter_more_than_their_errors_widen_the_section():
     height, sigma, count, _ = leads.combine(lead, np.array([5000.0]))
     assert count.tolist() == [2] and height[0] == pytest.approx(0.0, abs=1e-12)
     assert sigma[0] == pytest.approx(np.sqrt(variance / 2 * 2 * apart**2 + LeadRule().section_floor_m ** 2))
+
+
+def test_numbers_of_the_rule():
+    """Sections of 10 km every 5 km: Iqrah et al. (arXiv 2502.02700). A tilt of three times 2 cm per 10 km: Kwok and
+    Morison (2016, doi:10.1002/2015JC011357). The others are ours, as docs/freeboard.md gives them."""
+    rule = LeadRule()
+    assert (rule.section_length_m, rule.section_step_m, rule.level_tilt) == (10_000.0, 5_000.0, 6e-6)
+    assert (rule.join_m, rule.min_length_m, rule.min_photons, rule.edge_m) == (5.0, 8.0, 15, 4.0)
+    assert (rule.floor_m, rule.scatter_m, rule.section_floor_m) == (0.015, 0.015, 0.012)
+    assert rule.section_floor_with_lead_error_m == 0.011
+    assert (rule.quantile, rule.reject_above, rule.reject_below) == (0.35, 2.0, 3.0)
+    assert (rule.level_window_m, rule.level_quantile, rule.level_tolerance_m) == (30_000.0, 0.3, 0.05)
+
+
+def test_no_number_of_photons_makes_a_lead_surer_than_its_floor():
+    """A metre of error over a million segments leaves 1 mm of noise; footprint edges and waves leave 15 mm."""
+    lead = found(1.0 + 2.0 * np.arange(400), np.ones(400), sigma=1e-4)
+    assert lead.uncertainty[0] == pytest.approx(0.015, rel=1e-4)
+
+
+@pytest.mark.parametrize(("away_m", "above_m", "is_kept"), [(100, 0.088, True), (100, 0.092, False), (31e3, 0.5, True)])
+def test_a_lead_above_the_level_around_it_is_left_out(away_m, above_m, is_kept):
+    """Five leads at the level; another stands above it by more than 5 cm and two of its errors of 2 cm, or lies more
+    than 30 km from them."""
+    x = np.append(np.linspace(0.0, 40.0, 5), 40.0 + away_m)
+    lead = lead_list(x, np.append(np.zeros(5), above_m), 0.02)
+    assert leads.screen_leads(lead).tolist() == [True] * 5 + [is_kept]
+
+
+def test_the_sea_surface_may_tilt_by_6_mm_a_kilometre():
+    """Twenty kilometres from the others 12 cm of tilt are allowed beside 5 cm and two errors."""
+    x = np.append(np.linspace(0.0, 40.0, 5), 20_040.0)
+    for above_m, is_kept in ((0.20, True), (0.22, False)):
+        lead = lead_list(x, np.append(np.zeros(5), above_m), 0.02)
+        assert leads.screen_leads(lead)[-1] == is_kept
+
+
+@pytest.mark.parametrize(("errors", "n"), [(1.9, 6), (2.1, 5), (-2.9, 6), (-3.1, 5)])
+def test_ice_is_rejected_above_two_errors_and_noise_below_three(errors, n):
+    """Five leads at 0 and a sixth, weighted by a thousandth, which moves the level by nothing."""
+    sigma = np.append(np.full(5, 1e-3), 1.0)
+    lead = lead_list(np.linspace(1e3, 9e3, 6), np.append(np.zeros(5), errors * np.hypot(1.0, 0.015)), sigma)
+    assert leads.combine(lead, np.array([5000.0]))[2].tolist() == [n]

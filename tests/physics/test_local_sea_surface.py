@@ -67,3 +67,10 @@ def test_one_sided_fills_reach_10_km_and_no_further():
         measured = centre[found.source == SOURCE_LEADS]
         away = np.abs(centre[:, None] - measured[None, :]).min(axis=1)
         np.testing.assert_array_equal(np.isfinite(found.height), away <= reach)
+
+
+def test_published_numbers():
+    """Ground speed of ICESat-2, 7 km/s (Neumann et al. 2019, doi:10.1016/j.rse.2019.111325); slope of the sea surface,
+    2.0 to 3.8 cm per 10 km (Kwok and Morison 2016)."""
+    assert local_sea_surface.GROUND_SPEED == 7000.0
+    assert local_sea_surface.SLOPE == 2.5e-6

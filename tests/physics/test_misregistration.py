@@ -140,3 +140,14 @@ def test_band_pass_keeps_holes_and_removes_the_mean():
     out = misregistration.band_pass(image, fine=1.0, coarse=6.0)
     assert np.isnan(out[3, 4]) and np.isnan(out).sum() == 1
     np.testing.assert_allclose(out[~np.isnan(out)], 0.0, atol=1e-12)
+
+
+def test_what_is_believed():
+    """Real Khumbu scenes: true peaks reach a confidence of 0.58 and a score of 27 and more; mirrored images, which have
+    no true shift, at most 0.50."""
+    assert (misregistration.LEAST_CONFIDENCE, misregistration.LEAST_SCORE) == (0.55, 20.0)
+    for confidence, score, believed in ((0.55, 20.0, True), (0.54, 90.0, False), (0.9, 19.9, False)):
+        shift = misregistration.Shift(
+            east_m=0.0, north_m=0.0, pixels=0.0, r_squared=0.1, score=score, confidence=confidence
+        )
+        assert shift.is_confident == believed

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from polynya.errors import UsageError
+from polynya.physics import nasa_surface_type
 from polynya.physics.nasa_surface_type import Thresholds, surface_type
 from tests.real_files import real
 
@@ -102,3 +103,19 @@ def test_thresholds_are_those_stored_in_a_real_granule():
     for name, value in pairs.items():
         assert stored[name][0] == pytest.approx(value, rel=1e-6), name
     np.testing.assert_allclose(stored["beam_gain"], t.gain, rtol=1e-6)
+
+
+def test_types_and_thresholds_are_those_of_the_atbd():
+    """ATL07/ATL10 ATBD (doi:10.5067/KPMXUOH7TNIY), ``height_segment_type`` and
+    ``ancillary_data/surface_classification``: p1 to p4, w1, w2, b1, theta_cntl, beam_gain, n_spec_scale."""
+    assert (nasa_surface_type.SPECULAR_TYPES, nasa_surface_type.DARK_TYPES) == ((2, 3, 4, 5), (6, 7, 8, 9))
+    assert (nasa_surface_type.CLOUD, nasa_surface_type.OTHER, nasa_surface_type.UNTYPED) == (0, 1, -1)
+    assert sorted(nasa_surface_type.TYPE_NAMES) == list(range(-1, 10))
+    for k, words in ((2, "specular"), (5, "specular"), (6, "smooth dark"), (7, "smooth dark"), (9, "rough dark")):
+        assert words in nasa_surface_type.TYPE_NAMES[k]
+    for k in range(2, 10):
+        assert nasa_surface_type.TYPE_NAMES[k].endswith("day" if k % 2 == 0 else "night")
+    t = Thresholds()
+    assert (t.rate_cloud, t.rate_dark, t.rate_specular_low, t.rate_specular_high) == (0.5, 2.5, 11.0, 14.0)
+    assert (t.width_smooth_m, t.width_rough_m, t.background_hz, t.solar_elevation_deg) == (0.13, 0.17, 4e6, 15.0)
+    assert t.gain == (1.0, 1.0, 0.82, 1.0, 1.0, 1.0) and t.weak_ratio == 4.0

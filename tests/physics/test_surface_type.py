@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polynya.physics import surface_type, tracks
+from polynya.physics.surface_type import evidence as nasa
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE, UNCLASSIFIED
 
 PULSE = 0.10
@@ -310,3 +311,11 @@ def test_a_track_with_nothing_bright_enough_is_unclassified_and_does_not_fail():
     assert np.isnan(evidence.water_level).all() and (evidence.rate > 0).any()
     types = surface_type.classify(evidence)
     assert (types.surface_class == UNCLASSIFIED).all() and np.isnan(types.probability).all()
+
+
+def test_published_numbers():
+    """NASA's thresholds as real ATL07 granules store them (ATL07/ATL10 ATBD, doi:10.5067/KPMXUOH7TNIY)."""
+    assert (nasa.WEAK_RATIO, nasa.GAIN_SPOT3, nasa.DAY_ELEVATION) == (4.0, 0.82, 15.0)
+    assert (nasa.CLOUD_RATE, nasa.RATE_DARK, nasa.RATE_SPECULAR) == (0.5, 2.5, 11.0)
+    assert (nasa.WIDTH_SMOOTH, nasa.WIDTH_ROUGH, nasa.POOLED_PHOTONS) == (0.13, 0.17, 150 / 2)
+    assert 2.5 < nasa.CLEAR_RATE == 8.0 < 11.0 < nasa.SPECULAR_RATE == 12.0 < 14.0

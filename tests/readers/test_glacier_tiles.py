@@ -263,3 +263,16 @@ def test_a_writer_refuses_what_does_not_fit(tmp_path):
         ):
             with pytest.raises(UsageError, match=says):
                 glacier_tiles.write_tile(file, "x" if "name" in says else "y", **bad, **more)
+
+
+def test_the_published_scaling_is_that_of_the_set():
+    """Least and largest values of the training data of Maslov et al. (2025, doi:10.11582/2024.00168); radar in log10 of
+    sigma0 + 1e-6."""
+    assert glacier_tiles.PUBLISHED_SCALING == {
+        "optical": ((0.0, 2.05), (0.0, 2.13), (0.0, 2.23), (0.0, 2.68), (0.0, 2.12), (0.0, 2.16)),
+        "dem": ((-103.3, 8349.4), (0.0, 88.98)),
+        "co_pol_sar": ((-6.0, 1.758), (-6.0, 15.635)),
+        "cross_pol_sar": ((-6.0, 1.389), (-6.0, 15.906)),
+        "in_sar": ((0.0, 1.0), (0.0, 1.0)),
+        "thermal": ((0.0, 322.08),),
+    }

@@ -331,3 +331,15 @@ def test_orientation_and_group_attributes_of_real_granules_agree(name, orientati
         for beam in granule.beams.values():
             assert f[beam.name].attrs["atlas_beam_type"].decode() == icesat2.strength_name(beam)
             assert int(f[beam.name].attrs["atlas_spot_number"]) == beam.spot
+
+
+def test_published_numbers():
+    """ATL03 data dictionary: ``sc_orient`` 0 backward, 1 forward, 2 transition; strong beams lie left when flying
+    backward, right when flying forward; spots 1, 3 and 5 are strong, spot 1 is gt1l backward and gt3r forward."""
+    assert icesat2.ORIENTATIONS == {0: "backward", 1: "forward", 2: "transition"}
+    assert icesat2.STRONG_WHEN == {0: "l", 1: "r"}
+    for orientation, first in ((0, "gt1l"), (1, "gt3r")):
+        spots = icesat2.SPOTS[orientation]
+        assert spots[first] == 1 and sorted(spots.values()) == [1, 2, 3, 4, 5, 6]
+        assert {b for b, s in spots.items() if s % 2} == {f"gt{k}{icesat2.STRONG_WHEN[orientation]}" for k in (1, 2, 3)}
+    assert icesat2.GPS_EPOCH_SECONDS == 1_198_800_018.0 and icesat2.FILL_FLOAT32 == 3.4028235e38

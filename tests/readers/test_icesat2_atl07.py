@@ -175,3 +175,8 @@ def test_units_of_real_granule_agree_with_the_table():
                 continue
             units = f[path].attrs["units"].decode()
             assert same.get(units, units) == table.schema.field(v.name).metadata[b"units"].decode(), v.name
+
+
+def test_bins_of_the_height_histogram():
+    """ATL07 data dictionary: 221 bins of 2.5 cm."""
+    assert (icesat2_atl07.HISTOGRAM_BINS, icesat2_atl07.HISTOGRAM_BIN_M) == (221, 0.025)

@@ -164,3 +164,11 @@ def test_missing_bands_are_noted_and_damage_is_refused(tmp_path):
         mtl.write_text(mtl.read_text().replace(word, bad))
         with pytest.raises(ProductError, match=says):
             glacier_scene.open_scene(folder)
+
+
+def test_published_factors_and_bits():
+    """Landsat Collection 2 Level-2 science product guide (LSDS-1619): reflectance 2.75e-5 x - 0.2, surface temperature
+    0.00341802 x + 149; QA_PIXEL bits 0 to 4 are fill, dilated cloud, cirrus, cloud, cloud shadow."""
+    assert landsat.LEVEL_2 == {"REFLECTANCE": (2.75e-05, -0.2), "TEMPERATURE": (0.00341802, 149.0)}
+    bits = (landsat.QA_FILL, landsat.QA_DILATED, landsat.QA_CIRRUS, landsat.QA_CLOUD, landsat.QA_SHADOW)
+    assert bits == tuple(1 << k for k in range(5))

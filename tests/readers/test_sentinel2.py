@@ -502,3 +502,13 @@ def test_a_granule_in_the_scene_s_place_is_one_line_and_nothing_is_printed(tmp_p
     ):
         sentinel2.open_scene(path)
     assert capfd.readouterr().err == ""
+
+
+def test_published_numbers():
+    """Sentinel-2 Products Specification Document: a Level-1C true colour saturates at a reflectance of 0.3558, a
+    Level-2A one at 0.2; the quantification value is 10000; B02, B03, B04 and B08 have 10 m, B01, B09 and B10 60 m."""
+    assert (sentinel2.FULL_SCALE, sentinel2.LEVEL_2A_FULL_SCALE) == (0.3558, 0.2)
+    assert sentinel2_safe.QUANTIFICATION == 10_000.0
+    fine = {b for b, m in sentinel2_safe.NATIVE_M.items() if m == 10}
+    assert fine - {"TCI"} == {"B02", "B03", "B04", "B08"}
+    assert {b for b, m in sentinel2_safe.NATIVE_M.items() if m == 60} == {"B01", "B09", "B10"}

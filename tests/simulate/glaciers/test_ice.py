@@ -10,8 +10,8 @@ import rasterio
 from rasterio.transform import from_origin
 
 from polynya.errors import ProductError
+from polynya.simulate.glaciers import cover, noise, routing, terrain
 from polynya.simulate.glaciers import ice as glacier_ice
-from polynya.simulate.glaciers import noise, routing, terrain
 from polynya.simulate.glaciers.ice import GAMMA, Climate, Ice
 
 STILL = Climate(ela_m=0.0, melt_gradient=0.0, snow_gradient=0.0, max_accumulation=1.0, max_melt=1.0)
@@ -180,3 +180,11 @@ def test_a_dem_that_is_too_small_or_none_is_refused(tmp_path):
     (tmp_path / "no.tif").write_text("no raster")
     with pytest.raises(ProductError, match=r"no\.tif: cannot be read as a DEM"):
         terrain.read_ground(tmp_path / "no.tif", np.random.default_rng(0), (50, 50), 80.0)
+
+
+def test_published_numbers():
+    """Glen's A of temperate ice, 2.4e-24 Pa^-3 s^-1 (Cuffey and Paterson 2010, table 3.4), ice of 910 kg/m3;
+    inventories stop at 0.01 km2 (Pfeffer et al. 2014, doi:10.3189/2014JoG13J176), twice that here."""
+    assert glacier_ice.RATE_FACTOR == 2.4e-24
+    assert pytest.approx(2 * 2.4e-24 * (910 * 9.81) ** 3 / 5 * 365.25 * 86400, rel=1e-3) == GAMMA
+    assert cover.SMALLEST == 2 * 0.01e6

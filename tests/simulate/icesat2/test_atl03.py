@@ -16,6 +16,7 @@ from polynya.physics import first_photon_bias
 from polynya.readers.icesat2 import open_granule, utc
 from polynya.schema import THICK_ICE
 from polynya.simulate.icesat2 import atl03 as simulator
+from polynya.simulate.icesat2 import ground_track
 from polynya.simulate.icesat2.granule import geoid_free2mean, solar_position
 from tests.real_files import real
 
@@ -394,3 +395,11 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
         simulator.simulate(path, length_km=1.0, beams="gt1r", seed=2)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["granule.h5", "granule_truth.parquet"]
+
+
+def test_beams_lie_where_the_mission_says():
+    """Pairs 3.3 km apart, 90 m between the beams of a pair (Neumann et al. 2019, doi:10.1016/j.rse.2019.111325)."""
+    at = {name: ground_track.across_of(name) for name in ("gt1l", "gt1r", "gt2l", "gt2r", "gt3l", "gt3r")}
+    assert all(at[f"gt{k}l"] - at[f"gt{k}r"] == pytest.approx(90.0) for k in (1, 2, 3))
+    assert at["gt1l"] - at["gt2l"] == at["gt2l"] - at["gt3l"] == pytest.approx(3300.0, abs=50.0)
+    assert at["gt1l"] > at["gt3l"]  # gt1 is on the left of the flight

@@ -166,3 +166,13 @@ def test_cloud_is_between_nothing_and_clear_and_common_to_pairs():
     assert np.std(means) > 0.02  # granules differ
     skies = [draw(s, 1) for s in range(20)]
     assert min(s.min() for s in skies) < np.exp(-2.0 * 3.0) < 0.9 < max(s.max() for s in skies)  # too thick; clear
+
+
+def test_published_numbers():
+    """Magruder et al. (2020): a footprint of 11 m; Neumann et al. (2019): 10 kHz at 7 km/s, 16 and 4 channels, a
+    quarter of the energy in weak beams; ATL07's control values: gain 0.82 of spot 3; Lu et al. (2021): echoes 0.45, 2.3
+    and 4.2 m below a bright surface; half the speed of light."""
+    assert (pytest.approx(0.149896229), 2.75) == (atlas.METRES_PER_NS, atlas.FOOTPRINT_SIGMA)
+    assert atlas.SHOT_SPACING == 0.7 and atlas.CHANNELS == {True: 16, False: 4} and atlas.WEAK_SHARE == 0.25
+    assert atlas.SPOT_GAIN == {1: 1.0, 2: 1.0, 3: 0.82, 4: 1.0, 5: 1.0, 6: 1.0}
+    assert atlas.ECHOES == (0.45, 2.3, 4.2) and atlas.MEAN_DEAD_TIME == {True: 2.98, False: 3.06}

@@ -234,3 +234,10 @@ def test_scaled_brightness_follows_nasas_tree(tmp_path):
         assert twice.photons[name] > 1.6 * plain.photons[name]  # noise outside the histograms' windows stays
         assert abs(same.photons[name] - plain.photons[name]) < 0.02 * plain.photons[name] + 5
     assert agree / len(plain.photons) > 0.99 and changed > 0
+
+
+def test_nasas_types_as_classes():
+    """ATL07 ATBD: 0 cloud, 1 snow or ice, 2 to 5 specular leads, 6 to 9 dark leads; only specular leads are water since
+    release 003."""
+    assert from_atl07.NASA_CLASS.tolist() == [-1, 0, 2, 2, 2, 2, -1, -1, -1, -1]
+    assert from_atl07.NASA_LEAD.tolist() == [0, 0, 1, 1, 1, 1, 2, 2, 3, 3]

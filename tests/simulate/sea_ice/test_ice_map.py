@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE
-from polynya.simulate.sea_ice import ice_map, profile
+from polynya.simulate.sea_ice import ice_map, presets, profile
 from polynya.simulate.sea_ice.presets import LEAD_WIDTHS, MAP
 
 
@@ -135,3 +135,10 @@ def test_a_closed_cover_has_no_lead():
     leads, cut = ice_map.cut(cover, rng(8), across=0.0, begin=0.0, length=20000.0)
     field = profile.ice_field(parameters, leads, rng(9), length=20000.0, cut=cut)
     assert np.all(field.surface_class == THICK_ICE)
+
+
+def test_published_numbers():
+    """Widths of leads: power law of exponent 2.47 (Wernecke and Kaleschke 2015); chords of floes 1.9 (Rothrock and
+    Thorndike 1984); drift to 550 m and 8 to 80 minutes between the passes (Iqrah et al., arXiv 2502.02700)."""
+    assert LEAD_WIDTHS == (14.0, 2500.0, 2.47) and presets.FLOE_CHORDS == (120.0, 10_000.0, 1.9)
+    assert presets.DRIFT == (0.0, 550.0) and presets.MINUTES == (8.0, 80.0)

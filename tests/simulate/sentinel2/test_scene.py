@@ -11,7 +11,8 @@ from polynya.simulate.icesat2.ground_track import reference_track
 from polynya.simulate.sea_ice import ice_map
 from polynya.simulate.sea_ice import picture as ice_picture
 from polynya.simulate.sea_ice.presets import IMAGE, SEASONS
-from polynya.simulate.sentinel2 import sky
+from polynya.simulate.sentinel2 import metadata, sky
+from polynya.simulate.sentinel2 import scene as simulator
 from polynya.simulate.sentinel2.frame import PIXEL, scene_frame, tile_name, utm_zone
 from tests.simulate.sea_ice.test_ice_map import straight
 
@@ -230,3 +231,10 @@ def test_coarse_bands_are_means_and_noise_is_small():
     np.testing.assert_allclose(coarse, fine.reshape(10, 6, 10, 6).mean(axis=(1, 3)), atol=0.012)
     assert fine[:, 35:].std() == pytest.approx(np.hypot(0.0008, 0.004 * 0.8), rel=0.1)
     assert fine[:, :25].mean() == pytest.approx(0.03 + sky.haze(a_sky()), abs=0.001)
+
+
+def test_published_numbers():
+    """Sentinel-2 Products Specification Document: 255 of a true colour is a reflectance of 0.3558 (Level-1C) and 0.2
+    (Level-2A); since baseline 04.00 counts are 10000 times the reflectance plus 1000."""
+    assert simulator.TRUE_COLOUR_SATURATION == {"1C": 0.3558, "2A": 0.2}
+    assert (metadata.QUANTIFICATION, metadata.OFFSET) == (10_000, -1000)
