@@ -2,9 +2,10 @@
 bare page.
 
 What keeps others out. The socket is bound to 127.0.0.1. The ``Host`` must name this computer (a foreign name that
-resolves here is rejected), an ``Origin`` must be the page's own, and a ``Sec-Fetch-Site`` must not be cross-site. Data and changes need the session's key in a header, which no form and no foreign script can send without a
-permission that is never given (no CORS answer, no OPTIONS). Changes are POST with a JSON body. No address is turned
-into a path on disk.
+resolves here is rejected), an ``Origin`` must be the page's own, and a ``Sec-Fetch-Site`` must not be cross-site. Data
+and changes need the session's key in a header, which no form and no foreign script can send without a permission that
+is never given (no CORS answer, no OPTIONS). Changes are POST with a JSON body. No address is turned into a path on
+disk.
 """
 
 from __future__ import annotations
