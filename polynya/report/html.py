@@ -5,16 +5,17 @@ A page loads nothing: style, script and data are inside it, and its content poli
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Sequence
 from html import escape as _escape
 from importlib.resources import files
 from pathlib import Path
 
 from ..errors import OutputError, one_line
+from ..io import atomic
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """Content-Security-Policy of a page: nothing may be fetched, everything is inline."""
@@ -201,18 +202,13 @@ def write_text(path: Path, text: str) -> Path:
     OutputError
         If the folder does not take it; nothing is left behind.
     """
-    temporary = None
+    temporary = atomic.temporary_name(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-        with os.fdopen(handle, "wb") as out:
-            out.write(text.encode("utf-8", "replace"))
-        mask = os.umask(0)
-        os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)
+        temporary.write_bytes(text.encode("utf-8", "replace"))
         os.replace(temporary, path)
     except OSError as error:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise OutputError(
             f"{path}: the report cannot be written ({one_line(error)}); expected a folder that can be written to. Check"
             " permissions and free space."
