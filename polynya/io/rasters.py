@@ -80,6 +80,7 @@ def to_cog(plain: Path, target: Path, *, overviews: str) -> Path:
         If it cannot be written.
     """
     import rasterio
+    from rasterio._err import CPLE_BaseError  # what copy raises: no part of the public errors
     from rasterio.errors import RasterioError
     from rasterio.shutil import copy
 
@@ -96,7 +97,7 @@ def to_cog(plain: Path, target: Path, *, overviews: str) -> Path:
             overview_resampling=overviews,
             num_threads="ALL_CPUS",
         )
-    except (RasterioError, OSError) as error:
+    except (RasterioError, CPLE_BaseError, OSError) as error:
         raise OutputError(
             f"{target.name}: cannot be written ({one_line(error)[:120]}); expected a folder with room. Choose another"
             " with -o, or free space."
