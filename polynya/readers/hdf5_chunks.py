@@ -11,12 +11,14 @@ not chunked, or its filter pipeline is not made of shuffle, deflate and fletcher
 
 from __future__ import annotations
 
+import contextlib
 import os
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 
 import h5py
 import numba as nb
@@ -24,10 +26,11 @@ import numpy as np
 
 from ..errors import ChecksumError, ProductError, one_line
 
-try:
+inflater: ModuleType = zlib
+with contextlib.suppress(ImportError):  # without the extra [fastio] zlib does the same, slower
     from isal import isal_zlib
-except ImportError:  # the extra [fastio] is not installed; zlib does the same, slower
-    isal_zlib = None
+
+    inflater = isal_zlib
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 _KNOWN_PIPELINES = {
@@ -294,12 +297,8 @@ class _Job:
 
 
 def _inflate(data: bytes, expected: int) -> bytes:
-    if isal_zlib is not None:
-        stream = isal_zlib.decompressobj()
-        out = stream.decompress(data, expected + 1)
-    else:
-        stream = zlib.decompressobj()
-        out = stream.decompress(data, expected + 1)
+    stream = inflater.decompressobj()
+    out = stream.decompress(data, expected + 1)
     if not stream.eof:
         raise zlib.error("the stream does not end where it should, or its Adler-32 checksum is missing")
     return out

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -243,7 +244,7 @@ def control(path: Path | str) -> Control:
     ProductError
         If a stored constant is not one finite number.
     """
-    stored: dict[str, object] = {}
+    stored: dict[str, Any] = {}
     with open_hdf5(path) as handle, reading(path, "ancillary_data/freeboard_estimation"):
         for item in fields(Control):
             name = f"ancillary_data/freeboard_estimation/{item.name}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pyarrow as pa
 
@@ -11,7 +13,7 @@ from .records import TableSpec, Variable
 TEXT = pa.string()
 
 
-def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, object] | None = None) -> pa.Table:
+def table(spec: TableSpec, columns: dict[str, Any], *, about: dict[str, object] | None = None) -> pa.Table:
     """Build a table that matches a spec from arrays.
 
     Parameters
@@ -50,7 +52,7 @@ def table(spec: TableSpec, columns: dict[str, object], *, about: dict[str, objec
     return pa.Table.from_arrays(arrays, schema=spec.schema(about=about))
 
 
-def _column(variable: Variable, value: object, n: int) -> pa.Array:
+def _column(variable: Variable, value: Any, n: int) -> pa.Array:
     dtype = variable.dtype
     if isinstance(value, str) and pa.types.is_dictionary(dtype):
         return pa.DictionaryArray.from_arrays(from_numpy(np.zeros(n, np.int32)), _one_text(value))
