@@ -128,7 +128,7 @@ def surface_heights(
     # Take the photons inside the window, pool their mean and spread over the neighbourhood, narrow the window; again.
     half = np.full(n.size, FIRST_WINDOW_M)
     for _ in range(TRIMS):
-        used, mean, sd, _, _ = window_statistics(s, low=centre - half, high=centre + half)
+        used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
         photons = used.astype(np.float64)
         near, _ = tracks.running_mean(x, mean.astype(np.float64), photons, starts, CENTRE_M * reach)
         around = np.where(np.isfinite(near), near, around)
@@ -138,7 +138,7 @@ def surface_heights(
         usual = usual / TRUNCATION
         half = np.maximum(TRIM * usual, 0.15)
         centre = own * np.where(used > 0, mean, centre) + (1.0 - own) * around
-    used, mean, sd, _, _ = window_statistics(s, low=centre - half, high=centre + half)
+    used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
     some = used > 0
     used_n = np.where(some, used, 0).astype(np.float64)
     # Spread about the segment means, pooled: sum of squares over degrees of freedom.

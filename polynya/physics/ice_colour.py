@@ -71,24 +71,6 @@ def class_table(thresholds: tuple[int, int] = PUBLISHED) -> np.ndarray:
     return table
 
 
-def classes_from_value(v: np.ndarray, thresholds: tuple[int, int] = PUBLISHED) -> np.ndarray:
-    """Return ice classes of V.
-
-    Parameters
-    ----------
-    v : numpy.ndarray of uint8
-        Of :func:`value`.
-    thresholds : (int, int)
-        Largest V of open water, largest V of thin ice.
-
-    Returns
-    -------
-    numpy.ndarray of int8, shape of ``v``
-        As :func:`class_table`.
-    """
-    return class_table(thresholds)[v]
-
-
 def histogram(image: np.ndarray, *, where: np.ndarray | None = None) -> np.ndarray:
     """Return how often each 8-bit value occurs.
 

@@ -37,7 +37,6 @@ class Limits:
     concentration_min: float = 0.5
     concentration_low: float = 0.8
     land_distance_m: float = 25_000.0
-    n_leads_min: int = 1
     gap_time_s: float = 30.0
     gap_height_m: float = 0.05
     pad_time_s: float = 10.0

@@ -24,7 +24,6 @@ EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
 """ATLAS standard data product epoch, UTC. No leap second has been added since, so UTC = EPOCH + delta_time."""
 GPS_EPOCH_SECONDS = 1198800018.0
 """The same instant in GPS seconds since 1980-01-06: it already holds the 18 s between GPS and UTC."""
-FILL_FLOAT32 = 3.4028235e38
 FILL_ABOVE = 1.0e30
 """Floating-point values beyond this are fill: 3.4028235e38 or 1.7976931348623157e308."""
 

@@ -25,19 +25,6 @@ HISTOGRAM_BIN_M = 0.025
 """Photon k of ``hist_photon_heights`` lies at ``hist_photon_bottom + (k + 0.5) * 0.025`` m, before the first-photon
 correction."""
 
-SURFACE_TYPES = (
-    (0, "cloud_covered"),
-    (1, "other"),
-    (2, "specular_lead_low_with_background"),
-    (3, "specular_lead_low"),
-    (4, "specular_lead_high_with_background"),
-    (5, "specular_lead_high"),
-    (6, "dark_lead_smooth_with_background"),
-    (7, "dark_lead_smooth"),
-    (8, "dark_lead_rough_with_background"),
-    (9, "dark_lead_rough"),
-)
-
 LAYOUT = {
     "segments": "sea_ice_segments",
     "heights": "sea_ice_segments/heights",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from polynya.physics import segments
 
 SHOT_M = 0.7
-HEIGHTS = ("mean", "median", "sd", "p10", "p90")
+HEIGHTS = ("mean", "median", "sd")
 SHOTS = ("photon_rate", "photon_rate_high", "background_counts", "background_rate")
 
 
@@ -123,8 +123,6 @@ def test_every_statistic_equals_the_slow_way(seed, per_shot, cell):
         "mean": used.h.mean(),
         "median": used.h.median(),
         "sd": used.h.std(ddof=0),
-        "p10": used.h.quantile(0.1),
-        "p90": used.h.quantile(0.9),
     }
     for name in HEIGHTS:
         np.testing.assert_allclose(getattr(found, name), h[name], rtol=0, atol=5e-6, err_msg=name)
@@ -217,7 +215,7 @@ def test_one_photon():
     photons, geo = one_cell([3.25], shot=[4], x=[5.1])
     found = resample(photons, geo, reference=np.array([3.0]), reference_x=np.array([0.0]))
     assert found.index.tolist() == [502] and found.n_photons.tolist() == [1]
-    assert [float(getattr(found, k)[0]) for k in HEIGHTS] == [0.25, 0.25, 0.0, 0.25, 0.25]
+    assert [float(getattr(found, k)[0]) for k in HEIGHTS] == [0.25, 0.25, 0.0]
     assert found.reference[0] == 3.0 and found.mean[0] + found.reference[0] == 3.25
 
 
@@ -276,7 +274,7 @@ def test_order_inside_a_shot_does_not_matter_to_heights():
     place = np.repeat(np.arange(geo["count"].size), geo["count"])
     order = np.lexsort((rng.random(shot.size), shot, place))
     found, other = resample(photons, geo), resample({k: v[order] for k, v in photons.items()}, geo)
-    for name in ("index", "n_photons", "median", "p10", "p90", "heights"):
+    for name in ("index", "n_photons", "median", "heights"):
         np.testing.assert_array_equal(getattr(found, name), getattr(other, name))
     np.testing.assert_allclose(found.mean, other.mean, atol=2e-6)
     assert found.n_shots.sum() == other.n_shots.sum()
@@ -363,13 +361,13 @@ def test_window_statistics_equal_numpy():
     rng = np.random.default_rng(0)
     low, high = rng.uniform(-0.5, 0.1, s.index.size), rng.uniform(0.0, 0.6, s.index.size)
     low[:3], high[:3] = 5.0, 6.0  # nothing inside
-    n, mean, sd, p10, p90 = segments.window_statistics(s, low=low, high=high)
+    n, mean, sd = segments.window_statistics(s, low=low, high=high)
     for k in range(s.index.size):
         a = s.heights[s.offsets[k] : s.offsets[k + 1]].astype(np.float64)
         a = a[(a >= low[k]) & (a <= high[k])]
         assert n[k] == a.size
-        expected = [a.mean(), a.std(), *np.quantile(a, [0.1, 0.9])] if a.size else [np.nan] * 4
-        np.testing.assert_allclose([mean[k], sd[k], p10[k], p90[k]], expected, atol=2e-6)
+        expected = [a.mean(), a.std()] if a.size else [np.nan] * 2
+        np.testing.assert_allclose([mean[k], sd[k]], expected, atol=2e-6)
     assert (n == 0).sum() >= 3
 
 
@@ -383,7 +381,7 @@ def test_a_shift_of_all_heights_shifts_means_only(seed, shift, per_shot):
     assert a.n_photons.sum() == np.sum((photons["signal_conf_ph"] >= 3) & (photons["quality_ph"] == 0))
     np.testing.assert_array_equal(a.n_photons, b.n_photons)
     np.testing.assert_array_equal(a.n_shots, b.n_shots)
-    for name in ("mean", "median", "p10", "p90"):
+    for name in ("mean", "median"):
         np.testing.assert_allclose(getattr(b, name) - getattr(a, name), shift, atol=2e-5)
     np.testing.assert_allclose(a.sd, b.sd, atol=2e-5)
     # shifting the reference instead is the same with the other sign

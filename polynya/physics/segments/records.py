@@ -32,8 +32,6 @@ class Segments:
         Photons in the height statistics; laser shots, those without a photon included.
     mean, median, sd : numpy.ndarray, shape (n,)
         Of photon height above the reference, metres. sd is the population's (ddof 0).
-    p10, p90 : numpy.ndarray, shape (n,)
-        10 and 90 % quantiles of photon height above the reference.
     reference : numpy.ndarray, shape (n,)
         Mean of the reference that was subtracted: ellipsoidal mean height = mean + reference.
     photon_rate, photon_rate_high : ShotStatistics
@@ -57,8 +55,6 @@ class Segments:
     mean: np.ndarray
     median: np.ndarray
     sd: np.ndarray
-    p10: np.ndarray
-    p90: np.ndarray
     reference: np.ndarray
     photon_rate: ShotStatistics
     photon_rate_high: ShotStatistics

@@ -94,7 +94,7 @@ def resample(
     )
     n, x, lat, lon, t, base, x_low, x_high, heights, offsets = sums
     used = np.flatnonzero(n > 0)
-    mean, median, sd, p10, p90 = height_statistics(heights, offsets, used)
+    mean, median, sd = height_statistics(heights, offsets, used)
     rank = np.full(n_cells, -1, np.int32)
     rank[used] = np.arange(used.size, dtype=np.int32)
     shot_rank = np.where(shot_cell >= 0, rank[np.maximum(shot_cell, 0)], -1) if n_cells else np.empty(0, np.int32)
@@ -117,8 +117,6 @@ def resample(
         mean=mean,
         median=median,
         sd=sd,
-        p10=p10,
-        p90=p90,
         reference=base[used],
         photon_rate=over_shots(shot_all),
         photon_rate_high=over_shots(shot_high),

@@ -38,8 +38,6 @@ def height_statistics(heights, offsets, used):  # pragma: no cover - compiled
     mean = np.empty(m, np.float32)
     median = np.empty(m, np.float32)
     sd = np.empty(m, np.float32)
-    p10 = np.empty(m, np.float32)
-    p90 = np.empty(m, np.float32)
     for k in range(m):
         a = heights[offsets[used[k]] : offsets[used[k] + 1]]
         _sort(a)
@@ -53,9 +51,7 @@ def height_statistics(heights, offsets, used):  # pragma: no cover - compiled
         mean[k] = s
         sd[k] = np.sqrt(q / a.size)
         median[k] = _quantile(a, 0.5)
-        p10[k] = _quantile(a, 0.1)
-        p90[k] = _quantile(a, 0.9)
-    return mean, median, sd, p10, p90
+    return mean, median, sd
 
 
 @nb.njit(cache=True, nogil=True)
@@ -110,7 +106,7 @@ def shot_statistics(values, order, offsets):  # pragma: no cover - compiled
 
 def window_statistics(
     segments: Segments, *, low: np.ndarray, high: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Take statistics of each segment's photons inside a height window.
 
     Parameters
@@ -122,7 +118,7 @@ def window_statistics(
 
     Returns
     -------
-    n, mean, sd, p10, p90 : numpy.ndarray, shape (n,)
+    n, mean, sd : numpy.ndarray, shape (n,)
         Photons inside and their statistics; NaN where none is inside. sd is the population's.
     """
     return _window(
@@ -139,8 +135,6 @@ def _window(heights, offsets, low, high):  # pragma: no cover - compiled
     count = np.zeros(m, np.int32)
     mean = np.full(m, np.nan, np.float32)
     sd = np.full(m, np.nan, np.float32)
-    p10 = np.full(m, np.nan, np.float32)
-    p90 = np.full(m, np.nan, np.float32)
     for k in range(m):
         a = heights[offsets[k] : offsets[k + 1]]
         i = 0
@@ -163,6 +157,4 @@ def _window(heights, offsets, low, high):  # pragma: no cover - compiled
             q += (v - s) * (v - s)
         mean[k] = s
         sd[k] = np.sqrt(q / size)
-        p10[k] = _quantile(w, 0.1)
-        p90[k] = _quantile(w, 0.9)
-    return count, mean, sd, p10, p90
+    return count, mean, sd

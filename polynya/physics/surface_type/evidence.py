@@ -25,8 +25,8 @@ CLOUD_RATE = 0.5
 """Below this (strong-beam photons per shot) NASA says cloud; here: unclassified."""
 WIDTH_SMOOTH, WIDTH_ROUGH = 0.13, 0.17
 """NASA's bounds on the Gaussian width of smooth and rough leads, metres."""
-RATE_DARK, RATE_SPECULAR = 2.5, 11.0
-"""NASA's bounds: darker than the first or brighter than the second may be water, what lies between is snow or ice."""
+RATE_SPECULAR = 11.0
+"""NASA's bound: a smooth surface brighter than this may be water."""
 POOLED_PHOTONS = 75.0
 """Half of an ATL07 segment's 150 photons on either side of a segment's middle."""
 SPECULAR_RATE = 12.0
