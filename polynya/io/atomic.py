@@ -274,7 +274,9 @@ def _is_alive(process: int) -> bool:
 
 
 def _files_in(folder: Path) -> set[str]:
-    return {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
+    """Return the files of a folder, temporary ones of running writers left out."""
+    found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
+    return {n for n in found if not any(_PART.fullmatch(w) for w in n.split("/"))}
 
 
 def _is_side_file(name: str, listed: set[str]) -> bool:

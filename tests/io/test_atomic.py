@@ -199,6 +199,7 @@ def test_only_a_whole_result_of_ours_is_replaced_and_only_on_overwrite(tmp_path)
     with pytest.raises(UsageError, match=r"exists already; expected a new name\. Pass --overwrite"):
         io.check_place(ours, overwrite=False)
     (ours / "deep/a.tif.aux.xml").write_text("made by a viewer")
+    (ours / part(tmp_path, process=1).name).write_text("a writer at work")
     io.check_place(ours, overwrite=True)
     for free in (tmp_path / "new", tmp_path / "empty"):
         io.check_place(free, overwrite=False)
