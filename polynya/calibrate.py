@@ -180,7 +180,7 @@ def fit_decision(probability: np.ndarray, truth: np.ndarray) -> tuple[float, ...
     return tuple(np.exp(weights).tolist())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ClassScore:
     """One class of a reliability table; ``reliability`` is (bins, 3): samples, mean probability, frequency."""
 
@@ -220,7 +220,16 @@ def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]
         table = tuple((float(s[0]), float(s[1] / m), float(s[2] / m)) for s, m in zip(sums, n, strict=True) if s[0] > 0)
         events = int(sums[:, 2].sum())
         skill = float(metrics.brier_skill(sums)) if 0 < events < truth.size else float("nan")
-        out.append(ClassScore(name, int(truth.size), events, float(metrics.calibration_error(sums)), skill, table))
+        out.append(
+            ClassScore(
+                name=name,
+                n=int(truth.size),
+                events=events,
+                calibration_error=float(metrics.calibration_error(sums)),
+                brier_skill=skill,
+                reliability=table,
+            )
+        )
     return out
 
 
@@ -230,7 +239,7 @@ CONFIDENCES = ("probability", "entropy_kernel")
 N_CONFIDENCE_BINS = 100
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Confidence:
     """How sure a map is of the class it names.
 
@@ -335,7 +344,7 @@ def fit_confidence(probability: np.ndarray, truth: np.ndarray) -> Confidence:
         errors["entropy_kernel"] += 0.5 * _confidence_error(np.interp(score[~mine], x, y), is_right[~mine])
     method = min(errors, key=errors.get)
     x, y = kernel_ridge(score, is_right) if method == "entropy_kernel" else (np.empty(0), np.empty(0))
-    return Confidence(method, tuple(x.tolist()), tuple(y.tolist()), errors)
+    return Confidence(method=method, x=tuple(x.tolist()), y=tuple(y.tolist()), held_out_error=errors)
 
 
 def confidence_scores(probability: np.ndarray, truth: np.ndarray, confidence: Confidence) -> dict[str, object]:

@@ -1,15 +1,14 @@
 """What training leaves: a state to go on from, the weights, and one ONNX file that needs nothing else. No pickle
 anywhere.
 
-A network is three files: ``NAME.safetensors`` (weights), ``NAME.json`` (what they are: network, features, scaling,
-calibration, data, recipe, scores) and ``NAME.onnx``, whose graph takes raw feature values to probabilities (scaling,
-network, calibration and softmax are inside) and whose metadata property ``polynya`` carries the same JSON.
+A network is three files: ``NAME.safetensors`` (weights), ``NAME.json`` (:mod:`polynya.description`) and ``NAME.onnx``,
+whose graph takes raw values to what is predicted (scaling, network, calibration and activation are inside) and whose
+metadata property ``polynya`` carries the same JSON.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +18,15 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from . import export, io
+from . import export, families, io, models
+from .description import Description, from_text
 from .errors import ProductError, UsageError, one_line
 
 DROPOUT = "-dropout"
 """Ends the name of the graph that draws its dropout."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class State:
     """A training after a whole epoch: weights, optimiser's moments, averaged and best weights, what happened so far."""
 
@@ -84,53 +84,23 @@ def load_state(path: Path, *, digest: str) -> State:
         else:
             parts[part][name] = value
     return State(
-        parts["weights"],
-        parts["optimiser"],
-        parts["average"],
-        parts["best"],
-        record["best_epoch"],
-        record["steps"],
-        record["history"],
+        weights=parts["weights"],
+        optimiser=parts["optimiser"],
+        average=parts["average"],
+        best=parts["best"],
+        best_epoch=record["best_epoch"],
+        steps=record["steps"],
+        history=record["history"],
     )
 
 
-def architecture(name: str) -> object:
-    """Return the module of a network: a file of :mod:`polynya.models`, or a dotted module.
-
-    Raises
-    ------
-    UsageError
-        If there is none, or it lacks ``KIND``, ``Config`` or ``build``.
-    """
-    full = name if "." in name else f"polynya.models.{name}"
-    try:
-        module = importlib.import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name and not full.startswith(error.name):
-            raise
-        raise UsageError(
-            f"model {name}: no module {full}; expected a file of polynya/models or a dotted module. Check model.name in"
-            " the recipe."
-        ) from error
-    missing = [n for n in ("KIND", "Config", "build") if not hasattr(module, n)]
-    if missing:
-        raise UsageError(
-            f"model {name}: {full} has no {', '.join(missing)}; expected KIND, Config and build(config). See"
-            " docs/training.md."
-        )
-    return module
-
-
-def build(description: dict) -> nn.Module:
+def build(description: Description) -> nn.Module:
     """Return the untrained network that a description names."""
-    module = architecture(description["model"]["name"])
-    settings = {k: v for k, v in description["model"].items() if k != "name"}
-    if description["kind"] == "scene":
-        return module.build(module.Config(**settings))
-    return module.build(module.Config(**settings, features=tuple(description["features"])))
+    module = models.named(str(description.model["name"]))
+    return module.build(module.Config(**families.named(description.family).config(description)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Saved:
     """The files of a network, and the largest difference between torch and onnxruntime; ``drawn`` is the graph that
     draws its dropout, if any."""
@@ -142,17 +112,19 @@ class Saved:
     drawn: Path | None = None
 
 
-def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
-    """Write weights, description and ONNX graph; a network of scenes with dropout gets a second graph,
-    ``NAME-dropout.onnx``, that draws it at every call.
+def save(folder: Path, *, network: nn.Module, description: Description) -> Saved:
+    """Write weights, description and ONNX graph.
+
+    A network with dropout, of a family that has use for it, gets a second graph, ``NAME-dropout.onnx``, that draws it
+    at every call.
 
     Parameters
     ----------
     folder : Path
     network : torch.nn.Module
         On the CPU.
-    description : dict
-        JSON; its ``name`` names the files. ``weights_sha256`` is added.
+    description : Description
+        Its ``name`` names the files. ``weights_sha256`` is added.
 
     Returns
     -------
@@ -165,24 +137,29 @@ def save(folder: Path, *, network: nn.Module, description: dict) -> Saved:
     OutputError
         If a file cannot be written.
     """
-    name = description["name"]
+    name = description.name
     weights = {k: v.detach().cpu().contiguous().clone() for k, v in network.state_dict().items()}
     digest = hashlib.sha256(b"".join(k.encode() + v.numpy().tobytes() for k, v in sorted(weights.items()))).hexdigest()
-    description = io.plain({**description, "weights_sha256": digest})
+    description = description.model_copy(update={"weights_sha256": digest})
     weights_path = folder / f"{name}.safetensors"
     with io.writing(weights_path) as temporary:
-        save_file(weights, temporary, metadata={"polynya": json.dumps(description)})
+        save_file(weights, temporary, metadata={"polynya": json.dumps(description.as_json())})
     worst = export.write(network, description, path=folder / f"{name}.onnx")
     drawn = folder / f"{name}{DROPOUT}.onnx"
-    if description["kind"] != "scene" or not export.write_drawn(network, description, path=drawn):
+    has_use = getattr(families.named(description.family), "has_dropout_graph", None)
+    if has_use is None or not has_use(description) or not export.write_drawn(network, description, path=drawn):
         drawn.unlink(missing_ok=True)  # of an earlier network of the name
         drawn = None
     return Saved(
-        weights_path, io.write_json(description, folder / f"{name}.json"), folder / f"{name}.onnx", worst, drawn
+        weights=weights_path,
+        description=io.write_json(description.as_json(), folder / f"{name}.json"),
+        onnx=folder / f"{name}.onnx",
+        parity=worst,
+        drawn=drawn,
     )
 
 
-def load(path: Path | str) -> tuple[nn.Module, dict]:
+def load(path: Path | str) -> tuple[nn.Module, Description]:
     """Return a trained network and its description from ``NAME.safetensors``.
 
     Raises
@@ -193,10 +170,10 @@ def load(path: Path | str) -> tuple[nn.Module, dict]:
     path = Path(path)
     try:
         with safe_open(path, "pt") as file:
-            description = json.loads((file.metadata() or {})["polynya"])
+            description = from_text((file.metadata() or {})["polynya"])
         network = build(description)
         network.load_state_dict(load_file(path))
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, ProductError) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a network that polynya train wrote. Train"
             " it again."

@@ -1,4 +1,4 @@
-"""The one training loop: batches of (inputs, targets) from a source, a network, a loss; tracks or scenes alike.
+"""The one training loop: batches of (inputs, targets) from a source, a network, a target; every family alike.
 
 Random numbers are drawn anew from (seed, epoch), so a training that was killed and goes on from its last whole epoch
 ends with the same weights, bit for bit on one CPU, as one that ran through. Under torchrun each process takes its share
@@ -13,8 +13,8 @@ import copy
 import math
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -23,9 +23,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from . import checkpoint, losses, metrics
+from . import checkpoint
 from .errors import PolynyaError, UsageError
 from .recipes import Optimiser, Recipe
+from .targets.protocol import Target, Weighting
 
 
 class Source(Protocol):
@@ -35,10 +36,10 @@ class Source(Protocol):
         """Return an epoch's samples, mixed with a generator, else all in order."""
 
     def batch(self, items: np.ndarray) -> object:
-        """Return an object with ``inputs``, ``targets`` (bits of admissible classes) and ``where``, numpy arrays."""
+        """Return an object with ``inputs``, ``targets`` (encoded labels) and ``where``, numpy arrays."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Processes:
     """This process among those that torchrun started; one of one without."""
 
@@ -60,8 +61,51 @@ class Processes:
             dist.barrier()
 
 
-@dataclass(frozen=True)
-class Fitted:
+ALONE = Processes(rank=0, size=1, device=torch.device("cpu"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """What makes a training, beside the network and its samples.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        Loss, optimiser, batch, epochs and when to stop.
+    target : target
+        What is predicted (:mod:`polynya.targets`).
+    seed : int
+        Of order and dropout.
+    alpha : tuple of float or None
+        Class weights of the loss.
+    state : Path or None
+        Rewritten after every epoch; where it exists the training resumes from it.
+    digest : str
+        Of everything that makes the training; a state of another is rejected.
+    processes : Processes
+    on_step, on_epoch : callable or None
+        Called with (epoch, share of it done), and with the history after each epoch.
+    """
+
+    recipe: Recipe
+    target: Target
+    seed: int
+    alpha: tuple[float, ...] | None = None
+    state: Path | None = None
+    digest: str = ""
+    processes: Processes = ALONE
+    on_step: Callable[[int, float], None] | None = None
+    on_epoch: Callable[[list[dict]], None] | None = None
+
+    @property
+    def weighting(self) -> Weighting:
+        """How the loss weighs samples."""
+        loss = self.recipe.loss
+        return Weighting(kind=loss.kind, gamma=loss.gamma, smoothing=loss.smoothing, alpha=self.alpha)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained:
     """What a training gives.
 
     Attributes
@@ -71,8 +115,8 @@ class Fitted:
     epoch : int
         That epoch, from 1.
     history : list of dict
-        A row an epoch: ``epoch``, ``rate``, ``train_loss``, ``validation_loss``, ``macro_f1``, ``recall`` (a class
-        each), ``samples``, ``seconds``.
+        One row per epoch: ``epoch``, ``rate``, ``train_loss``, ``validation_loss``, the target's scores, ``samples``,
+        ``seconds``.
     """
 
     weights: dict[str, Tensor]
@@ -112,16 +156,23 @@ def start(device: str = "auto") -> Processes:
         )
     if size > 1 and not dist.is_initialized():
         # DDP imports this. Imported while a group exists, it keeps the group, and so gloo's threads, past `stop`; one
-        # that is
-        # still freeing a tensor when the interpreter ends aborts the process after all work was done.
+        # that is still freeing a tensor when the interpreter ends aborts the process after all work was done.
         from torch import _dynamo  # noqa: F401
 
         dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
-    return Processes(rank, size, chosen)
+    return Processes(rank=rank, size=size, device=chosen)
 
 
 def with_precision(recipe: Recipe, device: torch.device) -> Recipe:
-    """Return a recipe that says which products a training takes where it left the choice to the device."""
+    """Return a recipe that states the precision of a training, where it left the choice to the device.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        With any precision.
+    device : torch.device
+        Where the network is trained.
+    """
     if recipe.optimiser.precision != "auto":
         return recipe
     if device.type == "cuda":
@@ -140,7 +191,15 @@ def stop(processes: Processes) -> None:
 
 
 def learning_rate(settings: Optimiser, progress: float) -> float:
-    """Return the rate at a progress of 0 (first step) to 1 (the end of the last)."""
+    """Return the learning rate.
+
+    Parameters
+    ----------
+    settings : Optimiser
+        Of the recipe.
+    progress : float
+        0 (first step) to 1 (the end of the last).
+    """
     top = settings.rate
     if settings.schedule == "onecycle":
         if progress < 0.3:
@@ -161,44 +220,34 @@ def _between(first: float, last: float, share: float) -> float:
     return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(max(share, 0.0), 1.0)))
 
 
-def fit(
-    model: nn.Module,
-    *,
-    train: Source,
-    validation: Source,
-    recipe: Recipe,
-    seed: int,
-    alpha: tuple[float, ...] | None = None,
-    state: Path | None = None,
-    digest: str = "",
-    processes: Processes | None = None,
-    on_step: Callable[[int, float], None] | None = None,
-    on_epoch: Callable[[list[dict]], None] | None = None,
-) -> Fitted:
+@dataclass
+class _Progress:
+    """What changes from epoch to epoch."""
+
+    model: nn.Module
+    average: nn.Module
+    optimiser: torch.optim.Optimizer
+    best: dict[str, Tensor]
+    best_epoch: int = 0
+    steps: int = 0
+    history: list[dict[str, object]] = field(default_factory=list)
+
+
+def fit(model: nn.Module, *, train: Source, validation: Source, training: Training) -> Trained:
     """Train a network.
 
     Parameters
     ----------
     model : torch.nn.Module
-        Inputs (batch, ...) to logits (batch, classes, ...); its weights are changed.
+        Inputs (batch, ...) to outputs (batch, channels, ...); its weights are changed.
     train, validation : Source
         The validation part chooses the epoch and ends the training early; it is in no gradient.
-    recipe : Recipe
-        Loss, optimiser, batch, epochs and when to stop.
-    seed : int
-    alpha : tuple of float, optional
-        Class weights of the loss.
-    state : Path, optional
-        Rewritten after every epoch; where it exists the training goes on from it.
-    digest : str
-        Of everything that makes the training; a state of another is refused.
-    processes : Processes, optional
-    on_step, on_epoch : callable, optional
-        Called with (epoch, share of it done), and with the history after each epoch.
+    training : Training
+        What makes the training.
 
     Returns
     -------
-    Fitted
+    Trained
 
     Raises
     ------
@@ -207,219 +256,235 @@ def fit(
     PolynyaError
         If the loss is not finite any more.
     """
-    p = processes or Processes(0, 1, torch.device("cpu"))
-    model.to(p.device)
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[recipe.optimiser.kind]
-    optimiser = kind(model.parameters(), lr=recipe.optimiser.rate, weight_decay=recipe.optimiser.weight_decay)
-    judged = copy.deepcopy(model) if recipe.average else model
-    weigh = {
-        "kind": recipe.loss.kind,
-        "gamma": recipe.loss.gamma,
-        "smoothing": recipe.loss.smoothing,
-        "alpha": None if alpha is None else torch.tensor(alpha, dtype=torch.float32, device=p.device),
-    }
-    history: list[dict[str, object]] = []
-    best, best_epoch, steps = _copy(judged), 0, 0
-    if state is not None and state.exists():
-        held = checkpoint.load_state(state, digest=digest)
-        model.load_state_dict(held.weights)
-        optimiser.load_state_dict({"state": held.optimiser, "param_groups": optimiser.state_dict()["param_groups"]})
-        if recipe.average:
-            judged.load_state_dict(held.average)
-        history, best, best_epoch, steps = held.history, held.best, held.best_epoch, held.steps
-    parallel = (
-        nn.parallel.DistributedDataParallel(model, device_ids=[p.device] if p.device.type == "cuda" else None)
-        if p.size > 1
-        else model
-    )
-    for epoch in range(len(history) + 1, recipe.epochs + 1):
-        if _is_enough(history, best_epoch, recipe):
+    t, p = training, training.processes
+    run = _start(model, t)
+    parallel: nn.Module = model
+    if p.size > 1:
+        parallel = nn.parallel.DistributedDataParallel(
+            model, device_ids=[p.device] if p.device.type == "cuda" else None
+        )
+    for epoch in range(len(run.history) + 1, t.recipe.epochs + 1):
+        if _is_enough(run, t):
             break
         began = time.perf_counter()
-        torch.manual_seed(int(np.random.SeedSequence([seed, epoch, p.rank]).generate_state(1)[0]))
-        plan = train.plan(np.random.default_rng([seed, epoch]))[: recipe.samples.per_epoch]
-        if len(plan) == 0:
-            raise UsageError(
-                "train: the training part holds no sample; expected labelled segments with whole windows. Label more,"
-                " or change the split."
-            )
-        parallel.train()
-        total = torch.zeros(2, dtype=torch.float64)
-        for begin in range(0, len(plan), recipe.batch):
-            rate = learning_rate(recipe.optimiser, (epoch - 1 + begin / len(plan)) / recipe.epochs)
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            loss, n = _batch_loss(parallel, train, plan[begin : begin + recipe.batch], p, weigh, recipe)
-            count = p.sum(torch.tensor(float(n)))
-            optimiser.zero_grad(set_to_none=True)
-            (loss * (p.size / max(float(count), 1.0))).backward()  # DDP takes the mean over processes
-            if recipe.optimiser.clip_norm is not None:
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.optimiser.clip_norm)
-            optimiser.step()
-            steps += 1
-            if recipe.average:
-                _move_average(judged, model, min(recipe.average, steps / (steps + 10.0)))
-            total += torch.tensor([loss.item(), n], dtype=torch.float64)
-            if on_step is not None:
-                on_step(epoch, min(1.0, (begin + recipe.batch) / len(plan)))
-        total = p.sum(total)
-        row = {
-            "epoch": epoch,
-            "rate": rate,
-            "train_loss": float(total[0] / total[1].clamp(min=1)),
-            **_judge(judged, validation, recipe, p, weigh),
-            "samples": int(total[1]),
-        }
+        row = _train_epoch(parallel, train, run, t, epoch=epoch)
+        n = row.pop("samples")
+        row |= {**_validate(run.average, validation, t), "samples": n}
         row["seconds"] = time.perf_counter() - began
         if not math.isfinite(row["train_loss"]) or not math.isfinite(row["validation_loss"]):
             raise PolynyaError(
                 f"epoch {epoch}: the loss is {row['train_loss']:g}; expected a finite number. Lower optimiser.rate, or"
                 " set optimiser.clip_norm: 1."
             )
-        history.append(row)
-        if recipe.stop.keep == "last" or _is_better(
-            row, history[best_epoch - 1] if best_epoch else None, recipe.stop.metric
-        ):
-            best, best_epoch = _copy(judged), epoch
-        if state is not None and p.rank == 0:
-            checkpoint.save_state(
-                state,
-                checkpoint.State(
-                    _copy(model),
-                    optimiser.state_dict()["state"],
-                    _copy(judged) if recipe.average else {},
-                    best,
-                    best_epoch,
-                    steps,
-                    history,
-                ),
-                digest=digest,
-            )
-        if on_epoch is not None:
-            on_epoch(history)
-    return Fitted(best, best_epoch, history)
+        run.history.append(row)
+        stop = t.recipe.stop
+        best = run.history[run.best_epoch - 1] if run.best_epoch else None
+        if stop.keep == "last" or _is_better(row, best, t):
+            run.best, run.best_epoch = _copy(run.average), epoch
+        if t.state is not None and p.rank == 0:
+            _save(run, t)
+        if t.on_epoch is not None:
+            t.on_epoch(run.history)
+    return Trained(weights=run.best, epoch=run.best_epoch, history=run.history)
 
 
-MOST_JUDGED = 30_000_000
+def _start(model: nn.Module, t: Training) -> _Progress:
+    """Return the beginning of a training, or where its state left it."""
+    model.to(t.processes.device)
+    settings = t.recipe.optimiser
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[settings.kind]
+    optimiser = kind(model.parameters(), lr=settings.rate, weight_decay=settings.weight_decay)
+    average = copy.deepcopy(model) if t.recipe.average else model
+    run = _Progress(model, average, optimiser, _copy(average))
+    if t.state is not None and t.state.exists():
+        held = checkpoint.load_state(t.state, digest=t.digest)
+        model.load_state_dict(held.weights)
+        optimiser.load_state_dict({"state": held.optimiser, "param_groups": optimiser.state_dict()["param_groups"]})
+        if t.recipe.average:
+            average.load_state_dict(held.average)
+        run.history, run.best, run.best_epoch, run.steps = held.history, held.best, held.best_epoch, held.steps
+    return run
+
+
+def _train_epoch(parallel: nn.Module, source: Source, run: _Progress, t: Training, *, epoch: int) -> dict:
+    """Go through the samples once; return the epoch's rate, mean loss and labelled samples."""
+    recipe, p = t.recipe, t.processes
+    torch.manual_seed(int(np.random.SeedSequence([t.seed, epoch, p.rank]).generate_state(1)[0]))
+    plan = source.plan(np.random.default_rng([t.seed, epoch]))[: recipe.samples.per_epoch]
+    if len(plan) == 0:
+        raise UsageError(
+            "train: the training part holds no sample; expected labelled segments with whole windows. Label more,"
+            " or change the split."
+        )
+    parallel.train()
+    total = torch.zeros(2, dtype=torch.float64)
+    for begin in range(0, len(plan), recipe.batch):
+        rate = learning_rate(recipe.optimiser, (epoch - 1 + begin / len(plan)) / recipe.epochs)
+        for group in run.optimiser.param_groups:
+            group["lr"] = rate
+        loss, n = _batch_loss(parallel, source, plan[begin : begin + recipe.batch], t)
+        count = p.sum(torch.tensor(float(n)))
+        run.optimiser.zero_grad(set_to_none=True)
+        (loss * (p.size / max(float(count), 1.0))).backward()  # DDP takes the mean over processes
+        if recipe.optimiser.clip_norm is not None:
+            nn.utils.clip_grad_norm_(run.model.parameters(), recipe.optimiser.clip_norm)
+        run.optimiser.step()
+        run.steps += 1
+        if recipe.average:
+            _move_average(run.average, run.model, min(recipe.average, run.steps / (run.steps + 10.0)))
+        total += torch.tensor([loss.item(), n], dtype=torch.float64)
+        if t.on_step is not None:
+            t.on_step(epoch, min(1.0, (begin + recipe.batch) / len(plan)))
+    total = p.sum(total)
+    return {
+        "epoch": epoch,
+        "rate": rate,
+        "train_loss": float(total[0] / total[1].clamp(min=1)),
+        "samples": int(total[1]),
+    }
+
+
+def _save(run: _Progress, t: Training) -> None:
+    state = checkpoint.State(
+        weights=_copy(run.model),
+        optimiser=run.optimiser.state_dict()["state"],
+        average=_copy(run.average) if t.recipe.average else {},
+        best=run.best,
+        best_epoch=run.best_epoch,
+        steps=run.steps,
+        history=run.history,
+    )
+    checkpoint.save_state(t.state, state, digest=t.digest)
+
+
+MOST_SCORED = 30_000_000
 """Samples of a part that are kept in memory to calibrate and to score with; of more, evenly some."""
 
 
-def logits(
-    model: nn.Module, source: Source, *, batch: int, device: torch.device | str = "cpu", most: int = MOST_JUDGED
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the logits of the labelled samples of a source.
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What a network gives for labelled samples.
+
+    Attributes
+    ----------
+    outputs : numpy.ndarray of float32, shape (n, channels)
+        Before calibration (of classes: logits).
+    targets : numpy.ndarray, shape (n,)
+        Encoded labels.
+    where : numpy.ndarray of int64, shape (n,)
+        What the source says of each, the row in the tracks.
+    """
+
+    outputs: np.ndarray
+    targets: np.ndarray
+    where: np.ndarray
+
+
+def outputs(
+    model: nn.Module,
+    source: Source,
+    *,
+    target: Target,
+    batch: int,
+    device: torch.device | str = "cpu",
+    most: int = MOST_SCORED,
+) -> Outputs:
+    """Return what a network gives for the labelled samples of a source.
 
     Parameters
     ----------
     model : torch.nn.Module
+        The network.
     source : Source
+        Where the samples come from.
+    target : target
+        What is predicted.
     batch : int
+        Samples per call.
     device : torch.device or str
+        Where the network is.
     most : int
         Where there are more samples, labelled or not, every second, third ... labelled one is taken.
 
     Returns
     -------
-    logits : numpy.ndarray of float32, shape (n, classes)
-    targets : numpy.ndarray of uint8, shape (n,)
-    where : numpy.ndarray of int64, shape (n,)
-        What the source says of each, the row in the tracks.
+    Outputs
     """
     plan, found, step, seen = source.plan(None), [], 0, 0
-    for out, targets, where, size in _judged_batches(model, source, plan, batch, torch.device(device)):
+    for out, targets, where, size in _scored_batches(model, source, plan, target, batch, torch.device(device)):
         step = step or max(1, math.ceil(len(plan) * size / most))
         found.append(tuple(part[(-seen) % step :: step] for part in (out, targets, where)))
         seen += len(targets)
     if not found:
-        return np.zeros((0, 0), np.float32), np.zeros(0, np.uint8), np.zeros(0, np.int64)
-    return tuple(np.concatenate(column) for column in zip(*found, strict=True))
+        return Outputs(
+            outputs=np.zeros((0, target.channels), np.float32),
+            targets=target.nothing((0,)),
+            where=np.zeros(0, np.int64),
+        )
+    columns = [np.concatenate(column) for column in zip(*found, strict=True)]
+    return Outputs(outputs=columns[0], targets=columns[1], where=columns[2])
 
 
-def _judged_batches(model, source, plan, batch, device):
+def _scored_batches(
+    model: nn.Module, source: Source, plan: np.ndarray, target: Target, batch: int, device: torch.device
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, int]]:
     model.eval()
     with torch.inference_mode():
         for begin in range(0, len(plan), batch):
             b = source.batch(plan[begin : begin + batch])
             out = model(torch.from_numpy(b.inputs).to(device)).movedim(1, -1).cpu().numpy()
-            labelled = b.targets != 0
-            yield out[labelled], b.targets[labelled], b.where[labelled], b.targets[0].size
+            labelled = target.known(b.targets)
+            yield out[labelled], b.targets[labelled], b.where[labelled], int(np.prod(b.targets.shape[1:]))
 
 
-def _batch_loss(
-    model: nn.Module, source: Source, items: np.ndarray, p: Processes, weigh: dict, recipe: Recipe
-) -> tuple[Tensor, int]:
+def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, t: Training) -> tuple[Tensor, int]:
     """Return the summed loss of this process's share of a batch, and its labelled samples.
 
-    A network with deep supervision returns its logits and auxiliary ones; their loss counts ``loss.auxiliary`` times.
+    A network with deep supervision returns its outputs and auxiliary ones; their loss counts ``loss.auxiliary`` times.
     """
+    p = t.processes
     mine = items[p.rank :: p.size]
     b = source.batch(mine if len(mine) else items[:1])  # a process without a share still has to take part
-    targets = torch.from_numpy(b.targets).to(p.device)
-    if not len(mine):
-        targets = torch.zeros_like(targets)
-    with torch.autocast(p.device.type, torch.bfloat16, enabled=recipe.optimiser.precision == "bfloat16"):
+    targets = b.targets if len(mine) else t.target.nothing(b.targets.shape)
+    with torch.autocast(p.device.type, torch.bfloat16, enabled=t.recipe.optimiser.precision == "bfloat16"):
         answer = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True))
     first, *more = (part.float() for part in (answer if isinstance(answer, tuple) else (answer,)))
-    loss = losses.sample_losses(first.movedim(1, -1), targets, **weigh).sum()
+    loss = t.target.losses(first.movedim(1, -1), targets, t.weighting).sum()
     for other in more:
-        loss = loss + recipe.loss.auxiliary * losses.sample_losses(other.movedim(1, -1), targets, **weigh).sum()
-    return loss, int((targets != 0).sum())
+        loss = loss + t.recipe.loss.auxiliary * t.target.losses(other.movedim(1, -1), targets, t.weighting).sum()
+    return loss, int(t.target.known(targets).sum())
 
 
-def _judge(model: nn.Module, source: Source, recipe: Recipe, p: Processes, weigh: dict) -> dict[str, object]:
-    """Return loss, macro-F1 and recalls of the validation part, each process judging its share."""
-    plan = source.plan(None)
-    sums, confusion = torch.zeros(2, dtype=torch.float64), np.zeros((1, 1))
-    for out, targets, _, _ in _judged_batches(model, source, plan[p.rank :: p.size], max(1, recipe.batch), p.device):
-        loss = losses.sample_losses(
-            torch.from_numpy(out),
-            torch.from_numpy(targets),
-            **{**weigh, "alpha": None if weigh["alpha"] is None else weigh["alpha"].cpu()},
-        )
-        sums += torch.tensor([float(loss.double().sum()), len(targets)], dtype=torch.float64)
-        confusion = confusion + metrics.confusion(
-            _single(targets, out.shape[1]), out.argmax(axis=1), n_classes=out.shape[1]
-        )
-    if len(confusion) == 1:  # this process had no share; the others' matrices are as large as their classes
-        confusion = np.zeros((recipe.n_classes, recipe.n_classes + 1))
-    sums, confusion = p.sum(sums), p.sum(torch.from_numpy(confusion)).numpy()
-    if float(sums[1]) == 0:
+def _validate(model: nn.Module, source: Source, t: Training) -> dict[str, object]:
+    """Return loss and scores of the validation part, each process scoring its share."""
+    p, plan = t.processes, source.plan(None)
+    total = torch.zeros(2, dtype=torch.float64)
+    sums = t.target.sums(np.zeros((0, t.target.channels), np.float32), t.target.nothing((0,)))
+    share = plan[p.rank :: p.size]
+    for out, targets, _, _ in _scored_batches(model, source, share, t.target, max(1, t.recipe.batch), p.device):
+        loss = t.target.losses(torch.from_numpy(out), targets, t.weighting)
+        total += torch.tensor([float(loss.double().sum()), len(targets)], dtype=torch.float64)
+        sums = sums + t.target.sums(out, targets)
+    total, sums = p.sum(total), p.sum(torch.from_numpy(sums)).numpy()
+    if float(total[1]) == 0:
         raise UsageError("validation: the part holds no label; expected some. Label more, or change the split.")
-    with np.errstate(invalid="ignore"):
-        return {
-            "validation_loss": float(sums[0] / sums[1]),
-            "macro_f1": float(metrics.macro_f1(confusion)),
-            "recall": metrics.recall(confusion).tolist(),
-            "iou": metrics.iou(confusion).tolist(),
-        }
+    return {"validation_loss": float(total[0] / total[1]), **t.target.summary(sums)}
 
 
-def _single(targets: np.ndarray, classes: int) -> np.ndarray:
-    out = np.full(targets.shape, -1, np.int64)
-    for k in range(classes):
-        out[targets == 1 << k] = k
-    return out
+def _is_better(row: dict, best: dict | None, t: Training) -> bool:
+    metric = t.recipe.stop.metric
+    return best is None or t.target.merit(row, metric) > t.target.merit(best, metric)
 
 
-def _is_better(row: dict, best: dict | None, metric: str) -> bool:
-    if best is None:
-        return True
-    if metric == "iou":  # of the last class: the glacier
-        return np.nan_to_num(row["iou"][-1]) > np.nan_to_num(best["iou"][-1])
-    return (
-        row["macro_f1"] > best["macro_f1"] if metric == "macro_f1" else row["validation_loss"] < best["validation_loss"]
-    )
-
-
-def _is_enough(history: list[dict], best_epoch: int, recipe: Recipe) -> bool:
+def _is_enough(run: _Progress, t: Training) -> bool:
     """True where the metric has not improved for the recipe's patience."""
-    if recipe.stop.patience is None or not history:
+    if t.recipe.stop.patience is None or not run.history:
         return False
     top = 0
-    for k, row in enumerate(history):
-        if _is_better(row, history[top] if k else None, recipe.stop.metric):
+    for k, row in enumerate(run.history):
+        if _is_better(row, run.history[top] if k else None, t):
             top = k
-    return len(history) - 1 - top >= recipe.stop.patience
+    return len(run.history) - 1 - top >= t.recipe.stop.patience
 
 
 def _move_average(average: nn.Module, model: nn.Module, decay: float) -> None:

@@ -175,10 +175,10 @@ def test_of_two_ways_the_one_that_errs_less_is_taken():
 def test_confidence_scores_of_a_hand_made_case():
     p = np.array([[0.2, 0.8]] * 10 + [[0.97, 0.03]] * 4 + [[0.5, 0.5]])
     truth = np.array([1] * 6 + [0] * 4 + [0] * 4 + [-1])
-    scored = calibrate.confidence_scores(p, truth, calibrate.Confidence("probability"))
+    scored = calibrate.confidence_scores(p, truth, calibrate.Confidence(method="probability"))
     assert scored["n"] == 14 and scored["calibration_error"] == pytest.approx((10 * 0.2 + 4 * 0.03) / 14)
     assert scored["share_above_0.95"] == pytest.approx(4 / 14) and scored["right_above_0.95"] == 1.0
-    none = calibrate.confidence_scores(p[:10], truth[:10], calibrate.Confidence("probability"))
+    none = calibrate.confidence_scores(p[:10], truth[:10], calibrate.Confidence(method="probability"))
     assert none["share_above_0.95"] == 0.0 and none["right_above_0.95"] is None
 
 

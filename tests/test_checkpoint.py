@@ -10,7 +10,8 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from polynya import checkpoint, export  # noqa: E402
+from polynya import checkpoint, export, models  # noqa: E402
+from polynya.description import Description, read  # noqa: E402
 from polynya.errors import PolynyaError, ProductError, UsageError  # noqa: E402
 
 FEATURES = ["height", "photon_rate_high", "background_rate"]
@@ -22,43 +23,45 @@ NETWORKS = {
 }
 
 
-def describe(name: str) -> dict:
+def describe(name: str) -> Description:
     """A description with a scaling and a calibration that are not the identity."""
     model = NETWORKS[name]
-    module = checkpoint.architecture(model["name"])
+    module = models.named(model["name"])
     config = module.Config(**{k: v for k, v in model.items() if k != "name"}, features=FEATURES)
-    return {
-        "name": name,
-        "kind": module.KIND,
-        "model": model,
-        "features": FEATURES,
-        "classes": ["thick_ice", "thin_ice", "open_water"],
-        "mean": [0.3, 7.0, 6e6],
-        "std": [0.2, 2.5, 1e6],
-        "limit": 10.0,
-        "window_length": model.get("length", 1),
-        "stride": getattr(config, "stride", 1),
-        "halo": getattr(config, "halo", 0),
-        "calibration": {"method": "vector", "scale": [0.7, 1.1, 0.9], "offset": [0.3, -0.4, 0.1]},
-        "temperature": 1.1,
-    }
+    return read(
+        {
+            "name": name,
+            "kind": module.KIND,
+            "model": model,
+            "features": FEATURES,
+            "classes": ["thick_ice", "thin_ice", "open_water"],
+            "mean": [0.3, 7.0, 6e6],
+            "std": [0.2, 2.5, 1e6],
+            "limit": 10.0,
+            "window_length": model.get("length", 1),
+            "stride": getattr(config, "stride", 1),
+            "halo": getattr(config, "halo", 0),
+            "calibration": {"method": "vector", "scale": [0.7, 1.1, 0.9], "offset": [0.3, -0.4, 0.1]},
+            "temperature": 1.1,
+        }
+    )
 
 
-def network(description: dict) -> torch.nn.Module:
+def network(description: Description) -> torch.nn.Module:
     torch.manual_seed(3)
     return checkpoint.build(description).eval()
 
 
-def probabilities_by_hand(model: torch.nn.Module, description: dict, raw: np.ndarray) -> np.ndarray:
+def probabilities_by_hand(model: torch.nn.Module, description: Description, raw: np.ndarray) -> np.ndarray:
     """Scaling, network, calibration and softmax in numpy around the bare network."""
-    values = raw if description["kind"] == "window" else raw[:, :-1].transpose(0, 2, 1)
-    z = np.nan_to_num(np.clip((values - description["mean"]) / description["std"], -10, 10), nan=0.0)
-    if description["kind"] == "sequence":
+    values = raw if description.kind == "window" else raw[:, :-1].transpose(0, 2, 1)
+    z = np.nan_to_num(np.clip((values - description.mean) / description.std, -10, 10), nan=0.0)
+    if description.kind == "sequence":
         here = raw[:, -1:]
         z = np.concatenate([z.transpose(0, 2, 1) * here, here], axis=1)
     with torch.inference_mode():
         out = np.moveaxis(model(torch.tensor(z, dtype=torch.float32)).numpy(), 1, -1)
-    out = np.exp(out * description["calibration"]["scale"] + description["calibration"]["offset"])
+    out = np.exp(out * description.calibration.scale + description.calibration.offset)
     return np.moveaxis(out / out.sum(axis=-1, keepdims=True), -1, 1)
 
 
@@ -80,14 +83,14 @@ def test_the_onnx_file_alone_gives_torchs_probabilities(name, tmp_path):
     rng = np.random.default_rng(0)
     for batch, cells in ((1, 1), (11, 4)):
         shape = (
-            (batch, description["window_length"])
-            if description["kind"] == "window"
-            else (batch, cells * description["stride"] * 4)
+            (batch, description.window_length)
+            if description.kind == "window"
+            else (batch, cells * description.stride * 4)
         )
-        raw = rng.normal(size=(*shape, 3)) * description["std"] * 3 + description["mean"]
+        raw = rng.normal(size=(*shape, 3)) * np.array(description.std) * 3 + description.mean
         raw[rng.random(raw.shape) < 0.1] = np.nan
         raw[0, 0] = 1e9  # out of anything seen: held at the limit
-        if description["kind"] == "sequence":
+        if description.kind == "sequence":
             here = rng.random((*shape, 1)) < 0.8
             raw = np.concatenate([np.where(here, raw, 0.0), here], axis=2).transpose(0, 2, 1)
         raw = raw.astype(np.float32)
@@ -103,7 +106,7 @@ def test_a_saved_network_comes_back(name, tmp_path):
     model = network(description)
     checkpoint.save(tmp_path, network=model, description=description)
     again, told = checkpoint.load(tmp_path / f"{name}.safetensors")
-    assert told["mean"] == description["mean"]
+    assert told.mean == description.mean
     assert all(torch.equal(a, b) for a, b in zip(model.state_dict().values(), again.state_dict().values(), strict=True))
     (tmp_path / "bad.safetensors").write_bytes(b"nothing")
     with pytest.raises(ProductError, match=r"bad.safetensors: cannot be read"):
@@ -126,7 +129,15 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
         optimiser.step()
     weights = {k: v.clone() for k, v in model.state_dict().items()}
     history = [{"epoch": 1, "train_loss": 0.1 + 0.2, "recall": [1.0, float("nan"), 0.3]}]
-    state = checkpoint.State(weights, optimiser.state_dict()["state"], {}, weights, 1, 3, history)
+    state = checkpoint.State(
+        weights=weights,
+        optimiser=optimiser.state_dict()["state"],
+        average={},
+        best=weights,
+        best_epoch=1,
+        steps=3,
+        history=history,
+    )
     checkpoint.save_state(tmp_path / "s.safetensors", state, digest="abc")
     back = checkpoint.load_state(tmp_path / "s.safetensors", digest="abc")
     assert all(torch.equal(back.weights[k], weights[k]) for k in weights) and back.steps == 3 and back.best_epoch == 1
@@ -142,8 +153,8 @@ def test_a_state_comes_back_bit_for_bit(tmp_path):
 
 
 def test_networks_are_found_by_name_or_dotted_module():
-    assert checkpoint.architecture("mlp") is checkpoint.architecture("polynya.models.mlp")
+    assert models.named("mlp") is models.named("polynya.models.mlp")
     with pytest.raises(UsageError, match=r"model transformer: no module polynya.models.transformer"):
-        checkpoint.architecture("transformer")
+        models.named("transformer")
     with pytest.raises(UsageError, match=r"model json\.tool: json\.tool has no KIND, Config, build"):
-        checkpoint.architecture("json.tool")
+        models.named("json.tool")

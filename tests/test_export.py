@@ -11,38 +11,36 @@ import pytest
 torch = pytest.importorskip("torch")
 onnx = pytest.importorskip("onnx")
 
-from polynya import checkpoint, export  # noqa: E402
-from polynya.errors import UsageError  # noqa: E402
+from polynya import checkpoint, description, export  # noqa: E402
+from polynya.errors import ProductError, UsageError  # noqa: E402
+from polynya.families import scenes  # noqa: E402
 from polynya.predict import scenes as predict_scenes  # noqa: E402
 from polynya.recipes import Recipe, SceneSamples  # noqa: E402
 from polynya.samples import scene_scaling, scene_split, scene_windows  # noqa: E402
-from polynya.workflows.train import scenes  # noqa: E402
 
-from .samples.scene_pieces import piece  # noqa: E402
+from .samples.scene_pieces import piece, scaling_of  # noqa: E402
 
 SENSORS = ("optical", "dem", "co_pol_sar")
 CALIBRATION = {"method": "vector", "scale": [0.7, 1.3], "offset": [0.2, -0.4]}
 
 
-def describe(model: dict, *, location: str = "none", sensors=SENSORS, **more) -> dict:
+def describe(model: dict, *, location: str = "none", sensors=SENSORS, **more) -> description.OfScenes:
     plan = Recipe.model_validate(
         {"name": "n", "model": model, "sensors": sensors, "location": location, "scene": {"size": 32}, **more}
     )
-    return {
-        **scenes.network(plan),
-        "calibration": CALIBRATION,
-        "confidence": {
-            "method": "entropy_kernel",
-            "x": [0.0, 1.0],
-            "y": [0.5, 1.0],
-            "held_out_error": {"probability": 0.1},
-        },
+    confidence = {
+        "method": "entropy_kernel",
+        "x": [0.0, 1.0],
+        "y": [0.5, 1.0],
+        "held_out_error": {"probability": 0.1},
     }
+    found = scenes.network(plan)
+    return found.model_validate({**found.as_json(), "calibration": CALIBRATION, "confidence": confidence})
 
 
-def network(description: dict) -> torch.nn.Module:
+def network(about: description.OfScenes) -> torch.nn.Module:
     torch.manual_seed(1)
-    model = checkpoint.build(description)
+    model = checkpoint.build(about)
     with torch.no_grad():
         for p in model.parameters():
             p += 0.1 * torch.randn(p.shape)
@@ -65,7 +63,7 @@ def physical(seed: int, batch: int = 2, side: int = 32) -> np.ndarray:
 
 def by_hand(model: torch.nn.Module, values: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Scale as the training does, run the bare network, calibrate."""
-    scaling = scene_scaling.of(SENSORS)
+    scaling = scaling_of(SENSORS)
     inputs = np.stack(
         [
             np.concatenate(
@@ -88,9 +86,9 @@ UNET = {"name": "unet", "widths": [4, 8], "entry": "presence"}
 def test_the_graph_scales_as_the_training_does(location, tmp_path):
     import onnxruntime
 
-    description = describe(UNET, location=location)
-    model = network(description)
-    saved = checkpoint.save(tmp_path, network=model, description=description)
+    about = describe(UNET, location=location)
+    model = network(about)
+    saved = checkpoint.save(tmp_path, network=model, description=about)
     place = scene_scaling.location_vector(location, region="CAU", latitude=43.0, longitude=42.0)
     session = onnxruntime.InferenceSession(str(saved.onnx), providers=["CPUExecutionProvider"])
     for seed, side in ((0, 32), (1, 48)):  # a convolutional network takes other sizes
@@ -100,7 +98,7 @@ def test_the_graph_scales_as_the_training_does(location, tmp_path):
         ).astype(np.float32)
         expected = by_hand(model, values, place)
         with torch.inference_mode():
-            ours = export.whole(model, description)(torch.from_numpy(inputs)).numpy()
+            ours = export.whole(model, about)(torch.from_numpy(inputs)).numpy()
         found = session.run(None, {"inputs": inputs})[0]
         assert np.isfinite(found).all()
         np.testing.assert_allclose(ours, expected, atol=1e-5)
@@ -112,15 +110,15 @@ def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
     """A tile through the training's batch and the same pixels raw through the graph: one answer (the batch is rounded
     to half precision)."""
     tile = piece((32, 32), 2, region="ALP")
-    description = describe(UNET, location="region")
-    model = network(description)
+    about = describe(UNET, location="region")
+    model = network(about)
     split = scene_split.SceneSplit((0,), "granule", False, (1, 0, 0, 0))
     source = scene_windows.SceneSource(
-        scene_windows.Tiles([tile], scene_scaling.of(SENSORS), location="region"),
+        scene_windows.Tiles([tile], scaling_of(SENSORS), location="region"),
         split=split,
         part=0,
         settings=SceneSamples(size=32),
-        is_judged=True,
+        is_scored=True,
     )
     with torch.inference_mode():
         z = (
@@ -132,7 +130,7 @@ def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
         raw = np.concatenate(
             [tile.values(SENSORS, slice(0, 32), slice(0, 32)), np.broadcast_to(place[:, None, None], (12, 32, 32))]
         )[None]
-        ours = export.whole(model, description)(torch.from_numpy(raw.astype(np.float32)))
+        ours = export.whole(model, about)(torch.from_numpy(raw.astype(np.float32)))
     np.testing.assert_allclose(torch.softmax(z, 1).numpy(), ours.numpy(), atol=5e-3)
 
 
@@ -141,8 +139,8 @@ def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
     [(UNET, False), ({"name": "glavitu", "width": 8, "blocks": 1, "heads": 2, "levels": 2}, True)],
 )
 def test_prediction_reads_the_file_and_what_it_says(model, is_fixed, tmp_path):
-    description = describe(model, location="region")
-    saved = checkpoint.save(tmp_path, network=network(description), description=description)
+    about = describe(model, location="region")
+    saved = checkpoint.save(tmp_path, network=network(about), description=about)
     loaded = predict_scenes.load(saved.onnx, runtime="onnxruntime")
     d = loaded.description
     assert (
@@ -170,12 +168,12 @@ def test_prediction_reads_the_file_and_what_it_says(model, is_fixed, tmp_path):
 
 def test_the_order_of_sensors_survives_its_files(tmp_path):
     turned = ("co_pol_sar", "optical", "dem")
-    description = describe(UNET, sensors=turned)
-    saved = checkpoint.save(tmp_path, network=network(description), description=description)
+    about = describe(UNET, sensors=turned)
+    saved = checkpoint.save(tmp_path, network=network(about), description=about)
     again, told = checkpoint.load(saved.weights)
     assert (
-        tuple(told["scaling"]["sensors"])
-        == tuple(told["model"]["sensors"])
+        tuple(told.scaling.sensors)
+        == tuple(told.model["sensors"])
         == predict_scenes.load(saved.onnx, runtime="onnxruntime").sensors
         == turned
     )
@@ -186,6 +184,10 @@ def test_the_order_of_sensors_survives_its_files(tmp_path):
     ]
 
 
-def test_an_unknown_kind_is_refused():
-    with pytest.raises(UsageError, match="kind tree: expected one of window, sequence, scene"):
-        export.whole(torch.nn.Identity(), {"kind": "tree"})
+def test_an_unknown_kind_or_family_is_an_error():
+    with pytest.raises(
+        ProductError, match="kind tree: no such kind of network; expected one of window, sequence, scene"
+    ):
+        description.read({"kind": "tree"})
+    with pytest.raises(UsageError, match=r"family trees: no module polynya\.families\.trees"):
+        description.read({"kind": "tree", "family": "trees"})

@@ -86,7 +86,7 @@ def test_weights_and_graph_of_a_scene_network_are_one(name):
     network, about = checkpoint.load(WHERE / f"{name}.safetensors")
     shipped = load(name)
     rng = np.random.default_rng(0)
-    raw = rng.random((1, shipped.bands + about["location"], about["size"], about["size"]), dtype=np.float32)
+    raw = rng.random((1, shipped.bands + about.location, about.size, about.size), dtype=np.float32)
     raw[:, 0, :50] = np.nan
     with torch.inference_mode():
         expected = export.whole(network, about)(torch.from_numpy(raw)).numpy()
@@ -100,12 +100,10 @@ def test_weights_and_graph_are_one_network(name):
     from polynya import checkpoint, export
 
     network, about = checkpoint.load(WHERE / f"{name}.safetensors")
-    n = 3 * 64 * max(about["stride"], 1) if about["kind"] == "sequence" else about["window_length"]
+    n = 3 * 64 * max(about.stride, 1) if about.kind == "sequence" else about.window_length
     rng = np.random.default_rng(0)
-    raw = (np.array(about["mean"]) + np.array(about["std"]) * rng.normal(size=(1, n, len(about["features"])))).astype(
-        np.float32
-    )
-    if about["kind"] == "sequence":
+    raw = (np.array(about.mean) + np.array(about.std) * rng.normal(size=(1, n, len(about.features)))).astype(np.float32)
+    if about.kind == "sequence":
         here = (rng.random((1, n, 1)) < 0.95).astype(np.float32)
         raw = np.ascontiguousarray(np.concatenate([raw * here, here], axis=2).transpose(0, 2, 1))
     with torch.inference_mode():

@@ -107,9 +107,9 @@ def train(
     result = workflow.run(
         recipe,
         data=data,
-        also=train_only or (),
+        train_only=train_only or (),
         start_from=start_from,
-        held_out=cross_fit or (),
+        cross_fit=cross_fit or (),
         out=out,
         split=config,
         seed=seed,

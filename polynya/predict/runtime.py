@@ -6,11 +6,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import ProductError, UsageError, one_line
+from ..description import Description, from_text, read
+from ..errors import PolynyaError, ProductError, UsageError, one_line
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -29,7 +32,7 @@ def shipped(*, of_scenes: bool = False) -> list[str]:
 
 def _is_of_scenes(path: Path) -> bool:
     about = path.with_suffix(".json")
-    return about.is_file() and json.loads(about.read_text(encoding="utf-8")).get("kind") == "scene"
+    return about.is_file() and read(json.loads(about.read_text(encoding="utf-8"))).family == "scenes"
 
 
 def locate(name: Path | str, *, of_scenes: bool = False) -> Path:
@@ -57,6 +60,86 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
     with Path(path).open("rb") as handle:
         return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Network:
+    """An exported network that is ready to run, of any family; several threads may use it at once.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for: a shipped name, or the file's.
+    path : Path
+    sha256 : str
+        Of the ONNX file.
+    description : Description
+    about : dict
+        The whole JSON of the file.
+    runtime : str
+        Name and version.
+    evaluate : callable
+        Graph input (float32) to what is predicted (float32).
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    description: Description
+    about: dict[str, Any]
+    runtime: str
+    evaluate: Callable[[np.ndarray], np.ndarray]
+
+
+def load(path: Path | str, *, runtime: str = "auto", threads: int = 1) -> Network:
+    """Load an exported network of any family.
+
+    Parameters
+    ----------
+    path : Path or str
+        The ONNX file.
+    runtime : str
+        ``onnxruntime``, ``openvino``, or ``auto``: OpenVINO where it is installed.
+    threads : int
+        How many threads will call it at once.
+
+    Raises
+    ------
+    UsageError
+        If there is no such runtime or family.
+    ProductError
+        If the file is no network that polynya exported.
+    """
+    check_runtime(runtime)
+    path = Path(path)
+    with LOADING:
+        opened = session(path)
+        about = opened.get_modelmeta().custom_metadata_map.get(PROPERTY, "null")
+        try:
+            description = from_text(about)
+        except (ValueError, AttributeError, PolynyaError) as error:
+            raise ProductError(
+                f"{path.name}: metadata property {PROPERTY!r}: {one_line(error)[:300]}. Expected a network that polynya"
+                " train exported."
+            ) from error
+        used, evaluate = evaluator(opened, path, runtime=runtime, threads=threads)
+    return Network(
+        name=path.stem,
+        path=path,
+        sha256=sha256(path),
+        description=description,
+        about=json.loads(about),
+        runtime=used,
+        evaluate=evaluate,
+    )
+
+
+def check_runtime(runtime: str) -> None:
+    """Raise UsageError where there is no such runtime."""
+    if runtime not in RUNTIMES:
+        raise UsageError(
+            f"runtime {runtime!r}: no such runtime; expected one of {', '.join(RUNTIMES)}. Choose one of these."
+        )
 
 
 LOADING = threading.Lock()

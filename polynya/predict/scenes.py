@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
 from .. import calibrate
-from ..errors import ProductError, UsageError, one_line
+from ..description import OfScenes, problem
+from ..errors import ProductError, UsageError
 from . import runtime as predict_runtime
 
 TURNS = tuple((turns, is_mirrored) for turns in range(4) for is_mirrored in (False, True))
@@ -30,70 +30,10 @@ Read = Callable[[slice, slice], np.ndarray]
 """Gives float32 (bands, h, w) of rows and columns, physical units, NaN where missing, bands in the network's order."""
 
 
-class _Scaling(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    sensors: dict[str, int] = Field(min_length=1)
+Description = OfScenes
 
 
-class _Confidence(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    method: Literal["probability", "entropy_kernel"] = "probability"
-    x: tuple[float, ...] = ()
-    y: tuple[float, ...] = ()
-
-
-class _Areas(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    between_blocks: float = Field(0.0, ge=0, le=1)
-    sd: float = Field(1.0, gt=0, le=3)
-
-
-class Description(BaseModel):
-    """What an export says of itself; other keys are kept in :attr:`SceneNetwork.about`.
-
-    Attributes
-    ----------
-    name : str
-    kind : str
-        ``scene``.
-    scaling : _Scaling
-        ``sensors``: bands of each, in order.
-    classes : tuple of str
-    location_kind : str
-        What the network is told of the place: ``none``, ``region`` or ``coordinates``.
-    location : int
-        Planes of it.
-    size : int
-        Side of a training window, pixels.
-    stride : int
-        Height and width must be multiples of it.
-    is_fixed : bool
-        True where windows must have exactly ``size``.
-    confidence : _Confidence
-    areas : _Areas
-        ``between_blocks`` and ``sd``: how errors of different blocks go together and how large they are
-        (:mod:`polynya.glaciers.intervals`), fitted on scenes kept back.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str = "unnamed"
-    kind: Literal["scene"]
-    scaling: _Scaling
-    classes: tuple[str, ...] = Field(min_length=2)
-    location_kind: Literal["none", "region", "coordinates"] = "none"
-    location: int = Field(0, ge=0)
-    size: int = Field(ge=8)
-    stride: int = Field(1, ge=1)
-    is_fixed: bool = False
-    confidence: _Confidence = _Confidence()
-    areas: _Areas = _Areas()
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneNetwork:
     """A network that is ready to run; several threads may use it at once.
 
@@ -101,7 +41,7 @@ class SceneNetwork:
     ----------
     path : Path
     sha256 : str
-    description : Description
+    description : OfScenes
     about : dict
         The whole JSON of the file.
     runtime : str
@@ -111,7 +51,7 @@ class SceneNetwork:
 
     path: Path
     sha256: str
-    description: Description
+    description: OfScenes
     about: dict[str, object]
     runtime: str
     evaluate: Callable[[np.ndarray], np.ndarray]
@@ -125,7 +65,23 @@ class SceneNetwork:
         return sum(self.description.scaling.sensors.values())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """How often each window is given to each network.
+
+    Attributes
+    ----------
+    turns : int
+        1 or 8: how many of the ways to lay a window down are averaged (test-time augmentation).
+    draws : int
+        How often each window is given to a network with dropout (Monte-Carlo dropout).
+    """
+
+    turns: int = 1
+    draws: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
 class Strip:
     """Finished rows of a scene.
 
@@ -136,8 +92,9 @@ class Strip:
     probability : numpy.ndarray of float32, shape (classes, h, width)
         NaN where no sensor saw anything.
     spread : numpy.ndarray of float32, shape (h, width)
-        Standard deviation of the last class's probability over networks, turns and draws (where windows overlap, the
-        root of their blended variances); 0 where there is one of each.
+        Standard deviation of the positive class's probability over networks, rotations and draws of dropout (where
+        windows overlap, the root of their blended variances); 0 where there is one of each. Of a target without a
+        positive class, the largest over its classes.
     """
 
     row: int
@@ -164,11 +121,7 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneN
     ProductError
         If the file is no export of a scene network.
     """
-    if runtime not in predict_runtime.RUNTIMES:
-        raise UsageError(
-            f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one"
-            " of these."
-        )
+    predict_runtime.check_runtime(runtime)
     path = predict_runtime.locate(name, of_scenes=True)
     with predict_runtime.LOADING:
         return _load(path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
@@ -179,13 +132,11 @@ def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
     session = predict_runtime.session(path)
     try:
         about = json.loads(session.get_modelmeta().custom_metadata_map.get(predict_runtime.PROPERTY, "null"))
-        description = Description.model_validate(about)
+        description = OfScenes.model_validate(about)
     except (ValueError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(str(p) for p in first["loc"]) or "JSON"
         raise ProductError(
-            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {one_line(first['msg'])}; expected"
-            " a network of scenes that polynya train exported. Train or choose another."
+            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {problem(error)}; expected a network of"
+            " scenes that polynya train exported. Train or choose another."
         ) from error
     expected = sum(description.scaling.sensors.values()) + description.location
     shape = list(session.get_inputs()[0].shape)
@@ -195,7 +146,14 @@ def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
             " Export it again."
         )
     used, evaluate = predict_runtime.evaluator(session, path, runtime=runtime, threads=threads)
-    return SceneNetwork(path, predict_runtime.sha256(path), description, about, used, evaluate)
+    return SceneNetwork(
+        path=path,
+        sha256=predict_runtime.sha256(path),
+        description=description,
+        about=about,
+        runtime=used,
+        evaluate=evaluate,
+    )
 
 
 def same_shape(networks: Sequence[SceneNetwork]) -> None:
@@ -220,8 +178,8 @@ def confidence(network: SceneNetwork, probability: np.ndarray) -> np.ndarray:
     """Return how probable it is that the most probable class is right, float32 (h, w), of probabilities (classes, h,
     w)."""
     c = network.description.confidence
-    said = calibrate.Confidence(c.method, c.x, c.y).of(np.moveaxis(probability, 0, -1))
-    return np.where(np.isfinite(probability[0]), said, np.nan).astype(np.float32)
+    found = calibrate.Confidence(method=c.method, x=c.x, y=c.y).of(np.moveaxis(probability, 0, -1))
+    return np.where(np.isfinite(probability[0]), found, np.nan).astype(np.float32)
 
 
 def strips(
@@ -230,8 +188,7 @@ def strips(
     *,
     shape: tuple[int, int],
     location: np.ndarray | None = None,
-    turns: int = 1,
-    draws: int = 1,
+    averaging: Averaging | None = None,
     threads: int = 2,
     batch: int = 1,
     advance: Callable[[int], None] | None = None,
@@ -247,11 +204,9 @@ def strips(
     shape : (int, int)
         Height and width.
     location : numpy.ndarray, shape (planes,), optional
-        What the networks are told of the place.
-    turns : int
-        1 or 8: how many of the ways to lay a window down are averaged (test-time augmentation).
-    draws : int
-        How often each window is given to a network with dropout.
+        Location vector.
+    averaging : Averaging, optional
+        What else is averaged; nothing by default.
     threads : int
         Windows at a time.
     batch : int
@@ -273,9 +228,10 @@ def strips(
     place = np.zeros(0, np.float32) if location is None else np.asarray(location, np.float32)
     if place.size != d.location:
         raise UsageError(
-            f"location: {place.size} values; network {d.name} is told {d.location} ({d.location_kind}). Give the region"
+            f"location: {place.size} values; network {d.name} takes {d.location} ({d.location_kind}). Give the region"
             " or the coordinates that it was trained with."
         )
+    members = _Members(networks=networks, place=place, averaging=averaging or Averaging(), positive=d.positive)
     size, (height, width) = d.size, shape
     weight = blend_weight(size)
     rows, columns = starts(height, size), starts(width, size)
@@ -299,7 +255,7 @@ def strips(
             jobs = [columns[i : i + batch] for i in range(0, len(columns), batch)]
             for part, (mean, variance) in zip(
                 jobs,
-                pool.map(lambda part: _windows(networks, held, part, size, place, turns, draws), jobs),
+                pool.map(functools.partial(_windows, members, held, size), jobs),
                 strict=True,
             ):
                 for i, column in enumerate(part):
@@ -318,41 +274,44 @@ def _finish(row: int, sums: np.ndarray, total: np.ndarray, is_seen: np.ndarray) 
     probability = sums[:-1] / total
     spread = np.sqrt(sums[-1] / total)
     return Strip(
-        row,
-        np.where(is_seen, probability, np.nan).astype(np.float32),
-        np.where(is_seen, spread, np.nan).astype(np.float32),
+        row=row,
+        probability=np.where(is_seen, probability, np.nan).astype(np.float32),
+        spread=np.where(is_seen, spread, np.nan).astype(np.float32),
     )
 
 
-def _windows(
-    networks: Sequence[SceneNetwork],
-    held: np.ndarray,
-    columns: Sequence[int],
-    size: int,
-    place: np.ndarray,
-    turns: int,
-    draws: int,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the last class's
-    over members."""
-    width = held.shape[2]
+@dataclass(frozen=True, kw_only=True)
+class _Members:
+    """What is averaged: networks, each with its location vector, and how often."""
+
+    networks: Sequence[SceneNetwork]
+    place: np.ndarray
+    averaging: Averaging
+    positive: int | None
+
+
+def _windows(members: _Members, held: np.ndarray, size: int, columns: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+    """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the positive
+    class's over members (without one, the largest over classes)."""
+    width, place = held.shape[2], members.place
     inputs = np.full((len(columns), held.shape[0] + place.size, size, size), np.nan, np.float32)
     for i, column in enumerate(columns):
         w = min(size, width - column)
         inputs[i, : held.shape[0], :, :w] = held[:, :, column : column + w]
     inputs[:, held.shape[0] :] = place[:, None, None]
-    mean, square, n = 0.0, 0.0, 0
-    for turn, is_mirrored in TURNS[:turns]:
+    chosen = slice(None) if members.positive is None else slice(members.positive, members.positive + 1)
+    mean, square, n = np.zeros(()), np.zeros(()), 0
+    for turn, is_mirrored in TURNS[: members.averaging.turns]:
         laid = np.rot90(inputs, turn, axes=(2, 3))
         laid = np.ascontiguousarray(laid[..., ::-1] if is_mirrored else laid)
-        for network in networks:
-            for _ in range(draws):
+        for network in members.networks:
+            for _ in range(members.averaging.draws):
                 out = network.evaluate(laid)
                 out = out[..., ::-1] if is_mirrored else out
                 out = np.rot90(out, -turn, axes=(2, 3)).astype(np.float64)
-                mean, square, n = mean + out, square + out[:, -1] ** 2, n + 1
+                mean, square, n = mean + out, square + out[:, chosen] ** 2, n + 1
     mean = mean / n
-    return mean, np.maximum(square / n - mean[:, -1] ** 2, 0.0)
+    return mean, np.maximum(square / n - mean[:, chosen] ** 2, 0.0).max(axis=1)
 
 
 def blend_weight(size: int) -> np.ndarray:

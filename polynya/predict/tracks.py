@@ -2,7 +2,7 @@
 
 An export is one ONNX file. Scaling of the raw features, temperature and softmax are inside its graph; what
 the graph cannot say (which features, in which order, on which grid) is the JSON in its metadata property
-``polynya``, read into :class:`Description`. Two kinds of network are known:
+``polynya`` (:class:`polynya.description.OfTracks`). Two kinds of network are known:
 
 * ``window``: inputs (batch, length, features) of contiguous segments, outputs (batch, 3) for the middle one.
   Beside a gap the run's own edge segment is repeated; nothing is taken from beyond the gap.
@@ -22,18 +22,18 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numba as nb
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
+from ..description import SURFACE, OfTracks, problem
 from ..errors import ProductError, UsageError
 from ..physics import tracks
-from ..schema import FEATURES, SURFACE_CLASSES
+from ..schema import FEATURES
 from . import runtime as predict_runtime
 
-CLASSES = tuple(name for code, name in SURFACE_CLASSES if code >= 0)
+CLASSES = SURFACE
 
 
 TILE = 32_768
@@ -44,56 +44,10 @@ BATCH = 16_384
 """Windows given to a window network at once."""
 
 
-class Description(BaseModel):
-    """What an export says of itself; other keys are kept in :attr:`Classifier.about`.
-
-    Attributes
-    ----------
-    name : str
-        Architecture or recipe.
-    kind : str
-        ``window`` or ``sequence``.
-    features : tuple of str
-        Columns of ``schema.FEATURES``, in the graph's order.
-    mean : tuple of float
-        Mean of each feature in the training set: what a missing (NaN) value is replaced by.
-    classes : tuple of str
-        In the order of the outputs.
-    temperature : float
-        Divides the logits inside the graph, or stands for the scaling that does.
-    decision_weights : tuple of float, optional
-        The class of a segment is that of the largest ``weight * probability``; equal weights where it is missing.
-    cell_m, gap_m : float
-        Grid of the segments; neighbours further apart than the gap belong to different pieces. Metres.
-    window_length : int
-        Segments of a window, odd (``window``).
-    stride : int
-        Product of the strides (``sequence``).
-    halo : int
-        Cells on either side that an output can depend on (``sequence``).
-    separation : int, optional
-        Empty cells that keep two pieces apart, where fewer than the halo do, since the network also empties its
-        inner layers there (``sequence``).
-    """
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    name: str = "unnamed"
-    kind: Literal["window", "sequence"]
-    features: tuple[str, ...] = Field(min_length=1)
-    mean: tuple[float, ...]
-    classes: tuple[str, ...] = CLASSES
-    temperature: float = Field(default=1.0, gt=0)
-    decision_weights: tuple[float, ...] | None = None
-    cell_m: float = Field(default=2.0, gt=0)
-    gap_m: float = Field(default=20.0, gt=0)
-    window_length: int = Field(default=5, ge=1)
-    stride: int = Field(default=1, ge=1)
-    halo: int = Field(default=0, ge=0)
-    separation: int | None = Field(default=None, ge=0)
+Description = OfTracks
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Classifier:
     """A network that is ready to run; may be used by several threads at once.
 
@@ -104,7 +58,7 @@ class Classifier:
     path : Path
     sha256 : str
         Of the ONNX file.
-    description : Description
+    description : OfTracks
     about : dict
         The whole JSON of the file.
     runtime : str
@@ -116,13 +70,15 @@ class Classifier:
     name: str
     path: Path
     sha256: str
-    description: Description
+    description: OfTracks
     about: dict[str, object]
     runtime: str
     evaluate: Callable[[np.ndarray], np.ndarray]
 
 
-def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classifier:
+def load(
+    name: Path | str, *, runtime: str = "auto", threads: int = 1, classes: tuple[str, ...] | None = CLASSES
+) -> Classifier:
     """Load an exported network.
 
     Parameters
@@ -133,6 +89,9 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classi
         ``onnxruntime``, ``openvino``, or ``auto``: OpenVINO where it is installed.
     threads : int
         How many threads will call it at once (OpenVINO keeps a stream for each); a call itself runs on one.
+    classes : tuple of str or None
+        What the network must tell apart. Surface classes (the default) also need features that
+        :mod:`polynya.tracks.features` makes; None takes any network of tracks.
 
     Returns
     -------
@@ -145,14 +104,13 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> Classi
     ProductError
         If the file is not an export of polynya, or does not agree with its own description.
     """
-    if runtime not in predict_runtime.RUNTIMES:
-        raise UsageError(
-            f"runtime {runtime!r}: no such runtime; expected one of {', '.join(predict_runtime.RUNTIMES)}. Choose one"
-            " of these."
-        )
+    predict_runtime.check_runtime(runtime)
     path = predict_runtime.locate(name)
     with predict_runtime.LOADING:
-        return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+        found = _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+    if classes is not None:
+        _check_surface(path.name, found.description, classes)
+    return found
 
 
 @functools.lru_cache(maxsize=4)
@@ -166,49 +124,59 @@ def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Clas
         )
     try:
         about = json.loads(about)
-        description = Description.model_validate(about)
+        description = OfTracks.model_validate(about)
     except (ValueError, ValidationError) as error:
-        first = error.errors()[0] if isinstance(error, ValidationError) else {"loc": (), "msg": str(error)}
-        where = ".".join(str(p) for p in first["loc"]) or "JSON"
         raise ProductError(
-            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {where}: {first['msg']}; expected the"
+            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {problem(error)}; expected the"
             " description that polynya train writes. Export it again."
         ) from error
     _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
     used, evaluate = predict_runtime.evaluator(opened, path, runtime=runtime, threads=threads)
-    return Classifier(name, path, predict_runtime.sha256(path), description, about, used, evaluate)
+    return Classifier(
+        name=name,
+        path=path,
+        sha256=predict_runtime.sha256(path),
+        description=description,
+        about=about,
+        runtime=used,
+        evaluate=evaluate,
+    )
 
 
-def _agree(file: str, description: Description, inputs: list, outputs: list) -> None:
-    """Raise ProductError where graph and description do not fit each other."""
-    d = description
+def _check_surface(file: str, d: OfTracks, classes: tuple[str, ...]) -> None:
+    """Raise ProductError where a network does not tell some classes apart, or its features cannot be made."""
+    if d.classes != classes:
+        raise ProductError(
+            f"{file}: classes are {', '.join(d.classes)}; expected {', '.join(classes)}. Train with these classes."
+        )
     unknown = [f for f in d.features if f not in FEATURES.names]
-    if unknown:
+    if classes == CLASSES and unknown:
         raise ProductError(
             f"{file}: features {unknown} are unknown; expected columns of schema.FEATURES. This release cannot make"
             " them: use the release that exported it."
         )
+
+
+def _agree(file: str, description: OfTracks, inputs: list, outputs: list) -> None:
+    """Raise ProductError where graph and description do not fit each other."""
+    d = description
     if len(d.mean) != len(d.features) or not np.isfinite(d.mean).all():
         raise ProductError(
             f"{file}: mean holds {len(d.mean)} numbers for {len(d.features)} features; expected one finite number each."
             " Export it again."
         )
-    if d.classes != CLASSES:
+    weights = d.decision_weights or (1.0,) * len(d.classes)
+    if len(weights) != len(d.classes) or not all(0 < w < np.inf for w in weights):
         raise ProductError(
-            f"{file}: classes are {', '.join(d.classes)}; expected {', '.join(CLASSES)}. Train with these classes."
-        )
-    weights = d.decision_weights or (1.0,) * len(CLASSES)
-    if len(weights) != len(CLASSES) or not all(0 < w < np.inf for w in weights):
-        raise ProductError(
-            f"{file}: decision_weights are {list(weights)}; expected a positive number for each of {len(CLASSES)}"
+            f"{file}: decision_weights are {list(weights)}; expected a positive number for each of {len(d.classes)}"
             " classes. Export it again."
         )
-    if d.kind == "window" and d.window_length % 2 == 0:
+    if d.is_window and d.window_length % 2 == 0:
         raise ProductError(
             f"{file}: window_length is {d.window_length}; expected an odd number, since a window is classified at its"
             " middle. Export it again."
         )
-    expected = (d.window_length, len(d.features)) if d.kind == "window" else (len(d.features) + 1, None)
+    expected = (d.window_length, len(d.features)) if d.is_window else (len(d.features) + 1, None)
     shape = inputs[0].shape if len(inputs) == 1 else []
     fits = (
         len(shape) == 3
@@ -254,8 +222,8 @@ def classify(
 
     Returns
     -------
-    numpy.ndarray of float32, shape (n, 3)
-        Thick ice, thin ice, open water; rows add up to 1.
+    numpy.ndarray of float32, shape (n, classes)
+        Of surface classes: thick ice, thin ice, open water; rows add up to 1.
 
     Raises
     ------
@@ -286,7 +254,7 @@ def classify(
     if n == 0:
         return out
     mean = np.array(d.mean, np.float32)
-    if d.kind == "window":
+    if d.is_window:
         jobs = _window_jobs(classifier, columns, mean, cell, out)
     else:
         jobs = _sequence_jobs(

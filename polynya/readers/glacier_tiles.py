@@ -100,7 +100,7 @@ class TileRecord:
             return np.concatenate([_sensor(self, group, s, place) for s in sensors])
 
     def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:
-        """Return uint8 (h, w): bit ``1 << class`` of a one-hot dataset, 0 where nobody knows."""
+        """Return uint32 (h, w): bit ``1 << class`` of a one-hot dataset, 0 where nobody knows."""
         with _opened(self) as group:
             return _bits(self, group, name, ((rows.start, rows.stop), (columns.start, columns.stop)))
 
@@ -316,13 +316,13 @@ def _bits(
             f"{record.path.name}: {record.name} has no {name}; expected it beside the sensors. Take another target."
         )
     hot = np.asarray(group[name][_slices(record, where)]) > 0.5
-    if hot.shape[2] > 8:
+    if hot.shape[2] > 32:
         raise ProductError(
-            f"{record.path.name}: {record.name}/{name} has {hot.shape[2]} classes; expected at most 8. Take another"
+            f"{record.path.name}: {record.name}/{name} has {hot.shape[2]} classes; expected at most 32. Take another"
             " target."
         )
-    bits = (hot * (1 << np.arange(hot.shape[2]))).sum(axis=2).astype(np.uint8)
-    return np.where(hot.sum(axis=2) == 1, bits, 0).astype(np.uint8)
+    bits = (hot * (1 << np.arange(hot.shape[2], dtype=np.int64))).sum(axis=2)
+    return np.where(hot.sum(axis=2) == 1, bits, 0).astype(np.uint32)
 
 
 def _sensor(

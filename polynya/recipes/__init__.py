@@ -15,11 +15,16 @@ from typing import Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from .. import schema
+from .. import schema, sensors
 from ..errors import UsageError, one_line
-from ..sensors import GLACIER_CLASSES
+from ..samples.scene_samples import Augment as Augment
+from ..samples.scene_samples import SceneSamples
+from ..sensors.glaciers import GLACIER_CLASSES
+from ..targets import AnyTarget
 
 FOLDER = Path(__file__).parent
+PUBLISHED = "maslov2025"
+"""Scaling of glacier scenes: a file of ``recipes/scaling``."""
 
 
 class _Settings(BaseModel):
@@ -153,6 +158,10 @@ class Samples(_Settings):
     mirror : bool
         Half of the training part's rows run backwards (sequence networks): ice does not know which way the satellite
         flies. Not with features that do, as ``photon_rate_change``.
+    cell_m : float
+        Grid of the segments, m.
+    labels : dict of int to tuple of str
+        Classes that each code of the label tables admits, for a target of one's own; code k is class k by default.
     """
 
     length: int = Field(2048, ge=16)
@@ -162,80 +171,8 @@ class Samples(_Settings):
     emphasis: tuple[Emphasis, ...] = ()
     jitter: tuple[Jitter, ...] = ()
     mirror: bool = False
-
-
-class Augment(_Settings):
-    """What happens to a drawn window of a scene. 0 or false leaves a change out.
-
-    Attributes
-    ----------
-    flip : bool
-        One of the eight turns and mirror images.
-    crop : float
-        A window of 1 - crop to 1 of the size is stretched to the size.
-    gamma : float
-        Reflectances to a power of 1 - gamma to 1 + gamma, a sensor each.
-    gain : float
-        Standard deviation of the logarithm of a factor on all reflectances of a window: sensors and atmospheres differ.
-    saturation : float
-        Chance that the visible and near-infrared bands of a window are amplified and cut at a reflectance of 1, as
-        eight-bit sensors set for darker ground show snow.
-    shift, noise : float
-        Standard deviation of a constant a band, and of noise a pixel, in scaled units.
-    occlusion_px : int
-        Side up to which a rectangle of each sensor is blanked.
-    elevation_m : float
-        Standard deviation of a constant added to heights: a snow line is no height above the sea.
-    """
-
-    flip: bool = True
-    crop: float = Field(0.2, ge=0, lt=1)
-    gamma: float = Field(0.2, ge=0, lt=1)
-    gain: float = Field(0.0, ge=0)
-    saturation: float = Field(0.0, ge=0, le=1)
-    shift: float = Field(0.025, ge=0)
-    noise: float = Field(0.005, ge=0)
-    occlusion_px: int = Field(192, ge=0)
-    elevation_m: float = Field(0.0, ge=0)
-
-
-class SceneSamples(_Settings):
-    """How windows are drawn from tiles.
-
-    Attributes
-    ----------
-    size : int
-        Side of a window, pixels.
-    draws : float
-        Windows an epoch for every window that fits; ``samples.per_epoch`` limits them.
-    balance : bool
-        Half of the windows are centred on the last class (the glacier), where the tile has any.
-    sensor_dropout : float
-        Chance of each sensor but one to be blanked in a window, so that one network serves any subset.
-    always : tuple of str
-        Sensors that are never blanked so.
-    band_dropout : float
-        Chance that the two shortwave-infrared bands are blanked: old and cheap sensors have none.
-    unknown_region : float
-        Chance that the region is told as unknown.
-    also_share : float or None
-        Share of the windows that come from the tiles of ``--train-only``, tiles drawn by the root of their size; by default
-        every tile is drawn equally often.
-    regions : tuple of str
-        Only tiles of these regions are used; all by default (the regional strategy names one).
-    augment : Augment
-    """
-
-    size: int = Field(384, ge=16)
-    draws: float = Field(4.0, gt=0)
-    balance: bool = False
-    sensor_dropout: float = Field(0.0, ge=0, lt=1)
-    always: tuple[str, ...] = ()
-    band_dropout: float = Field(0.0, ge=0, lt=1)
-    unknown_region: float = Field(0.1, ge=0, le=1)
-    also_share: float | None = Field(None, gt=0, lt=1)
-    regions: tuple[str, ...] = ()
-    augment: Augment = Augment()
+    cell_m: float = Field(2.0, gt=0)
+    labels: dict[int, tuple[str, ...]] = Field(default_factory=dict)
 
 
 class Stop(_Settings):
@@ -244,14 +181,15 @@ class Stop(_Settings):
     Attributes
     ----------
     metric : str
-        ``macro_f1`` (highest), ``iou`` (of the last class, highest) or ``loss`` (lowest).
+        ``loss`` (lowest), or a metric of the target: ``macro_f1``, ``iou`` (of the positive class),
+        ``average_precision`` (highest), ``rmse``, ``pinball`` (lowest); ``HEAD.METRIC`` of several heads.
     patience : int or None
         Epochs without a better value; None trains all epochs.
     keep : str
         ``best`` or ``last`` epoch.
     """
 
-    metric: Literal["macro_f1", "iou", "loss"] = "macro_f1"
+    metric: str = "macro_f1"
     patience: int | None = Field(None, ge=1)
     keep: Literal["best", "last"] = "best"
 
@@ -261,16 +199,31 @@ class Recipe(_Settings):
     ``location``, ``classes``, ``tile``).
 
     A network of tracks names its ``features``; one of scenes its ``sensors``, the ``target`` (a dataset of the tiles,
-    one plane a class), the ``classes`` and whether it is told a ``location``: the ``region``, or the ``coordinates``.
+    one plane per class), the ``classes`` and which ``location`` it is given: the ``region``, or the ``coordinates``.
+    Other families (:mod:`polynya.families`) are named by ``family`` and have their own ``settings``. ``predicts`` is
+    the target (:mod:`polynya.targets`) where it is not one of the classes.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     about: str = ""
+    family: str | None = None
+    """A file of :mod:`polynya.families` or a dotted module; by default ``tracks`` with features, ``scenes`` with
+    sensors."""
+    settings: dict[str, object] = Field(default_factory=dict)
+    """Settings of a family that is neither."""
     model: dict[str, object]
     features: tuple[str, ...] = ()
     sensors: tuple[str, ...] = ()
+    sensor_table: str | None = None
+    """Table of :mod:`polynya.sensors` that the sensors are of, or a dotted module; ``glaciers`` by default."""
+    scaling: str | dict[str, tuple[tuple[float, float], ...]] | None = None
+    """What is scaled to 0 and 1 of every band: a file of ``recipes/scaling``, or pairs for each sensor; by default the
+    published one for glacier scenes, and the range that the table of sensors gives for others."""
     target: str = "outlines"
     classes: tuple[str, ...] = Field(GLACIER_CLASSES, min_length=2)
+    positive: str | None = None
+    """The class that IoU, balance, areas and spread are about; ``glacier`` where it is among the classes."""
+    predicts: AnyTarget | None = None
     location: Literal["none", "region", "coordinates"] = "none"
     samples: Samples = Samples()
     scene: SceneSamples = SceneSamples()
@@ -280,7 +233,7 @@ class Recipe(_Settings):
     batch: int = Field(256, ge=1)
     epochs: int = Field(20, ge=1)
     average: float | None = Field(None, gt=0, lt=1)
-    """Decay a step of the exponential average of the weights that is judged and kept; None for the weights
+    """Decay per step of the exponential average of the weights that is scored and kept; None for the weights
     themselves."""
     calibration: Literal["none", "temperature", "vector"] = "temperature"
     decision: Literal["most_probable", "macro_f1"] = "most_probable"
@@ -289,29 +242,43 @@ class Recipe(_Settings):
 
     @model_validator(mode="after")
     def _one_family(self) -> Recipe:
-        if bool(self.features) == bool(self.sensors):
+        given = {
+            "tracks": (bool(self.features), bool(self.sensors)) == (True, False),
+            "scenes": (bool(self.features), bool(self.sensors)) == (False, True),
+        }
+        if not given.get(self.family_name, True):
             raise ValueError(
                 f"features {list(self.features)} and sensors {list(self.sensors)}; expected the one (tracks) or the"
                 " other (scenes)"
             )
+        if self.settings and self.family_name in given:
+            raise ValueError(f"settings {list(self.settings)}: are for families in files of their own; expected none")
         return self
 
     @property
-    def n_classes(self) -> int:
-        return len(self.classes) if self.sensors else 3
+    def family_name(self) -> str:
+        """Name of the family."""
+        return self.family or ("scenes" if self.sensors else "tracks")
+
+    @property
+    def sensor_table_name(self) -> str:
+        """Name of the table of sensors; recipes before there were several named none for grey images of sea ice."""
+        return self.sensor_table or ("sea_ice" if self.sensors == ("grey",) else "glaciers")
 
     def as_dict(self) -> dict:
-        """Return the settings as JSON's types. Those of the other family are left out, and late ones at their defaults:
+        """Return the settings as JSON's types. Those of other families are left out, and late ones at their defaults:
         hashes of older recipes stay."""
+        unused = _UNUSED.get(self.family_name, ())
+        fields = type(self).model_fields
         out = {
             k: v
             for k, v in json.loads(self.model_dump_json()).items()
-            if k not in (_OF_TRACKS if self.sensors else _OF_SCENES)
+            if k not in unused and (k not in _LATE_KEYS or v != fields[k].get_default(call_default_factory=True))
         }
-        for part, fields in (("loss", Loss.model_fields), ("optimiser", Optimiser.model_fields)):
-            out[part] = {
-                k: v for k, v in out[part].items() if k not in _LATE or v != json.loads(json.dumps(fields[k].default))
-            }
+        for part, settings in (("loss", Loss), ("optimiser", Optimiser), ("samples", Samples)):
+            defaults = json.loads(settings().model_dump_json())
+            if part in out:
+                out[part] = {k: v for k, v in out[part].items() if k not in _LATE or v != defaults[k]}
         return out
 
     def digest(self) -> str:
@@ -319,9 +286,62 @@ class Recipe(_Settings):
         return hashlib.sha256(json.dumps({**self.as_dict(), "about": ""}, sort_keys=True).encode()).hexdigest()[:16]
 
 
-_OF_SCENES = ("sensors", "target", "classes", "location", "scene")
-_OF_TRACKS = ("features",)
-_LATE = ("smoothing", "auxiliary", "restarts", "precision")
+_UNUSED = {
+    "scenes": ("features", "settings"),
+    "tracks": ("sensors", "target", "classes", "positive", "location", "scene", "sensor_table", "scaling", "settings"),
+}
+_LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling")
+_LATE = ("smoothing", "auxiliary", "restarts", "precision", "cell_m", "labels")
+
+
+def scaling_of(plan: Recipe) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Return what is scaled to 0 and 1 of the bands of each sensor, where the recipe says so.
+
+    Parameters
+    ----------
+    plan : Recipe
+        Its sensors are scaled.
+
+    Raises
+    ------
+    UsageError
+        If it names a file that is not there.
+    """
+    chosen = plan.scaling
+    if chosen is None:
+        if plan.sensor_table_name != "glaciers":
+            return {}
+        chosen = PUBLISHED
+    return published(chosen) if isinstance(chosen, str) else chosen
+
+
+def published(name: str = PUBLISHED) -> dict[str, tuple[tuple[float, float], ...]]:
+    """Return the constants of a published scaling, pairs for the bands of each sensor.
+
+    Parameters
+    ----------
+    name : str
+        A file of ``recipes/scaling``.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    path = FOLDER / "scaling" / f"{name}.yaml"
+    if not path.is_file():
+        raise UsageError(
+            f"scaling {name}: no such file; expected one of"
+            f" {', '.join(sorted(p.stem for p in path.parent.glob('*.yaml')))}, or pairs for each sensor. Fix the"
+            " recipe."
+        )
+    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return {sensor: tuple((float(a), float(b)) for a, b in pairs) for sensor, pairs in found.items()}
+
+
+def sensors_of(plan: Recipe) -> sensors.SensorTable:
+    """Return the table that a recipe's sensors are of."""
+    return sensors.table(plan.sensor_table_name)
 
 
 def names() -> list[str]:
@@ -363,7 +383,7 @@ def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise UsageError(
-            f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Mend this setting."
+            f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Fix this setting."
         ) from error
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name}: cannot be read as YAML ({one_line(error)[:160]}). Mend the file.") from error
+        raise UsageError(f"{path.name}: cannot be read as YAML ({one_line(error)[:160]}). Fix the file.") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from . import html
 from .histograms import nice_top
 from .html import Markup, escape, number, percent
+from .score_rows import score_lines, scores_of
 
 WIDTH, HEIGHT = 470, 270
 LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 42
@@ -29,7 +30,7 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
     history : sequence of dict
         A row an epoch, as :class:`polynya.train.Fitted` has them.
     numbers : dict
-        Scores of the judging part.
+        Scores of the test part.
     split : dict
         Of :meth:`polynya.samples.splits.Split.describe`.
 
@@ -46,6 +47,8 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
 def text(numbers: dict, outputs: dict[str, str]) -> str:
     """Return what is said of a finished training on a terminal: scores beside the majority class, calibration,
     files."""
+    if "confusion" not in numbers:
+        return "\n".join([*score_lines(numbers), *(f"  {path}" for path in outputs.values())])
     lines = [
         f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {numbers['n']:,} {numbers['unit']}s (always"
         f" the most frequent class: {numbers['majority_macro_f1']:.3f}); epoch {numbers['epoch']} of"
@@ -69,16 +72,53 @@ def text(numbers: dict, outputs: dict[str, str]) -> str:
             f" {skill}  n {after['events']:,}"
         )
     lines += [
-        f"  kept back: {r['scene']} by {r['network']}: IoU {r['iou']:.3f} (everything {r['everything_iou']:.3f}), area"
-        f" {100 * r['area_deviation']:+.0f} %, calibration error {r['calibration_error']:.3f}"
-        for r in numbers.get("kept_back") or []
+        f"  out-of-fold: {r['scene']} by {r['network']}: IoU {r['iou']:.3f} (everything {r['everything_iou']:.3f}),"
+        f" area {100 * r['area_deviation']:+.0f} %, calibration error {r['calibration_error']:.3f}"
+        for r in _out_of_fold(numbers)
     ]
     return "\n".join([*lines, *(f"  {path}" for path in outputs.values())])
 
 
+def _out_of_fold(numbers: dict) -> Sequence[dict]:
+    """Return the out-of-fold scores; trainings of earlier releases have another key for them."""
+    return numbers.get("cross_fitting") or numbers.get("kept_back") or []
+
+
+def _everything_iou(numbers: dict) -> float | None:
+    """Return the IoU of calling everything the positive class; earlier releases have another key for it."""
+    return numbers.get("all_positive_iou", numbers.get("all_of_last_class_iou"))
+
+
+def _other_page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dict) -> str:
+    """Return the page of a target that is not one class of several."""
+    skip = ("epoch", "rate", "seconds", "samples")
+    first = [
+        (key, [r.get(key) for r in history], COLOURS[k % len(COLOURS)])
+        for k, key in enumerate(k for k, v in (history[0] if history else {}).items() if isinstance(v, float))
+        if key not in (*skip, "train_loss", "validation_loss")
+    ]
+    settings = {k: v for k, v in plan.items() if k != "about"}
+    body = [
+        f'<p class="brand">polynya train</p><h1>{escape(plan["name"])}</h1>',
+        _warning(numbers, description),
+        "<section><h2>Learning</h2><div class=figures>",
+        _loss_curve(history, numbers),
+        curve_figure(first, title="Validation", label="score", mark=numbers["epoch"]) if first else Markup(""),
+        f"</div></section><section><h2>Scores on the {escape(numbers['part'])} part</h2>",
+        html.table(("score", "value"), scores_of(numbers)),
+        f"</section><section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p>",
+        f"<pre>{escape(json.dumps(settings, indent=1))}</pre></section>",
+    ]
+    return html.page(title=f"{plan['name']}: training", body=body)
+
+
 def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dict, split: dict) -> str:
     """Return the page as HTML; see :func:`write`."""
+    if "confusion" not in numbers:
+        return _other_page(plan=plan, description=description, history=history, numbers=numbers)
     classes = _readable(description["classes"])
+    held_out = _out_of_fold(numbers)
+    settings = {k: v for k, v in plan.items() if k != "about"}
     body = [
         f'<p class="brand">polynya train</p><h1>{escape(plan["name"])}</h1>',
         _result(numbers, history),
@@ -94,35 +134,36 @@ def page(*, plan: dict, description: dict, history: Sequence[dict], numbers: dic
         "<section><h2>Calibration</h2>",
         _calibration_table(numbers, classes),
         "<div class=figures>",
-        reliability_figure(numbers["reliability"]["before"], "As the network says it", classes),
+        reliability_figure(numbers["reliability"]["before"], "Before calibration", classes),
         reliability_figure(numbers["reliability"]["after"], "Calibrated", classes),
         "</div>",
         (
             f"<p>Fitted on the {escape(numbers['calibrated_on'])}"
-            f" part{' and, for a third, on the ground kept back below' if numbers.get('kept_back') else ''}:"
+            f" part{' and, for a third, on the out-of-fold predictions below' if held_out else ''}:"
             f" {escape(_calibration_text(description['calibration']))} Empty bins are not drawn.</p></section>"
         ),
-        _kept_back(numbers.get("kept_back") or []),
+        _cross_fitting(held_out),
         "<section><h2>Data and split</h2>",
         _data(description["data"], split, classes),
         "</section>",
         (
-            f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p><pre>{escape(json.dumps({k: v for k, v in plan.items() if k != 'about'}, indent=1))}</pre></section>"
+            f"<section><h2>Recipe</h2><p>{escape(plan.get('about') or '')}</p>"
+            f"<pre>{escape(json.dumps(settings, indent=1))}</pre></section>"
         ),
     ]
     return html.page(title=f"{plan['name']}: training", body=body)
 
 
-def _kept_back(rows: Sequence[dict]) -> Markup:
-    """Return the table of ground that other networks of the recipe judged without having seen it."""
+def _cross_fitting(rows: Sequence[dict]) -> Markup:
+    """Return the table of out-of-fold predictions."""
     if not rows:
         return Markup("")
     head = (
         "scene",
-        "judged by",
+        "predicted by",
         "pixels",
         "IoU",
-        "everything the last class",
+        "everything the positive class",
         "precision",
         "recall",
         "area deviation",
@@ -151,8 +192,9 @@ def _kept_back(rows: Sequence[dict]) -> Markup:
     )
     body = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in cells)
     return Markup(
-        "<section><h2>Ground kept back</h2><p>Judged by networks of this recipe that did not see it; this network"
-        f" did.</p><table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead><tbody>{body}</tbody></table></section>"
+        "<section><h2>Out-of-fold predictions</h2><p>By networks of this recipe that were not trained on this ground;"
+        f" this network was.</p><table><thead><tr>{''.join(f'<th>{escape(h)}</th>' for h in head)}</tr></thead>"
+        f"<tbody>{body}</tbody></table></section>"
     )
 
 
@@ -178,7 +220,7 @@ def _warning(numbers: dict, description: dict) -> Markup:
     said = []
     if numbers["is_leaky"]:
         said.append(
-            "The split is random and leaks: neighbours of everything that is judged were trained on. These scores are"
+            "The split is random and leaks: neighbours of everything that is scored were trained on. These scores are"
             " too high; they are here to compare with publications that split so."
         )
     elif numbers["part"] != "test":
@@ -285,10 +327,20 @@ def _loss_curve(history: Sequence[dict], numbers: dict) -> Markup:
 
 def _score_curve(history: Sequence[dict], numbers: dict, classes: list[str]) -> Markup:
     series = [("macro-F1", [r["macro_f1"] for r in history], COLOURS[3])]
-    series += [(f"recall {name}", [r["recall"][k] for r in history], COLOURS[k]) for k, name in enumerate(classes)]
+    series += [
+        (f"recall {name}", [r["recall"][k] for r in history], COLOURS[k % len(COLOURS)])
+        for k, name in enumerate(classes)
+    ]
     if numbers["unit"] == "pixel":
-        series.append((f"IoU {classes[-1]}", [r["iou"][-1] for r in history], "#555555"))
+        positive = _positive(numbers)
+        series.append((f"IoU {classes[positive]}", [r["iou"][positive] for r in history], "#555555"))
     return curve_figure(series, title="Validation", label="score", mark=numbers["epoch"], top=1.0)
+
+
+def _positive(numbers: dict) -> int:
+    """Return the number of the positive class; the last where the training names none."""
+    positive = numbers.get("positive")
+    return len(numbers["classes"]) - 1 if positive is None else numbers["classes"].index(positive)
 
 
 def _class_table(numbers: dict, classes: list[str]) -> Markup:
@@ -308,8 +360,8 @@ def _class_table(numbers: dict, classes: list[str]) -> Markup:
         f"Accuracy {number(numbers['accuracy'], 3)}, of always saying the most frequent class"
         f" {number(numbers['majority_accuracy'], 3)}."
     )
-    if "all_of_last_class_iou" in numbers:
-        more += f" Calling everything {classes[-1]}: IoU {number(numbers['all_of_last_class_iou'], 3)}."
+    if (everything := _everything_iou(numbers)) is not None:
+        more += f" Calling everything {classes[_positive(numbers)]}: IoU {number(everything, 3)}."
     if numbers.get("n_ice_of_unknown_thickness"):
         more += (
             f" {numbers['n_ice_of_unknown_thickness']:,} more segments are known to be ice, thick or thin; with them"
@@ -377,17 +429,20 @@ def reliability_figure(scores: list[dict], title: str, classes: list[str]) -> Ma
     for k, score in enumerate(scores):
         points = [(LEFT + wide * p, TOP + tall * (1 - f), n) for n, p, f in score["reliability"]]
         line = "".join(f"{'L' if i else 'M'}{x:.1f} {y:.1f}" for i, (x, y, _) in enumerate(points))
-        out.append(f'<path d="{line}" fill="none" stroke="{COLOURS[k]}" stroke-width="1.6"/>')
+        out.append(f'<path d="{line}" fill="none" stroke="{COLOURS[k % len(COLOURS)]}" stroke-width="1.6"/>')
         out += [
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 + 1.5 * math.log10(max(n, 1)) / 2:.1f}" fill="{COLOURS[k]}"/>'
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{1.5 + 1.5 * math.log10(max(n, 1)) / 2:.1f}"'
+            f' fill="{COLOURS[k % len(COLOURS)]}"/>'
             for x, y, n in points
         ]
     out.append(
-        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">probability said</text><text x="13"'
+        f'<text x="{LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">predicted probability</text><text x="13"'
         f' y="{TOP + tall / 2}" text-anchor="middle" transform="rotate(-90 13 {TOP + tall / 2})">how often it was'
         " so</text></svg>"
     )
-    return Markup("".join(out) + _legend([(name, (), COLOURS[k]) for k, name in enumerate(classes)]) + "</figure>")
+    return Markup(
+        "".join(out) + _legend([(name, (), COLOURS[k % len(COLOURS)]) for k, name in enumerate(classes)]) + "</figure>"
+    )
 
 
 def _data(data: dict, split: dict, classes: list[str]) -> Markup:
@@ -427,7 +482,7 @@ def _data(data: dict, split: dict, classes: list[str]) -> Markup:
         "bytes",
     )
     tables = [(t.get("file", "?"), "; ".join(f"{k} {t[k]}" for k in told if k in t)[:300]) for t in data["tables"]]
-    listed = html.table(("file", "what it says of itself"), tables, text_columns=2)
+    listed = html.table(("file", "metadata"), tables, text_columns=2)
     if is_track:
         whole = (
             f"{data['granules']:,} granules, {data['segments']:,} segments, {data['labelled']:,} labelled;"

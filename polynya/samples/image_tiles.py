@@ -18,6 +18,8 @@ import numpy as np
 from ..errors import ProductError, UsageError, one_line
 from ..physics import thin_cloud
 from ..readers import sentinel2
+from ..sensors import UNLABELLED
+from . import class_bits
 
 TRUTH, IMAGE = "_truth.tif", "_tci.tif"
 CLASSES = ("thick_ice", "thin_ice", "open_water")
@@ -66,10 +68,10 @@ class ImageTile:
         found = _bands(
             self.path, Window(columns.start, rows.start, columns.stop - columns.start, rows.stop - rows.start)
         )
-        known = found[0] < len(CLASSES)
-        if len(found) > 1:
-            known &= found[1] == 0
-        return np.where(known, np.uint8(1) << np.minimum(found[0], 2), 0).astype(np.uint8)
+        bits = class_bits.bits_of(
+            found[0], {k: (k,) for k in range(len(CLASSES))}, unlabelled=(UNLABELLED,), where=self.path.name
+        )
+        return np.where(found[1] == 0, bits, 0).astype(bits.dtype) if len(found) > 1 else bits
 
 
 def open_images(folder: Path) -> list[ImageTile]:

@@ -5,7 +5,7 @@ Features stay raw but for the z-scores of :class:`Scaling`; NaN becomes 0 after 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,14 +15,15 @@ import pyarrow.parquet as pq
 
 from .. import io, schema
 from ..errors import ProductError, UsageError
+from . import class_bits
 from .splits import Split
 
 RESOLUTION_M = 2.0
-N_CLASSES = 3
 UNKNOWN = 0
 """Target of a segment that nobody labelled: no admissible class."""
-ADMISSIBLE = {schema.THICK_ICE: 0b001, schema.THIN_ICE: 0b010, schema.OPEN_WATER: 0b100, schema.ANY_ICE: 0b011}
-"""Classes that a label allows, as bits."""
+ADMITS = {schema.THICK_ICE: (0,), schema.THIN_ICE: (1,), schema.OPEN_WATER: (2,), schema.ANY_ICE: (0, 1)}
+"""Numbers of the classes that a label of :data:`polynya.schema.LABEL_CLASSES` admits."""
+UNLABELLED = (-1,)
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Tracks:
     features : tuple of str
     values : numpy.ndarray of float32, shape (n, features)
         Raw, NaN where unknown.
-    targets : numpy.ndarray of uint8, shape (n,)
+    targets : numpy.ndarray of uint32, shape (n,)
         Admissible classes as bits (1 thick, 2 thin, 4 water; 3 ice of unknown thickness; 0 unlabelled).
     source : numpy.ndarray of int8, shape (n,)
         Who gave the label: codes of ``schema.LABEL_SOURCES``.
@@ -49,6 +50,8 @@ class Tracks:
         own.
     about : tuple of dict
         What each file says of itself (simulator, scene, shift ...).
+    cell_m : float
+        Grid of the segments, m.
     """
 
     features: tuple[str, ...]
@@ -62,14 +65,15 @@ class Tracks:
     granules: tuple[str, ...]
     group: np.ndarray
     about: tuple[dict[str, str], ...] = ()
+    cell_m: float = RESOLUTION_M
 
     def __len__(self) -> int:
         return len(self.x)
 
     @property
     def cell(self) -> np.ndarray:
-        """Number of the 2 m cell, ``floor(x / 2)``; shape (n,) int64."""
-        return np.floor(self.x / RESOLUTION_M).astype(np.int64)
+        """Number of the cell, ``floor(x / cell_m)``; shape (n,) int64."""
+        return np.floor(self.x / self.cell_m).astype(np.int64)
 
     @property
     def track(self) -> np.ndarray:
@@ -77,15 +81,25 @@ class Tracks:
         return self.granule.astype(np.int64) * len(schema.BEAM_NAMES) + self.beam
 
 
-def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
-    """Read label tables that ``polynya label`` wrote.
+def read(
+    paths: Iterable[Path | str],
+    *,
+    features: tuple[str, ...],
+    admits: Mapping[int, Sequence[int]] | None = None,
+    cell_m: float = RESOLUTION_M,
+) -> Tracks:
+    """Read label tables that ``polynya label`` wrote, or tables of one's own with the same columns.
 
     Parameters
     ----------
     paths : iterable of Path or str
         Files, or folders that are searched for ``*.parquet`` label tables.
     features : tuple of str
-        Columns of :data:`polynya.schema.FEATURES`.
+        Columns of :data:`polynya.schema.FEATURES`, or columns that the tables have.
+    admits : mapping of int to sequence of int, optional
+        Numbers of the classes that each code of ``label`` admits; those of sea-ice segments by default.
+    cell_m : float
+        Grid of the segments, m.
 
     Returns
     -------
@@ -94,20 +108,15 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
     Raises
     ------
     UsageError
-        If a feature does not exist, or nothing is found.
+        If a feature does not exist, a label is outside the target, or nothing is found.
     ProductError
         If a file is damaged, is no label table, or a segment occurs twice.
     """
-    unknown = [f for f in features if f not in schema.FEATURES.names]
-    if unknown or not features:
-        raise UsageError(
-            f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}. Name the features as"
-            " polynya.schema does."
-        )
     columns = ["granule", "beam", "is_strong", "x_atc", "label", "label_source", *features]
     parts, names, about, sources = [], [], [], {}
     for file in _files(paths):
         metadata = _metadata(file)
+        _check_features(file, features)
         data = io.read_table(file, columns=list(dict.fromkeys(columns)))
         granule = data["granule"].cast(pa.string()).to_numpy(zero_copy_only=False)
         found, code = np.unique(granule.astype(str), return_inverse=True)
@@ -138,7 +147,12 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
                 beam,
                 np.asarray(data["is_strong"].to_numpy(), bool),
                 schema.to_numpy(data["x_atc"]),
-                targets_of(schema.to_numpy(data["label"])),
+                class_bits.bits_of(
+                    schema.to_numpy(data["label"]),
+                    ADMITS if admits is None else admits,
+                    unlabelled=UNLABELLED,
+                    where=file.name,
+                ),
                 schema.to_numpy(data["label_source"]),
                 values,
             )
@@ -164,6 +178,7 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
         tuple(names),
         _same(names, sources),
         tuple(about),
+        cell_m,
     )
     twice = (np.diff(out.track) == 0) & (np.diff(out.cell) == 0)
     if twice.any():
@@ -181,20 +196,15 @@ def read(paths: Iterable[Path | str], *, features: tuple[str, ...]) -> Tracks:
     return out
 
 
-def targets_of(label: np.ndarray) -> np.ndarray:
-    """Return labels as sets of admissible classes, bits in uint8; anything unknown admits nothing and is ignored."""
-    out = np.full(np.shape(label), UNKNOWN, np.uint8)
-    for value, bits in ADMISSIBLE.items():
-        out[np.asarray(label) == value] = bits
-    return out
-
-
-def classes_of(targets: np.ndarray) -> np.ndarray:
-    """Return the class where only one is admissible, else -1; int64."""
-    out = np.full(np.shape(targets), -1, np.int64)
-    for k in range(N_CLASSES):
-        out[targets == 1 << k] = k
-    return out
+def _check_features(file: Path, features: tuple[str, ...]) -> None:
+    """Raise UsageError where a feature is neither one of the schema nor a column of the file."""
+    known = [*schema.FEATURES.names, *(set(pq.read_schema(file).names) - set(schema.LABELS.names))]
+    unknown = [f for f in features if f not in known]
+    if unknown or not features:
+        raise UsageError(
+            f"features {unknown or 'none'}: expected some of {schema.FEATURES.names}, or other columns of {file.name}."
+            " Name the features as polynya.schema does."
+        )
 
 
 def _files(paths: Iterable[Path | str]) -> list[Path]:
@@ -304,7 +314,7 @@ def sampling_weights(
         return None
     group = np.zeros(len(tracks), np.int64)
     if by_class:
-        group = group * 8 + tracks.targets
+        group = np.unique(tracks.targets, return_inverse=True)[1].reshape(-1)
     if by_beam:
         group = group * 2 + tracks.is_strong
     used = (split.part == part) & (tracks.targets != UNKNOWN)

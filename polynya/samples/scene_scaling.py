@@ -1,38 +1,28 @@
-"""Physical values of a scene to what a network is given: constants of the published model, a plane of presence a
-sensor.
+"""Physical values of a scene to what a network is given: each band scaled between two constants, and one presence plane
+per sensor.
 
-Maslov et al. 2025 (arXiv:2401.15113) scale each channel by its least and largest value in the training data. Their
-largest descending co-polarised value is an outlier; both passes have the ascending one's here. What a sensor did not
-see is 0, and its presence plane says so.
+The constants are the recipe's (:func:`polynya.recipes.scaling_of`), or the range that the table of sensors gives. What
+a sensor did not see is 0, and its presence plane says so.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import UsageError
-from ..sensors import REGIONS, SENSORS
+from ..sensors import Sensor, SensorTable
+from ..sensors.glaciers import REGIONS
 
 LIMIT = 2.0
 """Scaled values are cut to -LIMIT..LIMIT: saturated or damaged pixels must not swamp a window."""
 SAR_FLOOR = 1e-6
 """Added to linear backscatter before its logarithm."""
-_LOW_HIGH = {
-    "optical": ((0.0, 2.05), (0.0, 2.13), (0.0, 2.23), (0.0, 2.68), (0.0, 2.12), (0.0, 2.16)),
-    "dem": ((-103.3, 8349.4), (0.0, 88.98)),
-    "co_pol_sar": ((-6.0, 1.758),) * 2,
-    "cross_pol_sar": ((-6.0, 1.758),) * 2,
-    "in_sar": ((0.0, 1.0),) * 2,
-    "thermal": ((0.0, 322.08),),
-    "grey": ((0.0, 1.0),),
-}
-"""Least and largest value a band; of log10 for backscatter. ``grey`` is 0 to 1 already
-(:mod:`polynya.models.unet_grey`)."""
-_LOGARITHMIC = ("co_pol_sar", "cross_pol_sar")
 LOCATIONS = {"none": 0, "region": len(REGIONS) + 1, "coordinates": 4}
-"""Planes that tell a network where it is: one-hot regions and *unknown*; sine and cosine of latitude and longitude."""
+"""Planes that tell a network of glaciers where it is: one-hot regions and *unknown*; sine and cosine of latitude and
+longitude."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +37,18 @@ class Scaling:
         Of every band.
     is_log : tuple of bool
         True where log10(value + 1e-6) is scaled.
+    quantities : dict of str to str
+        What each sensor measures, of :data:`polynya.sensors.QUANTITIES`.
+    band_names : tuple of str
+        Names of all bands.
     """
 
     sensors: dict[str, int]
     low: tuple[float, ...]
     high: tuple[float, ...]
     is_log: tuple[bool, ...]
+    quantities: dict[str, str] = field(default_factory=dict)
+    band_names: tuple[str, ...] = ()
 
     @property
     def bands(self) -> int:
@@ -96,37 +92,88 @@ class Scaling:
         return np.concatenate([np.nan_to_num(scaled, nan=0.0), np.array(seen)]).astype(np.float32)
 
 
-def of(sensors: tuple[str, ...]) -> Scaling:
+def of(
+    sensors: tuple[str, ...], *, table: SensorTable, low_high: Mapping[str, Sequence[tuple[float, float]]]
+) -> Scaling:
     """Return the scaling of some sensors.
+
+    Parameters
+    ----------
+    sensors : tuple of str
+        Names, in the network's order.
+    table : SensorTable
+        The table that they are of.
+    low_high : mapping of str to sequence of (float, float)
+        What is scaled to 0 and 1 of each band, of log10 for backscatter; sensors that are missing are scaled over the
+        range that the table gives.
 
     Raises
     ------
     UsageError
-        If a sensor is unknown.
+        If a sensor is unknown, or has more or fewer bands than constants.
     """
-    unknown = [s for s in sensors if s not in _LOW_HIGH]
+    unknown = [s for s in sensors if s not in table]
     if unknown:
-        raise UsageError(f"sensors {unknown}: unknown; expected some of {', '.join(_LOW_HIGH)}. Mend the recipe.")
-    pairs = [pair for s in sensors for pair in _LOW_HIGH[s]]
+        raise UsageError(f"sensors {unknown}: unknown; expected some of {', '.join(table.names)}. Fix the recipe.")
+    chosen = [table[s] for s in sensors]
+    pairs: list[tuple[float, float]] = []
+    for sensor in chosen:
+        own = [tuple(p) for p in low_high[sensor.name]] if sensor.name in low_high else _range(sensor)
+        if len(own) != len(sensor.bands):
+            raise UsageError(
+                f"scaling of {sensor.name}: {len(own)} pairs; expected {len(sensor.bands)}:"
+                f" {', '.join(sensor.band_names)}. Fix the recipe."
+            )
+        pairs += own
     return Scaling(
-        {s: len(_LOW_HIGH[s]) for s in sensors},
+        {s.name: len(s.bands) for s in chosen},
         tuple(p[0] for p in pairs),
         tuple(p[1] for p in pairs),
-        tuple(s in _LOGARITHMIC for s in sensors for _ in _LOW_HIGH[s]),
+        tuple(_is_log(s) for s in chosen for _ in s.bands),
+        {s.name: s.quantity for s in chosen},
+        tuple(n for s in chosen for n in s.band_names),
     )
 
 
-def bands(sensor: str) -> int:
-    """Return how many bands a sensor has."""
-    return len(SENSORS[sensor]) if sensor in SENSORS else len(_LOW_HIGH[sensor])
+def _is_log(sensor: Sensor) -> bool:
+    return sensor.quantity == "backscatter"
 
 
-def region_vector(region: str | None) -> np.ndarray:
-    """Return the one-hot vector of a region, float32, shape (12,); ``None`` or an unknown name gives *unknown*, the
-    last."""
-    out = np.zeros(len(REGIONS) + 1, np.float32)
-    out[list(REGIONS).index(region) if region in REGIONS else -1] = 1.0
+def _range(sensor: Sensor) -> list[tuple[float, float]]:
+    """Return least and largest possible value of each band, of log10 for backscatter."""
+    if not _is_log(sensor):
+        return [(b.low, b.high) for b in sensor.bands]
+    return [tuple(np.log10(max(v, 0.0) + SAR_FLOOR).item() for v in (b.low, b.high)) for b in sensor.bands]
+
+
+def region_vector(region: str | None, *, regions: Iterable[str] = REGIONS) -> np.ndarray:
+    """Return the one-hot vector of a region, float32, shape (regions + 1,); ``None`` or an unknown name gives
+    *unknown*, the last.
+
+    Parameters
+    ----------
+    region : str or None
+        Its code.
+    regions : iterable of str
+        Codes in the network's order; those of glacier scenes by default.
+    """
+    codes = list(regions)
+    out = np.zeros(len(codes) + 1, np.float32)
+    out[codes.index(region) if region in codes else -1] = 1.0
     return out
+
+
+def planes(location: str, *, regions: Iterable[str] = REGIONS) -> int:
+    """Return how many planes tell a network where it is.
+
+    Parameters
+    ----------
+    location : str
+        ``none``, ``region`` or ``coordinates``.
+    regions : iterable of str
+        Codes of the regions.
+    """
+    return len(list(regions)) + 1 if location == "region" else LOCATIONS[location]
 
 
 def coordinate_vector(latitude: float, longitude: float) -> np.ndarray:
@@ -137,8 +184,22 @@ def coordinate_vector(latitude: float, longitude: float) -> np.ndarray:
     return found if np.isfinite(found).all() else np.zeros(4, np.float32)
 
 
-def location_vector(kind: str, *, region: str | None, latitude: float, longitude: float) -> np.ndarray:
-    """Return what a network is told of a place: shape (0,), (12,) or (4,) for ``none``, ``region``, ``coordinates``."""
+def location_vector(
+    kind: str, *, region: str | None, latitude: float, longitude: float, regions: Iterable[str] = REGIONS
+) -> np.ndarray:
+    """Return what a network is given of a place: shape (0,), (regions + 1,) or (4,).
+
+    Parameters
+    ----------
+    kind : str
+        ``none``, ``region`` or ``coordinates``.
+    region : str or None
+        Code of the region.
+    latitude, longitude : float
+        Degrees; NaN where nobody knows them.
+    regions : iterable of str
+        Codes in the network's order; those of glacier scenes by default.
+    """
     if kind == "none":
         return np.zeros(0, np.float32)
-    return region_vector(region) if kind == "region" else coordinate_vector(latitude, longitude)
+    return region_vector(region, regions=regions) if kind == "region" else coordinate_vector(latitude, longitude)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import shapely
@@ -75,7 +75,7 @@ class SceneSplit:
         }
 
 
-def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool] = ()) -> SceneSplit:
+def split(tiles: Sequence[Placed], *, config: splits.Config, train_only: Sequence[bool] = ()) -> SceneSplit:
     """Put every pixel into a part.
 
     Parameters
@@ -83,7 +83,7 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     tiles : sequence of Placed
     config : splits.Config
         ``granule`` here means scene; ``random`` draws tiles.
-    also : sequence of bool
+    train_only : sequence of bool
         Tiles that train whatever the split, and are drawn for nothing else.
 
     Returns
@@ -95,22 +95,22 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, also: Sequence[bool
     UsageError
         If there are fewer groups than parts, or a scene, or ground of it, both is split and only trains.
     """
-    also = list(also) or [False] * len(tiles)
-    drawn = [k for k, own in enumerate(also) if not own]
-    both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, also, strict=True) if own})
+    train_only = list(train_only) or [False] * len(tiles)
+    drawn = [k for k, own in enumerate(train_only) if not own]
+    both = sorted({tiles[k].scene for k in drawn} & {t.scene for t, own in zip(tiles, train_only, strict=True) if own})
     if both and config.method != "random":
         raise UsageError(
-            f"--train-only: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both with"
-            " --data, or both with --train-only."
+            f"--train-only: {both[0]} is a scene of --data too; expected scenes that no other part may see. Give both"
+            " with --data, or both with --train-only."
         )
     ground = {} if config.method == "random" else same_ground(tiles)
     if ground:
-        trained = {ground[t.scene]: t.scene for t, own in zip(tiles, also, strict=True) if own}
+        trained = {ground[t.scene]: t.scene for t, own in zip(tiles, train_only, strict=True) if own}
         for k in drawn:
             if (there := trained.get(ground[tiles[k].scene])) is not None:
                 raise UsageError(
-                    f"--train-only: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that no"
-                    " other part may see. Give both with --data, or both with --train-only."
+                    f"--train-only: {there} shows ground of {tiles[k].scene}, a scene of --data; expected ground that"
+                    " no other part may see. Give both with --data, or both with --train-only."
                 )
     maps: list[int | np.ndarray] = [splits.TRAIN] * len(tiles)
     if config.method == "block":
@@ -210,3 +210,20 @@ def _parts(
     across, down = np.unique(bx, return_inverse=True), np.unique(by, return_inverse=True)
     table = np.array([[of_block.get((grid, int(i), int(j)), -1) for i in across[0]] for j in down[0]], np.int8)
     return table[down[1].reshape(-1)[:, None], across[1].reshape(-1)[None, :]]
+
+
+def labelled_ground(tiles: Sequence[Any], target: str) -> list[list[object]]:
+    """Return grid, left, bottom, right and top (metres) of what is labelled of every tile with a place; simulated ones
+    have none."""
+    out = []
+    for t in tiles:
+        if getattr(t, "is_simulated", False) or t.grid == UNPLACED:
+            continue
+        rows, columns = np.nonzero(t.target(target, slice(0, t.shape[0]), slice(0, t.shape[1])))
+        if rows.size:
+            x, y = (
+                (t.corner[0] + t.pixel[0] * np.array([columns.min(), columns.max() + 1])),
+                (t.corner[1] - t.pixel[1] * np.array([rows.max() + 1, rows.min()])),
+            )
+            out.append([t.grid, *(round(float(v), 2) for v in (x[0], y[0], x[1], y[1]))])
+    return out

@@ -1,4 +1,4 @@
-"""Windows of tiles for the training loop: drawn at random with changes, or all in order to be judged.
+"""Windows of tiles for the training loop: drawn at random with changes, or all in order to be scored.
 
 A tile is a piece of a scene with its truth (:class:`Tile`). Which pixels of it belong to which part is a map
 (:mod:`polynya.samples.scene_split`); targets of other parts are 0, unlabelled. Sets that fit into memory are read once
@@ -14,14 +14,17 @@ from typing import Protocol
 
 import numpy as np
 
+from ..errors import UsageError
 from ..glaciers.intervals import BLOCK_M
-from ..recipes import Augment, SceneSamples
-from . import scene_scaling
+from ..sensors.glaciers import REGIONS
+from . import class_bits, scene_scaling
+from .scene_samples import Augment, SceneSamples
 from .scene_split import SceneSplit
 
 KEEP_BYTES = 3_000_000_000
 """Tiles are kept in memory as long as all of them together take less."""
-SWIR = ("optical", (4, 5))
+SWIR = ("swir1", "swir2")
+"""Optical bands that old and cheap sensors lack."""
 BLOCKS = 2**16
 """More blocks than a tile has along a side."""
 
@@ -42,7 +45,7 @@ class Tile(Protocol):
         such sensor."""
 
     def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:
-        """Return uint8 (h, w): a bit for the class of each pixel, 0 where nobody knows."""
+        """Return unsigned integers (h, w): a bit for the class of each pixel, 0 where nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +70,20 @@ class Tiles:
         Dataset of the truth.
     location : str
         ``none``, ``region`` or ``coordinates``.
+    regions : tuple of str
+        Order of the region planes.
     """
 
     tiles: Sequence[Tile]
     scaling: scene_scaling.Scaling
     target: str = "outlines"
     location: str = "none"
+    regions: tuple[str, ...] = tuple(REGIONS)
     _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pixels = sum(t.shape[0] * t.shape[1] for t in self.tiles)
-        self.is_kept = pixels * (2 * self.scaling.bands + 1) < KEEP_BYTES
+        self.is_kept = pixels * (2 * self.scaling.bands + 4) < KEEP_BYTES
 
     def __len__(self) -> int:
         return len(self.tiles)
@@ -119,7 +125,7 @@ class Tiles:
         """Return the location vector of a tile; ``region`` instead of its own, None for unknown."""
         tile = self.tiles[number]
         return scene_scaling.location_vector(
-            self.location, region=region, latitude=tile.latitude, longitude=tile.longitude
+            self.location, region=region, latitude=tile.latitude, longitude=tile.longitude, regions=self.regions
         )
 
 
@@ -133,10 +139,12 @@ class SceneSource:
     part : int
         Of :mod:`polynya.samples.splits`.
     settings : SceneSamples
-    is_judged : bool
+    is_scored : bool
         All windows in order, unchanged, instead of drawn ones.
-    also : sequence of int
+    train_only : sequence of int
         Numbers of the tiles that ``settings.also_share`` is about.
+    positive : int or None
+        Number of the class that balanced windows are centred on.
     """
 
     def __init__(
@@ -146,20 +154,27 @@ class SceneSource:
         split: SceneSplit,
         part: int,
         settings: SceneSamples,
-        is_judged: bool,
-        also: Sequence[int] = (),
+        is_scored: bool,
+        train_only: Sequence[int] = (),
+        positive: int | None = None,
     ):
-        self.tiles, self.split, self.part, self.settings, self.is_judged = tiles, split, part, settings, is_judged
-        self.also = frozenset(also)
+        self.tiles, self.split, self.part, self.settings, self.is_scored = tiles, split, part, settings, is_scored
+        self.train_only = frozenset(train_only)
+        self.positive = positive
         self.members = [k for k in range(len(tiles)) if split.has(k, part)]
         self._corners = {k: grid(tiles.tiles[k].shape, settings.size) for k in self.members}
         self._every: np.ndarray | None = None
-        if not is_judged and settings.balance:
-            self._labelled = {k: self._glacier(k) for k in self.members}
+        if not is_scored and settings.balance:
+            if positive is None:
+                raise UsageError(
+                    "scene.balance: centres windows on the positive class, and none is named; expected positive among"
+                    " the classes. Name it in the recipe."
+                )
+            self._labelled = {k: self._pixels_of(positive, k) for k in self.members}
 
     def plan(self, rng: np.random.Generator | None) -> np.ndarray:
         """Return windows as rows of (tile, row, column, seed), int64."""
-        if rng is None or self.is_judged:
+        if rng is None or self.is_scored:
             if self._every is None:  # the same every epoch
                 every = [(k, r, c, 0) for k in self.members for r, c in self._corners[k] if self._holds(k, r, c)]
                 self._every = np.array(every, np.int64).reshape(-1, 4)
@@ -176,7 +191,7 @@ class SceneSource:
     def _chances(self) -> np.ndarray | None:
         """Return how likely each tile of the part is drawn, by the root of its windows; None where all are alike."""
         share = self.settings.also_share
-        more = np.array([k in self.also for k in self.members])
+        more = np.array([k in self.train_only for k in self.members])
         if share is None or not more.any() or more.all():
             return None
         windows = np.sqrt(
@@ -185,7 +200,7 @@ class SceneSource:
         return np.where(more, share * windows / windows[more].sum(), (1.0 - share) * windows / windows[~more].sum())
 
     def _corner(self, number: int, rng: np.random.Generator) -> tuple[int, int]:
-        """Draw a window of a tile: anywhere, or (balanced) every other one about a pixel of the last class."""
+        """Draw a window of a tile: anywhere, or (balanced) every other one about a pixel of the positive class."""
         size, (height, width) = self.settings.size, self.tiles.tiles[number].shape
         limits = (max(height - size, 0), max(width - size, 0))
         if self.settings.balance and self._labelled[number].size and rng.random() < 0.5:
@@ -196,11 +211,10 @@ class SceneSource:
             )
         return int(rng.integers(limits[0] + 1)), int(rng.integers(limits[1] + 1))
 
-    def _glacier(self, number: int) -> np.ndarray:
+    def _pixels_of(self, positive: int, number: int) -> np.ndarray:
         height, width = self.tiles.tiles[number].shape
         targets = self._targets(number, slice(0, height), slice(0, width))
-        top = int(targets.max(initial=0))
-        return np.flatnonzero(targets == top)[::16] if top > 1 else np.empty(0, np.int64)
+        return np.flatnonzero(targets == 1 << positive)[::16]
 
     def _holds(self, number: int, row: int, column: int) -> bool:
         size = self.settings.size
@@ -211,7 +225,7 @@ class SceneSource:
 
     def _own(self, number: int, targets: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
         """Return targets without those of other parts."""
-        return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(np.uint8)
+        return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(class_bits.DTYPE)
 
     def _blocks(self, number: int, first: int, size: int, axis: int) -> np.ndarray:
         """Return numbers of the blocks of ground that rows (axis 1) or columns (axis 0) of a tile lie in, shape
@@ -221,10 +235,10 @@ class SceneSource:
 
     def batch(self, items: np.ndarray) -> Batch:
         """Return windows as arrays; beyond a tile's edge nothing is present and nothing labelled."""
-        size, places = self.settings.size, scene_scaling.LOCATIONS[self.tiles.location]
+        size, places = self.settings.size, scene_scaling.planes(self.tiles.location, regions=self.tiles.regions)
         channels = self.tiles.scaling.bands + len(self.tiles.scaling.sensors) + places
         inputs = np.zeros((len(items), channels, size, size), np.float32)
-        targets = np.zeros((len(items), size, size), np.uint8)
+        targets = np.zeros((len(items), size, size), class_bits.DTYPE)
         where = np.empty((len(items), size, size), np.int64)
         for i, (number, row, column, seed) in enumerate(np.asarray(items, np.int64).tolist()):
             rows, columns = slice(row, row + size), slice(column, column + size)
@@ -234,9 +248,9 @@ class SceneSource:
             scaled[:, : values.shape[1], : values.shape[2]] = values
             targets[i, : truth.shape[0], : truth.shape[1]] = truth
             region = self.tiles.tiles[number].region
-            if not self.is_judged:
+            if not self.is_scored:
                 rng = np.random.default_rng([seed, number])
-                scaled, targets[i] = change(
+                scaled, targets[i] = augment(
                     scaled, targets[i], settings=self.settings, scaling=self.tiles.scaling, rng=rng
                 )
                 region = None if rng.random() < self.settings.unknown_region else region
@@ -261,7 +275,7 @@ def grid(shape: tuple[int, int], size: int) -> list[tuple[int, int]]:
     return [(r, c) for r in range(0, max(shape[0], 1), size) for c in range(0, max(shape[1], 1), size)]
 
 
-def change(
+def augment(
     scaled: np.ndarray,
     targets: np.ndarray,
     *,
@@ -269,13 +283,13 @@ def change(
     scaling: scene_scaling.Scaling,
     rng: np.random.Generator,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a window changed at random, as :class:`polynya.recipes.Augment` and the dropouts of sensors say.
+    """Return a window augmented at random, as :class:`polynya.recipes.Augment` and the dropouts of sensors say.
 
     Parameters
     ----------
     scaled : numpy.ndarray, shape (bands, size, size)
         NaN where missing.
-    targets : numpy.ndarray of uint8, shape (size, size)
+    targets : numpy.ndarray of uint32, shape (size, size)
     settings : SceneSamples
     scaling : scene_scaling.Scaling
     rng : numpy.random.Generator
@@ -306,11 +320,13 @@ def change(
     for sensor, count in scaling.sensors.items():
         band = slice(begin, begin + count)
         begin += count
-        if sensor == "optical":
+        quantity = scaling.quantities.get(sensor, "other")
+        if quantity == "reflectance":
             _radiometry(scaled[band], a, rng)
             if a.saturation > 0 and rng.random() < a.saturation:
-                _saturate(scaled[band], scaling.low[band], scaling.high[band], rng)
-        if sensor == "dem" and a.elevation_m > 0:
+                visible = slice(begin - count, begin - sum(n in SWIR for n in scaling.band_names[band]))
+                _saturate(scaled[visible], scaling.low[visible], scaling.high[visible], rng)
+        if quantity == "height" and a.elevation_m > 0:
             low, high = scaling.low[band.start], scaling.high[band.start]
             scaled[band.start] += rng.normal(0.0, a.elevation_m) / (high - low)
         scaled[band] += rng.normal(0.0, a.shift, (count, 1, 1)).astype(np.float32) if a.shift > 0 else 0.0
@@ -322,9 +338,9 @@ def change(
             scaled[band, row : row + height, column : column + width] = np.nan
         if np.isfinite(scaled[band]).any():
             present.append((sensor, band))
-    if settings.band_dropout > 0 and SWIR[0] in scaling.sensors and rng.random() < settings.band_dropout:
-        start = _start(scaling, SWIR[0])
-        scaled[[start + k for k in SWIR[1]]] = np.nan
+    swir = [k for k, name in enumerate(scaling.band_names) if name in SWIR]
+    if settings.band_dropout > 0 and swir and rng.random() < settings.band_dropout:
+        scaled[swir] = np.nan
     if settings.sensor_dropout > 0 and len(present) > 1:
         stays = int(rng.integers(len(present)))
         for k, (sensor, band) in enumerate(present):
@@ -346,18 +362,9 @@ def _saturate(bands: np.ndarray, low: Sequence[float], high: Sequence[float], rn
     """Amplify visible and near-infrared reflectances in place, by 0.8 to 3, so that about a random share of the window
     lies below 1, and cut the rest there (noise comes on top)."""
     share = rng.uniform(0.4, 1.0)
-    for k in range(SWIR[1][0]):
+    for k in range(len(bands)):
         seen = bands[k][np.isfinite(bands[k])]
         if seen.size:
             zero, one = -low[k] / (high[k] - low[k]), (1.0 - low[k]) / (high[k] - low[k])
             factor = np.clip((one - zero) / max(float(np.quantile(seen, share)) - zero, 1e-3), 0.8, 3.0)
             bands[k] = np.minimum(zero + (bands[k] - zero) * np.float32(factor), np.float32(one))
-
-
-def _start(scaling: scene_scaling.Scaling, sensor: str) -> int:
-    begin = 0
-    for name, count in scaling.sensors.items():
-        if name == sensor:
-            return begin
-        begin += count
-    return begin

@@ -1,4 +1,4 @@
-"""Training samples along tracks: windows of neighbouring segments, and stretches on the 2 m grid.
+"""Training samples along tracks: windows of neighbouring segments, and stretches on the grid of cells.
 
 A sample never reaches across a gap, into another beam, or into another part of the split (only the leaky random split
 lets it).
@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from . import class_bits
 from .labelled_tracks import UNKNOWN, Tracks
 from .splits import Split
 
@@ -23,7 +24,7 @@ class Batch:
     inputs : numpy.ndarray of float32
         (batch, length, features) windows, or (batch, features + 1, length) stretches whose last channel is 1 where
         there is a segment.
-    targets : numpy.ndarray of uint8
+    targets : numpy.ndarray of uint32
         (batch,) or (batch, length): admissible classes as bits, 0 where the loss does not look.
     where : numpy.ndarray of int64
         Same shape: row in the tracks, -1 where there is none.
@@ -117,7 +118,7 @@ class WindowSource:
 
 
 class SequenceSource:
-    """Stretches of track on the 2 m grid, cut to ``length`` cells; short ones share a row with room between them.
+    """Stretches of track on the grid of cells, cut to ``length`` cells; short ones share a row with room between them.
 
     Parameters
     ----------
@@ -158,7 +159,7 @@ class SequenceSource:
         mirror: bool = False,
     ):
         starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=gap_m)
-        self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(np.uint8)
+        self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(class_bits.DTYPE)
         self._labelled = np.concatenate([[0], np.cumsum(self._targets != UNKNOWN)])
         has = self._labelled[starts[1:]] > self._labelled[starts[:-1]]
         self._starts, self._stops = starts[:-1][has], starts[1:][has]
@@ -244,7 +245,7 @@ class SequenceSource:
         n, f = len(items), self._inputs.shape[1]
         length = max(row.length for row in items)
         inputs = np.zeros((n, f + 1, length), np.float32)
-        targets = np.full((n, length), UNKNOWN, np.uint8)
+        targets = np.full((n, length), UNKNOWN, class_bits.DTYPE)
         where = np.full((n, length), -1, np.int64)
         for k, row in enumerate(items):
             for cut, place in zip(row.cuts, row.places, strict=True):

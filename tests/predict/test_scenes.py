@@ -26,7 +26,12 @@ def fake(evaluate, *, classes=("other", "glacier"), sensors=None, size=SIZE, **m
     """A network that is a function of windows (batch, planes, size, size)."""
     about = networks.describe_scene(scaling={"sensors": sensors or {"optical": 1}}, classes=classes, size=size, **more)
     return predict_scenes.SceneNetwork(
-        Path("fake.onnx"), "0" * 64, predict_scenes.Description.model_validate(about), about, "none", evaluate
+        path=Path("fake.onnx"),
+        sha256="0" * 64,
+        description=predict_scenes.Description.model_validate(about),
+        about=about,
+        runtime="none",
+        evaluate=evaluate,
     )
 
 
@@ -47,11 +52,16 @@ def reader(scene: np.ndarray, asked: list | None = None):
     return read
 
 
-def run(found, scene: np.ndarray, **options) -> tuple[np.ndarray, np.ndarray]:
+def run(found, scene: np.ndarray, *, turns: int = 1, draws: int = 1, **options) -> tuple[np.ndarray, np.ndarray]:
     """Return probability (classes, h, w) and spread (h, w) of a whole scene."""
     out, spread, row = [], [], 0
+    averaging = predict_scenes.Averaging(turns=turns, draws=draws)
     for strip in predict_scenes.strips(
-        found if isinstance(found, list) else [found], reader(scene), shape=scene.shape[1:], **options
+        found if isinstance(found, list) else [found],
+        reader(scene),
+        shape=scene.shape[1:],
+        averaging=averaging,
+        **options,
     ):
         assert (
             strip.row == row
@@ -299,7 +309,7 @@ def test_the_place_reaches_the_network_and_must_fit(tmp_path):
     run(network, np.full((1, 5, 5), 7.0, np.float32), location=place)
     assert told[0].shape == (1, 4, SIZE, SIZE) and (told[0] == place[None, :, None, None]).all()
     for wrong in (None, place[:3]):
-        with pytest.raises(UsageError, match=r"location: \d values; network test-scene is told 4 \(coordinates\)"):
+        with pytest.raises(UsageError, match=r"location: \d values; network test-scene takes 4 \(coordinates\)"):
             next(
                 predict_scenes.strips([network], reader(np.zeros((1, 5, 5), np.float32)), shape=(5, 5), location=wrong)
             )

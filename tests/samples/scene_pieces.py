@@ -10,9 +10,17 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from polynya.sensors import SENSORS
+from polynya import recipes
+from polynya.samples import scene_scaling
+from polynya.sensors import SENSORS, table
 
 PIXEL = 10.0
+
+
+def scaling_of(sensors: tuple[str, ...]) -> scene_scaling.Scaling:
+    """Return the published scaling of glacier sensors, or that of grey images."""
+    kind = table("sea_ice" if sensors == ("grey",) else "glaciers")
+    return scene_scaling.of(sensors, table=kind, low_high=recipes.published())
 
 
 @dataclass(frozen=True)

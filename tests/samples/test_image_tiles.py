@@ -89,7 +89,7 @@ def test_targets_are_bits_and_clouds_have_none(folder):
             np.array_equal(found, expected)
             and (cloud != 0).any()
             and len(np.unique(found)) >= 2
-            and found.dtype == np.uint8
+            and found.dtype == np.uint32
         )
 
 

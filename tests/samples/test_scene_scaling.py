@@ -9,10 +9,12 @@ from polynya.errors import UsageError
 from polynya.samples import scene_scaling
 from polynya.sensors import REGIONS, SENSORS
 
+from .scene_pieces import scaling_of
+
 
 def one(sensor: str, band: int, value: float) -> float:
     """Return a scaled value of one band."""
-    scaling = scene_scaling.of((sensor,))
+    scaling = scaling_of((sensor,))
     return float(scaling.apply(np.full((scaling.bands, 1, 1), value, np.float32))[band, 0, 0])
 
 
@@ -43,7 +45,7 @@ def test_values_are_scaled_by_the_published_constants(sensor, band, value, expec
 
 @pytest.mark.parametrize("sensor", [*SENSORS, "grey"])
 def test_missing_stays_missing_and_the_input_is_left_alone(sensor):
-    scaling = scene_scaling.of((sensor,))
+    scaling = scaling_of((sensor,))
     values = np.full((scaling.bands, 2, 3), 0.5, np.float32)
     values[0, 1, 2] = np.nan
     before = values.copy()
@@ -53,11 +55,11 @@ def test_missing_stays_missing_and_the_input_is_left_alone(sensor):
         and np.array_equal(values, before, equal_nan=True)
         and out.dtype == np.float32
     )
-    assert scaling.bands == scene_scaling.bands(sensor) == (len(SENSORS[sensor]) if sensor in SENSORS else 1)
+    assert scaling.bands == (len(SENSORS[sensor]) if sensor in SENSORS else 1)
 
 
 def test_sensors_keep_their_order_and_each_its_own_limits():
-    scaling = scene_scaling.of(("dem", "co_pol_sar", "thermal"))
+    scaling = scaling_of(("dem", "co_pol_sar", "thermal"))
     assert list(scaling.sensors) == ["dem", "co_pol_sar", "thermal"] and scaling.bands == 5
     out = scaling.apply(np.array([8349.4, 88.98, 1e-3, 1e-3, 322.08], np.float32)[:, None, None])
     log = (np.log10(1e-3 + 1e-6) + 6.0) / 7.758
@@ -66,7 +68,7 @@ def test_sensors_keep_their_order_and_each_its_own_limits():
 
 
 def test_a_presence_plane_says_where_any_band_of_a_sensor_was_seen():
-    scaling = scene_scaling.of(("optical", "dem"))
+    scaling = scaling_of(("optical", "dem"))
     scaled = np.full((8, 2, 2), 0.5, np.float32)
     scaled[4:6] = np.nan  # no shortwave infrared anywhere
     scaled[:6, 0, 1] = np.nan  # no optical at all
@@ -79,7 +81,7 @@ def test_a_presence_plane_says_where_any_band_of_a_sensor_was_seen():
 
 def test_an_unknown_sensor_is_refused():
     with pytest.raises(UsageError, match=r"sensors \['sonar'\]: unknown; expected some of optical, dem, "):
-        scene_scaling.of(("optical", "sonar"))
+        scaling_of(("optical", "sonar"))
 
 
 def test_regions_are_one_of_twelve_the_last_unknown():

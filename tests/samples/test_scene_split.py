@@ -146,7 +146,7 @@ def test_tiles_of_also_train_only_and_leave_the_others_alone(method):
     settings_ = config(method, block_km=2.0, gap_km=0.2)
     alone, both = (
         scene_split.split(data, config=settings_),
-        scene_split.split([*data, *more], config=settings_, also=[False] * 10 + [True] * 5),
+        scene_split.split([*data, *more], config=settings_, train_only=[False] * 10 + [True] * 5),
     )
     assert (
         all(np.array_equal(a, b) for a, b in zip(alone.maps, both.maps[:10], strict=True))
@@ -162,7 +162,7 @@ def test_tiles_of_also_train_only_and_leave_the_others_alone(method):
 def test_a_scene_that_only_trains_is_no_scene_that_is_split():
     tiles = [tile(name=f"t{k}", scene=f"s{k}") for k in range(8)] + [tile(name="more", scene="s3")]
     with pytest.raises(UsageError, match=r"--train-only: s3 is a scene of --data too"):
-        scene_split.split(tiles, config=config("granule"), also=[False] * 8 + [True])
+        scene_split.split(tiles, config=config("granule"), train_only=[False] * 8 + [True])
 
 
 def test_the_seed_decides():
@@ -220,4 +220,4 @@ def test_ground_that_only_trains_is_not_judged_under_another_name(method):
     tiles = [tile(corner=(9000.0 * k, 0.0), name=f"t{k}", scene=f"s{k}") for k in range(8)]
     again = dataclasses.replace(tiles[2], name="other", scene="other")
     with pytest.raises(UsageError, match="other shows ground of s2, a scene of --data"):
-        scene_split.split([*tiles, again], config=config(method, block_km=5.0), also=[False] * 8 + [True])
+        scene_split.split([*tiles, again], config=config(method, block_km=5.0), train_only=[False] * 8 + [True])

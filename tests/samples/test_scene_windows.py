@@ -11,12 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from polynya.recipes import Augment, SceneSamples
-from polynya.samples import scene_scaling, scene_split, scene_windows, splits
+from polynya.samples import scene_split, scene_windows, splits
 
-from .scene_pieces import Piece, piece
+from .scene_pieces import Piece, piece, scaling_of
 
 STILL = Augment(flip=False, crop=0, gamma=0, gain=0, shift=0, noise=0, occlusion_px=0, elevation_m=0)
-SCALING = scene_scaling.of(("optical", "dem", "co_pol_sar"))
+SCALING = scaling_of(("optical", "dem", "co_pol_sar"))
 SIZE = 24
 
 
@@ -28,8 +28,8 @@ def still(**more) -> Augment:
     return STILL.model_copy(update=more)
 
 
-def change(scaled, targets, settings_, seed=0, scaling=SCALING):
-    return scene_windows.change(scaled, targets, settings=settings_, scaling=scaling, rng=np.random.default_rng(seed))
+def augment(scaled, targets, settings_, seed=0, scaling=SCALING):
+    return scene_windows.augment(scaled, targets, settings=settings_, scaling=scaling, rng=np.random.default_rng(seed))
 
 
 def numbered(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
@@ -43,12 +43,12 @@ def numbered(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
 
 
 def source(
-    tiles, settings_, *, part=splits.TRAIN, split=None, is_judged=False, location="none", keep=True, scaling=SCALING
+    tiles, settings_, *, part=splits.TRAIN, split=None, is_scored=False, location="none", keep=True, scaling=SCALING
 ) -> scene_windows.SceneSource:
     held = scene_windows.Tiles(tiles, scaling, "outlines", location)
     held.is_kept = keep
     split = split or scene_split.SceneSplit(tuple(splits.TRAIN for _ in tiles), "granule", False, (len(tiles), 0, 0, 0))
-    return scene_windows.SceneSource(held, split=split, part=part, settings=settings_, is_judged=is_judged)
+    return scene_windows.SceneSource(held, split=split, part=part, settings=settings_, is_scored=is_scored, positive=1)
 
 
 # Changes of a window.
@@ -64,7 +64,7 @@ def source(
 )
 def test_pixels_and_their_truth_stay_together_and_missing_stays_missing(seed, flip, crop, occlusion, dropout):
     scaled, targets = numbered()
-    out, truth = change(
+    out, truth = augment(
         scaled,
         targets,
         samples(still(flip=flip, crop=crop, occlusion_px=occlusion), sensor_dropout=dropout, band_dropout=dropout),
@@ -86,7 +86,7 @@ def test_pixels_and_their_truth_stay_together_and_missing_stays_missing(seed, fl
 def test_colours_noise_and_heights_move_neither_truth_nor_holes(seed):
     scaled, targets = numbered()
     scaled /= scaled[7].max()
-    out, truth = change(
+    out, truth = augment(
         scaled, targets, samples(still(gamma=0.2, gain=0.1, shift=0.025, noise=0.005, elevation_m=300.0)), seed
     )
     assert np.array_equal(truth, targets) and np.array_equal(np.isnan(out), np.isnan(scaled))
@@ -96,16 +96,18 @@ def test_colours_noise_and_heights_move_neither_truth_nor_holes(seed):
 def test_nothing_asked_changes_nothing_and_the_input_is_left_alone():
     scaled, targets = numbered()
     before = scaled.copy(), targets.copy()
-    out, truth = change(scaled, targets, samples())
+    out, truth = augment(scaled, targets, samples())
     assert np.array_equal(out, scaled, equal_nan=True) and np.array_equal(truth, targets)
     for seed in range(5):
-        change(scaled, targets, samples(Augment(gain=0.1, elevation_m=100.0, occlusion_px=9), sensor_dropout=0.5), seed)
+        augment(
+            scaled, targets, samples(Augment(gain=0.1, elevation_m=100.0, occlusion_px=9), sensor_dropout=0.5), seed
+        )
     assert np.array_equal(scaled, before[0], equal_nan=True) and np.array_equal(targets, before[1])
 
 
 def test_a_window_lies_in_each_of_the_eight_ways():
     scaled, targets = numbered()
-    found = {change(scaled, targets, samples(still(flip=True)), seed)[0][6].tobytes() for seed in range(200)}
+    found = {augment(scaled, targets, samples(still(flip=True)), seed)[0][6].tobytes() for seed in range(200)}
     every = {np.ascontiguousarray(np.rot90(v, k)).tobytes() for v in (scaled[6], scaled[6][:, ::-1]) for k in range(4)}
     assert found == every and len(every) == 8
 
@@ -115,7 +117,7 @@ def test_a_crop_is_a_part_of_the_window_stretched(crop):
     scaled, targets = numbered(16)
     sides = []
     for seed in range(60):
-        out, _ = change(scaled, targets, samples(still(crop=crop), size=16), seed)
+        out, _ = augment(scaled, targets, samples(still(crop=crop), size=16), seed)
         rows, columns = np.divmod(out[6].astype(int), 16)
         assert (rows == rows[:, :1]).all() and (columns == columns[:1]).all()
         for along in (rows[:, 0], columns[0]):
@@ -133,7 +135,7 @@ def test_reflectances_become_a_factor_times_a_power():
     targets = np.ones((SIZE, SIZE), np.uint8)
     power, factor = [], []
     for seed in range(400):
-        out, _ = change(scaled, targets, samples(still(gamma=0.2, gain=0.1)), seed)
+        out, _ = augment(scaled, targets, samples(still(gamma=0.2, gain=0.1)), seed)
         assert np.array_equal(out[6:], scaled[6:])
         low, high = out[:6, 0, 0], out[:6, 0, 1]
         assert np.ptp(low) == 0  # the same for all bands
@@ -152,7 +154,7 @@ def test_heights_shift_by_metres_and_slopes_do_not():
     scaled = np.full((SCALING.bands, SIZE, SIZE), 0.3, np.float32)
     moved = []
     for seed in range(400):
-        out, _ = change(scaled, np.ones((SIZE, SIZE), np.uint8), samples(still(elevation_m=200.0)), seed)
+        out, _ = augment(scaled, np.ones((SIZE, SIZE), np.uint8), samples(still(elevation_m=200.0)), seed)
         assert np.array_equal(np.delete(out, 6, axis=0), np.delete(scaled, 6, axis=0)) and np.ptp(out[6]) == 0
         moved.append(float(out[6, 0, 0] - np.float32(0.3)) * (8349.4 + 103.3))
     assert np.std(moved) == pytest.approx(200.0, rel=0.15) and abs(np.mean(moved)) < 5 * 200 / 20
@@ -162,13 +164,13 @@ def test_shift_is_a_constant_a_band_and_noise_is_not():
     scaled = np.zeros((SCALING.bands, SIZE, SIZE), np.float32)
     targets = np.ones((SIZE, SIZE), np.uint8)
     constants = np.array(
-        [change(scaled, targets, samples(still(shift=0.025)), seed)[0][:, 0, 0] for seed in range(200)]
+        [augment(scaled, targets, samples(still(shift=0.025)), seed)[0][:, 0, 0] for seed in range(200)]
     )
     assert (
         constants.std(axis=0) == pytest.approx(0.025, rel=0.25)
         and abs(np.corrcoef(constants.T) - np.eye(SCALING.bands)).max() < 0.35
     )
-    noisy, _ = change(scaled, targets, samples(still(noise=0.005)), 1)
+    noisy, _ = augment(scaled, targets, samples(still(noise=0.005)), 1)
     assert noisy.std(axis=(1, 2)) == pytest.approx(0.005, rel=0.2)
 
 
@@ -176,7 +178,7 @@ def test_a_rectangle_of_half_the_sensors_is_blanked():
     scaled, targets = np.ones((SCALING.bands, SIZE, SIZE), np.float32), np.ones((SIZE, SIZE), np.uint8)
     blanked = []
     for seed in range(300):
-        out, _ = change(scaled, targets, samples(still(occlusion_px=10)), seed)
+        out, _ = augment(scaled, targets, samples(still(occlusion_px=10)), seed)
         for a, b in ((0, 6), (6, 8), (8, 10)):
             gone = np.isnan(out[a:b])
             assert (gone == gone[:1]).all()  # all bands of the sensor, the same pixels
@@ -197,14 +199,14 @@ def test_sensors_are_dropped_but_never_all():
     gone = np.array(
         [
             [np.isnan(out[b]).all() for b in (0, 6, 8)]
-            for out in (change(scaled, targets, samples(sensor_dropout=0.6), seed)[0] for seed in range(900))
+            for out in (augment(scaled, targets, samples(sensor_dropout=0.6), seed)[0] for seed in range(900))
         ]
     )
     assert not gone.all(axis=1).any()
     assert gone.mean(axis=0) == pytest.approx(0.6 * 2 / 3, abs=5 * 0.5 / 30)
     scaled[:8] = np.nan  # only the radar is there: it stays
     assert all(
-        np.isfinite(change(scaled, targets, samples(sensor_dropout=0.9), seed)[0][8:]).all() for seed in range(40)
+        np.isfinite(augment(scaled, targets, samples(sensor_dropout=0.9), seed)[0][8:]).all() for seed in range(40)
     )
 
 
@@ -212,13 +214,13 @@ def test_shortwave_infrared_is_dropped_alone():
     scaled, targets = np.ones((SCALING.bands, SIZE, SIZE), np.float32), np.ones((SIZE, SIZE), np.uint8)
     gone = []
     for seed in range(400):
-        out, _ = change(scaled, targets, samples(band_dropout=0.3), seed)
+        out, _ = augment(scaled, targets, samples(band_dropout=0.3), seed)
         assert np.isfinite(np.delete(out, [4, 5], axis=0)).all()
         gone.append(np.isnan(out[4:6]).all())
         assert gone[-1] or np.isfinite(out[4:6]).all()
     assert np.mean(gone) == pytest.approx(0.3, abs=5 * 0.46 / 20)
-    turned = scene_scaling.of(("dem", "optical"))  # wherever optical stands
-    out = [change(scaled[:8], targets, samples(band_dropout=0.9), seed, turned)[0] for seed in range(5)]
+    turned = scaling_of(("dem", "optical"))  # wherever optical stands
+    out = [augment(scaled[:8], targets, samples(band_dropout=0.9), seed, turned)[0] for seed in range(5)]
     assert any(np.isnan(o[6:8]).all() for o in out) and all(np.isfinite(o[:6]).all() for o in out)
 
 
@@ -227,7 +229,7 @@ def test_shortwave_infrared_is_dropped_alone():
 
 def test_a_batch_is_the_scaled_tile_its_presence_and_its_truth():
     tile = piece((40, 30), 1)
-    batch = source([tile], samples(), is_judged=True).batch(np.array([[0, 24, 24, 0]]))
+    batch = source([tile], samples(), is_scored=True).batch(np.array([[0, 24, 24, 0]]))
     assert (
         batch.inputs.shape == (1, 13, SIZE, SIZE)
         and batch.inputs.dtype == np.float32
@@ -249,15 +251,15 @@ def test_a_batch_is_the_scaled_tile_its_presence_and_its_truth():
 def test_a_sensor_that_a_tile_lacks_is_absent():
     tile = piece()
     less = Piece({k: v for k, v in tile.data.items() if k != "co_pol_sar"}, tile.truth)
-    batch = source([less], samples(), is_judged=True).batch(np.array([[0, 0, 0, 0]]))
+    batch = source([less], samples(), is_scored=True).batch(np.array([[0, 0, 0, 0]]))
     assert not batch.inputs[0, 8:10].any() and not batch.inputs[0, 12].any() and batch.inputs[0, 11].all()
 
 
-@pytest.mark.parametrize("is_judged", [True, False])
-def test_kept_and_streamed_tiles_give_the_same_batches(is_judged):
+@pytest.mark.parametrize("is_scored", [True, False])
+def test_kept_and_streamed_tiles_give_the_same_batches(is_scored):
     tiles = [piece((48, 40), 1), piece((30, 70), 2)]
-    settings_ = samples(Augment(occlusion_px=8), sensor_dropout=0.3, balance=not is_judged)
-    kept, streamed = (source(tiles, settings_, is_judged=is_judged, keep=k) for k in (True, False))
+    settings_ = samples(Augment(occlusion_px=8), sensor_dropout=0.3, balance=not is_scored)
+    kept, streamed = (source(tiles, settings_, is_scored=is_scored, keep=k) for k in (True, False))
     plan = kept.plan(np.random.default_rng(3))
     assert np.array_equal(plan, streamed.plan(np.random.default_rng(3))) and len(plan) > 5
     one, two = kept.batch(plan), streamed.batch(plan)
@@ -270,7 +272,7 @@ def test_kept_and_streamed_tiles_give_the_same_batches(is_judged):
 
 def test_streaming_reads_windows_and_plans_read_no_values():
     tile = piece((100, 90), 1)
-    streamed = source([tile], samples(), is_judged=True, keep=False)
+    streamed = source([tile], samples(), is_scored=True, keep=False)
     plan = streamed.plan(None)
     assert {what for what, _, _ in tile.asked} == {"target"}
     streamed.batch(plan)
@@ -310,10 +312,10 @@ def test_judged_windows_hold_every_label_of_a_part_once(shapes, seed, gap_km):
             method="block", block_km=0.2, gap_km=gap_km, train=0.4, validation=0.2, calibration=0.2, test=0.2, seed=seed
         ),
     )
-    scaling = scene_scaling.of(("dem",))
+    scaling = scaling_of(("dem",))
     found = [np.zeros(t.shape, int) for t in tiles]
     for part in range(4):
-        judged = source(tiles, samples(), part=part, split=split, is_judged=True, scaling=scaling)
+        judged = source(tiles, samples(), part=part, split=split, is_scored=True, scaling=scaling)
         plan = judged.plan(None)
         batch = judged.batch(plan)
         for (k, row, column, _), targets, where in zip(plan, batch.targets, batch.where, strict=True):
@@ -350,7 +352,7 @@ def test_tiles_of_other_parts_are_not_drawn():
     tiles = [piece(seed=k) for k in range(6)]
     split = scene_split.SceneSplit((0, 1, 0, 2, 3, 0), "granule", False, (3, 1, 1, 1))
     assert set(source(tiles, samples(), split=split).plan(np.random.default_rng(0))[:, 0]) == {0, 2, 5}
-    assert set(source(tiles, samples(), split=split, part=splits.VALIDATION, is_judged=True).plan(None)[:, 0]) == {1}
+    assert set(source(tiles, samples(), split=split, part=splits.VALIDATION, is_scored=True).plan(None)[:, 0]) == {1}
     nothing = scene_split.SceneSplit((1,) * 6, "granule", False, (0, 6, 0, 0))
     assert source(tiles, samples(), split=nothing).plan(np.random.default_rng(0)).shape == (0, 4)
 
@@ -381,7 +383,7 @@ def test_half_of_balanced_windows_hold_the_glacier():
     truth[100:108, 20:28] = 2  # a small one
     few = Piece({"dem": np.zeros((2, 240, 240), np.float32)}, truth)
     none = Piece({"dem": np.zeros((2, 240, 240), np.float32)}, np.ones((240, 240), np.uint8))
-    scaling = scene_scaling.of(("dem",))
+    scaling = scaling_of(("dem",))
 
     def share(tile: Piece, balance: bool) -> float:
         drawn = source([tile], samples(draws=6.0, balance=balance), scaling=scaling)
@@ -399,7 +401,7 @@ def test_balanced_windows_are_about_glaciers_of_their_own_part():
     parts = np.zeros((60, 200), np.int8)
     parts[:, 100:] = splits.TEST
     split = scene_split.SceneSplit((parts,), "block", False, (1, 0, 0, 1))
-    drawn = source([tile], samples(balance=True, draws=20.0), split=split, scaling=scene_scaling.of(("dem",)))
+    drawn = source([tile], samples(balance=True, draws=20.0), split=split, scaling=scaling_of(("dem",)))
     share = (drawn.batch(drawn.plan(np.random.default_rng(0))).targets == 2).any(axis=(1, 2)).mean()
     assert share == pytest.approx(
         0.5 + 0.5 * 26 / 177, abs=5 * 0.5 / math.sqrt(540)
@@ -411,7 +413,12 @@ def test_tiles_that_only_train_are_drawn_in_their_share():
     held = scene_windows.Tiles(tiles, SCALING)
     split = scene_split.SceneSplit((0,) * 5, "granule", False, (5, 0, 0, 0))
     drawn = scene_windows.SceneSource(
-        held, split=split, part=splits.TRAIN, settings=samples(draws=50.0, also_share=0.3), is_judged=False, also=(4,)
+        held,
+        split=split,
+        part=splits.TRAIN,
+        settings=samples(draws=50.0, also_share=0.3),
+        is_scored=False,
+        train_only=(4,),
     )
     share = np.bincount(drawn.plan(np.random.default_rng(0))[:, 0], minlength=5) / 1000
     assert share == pytest.approx([0.175, 0.175, 0.175, 0.175, 0.3], abs=5 * 0.46 / math.sqrt(1000))
@@ -425,8 +432,8 @@ def test_large_tiles_that_only_train_are_drawn_by_the_root_of_their_windows():
         split=split,
         part=splits.TRAIN,
         settings=samples(draws=300.0, also_share=0.4),
-        is_judged=False,
-        also=(2, 3),
+        is_scored=False,
+        train_only=(2, 3),
     )
     found = np.bincount(drawn.plan(np.random.default_rng(0))[:, 0], minlength=4)
     assert found[2:] / found.sum() == pytest.approx([0.1, 0.3], abs=0.03)  # one window and nine: as 1 to 3
@@ -435,7 +442,7 @@ def test_large_tiles_that_only_train_are_drawn_by_the_root_of_their_windows():
 def test_every_judged_pixel_knows_its_tile_and_its_block_of_ground():
     """Blocks of 3.2 km in a tile of pixels 1000 m wide and 800 m high: three columns (rounded) and four rows each."""
     tiles = [piece((2 * SIZE, SIZE + 5), k, pixel=(1000.0, 800.0)) for k in range(2)]
-    judged = source(tiles, samples(), is_judged=True)
+    judged = source(tiles, samples(), is_scored=True)
     plan = judged.plan(None)
     batch = judged.batch(plan)
     for (number, row, column, _), where in zip(plan, batch.where, strict=True):
@@ -469,7 +476,7 @@ def test_saturated_snow_is_cut_at_one():
     )[:, None, None]
     shares = []
     for seed in range(12):
-        out, _ = change(scaled, targets, samples(still(saturation=1.0)), seed)
+        out, _ = augment(scaled, targets, samples(still(saturation=1.0)), seed)
         reflectance = (
             out[:6] * (np.array(SCALING.high[:6]) - np.array(SCALING.low[:6]))[:, None, None]
             + np.array(SCALING.low[:6])[:, None, None]
@@ -488,12 +495,12 @@ def test_the_place_is_told_and_sometimes_unknown():
     assert place.shape[1] == 12 and (place == place[:, :, :1, :1]).all()
     which = place[:, :, 0, 0].argmax(axis=1)
     assert set(which.tolist()) == {7, 11} and np.mean(which == 11) == pytest.approx(0.25, abs=5 * 0.43 / 20)
-    judged = source([tile], samples(unknown_region=1.0), location="region", is_judged=True).batch(
+    judged = source([tile], samples(unknown_region=1.0), location="region", is_scored=True).batch(
         np.array([[0, 0, 0, 0]])
     )
     assert judged.inputs[0, 13 + 7].all()  # judged with what is known
     where = (
-        source([tile], samples(), location="coordinates", is_judged=True)
+        source([tile], samples(), location="coordinates", is_scored=True)
         .batch(np.array([[0, 0, 0, 0]]))
         .inputs[0, 13:, 0, 0]
     )
@@ -516,7 +523,8 @@ def test_a_sensor_that_is_always_there_is_never_dropped():
         [
             [np.isnan(out[b]).any() for b in (0, 6, 8)]
             for out in (
-                change(scaled, targets, samples(sensor_dropout=0.9, always=("optical",)), seed)[0] for seed in range(60)
+                augment(scaled, targets, samples(sensor_dropout=0.9, always=("optical",)), seed)[0]
+                for seed in range(60)
             )
         ]
     )
@@ -533,7 +541,7 @@ def test_saturation_amplifies_by_0_8_to_3(dark, bright, factor):
     scaled, targets = np.full((SCALING.bands, SIZE, SIZE), np.nan, np.float32), np.ones((SIZE, SIZE), np.uint8)
     scaled[:6] = (reflectance - low) / (high - low)
     for seed in range(5):
-        out, _ = change(scaled, targets, samples(still(saturation=1.0)), seed)
+        out, _ = augment(scaled, targets, samples(still(saturation=1.0)), seed)
         found = out[:6] * (high - low) + low
         np.testing.assert_allclose(found[:4, :, 0], factor * dark, rtol=1e-4)
         np.testing.assert_allclose(found[:4, :, -1], min(factor * bright, 1.0), rtol=1e-4)

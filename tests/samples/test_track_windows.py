@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from polynya import io, schema
 from polynya.errors import ProductError, UsageError
 from polynya.samples import labelled_tracks, splits, track_windows
-from polynya.samples.labelled_tracks import Tracks, classes_of, fit_scaling, sampling_weights, targets_of
+from polynya.samples.class_bits import single
+from polynya.samples.labelled_tracks import ADMITS, Tracks, fit_scaling, sampling_weights
 
 from .label_tables import label_table, write_labels
 
@@ -26,7 +27,7 @@ def tracks(
     return Tracks(
         tuple(f"f{k}" for k in range(features)),
         values,
-        np.array(targets or [1] * n, np.uint8),
+        np.array(targets or [1] * n, np.uint32),
         np.full(n, schema.LABEL_SIMULATION, np.int8),
         np.zeros(n, np.int32),
         np.array(beam or [0] * n, np.int32),
@@ -178,8 +179,23 @@ def test_scaling_is_the_training_parts_and_takes_anything():
 
 
 def test_labels_become_sets_of_classes():
-    assert targets_of(np.array([0, 1, 2, 3, -1, 9])).tolist() == [0b001, 0b010, 0b100, 0b011, 0, 0]
-    assert classes_of(np.array([1, 2, 4, 3, 0, 7])).tolist() == [0, 1, 2, -1, -1, -1]
+    assert {schema.ANY_ICE: (0, 1), schema.OPEN_WATER: (2,)}.items() <= ADMITS.items()
+    assert single(np.array([1, 2, 4, 3, 0, 7])).tolist() == [0, 1, 2, -1, -1, -1]
+
+
+def test_a_label_outside_the_target_is_an_error(tmp_path):
+    folder = write_labels(tmp_path / "labels", granules=1, n=90)
+    with pytest.raises(UsageError, match=r"g0\.parquet: label [12] is outside the target; expected one of 0\."):
+        labelled_tracks.read([folder], features=("height",), admits={0: (0,)})
+
+
+def test_a_grid_and_classes_of_ones_own(tmp_path):
+    folder = write_labels(tmp_path / "labels", granules=1, n=90)
+    plain = labelled_tracks.read([folder], features=("height",))
+    coarse = labelled_tracks.read([folder], features=("height",), cell_m=0.5, admits={0: (9,), 1: (10,), 2: (0, 1)})
+    assert np.array_equal(coarse.cell // 4, plain.cell)
+    pairs = {(int(a), int(b)) for a, b in zip(plain.targets, coarse.targets, strict=True)}
+    assert pairs == {(0, 0), (1, 1 << 9), (2, 1 << 10), (4, 3)}
 
 
 def test_tables_are_read_sorted_with_what_they_say(tmp_path):

@@ -133,7 +133,13 @@ def networks(
     ) -> Iterator[Strip]:
         read = bands(scene, plain[0].sensors, used)
         for s in predict_scenes.strips(
-            asked, read, shape=scene.shape, location=vector, turns=turns, draws=draws, threads=threads, advance=advance
+            asked,
+            read,
+            shape=scene.shape,
+            location=vector,
+            averaging=predict_scenes.Averaging(turns=turns, draws=draws),
+            threads=threads,
+            advance=advance,
         ):
             yield s.row, s.probability[GLACIER], predict_scenes.confidence(plain[0], s.probability), s.spread
 

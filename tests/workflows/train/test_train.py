@@ -14,13 +14,11 @@ import yaml
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
-from polynya import checkpoint, cli, io, recipes, schema  # noqa: E402
+from polynya import checkpoint, cli, description, families, io, recipes, schema  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
 from polynya.predict import tracks as predict_tracks  # noqa: E402
-from polynya.samples import labelled_tracks, splits  # noqa: E402
+from polynya.samples import class_bits, labelled_tracks, splits  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
-from polynya.workflows.train import scenes  # noqa: E402
-from polynya.workflows.train import tracks as train_tracks  # noqa: E402
 
 from ...samples.label_tables import label_table, write_labels  # noqa: E402
 
@@ -110,7 +108,7 @@ def test_the_scores_are_those_of_the_onnx_file_on_the_test_granules(trained, lab
         "validation",
     ]
     of_granule = np.array([parts[g] for g in tracks.granules])[tracks.granule]
-    truth = labelled_tracks.classes_of(tracks.targets)
+    truth = class_bits.single(tracks.targets)
     mine = (of_granule == "test") & (truth >= 0)
     called = np.argmax(probability[mine] * about["decision_weights"], axis=1)
     f1 = []
@@ -316,25 +314,20 @@ def test_the_published_recipes_are_as_published():
 @pytest.mark.parametrize("name", recipes.names())
 def test_every_recipe_builds_its_network(name):
     plan = recipes.load(name)
-    about = (scenes if plan.sensors else train_tracks).network(plan)
+    about = families.named(plan.family_name).network(plan)
     assert (
         plan.name == name
         and plan.about
-        and list(about["scaling"]["sensors"] if plan.sensors else about["features"])
-        == list(plan.sensors or plan.features)
+        and list(about.scaling.sensors if plan.sensors else about.features) == list(plan.sensors or plan.features)
     )
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
 
 
 @pytest.mark.parametrize("name", [n for n in recipes.names() if recipes.load(n).features])
 def test_prediction_understands_what_a_recipe_of_tracks_says_of_itself(name):
-    about = train_tracks.network(recipes.load(name))
-    told = predict_tracks.Description.model_validate(io.plain({**about, "mean": [0.0] * len(about["features"])}))
-    assert (
-        list(told.features) == about["features"]
-        and told.classes == predict_tracks.CLASSES
-        and told.kind == about["kind"]
-    )
+    about = families.named("tracks").network(recipes.load(name))
+    told = description.read({**about.as_json(), "mean": [0.0] * len(about.features)})
+    assert told.features == about.features and told.classes == predict_tracks.CLASSES and told.kind == about.kind
 
 
 def write_drawn(folder: Path, sources: list[str], seed: int) -> Path:
@@ -356,7 +349,9 @@ def test_what_is_trained_on_also_is_in_no_other_part_and_is_counted(tmp_path):
     more = write_drawn(tmp_path / "more", ["real.h5"] * 3 + ["short.h5"], 100)
     recipe = tmp_path / "r.yaml"
     recipe.write_text(yaml.safe_dump({**RECIPES["window"], "epochs": 1}))
-    result = workflow.run(recipe, data=[data], also=[more], out=tmp_path / "out", split=SPLIT, device="cpu", threads=1)
+    result = workflow.run(
+        recipe, data=[data], train_only=[more], out=tmp_path / "out", split=SPLIT, device="cpu", threads=1
+    )
     about = json.loads(result.outputs["description"].read_text())["data"]
     parts = about["granule_parts"]
     assert all(parts[f"more{k}"] == "train" for k in range(4))
@@ -371,5 +366,5 @@ def test_what_is_trained_on_also_is_in_no_other_part_and_is_counted(tmp_path):
     )
     shared = write_drawn(tmp_path / "shared", ["file3.h5"], 200)
     with pytest.raises(UsageError, match=r"--train-only: shared0 shows the same ice as data3 of --data"):
-        workflow.run(recipe, data=[data], also=[shared], out=tmp_path / "no", split=SPLIT, device="cpu")
+        workflow.run(recipe, data=[data], train_only=[shared], out=tmp_path / "no", split=SPLIT, device="cpu")
     assert not (tmp_path / "no").exists()

@@ -1,4 +1,4 @@
-"""Scores of ground that a network did not see: what may calibrate them, and what may not."""
+"""Out-of-fold scores: what may calibrate them, and what may not."""
 
 from __future__ import annotations
 
@@ -8,38 +8,41 @@ import numpy as np
 import pytest
 
 from polynya import calibrate
+from polynya.families import FoldPredictions
+from polynya.families import scenes as family
 from polynya.samples import scene_windows
-from polynya.workflows.train import kept_back
+from polynya.targets import OneOf
+from polynya.workflows.train import cross_fitting
 
-NAMES = ("other", "glacier")
+TARGET = OneOf(classes=("other", "glacier"), positive="glacier")
 METHOD = "vector"
 HERE = ("EPSG:32632", 0.0, 0.0, 1000.0, 1000.0)
 APART = ("EPSG:32632", 5000.0, 0.0, 6000.0, 1000.0)
 
 
-def answers(name: str, *, sign: float, ground: tuple, seed: int) -> kept_back.Judged:
-    """Return 4000 answers of a tile set: logits that are right (sign 1) or the wrong way round (sign -1)."""
+def predictions(name: str, *, sign: float, ground: tuple, seed: int) -> FoldPredictions:
+    """Return 4000 predictions of a tile set: logits that are right (sign 1) or the wrong way round (sign -1)."""
     rng = np.random.default_rng(seed)
     n = 4000
     truth = rng.integers(0, 2, n)
     glacier = sign * (2.0 * truth - 1.0) + rng.normal(0.0, 1.0, n)
-    return kept_back.Judged(
+    return FoldPredictions(
         network=f"{name}.safetensors",
         tiles=name,
-        logits=np.stack([np.zeros(n), glacier], axis=1).astype(np.float32),
-        targets=(1 << truth).astype(np.uint8),
+        outputs=np.stack([np.zeros(n), glacier], axis=1).astype(np.float32),
+        targets=(1 << truth).astype(np.uint32),
         where=np.zeros(n, np.int64),
         scenes=(name,),
         ground=(ground,),
     )
 
 
-OWN = answers("own", sign=1.0, ground=("EPSG:32632", 9e4, 9e4, 9.1e4, 9.1e4), seed=1)
-WEST = answers("west", sign=1.0, ground=HERE, seed=2)
+OWN = predictions("own", sign=1.0, ground=("EPSG:32632", 9e4, 9e4, 9.1e4, 9.1e4), seed=1)
+WEST = predictions("west", sign=1.0, ground=HERE, seed=2)
 
 
-def score(*others: kept_back.Judged) -> dict[str, object]:
-    return next(r for r in kept_back.scores(OWN, others, method=METHOD, names=NAMES) if r["tiles"] == "west")
+def score(*others: FoldPredictions) -> dict[str, object]:
+    return next(r for r in cross_fitting.scores(OWN, others, method=METHOD, target=TARGET) if r["tiles"] == "west")
 
 
 @pytest.mark.parametrize(
@@ -53,23 +56,23 @@ def score(*others: kept_back.Judged) -> dict[str, object]:
     ],
 )
 def test_ground_that_overlaps_the_scored_ground_does_not_calibrate_it(ground, may_calibrate):
-    """The other tiles' answers are the wrong way round: a calibration that had them is another one."""
+    """The other tiles' predictions are the wrong way round: a calibration that had them is another one."""
     alone = score(WEST)
-    both = score(WEST, answers("east", sign=-1.0, ground=ground, seed=3))
+    both = score(WEST, predictions("east", sign=-1.0, ground=ground, seed=3))
     assert (both == alone) != may_calibrate
     if may_calibrate:
         assert both["brier_skill"] < alone["brier_skill"] - 0.01
 
 
 def test_other_tiles_of_the_same_file_do_not_calibrate_it():
-    twice = answers("west", sign=-1.0, ground=APART, seed=4)
+    twice = predictions("west", sign=-1.0, ground=APART, seed=4)
     assert score(WEST, twice) == score(WEST)
 
 
-def test_scores_are_those_of_the_right_answers():
+def test_scores_are_those_of_the_right_predictions():
     """Of the logits themselves: a calibration keeps their order, and the one that is right halves them nowhere."""
     found = score(WEST)
-    truth, called = WEST.targets == 2, WEST.logits[:, 1] > 0
+    truth, called = WEST.targets == 2, WEST.outputs[:, 1] > 0
     both, either = np.count_nonzero(truth & called), np.count_nonzero(truth | called)
     assert found["n"] == truth.size and found["iou"] == pytest.approx(both / either, abs=0.02)
     assert found["everything_iou"] == pytest.approx(truth.mean())
@@ -77,8 +80,8 @@ def test_scores_are_those_of_the_right_answers():
     assert scene_windows.tile_of(WEST.where).max() == 0
 
 
-def set_of(name: str, *, per_scene: float, per_block: float, seed: int, scenes: int = 12) -> kept_back.Judged:
-    """Return answers over scenes of 36 blocks of 400 pixels, whose logits are off by a number a scene and one a
+def set_of(name: str, *, per_scene: float, per_block: float, seed: int, scenes: int = 12) -> FoldPredictions:
+    """Return predictions over scenes of 36 blocks of 400 pixels, whose logits are off by one number per scene and one per
     block; with neither, the probabilities are those by which the truth was drawn."""
     rng = np.random.default_rng(seed)
     blocks, pixels = 36, 400
@@ -90,19 +93,19 @@ def set_of(name: str, *, per_scene: float, per_block: float, seed: int, scenes: 
         + per_block * rng.choice([-1.0, 1.0], (scenes, blocks, 1))
     )
     where = np.arange(scenes)[:, None, None] * scene_windows.BLOCKS**2 + np.arange(blocks)[None, :, None]
-    return kept_back.Judged(
+    return FoldPredictions(
         network=f"{name}.safetensors",
         tiles=name,
-        logits=np.stack([np.zeros(stated.size), stated.ravel()], axis=1).astype(np.float32),
-        targets=(1 << truth.ravel().astype(np.uint8)).astype(np.uint8),
+        outputs=np.stack([np.zeros(stated.size), stated.ravel()], axis=1).astype(np.float32),
+        targets=(1 << truth.ravel().astype(np.uint32)).astype(np.uint32),
         where=np.broadcast_to(where, logit.shape).ravel(),
         scenes=tuple(f"{name}{k}" for k in range(scenes)),
         ground=(HERE,),
     )
 
 
-def errors_of(*sets: kept_back.Judged) -> dict[str, object]:
-    return kept_back.area_errors([[s] for s in sets], calibration=calibrate.identity(2))
+def errors_of(*sets: FoldPredictions) -> dict[str, object]:
+    return family.area_errors([[s] for s in sets], calibration=calibrate.identity(2), positive=1)
 
 
 def test_errors_of_a_scene_go_together_and_errors_of_blocks_do_not():
@@ -130,5 +133,5 @@ def test_too_few_blocks_tell_nothing():
     """Below 20 the defaults stand: no correlation, a spread of 1."""
     part = set_of("few", per_scene=1, per_block=0, seed=8, scenes=1)
     few = part.where < 19  # of 36
-    part = dataclasses.replace(part, logits=part.logits[few], targets=part.targets[few], where=part.where[few])
+    part = dataclasses.replace(part, outputs=part.outputs[few], targets=part.targets[few], where=part.where[few])
     assert errors_of(part) == {"between_blocks": 0.0, "sd": 1.0, "sets": []}
