@@ -56,7 +56,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         (
             f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by"
             f" {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on),"
-            f" {CROSS_FITTED if m.get('kept_back') else 'both on scenes of their own'}."
+            f" {CROSS_FITTED if m.get('cross_fitting') or m.get('kept_back') else 'both on scenes of their own'}."
             f" Within blocks of 3.2 km, errors of areas are {d['areas']['sd']:.2f} times those under full correlation;"
             f" the between-block correlation is {d['areas']['between_blocks']:.2f} (fitted on the same scenes; the"
             " intervals use both)."
@@ -80,7 +80,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
         "",
         f"## Scores on the {m['part']} part ({m['n']:,} simulated pixels; no skill on real data)",
         "",
-        f"IoU of calling everything glacier: {m['all_of_last_class_iou']:.3f}.",
+        f"IoU of calling everything glacier: {m.get('all_positive_iou', m.get('all_of_last_class_iou')):.3f}.",
         "",
         "| class | recall | precision | IoU | calibration error | Brier skill | n |",
         "|---|---|---|---|---|---|---|",
@@ -92,7 +92,7 @@ def card(d: dict, *, commit: str, size: int) -> str:
             " 0.95."
         ),
         "",
-        *held_out(m.get("kept_back") or []),
+        *held_out(m.get("cross_fitting") or m.get("kept_back") or []),
         "Other networks, strategies, missing sensors and real chips: docs/glacier_networks.md.",
         "",
         "## Not for",

@@ -225,8 +225,16 @@ def test_two_processes_follow_the_curve_of_one(plain, tiles, tmp_path):
         for key in ("train_loss", "validation_loss", "macro_f1"):
             assert a[key] == pytest.approx(b[key], abs=1e-5), (key, a, b)
         assert a["samples"] == b["samples"] and a["iou"] == pytest.approx(b["iou"], abs=1e-5)
-    w, v = load_file(plain.outputs["weights"]), load_file(tmp_path / "two" / "p.safetensors")
-    assert all(torch.allclose(w[k], v[k], atol=1e-3) for k in w)
+    # Adam divides a gradient by its own size: where it is no more than the rounding of sums of another order, the weight
+    # moves by the rate all the same, one way or the other. What such weights do to the answer is as small.
+    networks = [
+        predict_scenes.load(p, runtime="onnxruntime") for p in (plain.outputs["onnx"], tmp_path / "two" / "p.onnx")
+    ]
+    for tile in glacier_tiles.open_tiles(tiles):
+        window = tile.values(("optical", "dem"), slice(0, SIZE), slice(0, SIZE))[None]
+        one, two = (n.evaluate(window) for n in networks)
+        assert np.ptp(one) > 0.3
+        np.testing.assert_allclose(one, two, atol=1e-4)
 
 
 def test_it_starts_from_the_weights_it_is_given(plain, tiles, tmp_path):
@@ -455,7 +463,7 @@ def test_the_sea_ice_recipe_trains_on_a_simulated_pair_and_segments_with_its_exp
     assert sure.mean() > 0.5 and np.array_equal(classes[sure], said.argmax(axis=0)[sure])
 
 
-def test_ground_kept_back_is_scored_by_the_network_that_did_not_see_it(tiles, trained, tmp_path):
+def test_held_out_ground_is_predicted_by_a_network_that_was_not_trained_on_it(tiles, trained, tmp_path):
     """The scores are those of the other network's file on the other tiles, and half of the calibration is fitted on
     them."""
     apart = write_tiles(
