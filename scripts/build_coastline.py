@@ -2,9 +2,9 @@
 
 Usage: python scripts/build_coastline.py land-50m.json
 
-The input is ``land-50m.json`` of the npm package world-atlas 2.0.2. Land poleward of 45 degrees is
-clipped in a polar stereographic projection, so that no ring carries a seam along 180 degrees or at
-the pole, and written back as longitude and latitude in 16 bits.
+The input is ``land-50m.json`` of the npm package world-atlas 2.0.2. Land poleward of 45 degrees is clipped in a polar
+stereographic projection, so that no ring has a seam along 180 degrees or at the pole. The output is longitude and
+latitude in 16 bits.
 """
 
 from __future__ import annotations
@@ -21,28 +21,25 @@ from shapely.geometry import Point, Polygon
 
 TARGET = Path(__file__).resolve().parents[1] / "polynya" / "data" / "coastline_natural_earth_50m"
 LATITUDE_LIMIT = 45.0
-SMALLEST_M2 = 4.0e6
+MIN_AREA_M2 = 4.0e6
 
 PROVENANCE = """\
 coastline_natural_earth_50m.npz
 
-What      Land poleward of {limit:g} degrees, both hemispheres, as closed rings (exteriors and holes; fill with\
- the even-odd rule).
+What      Land poleward of {limit:g} degrees, both hemispheres, as closed rings (exteriors and holes; fill with the
+          even-odd rule).
 Source    Natural Earth, "Land" 1:50,000,000 physical vectors, version 4.1.0, public domain (naturalearthdata.com),
-          taken from the TopoJSON file land-50m.json of the npm package world-atlas 2.0.2 (Michael Bostock, ISC\
- licence).
+          from the TopoJSON file land-50m.json of the npm package world-atlas 2.0.2 (Michael Bostock, ISC licence).
           sha256 of land-50m.json: {sha256}
 Made by   python scripts/build_coastline.py land-50m.json
-Steps     Clipped at {limit:g} degrees in EPSG:3413 and EPSG:3976; simplified by 250 m; islands under\
- {smallest:g} km2 left out;
-          rounded to 16 bits (0.0055 degrees of longitude, 0.0027 degrees of latitude).
+Steps     Clipped at {limit:g} degrees in EPSG:3413 and EPSG:3976; simplified by 250 m; islands under {smallest:g} km2
+          removed; rounded to 16 bits (0.0055 degrees of longitude, 0.0027 degrees of latitude).
 Arrays    longitude, latitude  int16, units of 180/32767 and 90/32767 degrees
           start                int32, index of each ring's first point, and the number of points at the end
 Holds     {rings} rings, {points} points
-Limits    For drawing at scales of 1:10 million and smaller. It is not a land mask. The edge along\
- {limit:g} degrees is the clip, not a coast.
-          Antarctica's ice shelves are not land in the source and are not in this file: off an ice shelf the line\
- is the grounded coast.
+Limits    For drawing at scales of 1:10 million and smaller. It is not a land mask. The edge along {limit:g} degrees is
+          the clip, not a coast. Antarctica's ice shelves are not land in the source and are not in this file: behind an
+          ice shelf the line is the grounded coast.
 """
 
 
@@ -58,7 +55,7 @@ def ring_of(indices: list[int], arcs: list[np.ndarray]) -> np.ndarray:
     return np.concatenate([p if k == 0 else p[1:] for k, p in enumerate(parts)])
 
 
-def outlines_of(topology: dict) -> list[list[np.ndarray]]:
+def polygons_of(topology: dict) -> list[list[np.ndarray]]:
     """Return every polygon of the land object as its rings, exterior first."""
     arcs = arcs_of(topology)
     out = []
@@ -68,18 +65,18 @@ def outlines_of(topology: dict) -> list[list[np.ndarray]]:
     return out
 
 
-def polar_rings(outlines: list[list[np.ndarray]], *, north: bool) -> list[np.ndarray]:
+def polar_rings(polygons: list[list[np.ndarray]], *, north: bool) -> list[np.ndarray]:
     """Return the rings of one hemisphere, (n, 2) degrees.
 
-    The source's rings run on the sphere (they cross 180 degrees and circle the pole without a seam),
-    so they are clipped where they are plain polygons: in the polar projection.
+    The rings of the source lie on the sphere: they cross 180 degrees and enclose the pole without a seam. In the polar
+    projection they are plain polygons and are clipped there.
     """
     forward = pyproj.Transformer.from_crs("EPSG:4326", "EPSG:3413" if north else "EPSG:3976", always_xy=True)
     sign = 1 if north else -1
     radius = float(np.hypot(*forward.transform(0.0, sign * LATITUDE_LIMIT)))
     disk = Point(0, 0).buffer(radius, quad_segs=90)
     parts = []
-    for rings in outlines:
+    for rings in polygons:
         if not any((sign * r[:, 1] > LATITUDE_LIMIT).any() for r in rings):
             continue
         flat = [
@@ -93,7 +90,7 @@ def polar_rings(outlines: list[list[np.ndarray]], *, north: bool) -> list[np.nda
         if part.geom_type != "Polygon":
             continue
         for ring in [part.exterior, *part.interiors]:
-            if Polygon(ring).area >= SMALLEST_M2:
+            if Polygon(ring).area >= MIN_AREA_M2:
                 x, y = np.asarray(ring.coords).T
                 out.append(np.column_stack(forward.transform(x, y, direction="INVERSE")))
     return out
@@ -102,8 +99,8 @@ def polar_rings(outlines: list[list[np.ndarray]], *, north: bool) -> list[np.nda
 def main(source: str) -> None:
     """Write the archive and its provenance."""
     raw = Path(source).read_bytes()
-    outlines = outlines_of(json.loads(raw))
-    rings = polar_rings(outlines, north=True) + polar_rings(outlines, north=False)
+    polygons = polygons_of(json.loads(raw))
+    rings = polar_rings(polygons, north=True) + polar_rings(polygons, north=False)
     start = np.cumsum([0] + [len(r) for r in rings]).astype(np.int32)
     points = np.concatenate(rings)
     np.savez_compressed(
@@ -116,7 +113,7 @@ def main(source: str) -> None:
         PROVENANCE.format(
             limit=LATITUDE_LIMIT,
             sha256=hashlib.sha256(raw).hexdigest(),
-            smallest=SMALLEST_M2 / 1e6,
+            smallest=MIN_AREA_M2 / 1e6,
             rings=len(rings),
             points=len(points),
         ),

@@ -1,4 +1,4 @@
-"""Which commit of a simulator made a folder of data: written beside the data, and read for model cards."""
+"""Record the simulator's commit beside simulated data, and read it for model cards."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from pathlib import Path
 
 TRACKS = ("polynya/simulate", ":!polynya/simulate/glaciers")
 GLACIERS = ("polynya/simulate/glaciers",)
-"""The files of each simulator, as git names paths."""
+"""The files of each simulator, as paths for git."""
 
 
 def remember(out: Path, *, files: tuple[str, ...]) -> None:
-    """Write which commit of the simulator makes the data; refuse to mix two."""
+    """Write the simulator's commit into a folder of data; exit if the folder has data of another commit.
+
+    Parameters
+    ----------
+    out : Path
+        Folder of the data.
+    files : tuple of str
+        The simulator's files.
+    """
 
     def git(*words: str) -> str:
         return subprocess.run(
@@ -25,17 +33,17 @@ def remember(out: Path, *, files: tuple[str, ...]) -> None:
         "is_changed": bool(git("status", "--porcelain", "--", *files)),
     }
     file = out / "simulator.json"
-    if file.exists() and (held := json.loads(file.read_text(encoding="utf-8"))) != about:
-        sys.exit(f"{file}: the data here were made by simulator {held}; found {about}. Take another folder.")
+    if file.exists() and (earlier := json.loads(file.read_text(encoding="utf-8"))) != about:
+        sys.exit(f"{file}: this folder has data of simulator {earlier}; found {about}. Choose another folder.")
     out.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(about), encoding="utf-8")
 
 
 def of(data: Path) -> str:
-    """Return the simulator's commit that a data folder was made with."""
+    """Return the commit of the simulator that made a folder of data."""
     about = json.loads((data / "simulator.json").read_text(encoding="utf-8"))
     if not about["commit"] or about["is_changed"]:
         raise SystemExit(
-            f"{data}: made by simulator {about}; expected one that is committed. Commit it and make the data again."
+            f"{data}: made by simulator {about}; expected a committed one. Commit it and make the data again."
         )
     return about["commit"]

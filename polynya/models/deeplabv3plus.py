@@ -1,8 +1,8 @@
-"""DeepLabv3+ on a ResNeSt encoder: split attention, dilated spatial pyramid pooling, one look back at the fine grid.
+"""DeepLabv3+ on a ResNeSt encoder: split attention, dilated spatial pyramid pooling, one skip connection.
 
 Chen et al. (2018), arXiv:1802.02611; Zhang et al. (2020), arXiv:2004.08955 (ResNeSt: radix 2, deep stem, average
 pooling where the grid is halved). The defaults are ResNeSt-101; the last stage is dilated, so that the encoder ends at
-a sixteenth of the grid. Convolutions of the pyramid and the decoder are ordinary ones.
+a sixteenth of the grid. Convolutions of the pyramid and the decoder are not depthwise separable.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Config(SceneConfig):
     beside : int
         Channels that the fine grid is reduced to.
     dropout : float
-        Behind the pyramid.
+        After the pyramid.
     """
 
     stem: int = Field(default=64, ge=1)
@@ -67,7 +67,7 @@ def convolution(before: int, after: int, kernel: int, *, stride: int = 1, dilati
 
 
 class SplitAttention(nn.Module):
-    """Two groups of 3 x 3 features, weighed against each other channel by channel: (batch, width, h, w) to the same."""
+    """Two groups of 3 x 3 features, weighted against each other per channel: (batch, width, h, w) to the same."""
 
     def __init__(self, width: int, dilation: int):
         super().__init__()

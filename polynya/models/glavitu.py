@@ -1,16 +1,18 @@
-"""GlaViTU: every sensor its own branch, a light transformer for the scene, a residual U-Net for the edges.
+"""GlaViTU: one branch per sensor, a light transformer for the context, a residual U-Net for the edges.
 
 Maslov, Persello, Schellenberger and Stein (2025), doi:10.1038/s41467-024-54956-x; first at IGARSS 2023 (pages
-1233-1236). Written anew and proved by the published count: 10,031,938 numbers for optical and DEM, batch-norm
-statistics included, the head of the deep supervision not. The transformer is SETR-PUP (Zheng et al., 2021,
+1233-1236). Written anew and checked against the published count: 10,031,938 numbers for optical and DEM, with
+batch-norm statistics, without the head of the deep supervision. The transformer is SETR-PUP (Zheng et al., 2021,
 arXiv:2012.15840), the gates are squeeze-and-excitation (Hu et al., 2018, arXiv:1709.01507).
 
-Ours is the rule for missing sensors. Where a sensor saw nothing its branch is exactly zero after every layer, as beyond
-the edge of the tile; its gate and its batch statistics know the present pixels only. So a network asked without a
-sensor equals one that never had that branch, and with every sensor present everywhere it is the published network.
+The rule for missing sensors is ours. Where a sensor has no data, its branch is exactly zero after every layer, as
+beyond the edge of the tile. Its gate and its batch statistics use only pixels with data. Without a sensor, the network
+therefore equals one that never had that branch; with all sensors everywhere, it is the published network.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -34,9 +36,9 @@ class Config(BaseModel):
     location : int
         Values of the location vector: 12 for regions, 4 for coordinates, 0 for none.
     classes : int
+        Classes predicted.
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
-        another).
+        Pixels per side of the training tiles: the learned positions are for this size (interpolated for others).
     width : int
         Channels on the full grid, and of a token.
     blocks, heads : int
@@ -44,7 +46,7 @@ class Config(BaseModel):
     levels : int
         Halvings of the grid in the U-Net; each doubles the channels.
     dropout : float
-        In every transformer block and on whole channels after every level of the U-Net; the published runs have none.
+        In every transformer block, and on whole channels after every level of the U-Net; the published runs use none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +82,7 @@ class Config(BaseModel):
 
 
 class PresentNorm(nn.BatchNorm2d):
-    """Batch norm whose statistics are those of the present pixels: (batch, width, h, w) to the same."""
+    """Batch norm with the statistics of the pixels that have data: (batch, width, h, w) to the same."""
 
     def forward(self, x: Tensor, here: Tensor) -> Tensor:
         if not self.training or bool((here > 0).all()):
@@ -143,16 +145,18 @@ class Fusion(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Batch norm of vectors; a batch of one, which has no spread, takes the running statistics."""
+    """Batch norm of vectors; a batch of one has no variance and uses the running statistics."""
 
     def forward(self, x: Tensor) -> Tensor:
         if self.training and len(x) < 2:
-            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, False, 0.0, self.eps)
+            return F.batch_norm(
+                x, self.running_mean, self.running_var, self.weight, self.bias, momentum=0.0, eps=self.eps
+            )
         return super().forward(x)
 
 
 class Location(nn.Module):
-    """Where on Earth: planes (batch, values, h, w), constant over the tile, to features (batch, width, 1, 1) to add at
+    """Location on Earth: planes (batch, values, h, w), constant over the tile, to features (batch, width, 1, 1) for
     every pixel."""
 
     def __init__(self, values: int, width: int):
@@ -171,19 +175,36 @@ class Location(nn.Module):
 # ---------------------------------------------------------------------------------------------------------------
 
 
-class Block(nn.Module):
-    """One pre-norm transformer block: tokens (batch, n, width) to the same.
+@dataclass(frozen=True, kw_only=True)
+class BlockSettings:
+    """Settings of a transformer block.
 
-    ``gelu_twice``: a GELU behind the second layer of the MLP too, as GlaViTU has it.
+    Attributes
+    ----------
+    heads, mlp : int
+        Attention heads, channels inside the MLP.
+    dropout : float
+        After the attention and after the MLP.
+    gelu_twice : bool
+        Whether a GELU also follows the second layer of the MLP, as in GlaViTU.
     """
 
-    def __init__(self, width: int, *, heads: int, mlp: int, dropout: float = 0.0, gelu_twice: bool = True):
+    heads: int
+    mlp: int
+    dropout: float = 0.0
+    gelu_twice: bool = True
+
+
+class Block(nn.Module):
+    """One pre-norm transformer block: tokens (batch, n, width) to the same."""
+
+    def __init__(self, width: int, settings: BlockSettings):
         super().__init__()
-        self.heads, self.gelu_twice = heads, gelu_twice
+        self.heads, self.gelu_twice = settings.heads, settings.gelu_twice
         self.before, self.after = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
         self.query, self.key, self.value, self.project = (nn.Linear(width, width) for _ in range(4))
-        self.widen, self.narrow = nn.Linear(width, mlp), nn.Linear(mlp, width)
-        self.dropout = nn.Dropout(dropout)
+        self.widen, self.narrow = nn.Linear(width, settings.mlp), nn.Linear(settings.mlp, width)
+        self.dropout = nn.Dropout(settings.dropout)
 
     def forward(self, tokens: Tensor) -> Tensor:
         x = self.before(tokens)
@@ -200,26 +221,12 @@ class Tokens(nn.Module):
     """Transformer over patches with learned positions: (batch, before, h, w) to (batch, width, h / patch, w /
     patch)."""
 
-    def __init__(
-        self,
-        before: int,
-        width: int,
-        *,
-        tile: int,
-        patch: int,
-        blocks: int,
-        heads: int,
-        mlp: int,
-        dropout: float,
-        gelu_twice: bool = True,
-    ):
+    def __init__(self, before: int, width: int, *, tile: int, patch: int, blocks: int, settings: BlockSettings):
         super().__init__()
         self.embed = nn.Conv2d(before, width, patch, stride=patch)
         self.positions = nn.Parameter(torch.empty(1, width, tile // patch, tile // patch))
         nn.init.trunc_normal_(self.positions, std=0.02)
-        self.blocks = nn.ModuleList(
-            Block(width, heads=heads, mlp=mlp, dropout=dropout, gelu_twice=gelu_twice) for _ in range(blocks)
-        )
+        self.blocks = nn.ModuleList(Block(width, settings) for _ in range(blocks))
 
     def forward(self, x: Tensor) -> Tensor:
         grid = self.embed(x)  # (batch, width, h / patch, w / patch)
@@ -254,7 +261,7 @@ class Pup(nn.Module):
 
 
 class Residual(nn.Module):
-    """Twice (convolution, norm, leaky ReLU) beside a linear map: (batch, before, h, w) to (batch, after, h, w)."""
+    """Twice (convolution, norm, leaky ReLU), added to a linear map: (batch, before, h, w) to (batch, after, h, w)."""
 
     def __init__(self, before: int, after: int, dropout: float):
         super().__init__()
@@ -311,8 +318,8 @@ class ResUNet(nn.Module):
 
 
 class GlaViTU(nn.Module):
-    """Tiles (batch, bands + sensors + location, h, w) to logits (batch, classes, h, w); in training also those of the
-    deep supervision."""
+    """Tiles (batch, bands + sensors + location, h, w) to logits (batch, classes, h, w); in training also the logits of
+    the deep supervision."""
 
     def __init__(self, config: Config):
         super().__init__()
@@ -326,9 +333,7 @@ class GlaViTU(nn.Module):
             tile=config.tile,
             patch=PATCH,
             blocks=config.blocks,
-            heads=config.heads,
-            mlp=4 * width,
-            dropout=config.dropout,
+            settings=BlockSettings(heads=config.heads, mlp=4 * width, dropout=config.dropout),
         )
         self.decoder = Pup(width, width, width)
         self.auxiliary = nn.Conv2d(width, config.classes, 1)

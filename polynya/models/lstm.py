@@ -1,11 +1,11 @@
-"""The LSTM of the published sea-ice work, in the paper's and the notebook's settings.
+"""The LSTM of the published sea-ice work, with the settings of the paper and of the notebook.
 
-Iqrah, Koo, Wang, Xie and Prasad (2025), arXiv:2502.02700. Five contiguous segments go through one LSTM layer; its last
-state goes through dense layers. The paper: 16 units with ELU, dropout 0.2, dense ELU 32, 96, 32, 16, 112, 48, 64. The
+Iqrah, Koo, Wang, Xie and Prasad (2025), arXiv:2502.02700. Five adjacent segments are the input of one LSTM layer; dense
+layers follow its last state. The paper: 16 units with ELU, dropout 0.2, dense ELU 32, 96, 32, 16, 112, 48, 64. The
 authors' notebook: 48 units with tanh, dropout 0.4, dense ELU 16 and 16 with dropout 0.4 after each.
 
-``activation`` takes the place of both tanh of the cell (candidate and output), as it does in Keras; the gates stay
-sigmoids. With ``tanh`` this is torch's own layer; with ``elu`` the steps are written out.
+``activation`` replaces both tanh of the cell (candidate and output), as in Keras; the gates stay sigmoids. ``tanh``
+uses torch's layer; ``elu`` is computed step by step.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Config(BaseModel):
     length : int
         Segments in a window; the class is that of the middle one.
     units : int
-        Of the LSTM layer.
+        Units of the LSTM layer.
     activation : str
         ``tanh`` or ``elu``.
     dropout : float
@@ -41,6 +41,7 @@ class Config(BaseModel):
     dense_dropout : float
         After each dense layer.
     classes : int
+        Classes predicted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -63,11 +64,11 @@ class EluCell(nn.Module):
         self.units = units
         self.input = nn.Linear(features, 4 * units)
         self.state = nn.Linear(units, 4 * units, bias=False)
-        for q in range(4):  # one orthogonal block a gate, as torch's own and Keras' layers start
+        for q in range(4):  # one orthogonal block per gate, as torch's and Keras' layers are initialised
             nn.init.orthogonal_(self.state.weight[q * units : (q + 1) * units])
         nn.init.xavier_uniform_(self.input.weight)
         nn.init.zeros_(self.input.bias)
-        nn.init.ones_(self.input.bias[units : 2 * units])  # remember at first
+        nn.init.ones_(self.input.bias[units : 2 * units])  # forget gates start open
 
     def forward(self, windows: Tensor) -> Tensor:
         steps = self.input(windows)  # (batch, length, 4 * units)

@@ -28,6 +28,7 @@ class Config(BaseModel):
     dropout : float
         After each hidden layer.
     classes : int
+        Classes predicted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

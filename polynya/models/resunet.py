@@ -1,8 +1,8 @@
-"""The residual U-Net that GlaViTU is compared with: its own second half, one level deeper, straight on the fused
-sensors.
+"""The residual U-Net that GlaViTU is compared with: its second half, one level deeper, directly on the fused sensors.
 
 Zhang, Liu and Wang (2018), doi:10.1109/LGRS.2018.2802944 (deep residual U-Net), in the form of Maslov et al. (2025),
-doi:10.1038/s41467-024-54956-x. With two sensors and the gated fusion it counts 32,586,370; 32.6 million are published.
+doi:10.1038/s41467-024-54956-x. With two sensors and the gated fusion it has 32,586,370 parameters; 32.6 million
+are published.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""SegFormer: a pyramid of transformers without positions (MiT), and a decoder of linear maps.
+"""SegFormer: a pyramid of transformers without positions (MiT), and a decoder of linear layers.
 
-Xie et al. (2021), arXiv:2105.15203; B0 to B5 are its table 6. Layer norms have torch's epsilon of 1e-5, as in
-``transformers``, with which the logits are compared in the tests, weight for weight. The paper's random depth is left
-out.
+Xie et al. (2021), arXiv:2105.15203; B0 to B5 are in its table 6. Layer norms have torch's epsilon of 1e-5, as in
+``transformers``; the tests compare the logits with it for equal weights. The paper's stochastic depth is left out.
 """
 
 from __future__ import annotations
@@ -40,9 +39,9 @@ class Config(SceneConfig):
     size : str
         ``b0`` to ``b5``.
     widths, depths : tuple of int, optional
-        Channels and blocks of the four stages, in place of those of the size.
+        Channels and blocks of the four stages, instead of those of the size.
     decoder : int, optional
-        Channels of the decoder, in place of that of the size.
+        Channels of the decoder, instead of that of the size.
     heads : tuple of int
         Attention heads of each stage.
     dropout : float
@@ -101,8 +100,8 @@ class Attention(nn.Module):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP with a 3 x 3 depthwise convolution inside, which tells a token where it is: (batch, n,
-    width) to the same."""
+    """Attention, then an MLP with a 3 x 3 depthwise convolution, which encodes positions: (batch, n, width) to the
+    same."""
 
     def __init__(self, width: int, heads: int, reduction: int):
         super().__init__()

@@ -1,8 +1,8 @@
 """SETR-PUP: a plain vision transformer over 16 x 16 patches, and a decoder that doubles the grid four times.
 
 Zheng et al. (2021), arXiv:2012.15840; sizes of ViT-B/16 (Dosovitskiy et al., 2021, arXiv:2010.11929), decoder of 256
-channels. With two sensors and the gated fusion of 64 channels it counts 101,721,346; 101.8 million are published for
-the comparison with GlaViTU.
+channels. With two sensors and the gated fusion of 64 channels it has 101,721,346 parameters; 101.8 million are
+published for the comparison with GlaViTU.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
-from .glavitu import Pup, Tokens
+from .glavitu import BlockSettings, Pup, Tokens
 from .unet import Entry, SceneConfig
 
 KIND = "scene"
@@ -24,8 +24,7 @@ class Config(SceneConfig):
     Attributes
     ----------
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
-        another).
+        Pixels per side of the training tiles: the learned positions are for this size (interpolated for others).
     width, blocks, heads, mlp : int
         Channels of a token, transformer blocks, attention heads, channels inside the MLP.
     decoder : int
@@ -67,10 +66,7 @@ class Setr(nn.Module):
             tile=config.tile,
             patch=16,
             blocks=config.blocks,
-            heads=config.heads,
-            mlp=config.mlp,
-            dropout=config.dropout,
-            gelu_twice=False,
+            settings=BlockSettings(heads=config.heads, mlp=config.mlp, dropout=config.dropout, gelu_twice=False),
         )
         self.decoder = Pup(config.width, config.decoder, config.classes)
 

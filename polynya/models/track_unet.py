@@ -1,16 +1,15 @@
-"""A one-dimensional U-Net along the track: every segment sees kilometres of its neighbourhood, at the cost of a few
-layers.
+"""A one-dimensional U-Net along the track: each segment has kilometres of context, at the cost of a few layers.
 
-Leads are seen against hundreds of metres of ice on either side, and five segments are ten metres. Here each piece of
-track lies on its 2 m grid and goes down through strided convolutions to cells of ``2 m * product(strides)``, where a
-few dilated residual convolutions see kilometres, and up again with the finer levels joined in (U-Net: Ronneberger,
+Leads stand out against hundreds of metres of ice on either side, but five segments are ten metres. Here each piece of
+track is on a 2 m grid. Strided convolutions reduce it to cells of ``2 m * product(strides)``, where a few dilated
+residual convolutions cover kilometres; the way up joins the finer levels again (U-Net: Ronneberger,
 Fischer and Brox, 2015, arXiv:1505.04597; residual blocks: He et al., 2016, arXiv:1512.03385; dilated context: Yu and
-Koltun, 2016, arXiv:1511.07122). Almost all arithmetic is on the finest level, so depth is nearly free.
+Koltun, 2016, arXiv:1511.07122). Almost all computation is on the finest level, so depth costs little.
 
-Cells without a segment are zero, in the input and in every layer: the last input channel says where there are segments,
-and coarse cells without any are emptied too. So nothing travels through empty track, and pieces ``separation`` cells
-apart know nothing of each other. There is no normalisation over the track: what a cell becomes depends on its receptive
-field only, so tiles equal the whole.
+Cells without a segment are zero in the input and in every layer: the last input channel states where there are
+segments, and coarse cells without any are set to zero too. Nothing passes through empty track, so pieces ``separation``
+cells apart do not affect each other. There is no normalisation along the track: a cell's result depends only on its
+receptive field, so tiles equal the whole.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ class Config(BaseModel):
     widths : tuple of int
         Channels of each level, finest first.
     strides : tuple of int
-        How many cells of a level make one of the next; one fewer than ``widths``.
+        Cells of a level in one of the next; one fewer than ``widths``.
     kernel : int
         Cells of every convolution, odd.
     dilations : tuple of int
@@ -42,6 +41,7 @@ class Config(BaseModel):
     dropout : float
         On whole channels at the coarsest level.
     classes : int
+        Classes predicted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,13 +87,12 @@ class Config(BaseModel):
 
     @property
     def separation(self) -> int:
-        """Empty cells between two pieces that keep them from knowing of each other: what one convolution can bridge,
-        and a coarse cell."""
+        """Empty cells that separate two pieces: the reach of one convolution, and a coarse cell."""
         return (self.kernel // 2 * max((1, *self.dilations)) + 1) * self.stride
 
 
 class Residual(nn.Module):
-    """Two convolutions beside a shortcut: (batch, width, cells) to the same."""
+    """Two convolutions, added to a shortcut: (batch, width, cells) to the same."""
 
     def __init__(self, width: int, kernel: int, dilation: int):
         super().__init__()

@@ -1,8 +1,8 @@
-"""TransU-Net, R50-ViT-B/16: a ResNet sees the edges, a transformer the whole, and a cascade of doublings joins them.
+"""TransU-Net, R50-ViT-B/16: a ResNet for the edges, a transformer for the context, and a cascaded upsampler.
 
-Chen et al. (2021), arXiv:2102.04306. The ResNet is the one of hybrid vision transformers (Dosovitskiy et al., 2021,
+Chen et al. (2021), arXiv:2102.04306. The ResNet is that of hybrid vision transformers (Dosovitskiy et al., 2021,
 arXiv:2010.11929; Kolesnikov et al., 2020, arXiv:1912.11370): standardised weights, group norm, units 3, 4, 9. Two
-details differ from the authors' code: the pooling keeps half the grid exactly, and bilinear doublings do not align
+details differ from the authors' code: pooling halves the grid exactly, and bilinear upsampling does not align
 corners.
 """
 
@@ -15,7 +15,7 @@ from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .glavitu import Tokens
+from .glavitu import BlockSettings, Tokens
 from .unet import Entry, Level, SceneConfig
 
 KIND = "scene"
@@ -27,8 +27,7 @@ class Config(SceneConfig):
     Attributes
     ----------
     tile : int
-        Pixels of a side of the tiles trained on: the learned positions are for this size (and interpolated for
-        another).
+        Pixels per side of the training tiles: the learned positions are for this size (interpolated for others).
     root : int
         Channels of the first convolution; the three stages end with 4, 8 and 16 times as many.
     units : tuple of int
@@ -36,7 +35,7 @@ class Config(SceneConfig):
     width, blocks, heads, mlp : int
         Channels of a token, transformer blocks, attention heads, channels inside the MLP.
     decoder : tuple of int
-        Channels behind the transformer, and at an eighth, a quarter, half and all of the grid.
+        Channels after the transformer, and at 1/8, 1/4, 1/2 and the full resolution.
     dropout : float
         In every transformer block.
     """
@@ -78,7 +77,7 @@ class StandardConv(nn.Conv2d):
 
 
 def group_norm(width: int) -> nn.GroupNorm:
-    """Group norm of 32 groups, of fewer where the channels do not divide."""
+    """Group norm of 32 groups, or fewer where 32 does not divide the channels."""
     return nn.GroupNorm(math.gcd(32, width), width, eps=1e-6)
 
 
@@ -144,10 +143,7 @@ class TransUNet(nn.Module):
             tile=config.tile // 16,
             patch=1,
             blocks=config.blocks,
-            heads=config.heads,
-            mlp=config.mlp,
-            dropout=config.dropout,
-            gelu_twice=False,
+            settings=BlockSettings(heads=config.heads, mlp=config.mlp, dropout=config.dropout, gelu_twice=False),
         )
         self.norm = nn.LayerNorm(config.width, eps=1e-6)
         self.enter, self.enter_norm = (

@@ -1,4 +1,4 @@
-"""The plain U-Net over all bands, and the settings and the entry that the networks beside GlaViTU share.
+"""The plain U-Net over all bands, and the settings and the entry that all networks but GlaViTU share.
 
 Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions and batch norm (Ioffe and Szegedy,
 2015, arXiv:1502.03167), so that the output has the input's size.
@@ -18,7 +18,7 @@ KIND = "scene"
 
 
 class SceneConfig(BaseModel):
-    """What every network of this family is told.
+    """Settings that every network of this family has.
 
     Attributes
     ----------
@@ -27,11 +27,12 @@ class SceneConfig(BaseModel):
     location : int
         Values of the location vector; 0 for none.
     classes : int
+        Classes predicted.
     entry : str
         ``bands``: all bands as channels, 0 where missing; ``presence``: the presence planes too; ``branches``:
-        GlaViTU's fusion, a branch a sensor, so that an absent sensor contributes nothing.
+        GlaViTU's fusion, one branch per sensor, so that an absent sensor contributes nothing.
     entry_width : int
-        Channels behind the branches.
+        Channels after the branches.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -50,7 +51,7 @@ class SceneConfig(BaseModel):
 
 
 class Entry(nn.Module):
-    """Input planes (batch, bands + sensors + location, h, w) to what the network proper takes: (batch, channels, h,
+    """Input planes (batch, bands + sensors + location, h, w) to the channels of the network: (batch, channels, h,
     w)."""
 
     def __init__(self, config: SceneConfig):

@@ -2,7 +2,7 @@
 
 Iqrah, Koo, Wang, Xie and Prasad (2023), arXiv:2303.12719, used in arXiv:2502.02700: 256 x 256 tiles,
 16-32-64-128-256-512 channels. After Ronneberger, Fischer and Brox (2015), arXiv:1505.04597, with padded convolutions,
-so that the output has the input's size. The papers leave the dropout open; 0.1 to 0.3 growing with depth is our choice.
+so that the output has the input's size. The papers give no dropout; ours grows with depth from 0.1 to 0.3.
 No trained weights are shipped.
 """
 
@@ -21,12 +21,13 @@ class Config(BaseModel):
     Attributes
     ----------
     bands : int
-        Of the input; 1 is grey.
+        Bands of the input; 1 is grey.
     channels : tuple of int
         From the full grid to the coarsest; each step halves the grid.
     dropout : tuple of float
         Between the two convolutions of a level, as many as ``channels``.
     classes : int
+        Classes predicted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,7 +46,7 @@ class Config(BaseModel):
     def halo(self) -> int:
         """Pixels around a tile that its output depends on, up to a multiple of the stride.
 
-        Two 3 x 3 convolutions a level reach two cells; down and up again that is ``2 (2^n - 1) + 2 (2^(n-1) - 1)``
+        Two 3 x 3 convolutions per level reach two cells; down and up again this is ``2 (2^n - 1) + 2 (2^(n-1) - 1)``
         pixels for n levels, and a coarsest cell reaches ``2^(n-1) - 1`` further.
         """
         n = len(self.channels)

@@ -50,7 +50,7 @@ def test_deep_supervision_in_training_only():
 
 def test_transformer_block_equals_torch_s_layer():
     torch.manual_seed(0)
-    ours = glavitu.Block(12, heads=3, mlp=20, gelu_twice=False)
+    ours = glavitu.Block(12, glavitu.BlockSettings(heads=3, mlp=20, gelu_twice=False))
     theirs = torch.nn.TransformerEncoderLayer(
         12, 3, 20, dropout=0.0, activation="gelu", layer_norm_eps=1e-6, batch_first=True, norm_first=True
     )
@@ -86,7 +86,7 @@ def test_upsampling_puts_a_pixel_s_copies_beside_each_other():
 
 def test_positions_are_for_the_tile_and_interpolated_elsewhere():
     torch.manual_seed(0)
-    tokens = glavitu.Tokens(1, 2, tile=32, patch=16, blocks=1, heads=1, mlp=4, dropout=0.0).eval()
+    tokens = glavitu.Tokens(1, 2, tile=32, patch=16, blocks=1, settings=glavitu.BlockSettings(heads=1, mlp=4)).eval()
     with torch.no_grad():
         tokens.positions.zero_()
         x = torch.ones(1, 1, 64, 32)
