@@ -113,7 +113,7 @@ def test_only_those_marked_as_short(project, capsys):
 def test_every_mutant_of_the_table_can_be_made():
     """Patterns are found once, tests are there: a rename that forgets the table fails here, before make mutants."""
     rows = mutants.load(SCRIPTS / "mutants.toml")
-    assert len(rows) == len(tomllib.loads((SCRIPTS / "mutants.toml").read_text())["mutant"]) > 18
+    assert len(rows) == len(tomllib.loads((SCRIPTS / "mutants.toml").read_text())["mutant"]) > 40
     for row in rows:
         text = (SCRIPTS.parent / "polynya" / row.file).read_text(encoding="utf-8")
         assert mutants.changed(text, row) != text, row.name
