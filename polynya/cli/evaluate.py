@@ -40,8 +40,8 @@ def evaluate(
         typer.Option(
             metavar="SCENE",
             help=(
-                "Glaciers: also judge the classical and the DEM-only map of this scene; again for each file of it"
-                " (--scene s2.tif --scene dem=dem.tif)."
+                "Glaciers: also score the classical and the DEM-only map of this scene; repeat it for each of its"
+                " files (--scene s2.tif --scene dem=dem.tif)."
             ),
         ),
     ] = None,
@@ -56,7 +56,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts."),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="Glaciers: what the column region says.")] = None,
+    region: Annotated[str | None, typer.Option(help="Glaciers: the name in the column region.")] = None,
     table: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
     brief: Annotated[
@@ -81,11 +81,11 @@ def evaluate(
         from ..workflows.evaluate import scene as evaluate_scene
 
         if brief:
-            raise UsageError("--brief: is for freeboard; expected none of it for glaciers. Leave it out.")
+            raise UsageError("--brief: applies to freeboard only; found glaciers. Leave it out.")
         result = evaluate_scene.run(
             out, reference=reference, scene=scene or None, strata=strata, within=within, region=region, seed=seed
         )
-        spec, told = scene_rows.SCENE_EVALUATION, scene_text.summary
+        spec, as_text = scene_rows.SCENE_EVALUATION, scene_text.summary
     else:
         from .. import evaluate as evaluation
 
@@ -95,8 +95,8 @@ def evaluate(
                 " expected glaciers. Leave them out."
             )
         result = workflow.run(out, reference=reference, seed=seed)
-        spec, told = schema.EVALUATION, evaluation.brief if brief else evaluation.summary
+        spec, as_text = schema.EVALUATION, evaluation.brief if brief else evaluation.summary
     if table is not None:
         io.write_table(result, table, spec=spec)
         say(f"wrote {table}")
-    print(json.dumps(io.plain(result.to_pylist())) if as_json else told(result))
+    print(json.dumps(io.plain(result.to_pylist())) if as_json else as_text(result))

@@ -1,4 +1,4 @@
-"""What a file is."""
+"""Describe a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def info(
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """What a file is: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.
+    """Describe a file: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.
 
     \b
     polynya info ATL03_granule.h5

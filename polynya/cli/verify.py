@@ -1,4 +1,4 @@
-"""NASA's own numbers, computed again."""
+"""Recompute NASA's published numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def verify(
     tolerance_m: Annotated[float, typer.Option(min=0.0, help="Largest difference that passes, metres.")] = 5e-4,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Recompute NASA's own numbers from its own segments: leads, sections, freeboards, surface types.
+    """Do our formulas reproduce NASA's published numbers? Leads, sections, freeboards and surface types, from NASA's
+    own segments.
 
     Exit code 1 where a check is beyond the tolerance, or where nothing could be checked.
     """

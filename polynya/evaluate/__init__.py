@@ -5,7 +5,7 @@ track (:func:`against_product`). Both give a table of :data:`polynya.schema.EVAL
 beam strength (strong, weak, all). A metric without samples is a row with NaN and n = 0: nothing is dropped.
 :func:`summary` prints such a table.
 
-Classes are judged in blocks of 1 km; sea surface and freeboard, whose errors are shared by a section of
+Classes are scored in blocks of 1 km; sea surface and freeboard, whose errors are shared by a section of
 10 km, in blocks of 10 km. The two beams of a pair share their blocks. On 60 km there are few of those, so
 intervals are wide: that is the truth about 60 km.
 """

@@ -368,11 +368,11 @@ def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -
             _column(table, "seg_dist_x").astype(np.float64),
             0.5 * _column(table, "height_segment_length_seg").astype(np.float64),
         )
-        judged = metrics.overlaps(a, b, centre - half, centre + half)  # where NASA has no segment, it says nothing
-        right.append(metrics.overlaps(a, b, start, end)[judged])
-        right_x.append(leads["x_atc"][mine][judged])
-        right_beam.append(np.full(int(judged.sum()), number))
-        right_strong.append(np.full(int(judged.sum()), strong))
+        scored = metrics.overlaps(a, b, centre - half, centre + half)  # where NASA has a segment
+        right.append(metrics.overlaps(a, b, start, end)[scored])
+        right_x.append(leads["x_atc"][mine][scored])
+        right_beam.append(np.full(int(scored.sum()), number))
+        right_strong.append(np.full(int(scored.sum()), strong))
     joined = {n: np.concatenate(v) if v else np.zeros(0) for n, v in found.items()}
     blocks = cut(joined["x"], joined["beam"].astype(np.int64), CLASS_BLOCK_M, **options)
     strong = joined["strong"].astype(bool)

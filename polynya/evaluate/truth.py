@@ -86,7 +86,7 @@ def against_truth(
     cells = track(truth, TRUTH_COLUMNS, what="truth")
     joined = _join_truth(ours, cells, resolution_m=resolution_m)
     matched = joined.pop("matched")
-    _refuse_elsewhere(ours, joined, matched)
+    _reject_other_track(ours, joined, matched)
     strong = ours["is_strong"]
     options = {"n_resamples": n_resamples, "seed": seed}
     short = cut(ours["x_atc"], ours.beam, CLASS_BLOCK_M, **options)
@@ -183,11 +183,11 @@ def _join_truth(ours: Track, cells: Track, *, resolution_m: float | None) -> dic
     return out
 
 
-def _refuse_elsewhere(ours: Track, joined: dict[str, np.ndarray], matched: np.ndarray) -> None:
+def _reject_other_track(ours: Track, joined: dict[str, np.ndarray], matched: np.ndarray) -> None:
     if not matched.any():
         raise ProductError(
             f"reference: no segment lies on a cell of the truth (segments on {', '.join(ours.slices) or 'no beam'});"
-            " expected the same granule, beams and along-track distances. Give the _truth.parquet written beside this"
+            " expected the same granule, beams and along-track distances. Give the _truth.parquet written with this"
             " granule."
         )
     latitude, longitude = joined.pop("latitude"), joined.pop("longitude")
@@ -198,7 +198,7 @@ def _refuse_elsewhere(ours: Track, joined: dict[str, np.ndarray], matched: np.nd
     if away.size and float(np.median(away)) > MAX_DISTANCE_M:
         raise ProductError(
             f"reference: the truth's cells lie {np.median(away):.0f} m from the segments with the same along-track"
-            " distance; expected under 100 m. It belongs to another track: give the _truth.parquet written beside this"
+            " distance; expected under 100 m. It belongs to another track: give the _truth.parquet written with this"
             " granule."
         )
 

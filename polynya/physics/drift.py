@@ -4,11 +4,11 @@ Both see the same leads. The track says where it should be dark (water, thin ice
 freed of what varies over kilometres, and their correlation over all beams is computed for every shift of a grid.
 ``shift_east`` and ``shift_north`` are what is **added** to a track position to find the same ice in the image.
 
-How sure the shift is comes from two questions. Is the peak more than chance? The highest of m independent normal
+Two questions decide how certain the shift is. Is the peak more than chance? The highest of m independent normal
 values stands above the second highest by an exponential amount of mean sigma / sqrt(2 ln m) (Rényi's representation
 of spacings with the normal's extreme-value scale; Leadbetter, Lindgren, Rootzén 1983, doi:10.1007/978-1-4612-5449-2),
 so a gap of g sigma has the chance exp(-g sqrt(2 ln m)). Does it rest on more than a lead or two, in both directions?
-Blocks of the track are drawn anew with replacement (bootstrap, Efron 1979, doi:10.1214/aos/1176344552) and the peak
+Blocks of the track are resampled with replacement (bootstrap, Efron 1979, doi:10.1214/aos/1176344552) and the peak
 is looked for again: how often it stays is the other half of the confidence, how far it moves is the standard error.
 A single beam over parallel leads makes a ridge instead of a peak, and the error along the ridge says so.
 """
@@ -22,11 +22,11 @@ import numpy as np
 from scipy import ndimage
 
 NEAR_M = 20.0
-"""A drawn-anew peak within this distance counts as the same, metres."""
+"""A peak of a resampled track within this distance counts as the same, metres."""
 LONG_WAVE_M = 600.0
 """What varies over more than this on either side is taken out of track and image: illumination, haze, floe height."""
 BLOCK_M = 500.0
-"""Length of the blocks of track that are drawn anew: longer than most leads are wide, metres."""
+"""Length of the blocks of track that are resampled: longer than most leads are wide, metres."""
 MOST_BLOCKS = 96
 FINE_M, FINE_REACH_M = 2.0, 30.0
 """Step and half-width of the fine grid around the peak, metres."""
@@ -34,11 +34,11 @@ SEPARATE_M = 30.0
 """Distance of two maxima that count as two peaks, and about the distance over which the score forgets itself,
 metres."""
 SURE = 0.75
-"""Least confidence of a sure shift. On simulated pairs, tracks under scenes of other places reached 0.46 (188 trials)
-and ice
-without leads 0.63 (16); see docs/labels.md."""
+"""Least confidence of a certain shift. On simulated pairs, tracks under scenes of other places reached 0.46 (188
+trials) and ice without leads 0.63 (16); see docs/labels.md."""
 SURE_ERROR_M = 12.0
-"""Largest standard error, east or north, of a sure shift: two of them lie outside the 20 m that are wanted at worst."""
+"""Largest standard error, east or north, of a certain shift: two of them lie outside the 20 m that are wanted at
+worst."""
 LEAST_SAMPLES = 200
 """Samples of 10 m that a score must rest on."""
 
@@ -54,11 +54,11 @@ class Shift:
     east_error, north_error : float
         One standard error, metres; infinite where nothing could be estimated.
     confidence : float
-        0 to 1: share of the drawn-anew tracks whose peak stays within 20 m, times the chance that noise makes no such
+        0 to 1: share of the resampled tracks whose peak stays within 20 m, times the chance that noise makes no such
         peak.
     is_sure : bool
     reason : str
-        Why it is not sure; empty where it is.
+        Why it is uncertain; empty where it is certain.
     peak, second : float
         Correlation at the highest and at the second highest maximum.
     gap : float
@@ -87,7 +87,7 @@ class Shift:
 
 
 def image_darkness(value: np.ndarray, usable: np.ndarray, *, pixel_m: float) -> np.ndarray:
-    """Return how dark each pixel is beside its surroundings.
+    """Return how dark each pixel is against its surroundings.
 
     Parameters
     ----------
@@ -160,7 +160,7 @@ def estimate_shift(
     seed : int
         Of the draws.
     replicates : int
-        How often the blocks are drawn anew.
+        Bootstrap resamples.
 
     Returns
     -------
@@ -211,7 +211,9 @@ def estimate_shift(
     place = np.unravel_index(np.nanargmax(fine_surface), fine_surface.shape)
     east = float((step[top[1]] + fine[place[1]]) * pixel_m)
     north = float((step[top[0]] + fine[place[0]]) * pixel_m)
-    found = _drawn_anew(sums, fine_sums, surface, top, step * pixel_m, fine * pixel_m, seed=seed, replicates=replicates)
+    found = _resampled_peaks(
+        sums, fine_sums, surface, top, step * pixel_m, fine * pixel_m, seed=seed, replicates=replicates
+    )
     away = found - np.array([north, east])
     stays = float(np.mean(np.hypot(away[:, 0], away[:, 1]) <= NEAR_M))
     north_error, east_error = (float(max(np.quantile(np.abs(away[:, k]), 0.683), 1.0)) for k in (0, 1))
@@ -253,7 +255,7 @@ def _why_uncertain(
         word = "east" if errors[0] > errors[1] else "north"
         return f"the shift {word} is open by {max(errors):.0f} m: leads run alike, or there are too few"
     if confidence < SURE:
-        return f"it rests on few leads: {100 * stays:.0f} % of the drawn-anew tracks agree"
+        return f"it rests on few leads: {100 * stays:.0f} % of the resampled tracks agree"
     return ""
 
 
@@ -313,7 +315,7 @@ def _second_peak(surface: np.ndarray, top: tuple[int, int], pixel_m: float) -> t
     return float(filled[other].max()), float(surface[far].std())
 
 
-def _drawn_anew(
+def _resampled_peaks(
     sums: np.ndarray,
     fine_sums: np.ndarray,
     surface: np.ndarray,

@@ -1,4 +1,4 @@
-"""Glaciers by rule: what band ratios and a DEM say without any training. Every network stands beside these.
+"""Glaciers by rule: what band ratios and a DEM say without any training. Every network is compared with these.
 
 - NDSI = (green - SWIR1) / (green + SWIR1) above 0.4 where the near infrared reflects more than 0.11: Hall, Riggs and
   Salomonson (1995),
@@ -201,7 +201,7 @@ def dem_only(dem: np.ndarray, *, rule: DemRule | None = None) -> RuleMap:
 
 
 def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
-    """Return glacier wherever any sensor saw anything: the score that costs nothing.
+    """Return glacier wherever any sensor saw anything: the trivial map that every method must beat.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """The error of a sea surface whose leads may be no water.
 
 A classifier gives every segment a probability of open water. A section's reference is the mean of the
-leads that were taken for water, so two things can be wrong with it beside noise: a lead among others may be
+leads that were taken for water, so two things can be wrong with it besides noise: a lead among others may be
 ice, and then the reference is that of the others; or none of them is water, and then the reference floats as
 high as such ice does. Both enter the reference's variance. The reference itself is left as it is.
 
@@ -140,7 +140,7 @@ def reference_variance(
     Returns
     -------
     float
-        Square metres; 0 where every lead is water for sure.
+        Square metres; 0 where every lead is certainly water.
     """
     a = weight / np.sum(weight)
     level = float(np.sum(a * height))

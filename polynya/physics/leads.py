@@ -223,7 +223,7 @@ def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadR
     leads : Leads
         Along one beam, m of them.
     ceiling : numpy.ndarray, shape (m,), optional
-        Height that no water reaches at each lead, from the lowest surfaces nearby: it judges a lone lead too.
+        Height that no water reaches at each lead, from the lowest surfaces nearby: it screens a lone lead too.
     rule : LeadRule, optional
         Constants of leads.
 

@@ -50,7 +50,7 @@ class Surface:
 
 @dataclass(frozen=True, kw_only=True)
 class LeadAssessment:
-    """What is known of a beam's leads beside their heights, arrays of shape (leads,).
+    """What is known of a beam's leads besides their heights, arrays of shape (leads,).
 
     Attributes
     ----------
@@ -199,7 +199,9 @@ def sections(
         extra = np.isfinite(linear) & ~np.isfinite(filled)
         filled, source = np.where(extra, linear, filled), np.where(extra, SOURCE_TWO_SIDED, source)
         sigma = np.where(extra, limits.fill_sigma_m, sigma)
-    if method == DEFAULT and measured.any():  # NASA's 0.05 m holds near sure leads; further away the surface has tilted
+    if (
+        method == DEFAULT and measured.any()
+    ):  # NASA's 0.05 m holds near certain leads; further away the surface has tilted
         filled_in = (source == SOURCE_ONE_SIDED) | (source == SOURCE_TWO_SIDED)
         near = np.flatnonzero(measured)[sea_surface.nearest_section(centre, centre[measured])]
         sigma = np.where(

@@ -36,7 +36,7 @@ TYPE_NAMES = {
 class Thresholds:
     """Constants of the tree; names as the granule stores them are given beside each.
 
-    Rates are photons a shot of a strong beam after division by the spot's gain.
+    Rates are photons per shot of a strong beam after division by the spot's gain.
     """
 
     rate_cloud: float = 0.5  # p1
@@ -66,7 +66,7 @@ def surface_type(
     Parameters
     ----------
     photon_rate : array, shape (n,)
-        Photons a shot, as stored (not divided by the gain).
+        Photons per shot, as stored (not divided by the gain).
     width : array, shape (n,)
         Width of the best-fitting Gaussian, m.
     background_norm : array, shape (n,)

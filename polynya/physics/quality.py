@@ -36,7 +36,7 @@ def quality_flag(
     numpy.ndarray of int16, shape (n,)
         0 is best.
     """
-    told = {
+    flags = {
         "few_photons": n_photons < FEW_PHOTONS,
         "geoid_instead_of_mean_sea_surface": is_geoid,
         "no_first_photon_bias_correction": ~np.isfinite(first_photon_bias),
@@ -47,6 +47,6 @@ def quality_flag(
         "saturated_shots": np.nan_to_num(saturated_share) > SATURATED_SHARE,
     }
     out = np.zeros(n_photons.size, np.int16)
-    for name, where in told.items():
+    for name, where in flags.items():
         out[where] |= BITS[name]
     return out

@@ -47,7 +47,7 @@ def difference(image: np.ndarray, *, inner: tuple[slice, slice] | None = None) -
     ----------
     image : numpy.ndarray of uint8, shape (h, w)
         Grey, open water and missing pixels painted white: of the whole scene, or of a tile with :data:`HALO`
-        pixels around it wherever the scene goes on.
+        pixels around it wherever the scene continues.
     inner : tuple of slice, optional
         Rows and columns (with start and stop) to return; everything by default.
 

@@ -141,7 +141,7 @@ def running_median(values, starts, half_count):
 def block_quantile(
     x: np.ndarray, values: np.ndarray, *, block_m: float, window_m: float, inner: float, outer: float
 ) -> np.ndarray:
-    """Quantile over a wide window of quantiles of short blocks: a robust level that costs little.
+    """Quantile over a wide window of quantiles of short blocks: a robust level, fast to compute.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
-"""NASA's bounds on rate and width, as evidence beside a network's.
+"""NASA's bounds on rate and width, as evidence besides a network's.
 
 A network is as good as its training, and that holds few real leads. NASA's surface-type tree (ATL07/ATL10 ATBD,
-doi:10.5067/KPMXUOH7TNIY) asks two plain things of a surface that any track answers: how many photons a shot it returns,
+doi:10.5067/KPMXUOH7TNIY) uses two properties of a surface that any track gives: how many photons per shot it returns,
 and how wide their heights scatter. Here that becomes odds of water, which a network's probability is held to where its
 training does not reach.
 
@@ -19,13 +19,11 @@ DIM = 0.5
 LIGHT_A_LOGIT = 0.01
 """Every hundredth of transmission above that leaves a network one unit of log odds more room."""
 RATE_STEEPNESS, WIDTH_PENALTY = 13.0, 15.0
-"""Log odds of water of a smooth surface: the first times ln(rate / 11 photons a shot), less the second times its width
-in metres. Fitted to simulated
-granules, where even odds came out at 11.0: NASA's bound."""
+"""Log odds of water of a smooth surface: the first times ln(rate / 11 photons per shot), less the second times its
+width in metres. Fitted to simulated granules, where even odds came out at 11.0: NASA's bound."""
 LEAST_BY_RATE, MOST_BY_RATE = 0.4, 0.97
-"""Rate and width alone make water no surer than the second, the share of simulated segments above 14 photons a shot
-that are water; below the first
-they decide no class, and the network's calibrated probability stays."""
+"""Rate and width alone make water no more probable than the second: the share of simulated segments above 14 photons
+per shot that are water. Below the first they decide no class, and the network's calibrated probability stays."""
 WIDE_IS_WATER = 5e-5
 """What a width beyond NASA's bound leaves of water."""
 
@@ -33,11 +31,12 @@ WIDE_IS_WATER = 5e-5
 def within(probability: np.ndarray, evidence: Evidence) -> np.ndarray:
     """Hold a network's probabilities to what NASA's bounds say of rate and width, where its training knows too little.
 
-    NASA calls a smooth surface of more than 11 photons a shot (as measured, pooled over half a segment of ATL07) water;
-    in simulated granules that is when it is as likely as not, and the odds grow with the rate and fall with the width.
-    A surface within NASA's bound of smoothness is water at least as likely as that: real tracks whose snow is brighter,
-    or whose first level is decimetres off, mislead a network there. Under thick cloud, which training hardly holds, it
-    is no likelier either, from 4.5 photons a shot on (below, it may be a dark lead) or where it is wide.
+    NASA calls a smooth surface of more than 11 photons per shot (as measured, pooled over half a segment of ATL07)
+    water. In simulated granules that is when it is as likely as not; the odds grow with the rate and fall with the
+    width. A surface within NASA's bound of smoothness is water at least as probably as that: real tracks whose snow is
+    brighter, or whose first level is decimetres off, mislead a network there. Under thick cloud, which training hardly
+    holds, it is no more probable than that either, from 4.5 photons per shot on (below, it may be a dark lead) or where
+    it is wide.
 
     Parameters
     ----------

@@ -116,7 +116,7 @@ def read_columns(
         Threads that inflate; 1 keeps everything on the calling thread.
     allow_holes : bool
         Whether rows of chunks that the file does not hold become the fill value, as HDF5 has it. Where a
-        product writes every row, a hole is a damaged index: pass False to refuse it.
+        product writes every row, a hole is a damaged index: pass False to reject it.
 
     Returns
     -------

@@ -205,7 +205,7 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
     path : Path or str
         An ATL03, ATL07 or ATL10 file.
     product : str, optional
-        The product that is wanted; another one is refused.
+        The product that is wanted; another one is rejected.
 
     Returns
     -------

@@ -146,7 +146,7 @@ class BeamIndex:
     granule : Granule
     beam : Beam
     geosegments : pyarrow.Table
-        The columns of :data:`GEOSEGMENTS`, one row a 20 m segment, plus ``first_photon``: the row of the
+        The columns of :data:`GEOSEGMENTS`, one row per 20 m segment, plus ``first_photon``: the row of the
         file's photons at which the segment starts (0-based). Optional variables that the file lacks are
         NaN (or -1 for flags).
     background : pyarrow.Table
@@ -187,7 +187,7 @@ class BeamData(BeamIndex):
 
 
 def open_granule(path: Path | str) -> Granule:
-    """Describe an ATL03 granule and refuse one whose orientation is in transition.
+    """Describe an ATL03 granule and reject one whose orientation is in transition.
 
     Raises
     ------
@@ -315,7 +315,7 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
     return out
 
 
-def refuse_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
+def reject_without_sea_ice(beam: BeamIndex, highest_confidence: int) -> None:
     """Raise where no photon of the beam was considered for sea ice.
 
     Parameters
@@ -377,7 +377,7 @@ def read(
     if found is None:
         return None
     data = photons(found, start=found.start, stop=found.stop, threads=threads)
-    refuse_without_sea_ice(found, int(data["signal_conf_ph"].max()))
+    reject_without_sea_ice(found, int(data["signal_conf_ph"].max()))
     place = found.geosegments.schema.get_field_index("first_photon")
     here = from_numpy(to_numpy(found.geosegments["first_photon"]) - found.start)
     geosegments = found.geosegments.set_column(place, found.geosegments.schema.field(place), here)
@@ -395,8 +395,7 @@ def read(
 
 
 def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> None:
-    """Refuse a variable with values that cannot be: its chunks' checksums fit, yet the file is damaged. NaN is refused
-    too."""
+    """Reject a variable with impossible values or NaN: its chunks' checksums fit, yet the file is damaged."""
     if item.valid is None or values.size == 0:
         return
     low, high = values.min(), values.max()

@@ -121,7 +121,7 @@ VARIABLES = (
 
 
 def open_atl07(path: Path | str) -> Granule:
-    """Describe an ATL07 granule; another product is refused with :class:`ProductError`."""
+    """Describe an ATL07 granule; another product is rejected with :class:`ProductError`."""
     return open_granule(path, product=PRODUCT)
 
 
@@ -140,7 +140,7 @@ def read(path: Path | str, *, beam: str) -> pa.Table:
     pyarrow.Table
         The columns of :data:`VARIABLES` in the product's names and units, and ``time`` (UTC).
         Floating-point fill is NaN, a missing optional integer null. ``hist_photon_heights`` is a
-        list of 221 counts a row.
+        list of 221 counts per row.
 
     Raises
     ------

@@ -187,7 +187,7 @@ class Control:
 
 
 def open_atl10(path: Path | str) -> Granule:
-    """Describe an ATL10 granule; another product is refused with :class:`ProductError`."""
+    """Describe an ATL10 granule; another product is rejected with :class:`ProductError`."""
     return open_granule(path, product=PRODUCT)
 
 

@@ -55,7 +55,7 @@ def first_photon_table(
     )
     dead = dead.ravel()
     try:
-        strength, width, bias = _dead_time_first(dead.size, strength, width, bias)
+        strength, width, bias = dead_time_first(dead.size, strength, width, bias)
     except ValueError as error:
         raise ProductError(
             f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time,"
@@ -79,7 +79,7 @@ def first_photon_table(
     )
 
 
-def _dead_time_first(
+def dead_time_first(
     n: int, strength: np.ndarray, width: np.ndarray, bias: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Bring the table to (dead_time, strength, width): files list the axes in either order."""

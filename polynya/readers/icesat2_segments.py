@@ -46,7 +46,7 @@ class Variable:
         Whether a beam with data must hold it; a missing optional one is NaN or null.
     long_name : str
     width : int
-        Values a row; more than one gives a fixed-size list column.
+        Values per row; more than one gives a fixed-size list column.
     other_names : tuple of str
         Names in other releases.
     """
@@ -132,7 +132,7 @@ TIDES = (
     variable("height_segment_lpe", "geophysical", "m", required=False, long_name="long-period equilibrium tide"),
     variable("height_segment_dac", "geophysical", "m", required=False, long_name="dynamic atmosphere correction"),
 )
-"""What is subtracted from heights beside the mean sea surface."""
+"""What is subtracted from heights besides the mean sea surface."""
 GEOID = (
     variable("height_segment_geoid", "geophysical", "m", required=False),
     variable("height_segment_geoid_free2mean", "geophysical", "m", required=False),

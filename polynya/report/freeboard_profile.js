@@ -13,7 +13,7 @@ const PANELS = [
   { key: "height", label: "height above mean sea surface, m", top: 14, tall: 240 },
   { key: "kind", label: "class", top: 262, tall: 20 },
   { key: "freeboard", label: "total freeboard, m", top: 296, tall: 160 },
-  { key: "rate", label: "photons a shot", top: 470, tall: 70 },
+  { key: "rate", label: "photons per shot", top: 470, tall: 70 },
   { key: "background", label: "background, MHz", top: 554, tall: 64 },
 ];
 const BASE = 618, TALL = 656;
@@ -443,7 +443,7 @@ function drawCursor() {
     const kind = d.fine_kind[k] & 3, h = d.fine_height[k], f = d.fine_freeboard[k], s = d.fine_sigma[k], q = d.fine_quality[k];
     rows.push(["class", about.classes[kind]], ["height", h === NONE ? "\u2013" : fmt(h / 1000, 3) + " m"],
       ["freeboard", f === NONE ? "\u2013 (no sea surface)" : `${fmt(f / 1000, 3)} \u00b1 ${fmt(s === 65535 ? NaN : s / 1000, 3)} m`],
-      ["photons a shot", d.fine_rate[k] === 255 ? "\u2013" : fmt(d.fine_rate[k] * about.rate_unit, 1)],
+      ["photons per shot", d.fine_rate[k] === 255 ? "\u2013" : fmt(d.fine_rate[k] * about.rate_unit, 1)],
       ["sea surface from", about.sources[d.fine_kind[k] >> 2 & 3].replaceAll("_", " ")],
       ["quality", q ? about.quality.filter(([bit]) => q & bit).map(([, name]) => name.replaceAll("_", " ")).join(", ") : "no flag"]);
   } else {

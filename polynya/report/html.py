@@ -146,7 +146,7 @@ def table(
 
 
 def resource(name: str) -> str:
-    """Return the text of a style or script that lies beside this module."""
+    """Return the text of a style or script that lies in this folder."""
     return files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
@@ -167,9 +167,9 @@ def page(
     body : iterable of str
         HTML parts, escaped by whoever made them.
     style : str
-        Style sheet beside this module.
+        Style sheet in this folder.
     scripts : sequence of str
-        Scripts beside this module, in order; they run after the body is there.
+        Scripts in this folder, in order; they run after the body is there.
     data : sequence of (id, type, text)
         Data blocks, put before the scripts. The text must hold no ``<``.
 

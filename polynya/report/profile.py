@@ -26,7 +26,7 @@ ANCHORS = 24_000
 PIECE_GAP_M, MOST_PIECES = 100.0, 1500
 """Beyond such a gap a new stretch of data begins; where a beam would have too many, the gap is doubled."""
 RATE_UNIT = 0.2
-"""Photon rates are stored in steps of this, up to 50.8 photons a shot."""
+"""Photon rates are stored in steps of this, up to 50.8 photons per shot."""
 NO_RATE = 255
 
 

@@ -294,7 +294,7 @@ def resample(
                 high=cells[1] if b < count.size else np.iinfo(np.int64).max,
             )
         pieces.append(piece)
-    icesat2_atl03.refuse_without_sea_ice(data, highest)
+    icesat2_atl03.reject_without_sea_ice(data, highest)
     return segments.concatenate(pieces)
 
 

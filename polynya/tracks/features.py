@@ -25,7 +25,7 @@ def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) 
     beam : BeamSegments
         n segments of 2 m.
     gathered : surface_type.Evidence, optional
-        Of :func:`polynya.tracks.beam_segments.evidence`, where it is at hand already.
+        Of :func:`polynya.tracks.beam_segments.evidence`, where it is available.
 
     Returns
     -------

@@ -12,6 +12,7 @@ import pytest
 
 from polynya.errors import ChecksumError, NoSeaIceError, ProductError
 from polynya.readers import icesat2_atl03 as atl03
+from polynya.readers import icesat2_first_photon, icesat2_photon_index
 from tests.real_files import real
 
 REAL = "ATL03_20181014002445_02350104_006_02_subset_gt1l.h5"
@@ -315,7 +316,7 @@ def test_a_chunk_that_is_not_there_is_damage_and_not_zeros(granule, name):
 
 def index(begin: list[int], count: list[int], n: int) -> tuple[list[int], list[int]]:
     segments = {"ph_index_beg": np.array(begin, np.int64), "segment_ph_cnt": np.array(count, np.int32)}
-    first, kept = atl03._photon_index(segments, n, Path("a.h5"), "gt1r")
+    first, kept = icesat2_photon_index.photon_index(segments, n, Path("a.h5"), "gt1r")
     return first.tolist(), kept.tolist()
 
 
@@ -431,13 +432,13 @@ def test_first_photon_table_at_its_own_dead_time():
         (strength.T, width.T, bias.transpose(2, 1, 0)),
         (strength[0], width[0], bias),
     ):
-        got = atl03._dead_time_first(n, *table)
+        got = icesat2_first_photon.dead_time_first(n, *table)
         for a, b in zip(got, (strength, width, bias), strict=True):
             np.testing.assert_array_equal(a, b)
     with pytest.raises(ValueError, match="ffb_corr of shape"):
-        atl03._dead_time_first(n, strength, width, bias[:, :2])
+        icesat2_first_photon.dead_time_first(n, strength, width, bias[:, :2])
     with pytest.raises(ValueError, match="does not increase"):
-        atl03._dead_time_first(n, strength[:, ::-1], width, bias)
+        icesat2_first_photon.dead_time_first(n, strength[:, ::-1], width, bias)
 
 
 def test_first_photon_table_of_fill_or_of_wrong_shape(granule):

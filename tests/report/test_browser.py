@@ -93,7 +93,7 @@ def test_cursor_shows_the_segment_of_the_table(folder, tmp_path, seed):
     assert abs(
         np.datetime64(found["UTC"].replace(" ", "T")) - row.time.tz_localize(None).to_datetime64()
     ) <= np.timedelta64(2, "ms")
-    assert value(found["photons a shot"]) == pytest.approx(row.photon_rate, abs=0.11)
+    assert value(found["photons per shot"]) == pytest.approx(row.photon_rate, abs=0.11)
     assert value(found["background"]) == pytest.approx(row.background_rate / 1e6, abs=0.01)
     assert value(found["sea surface"]) == pytest.approx(row.sea_surface_height, abs=0.0011)
     assert re.search(r'class="here"[^>]* cx="\d', dom)  # the ring on the maps

@@ -40,7 +40,7 @@ DAY_ELEVATION = 15.0
 
 @dataclass(frozen=True, kw_only=True)
 class Rule:
-    """Constants of the rule beside the kinds.
+    """Constants of the rule besides the kinds.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Rule:
         snow under a clear sky, is taken for the transmission and rates are divided by it. So a stretch that
         is dark for kilometres counts as cloud rather than lead (NASA's dark leads under cloud stand half a
         metre above the sea surface in real granules). Never below ``clear_least``, and for bright kinds never
-        below ``bright_least``: they are judged by the rate nearly as it is.
+        below ``bright_least``: they are compared with the rate nearly as it is.
     width_softness_m : float
         How soft NASA's width bound of 0.17 m is.
     rate_softness, guard_most : float

@@ -26,7 +26,7 @@ class Kind:
     background, background_spread : float
         Background relative to its median nearby, by day.
     length : float
-        How far one such patch goes on, metres.
+        Typical length of one such patch, metres.
     """
 
     name: str

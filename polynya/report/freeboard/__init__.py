@@ -251,7 +251,7 @@ def summary(
 ) -> Markup:
     """Return the result in plain words, with the run's own messages behind it."""
     messages = run.get("messages")
-    said = [str(m) for m in messages] if isinstance(messages, list) else []
+    messages = [str(m) for m in messages] if isinstance(messages, list) else []
     total = sum(int(s.counts.sum()) for s in stats.values())
     with_sea = sum(s.with_sea_surface for s in stats.values())
     with_free = sum(int(s.freeboard_counts.sum()) for s in stats.values())
@@ -291,7 +291,8 @@ def summary(
                 else Markup("<strong>\u202fm</strong>")
             ),
             (
-                f" (snow included, water as zero; over ice alone {number(ice / ice_n if ice_n else None, 3, 'm')};"
+                " (snow included, water counted as zero; over ice alone"
+                f" {number(ice / ice_n if ice_n else None, 3, 'm')};"
                 f" 5\u201395 % of segments {number(quantile(pooled, 0.05), 2)} to"
                 f" {number(quantile(pooled, 0.95), 2, 'm')}). The sea surface comes from {n_used:,}"
                 f" lead{'s' if n_used != 1 else ''} and reaches {percent(with_sea, total)} of {total:,} segments on"
@@ -308,7 +309,7 @@ def summary(
                 f"A single segment has \u00b1{number(sum(s.sigma_sum for s in stats.values()) / with_free, 3, 'm')} on"
                 " average. "
             )
-    items = "".join(f"<li>{escape(m)}</li>" for m in said)
+    items = "".join(f"<li>{escape(m)}</li>" for m in messages)
     messages_list = f"<ul class=messages>{items}</ul>" if items else ""
     result = "".join(escape(w) for w in words)
     return Markup(f'<section id="result"><p class="result">{result}</p>{messages_list}</section>')

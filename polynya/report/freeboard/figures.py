@@ -79,7 +79,7 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
         label="Map of the track coloured by total freeboard",
     )
     shelf = " Ice shelves are not drawn." if projection.sign < 0 else ""
-    bar = colour_bar(low=0.0, high=high, label="mean total freeboard, m (the last colour: and more)")
+    bar = colour_bar(low=0.0, high=high, label=f"mean total freeboard, m (last colour: {high:g} m and above)")
     return Markup(
         '<section id="map"><h2>Where</h2><div'
         f' class="maps"><figure>{overview}</figure><figure>{close}</figure></div><div'

@@ -54,7 +54,7 @@ def key_numbers(stats: dict[str, BeamNumbers], *, n_leads: int) -> Markup:
 
 
 def class_table(beams: Sequence[BeamTable], stats: dict[str, BeamNumbers], *, leads: pa.Table | None) -> Markup:
-    """Return class shares, freeboard and leads, a row a beam and one for each strength."""
+    """Return class shares, freeboard and leads, one row per beam and one for each strength."""
     counted: dict[str, int] = {}
     if leads is not None and leads.num_rows:
         names, codes = beam_codes(leads)
@@ -195,7 +195,7 @@ def lead_table(leads: pa.Table | None, *, origin: float) -> Markup:
         "photons",
         "height, m",
         "\u03c3, m",
-        "photons a shot",
+        "photons per shot",
         "return",
         "used",
     )

@@ -81,13 +81,13 @@ def resolution(segments: pa.Table, out: Path) -> float | None:
 
     It is taken from the table's metadata (``resolution_m``), else from the spacing of the beam with most segments.
     """
-    told = (segments.schema.metadata or {}).get(b"resolution_m")
-    if told is not None:
+    stored = (segments.schema.metadata or {}).get(b"resolution_m")
+    if stored is not None:
         try:
-            value = json.loads(told)
+            value = json.loads(stored)
         except ValueError as error:
             raise ProductError(
-                f"{out}/segments.parquet: metadata resolution_m is {told!r}; expected a length in m or null. Run"
+                f"{out}/segments.parquet: metadata resolution_m is {stored!r}; expected a length in m or null. Run"
                 " freeboard again."
             ) from error
         return float(value) if isinstance(value, (int, float)) and value > 0 else None

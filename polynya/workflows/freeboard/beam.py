@@ -335,7 +335,7 @@ def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.nd
 
 
 def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> list[dict[str, object]]:
-    """Freeboard averaged over 1, 10 and 25 km: medians over the bins, one row a length."""
+    """Freeboard averaged over 1, 10 and 25 km: medians over the bins, one row per length."""
     centre = schema.to_numpy(sections["x_atc"])
     height = schema.to_numpy(sections["sea_surface_height"])
     spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0

@@ -64,7 +64,7 @@ class Check:
         NaN where the row is only listed.
     units : str
     status : str
-        ``pass``, ``fail``, ``not checkable`` (n = 0), or ``listed`` (reported, not judged: single
+        ``pass``, ``fail``, ``not checkable`` (n = 0), or ``listed`` (reported, no verdict: single
         surface types, beams inside a pooled check).
     note : str
     """

@@ -253,12 +253,14 @@ def expected_sections(
 
 
 def _best(ways: tuple, errors_of: Callable) -> tuple[dict[str, dict[str, np.ndarray]], object]:
-    """Return the errors of the first way whose largest judged error is not beaten, and that way."""
+    """Return the errors of the first way whose largest counted error is not beaten, and that way."""
     found = []
     for way in ways:
         errors = errors_of(way)
-        judged = [v for checks in errors.values() for check, v in checks.items() if check != EDGE_CHECK and v.size]
-        found.append((max((float(np.max(np.where(np.isnan(v), np.inf, v))) for v in judged), default=0.0), errors, way))
+        counted = [v for checks in errors.values() for check, v in checks.items() if check != EDGE_CHECK and v.size]
+        found.append(
+            (max((float(np.max(np.where(np.isnan(v), np.inf, v))) for v in counted), default=0.0), errors, way)
+        )
     least = min(worst for worst, _, _ in found)
     return next((errors, way) for worst, errors, way in found if worst <= least + 1e-6)
 
