@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .atomic import check_files, check_place, check_replaceable, folder_name, writing, writing_folder
+from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, writing, writing_folder
 from .records import (
     Key,
     command_line,
@@ -30,6 +30,7 @@ __all__ = [
     "finished",
     "folder_name",
     "hashing",
+    "is_free",
     "key_as_dict",
     "plain",
     "point_wkb",

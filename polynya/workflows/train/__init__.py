@@ -150,8 +150,21 @@ def run(
             "start_from": Path(start_from).name if start_from else None,
             "cross_fit": [_named(p) for p in pairs] or None,
         }
-        asked = {"recipe": plan.as_dict(), "split": split.model_dump(), "seed": seed, **options}
-        done = folder.claim(out, asked=asked, resume=resume, overwrite=overwrite)
+        key = folder.result_key(
+            plan,
+            split=split,
+            seed=seed,
+            inputs={
+                **{f"data set {k}": Path(p) for k, p in enumerate(data, 1)},
+                **{f"training-only data set {k}": Path(p) for k, p in enumerate(train_only, 1)},
+                **{f"cross-fit data set {k}": p.tiles for k, p in enumerate(pairs, 1)},
+            },
+            networks={
+                **({"start_from": Path(start_from)} if start_from else {}),
+                **{f"cross_fit {k}": p.network for k, p in enumerate(pairs, 1)},
+            },
+        )
+        done = folder.claim(out, key=key, resume=resume, overwrite=overwrite)
         if done is not None:
             return replace(done, is_leader=processes.rank == 0)
         data_ = family.data(plan, description, data=data, train_only=train_only, split=split)
@@ -163,6 +176,7 @@ def run(
             start_from=None if start_from is None else Path(start_from),
             options={k: v for k, v in options.items() if v},
             out=out,
+            key=key,
             split=split,
             seed=seed,
             processes=processes,
@@ -202,6 +216,7 @@ class _Task:
     start_from: Path | None
     options: dict[str, object]
     out: Path
+    key: io.Key
     split: splits.Config
     seed: int
     processes: Any
@@ -232,6 +247,7 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
         )
     alpha = _alpha(plan, counts, description)
     processes.wait()  # until every process has looked at the folder
+    key = io.key_as_dict(task.key) if leads else {}
     if leads:
         folder.prepare(task.out, is_anew=is_anew)
     processes.wait()
@@ -269,7 +285,7 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
     described, numbers = _finish(task, model, trained, first)
     saved = checkpoint.save(task.out, network=model.to("cpu"), description=described)
     numbers["onnx_parity"] = saved.parity
-    return _write(task, described, saved, numbers, history=trained.history, digest=digest)
+    return _write(task, described, saved, numbers, history=trained.history, digests={"digest": digest, "key": key})
 
 
 def _finish(
@@ -363,28 +379,36 @@ def _fit(plan: recipes.Recipe, description: Description, outputs: np.ndarray, ta
 
 
 def _write(
-    task: _Task, described: Description, saved: Any, numbers: dict[str, object], *, history: list[dict], digest: str
+    task: _Task,
+    described: Description,
+    saved: Any,
+    numbers: dict[str, object],
+    *,
+    history: list[dict],
+    digests: dict[str, object],
 ) -> Result:
     """Write report and record; the record is last: a training is done when it is there."""
     about, processes = described.data, task.processes
+    outputs = {
+        "onnx": saved.onnx.name,
+        "weights": saved.weights.name,
+        "description": saved.description.name,
+        "history": "history.json",
+        "report": "report.html",
+        "run": "run.json",
+    }
     record = io.run_record(
         command=io.command_line(),
         config={"recipe": task.plan.as_dict(), "split": task.split.model_dump(), **task.options},
         inputs=about["tables"],
         seed=task.seed,
         numbers=numbers,
-        digest=digest,
+        **digests,
         data={k: v for k, v in about.items() if k != "tables"},
         device=str(processes.device),
         processes=processes.size,
-        outputs={
-            "onnx": saved.onnx.name,
-            "weights": saved.weights.name,
-            "description": saved.description.name,
-            "history": "history.json",
-            "report": "report.html",
-            "run": "run.json",
-        },
+        outputs=outputs,
+        contents=sorted([*outputs.values(), *([saved.drawn.name] if saved.drawn is not None else [])]),
     )
     report.write(
         task.out / "report.html",
@@ -396,7 +420,7 @@ def _write(
     )
     io.write_json(record, task.out / "run.json")
     (task.out / STATE).unlink(missing_ok=True)
-    return Result(out=task.out, outputs={k: task.out / v for k, v in record["outputs"].items()}, numbers=numbers)
+    return Result(out=task.out, outputs={k: task.out / v for k, v in outputs.items()}, numbers=numbers)
 
 
 def _start_from(path: Path, model: Any, description: Description) -> dict[str, Any]:

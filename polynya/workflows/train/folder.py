@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ... import io
+from ... import io, recipes
 from ...errors import OutputError, UsageError, one_line
+from ...predict import runtime as predict_runtime
+from ...samples import splits
 
 STATE = "state.safetensors"
 """What a stopped training resumes from."""
-_RENAMED = {"cross_fit": "kept_back"}
-"""Keys of run.json that had other names in earlier releases."""
+UNFINISHED = (STATE, "history.json")
+"""Files of a training that was stopped."""
+RESULTS_VERSION = 1
+"""Raised only when the same data and settings give other weights."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,54 +40,78 @@ class Result:
     is_leader: bool = True
 
 
-def claim(out: Path, *, asked: dict[str, object], resume: bool, overwrite: bool) -> Result | None:
+def result_key(
+    plan: recipes.Recipe,
+    *,
+    split: splits.Config,
+    seed: int,
+    inputs: Mapping[str, Path],
+    networks: Mapping[str, Path],
+) -> io.Key:
+    """Return everything that decides the weights.
+
+    Parameters
+    ----------
+    plan : recipes.Recipe
+        With the epochs that are trained.
+    split : splits.Config
+        How the data are split.
+    seed : int
+        Of weights, order and dropout.
+    inputs : mapping of str to Path
+        What tables and tiles are to the training -> files and folders.
+    networks : mapping of str to Path
+        What other networks are to the training -> their files.
+    """
+    recipe = {k: v for k, v in plan.as_dict().items() if k != "about"}  # its text about itself makes no weights
+    return io.Key(
+        workflow="train",
+        version=RESULTS_VERSION,
+        settings={"recipe": recipe, "split": split.model_dump(mode="json"), "seed": seed},
+        inputs=inputs,
+        networks={r: predict_runtime.sha256(p) if p.is_file() else "missing" for r, p in networks.items()},
+    )
+
+
+def claim(out: Path, *, key: io.Key, resume: bool, overwrite: bool) -> Result | None:
     """Look at what the folder holds; return the finished training where there is one and it is to be resumed.
 
     Parameters
     ----------
     out : Path
         The folder.
-    asked : dict
-        Settings of this training, as run.json has them.
+    key : io.Key
+        What decides this training.
     resume, overwrite : bool
         What to do with an earlier training.
 
     Raises
     ------
     UsageError
-        If it holds another training, or it is not known what to do with it.
+        If it holds a training, and it is not known what to do with it.
+    OutputError
+        If it holds another training that is not to be replaced, or is to be replaced and holds something else.
     """
-    if (out / "run.json").exists() and not overwrite:
+    if overwrite:
+        if not io.is_free(out):
+            io.check_replaceable(out, also=UNFINISHED)
+        return None
+    if (out / "run.json").exists():
         if not resume:
             raise UsageError(
                 f"{out}: holds a finished training; expected an empty folder. Choose another with -o, or pass"
                 " --overwrite."
             )
-        record = io.read_json(out / "run.json")
-        held = {**record["config"], "seed": record["seed"]}
-        other = [k for k, v in asked.items() if _without_text(_held(held, k)) != _without_text(io.plain(v))]
-        if other:
-            raise UsageError(
-                f"{out}: holds a finished training of another {' and '.join(other)}; expected the one asked for. Choose"
-                " another folder with -o, or pass --overwrite."
-            )
-        outputs = {k: out / v for k, v in record["outputs"].items()}
-        return Result(out=out, outputs=outputs, numbers=record["numbers"])
-    if (out / STATE).exists() and not (resume or overwrite):
+        record = io.finished(out, key)
+        if record is not None:
+            outputs = {k: out / v for k, v in record["outputs"].items()}
+            return Result(out=out, outputs=outputs, numbers=record["numbers"])
+    if (out / STATE).exists() and not resume:
         raise UsageError(
-            f"{out}: holds a training that was stopped; expected to know what to do with it. --resume goes on,"
-            " --overwrite begins anew."
+            f"{out}: holds a training that was stopped; expected to know what to do with it. --resume continues it,"
+            " --overwrite starts again."
         )
     return None
-
-
-def _without_text(settings: object) -> object:
-    """Leave out the recipe's text about itself, which makes no weights."""
-    return {k: v for k, v in settings.items() if k != "about"} if isinstance(settings, dict) else settings
-
-
-def _held(record: dict[str, object], key: str) -> object:
-    return record.get(key, record.get(_RENAMED.get(key, key)))
 
 
 def prepare(out: Path, *, is_anew: bool) -> None:

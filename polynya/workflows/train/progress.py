@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 from collections.abc import Callable, Iterator
+
+from ...report import terminal
 
 Calls = tuple[Callable[[int, float], None], Callable[[dict], None]]
 
@@ -21,30 +22,15 @@ def shown(epochs: int, *, show: bool) -> Iterator[Calls]:
     show : bool
         False to show nothing.
     """
-    if not show:
-        yield (lambda epoch, share: None), (lambda row: None)
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("epoch {task.description}"),
-        BarColumn(),
-        TextColumn("{task.percentage:.0f} %"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task("1", total=float(epochs))
+    with terminal.progress(float(epochs), show=show, text=f"epoch 1/{epochs}") as bar:
 
         def on_step(epoch: int, share: float) -> None:
-            bar.update(task, completed=epoch - 1 + share, description=f"{epoch}/{epochs}")
+            bar.move(epoch - 1 + share, text=f"epoch {epoch}/{epochs}")
 
         def on_epoch(row: dict) -> None:
-            bar.console.print(
+            bar.line(
                 f"epoch {row['epoch']:3d}  loss {row['train_loss']:.4f}  validation {row['validation_loss']:.4f} "
-                f" {scores_text(row)}  ({row['seconds']:.0f} s)",
-                highlight=False,
-                soft_wrap=True,
+                f" {scores_text(row)}  ({row['seconds']:.0f} s)"
             )
 
         yield on_step, on_epoch

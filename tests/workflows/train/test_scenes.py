@@ -20,7 +20,7 @@ pytest.importorskip("onnx")
 from safetensors.torch import load_file  # noqa: E402
 
 from polynya import checkpoint, description, io, recipes, train  # noqa: E402
-from polynya.errors import ProductError, UsageError  # noqa: E402
+from polynya.errors import OutputError, ProductError, UsageError  # noqa: E402
 from polynya.families import scenes as family  # noqa: E402
 from polynya.predict import scenes as predict_scenes  # noqa: E402
 from polynya.readers import glacier_tiles  # noqa: E402
@@ -257,7 +257,7 @@ def test_it_starts_from_the_weights_it_is_given(plain, tiles, tmp_path):
         }
         and len(first["data"]["ground"]) == 10
     )
-    with pytest.raises(UsageError, match="holds a finished training of another start_from"):
+    with pytest.raises(OutputError, match="holds a result of another network;"):
         run(small, tmp_path, tiles, resume=True)
 
 

@@ -15,7 +15,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnx")
 
 from polynya import checkpoint, cli, description, families, io, recipes, schema  # noqa: E402
-from polynya.errors import UsageError  # noqa: E402
+from polynya.errors import OutputError, UsageError  # noqa: E402
 from polynya.predict import tracks as predict_tracks  # noqa: E402
 from polynya.samples import class_bits, labelled_tracks, splits  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
@@ -143,9 +143,9 @@ def test_a_finished_training_is_left_alone(trained, labels):
     with pytest.raises(UsageError, match="holds a finished training"):
         workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, device="cpu")
     done = workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, device="cpu", resume=True)
-    with pytest.raises(UsageError, match="holds a finished training of another seed; expected the one asked for"):
+    with pytest.raises(OutputError, match=r"holds a result of other settings \(seed\); expected that of this command"):
         workflow.run(recipe, data=[labels], out=trained.out, split=SPLIT, seed=1, device="cpu", resume=True)
-    with pytest.raises(UsageError, match="of another recipe and split"):
+    with pytest.raises(OutputError, match=r"of other settings \(recipe, split\)"):
         workflow.run(
             recipe,
             data=[labels],
@@ -157,6 +157,25 @@ def test_a_finished_training_is_left_alone(trained, labels):
         )
     assert done.outputs == trained.outputs and done.numbers["macro_f1"] == trained.numbers["macro_f1"]
     assert trained.outputs["onnx"].stat().st_mtime_ns == stamp
+
+
+def test_changed_data_are_noticed_and_only_a_training_is_replaced(tmp_path):
+    """Another label of the same size, and a file of somebody else in the folder."""
+    labels = write_labels(tmp_path / "labels", granules=8, n=400)
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text(yaml.safe_dump({**RECIPES["window"], "epochs": 1}))
+    out = tmp_path / "net"
+    usual = {"data": [labels], "out": out, "split": SPLIT, "device": "cpu", "epochs": 1}
+    first = workflow.run(recipe, **usual)
+    assert workflow.run(recipe, **usual, resume=True).numbers["macro_f1"] == first.numbers["macro_f1"]
+    write_labels(labels, granules=8, n=400, noise=0.3)
+    with pytest.raises(OutputError, match="holds a result of another data set 1;"):
+        workflow.run(recipe, **usual, resume=True)
+    (out / "thesis.tex").write_text("years of work")
+    with pytest.raises(OutputError, match=r"holds thesis\.tex that its run\.json does not list"):
+        workflow.run(recipe, **usual, overwrite=True)
+    (out / "thesis.tex").unlink()
+    assert workflow.run(recipe, **usual, overwrite=True).outputs == first.outputs
 
 
 def test_ice_of_unknown_thickness_teaches_water(tmp_path):
