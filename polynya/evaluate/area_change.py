@@ -20,7 +20,7 @@ DAYS_A_YEAR = 365.2425
 IN_FILE = "intervals in the file"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Change:
     """What changed between two sets of outlines.
 
@@ -124,7 +124,16 @@ def compare(
     years = _years(old, new)
     told = told_old if told_old == told_new else f"old: {told_old}; new: {told_new}"
     return Change(
-        glaciers, sums[0], sums[1], change, lost, gained, years, len(ids[0] - ids[1]), len(ids[1] - ids[0]), told
+        glaciers=glaciers,
+        old=sums[0],
+        new=sums[1],
+        change=change,
+        lost_km2=lost,
+        gained_km2=gained,
+        years=years,
+        only_old=len(ids[0] - ids[1]),
+        only_new=len(ids[1] - ids[0]),
+        uncertainty=told,
     )
 
 

@@ -85,9 +85,9 @@ def compare(
         area = estimate(sums, lambda s, c=column: s[..., c[0]] + s[..., c[1]], blocks=blocks, n=n)
         rows.append(
             Row(
-                f"area_map{of}",
-                Estimate(area.value * 1e-6, np.nan, np.nan, len(found) if not of else len(reference)),
-                "km2",
+                metric=f"area_map{of}",
+                estimate=Estimate(area.value * 1e-6, np.nan, np.nan, len(found) if not of else len(reference)),
+                units="km2",
                 prediction=prediction,
             )
         )
@@ -96,9 +96,9 @@ def compare(
         )
         rows.append(
             Row(
-                f"area_ellipsoid{of}",
-                Estimate(ellipsoid, np.nan, np.nan, len(found) if not of else len(reference)),
-                "km2",
+                metric=f"area_ellipsoid{of}",
+                estimate=Estimate(ellipsoid, np.nan, np.nan, len(found) if not of else len(reference)),
+                units="km2",
                 prediction=prediction,
             )
         )

@@ -19,7 +19,7 @@ from scipy.spatial import cKDTree
 from .. import metrics
 from ..errors import ProductError, UsageError
 from ..glaciers.areas import pixel_size_m, row_areas_m2
-from ..glaciers.outlines import widened
+from ..glaciers.outlines import with_halo
 from ..metrics import Blocks, Estimate, estimate
 from ..sensors import UNLABELLED
 from .scene_rows import BLOCK_M, SCORES, Row, distance_rows, draw_blocks, map_rows
@@ -123,7 +123,7 @@ def compare(
             rows += map_rows(counts[seen], blocks, stratum=stratum, only=pixel_scores)
     rows += _area_rows(total.areas["given"][seen], blocks, whole[seen].sum(axis=1))
     share = np.column_stack([whole[seen].sum(axis=1), total.unpredicted[seen]])
-    rows.append(Row("share_without_prediction", estimate(share, metrics.ratio, blocks=blocks)))
+    rows.append(Row(metric="share_without_prediction", estimate=estimate(share, metrics.ratio, blocks=blocks)))
     if total.reliability is not None:
         sums = total.reliability[seen]
         n = sums[..., 0].sum(axis=1)
@@ -132,7 +132,7 @@ def compare(
             ("brier_score", metrics.brier_score),
             ("brier_skill", metrics.brier_skill),
         )
-        rows += [Row(name, estimate(sums, score, blocks=blocks, n=n)) for name, score in scores]
+        rows += [Row(metric=name, estimate=estimate(sums, score, blocks=blocks, n=n)) for name, score in scores]
     rows += _boundary_rows(total, geobox, n_resamples=n_resamples, seed=seed)
     for prediction in total.areas:
         if prediction != "given":
@@ -164,7 +164,7 @@ def _area_rows(areas: np.ndarray, blocks: Blocks, n: np.ndarray) -> list[Row]:
     out = map_rows(areas, blocks, counts=n, only=("area_deviation",))
     for name, column in (("area_ellipsoid", 1), ("area_ellipsoid_of_reference", 2)):
         value = float(areas[:, 0].sum() + areas[:, column].sum())
-        out.append(Row(name, Estimate(value, np.nan, np.nan, round(float(n.sum()))), "km2"))
+        out.append(Row(metric=name, estimate=Estimate(value, np.nan, np.nan, round(float(n.sum()))), units="km2"))
     return out
 
 
@@ -202,7 +202,7 @@ def _add_up(
         np.zeros(count),
     )
     for rows, columns in _windows(shape, side):
-        wide_rows, wide_columns, own = widened(rows, columns, shape, halo)
+        wide_rows, wide_columns, own = with_halo(rows, columns, shape, halo)
         known = np.asarray(truth(wide_rows, wide_columns))
         strange = known[(known > 2) & (known != UNLABELLED)]
         if strange.size:
@@ -221,7 +221,7 @@ def _add_up(
             row_areas_m2(geobox, rows, 0.5 * (columns.start + columns.stop))[:, None] * 1e-6, number.shape
         )[labelled]
         ice = ((known == 1) | (known == 2))[own]
-        edge_rows, edge_columns, inner = widened(rows, columns, shape, 1)
+        edge_rows, edge_columns, inner = with_halo(rows, columns, shape, 1)
         values = np.asarray(predicted(edge_rows, edge_columns))
         found, missing = _called(values, threshold)
         maps = {

@@ -36,7 +36,7 @@ SCENE_EVALUATION = schema.TableSpec(
 """The table of an evaluation of scenes; :data:`polynya.schema.EVALUATION` with stratum and prediction."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One score."""
 
@@ -136,7 +136,12 @@ def map_rows(
     """
     n = areas.sum(axis=1) if counts is None else counts
     return [
-        Row(name, estimate(areas, SCORES[name], blocks=blocks, n=n), stratum=stratum, prediction=prediction)
+        Row(
+            metric=name,
+            estimate=estimate(areas, SCORES[name], blocks=blocks, n=n),
+            stratum=stratum,
+            prediction=prediction,
+        )
         for name in only
     ]
 
@@ -207,8 +212,8 @@ def distance_rows(
             "median_distance",
             "p95_distance",
         )
-        return [Row(n, nothing, "m", prediction=prediction) for n in names] + [
-            Row(f"boundary_f1_{t}", nothing, prediction=prediction) for t in tolerances_m
+        return [Row(metric=n, estimate=nothing, units="m", prediction=prediction) for n in names] + [
+            Row(metric=f"boundary_f1_{t}", estimate=nothing, prediction=prediction) for t in tolerances_m
         ]
     count = our_blocks.count
 
@@ -227,22 +232,24 @@ def distance_rows(
     n = sums[:, 0] + sums[:, 2]
     rows = [
         Row(
-            "polis",
-            estimate(sums, lambda s: 0.5 * (over(s[..., 1], s[..., 0]) + over(s[..., 3], s[..., 2])), blocks=both, n=n),
-            "m",
+            metric="polis",
+            estimate=estimate(
+                sums, lambda s: 0.5 * (over(s[..., 1], s[..., 0]) + over(s[..., 3], s[..., 2])), blocks=both, n=n
+            ),
+            units="m",
         ),
         Row(
-            "mean_distance_to_reference",
-            estimate(sums, lambda s: over(s[..., 1], s[..., 0]), blocks=both, n=sums[:, 0]),
-            "m",
+            metric="mean_distance_to_reference",
+            estimate=estimate(sums, lambda s: over(s[..., 1], s[..., 0]), blocks=both, n=sums[:, 0]),
+            units="m",
         ),
         Row(
-            "mean_distance_from_reference",
-            estimate(sums, lambda s: over(s[..., 3], s[..., 2]), blocks=both, n=sums[:, 2]),
-            "m",
+            metric="mean_distance_from_reference",
+            estimate=estimate(sums, lambda s: over(s[..., 3], s[..., 2]), blocks=both, n=sums[:, 2]),
+            units="m",
         ),
-        Row("median_distance", quantile(pooled, both, 0.5), "m"),
-        Row("p95_distance", quantile(pooled, both, 0.95), "m"),
+        Row(metric="median_distance", estimate=quantile(pooled, both, 0.5), units="m"),
+        Row(metric="p95_distance", estimate=quantile(pooled, both, 0.95), units="m"),
     ]
     for name, tolerance in tolerances_m.items():
         near = np.stack(
@@ -254,8 +261,11 @@ def distance_rows(
             ],
             axis=-1,
         )
-        rows.append(Row(f"boundary_f1_{name}", estimate(near, _boundary_f1, blocks=both, n=n)))
-    return [Row(r.metric, r.estimate, r.units, r.stratum, prediction, r.name) for r in rows]
+        rows.append(Row(metric=f"boundary_f1_{name}", estimate=estimate(near, _boundary_f1, blocks=both, n=n)))
+    return [
+        Row(metric=r.metric, estimate=r.estimate, units=r.units, stratum=r.stratum, prediction=prediction, name=r.name)
+        for r in rows
+    ]
 
 
 def _boundary_f1(s: np.ndarray) -> np.ndarray:

@@ -85,7 +85,7 @@ def describe(
         index = rasterised(grid_outlines, geobox, rows, columns, bounds=bounds)
         if not (index >= 0).any():
             continue
-        wide_rows, wide_columns, own = outline_blocks.widened(rows, columns, shape, 1)
+        wide_rows, wide_columns, own = outline_blocks.with_halo(rows, columns, shape, 1)
         found = {k: np.asarray(v, np.float64) for k, v in read(wide_rows, wide_columns).items()}
         expected = (wide_rows.stop - wide_rows.start, wide_columns.stop - wide_columns.start)
         for name, values in found.items():

@@ -32,7 +32,7 @@ from ..errors import UsageError
 from ..metrics import Estimate
 from .areas import pixel_size_m, row_areas_m2
 from .attributes import rasterised
-from .outlines import widened
+from .outlines import with_halo
 
 BLOCK_M = 3200.0
 """Side of a block, metres."""
@@ -47,7 +47,7 @@ Read = Callable[[slice, slice], np.ndarray]
 """Takes rows and columns; returns the calibrated probability of glacier, NaN where nothing was predicted."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Margins:
     """What intervals need of a scene: the area above every probability, by glacier and block.
 
@@ -73,7 +73,7 @@ class Margins:
     elsewhere_km2: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Intervals:
     """Areas with their 95 % intervals.
 
@@ -145,7 +145,7 @@ def gather(
                 slice(top, min(top + side[0] * blocks_at_once, shape[0])),
                 slice(left, min(left + side[1] * blocks_at_once, shape[1])),
             )
-            wide_rows, wide_columns, own = widened(rows, columns, shape, halo)
+            wide_rows, wide_columns, own = with_halo(rows, columns, shape, halo)
             index = rasterised(polygons, geobox, wide_rows, wide_columns, bounds=bounds)
             p = np.asarray(read(rows, columns), np.float64)
             area = np.broadcast_to(row_areas_m2(geobox, rows, 0.5 * (left + columns.stop))[:, None] * 1e-6, p.shape)
@@ -166,18 +166,26 @@ def gather(
                 )
     if not pieces:
         return Margins(
-            np.zeros(0, np.int64),
-            np.zeros(0, np.int64),
-            np.zeros((0, BINS + 1)),
-            np.zeros(0),
-            len(polygons),
-            0,
-            elsewhere,
+            glacier=np.zeros(0, np.int64),
+            block=np.zeros(0, np.int64),
+            above=np.zeros((0, BINS + 1)),
+            mapped=np.zeros(0),
+            n_glaciers=len(polygons),
+            n_blocks=0,
+            elsewhere_km2=elsewhere,
         )
     glacier, block, histogram, mapped = (np.concatenate(c) for c in zip(*pieces, strict=True))
     above = np.concatenate([np.cumsum(histogram[:, ::-1], axis=1)[:, ::-1], np.zeros((len(histogram), 1))], axis=1)
     _, block = np.unique(block, return_inverse=True)
-    return Margins(glacier, block.astype(np.int64), above, mapped, len(polygons), int(block.max()) + 1, elsewhere)
+    return Margins(
+        glacier=glacier,
+        block=block.astype(np.int64),
+        above=above,
+        mapped=mapped,
+        n_glaciers=len(polygons),
+        n_blocks=int(block.max()) + 1,
+        elsewhere_km2=elsewhere,
+    )
 
 
 def _sums(
@@ -269,19 +277,26 @@ def intervals(
             " the outlines gathered."
         )
     if not margins.n_glaciers:
-        return Intervals(areas, areas, areas, Estimate(0.0, np.nan, np.nan, 0), 0.0, margins.elsewhere_km2)
+        return Intervals(
+            low=areas,
+            high=areas,
+            expected=areas,
+            total=Estimate(0.0, np.nan, np.nan, 0),
+            total_expected_km2=0.0,
+            elsewhere_km2=margins.elsewhere_km2,
+        )
     drawn = np.maximum(draw(margins, n_draws=n_draws, between_blocks=between_blocks, sd=sd, seed=seed) + areas, 0.0)
     low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
     whole = drawn.sum(axis=1)
     total = float(areas.sum())
     t_low, t_high = (float(q) for q in np.quantile(whole, [0.025, 0.975]))
     return Intervals(
-        np.minimum(low, areas),
-        np.maximum(high, areas),
-        drawn.mean(axis=0),
-        Estimate(total, min(t_low, total), max(t_high, total), margins.n_blocks),
-        float(whole.mean()),
-        margins.elsewhere_km2,
+        low=np.minimum(low, areas),
+        high=np.maximum(high, areas),
+        expected=drawn.mean(axis=0),
+        total=Estimate(total, min(t_low, total), max(t_high, total), margins.n_blocks),
+        total_expected_km2=float(whole.mean()),
+        elsewhere_km2=margins.elsewhere_km2,
     )
 
 

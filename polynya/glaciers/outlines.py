@@ -12,13 +12,13 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
-import rasterio
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.features import shapes
 from rasterio.windows import Window
 
-from ..errors import ProductError, UsageError, one_line
+from ..errors import ProductError, UsageError
+from ..io import opening
 from .areas import area_km2, pixel_area_m2
 
 BLOCK = 2048
@@ -37,7 +37,9 @@ def from_raster(path: Path | str, *, band: int = 1, threshold: float | None = No
     Parameters
     ----------
     path : Path or str
+        The raster.
     band : int
+        Its band, from 1.
     threshold : float, optional
         Values of at least this are 1, others and missing ones 0 (a probability becomes a mask).
 
@@ -47,22 +49,20 @@ def from_raster(path: Path | str, *, band: int = 1, threshold: float | None = No
         If it cannot be read or has no CRS.
     """
     path = Path(path)
-    try:
-        with rasterio.open(path) as data:
-            if data.crs is None:
-                raise ProductError(
-                    f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
-                    " (gdal_edit -a_srs)."
-                )
-            geobox, nodata = GeoBox((data.height, data.width), data.transform, data.crs), data.nodatavals[band - 1]
-    except (rasterio.RasterioIOError, IndexError) as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a raster with band {band}. Check the"
-            " file."
-        ) from error
+    with opening.open_raster(path) as data:
+        if data.crs is None:
+            raise ProductError(
+                f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
+                " (gdal_edit -a_srs)."
+            )
+        if not 1 <= band <= data.count:
+            raise ProductError(
+                f"{path.name}: holds {data.count} band(s); expected a raster with band {band}. Check the file."
+            )
+        geobox, nodata = GeoBox((data.height, data.width), data.transform, data.crs), data.nodatavals[band - 1]
 
     def read(rows: slice, columns: slice) -> np.ndarray:
-        with rasterio.open(path) as data:
+        with opening.open_raster(path) as data:
             values = data.read(band, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))
         if threshold is None:
             return values
@@ -189,7 +189,9 @@ def windows(shape: tuple[int, int], *, block: int = BLOCK) -> Iterator[tuple[sli
             yield slice(top, min(top + block, shape[0])), slice(left, min(left + block, shape[1]))
 
 
-def widened(rows: slice, columns: slice, shape: tuple[int, int], halo: int) -> tuple[slice, slice, tuple[slice, slice]]:
+def with_halo(
+    rows: slice, columns: slice, shape: tuple[int, int], halo: int
+) -> tuple[slice, slice, tuple[slice, slice]]:
     """Return a window with a halo inside the grid, and where the window lies in it."""
     top, left = max(rows.start - halo, 0), max(columns.start - halo, 0)
     bottom, right = min(rows.stop + halo, shape[0]), min(columns.stop + halo, shape[1])
@@ -198,7 +200,7 @@ def widened(rows: slice, columns: slice, shape: tuple[int, int], halo: int) -> t
 
 
 def _smooth(read: Read, rows: slice, columns: slice, shape: tuple[int, int]) -> np.ndarray:
-    wide_rows, wide_columns, _ = widened(rows, columns, shape, 1)
+    wide_rows, wide_columns, _ = with_halo(rows, columns, shape, 1)
     part = (np.asarray(read(wide_rows, wide_columns)) == 1).astype(np.uint8)
     missing = [
         (1 - (s.start - w.start), 1 - (w.stop - s.stop)) for s, w in ((rows, wide_rows), (columns, wide_columns))

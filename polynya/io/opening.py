@@ -14,7 +14,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 from xml.etree import ElementTree
 
 from ..errors import PolynyaError, ProductError, one_line
@@ -98,6 +98,34 @@ def is_hdf5(path: Path | str) -> bool:
     return starts_with(path, len(HDF5_MAGIC)) == HDF5_MAGIC
 
 
+@contextlib.contextmanager
+def open_binary(path: Path | str, *, expected: str = "a readable file. Get it again") -> Iterator[BinaryIO]:
+    """Open a regular file for reading bytes here and there.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    expected : str
+        What should be there and what to do, for the message.
+
+    Yields
+    ------
+    file object
+
+    Raises
+    ------
+    ProductError
+        If it is no regular file or cannot be read.
+    """
+    path = regular_file(path, expected=expected)
+    try:
+        with path.open("rb") as handle:
+            yield handle
+    except OSError as error:
+        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:140]}); expected {expected}.") from error
+
+
 def starts_with(path: Path | str, count: int) -> bytes:
     """Return a file's first bytes.
 
@@ -113,14 +141,8 @@ def starts_with(path: Path | str, count: int) -> bytes:
     ProductError
         If it is no regular file or cannot be read.
     """
-    path = regular_file(path)
-    try:
-        with path.open("rb") as handle:
-            return handle.read(count)
-    except OSError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:140]}); expected a readable file. Check its permissions."
-        ) from error
+    with open_binary(path) as handle:
+        return handle.read(count)
 
 
 @contextlib.contextmanager
@@ -337,14 +359,10 @@ def read_bytes(path: Path | str, *, expected: str = "a readable file. Get it aga
     ProductError
         If it is no regular file, larger, or cannot be read.
     """
-    path = regular_file(path, expected=expected)
-    try:
-        with path.open("rb") as handle:
-            found = handle.read(most + 1)
-    except OSError as error:
-        raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:140]}); expected {expected}.") from error
+    with open_binary(path, expected=expected) as handle:
+        found = handle.read(most + 1)
     if len(found) > most:
-        raise ProductError(f"{path.name}: holds more than {most >> 20} MB; expected {expected}.")
+        raise ProductError(f"{Path(path).name}: holds more than {most >> 20} MB; expected {expected}.")
     return found
 
 

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 import shapely
 
 from ..errors import OutputError, ProductError, UsageError, one_line
-from . import writing
+from . import opening, writing
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -153,37 +153,21 @@ def read(path: Path | str) -> geopandas.GeoDataFrame:
     Returns
     -------
     geopandas.GeoDataFrame
-        Polygons and MultiPolygons that are valid (others are mended), none empty.
+        Polygons and MultiPolygons that are valid (others are fixed), none empty.
 
     Raises
     ------
     ProductError
         If the file is missing, damaged, holds no polygon, or has no CRS.
     """
-    import geopandas as gpd
-
     path = Path(path)
-    if not path.exists():
-        raise ProductError(
-            f"{path.name}: no such file at {path}; expected polygons ({', '.join(SUFFIXES)}). Check the path."
-        )
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() not in SUFFIXES and path.exists():
         raise ProductError(
             f"{path.name}: ends in {path.suffix or 'nothing'}; expected polygons in one of {', '.join(SUFFIXES)}."
             " Convert it, for example with ogr2ogr."
         )
-    try:
-        frame = (
-            gpd.read_parquet(path)
-            if path.suffix.lower() in (".parquet", ".geoparquet")
-            else gpd.read_file(path, engine="pyogrio")
-        )
-    except (ValueError, OSError, RuntimeError) as error:  # pyarrow's and pyogrio's are among these
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact file of polygons. Make or fetch"
-            " it again."
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or (len(frame) and frame.geometry.isna().all()):
+    frame = opening.read_vectors(path)
+    if len(frame) and frame.geometry.isna().all():
         raise ProductError(f"{path.name}: holds no geometry; expected polygons. Give the file of outlines.")
     if frame.crs is None:
         raise ProductError(
@@ -194,7 +178,7 @@ def read(path: Path | str) -> geopandas.GeoDataFrame:
 
 
 def polygonal(frame: geopandas.GeoDataFrame, *, what: str) -> geopandas.GeoDataFrame:
-    """Return the rows that hold area, their geometry mended to valid polygons.
+    """Return the rows that hold area, with valid polygons: others are fixed.
 
     Raises
     ------

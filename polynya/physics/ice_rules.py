@@ -218,10 +218,7 @@ def all_glacier(scene: dict[str, np.ndarray]) -> RuleMap:
         If the scene holds no sensor.
     """
     if not scene:
-        raise UsageError(
-            "scene: holds no sensor; expected at least one of optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal."
-            " Give a raster."
-        )
+        raise UsageError("scene: holds no sensor; expected at least one. Give a raster.")
     seen = np.any([np.isfinite(a).any(axis=0) for a in scene.values()], axis=0)
     return RuleMap(mask=seen.copy(), valid=seen, name="everything is glacier")
 

@@ -1,6 +1,6 @@
 """Sets of training tiles in HDF5, the published one and our own: read in windows, written a tile at a time.
 
-One group a tile; datasets (H, W, C): sensors, one-hot ``outlines``. The published set (doi:10.11582/2024.00168) stores
+One group per tile; datasets (H, W, C): sensors, one-hot ``outlines``. The published set (doi:10.11582/2024.00168) has
 float64, fills with 0, pads to multiples of 384 and lies in EPSG:4326; its inputs are scaled to 0..1 by the constants of
 the published model (told from the values here, and undone to about 0.01 in reflectance, since its least reflectances
 were not published exactly). Ours store float32 in physical units with NaN, chunks, and ``crs``, ``transform``,
@@ -12,14 +12,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import OutputError, ProductError, UsageError, one_line
-from ..sensors import SENSORS, UNLABELLED
+from ..io import opening
+from ..sensors import UNLABELLED, Sensor, SensorTable, table
 from .scene_layer import as_window, pixel_metres
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ PUBLISHED_SCALING = {
 """Least and largest value of each channel in the published training data; of log10(sigma0 + 1e-6) for radar."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TileRecord:
     """A tile that can be read in windows; holds no pixels and no open file.
 
@@ -63,7 +64,7 @@ class TileRecord:
     is_scaled : bool
         True for tiles of the published set.
     is_simulated : bool
-        True for tiles that say so of themselves: their place is drawn, no ground lies there.
+        True where the file says so: their place is drawn, no ground lies there.
     has_strata : bool
     latitude, longitude : float
         Centre, degrees.
@@ -73,6 +74,8 @@ class TileRecord:
         Upper left corner in ``grid``, m (x, y).
     pixel : tuple of float
         Width and height of a pixel, m.
+    table : SensorTable
+        The sensors that tiles of this kind may have.
     """
 
     path: Path
@@ -91,6 +94,7 @@ class TileRecord:
     corner: tuple[float, float]
     pixel: tuple[float, float]
     is_simulated: bool = False
+    table: SensorTable = field(default_factory=lambda: table("glaciers"))
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
         """Return float32 (bands of these sensors, h, w), physical units, NaN where missing or where the tile has no
@@ -105,22 +109,34 @@ class TileRecord:
             return _bits(self, group, name, ((rows.start, rows.stop), (columns.start, columns.stop)))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tile:
-    """A window of a tile: ``sensors`` name to float32 (bands, h, w); ``labels`` uint8 (h, w) 0 other, 1 glacier, 255
-    unlabelled; ``strata`` bits or None."""
+    """A window of a tile.
+
+    Attributes
+    ----------
+    sensors : dict of str to numpy.ndarray of float32, shape (bands, h, w)
+        Physical units, NaN where missing.
+    labels : numpy.ndarray of uint8, shape (h, w)
+        0 other, 1 glacier, 255 unlabelled.
+    strata : numpy.ndarray of uint8 or None, shape (h, w)
+        Bits of :data:`polynya.scenes.scene.STRATA_BITS`.
+    """
 
     sensors: dict[str, np.ndarray]
     labels: np.ndarray
-    strata: np.ndarray | None
+    strata: np.ndarray | None = None
 
 
-def open_tiles(path: Path | str) -> tuple[TileRecord, ...]:
+def open_tiles(path: Path | str, *, sensors: SensorTable | None = None) -> tuple[TileRecord, ...]:
     """List the tiles of a file.
 
     Parameters
     ----------
     path : Path or str
+        The HDF5 file.
+    sensors : SensorTable, optional
+        Sensors that the tiles may have; those of glacier scenes by default.
 
     Returns
     -------
@@ -134,45 +150,37 @@ def open_tiles(path: Path | str) -> tuple[TileRecord, ...]:
     """
     import h5py
 
-    path = Path(path)
-    if not path.is_file():
-        raise ProductError(
-            f"{path.name}: no such file at {path}; expected tiles in HDF5 (polynya tiles, or the published set). Check"
-            " the path."
+    path, sensors = Path(path), table("glaciers") if sensors is None else sensors
+    with opening.open_hdf5(
+        path, expected="tiles in HDF5 (polynya tiles, or the published set). Copy or make the file again"
+    ) as file:
+        records = tuple(
+            _record(path, name, file[name], sensors)
+            for name in sorted(file)
+            if isinstance(file[name], h5py.Group) and "outlines" in file[name]
         )
-    try:
-        with h5py.File(path, "r") as file:
-            records = tuple(
-                _record(path, name, file[name])
-                for name in sorted(file)
-                if isinstance(file[name], h5py.Group) and "outlines" in file[name]
-            )
-    except OSError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read as HDF5 ({one_line(error)[:140]}); expected a whole file of tiles. Copy or"
-            " make it again."
-        ) from error
     if not records:
         raise ProductError(
-            f"{path.name}: no group with outlines in it; expected one group a tile (optical, dem ..., outlines). Make"
+            f"{path.name}: no group with outlines in it; expected one group per tile (optical, dem ..., outlines). Make"
             " tiles with polynya tiles."
         )
     return records
 
 
-def _record(path: Path, name: str, group: h5py.Group) -> TileRecord:
+def _record(path: Path, name: str, group: h5py.Group, table: SensorTable) -> TileRecord:
     about = group.attrs
     stored = tuple(int(n) for n in group["outlines"].shape[:2])
-    sensors = {s: int(group[s].shape[2]) for s in SENSORS if s in group and group[s].ndim == 3}
+    sensors = {s: int(group[s].shape[2]) for s in table.names if s in group and group[s].ndim == 3}
     for s, bands in sensors.items():
-        if bands != len(SENSORS[s]) or tuple(group[s].shape[:2]) != stored:
+        if bands != len(table[s].bands) or tuple(group[s].shape[:2]) != stored:
             raise ProductError(
-                f"{path.name}: {name}/{s} has shape {group[s].shape}; expected {(*stored, len(SENSORS[s]))}. Make the"
-                " tile again."
+                f"{path.name}: {name}/{s} has shape {group[s].shape}; expected {(*stored, len(table[s].bands))}. Make"
+                " the tile again."
             )
     if not sensors:
         raise ProductError(
-            f"{path.name}: {name} has none of {', '.join(SENSORS)}; expected at least one sensor. Make the tile again."
+            f"{path.name}: {name} has none of {', '.join(table.names)}; expected at least one sensor. Make the tile"
+            " again."
         )
     shape = tuple(int(about.get(f"original_{k}", n)) for k, n in zip(("height", "width"), stored, strict=True))
     offset = tuple(int(about.get(f"padding_{k}", 0)) for k in ("height", "width"))
@@ -182,21 +190,25 @@ def _record(path: Path, name: str, group: h5py.Group) -> TileRecord:
             f" {stored[0]} x {stored[1]}; expected them to fit. Make the tile again."
         )
     ours = str(about.get("units", "")) == UNITS
-    place = _place(about, shape, stored, offset)
-    scene = _word(about.get("scene")) or name
+    latitude, longitude, grid, corner, pixel = _place(about, shape)
     return TileRecord(
-        path,
-        name,
-        scene,
-        _word(about.get("region")),
-        _word(about.get("subregion")),
-        shape,
-        offset,
-        sensors,
-        not ours and _is_scaled(group, sensors, shape, offset),
-        "strata" in group,
-        *place,
+        path=path,
+        name=name,
+        scene=_word(about.get("scene")) or name,
+        region=_word(about.get("region")),
+        subregion=_word(about.get("subregion")),
+        shape=shape,
+        offset=offset,
+        sensors=sensors,
+        is_scaled=not ours and _is_scaled(group, [table[s] for s in sensors], shape, offset),
+        has_strata="strata" in group,
+        latitude=latitude,
+        longitude=longitude,
+        grid=grid,
+        corner=corner,
+        pixel=pixel,
         is_simulated="simulated" in about,
+        table=table,
     )
 
 
@@ -205,21 +217,20 @@ def _word(value: object) -> str | None:
     return text or None
 
 
-def _is_scaled(group: h5py.Group, sensors: dict[str, int], shape: tuple[int, int], offset: tuple[int, int]) -> bool:
-    """Say whether values are the published ones: heights or temperatures of physical size are not between 0 and 1."""
+def _is_scaled(group: h5py.Group, sensors: Sequence[Sensor], shape: tuple[int, int], offset: tuple[int, int]) -> bool:
+    """Return whether values are the published ones: heights and temperatures of physical size exceed 1."""
     rows = [offset[0] + int(r) for r in np.linspace(0, shape[0] - 1, min(shape[0], 5))]
-    for sensor in ("dem", "thermal"):
-        if sensor in sensors:
-            largest = max(
-                float(np.nanmax(np.nan_to_num(group[sensor][r, offset[1] : offset[1] + shape[1], 0]))) for r in rows
-            )
+    for sensor in sensors:
+        if sensor.quantity in ("height", "brightness_temperature"):
+            data = group[sensor.name]
+            largest = max(float(np.nanmax(np.nan_to_num(data[r, offset[1] : offset[1] + shape[1], 0]))) for r in rows)
             if largest > 0:
                 return largest <= 1.0
     return False
 
 
 def _place(
-    about: h5py.AttributeManager, shape: tuple[int, int], stored: tuple[int, int], offset: tuple[int, int]
+    about: h5py.AttributeManager, shape: tuple[int, int]
 ) -> tuple[float, float, str, tuple[float, float], tuple[float, float]]:
     """Return latitude and longitude of the centre, the grid in metres, the corner in it and the pixel."""
     from affine import Affine
@@ -264,6 +275,7 @@ def read_window(record: TileRecord, *, window: AnyWindow = None) -> Tile:
     Parameters
     ----------
     record : TileRecord
+        Of :func:`open_tiles`.
     window : optional
         Rows and columns of the tile without its padding; all of it by default.
 
@@ -286,16 +298,18 @@ def read_window(record: TileRecord, *, window: AnyWindow = None) -> Tile:
         sensors = {s: _sensor(record, group, s, where) for s in record.sensors}
     labels = np.full(bits.shape, UNLABELLED, np.uint8)
     labels[bits == 1], labels[bits == 2] = 0, 1
-    return Tile(sensors, labels, None if strata is None else strata.reshape(bits.shape).astype(np.uint8))
+    return Tile(
+        sensors=sensors, labels=labels, strata=None if strata is None else strata.reshape(bits.shape).astype(np.uint8)
+    )
 
 
 @contextlib.contextmanager
 def _opened(record: TileRecord) -> Iterator[h5py.Group]:
     """Open a record's group; errors become one line."""
-    import h5py
-
     try:
-        with h5py.File(record.path, "r") as file:
+        with opening.open_hdf5(
+            record.path, expected="the file that was listed, whole: it was moved or changed. List it again"
+        ) as file:
             yield file[record.name]
     except (OSError, KeyError) as error:
         raise ProductError(
@@ -329,21 +343,20 @@ def _sensor(
     record: TileRecord, group: h5py.Group, sensor: str, where: tuple[tuple[int, int], tuple[int, int]]
 ) -> np.ndarray:
     """Return float32 (bands, h, w) in physical units."""
-    if sensor not in SENSORS:
-        raise UsageError(f"{sensor}: no such sensor; expected one of {', '.join(SENSORS)}. Check the recipe.")
+    about = record.table[sensor]
     size = tuple(b - a for a, b in where)
     if sensor not in record.sensors:
-        return np.full((len(SENSORS[sensor]), *size), np.nan, np.float32)
+        return np.full((len(about.bands), *size), np.nan, np.float32)
     raw = np.moveaxis(np.asarray(group[sensor][_slices(record, where)]), -1, 0)
     values = np.ascontiguousarray(raw, np.float32)
     if str(group.attrs.get("units", "")) == UNITS:
         return values
-    # A fill of 0: all bands of an optical image or a height model, single bands of the others.
-    gone = np.broadcast_to((raw == 0).all(axis=0), raw.shape) if sensor in ("optical", "dem") else raw == 0
+    # A fill of 0: all bands of an image or a height model, single passes of a radar.
+    gone = raw == 0 if about.has_passes else np.broadcast_to((raw == 0).all(axis=0), raw.shape)
     if record.is_scaled:
         low, high = (np.array(v, np.float32)[:, None, None] for v in zip(*PUBLISHED_SCALING[sensor], strict=True))
         values = values * (high - low) + low
-        if sensor in ("co_pol_sar", "cross_pol_sar"):
+        if about.quantity == "backscatter":
             values = np.maximum(10.0 ** values.astype(np.float64) - 1e-6, 0.0).astype(np.float32)
     return np.where(gone, np.float32(np.nan), values)
 
@@ -351,14 +364,12 @@ def _sensor(
 def write_tile(
     file: h5py.File,
     name: str,
+    tile: Tile,
     *,
-    sensors: dict[str, np.ndarray],
-    labels: np.ndarray,
     geobox: GeoBox,
     scene: str,
     region: str | None = None,
     subregion: str | None = None,
-    strata: np.ndarray | None = None,
     pad_to: int | None = None,
 ) -> None:
     """Write one tile into an open file.
@@ -369,16 +380,14 @@ def write_tile(
         Open for writing.
     name : str
         The group's; must be new.
-    sensors : dict of str to numpy.ndarray, shape (bands, h, w)
-        Physical units, NaN where missing.
-    labels : numpy.ndarray of uint8, shape (h, w)
-        0 other, 1 glacier, 255 unlabelled.
+    tile : Tile
+        Sensors of glacier scenes in physical units, NaN where missing; labels 0 other, 1 glacier, 255 unlabelled.
     geobox : odc.geo.geobox.GeoBox
         The tile's grid.
     scene : str
         Name of the scene it comes from.
     region, subregion : str, optional
-    strata : numpy.ndarray of uint8, shape (h, w), optional
+        Where the scene lies.
     pad_to : int, optional
         Side to which a smaller tile is filled up at the bottom and right: NaN, unlabelled.
 
@@ -389,19 +398,8 @@ def write_tile(
     OutputError
         If the disk is full.
     """
-    shape = labels.shape
-    wrong = [s for s, v in sensors.items() if s not in SENSORS or v.shape != (len(SENSORS[s]), *shape)]
-    if wrong or tuple(geobox.shape) != shape or (strata is not None and strata.shape != shape) or not sensors:
-        raise UsageError(
-            f"{name}: {', '.join(wrong) or 'the grid, the strata or no sensor'} does not fit labels of {shape[0]} x"
-            f" {shape[1]}; expected (bands, h, w) a sensor on one grid. Cut them alike."
-        )
-    if name in file:
-        raise UsageError(f"{name}: the file has a tile of this name; expected a new one. Name the scenes differently.")
-    if not np.isin(labels, (0, 1, UNLABELLED)).all():
-        raise UsageError(
-            f"{name}: labels {np.unique(labels)[:6].tolist()}; expected 0, 1 and {UNLABELLED}. Map the classes first."
-        )
+    _check_tile(file, name, tile, geobox)
+    shape, known = tile.labels.shape, table("glaciers")
     size = tuple(max(n, pad_to or 0) for n in shape)
 
     def store(group: h5py.Group, key: str, values: np.ndarray, fill: float) -> None:
@@ -414,12 +412,12 @@ def write_tile(
 
     try:
         group = file.create_group(name)
-        for sensor in SENSORS:
-            if sensor in sensors:
-                store(group, sensor, np.moveaxis(np.asarray(sensors[sensor], np.float32), 0, -1), np.nan)
-        store(group, "outlines", np.stack([labels == 0, labels == 1], axis=2).astype(np.uint8), 0)
-        if strata is not None:
-            store(group, "strata", strata.astype(np.uint8)[..., None], 0)
+        for sensor in known.names:
+            if sensor in tile.sensors:
+                store(group, sensor, np.moveaxis(np.asarray(tile.sensors[sensor], np.float32), 0, -1), np.nan)
+        store(group, "outlines", np.stack([tile.labels == 0, tile.labels == 1], axis=2).astype(np.uint8), 0)
+        if tile.strata is not None:
+            store(group, "strata", tile.strata.astype(np.uint8)[..., None], 0)
         west, south, east, north = geobox.geographic_extent.boundingbox.bbox
         about = {
             "region": region or "",
@@ -448,3 +446,21 @@ def write_tile(
         raise OutputError(
             f"{name}: cannot be written ({one_line(error)[:120]}); expected room on the disk. Free space."
         ) from error
+
+
+def _check_tile(file: h5py.File, name: str, tile: Tile, geobox: GeoBox) -> None:
+    shape, known = tile.labels.shape, table("glaciers")
+    wrong = [s for s, v in tile.sensors.items() if s not in known or v.shape != (len(known[s].bands), *shape)]
+    has_strata = tile.strata is None or tile.strata.shape == shape
+    if wrong or tuple(geobox.shape) != shape or not has_strata or not tile.sensors:
+        raise UsageError(
+            f"{name}: {', '.join(wrong) or 'the grid, the strata or no sensor'} does not fit labels of {shape[0]} x"
+            f" {shape[1]}; expected (bands, h, w) per sensor on one grid. Cut them alike."
+        )
+    if name in file:
+        raise UsageError(f"{name}: the file has a tile of this name; expected a new one. Name the scenes differently.")
+    if not np.isin(tile.labels, (0, 1, UNLABELLED)).all():
+        raise UsageError(
+            f"{name}: labels {np.unique(tile.labels)[:6].tolist()}; expected 0, 1 and {UNLABELLED}. Map the classes"
+            " first."
+        )

@@ -10,17 +10,19 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ProductError, one_line
+from ..errors import PolynyaError, ProductError, one_line
+from ..io import opening
 
 PRODUCT = "grid"
 RELEASES: tuple[str, ...] = ()
 CHECKED: tuple[str, ...] = ()
 
+FILE = "GeoTIFF or NetCDF. Check the file"
 LATITUDE_NAMES = ("lat", "latitude", "y_lat", "nav_lat")
 LONGITUDE_NAMES = ("lon", "longitude", "x_lon", "nav_lon")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Grid:
     """A regular grid in memory.
 
@@ -62,12 +64,11 @@ def read(path: Path | str, *, variable: str | None = None) -> Grid:
         raise ProductError(f"{path.name}: no such grid at {path}; expected a GeoTIFF or NetCDF file. Check the path.")
     try:
         grid = _netcdf(path, variable) if path.suffix.lower() in (".nc", ".nc4", ".cdf") else _raster(path)
-    except ProductError:
+    except PolynyaError:
         raise
     except Exception as error:
         raise ProductError(
-            f"{path.name}: cannot be read as a grid ({one_line(error)[:160]}); expected GeoTIFF or NetCDF. Check the"
-            " file."
+            f"{path.name}: cannot be read as a grid ({one_line(error)[:160]}); expected {FILE}."
         ) from error
     if grid.values.ndim != 2 or min(grid.values.shape) < 2:
         raise ProductError(
@@ -78,9 +79,7 @@ def read(path: Path | str, *, variable: str | None = None) -> Grid:
 
 
 def _raster(path: Path) -> Grid:
-    import rasterio
-
-    with rasterio.open(path) as source:
+    with opening.open_raster(path, expected=FILE) as source:
         if source.crs is None:
             raise ProductError(
                 f"{path.name}: has no coordinate system; expected a georeferenced GeoTIFF. Assign one with gdal_edit"
@@ -95,14 +94,11 @@ def _raster(path: Path) -> Grid:
         x = t.c + t.a * (np.arange(source.width) + 0.5)
         y = t.f + t.e * (np.arange(source.height) + 0.5)
         crs = "EPSG:4326" if source.crs.is_geographic else source.crs.to_wkt()
-    return Grid(path, values, x, y, crs)
+    return Grid(path=path, values=values, x=x, y=y, crs=crs)
 
 
 def _netcdf(path: Path, variable: str | None) -> Grid:
-    import xarray as xr
-
-    engine = "h5netcdf" if path.open("rb").read(4) == b"\x89HDF" else "scipy"
-    with xr.open_dataset(path, engine=engine, decode_times=False) as data:
+    with opening.open_netcdf(path, expected=FILE) as data:
         names = (
             [variable]
             if variable
@@ -132,7 +128,7 @@ def _netcdf(path: Path, variable: str | None) -> Grid:
                     " system; expected latitude/longitude or a CF grid mapping. Convert it with gdalwarp."
                 )
             crs = wkt
-        return Grid(path, np.asarray(values, np.float64), x, y, crs)
+        return Grid(path=path, values=np.asarray(values, np.float64), x=x, y=y, crs=crs)
 
 
 def sample(grid: Grid, *, longitude: np.ndarray, latitude: np.ndarray, nearest: bool = False) -> np.ndarray:
@@ -141,6 +137,7 @@ def sample(grid: Grid, *, longitude: np.ndarray, latitude: np.ndarray, nearest: 
     Parameters
     ----------
     grid : Grid
+        Of :func:`read`.
     longitude, latitude : numpy.ndarray, shape (n,)
         EPSG:4326 degrees.
     nearest : bool

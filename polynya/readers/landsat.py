@@ -12,21 +12,26 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import ProductError, one_line
+from ..io import opening
+from ..schema import Note
+from ..sensors import Sensor, SensorTable, table
 from .scene_geotiff import utc
-from .scene_layer import Layer, Source, geobox_of, reading
+from .scene_layer import Layer, Source, geobox_of
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
+COLOURS = ("blue", "green", "red", "nir", "swir1", "swir2")
 BANDS = {"TM": "123457", "ETM": "123457", "OLI": "234567"}
-"""Landsat's numbers of blue, green, red, near infrared and the two short-wave infrared bands."""
+"""Landsat's numbers of the bands of :data:`COLOURS`."""
 THERMAL = {"TM": ("6",), "ETM": ("6_VCID_1", "6_VCID_2"), "OLI": ("10",)}
 """Thermal bands, the wanted one first: ETM+ low gain does not saturate over warm rock."""
 SPACECRAFT = ("LANDSAT_4", "LANDSAT_5", "LANDSAT_7", "LANDSAT_8", "LANDSAT_9")
@@ -36,7 +41,7 @@ QA_FILL, QA_DILATED, QA_CIRRUS, QA_CLOUD, QA_SHADOW = 1, 2, 4, 8, 16
 """Bits of QA_PIXEL that matter here."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Metadata:
     """An MTL file: its groups, keys and values as text. Keys repeat between groups of Level 1 and Level 2."""
 
@@ -51,6 +56,13 @@ class Metadata:
 
     def number(self, group: str, key: str, *, default: float | None = None) -> float:
         """Return a number.
+
+        Parameters
+        ----------
+        group, key : str
+            Where it stands in the file; '' as group looks everywhere.
+        default : float, optional
+            What a missing number counts as.
 
         Raises
         ------
@@ -86,35 +98,28 @@ def metadata_file(folder: Path) -> Path | None:
 def read_metadata(path: Path) -> Metadata:
     """Read an MTL file, text or JSON.
 
+    Parameters
+    ----------
+    path : Path
+        ``*_MTL.txt`` or ``*_MTL.json``.
+
+    Returns
+    -------
+    Metadata
+
     Raises
     ------
     ProductError
         If it is neither.
     """
-    groups: dict[str, dict[str, str]] = {}
+    text = opening.read_text(path, expected="a Landsat MTL file. Download it again")
     try:
-        text = path.read_text(encoding="utf-8")
-        if path.suffix.lower() == ".json":
-            tree = json.loads(text)
-            root = tree.get("LANDSAT_METADATA_FILE", tree)
-            groups = {
-                g: {k: str(v) for k, v in values.items()} for g, values in root.items() if isinstance(values, dict)
-            }
-        else:
-            stack: list[str] = []
-            for line in text.splitlines():
-                key, _, value = (part.strip() for part in line.partition("="))
-                if key == "GROUP":
-                    stack.append(value)
-                elif key == "END_GROUP" and stack:
-                    stack.pop()
-                elif value and stack:
-                    groups.setdefault(stack[-1], {})[key] = value.strip('"')
-    except (OSError, ValueError, AttributeError) as error:
+        groups = _json_groups(text) if path.suffix.lower() == ".json" else _text_groups(text)
+    except (ValueError, AttributeError) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a Landsat MTL file. Download it again."
         ) from error
-    found = Metadata(path, groups)
+    found = Metadata(path=path, groups=groups)
     if "PRODUCT_CONTENTS" not in groups:
         known = ", ".join(list(groups)[:3]) or "no group"
         raise ProductError(
@@ -124,24 +129,71 @@ def read_metadata(path: Path) -> Metadata:
     return found
 
 
-def open_folder(folder: Path) -> list[Source]:
+def _json_groups(text: str) -> dict[str, dict[str, str]]:
+    tree = json.loads(text)
+    root = tree.get("LANDSAT_METADATA_FILE", tree)
+    return {g: {k: str(v) for k, v in values.items()} for g, values in root.items() if isinstance(values, dict)}
+
+
+def _text_groups(text: str) -> dict[str, dict[str, str]]:
+    groups: dict[str, dict[str, str]] = {}
+    stack: list[str] = []
+    for line in text.splitlines():
+        key, _, value = (part.strip() for part in line.partition("="))
+        if key == "GROUP":
+            stack.append(value)
+        elif key == "END_GROUP" and stack:
+            stack.pop()
+        elif value and stack:
+            groups.setdefault(stack[-1], {})[key] = value.strip('"')
+    return groups
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Product:
+    """A product's metadata, its folder, and what they say of the instrument and the level."""
+
+    about: Metadata
+    folder: Path
+    family: str
+    level: str
+    name: str
+
+    @property
+    def is_surface(self) -> bool:
+        """Whether it is Level 2: reflectance and temperature at the surface."""
+        return self.level.startswith("L2")
+
+    def file(self, key: str, ending: str) -> Path | None:
+        """Return a file by the MTL's name for it, else by its ending; None where it is not in the folder."""
+        named = self.about.get("PRODUCT_CONTENTS", key)
+        if named and (self.folder / named).is_file():
+            return self.folder / named
+        found = [p for p in sorted(self.folder.iterdir()) if re.search(rf"_{ending}\.tiff?$", p.name, re.IGNORECASE)]
+        return found[0] if found else None
+
+
+def open_folder(folder: Path, *, sensors: SensorTable | None = None) -> list[Source]:
     """Describe a Landsat product.
 
     Parameters
     ----------
     folder : Path
         With the MTL file and the bands' GeoTIFFs beside it.
+    sensors : SensorTable, optional
+        Sensors of the scene; those of glacier scenes by default.
 
     Returns
     -------
     list of Source
-        ``optical``, and ``thermal`` where its band is there.
+        The sensor of reflectance, and that of brightness temperature where its band is there.
 
     Raises
     ------
     ProductError
-        If the MTL file or all optical bands are missing, or it is another mission or collection.
+        If the MTL file or all bands of reflectance are missing, or it is another mission or collection.
     """
+    sensors = table("glaciers") if sensors is None else sensors
     path = metadata_file(folder)
     if path is None:
         raise ProductError(
@@ -155,119 +207,131 @@ def open_folder(folder: Path) -> list[Source]:
             f"{path.name}: SPACECRAFT_ID is {craft!r}; expected {', '.join(SPACECRAFT)}. Older missions carry no band"
             " in the short-wave infrared."
         )
-    family = "OLI" if craft in ("LANDSAT_8", "LANDSAT_9") else "ETM" if craft == "LANDSAT_7" else "TM"
-    level = (about.get("PRODUCT_CONTENTS", "PROCESSING_LEVEL") or "L1TP").upper()
-    is_surface = level.startswith("L2")
+    product = _Product(
+        about=about,
+        folder=folder,
+        family="OLI" if craft in ("LANDSAT_8", "LANDSAT_9") else "ETM" if craft == "LANDSAT_7" else "TM",
+        level=(about.get("PRODUCT_CONTENTS", "PROCESSING_LEVEL") or "L1TP").upper(),
+        name=about.get("PRODUCT_CONTENTS", "LANDSAT_PRODUCT_ID") or re.sub(r"_?MTL$", "", path.stem),
+    )
     elevation = about.number("IMAGE_ATTRIBUTES", "SUN_ELEVATION")
-    if not is_surface and elevation <= 0:
+    if not product.is_surface and elevation <= 0:
         raise ProductError(
             f"{path.name}: the sun stands {elevation:g} degrees high; expected an image by day. Reflectance needs"
             " sunlight."
         )
-    name = about.get("PRODUCT_CONTENTS", "LANDSAT_PRODUCT_ID") or re.sub(r"_?MTL$", "", path.stem)
-    notes, missing = [], []
-    optical: list[Layer | None] = []
-    for number in BANDS[family]:
-        file = _file(about, folder, f"FILE_NAME_BAND_{number}", f"{'SR_' if is_surface else ''}B{number}")
-        optical.append(_optical(about, file, number, elevation, is_surface) if file else None)
-        if file is None:
-            missing.append(f"B{number}")
-    if not any(optical):
-        raise ProductError(
-            f"{folder.name}: none of the files of {', '.join(missing)} is there; expected GeoTIFFs beside {path.name}."
-            " Download the product again, whole."
-        )
-    if missing:
-        notes.append(f"{name}: without {', '.join(missing)}: not in the folder")
-    if is_surface:
-        notes.append(f"{name}: surface reflectance (Level 2), no top-of-atmosphere reflectance")
-    time = _time(about, path)
-    kind, cloud = craft.replace("_", " ").title(), _file(about, folder, "FILE_NAME_QUALITY_L1_PIXEL", "QA_PIXEL")
-    angles = (elevation, about.number("IMAGE_ATTRIBUTES", "SUN_AZIMUTH"))
     shared = {
-        "product": f"{kind} {level}",
-        "name": name,
-        "time": time,
-        "sun_elevation": angles[0],
-        "sun_azimuth": angles[1],
+        "product": f"{craft.replace('_', ' ').title()} {product.level}",
+        "name": product.name,
+        "time": _time(about, path),
+        "sun_elevation": elevation,
+        "sun_azimuth": about.number("IMAGE_ATTRIBUTES", "SUN_AZIMUTH"),
     }
-    out = [
-        Source(
-            "optical",
-            tuple(optical),
-            _grid(optical),
-            cloud=Layer(cloud) if cloud else None,
-            cloud_kind="landsat_qa" if cloud else "",
-            notes=tuple(notes),
-            **shared,
+    out = []
+    optical, thermal = sensors.of("reflectance"), sensors.of("brightness_temperature")
+    if optical is not None:
+        out.append(Source(**_optical(product, optical, elevation, path), **shared))
+    hot, notes = (None, ()) if thermal is None else _thermal(product)
+    if thermal is not None and hot is not None:
+        out.append(Source(sensor=thermal.name, bands=(hot,), grid=_grid([hot]), notes=notes, **shared))
+    if not out:
+        raise ProductError(
+            f"{folder.name}: none of the sensors {', '.join(sensors.names)} is in a Landsat product; expected"
+            " reflectance or brightness temperature. Give other files."
         )
-    ]
-    hot, note = _thermal(about, folder, family, is_surface, name)
-    if hot is not None:
-        out.append(Source("thermal", (hot,), _grid([hot]), notes=note, **shared))
     return out
 
 
-def _file(about: Metadata, folder: Path, key: str, ending: str) -> Path | None:
-    """Return a file by the MTL's name for it, else by its ending."""
-    told = about.get("PRODUCT_CONTENTS", key)
-    if told and (folder / told).is_file():
-        return folder / told
-    found = [p for p in sorted(folder.iterdir()) if re.search(rf"_{ending}\.tiff?$", p.name, re.IGNORECASE)]
-    return found[0] if found else None
+def _optical(product: _Product, sensor: Sensor, elevation: float, path: Path) -> dict[str, Any]:
+    """Return what is special to the source of reflectances."""
+    layers: dict[str, Layer] = {}
+    missing, wanted = [], [b for b in zip(COLOURS, BANDS[product.family], strict=True) if b[0] in sensor.band_names]
+    for colour, number in wanted:
+        file = product.file(f"FILE_NAME_BAND_{number}", f"{'SR_' if product.is_surface else ''}B{number}")
+        if file is None:
+            missing.append(f"B{number}")
+        else:
+            layers[colour] = _reflectance(product, file, number, elevation)
+    bands = tuple(layers.get(b) for b in sensor.band_names)
+    if not layers:
+        raise ProductError(
+            f"{product.folder.name}: none of the files of {', '.join(missing)} is there; expected GeoTIFFs beside"
+            f" {path.name}. Download the product again, whole."
+        )
+    notes = []
+    if missing:
+        text = f"{product.name}: without {', '.join(missing)}: not in the folder"
+        notes.append(Note(code="band_missing", text=text))
+    if product.is_surface:
+        text = f"{product.name}: surface reflectance (Level 2), no top-of-atmosphere reflectance"
+        notes.append(Note(code="surface_reflectance", text=text))
+    cloud = product.file("FILE_NAME_QUALITY_L1_PIXEL", "QA_PIXEL")
+    return {
+        "sensor": sensor.name,
+        "bands": bands,
+        "grid": _grid(bands),
+        "cloud": Layer(path=cloud) if cloud else None,
+        "cloud_kind": "landsat_qa" if cloud else "",
+        "notes": tuple(notes),
+    }
 
 
-def _optical(about: Metadata, file: Path, number: str, elevation: float, is_surface: bool) -> Layer:
-    if is_surface:
+def _reflectance(product: _Product, file: Path, number: str, elevation: float) -> Layer:
+    about = product.about
+    if product.is_surface:
         group, (mult, add) = "LEVEL2_SURFACE_REFLECTANCE_PARAMETERS", LEVEL_2["REFLECTANCE"]
         scale, offset = (
             about.number(group, f"REFLECTANCE_{k}_BAND_{number}", default=v) for k, v in (("MULT", mult), ("ADD", add))
         )
-        return Layer(file, scale=scale, offset=offset, missing=(0.0,), top=65535.0)
+        return Layer(path=file, scale=scale, offset=offset, missing=(0.0,), saturation=65535.0)
     high = np.sin(np.radians(elevation))
     scale, offset = (
         about.number("LEVEL1_RADIOMETRIC_RESCALING", f"REFLECTANCE_{k}_BAND_{number}") / high for k in ("MULT", "ADD")
     )
-    top = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
-    return Layer(file, scale=float(scale), offset=float(offset), missing=(0.0,), top=top or None)
+    largest = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
+    return Layer(path=file, scale=float(scale), offset=float(offset), missing=(0.0,), saturation=largest or None)
 
 
-def _thermal(
-    about: Metadata, folder: Path, family: str, is_surface: bool, name: str
-) -> tuple[Layer | None, tuple[str, ...]]:
-    if is_surface:
-        band = "ST_B10" if family == "OLI" else "ST_B6"
-        file = _file(about, folder, f"FILE_NAME_BAND_{band}", band)
+def _thermal(product: _Product) -> tuple[Layer | None, tuple[Note, ...]]:
+    about = product.about
+    if product.is_surface:
+        band = "ST_B10" if product.family == "OLI" else "ST_B6"
+        file = product.file(f"FILE_NAME_BAND_{band}", band)
         if file is None:
             return None, ()
         group, (mult, add) = "LEVEL2_SURFACE_TEMPERATURE_PARAMETERS", LEVEL_2["TEMPERATURE"]
         scale, offset = (
             about.number(group, f"TEMPERATURE_{k}_BAND_{band}", default=v) for k, v in (("MULT", mult), ("ADD", add))
         )
-        return Layer(file, scale=scale, offset=offset, missing=(0.0,), top=65535.0), (
-            f"{name}: surface temperature (Level 2), no brightness temperature",
-        )
-    for number in THERMAL[family]:
-        file = _file(about, folder, f"FILE_NAME_BAND_{number}", f"B{number}")
+        text = f"{product.name}: surface temperature (Level 2), no brightness temperature"
+        layer = Layer(path=file, scale=scale, offset=offset, missing=(0.0,), saturation=65535.0)
+        return layer, (Note(code="surface_temperature", text=text),)
+    for number in THERMAL[product.family]:
+        file = product.file(f"FILE_NAME_BAND_{number}", f"B{number}")
         if file is None:
             continue
         scale, offset = (
             about.number("LEVEL1_RADIOMETRIC_RESCALING", f"RADIANCE_{k}_BAND_{number}") for k in ("MULT", "ADD")
         )
         k1, k2 = (about.number("LEVEL1_THERMAL_CONSTANTS", f"K{k}_CONSTANT_BAND_{number}") for k in (1, 2))
-        top = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
-        return (
-            Layer(file, kind="thermal", scale=scale, offset=offset, k1=k1, k2=k2, missing=(0.0,), top=top or None),
-            (),
+        largest = about.number("LEVEL1_MIN_MAX_PIXEL_VALUE", f"QUANTIZE_CAL_MAX_BAND_{number}", default=0.0)
+        layer = Layer(
+            path=file,
+            kind="thermal",
+            scale=scale,
+            offset=offset,
+            k1=k1,
+            k2=k2,
+            missing=(0.0,),
+            saturation=largest or None,
         )
+        return layer, ()
     return None, ()
 
 
-def _grid(layers: list[Layer | None]) -> GeoBox:
-    import rasterio
-
+def _grid(layers: Sequence[Layer | None]) -> GeoBox:
     path = next(layer.path for layer in layers if layer is not None)
-    with reading(path), rasterio.open(path) as source:
+    with opening.open_raster(path) as source:
         return geobox_of(source)
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProductError, one_line
+from ..io import opening
 
 if TYPE_CHECKING:
     import geopandas
@@ -102,33 +103,20 @@ def read(
     geopandas.GeoDataFrame
         :data:`COLUMNS`, then the file's other columns, then polygons. Missing text is None, missing numbers are NaN;
         dates are ISO 8601 as far as they are known (``2003-07``). Of GLIMS, glacier boundaries only. ``attrs`` has
-        ``inventory``, ``source``, ``mended`` (polygons that crossed themselves) and ``dropped`` (rows without an area).
+        ``inventory``, ``source``, ``mended`` (polygons that were fixed) and ``dropped`` (rows without an area).
 
     Raises
     ------
     ProductError
         If the file is missing, is no vector file, has no coordinate system or no polygon.
     """
-    import geopandas as gpd
     from pyproj import CRS
     from pyproj.exceptions import CRSError
 
     path = Path(path)
-    if not path.exists():
-        raise ProductError(
-            f"{path.name}: no such file at {path}; expected outlines (.shp, .gpkg, .parquet). Check the path."
-        )
-    try:
-        frame = gpd.read_parquet(path) if path.suffix.lower() in (".parquet", ".geoparquet") else gpd.read_file(path)
-    except Exception as error:  # the drivers throw what they like
-        raise ProductError(
-            f"{path.name}: cannot be read as outlines ({one_line(error)[:160]}); expected a shapefile, GeoPackage or"
-            " GeoParquet with polygons. Check that it is one, and whole."
-        ) from error
-    if not isinstance(frame, gpd.GeoDataFrame) or frame.geometry.name is None:
-        raise ProductError(
-            f"{path.name}: a table without geometry; expected polygons. Give the file with the outlines."
-        )
+    frame = opening.read_vectors(
+        path, expected="outlines: a shapefile, GeoPackage or GeoParquet with polygons. Check that it is one, and whole"
+    )
     if frame.crs is None:
         raise ProductError(
             f"{path.name}: has no coordinate system; expected one (RGI is EPSG:4326). Copy the .prj beside the .shp, or"
@@ -168,7 +156,7 @@ def _inventory(frame: pandas.DataFrame, columns: dict[str, str]) -> str:
 
 
 def _polygons(frame: geopandas.GeoDataFrame) -> tuple[geopandas.GeoDataFrame, int, int]:
-    """Keep polygons, mended where they cross themselves; count both."""
+    """Keep polygons, fixed where they cross themselves; count both."""
     import shapely
 
     shapes = frame.geometry.to_numpy()
@@ -249,6 +237,7 @@ def rasterise(outlines: geopandas.GeoDataFrame, geobox: GeoBox) -> np.ndarray:
     outlines : geopandas.GeoDataFrame
         In any system.
     geobox : odc.geo.geobox.GeoBox
+        The grid.
 
     Returns
     -------

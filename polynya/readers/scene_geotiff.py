@@ -1,14 +1,15 @@
 """What the bands of a GeoTIFF are to a scene: told by their names, by the file's name where a band has none, or by the
 user.
 
-Units are those the file states. Decibels become linear; counts without a scale are refused, since a wrong guess would
-look like dark ice; 8-bit numbers pass as optical, divided by 255, with a note. Checked on the files in
+Units are those the file states. Decibels become linear; counts without a scale are rejected, since a wrong guess would
+look like dark ice; 8-bit numbers pass as reflectance, divided by 255, with a note. Checked on the files in
 shared/data/glaciers (Landsat 7 and Sentinel-2 chips, Sentinel-1 in dB, DEMs of four kinds).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,55 +17,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProductError, UsageError
-from ..sensors import SENSORS, band_names
-from .scene_layer import Layer, Source, geobox_of, reading
+from ..io import opening
+from ..schema import Note
+from ..sensors import PASSES, Sensor, SensorTable, table
+from .scene_layer import Layer, Source, geobox_of
 from .sentinel2_geotiff import TIME_TAGS
 
 if TYPE_CHECKING:
     import rasterio
 
-ROLES = (*SENSORS, "sar", "coherence")
-PASSES = ("ascending", "descending")
 SAMPLE_PX, PIECE_PX = 1024, 128
-"""A band up to so many pixels squared is looked at whole, a larger one in sixteen pieces of such a side."""
+"""A band of up to so many pixels squared is looked at whole, a larger one in sixteen pieces of such a side."""
 HEIGHT_VOID = -1000.0
 """Heights below are marks of missing data: -32768, -9999."""
-_OPTICAL = {
-    "blue": 0,
-    "b02": 0,
-    "green": 1,
-    "b03": 1,
-    "red": 2,
-    "b04": 2,
-    "nir": 3,
-    "b08": 3,
-    "swir1": 4,
-    "swir16": 4,
-    "b11": 4,
-    "swir2": 5,
-    "swir22": 5,
-    "b12": 5,
-}
-_DEM = {"elevation": 0, "height": 0, "dem": 0, "z": 0, "slope": 1}
-_THERMAL = ("brightness_temperature", "thermal", "lwir", "lwir11", "tirs", "bt")
-_FILE_WORDS = {
-    "dem": (
-        "dem",
-        "srtm",
-        "nasadem",
-        "copdem",
-        "cop30",
-        "cop90",
-        "dsm",
-        "aster",
-        "gdem",
-        "aw3d30",
-        "rema",
-        "arcticdem",
-        "hma",
-        "elevation",
-    )
-}
+COLOURS = ("blue", "green", "red")
 _UNITS = {
     "db",
     "m",
@@ -85,31 +51,55 @@ _UNITS = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class _Meaning:
-    """What one band is: sensor, its place, and words of its name that matter."""
+    """What one band is: its sensor, its place among the sensor's bands, and the words of its name that matter."""
 
-    sensor: str
+    sensor: Sensor
     place: int
-    words: frozenset[str]
+    words: frozenset[str] = frozenset()
     is_pass_known: bool = True
 
 
-def open_geotiff(path: Path, *, role: str | None = None, orbit: str | None = None) -> list[Source]:
+@dataclass(frozen=True, kw_only=True)
+class _File:
+    """An open file, the sensors it may hold, what the user said of it, and the notes on it so far."""
+
+    source: rasterio.DatasetReader
+    path: Path
+    sensors: SensorTable
+    role: str | None
+    orbit: str | None
+    notes: list[Note]
+
+    def note(self, code: str, text: str) -> None:
+        """Add a note on the file, once."""
+        note = Note(code=code, text=f"{self.path.name}: {text}")
+        if note not in self.notes:
+            self.notes.append(note)
+
+
+def open_geotiff(
+    path: Path, *, role: str | None = None, orbit: str | None = None, sensors: SensorTable | None = None
+) -> list[Source]:
     """Describe a GeoTIFF (or COG, VRT) as sources of a scene.
 
     Parameters
     ----------
     path : Path
+        The file.
     role : str, optional
-        Of :data:`ROLES`: what it is, whatever its bands are called. ``sar`` looks for VV, VH, HH, HV.
+        What it is, whatever its bands are called: a sensor, or a word of :attr:`polynya.sensors.SensorTable.roles`.
+        ``sar`` looks for VV, VH, HH, HV.
     orbit : str, optional
         ``ascending`` or ``descending``, of radar.
+    sensors : SensorTable, optional
+        Sensors of the scene; those of glacier scenes by default.
 
     Returns
     -------
     list of Source
-        One a sensor.
+        One per sensor.
 
     Raises
     ------
@@ -118,237 +108,293 @@ def open_geotiff(path: Path, *, role: str | None = None, orbit: str | None = Non
     UsageError
         If the role does not exist.
     """
-    if (role is not None and role not in ROLES) or orbit not in (None, *PASSES):
+    sensors = table("glaciers") if sensors is None else sensors
+    if (role is not None and role not in sensors.roles) or orbit not in (None, *PASSES):
         raise UsageError(
-            f"{role or ''}{':' + orbit if orbit else ''}={path.name}: no such role; expected one of {', '.join(ROLES)},"
-            f" radar with :ascending or :descending. Name it so: dem={path.name}."
+            f"{role or ''}{':' + orbit if orbit else ''}={path.name}: no such role; expected one of"
+            f" {', '.join(sensors.roles)}, radar with :ascending or :descending. Name it so: dem={path.name}."
         )
-    import rasterio
-
-    role = {"coherence": "in_sar"}.get(role or "", role)
-    with reading(path), rasterio.open(path) as source:
+    with opening.open_raster(path) as source:
         geobox = geobox_of(source)
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(ns="IMAGERY")}.items()}
         orbit = orbit or _orbit_of(path.stem, tags)
-        meanings, notes = _meanings(source, path, role, orbit)
+        file = _File(source=source, path=path, sensors=sensors, role=role, orbit=orbit, notes=[])
+        meanings = _meanings(file)
         time = _time(tags, path)
-        found: dict[str, list[Layer | None]] = {}
-        for i, meaning in enumerate(meanings):
-            if meaning is None:
-                continue
-            slots = found.setdefault(meaning.sensor, [None] * len(SENSORS[meaning.sensor]))
-            if slots[meaning.place] is not None:
-                raise ProductError(
-                    f"{path.name}: bands {slots[meaning.place].index} and {i + 1} are both"
-                    f" {band_names(meaning.sensor)[meaning.place]}; expected one of each. Take one of them out"
-                    " (gdal_translate -b)."
-                )
-            slots[meaning.place] = _layer(source, path, i, meaning, notes)
-    angles = [_number(tags.get(k)) for k in ("sun_elevation", "sun_azimuth")]
-    out = []
-    for sensor, slots in found.items():
-        unknown = any(m is not None and m.sensor == sensor and not m.is_pass_known for m in meanings)
-        if sensor == "dem" and slots[0] is not None and slots[1] is None:
-            slots[1] = replace(slots[0], kind="slope")
-            notes.append(f"{path.name}: slope from its heights, Horn 3 x 3")
-        own = [n for n in notes if n.startswith(path.name)]
-        out.append(
-            Source(
-                sensor,
-                tuple(slots),
-                geobox,
-                "GeoTIFF",
-                path.stem,
-                time,
-                angles[0],
-                angles[1],
-                is_pass_unknown=unknown,
-                notes=tuple(own if not out else ()),
-            )
+        found = _layers(file, meanings)
+    for name, slots in found.items():
+        for i, band in enumerate(sensors[name].bands):
+            if band.computed and slots[0] is not None and slots[i] is None:
+                slots[i] = replace(slots[0], kind=band.computed)
+                file.note("slope_computed", f"{band.name} from its heights, Horn 3 x 3")
+    return [
+        Source(
+            sensor=name,
+            bands=tuple(slots),
+            grid=geobox,
+            product="GeoTIFF",
+            name=path.stem,
+            time=time,
+            sun_elevation=_number(tags.get("sun_elevation")),
+            sun_azimuth=_number(tags.get("sun_azimuth")),
+            is_pass_unknown=any(m is not None and m.sensor.name == name and not m.is_pass_known for m in meanings),
+            notes=tuple(file.notes) if k == 0 else (),
         )
-    return out
+        for k, (name, slots) in enumerate(found.items())
+    ]
 
 
-def _meanings(
-    source: rasterio.DatasetReader, path: Path, role: str | None, orbit: str | None
-) -> tuple[list[_Meaning | None], list[str]]:
-    notes: list[str] = []
-    texts = [(d or "").strip() for d in source.descriptions]
-    out = [_told(t, orbit) for t in texts]
-    if role is not None:
-        wanted = ("co_pol_sar", "cross_pol_sar") if role == "sar" else (role,)
-        told = [m if m is not None and m.sensor in wanted else None for m in out]
-        out = told if any(told) else _by_order(source, path, role, orbit, notes)
+def _layers(file: _File, meanings: list[_Meaning | None]) -> dict[str, list[Layer | None]]:
+    found: dict[str, list[Layer | None]] = {}
+    for i, meaning in enumerate(meanings):
+        if meaning is None:
+            continue
+        slots = found.setdefault(meaning.sensor.name, [None] * len(meaning.sensor.bands))
+        before = slots[meaning.place]
+        if before is not None:
+            raise ProductError(
+                f"{file.path.name}: bands {before.index} and {i + 1} are both"
+                f" {meaning.sensor.band_names[meaning.place]}; expected one of each. Take one of them out"
+                " (gdal_translate -b)."
+            )
+        slots[meaning.place] = _layer(file, i, meaning)
+    return found
+
+
+def _meanings(file: _File) -> list[_Meaning | None]:
+    texts = [(d or "").strip() for d in file.source.descriptions]
+    out = [_named(t, file) for t in texts]
+    if file.role is not None:
+        wanted = file.sensors.roles[file.role]
+        named = [m if m is not None and m.sensor in wanted else None for m in out]
+        out = named if any(named) else _by_order(file, wanted)
     elif not any(out):
-        out = _by_file_name(source, path, orbit, notes)
+        out = _by_file_name(file)
     if not any(out):
         raise ProductError(
-            f"{path.name}: bands {', '.join(repr(t) for t in texts[:8])} say nothing of a sensor (a mask or outlines"
-            " belong to --reference, --mask or --inventory); expected names such as blue, B02, elevation, VV_dB,"
-            f" coherence, or the sensor given: dem={path.name} (of {', '.join(ROLES)})."
+            f"{file.path.name}: bands {', '.join(repr(t) for t in texts[:8])} say nothing of a sensor (a mask or"
+            " outlines belong to --reference, --mask or --inventory); expected names such as blue, B02, elevation,"
+            f" VV_dB, coherence, or the sensor given: dem={file.path.name} (of {', '.join(file.sensors.roles)})."
         )
     left = [t or f"band {i + 1}" for i, (t, m) in enumerate(zip(texts, out, strict=True)) if m is None]
     if left:
-        notes.append(f"{path.name}: left aside: {', '.join(left)}")
-    return out, notes
+        file.note("bands_unused", f"left aside: {', '.join(left)}")
+    return out
 
 
-def _told(text: str, orbit: str | None) -> _Meaning | None:
+def _named(text: str, file: _File) -> _Meaning | None:
     """Return what a band's name says."""
     plain = text.lower()
     words = [w for w in re.split(r"[^a-z0-9]+", plain) if w]
     there = frozenset(words)
-    for sensor, bands in SENSORS.items():
-        for place, band in enumerate(bands):
-            if plain == band.name:
-                return _Meaning(sensor, place, there)
+    for sensor in file.sensors:
+        place = sensor.place(plain)
+        if place is not None:
+            return _Meaning(sensor=sensor, place=place, words=there)
     if not words:
         return None
-    known = (
-        "ascending"
-        if there & {"asc", "ascending"}
-        else "descending"
-        if there & {"desc", "dsc", "descending"}
-        else orbit
-    )
-    place = PASSES.index(known) if known else 0
-    if there & {"coherence", "coh"}:
-        return _Meaning("in_sar", place, there, known is not None)
-    for sensor, names in (("co_pol_sar", {"vv", "hh"}), ("cross_pol_sar", {"vh", "hv"})):
-        if there & names:
-            return _Meaning(sensor, place, there, known is not None)
-    if plain in _THERMAL or words[0] in _THERMAL:
-        return _Meaning("thermal", 0, there)
+    orbit = _orbit_word(there) or file.orbit
     rest = [w for w in words[1:] if w not in _UNITS and not re.fullmatch(r"(b|band)?\d{1,2}a?|\d+m", w)]
-    for sensor, names in (("optical", _OPTICAL), ("dem", _DEM)):
-        if words[0] in names and not rest:
-            return _Meaning(sensor, names[words[0]], there)
+    fits: dict[str, Callable[[tuple[str, ...]], bool]] = {
+        "any_word": lambda known: bool(there & set(known)),
+        "first_word": lambda known: plain in known or words[0] in known,
+        "alone": lambda known: words[0] in known and not rest,
+    }
+    for how, is_meant in fits.items():
+        for sensor in file.sensors:
+            if sensor.names_match != how or there & set(sensor.excluded_words):
+                continue
+            for place, band in enumerate(sensor.bands):
+                if is_meant(band.words) and (not sensor.has_passes or band.orbit == (orbit or PASSES[0])):
+                    known = orbit is not None or not sensor.has_passes
+                    return _Meaning(sensor=sensor, place=place, words=there, is_pass_known=known)
     return None
 
 
-def _by_order(
-    source: rasterio.DatasetReader, path: Path, role: str, orbit: str | None, notes: list[str]
-) -> list[_Meaning | None]:
+def _by_order(file: _File, wanted: tuple[Sensor, ...]) -> list[_Meaning | None]:
     """Take the bands of a file that the user named in the sensor's order."""
-    out: list[_Meaning | None] = [None] * source.count
-    none = frozenset[str]()
-    if role in ("dem", "thermal"):
-        out[0] = _Meaning(role, 0, none)
-    elif role == "optical":
-        colours = [{"blue": 0, "green": 1, "red": 2}.get(c.name) for c in source.colorinterp]
-        if sorted(c for c in colours if c is not None) == [0, 1, 2]:
-            out = [None if c is None else _Meaning(role, c, none) for c in colours]
-        elif source.count in (4, 6):
-            out = [_Meaning(role, i, none) for i in range(source.count)]
-            notes.append(f"{path.name}: bands without names are taken as {', '.join(band_names(role)[: source.count])}")
-        else:
-            raise ProductError(
-                f"{path.name}: {source.count} bands without names; expected blue, green, red, nir, swir1, swir2 in"
-                " their descriptions, or four or six in this order. Set them with gdal_edit or rasterio."
-            )
-    elif role == "sar":
+    out: list[_Meaning | None] = [None] * file.source.count
+    if len(wanted) > 1:
+        words = [w.upper() for s in wanted for w in s.bands[0].words]
         raise ProductError(
-            f"{path.name}: no band is called VV, VH, HH or HV; expected such names. Give it as co_pol_sar={path.name}"
-            f" or cross_pol_sar={path.name}."
+            f"{file.path.name}: no band is called {', '.join(words[:-1])} or {words[-1]}; expected such names. Give it"
+            f" as {' or '.join(f'{s.name}={file.path.name}' for s in wanted)}."
         )
-    elif orbit is not None or source.count == 1:
-        out[0] = _Meaning(role, PASSES.index(orbit) if orbit else 0, none, orbit is not None)
+    sensor = wanted[0]
+    if sensor.has_passes and (file.orbit is not None or file.source.count == 1):
+        place = PASSES.index(file.orbit) if file.orbit else 0
+        out[0] = _Meaning(sensor=sensor, place=place, is_pass_known=file.orbit is not None)
+    elif sensor.has_passes:
+        out[0], out[1] = _Meaning(sensor=sensor, place=0), _Meaning(sensor=sensor, place=1)
+        file.note("passes_by_order", "its bands are taken as ascending and descending, in this order")
+    elif len(sensor.bands) == 1 or any(b.computed for b in sensor.bands):
+        out[0] = _Meaning(sensor=sensor, place=0)
     else:
-        out[0], out[1] = _Meaning(role, 0, none), _Meaning(role, 1, none)
-        notes.append(f"{path.name}: its bands are taken as ascending and descending, in this order")
+        return _image_bands(file, sensor)
     return out
 
 
-def _by_file_name(
-    source: rasterio.DatasetReader, path: Path, orbit: str | None, notes: list[str]
-) -> list[_Meaning | None]:
-    words = set(re.split(r"[^a-z0-9]+", path.stem.lower()))
-    out: list[_Meaning | None] = [None] * source.count
-    if source.count == 1:
-        if words & set(_FILE_WORDS["dem"]):
-            out[0] = _Meaning("dem", 0, frozenset())
-        else:
-            told = [_told(w, orbit) for w in sorted(words & {"vv", "hh", "vh", "hv", "coherence", "coh"})]
-            out[0] = replace(told[0], words=frozenset(words)) if len(told) == 1 else None
-        if out[0] is not None:
-            notes.append(f"{path.name}: taken as {out[0].sensor} by the file's name")
+def _image_bands(file: _File, sensor: Sensor) -> list[_Meaning | None]:
+    """Take the bands of an image by the file's colours, or by their number in the sensor's order."""
+    count = file.source.count
+    colours = [c.name if c.name in COLOURS else None for c in file.source.colorinterp]
+    if sorted(c for c in colours if c is not None) == sorted(COLOURS) and set(COLOURS) <= set(sensor.band_names):
+        return [None if c is None else _Meaning(sensor=sensor, place=sensor.band_names.index(c)) for c in colours]
+    counts = sensor.band_counts or (len(sensor.bands),)
+    if count not in counts:
+        words = " or ".join(_count_word(n) for n in counts)
+        raise ProductError(
+            f"{file.path.name}: {count} bands without names; expected {', '.join(sensor.band_names)} in their"
+            f" descriptions, or {words} in this order. Set them with gdal_edit or rasterio."
+        )
+    file.note("bands_by_order", f"bands without names are taken as {', '.join(sensor.band_names[:count])}")
+    return [_Meaning(sensor=sensor, place=i) for i in range(count)]
+
+
+def _count_word(count: int) -> str:
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+    return words[count] if count < len(words) else str(count)
+
+
+def _by_file_name(file: _File) -> list[_Meaning | None]:
+    words = set(re.split(r"[^a-z0-9]+", file.path.stem.lower()))
+    out: list[_Meaning | None] = [None] * file.source.count
+    if file.source.count != 1:
+        return out
+    by_word = next((s for s in file.sensors if words & set(s.file_words)), None)
+    if by_word is not None:
+        out[0] = _Meaning(sensor=by_word, place=0)
+    else:
+        tellers = {w for s in file.sensors if s.names_match == "any_word" for b in s.bands for w in b.words}
+        named = [m for m in (_named(w, file) for w in sorted(words & tellers)) if m is not None]
+        out[0] = replace(named[0], words=frozenset(words)) if len(named) == 1 else None
+    if out[0] is not None:
+        file.note("sensor_by_file_name", f"taken as {out[0].sensor.name} by the file's name")
     return out
 
 
-def _layer(source: rasterio.DatasetReader, path: Path, i: int, meaning: _Meaning, notes: list[str]) -> Layer:
-    """Return how a band's counts become physical values; refuses what no unit is known of."""
-    scale, offset = float(source.scales[i]), float(source.offsets[i])
-    kind, is_scaled = np.dtype(source.dtypes[i]), (scale, offset) != (1.0, 0.0)
-    unit = (source.units[i] or "").strip().lower()
-    name = source.descriptions[i] or f"band {i + 1}"
+def _layer(file: _File, i: int, meaning: _Meaning) -> Layer:
+    """Return how a band's counts become physical values; rejects what no unit is known of."""
+    kind = np.dtype(file.source.dtypes[i])
     if kind.kind not in "iuf":
         raise ProductError(
-            f"{path.name}: {name} holds {source.dtypes[i]}; expected real numbers. Make intensities of a complex image"
-            " first."
+            f"{file.path.name}: {_name(file, i)} holds {kind}; expected real numbers. Make intensities of a complex"
+            " image first."
         )
-    if meaning.sensor == "optical":
-        return _optical(source, path, i, name, notes)
-    if meaning.sensor == "dem":
-        if unit in ("ft", "feet", "foot"):
-            scale, offset = scale * 0.3048, offset * 0.3048
-        if meaning.place == 0 and kind == np.uint8:
-            raise ProductError(
-                f"{path.name}: {name} holds numbers of 8 bits; expected elevations in metres. Give a DEM; a mask"
-                " belongs to --reference or --mask."
-            )
-        return Layer(path, i + 1, scale=scale, offset=offset, least=HEIGHT_VOID if meaning.place == 0 else -np.inf)
-    low, high = _range(source, i)
-    low, high = low * scale + offset, high * scale + offset
-    if meaning.sensor in ("co_pol_sar", "cross_pol_sar"):
-        is_decibel = "db" in meaning.words or unit == "db"
-        if not is_decibel and low < 0:
-            is_decibel = True
-            notes.append(f"{path.name}: {name} has values below 0 and no unit: taken as decibels")
-        if not is_decibel and ((kind.kind in "iu" and not is_scaled) or high > 1e4):
-            raise ProductError(
-                f"{path.name}: {name} reaches {high:g}; expected sigma0, linear or in dB. Calibrate the product first"
-                " (SNAP, s1tools), or give scale and offset (gdal_edit -scale)."
-            )
-        return Layer(
-            path, i + 1, "decibel" if is_decibel else "linear", scale, offset, missing=() if is_decibel else (0.0,)
-        )
-    if meaning.sensor == "in_sar" and high > 1.5:
-        raise ProductError(
-            f"{path.name}: {name} reaches {high:g}; expected coherence from 0 to 1. Give its scale (gdal_edit -scale)."
-        )
-    if meaning.sensor == "thermal" and not 100.0 < high < 400.0:
-        raise ProductError(
-            f"{path.name}: {name} reaches {high:g}; expected brightness temperature in kelvin. Convert it, or give the"
-            " Landsat folder."
-        )
-    return Layer(path, i + 1, scale=scale, offset=offset, missing=(0.0,) if meaning.sensor == "thermal" else ())
+    return _LAYERS.get(meaning.sensor.quantity, _plain)(file, i, meaning)
 
 
-def _optical(source: rasterio.DatasetReader, path: Path, i: int, name: str, notes: list[str]) -> Layer:
-    scale, offset = float(source.scales[i]), float(source.offsets[i])
-    kind = np.dtype(source.dtypes[i])
+def _name(file: _File, i: int) -> str:
+    return file.source.descriptions[i] or f"band {i + 1}"
+
+
+def _unit(file: _File, i: int) -> str:
+    return (file.source.units[i] or "").strip().lower()
+
+
+def _scale(file: _File, i: int) -> tuple[float, float]:
+    return float(file.source.scales[i]), float(file.source.offsets[i])
+
+
+def _values_range(file: _File, i: int) -> tuple[float, float]:
+    scale, offset = _scale(file, i)
+    low, high = _range(file.source, i)
+    return low * scale + offset, high * scale + offset
+
+
+def _plain(file: _File, i: int, meaning: _Meaning) -> Layer:
+    scale, offset = _scale(file, i)
+    return Layer(path=file.path, index=i + 1, scale=scale, offset=offset)
+
+
+def _height(file: _File, i: int, meaning: _Meaning) -> Layer:
+    scale, offset = _scale(file, i)
+    if _unit(file, i) in ("ft", "feet", "foot"):
+        scale, offset = scale * 0.3048, offset * 0.3048
+    if meaning.place == 0 and np.dtype(file.source.dtypes[i]) == np.uint8:
+        raise ProductError(
+            f"{file.path.name}: {_name(file, i)} holds numbers of 8 bits; expected elevations in metres. Give a DEM; a"
+            " mask belongs to --reference or --mask."
+        )
+    valid_min = HEIGHT_VOID if meaning.place == 0 else -np.inf
+    return Layer(path=file.path, index=i + 1, scale=scale, offset=offset, valid_min=valid_min)
+
+
+def _backscatter(file: _File, i: int, meaning: _Meaning) -> Layer:
+    scale, offset = _scale(file, i)
+    low, high = _values_range(file, i)
+    is_counts = np.dtype(file.source.dtypes[i]).kind in "iu" and (scale, offset) == (1.0, 0.0)
+    is_decibel = "db" in meaning.words or _unit(file, i) == "db"
+    if not is_decibel and low < 0:
+        is_decibel = True
+        file.note("taken_as_decibels", f"{_name(file, i)} has values below 0 and no unit: taken as decibels")
+    if not is_decibel and (is_counts or high > 1e4):
+        raise ProductError(
+            f"{file.path.name}: {_name(file, i)} reaches {high:g}; expected sigma0, linear or in dB. Calibrate the"
+            " product first (SNAP, s1tools), or give scale and offset (gdal_edit -scale)."
+        )
+    return Layer(
+        path=file.path,
+        index=i + 1,
+        kind="decibel" if is_decibel else "linear",
+        scale=scale,
+        offset=offset,
+        missing=() if is_decibel else (0.0,),
+    )
+
+
+def _coherence(file: _File, i: int, meaning: _Meaning) -> Layer:
+    high = _values_range(file, i)[1]
+    if high > 1.5:
+        raise ProductError(
+            f"{file.path.name}: {_name(file, i)} reaches {high:g}; expected coherence from 0 to 1. Give its scale"
+            " (gdal_edit -scale)."
+        )
+    return _plain(file, i, meaning)
+
+
+def _temperature(file: _File, i: int, meaning: _Meaning) -> Layer:
+    high = _values_range(file, i)[1]
+    if not 100.0 < high < 400.0:
+        raise ProductError(
+            f"{file.path.name}: {_name(file, i)} reaches {high:g}; expected brightness temperature in kelvin. Convert"
+            " it, or give the Landsat folder."
+        )
+    return replace(_plain(file, i, meaning), missing=(0.0,))
+
+
+def _reflectance(file: _File, i: int, meaning: _Meaning) -> Layer:
+    scale, offset = _scale(file, i)
+    kind = np.dtype(file.source.dtypes[i])
     if (scale, offset) == (1.0, 0.0):
         if kind == np.uint8:
-            text = f"{path.name}: digital numbers, scaled by 255: no reflectances"
-            if text not in notes:
-                notes.append(text)
-            return Layer(path, i + 1, scale=1.0 / 255.0, top=255.0)
-        _, high = _range(source, i)
+            file.note("digital_numbers", "digital numbers, scaled by 255: no reflectances")
+            return Layer(path=file.path, index=i + 1, scale=1.0 / 255.0, saturation=255.0)
+        _, high = _range(file.source, i)
         if kind.kind in "iu" or high > 10.0:
             raise ProductError(
-                f"{path.name}: {name} holds {source.dtypes[i]} up to {high:g} without a scale; expected reflectance"
+                f"{file.path.name}: {_name(file, i)} holds {kind} up to {high:g} without a scale; expected reflectance"
                 " about 0 to 1, or scale and offset in the file. Set them with gdal_edit -scale 0.0001 -offset 0"
                 " (percent: 0.01; Sentinel-2 since 2022: -offset -0.1)."
             )
-    top = float(np.iinfo(kind).max) if kind.kind in "iu" else None
     return Layer(
-        path,
-        i + 1,
+        path=file.path,
+        index=i + 1,
         scale=scale,
         offset=offset,
-        missing=(0.0,) if kind.kind == "u" and source.nodatavals[i] is None else (),
-        top=top,
+        missing=(0.0,) if kind.kind == "u" and file.source.nodatavals[i] is None else (),
+        saturation=float(np.iinfo(kind).max) if kind.kind in "iu" else None,
     )
+
+
+_LAYERS: dict[str, Callable[[_File, int, _Meaning], Layer]] = {
+    "reflectance": _reflectance,
+    "height": _height,
+    "backscatter": _backscatter,
+    "coherence": _coherence,
+    "brightness_temperature": _temperature,
+}
+"""How the counts of a quantity become values; :func:`_plain` for others."""
 
 
 def _range(source: rasterio.DatasetReader, i: int) -> tuple[float, float]:
@@ -373,12 +419,18 @@ def _range(source: rasterio.DatasetReader, i: int) -> tuple[float, float]:
 
 
 def _orbit_of(stem: str, tags: dict[str, str]) -> str | None:
-    told = " ".join(
+    said = " ".join(
         [stem, *(tags.get(k, "") for k in ("orbit_direction", "orbit_state", "orbit", "pass", "sat:orbit_state"))]
     ).lower()
-    words = set(re.split(r"[^a-z]+", told))
+    words = set(re.split(r"[^a-z]+", said))
     up, down = words & {"asc", "ascending"}, words & {"desc", "dsc", "descending"}
     return PASSES[0] if up and not down else PASSES[1] if down and not up else None
+
+
+def _orbit_word(words: frozenset[str]) -> str | None:
+    if words & {"asc", "ascending"}:
+        return PASSES[0]
+    return PASSES[1] if words & {"desc", "dsc", "descending"} else None
 
 
 def _number(text: str | None) -> float | None:
@@ -398,6 +450,13 @@ def _time(tags: dict[str, str], path: Path) -> np.datetime64 | None:
 
 def utc(text: str, *, name: str) -> np.datetime64:
     """Return ISO 8601 text as UTC, ns.
+
+    Parameters
+    ----------
+    text : str
+        Such as 2019-11-04T19:52:01Z; without a zone it is UTC.
+    name : str
+        Of the file, for the message.
 
     Raises
     ------

@@ -1,30 +1,30 @@
-"""Where the bands of a scene lie and what their counts mean; how large a pixel of a grid is. Reading them:
-:mod:`.scene_align`."""
+"""Where the bands of a scene lie and what their counts mean; how large a pixel of a grid is. They are read by
+:mod:`polynya.scenes.align`."""
 
 from __future__ import annotations
 
-import contextlib
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProductError, UsageError, one_line
+from ..errors import ProductError, UsageError
+from ..schema import Note
 
 if TYPE_CHECKING:
     import rasterio
     from odc.geo.geobox import GeoBox
     from rasterio.windows import Window
 
+    from ..physics.swath import Swath
+
     AnyWindow = Window | tuple[tuple[int, int], tuple[int, int]] | None
 
 KINDS = ("linear", "decibel", "thermal", "slope")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layer:
     """Where a band lies and what its counts mean.
 
@@ -39,10 +39,10 @@ class Layer:
         heights that the line gives.
     scale, offset, k1, k2 : float
     missing : tuple of float
-        Counts that say "no data"; NaN, infinity and the file's own nodata and masks always do.
-    least : float
-        Values below are no data: depth marks such as -32768 that a file does not declare.
-    top : float or None
+        Counts that mean "no data"; NaN, infinity and the file's own nodata and masks always do.
+    valid_min : float
+        Values below are no data: marks such as -32768 that a file does not declare.
+    saturation : float or None
         Count at which the instrument or the number type saturates.
     """
 
@@ -54,22 +54,22 @@ class Layer:
     k1: float = 0.0
     k2: float = 0.0
     missing: tuple[float, ...] = ()
-    least: float = -np.inf
-    top: float | None = None
+    valid_min: float = -np.inf
+    saturation: float | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Source:
     """What one product gives to a scene: a sensor, its bands, when.
 
     Attributes
     ----------
     sensor : str
-        Of :data:`polynya.sensors.SENSORS`.
+        Its name in the scene's table (:mod:`polynya.sensors`).
     bands : tuple of (Layer or None)
         In the sensor's order, None where the product lacks one.
-    geobox : odc.geo.geobox.GeoBox
-        Grid of its finest band.
+    grid : odc.geo.geobox.GeoBox or Swath
+        Of its finest band.
     product, name : str
     time : numpy.datetime64 or None
         UTC.
@@ -81,12 +81,12 @@ class Source:
         ``landsat_qa`` (QA_PIXEL bits) or ``sentinel2_scl``.
     is_pass_unknown : bool
         True where radar bands stand in the ascending places because nothing says otherwise.
-    notes : tuple of str
+    notes : tuple of polynya.schema.Note
     """
 
     sensor: str
     bands: tuple[Layer | None, ...]
-    geobox: GeoBox
+    grid: GeoBox | Swath
     product: str = "GeoTIFF"
     name: str = ""
     time: np.datetime64 | None = None
@@ -95,36 +95,20 @@ class Source:
     cloud: Layer | None = None
     cloud_kind: str = ""
     is_pass_unknown: bool = False
-    notes: tuple[str, ...] = ()
-
-
-@contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
-    """Turn whatever the raster library throws into one line; a file without coordinates is not warned about twice.
-
-    Raises
-    ------
-    ProductError
-        If the file is missing or cannot be read.
-    """
-    import rasterio
-    from rasterio.errors import NotGeoreferencedWarning, RasterioError
-
-    if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected a raster. Check the path.")
-    try:
-        with rasterio.Env(GDAL_NUM_THREADS="1", GDAL_CACHEMAX=128 << 20), warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            yield
-    except (RasterioError, OSError, ValueError) as error:
-        raise ProductError(
-            f"{path.name}: cannot be read as a raster ({one_line(error)[:160]}); expected GeoTIFF or JPEG 2000, whole."
-            " Get it again."
-        ) from error
+    notes: tuple[Note, ...] = ()
 
 
 def geobox_of(source: rasterio.DatasetReader) -> GeoBox:
     """Return a raster's grid.
+
+    Parameters
+    ----------
+    source : rasterio.DatasetReader
+        An open raster.
+
+    Returns
+    -------
+    odc.geo.geobox.GeoBox
 
     Raises
     ------
@@ -148,6 +132,19 @@ def geobox_of(source: rasterio.DatasetReader) -> GeoBox:
 
 def as_window(shape: tuple[int, int], window: AnyWindow, *, name: str) -> Window:
     """Return a window in whole pixels inside a grid; None is all of it.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Rows and columns of the grid.
+    window : rasterio.windows.Window, ((row0, row1), (col0, col1)) or None
+        Rows and columns.
+    name : str
+        Of the scene, for the message.
+
+    Returns
+    -------
+    rasterio.windows.Window
 
     Raises
     ------
@@ -179,6 +176,7 @@ def pixel_metres(geobox: GeoBox, rows: np.ndarray) -> tuple[np.ndarray, np.ndarr
     Parameters
     ----------
     geobox : odc.geo.geobox.GeoBox
+        The grid.
     rows : numpy.ndarray, shape (n,)
         Rows whose pixels are measured.
 

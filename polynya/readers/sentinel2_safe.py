@@ -3,7 +3,7 @@ sun stood.
 
 Checked on no real product yet: none lies beside the project. Paths and elements follow the product
 specification (S2-PDGS-TAS-DI-PSD) and metadata files of real products of baselines 02.04, 02.05 (pilot Level-2A), 02.08
-and 05.09; only the compact format is read (one granule a product, since December 2016).
+and 05.09; only the compact format is read (one granule per product, since December 2016).
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ from xml.etree import ElementTree
 
 import numpy as np
 
-from ..errors import ProductError, one_line
+from ..errors import ProductError
+from ..io import opening
+from ..schema import Note
 
 PRODUCTS = {"S2MSI1C": "MTD_MSIL1C.xml", "S2MSI2A": "MTD_MSIL2A.xml"}
 """Product type to the name of its metadata file."""
@@ -28,7 +30,7 @@ QUANTIFICATION = 10000.0
 _IMAGE = re.compile(r"_(B\d\d|B8A|TCI|SCL)(?:_(10|20|60)m)?$")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class BandFile:
     """Where a band lies and how its counts become reflectance: ``counts * scale + offset``.
 
@@ -44,7 +46,7 @@ class BandFile:
     scale, offset : float
         Of reflectance; 1 and 0 for ``TCI`` and ``SCL``.
     nodata : float or None
-        Count that says "no data".
+        Count that means "no data".
     """
 
     name: str
@@ -56,7 +58,7 @@ class BandFile:
     nodata: float | None = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SafeMetadata:
     """What the two metadata files of a compact product say.
 
@@ -71,6 +73,7 @@ class SafeMetadata:
     time : numpy.datetime64
         UTC, ns: when this tile was sensed, else the start of the datatake.
     epsg : int
+        Of the grid.
     shape : tuple of int
         Rows and columns of the 10 m grid.
     corner : tuple of float
@@ -78,7 +81,7 @@ class SafeMetadata:
     sun_elevation, sun_azimuth : float or None
         Mean over the tile, degrees; azimuth clockwise from north.
     files : tuple of BandFile
-    notes : tuple of str
+    notes : tuple of polynya.schema.Note
     """
 
     product: str
@@ -91,7 +94,7 @@ class SafeMetadata:
     sun_elevation: float | None
     sun_azimuth: float | None
     files: tuple[BandFile, ...]
-    notes: tuple[str, ...]
+    notes: tuple[Note, ...]
 
 
 def metadata_file(folder: Path) -> Path | None:
@@ -121,8 +124,8 @@ def read_metadata(folder: Path) -> SafeMetadata:
     if main is None:
         raise ProductError(_not_safe(folder))
     name, root = folder.name, _xml(main)
-    told = (_text(root, "PRODUCT_TYPE") or "").removesuffix("p")  # S2MSI2Ap: the pilot Level-2A of 2017
-    product = told or ("S2MSI1C" if main.name == PRODUCTS["S2MSI1C"] else "S2MSI2A")
+    kind = (_text(root, "PRODUCT_TYPE") or "").removesuffix("p")  # S2MSI2Ap: the pilot Level-2A of 2017
+    product = kind or ("S2MSI1C" if main.name == PRODUCTS["S2MSI1C"] else "S2MSI2A")
     if product not in PRODUCTS:
         raise ProductError(
             f"{name}: {main.name} says product {product}; expected S2MSI1C or S2MSI2A. Download the Level-1C or"
@@ -147,24 +150,25 @@ def read_metadata(folder: Path) -> SafeMetadata:
     notes = []
     zenith, azimuth = _sun(head)
     if zenith is None:
-        notes.append("no mean sun angle in MTD_TL.xml")
+        notes.append(Note(code="sun_unknown", text="no mean sun angle in MTD_TL.xml"))
     time = _time(_text(head, "SENSING_TIME"), name)
     if time is None:
         time = _time(_text(root, "PRODUCT_START_TIME"), name)
-        notes.append("time is the datatake's start: no SENSING_TIME in MTD_TL.xml")
+        text = "time is the datatake's start: no SENSING_TIME in MTD_TL.xml"
+        notes.append(Note(code="time_of_datatake", text=text))
     files = _files(folder, images, quantification, offsets)
     return SafeMetadata(
-        product,
-        _text(root, "PRODUCT_URI") or _text(root, "PRODUCT_URI_2A") or name,
-        _text(root, "PROCESSING_BASELINE") or "",
-        time,
-        epsg,
-        shape,
-        corner,
-        None if zenith is None else 90.0 - zenith,
-        azimuth,
-        files,
-        tuple(notes),
+        product=product,
+        uri=_text(root, "PRODUCT_URI") or _text(root, "PRODUCT_URI_2A") or name,
+        baseline=_text(root, "PROCESSING_BASELINE") or "",
+        time=time,
+        epsg=epsg,
+        shape=shape,
+        corner=corner,
+        sun_elevation=None if zenith is None else 90.0 - zenith,
+        sun_azimuth=azimuth,
+        files=files,
+        notes=tuple(notes),
     )
 
 
@@ -188,13 +192,7 @@ def _not_safe(folder: Path) -> str:
 
 
 def _xml(path: Path) -> ElementTree.Element:
-    try:
-        return ElementTree.parse(path).getroot()
-    except (ElementTree.ParseError, OSError, ValueError) as error:
-        raise ProductError(
-            f"{path.parent.name}/{path.name}: cannot be read as XML ({one_line(error)[:120]}); expected the product's"
-            " metadata. Download it again."
-        ) from error
+    return opening.read_xml(path, expected="the product's metadata. Download it again")
 
 
 def _tag(element: ElementTree.Element) -> str:
@@ -227,10 +225,10 @@ def _radiometry(root: ElementTree.Element, product: str, name: str) -> tuple[flo
     """Return the quantification value and the bands' offsets in counts: none before baseline 04.00, usually -1000
     after."""
     level_2a = product == "S2MSI2A"
-    told = None
+    value = None
     for tag in ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE") if level_2a else ("QUANTIFICATION_VALUE",):
-        told = told or _text(root, tag)
-    quantification = _number(told, "the quantification value", name)
+        value = value or _text(root, tag)
+    quantification = _number(value, "the quantification value", name)
     if quantification <= 0:
         raise ProductError(
             f"{name}: the quantification value is {quantification:g}; expected a positive number, usually 10000."
@@ -303,22 +301,27 @@ def _time(text: str | None, name: str) -> np.datetime64 | None:
 
 
 def _files(folder: Path, images: list[str], quantification: float, offsets: dict[str, float]) -> tuple[BandFile, ...]:
-    """Return one file a band, the finest that the metadata list, whether or not it is there."""
+    """Return one file per band, the finest that the metadata list, whether or not it is there."""
     finest: dict[str, BandFile] = {}
     for image in images:
         found = _IMAGE.search(image)
         if not found or ".." in Path(image).parts or Path(image).is_absolute():
             continue
-        band, told = found[1], found[2]
-        resolution = float(told) if told else float(NATIVE_M.get(band, 20))
+        band, size = found[1], found[2]
+        resolution = float(size) if size else float(NATIVE_M.get(band, 20))
         if band in finest and finest[band].resolution_m <= resolution:
             continue
         path = folder / f"{image}.jp2"
         if band in ("TCI", "SCL"):
-            finest[band] = BandFile(band, path, 1, resolution)
+            finest[band] = BandFile(name=band, path=path, index=1, resolution_m=resolution)
         else:
             finest[band] = BandFile(
-                band, path, 1, resolution, 1.0 / quantification, offsets.get(band, 0.0) / quantification
+                name=band,
+                path=path,
+                index=1,
+                resolution_m=resolution,
+                scale=1.0 / quantification,
+                offset=offsets.get(band, 0.0) / quantification,
             )
     order = {b: i for i, b in enumerate((*BAND_IDS, "TCI", "SCL"))}
     return tuple(sorted(finest.values(), key=lambda f: order[f.name]))
@@ -327,10 +330,15 @@ def _files(folder: Path, images: list[str], quantification: float, offsets: dict
 def jp2_is_cut(path: Path) -> bool:
     """Return whether a JPEG 2000 file ends before its boxes say so, or without the end-of-codestream marker.
 
-    The library that decodes JPEG 2000 fills the lost part of a cut file with zeros and may say nothing.
+    The library that decodes JPEG 2000 fills the lost part of a cut file with zeros and may report nothing.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with opening.open_binary(path) as file:
         place = 0
         while place < size:
             file.seek(place)

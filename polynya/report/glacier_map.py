@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
@@ -14,7 +15,7 @@ import pyarrow as pa
 import shapely
 from odc.geo.geobox import GeoBox
 
-from ..glaciers.agreement import CAUTION, MEANING, Look
+from ..glaciers.agreement import CAUTION, MEANING, Agreement
 from ..glaciers.areas import pixel_size_m
 from ..metrics import Estimate
 from . import html, polar_map, training
@@ -50,86 +51,100 @@ WORDS = {
 }
 
 
-def write(
-    path: Path,
-    *,
-    title: str,
-    facts: dict[str, object],
-    outlines: gpd.GeoDataFrame,
-    geobox: GeoBox,
-    optical: np.ndarray | None = None,
-    probability: np.ndarray | None = None,
-    band: gpd.GeoDataFrame | None = None,
-    confident: float = 0.95,
-    total: Estimate | None = None,
-    look: Look | None = None,
-    notes: Sequence[str] = (),
-    evaluation: pa.Table | None = None,
-    reliability: Sequence[tuple[float, float, float]] | None = None,
-) -> Path:
+@dataclass(frozen=True, kw_only=True)
+class MappedScene:
+    """What the page of a mapped scene shows.
+
+    Attributes
+    ----------
+    title : str
+        Name of the scene.
+    facts : dict
+        Scene, model and settings in words, in order.
+    outlines : geopandas.GeoDataFrame
+        With the attributes of :data:`polynya.io.polygons.ATTRIBUTES` that are known.
+    geobox : odc.geo.GeoBox
+        Grid of the pictures: decimate large scenes first (``geobox.zoom_out``), to 1000 pixels or so.
+    optical : numpy.ndarray or None, shape (6, h, w)
+        Reflectance on that grid; NaN where missing.
+    probability : numpy.ndarray or None, shape (h, w)
+        Of glacier, on that grid.
+    band : geopandas.GeoDataFrame or None
+        The uncertainty band.
+    confident : float
+        Confidence below which a pixel lies in it.
+    total : Estimate or None
+        Total area with its interval, km².
+    agreement : polynya.glaciers.agreement.Agreement or None
+        Parts of the map by colour.
+    notes : tuple of str
+        Findings of the quality checks and other warnings.
+    evaluation : pyarrow.Table or None
+        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
+    reliability : sequence of (n, mean probability, frequency) or None
+        Bins of a reliability diagram.
+    """
+
+    title: str
+    facts: dict[str, object]
+    outlines: gpd.GeoDataFrame
+    geobox: GeoBox
+    optical: np.ndarray | None = None
+    probability: np.ndarray | None = None
+    band: gpd.GeoDataFrame | None = None
+    confident: float = 0.95
+    total: Estimate | None = None
+    agreement: Agreement | None = None
+    notes: tuple[str, ...] = ()
+    evaluation: pa.Table | None = None
+    reliability: Sequence[tuple[float, float, float]] | None = None
+
+
+def write(path: Path, mapped: MappedScene) -> Path:
     """Write the page: total area, map, what to know before using it, glaciers, parts by colour, scores.
 
     Parameters
     ----------
     path : Path
-    title : str
-        Name of the scene.
-    facts : dict
-        What is told of scene, model and settings, in order.
-    outlines : geopandas.GeoDataFrame
-        With the attributes of :data:`polynya.io.polygons.ATTRIBUTES` that are known.
-    geobox : odc.geo.GeoBox
-        Grid of the pictures: decimate large scenes first (``geobox.zoom_out``), to 1000 pixels or so.
-    optical : numpy.ndarray, shape (6, h, w), optional
-        Reflectance on that grid; NaN where missing.
-    probability : numpy.ndarray, shape (h, w), optional
-        Of glacier, on that grid.
-    band : geopandas.GeoDataFrame, optional
-        The uncertainty band.
-    confident : float
-        Confidence below which a pixel lies in it.
-    total : metrics.Estimate, optional
-        Total area with its interval, km².
-    look : polynya.glaciers.agreement.Look, optional
-        Parts of the map by colour.
-    notes : sequence of str
-        Findings of the quality gate and other warnings.
-    evaluation : pyarrow.Table, optional
-        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
-    reliability : sequence of (n, mean probability, frequency), optional
-        Bins of a reliability diagram.
+        The HTML file.
+    mapped : MappedScene
+        What it shows.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    body = [f'<p class="brand">polynya glaciers</p><h1>{escape(title)}</h1>', fact_list(facts), result(outlines, total)]
+    outlines = mapped.outlines
+    body = [
+        f'<p class="brand">polynya glaciers</p><h1>{escape(mapped.title)}</h1>',
+        fact_list(mapped.facts),
+        result(outlines, mapped.total),
+    ]
     maps = []
-    if optical is not None:
-        maps.append(scene_map(optical, geobox, outlines=outlines, band=band, confident=confident))
-    if probability is not None:
-        maps.append(probability_map(probability, geobox, outlines=outlines))
+    if mapped.optical is not None:
+        maps.append(
+            scene_map(mapped.optical, mapped.geobox, outlines=outlines, band=mapped.band, confident=mapped.confident)
+        )
+    if mapped.probability is not None:
+        maps.append(probability_map(mapped.probability, mapped.geobox, outlines=outlines))
     if maps:
         body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
-    if notes:
+    if mapped.notes:
         body.append(
             "<section><h2>Before you use it</h2><ul"
-            f" class=messages>{''.join(f'<li>{escape(n)}</li>' for n in notes)}</ul></section>"
+            f" class=messages>{''.join(f'<li>{escape(n)}</li>' for n in mapped.notes)}</ul></section>"
         )
-    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(total)}</section>")
-    if look is not None and look.strata:
-        body.append(colour_section(look, optical, geobox))
-    if evaluation is not None:
-        body.append(
-            "<section><h2>Against"
-            f" {escape(_reference(evaluation))}</h2>{score_table(evaluation)}{boundary_table(evaluation)}</section>"
-        )
-    if reliability:
-        body.append(
-            f"<section><h2>Calibration</h2><div class=figures>{reliability_figure(reliability)}</div></section>"
-        )
-    return html.write_text(path, html.page(title=f"{title}: glaciers", body=body))
+    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(mapped.total)}</section>")
+    if mapped.agreement is not None and mapped.agreement.strata:
+        body.append(colour_section(mapped.agreement, mapped.optical, mapped.geobox))
+    if mapped.evaluation is not None:
+        scores = f"{score_table(mapped.evaluation)}{boundary_table(mapped.evaluation)}"
+        body.append(f"<section><h2>Against {escape(_reference(mapped.evaluation))}</h2>{scores}</section>")
+    if mapped.reliability:
+        figure = reliability_figure(mapped.reliability)
+        body.append(f"<section><h2>Calibration</h2><div class=figures>{figure}</div></section>")
+    return html.write_text(path, html.page(title=f"{mapped.title}: glaciers", body=body))
 
 
 def _reference(evaluation: pa.Table) -> str:
@@ -153,22 +168,22 @@ def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
 
 
 def interval_text(total: Estimate | None) -> Markup:
-    """Say what the intervals hold."""
+    """Return what the intervals contain, in words."""
     if total is None:
         return Markup("")
     if not math.isfinite(total.low):
         return Markup('<p class="note">No intervals: the map has no probabilities that they could rest on.</p>')
     return Markup(
-        '<p class="note">Intervals hold where the margins lie, as far as the probabilities are calibrated on scenes'
-        " like this one. They do not hold glaciers that were missed altogether, ice divides, or an image taken on a bad"
-        " day.</p>"
+        '<p class="note">Intervals cover the uncertainty of the margins, as far as the probabilities are calibrated on'
+        " scenes like this one. They cover neither glaciers that were missed altogether, nor ice divides, nor an image"
+        " taken on a bad day.</p>"
     )
 
 
-def colour_section(look: Look, optical: np.ndarray | None, geobox: GeoBox) -> Markup:
+def colour_section(agreement: Agreement, optical: np.ndarray | None, geobox: GeoBox) -> Markup:
     """Return the parts of a map by colour: a map, their areas, and what they are not."""
     rows = []
-    for s in look.strata:
+    for s in agreement.strata:
         swatch = Markup(
             f'<span class="sw" style="background:{KINDS[s.name]}"></span>{escape(s.name.replace("_", " "))}'
         )
@@ -183,13 +198,14 @@ def colour_section(look: Look, optical: np.ndarray | None, geobox: GeoBox) -> Ma
     table = html.table(("part", "area, km²", "without sun", "under cloud"), rows)
     words = "".join(
         f"<div><dt>{escape(n.replace('_', ' '))}</dt><dd>{escape(MEANING[n])}</dd></div>"
-        for n in (s.name for s in look.strata)
+        for n in (s.name for s in agreement.strata)
     )
-    told = f'<p class="note">Rule: {escape(look.rule)}. Without sun: {escape(look.shadow)}. {escape(CAUTION)}</p>'
-    figure = kind_map(look.kinds, optical, geobox) if look.kinds is not None and optical is not None else ""
+    rule, shadow = escape(agreement.rule), escape(agreement.shadow)
+    note = f'<p class="note">Rule: {rule}. Without sun: {shadow}. {escape(CAUTION)}</p>'
+    figure = kind_map(agreement.kinds, optical, geobox) if agreement.kinds is not None and optical is not None else ""
     return Markup(
         f'<section><h2>By colour</h2><div class=figures>{figure}<div>{table}<dl class="words"'
-        f' style="margin-top:14px">{words}</dl>{told}</div></div></section>'
+        f' style="margin-top:14px">{words}</dl>{note}</div></div></section>'
     )
 
 
@@ -228,6 +244,7 @@ def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
     Parameters
     ----------
     optical : numpy.ndarray, shape (6, h, w)
+        Reflectance; NaN where missing.
 
     Returns
     -------
@@ -332,8 +349,8 @@ def _map(
 
 
 def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float]) -> str:
-    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units a pixel, across
-    and down."""
+    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units per pixel,
+    across and down."""
     if not len(frame):
         return ""
     back = ~geobox.transform
@@ -362,12 +379,12 @@ def scale_bar(across_m: float, height: float) -> str:
     power = 10.0 ** math.floor(math.log10(across_m / 4.0))
     length = max(f for f in (1, 2, 5) if f * power <= across_m / 4.0) * power
     wide = WIDTH * length / across_m
-    told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     style = 'style="paint-order:stroke;stroke:#fff;stroke-width:3px"'
     return (
         f'<path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#fff" stroke-width="5"/><path d="M10'
         f' {height - 10:.1f}h{wide:.1f}" stroke="#1c2430" stroke-width="2"/><text x="10" y="{height - 16:.1f}"'
-        f" {style}>{told}</text>"
+        f" {style}>{words}</text>"
     )
 
 
@@ -427,11 +444,11 @@ def score_table(evaluation: pa.Table) -> Markup:
                 (WORDS.get(prediction, prediction.replace("_", " ")), stratum.replace("_", " "), *cells, f"{n:,}")
             )
     table = html.table(("map", "stratum", *(WORDS.get(c, c) for c in columns), "n"), rows, text_columns=2)
-    told = (
+    note = (
         "n counts pixels, or outlines. Clean and debris-covered: pixels whose nearest ice is of that kind. In brackets:"
         " 95 % intervals from blocks of 3.2 km drawn again."
     )
-    return Markup(f'{table}<p class="note">{told}</p>')
+    return Markup(f'{table}<p class="note">{note}</p>')
 
 
 def boundary_table(evaluation: pa.Table) -> Markup:
@@ -453,16 +470,16 @@ def _cell(row: dict | None) -> str:
     if row is None or not row["n"] or row["value"] is None or not math.isfinite(row["value"]):
         return html.DASH
     digits = 3 if abs(row["value"]) < 100 and row["units"] != "m" else 1
-    told = number(row["value"], digits)
+    value = number(row["value"], digits)
     return (
-        f"{told} ({number(row['low'], min(digits, 2))} to {number(row['high'], min(digits, 2))})"
+        f"{value} ({number(row['low'], min(digits, 2))} to {number(row['high'], min(digits, 2))})"
         if row["low"] is not None and math.isfinite(row["low"])
-        else told
+        else value
     )
 
 
 def reliability_figure(
-    bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice where the map said so"
+    bins: Sequence[tuple[float, float, float]], *, title: str = "How often it was ice at a mapped probability"
 ) -> Markup:
     """Return the reliability diagram of (n, mean probability, frequency) bins."""
     return training.reliability_figure([{"reliability": list(bins)}], title, ["glacier"])

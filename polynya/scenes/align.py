@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProductError
+from ..errors import ProductError, UsageError
+from ..io import opening
 from ..physics import resample, slope
-from ..readers.scene_layer import Layer, geobox_of, pixel_metres, reading
+from ..physics.swath import Swath
+from ..readers.scene_layer import Layer, Source, geobox_of, pixel_metres
 
 if TYPE_CHECKING:
     import rasterio
@@ -34,6 +36,7 @@ def read_layers(layers: Sequence[Layer | None], *, geobox: GeoBox, window: Windo
     Parameters
     ----------
     layers : sequence of (Layer or None)
+        Bands; None for one that is missing.
     geobox : odc.geo.geobox.GeoBox
         The scene's grid.
     window : rasterio.windows.Window
@@ -49,18 +52,77 @@ def read_layers(layers: Sequence[Layer | None], *, geobox: GeoBox, window: Windo
     ProductError
         If a file cannot be read.
     """
-    import rasterio
-
     out = np.full((len(layers), window.height, window.width), np.nan, np.float32)
     for path in dict.fromkeys(layer.path for layer in layers if layer is not None):
         members = [i for i, layer in enumerate(layers) if layer is not None and layer.path == path]
-        with reading(path), rasterio.open(path) as source:
+        with opening.open_raster(path) as source:
             _read_file(source, [layers[i] for i in members], geobox, window, out, members)
+    return out
+
+
+def read_swath(source: Source, *, swath: Swath, window: Window) -> np.ndarray:
+    """Read the bands of a source in the pixels of a swath, as they are.
+
+    Parameters
+    ----------
+    source : Source
+        A sensor on the swath.
+    swath : Swath
+        The scene's grid.
+    window : rasterio.windows.Window
+        Whole pixels inside it.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (len(source.bands), h, w)
+        Physical values; NaN where a band is missing or saw nothing.
+
+    Raises
+    ------
+    ProductError
+        If a file cannot be read or has another size than the swath.
+    UsageError
+        If the source lies on another grid, or a band must be computed on a map grid.
+    """
+    if not isinstance(source.grid, Swath) or source.grid.shape != swath.shape:
+        raise UsageError(
+            f"{source.sensor}: {source.name} does not lie on the scene's swath of {swath.shape[0]} x {swath.shape[1]}"
+            " pixels; expected all sensors of such a scene in its pixels. Warp them to one map grid first (gdalwarp)."
+        )
+    out = np.full((len(source.bands), window.height, window.width), np.nan, np.float32)
+    rows = (window.row_off, window.row_off + window.height)
+    columns = (window.col_off, window.col_off + window.width)
+    for i, layer in enumerate(source.bands):
+        if layer is None:
+            continue
+        if layer.kind == "slope":
+            raise UsageError(
+                f"{source.sensor}: slopes are computed on map grids only, {source.name} lies on a swath; expected"
+                " slopes in the file. Leave the band out, or warp the heights first (gdalwarp)."
+            )
+        with opening.open_raster(layer.path) as data:
+            if (data.height, data.width) != swath.shape:
+                raise ProductError(
+                    f"{layer.path.name}: {data.height} x {data.width} pixels; expected the swath's {swath.shape[0]} x"
+                    f" {swath.shape[1]}. Get it again."
+                )
+            out[i] = _convert(_counts(data, layer, rows, columns), layer)
     return out
 
 
 def read_nearest(path: Path, *, geobox: GeoBox, window: Window, outside: int) -> np.ndarray:
     """Read a raster of classes or bits onto a window of the scene's grid, the nearest pixel of each.
+
+    Parameters
+    ----------
+    path : Path
+        The raster, on any grid.
+    geobox : odc.geo.geobox.GeoBox
+        The scene's grid.
+    window : rasterio.windows.Window
+        Whole pixels inside it.
+    outside : int
+        Value beyond the raster and where it has no data.
 
     Returns
     -------
@@ -72,10 +134,9 @@ def read_nearest(path: Path, *, geobox: GeoBox, window: Window, outside: int) ->
     ProductError
         If the file cannot be read or holds fractions.
     """
-    import rasterio
     from rasterio.windows import Window
 
-    with reading(path), rasterio.open(path) as source:
+    with opening.open_raster(path) as source:
         if np.dtype(source.dtypes[0]).kind not in "iu":
             raise ProductError(
                 f"{path.name}: holds {source.dtypes[0]}; expected whole numbers: classes or bits. Convert it"
@@ -249,6 +310,6 @@ def _convert(counts: np.ndarray, layer: Layer) -> np.ndarray:
     elif layer.kind == "thermal":
         with np.errstate(divide="ignore", invalid="ignore"):
             value = np.where(value > 0, layer.k2 / np.log(layer.k1 / value + 1.0), np.nan)
-    if np.isfinite(layer.least):
-        value = np.where(value < layer.least, np.nan, value)
+    if np.isfinite(layer.valid_min):
+        value = np.where(value < layer.valid_min, np.nan, value)
     return value.astype(np.float32)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 METHODS = ("published", "filtered", "percentile", "sun", "unet")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneStatistics:
     """What the classes of any part of a scene need to know of the whole.
 
@@ -52,7 +52,7 @@ class SceneStatistics:
     clouds: np.ndarray | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneClasses:
     """Classes on a part of a scene's 10 m grid.
 
@@ -121,7 +121,9 @@ def scene_statistics(
             )
         thresholds = ice_colour.thresholds_from_sun(scene.sun_elevation)
     clouds = scene_clouds.s2cloudless(scene, advance=advance) if mask == "s2cloudless" else None
-    early = SceneStatistics(scene.scene_id, method, mask, thresholds, None, clouds)
+    early = SceneStatistics(
+        scene_id=scene.scene_id, method=method, cloud_mask=mask, thresholds=thresholds, counts=None, clouds=clouds
+    )
     if method in ("percentile", "filtered"):
         count = _count_value if method == "percentile" else _count_difference
         counts = np.zeros(256, np.int64)
@@ -133,7 +135,9 @@ def scene_statistics(
                     advance(window.height * window.width)
         if method == "percentile":
             thresholds = ice_colour.thresholds_from_bright(counts)
-    return SceneStatistics(scene.scene_id, method, mask, thresholds, counts, clouds)
+    return SceneStatistics(
+        scene_id=scene.scene_id, method=method, cloud_mask=mask, thresholds=thresholds, counts=counts, clouds=clouds
+    )
 
 
 def _count_value(scene: sentinel2.Scene, window: Window, statistics: SceneStatistics) -> np.ndarray:
@@ -148,7 +152,7 @@ def _count_difference(scene: sentinel2.Scene, window: Window, statistics: SceneS
 
 def _difference(scene: sentinel2.Scene, window: Window) -> tuple[np.ndarray, np.ndarray]:
     """Return the difference to the background and V, on a window; water and missing pixels are painted white before."""
-    around, inner = tiling.grown(window, thin_cloud.HALO, shape=tuple(scene.geobox.shape))
+    around, inner = tiling.with_halo(window, thin_cloud.HALO, shape=tuple(scene.geobox.shape))
     rgb = sentinel2.true_colour(scene, window=around)
     v = ice_colour.value(rgb)
     image = thin_cloud.grey(rgb)
@@ -227,7 +231,9 @@ def scene_classes(
         slice(place.row_off, place.row_off + place.height),
         slice(place.col_off, place.col_off + place.width),
     )
-    return SceneClasses(classes, value, is_cloud, scene.geobox[rows, columns], statistics)
+    return SceneClasses(
+        classes=classes, value=value, is_cloud=is_cloud, geobox=scene.geobox[rows, columns], statistics=statistics
+    )
 
 
 def _classifier(

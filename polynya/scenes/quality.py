@@ -1,7 +1,7 @@
 """What is wrong with a scene before anything is mapped on it: missing data, cloud, saturation, impossible values,
-sensors out of register.
+misregistered sensors.
 
-Nothing is mended and nothing refused here: each finding says what, where and how much, and the report carries it.
+Nothing is fixed and nothing rejected here: each finding says what, where and how much, and the report carries it.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ..sensors import SENSORS, band_names
+from ..sensors import Sensor
 from . import register
 from . import scene as glacier_scene
 from .register import Registration
@@ -25,7 +25,7 @@ WARN_SHARE = {"missing": 0.05, "cloud": 0.10, "shadow": 0.20, "saturation": 0.02
 """Shares of pixels from which a finding is a warning; below it is for information."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that was found.
 
@@ -50,12 +50,12 @@ class Finding:
     sensor: str
     kind: str
     is_warning: bool
-    share: float | None
-    number: float | None
+    share: float | None = None
+    number: float | None = None
     text: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Quality:
     """All that was found.
 
@@ -90,11 +90,12 @@ class Quality:
 
 
 def check(scene: Scene, *, reach_m: float = register.REACH_M) -> Quality:
-    """Look at a scene's sensors one by one and against each other.
+    """Check a scene's sensors one by one and against each other.
 
     Parameters
     ----------
     scene : Scene
+        The scene; its grid must be affine.
     reach_m : float
         Largest shift between sensors that is looked for, m.
 
@@ -106,6 +107,8 @@ def check(scene: Scene, *, reach_m: float = register.REACH_M) -> Quality:
     ------
     ProductError
         If a file of the scene is missing or damaged.
+    UsageError
+        If the scene has a swath grid.
     """
     blocks = _blocks(scene.shape)
     counts = _Counts(scene)
@@ -117,9 +120,9 @@ def check(scene: Scene, *, reach_m: float = register.REACH_M) -> Quality:
         *_absent(scene),
         *counts.findings(),
         *(_registered(r) for r in registration),
-        *(Finding("scene", "note", False, None, None, n) for n in scene.notes),
+        *(Finding(sensor="scene", kind="note", is_warning=False, text=n.text) for n in scene.notes),
     ]
-    return Quality(scene.name, float(seen), tuple(findings), registration)
+    return Quality(scene=scene.name, share_seen=float(seen), findings=tuple(findings), registration=registration)
 
 
 def _blocks(shape: tuple[int, int]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
@@ -139,182 +142,190 @@ class _Counts:
     def __init__(self, scene: Scene):
         self.scene = scene
         self.pixels = 0
-        self.known = {s: np.zeros(len(SENSORS[s]), np.int64) for s in scene.sensors}
-        self.beyond = {s: np.zeros((2, len(SENSORS[s])), np.int64) for s in scene.sensors}
-        self.extreme = {s: np.array([[np.inf] * len(SENSORS[s]), [-np.inf] * len(SENSORS[s])]) for s in scene.sensors}
-        self.saturated = {s: np.zeros(len(SENSORS[s]), np.int64) for s in scene.sensors}
+        self.sensors = [scene.table[s] for s in scene.sensors]
+        counts = {s.name: len(s.bands) for s in self.sensors}
+        self.known = {s: np.zeros(n, np.int64) for s, n in counts.items()}
+        self.beyond = {s: np.zeros((2, n), np.int64) for s, n in counts.items()}
+        self.extreme = {s: np.array([[np.inf] * n, [-np.inf] * n]) for s, n in counts.items()}
+        self.saturated = {s: np.zeros(n, np.int64) for s, n in counts.items()}
+        self.image, self.thermal = (scene.table.of(q) for q in ("reflectance", "brightness_temperature"))
         self.cloud = np.zeros(256, np.int64)
-        self.by_rule = self.rule_pixels = self.zero = self.optical_pixels = 0
+        self.by_rule = self.rule_pixels = self.zero = self.image_pixels = 0
 
     def add(self, data: dict[str, np.ndarray], cloud: np.ndarray) -> None:
         self.pixels += cloud.size
         self.cloud += np.bincount(cloud.ravel(), minlength=256)
-        for sensor, values in data.items():
-            for i, (band, layer) in enumerate(zip(SENSORS[sensor], self.scene.source(sensor).bands, strict=True)):
-                if layer is None:
-                    continue
-                value = values[i][np.isfinite(values[i])]
-                self.known[sensor][i] += value.size
-                if not value.size:
-                    continue
-                self.beyond[sensor][0, i] += np.count_nonzero(value < band.low)
-                self.beyond[sensor][1, i] += np.count_nonzero(value > band.high)
-                self.extreme[sensor][:, i] = (
-                    min(self.extreme[sensor][0, i], value.min()),
-                    max(self.extreme[sensor][1, i], value.max()),
-                )
-                if layer.top is not None and layer.kind == "linear":
-                    self.saturated[sensor][i] += np.count_nonzero(
-                        value >= (layer.top * layer.scale + layer.offset) * (1 - 1e-6)
-                    )
-        if "optical" in data:
-            there = np.isfinite(data["optical"])
-            self.zero += int(np.count_nonzero(there.any(axis=0) & (~there | (data["optical"] == 0)).all(axis=0)))
-            self.optical_pixels += int(there.any(axis=0).sum())
-            found = _cloud_rule(data["optical"], data.get("thermal"))
-            if found is not None:
-                self.by_rule += int(np.count_nonzero(found))
-                self.rule_pixels += int(np.isfinite(data["optical"][[0, 4]]).all(axis=0).sum())
+        for sensor in self.sensors:
+            for i in range(len(sensor.bands)):
+                if self.scene.has_band(sensor.name, i):
+                    self._add_band(sensor, i, data[sensor.name][i])
+        if self.image is not None and self.image.name in data:
+            self._add_image(data[self.image.name], self.image, data)
+
+    def _add_band(self, sensor: Sensor, i: int, values: np.ndarray) -> None:
+        name, band = sensor.name, sensor.bands[i]
+        value = values[np.isfinite(values)]
+        self.known[name][i] += value.size
+        if not value.size:
+            return
+        self.beyond[name][0, i] += np.count_nonzero(value < band.low)
+        self.beyond[name][1, i] += np.count_nonzero(value > band.high)
+        low, high = self.extreme[name][:, i]
+        self.extreme[name][:, i] = (min(low, value.min()), max(high, value.max()))
+        layer = self.scene.source(name).bands[i]
+        if layer.saturation is not None and layer.kind == "linear":
+            highest = (layer.saturation * layer.scale + layer.offset) * (1 - 1e-6)
+            self.saturated[name][i] += np.count_nonzero(value >= highest)
+
+    def _add_image(self, image: np.ndarray, sensor: Sensor, data: dict[str, np.ndarray]) -> None:
+        there = np.isfinite(image)
+        self.zero += int(np.count_nonzero(there.any(axis=0) & (~there | (image == 0)).all(axis=0)))
+        self.image_pixels += int(there.any(axis=0).sum())
+        bands = sensor.places("blue", "green", "swir1")
+        if len(bands) < 3 or not np.isfinite(image[bands[2]]).any():
+            return
+        thermal = data.get(self.thermal.name) if self.thermal is not None else None
+        found = _cloud_rule(*(image[b] for b in bands), thermal=None if thermal is None else thermal[0])
+        self.by_rule += int(np.count_nonzero(found))
+        self.rule_pixels += int(np.isfinite(image[[bands[0], bands[2]]]).all(axis=0).sum())
 
     def findings(self) -> Iterator[Finding]:
-        for sensor, known in self.known.items():
-            layers = self.scene.source(sensor).bands
-            there = [i for i, layer in enumerate(layers) if layer is not None]
-            share = 1.0 - float(known[there].min()) / self.pixels
-            name = band_names(sensor)
-            worst = there[int(np.argmin(known[there]))]
-            least = 1.0 - float(known[there].max()) / self.pixels
-            if share > 0:
-                fullest = there[int(np.argmax(known[there]))]
-                more = (
-                    ": nothing of it lies on the scene"
-                    if least == 1
-                    else f", {least:.1%} no {name[fullest]}"
-                    if least > 0 and f"{least:.1%}" != f"{share:.1%}"
-                    else ""
-                )
-                yield Finding(
-                    sensor,
-                    "missing",
-                    share > WARN_SHARE["missing"],
-                    share,
-                    least,
-                    f"{sensor}: {share:.1%} of the pixels have no {name[worst]}{more}",
-                )
+        for sensor in self.sensors:
+            there = [i for i in range(len(sensor.bands)) if self.scene.has_band(sensor.name, i)]
+            yield from self._missing(sensor, there)
             for i in there:
-                count = int(self.beyond[sensor][:, i].sum())
-                if count:
-                    part = count / max(int(known[i]), 1)
-                    low, high = self.extreme[sensor][:, i]
-                    band = SENSORS[sensor][i]
-                    yield Finding(
-                        sensor,
-                        "out_of_range",
-                        part > WARN_SHARE["out_of_range"],
-                        part,
-                        float(count),
-                        f"{sensor}: {count} pixels of {band.name} ({part:.2%}) lie outside {band.low:g} to"
-                        f" {band.high:g} {band.units}; from {low:g} to {high:g}",
-                    )
-                if self.saturated[sensor][i]:
-                    part = int(self.saturated[sensor][i]) / max(int(known[i]), 1)
-                    yield Finding(
-                        sensor,
-                        "saturation",
-                        part > WARN_SHARE["saturation"],
-                        part,
-                        float(self.saturated[sensor][i]),
-                        f"{sensor}: {part:.1%} of {name[i]} is saturated: differences inside snow and ice are lost",
-                    )
+                yield from self._values(sensor, i)
+        if self.image is None:
+            return
         if self.zero:
-            part = self.zero / self.optical_pixels
+            part = self.zero / self.image_pixels
             yield Finding(
-                "optical",
-                "zero",
-                part > WARN_SHARE["zero"],
-                part,
-                float(self.zero),
-                f"optical: {part:.1%} of the pixels are exactly 0 in every band, which no ground is: fill that the file"
-                " does not declare (gdal_edit -a_nodata 0)",
+                sensor=self.image.name,
+                kind="zero",
+                is_warning=part > WARN_SHARE["zero"],
+                share=part,
+                number=float(self.zero),
+                text=(
+                    f"{self.image.name}: {part:.1%} of the pixels are exactly 0 in every band, which no ground is: fill"
+                    " that the file does not declare (gdal_edit -a_nodata 0)"
+                ),
             )
-        yield from self._clouds()
+        yield from self._clouds(self.image.name)
 
-    def _clouds(self) -> Iterator[Finding]:
+    def _missing(self, sensor: Sensor, there: list[int]) -> Iterator[Finding]:
+        known, names = self.known[sensor.name], sensor.band_names
+        share = 1.0 - float(known[there].min()) / self.pixels
+        least = 1.0 - float(known[there].max()) / self.pixels
+        if share <= 0:
+            return
+        worst, fullest = there[int(np.argmin(known[there]))], there[int(np.argmax(known[there]))]
+        more = ""
+        if least == 1:
+            more = ": nothing of it lies on the scene"
+        elif least > 0 and f"{least:.1%}" != f"{share:.1%}":
+            more = f", {least:.1%} no {names[fullest]}"
+        yield Finding(
+            sensor=sensor.name,
+            kind="missing",
+            is_warning=share > WARN_SHARE["missing"],
+            share=share,
+            number=least,
+            text=f"{sensor.name}: {share:.1%} of the pixels have no {names[worst]}{more}",
+        )
+
+    def _values(self, sensor: Sensor, i: int) -> Iterator[Finding]:
+        name, band, known = sensor.name, sensor.bands[i], max(int(self.known[sensor.name][i]), 1)
+        count = int(self.beyond[name][:, i].sum())
+        if count:
+            low, high = self.extreme[name][:, i]
+            yield Finding(
+                sensor=name,
+                kind="out_of_range",
+                is_warning=count / known > WARN_SHARE["out_of_range"],
+                share=count / known,
+                number=float(count),
+                text=(
+                    f"{name}: {count} pixels of {band.name} ({count / known:.2%}) lie outside {band.low:g} to"
+                    f" {band.high:g} {band.units}; from {low:g} to {high:g}"
+                ),
+            )
+        if self.saturated[name][i]:
+            part = int(self.saturated[name][i]) / known
+            yield Finding(
+                sensor=name,
+                kind="saturation",
+                is_warning=part > WARN_SHARE["saturation"],
+                share=part,
+                number=float(self.saturated[name][i]),
+                text=f"{name}: {part:.1%} of {band.name} is saturated: differences inside snow and ice are lost",
+            )
+
+    def _clouds(self, name: str) -> Iterator[Finding]:
         known = int(self.cloud.sum() - self.cloud[CLOUD_UNKNOWN])
         if known:
-            for value, kind in ((CLOUD, "cloud"), (SHADOW, "shadow")):
+            for value, kind, words in ((CLOUD, "cloud", "cloud"), (SHADOW, "shadow", "cloud shadow")):
                 share = int(self.cloud[value]) / known
                 yield Finding(
-                    "optical",
-                    kind,
-                    share > WARN_SHARE[kind],
-                    share,
-                    None,
-                    f"optical: {share:.1%} {kind if kind == 'cloud' else 'cloud shadow'} by the product's own mask",
+                    sensor=name,
+                    kind=kind,
+                    is_warning=share > WARN_SHARE[kind],
+                    share=share,
+                    text=f"{name}: {share:.1%} {words} by the product's own mask",
                 )
         elif self.rule_pixels:
             share = self.by_rule / self.rule_pixels
             yield Finding(
-                "optical",
-                "cloud",
-                share > WARN_SHARE["cloud"],
-                share,
-                None,
-                f"optical: {share:.1%} looks like cloud; a rule, no mask in the product: {CLOUD_RULE}",
+                sensor=name,
+                kind="cloud",
+                is_warning=share > WARN_SHARE["cloud"],
+                share=share,
+                text=f"{name}: {share:.1%} looks like cloud; a rule, no mask in the product: {CLOUD_RULE}",
             )
-        elif "optical" in self.known:
-            yield Finding(
-                "optical",
-                "cloud",
-                False,
-                None,
-                None,
-                "optical: cloud unknown: no mask in the product, and without swir1 snow cannot be told from cloud",
-            )
+        elif name in self.known:
+            text = f"{name}: cloud unknown: no mask in the product, and without swir1 snow cannot be told from cloud"
+            yield Finding(sensor=name, kind="cloud", is_warning=False, text=text)
 
 
-def _cloud_rule(optical: np.ndarray, thermal: np.ndarray | None) -> np.ndarray | None:
-    blue, green, swir = optical[0], optical[1], optical[4]
-    if not np.isfinite(swir).any():
-        return None
+def _cloud_rule(blue: np.ndarray, green: np.ndarray, swir: np.ndarray, *, thermal: np.ndarray | None) -> np.ndarray:
     with np.errstate(invalid="ignore", divide="ignore"):
         snow = (green - swir) / (green + swir)
         found = (blue > 0.35) & (swir > 0.35) & (snow > -0.2) & (snow < 0.3)
         if thermal is not None:
-            found &= ~(thermal[0] > 290.0)
+            found &= ~(thermal > 290.0)
     return found
 
 
 def _absent(scene: Scene) -> Iterator[Finding]:
-    for sensor, bands in SENSORS.items():
-        source = scene.source(sensor)
+    for sensor in scene.table:
+        source, warn = scene.source(sensor.name), sensor.is_essential
         if source is None:
-            yield Finding(
-                sensor, "missing_sensor", sensor in ("optical", "dem"), None, None, f"{sensor}: the scene has none"
-            )
+            text = f"{sensor.name}: the scene has none"
+            yield Finding(sensor=sensor.name, kind="missing_sensor", is_warning=warn, text=text)
             continue
-        lacking = [b.name for b, layer in zip(bands, source.bands, strict=True) if layer is None]
+        lacking = [b for b, layer in zip(sensor.band_names, source.bands, strict=True) if layer is None]
         if lacking:
             yield Finding(
-                sensor,
-                "missing_band",
-                sensor in ("optical", "dem"),
-                None,
-                float(len(lacking)),
-                f"{sensor}: no {', '.join(lacking)}",
+                sensor=sensor.name,
+                kind="missing_band",
+                is_warning=warn,
+                number=float(len(lacking)),
+                text=f"{sensor.name}: no {', '.join(lacking)}",
             )
 
 
 def _registered(r: Registration) -> Finding:
+    confidence = f"confidence {r.confidence:.2f}"
     if not r.is_confident:
+        text = f"{r.sensor}: whether {r.band} is registered to {r.reference} could not be determined ({confidence})"
+        return Finding(sensor=r.sensor, kind="register_unknown", is_warning=False, text=text)
+    if not r.is_flagged:
+        within = f"within {register.TOLERANCE_PIXELS:g} pixels"
         return Finding(
-            r.sensor,
-            "register_unknown",
-            False,
-            None,
-            None,
-            f"{r.sensor}: whether {r.band} is in register with {r.reference} cannot be told (confidence"
-            f" {r.confidence:.2f})",
+            sensor=r.sensor,
+            kind="misregistration",
+            is_warning=False,
+            number=r.length_m,
+            text=f"{r.sensor}: {r.band} is registered to {r.reference} ({within}, {confidence})",
         )
     where = (
         f"{abs(r.east_m):.0f} m {'east' if r.east_m > 0 else 'west'} and {abs(r.north_m):.0f} m"
@@ -323,22 +334,13 @@ def _registered(r: Registration) -> Finding:
     what = (
         f"; it was never terrain-corrected, and by its bright slopes the pass is {r.looks}" if r.is_uncorrected else ""
     )
-    if r.is_flagged:
-        return Finding(
-            r.sensor,
-            "misregistration",
-            True,
-            None,
-            r.length_m,
-            f"{r.sensor}: {r.band} lies {r.length_m:.0f} m ({where}) from {r.reference}{what} (confidence"
-            f" {r.confidence:.2f}): do not use it with the others",
-        )
     return Finding(
-        r.sensor,
-        "misregistration",
-        False,
-        None,
-        r.length_m,
-        f"{r.sensor}: {r.band} is in register with {r.reference} (within {register.TOLERANCE_PIXELS:g} pixels,"
-        f" confidence {r.confidence:.2f})",
+        sensor=r.sensor,
+        kind="misregistration",
+        is_warning=True,
+        number=r.length_m,
+        text=(
+            f"{r.sensor}: {r.band} is misregistered by {r.length_m:.0f} m ({where}) against {r.reference}{what}"
+            f" ({confidence}): do not use it with the others"
+        ),
     )

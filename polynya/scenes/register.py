@@ -1,4 +1,4 @@
-"""Whether a scene's sensors lie on the same ground: optical against heights, radar against heights and optical.
+"""Whether a scene's sensors lie on the same ground: images against heights, radar against heights and images.
 
 Sunlit slopes are bright, so are slopes that face a radar: the gradients of the heights explain part of both images at
 the right place. A radar image that was never terrain-corrected is matched by one simulated from the heights in the
@@ -7,16 +7,16 @@ radar's own geometry. Method and statistics: :mod:`polynya.physics.misregistrati
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ..physics import misregistration, resample, slope
 from ..physics.misregistration import Shift, band_pass
-from ..sensors import band_names
+from ..sensors import PASSES, Sensor
 from . import scene as glacier_scene
-from .scene import Scene
+from .scene import Scene, only_sensors
 
 REACH_M = 2000.0
 PIXEL_M = 20.0
@@ -28,36 +28,39 @@ MOST_WINDOWS = 2
 TOLERANCE_PIXELS = 2.0
 INCIDENCES = (33.0, 39.0, 44.0)
 """Incidence angles of simulated radar images: Sentinel-1's interferometric wide swath has 29 to 46 degrees."""
-OPTICAL = ((4, "swir1"), (3, "nir"), (2, "red"))
-"""Bands compared with the heights, the best first: short-wave infrared does not saturate on snow."""
+WITH_HEIGHTS = ("swir1", "nir", "red")
+"""Bands of an image that are compared with the heights, the best first: short-wave infrared does not saturate on
+snow."""
+WITH_RADAR = ("green", "nir", "swir1")
+"""Bands of an image that radar is compared with."""
 SHADING_M, TERRAIN_M = 180.0, 650.0
 """Standard deviations of the Gaussians whose difference is compared: shading is fine, radar needs more of the
 terrain."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Registration:
     """Where one sensor lies against another.
 
     Attributes
     ----------
     sensor, band : str
-        What may be off.
+        What may be misregistered.
     reference : str
-        Against what: ``dem`` or ``optical``.
+        The sensor it is compared with: that of heights or that of reflectances.
     east_m, north_m, length_m, pixels : float
         The shift, m and pixels of the scene's grid, at the middle height.
     confidence, score, r_squared : float
         As :class:`polynya.physics.misregistration.Shift` has them.
     is_confident : bool
-        Whether the shift is believed.
+        Whether the shift is certain enough to act on.
     is_uncorrected : bool
         True where an image in the radar's own geometry fits better than one on the map.
     looks : str
         ``ascending`` or ``descending`` where the image was never terrain-corrected: which way the radar looked by its
         bright slopes.
     is_flagged : bool
-        True where it is believed and larger than two pixels, or the terrain was never corrected for.
+        True where the shift is certain and larger than two pixels, or the terrain was never corrected for.
     """
 
     sensor: str
@@ -82,40 +85,77 @@ def compare(scene: Scene, *, reach_m: float = REACH_M) -> tuple[Registration, ..
     Parameters
     ----------
     scene : Scene
+        The scene; its grid must be affine.
     reach_m : float
         Largest shift looked for, m.
 
     Returns
     -------
     tuple of Registration
-        Optical against heights; each radar pass against heights, or optical where that is surer. Pairs that the scene
-        does not have are left out.
+        The image against heights; each radar pass against heights, or the image where that is surer. Pairs that the
+        scene does not have are left out.
 
     Raises
     ------
     ProductError
         If a file is missing or damaged.
+    UsageError
+        If the scene has a swath grid.
     """
-    if not {"dem", "optical"} & set(scene.sensors) or len(scene.sensors) < 2:
+    present = _Present.of(scene)
+    if not (present.height or present.image) or len(scene.sensors) < 2:
         return ()
-    windows, pixel = _windows(scene)
+    windows, pixel = _windows(scene, present)
     if not windows:
         return ()
-    latitude = float(scene.geobox.geographic_extent.centroid.coords[0][1])
+    pairs = _Pairs(
+        present=present,
+        windows=windows,
+        pixel=pixel,
+        reach=reach_m,
+        latitude=float(scene.geobox.geographic_extent.centroid.coords[0][1]),
+    )
     out = []
-    if {"dem", "optical"} <= set(scene.sensors):
-        found = _best((_of_optical(windows, i, pixel, reach_m), name) for i, name in OPTICAL)
+    if present.height and present.image:
+        image = scene.table[present.image]
+        found = _best((pairs.of_image(image.band_names.index(n)), n) for n in WITH_HEIGHTS if n in image.band_names)
         if found is not None:
-            out.append(_record(scene, "optical", found[1], "dem", found[0], ""))
-    for sensor in ("co_pol_sar", "cross_pol_sar"):
-        for i, name in enumerate(band_names(sensor)):
-            if sensor == "cross_pol_sar" and any(r.band == name.replace("cross", "co") for r in out):
-                continue  # the passes are one image: its stronger channel says it
-            if sensor in scene.sensors and scene.source(sensor).bands[i] is not None:
-                one = _of_radar(scene, windows, sensor, i, pixel, reach_m, latitude)
-                if one is not None:
-                    out.append(one)
+            out.append(_record(scene, (present.image, found[1]), present.height, found[0], ""))
+    for sensor in scene.table:
+        for place, band in enumerate(sensor.bands):
+            if sensor.quantity != "backscatter" or not scene.has_band(sensor.name, place):
+                continue
+            if any(_is_one_image(scene, sensor, band.orbit, r) for r in out):
+                continue  # the channels of a pass are one image: the first of the table, the stronger one, says it
+            one = pairs.of_radar(sensor.name, place)
+            if one is not None:
+                out.append(_record(scene, (sensor.name, band.name), one[1], one[0], one[2]))
     return tuple(out)
+
+
+def _is_one_image(scene: Scene, sensor: Sensor, orbit: str, other: Registration) -> bool:
+    """Return whether a shift that was found is that of another channel of the same pass."""
+    same = other.sensor != sensor.name and other.sensor in scene.table.same_acquisition(sensor.name)
+    return same and any(b.name == other.band and b.orbit == orbit for b in scene.table[other.sensor].bands)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Present:
+    """The sensors of heights and of reflectances that a scene has, empty where it has none."""
+
+    height: str
+    image: str
+    image_bands: tuple[int, ...]
+
+    @classmethod
+    def of(cls, scene: Scene) -> _Present:
+        height, image = (scene.table.of(q) for q in ("height", "reflectance"))
+        has_image = image is not None and image.name in scene.sensors
+        return cls(
+            height=height.name if height is not None and height.name in scene.sensors else "",
+            image=image.name if has_image else "",
+            image_bands=image.places(*WITH_RADAR) if has_image else (),
+        )
 
 
 def _best(found: Iterator[tuple[Shift | None, str]]) -> tuple[Shift, str] | None:
@@ -124,104 +164,93 @@ def _best(found: Iterator[tuple[Shift | None, str]]) -> tuple[Shift, str] | None
     return max(there, key=lambda f: (f[0].is_confident, f[0].confidence)) if there else None
 
 
-def _record(scene: Scene, sensor: str, band: str, reference: str, shift: Shift, looks: str) -> Registration:
+def _record(scene: Scene, band: tuple[str, str], reference: str, shift: Shift, looks: str) -> Registration:
     east, south = scene.pixel_m
     pixels = max(abs(shift.east_m) / east, abs(shift.north_m) / south)
-    flagged = shift.is_confident and (bool(looks) or pixels > TOLERANCE_PIXELS)
     return Registration(
-        sensor,
-        band,
-        reference,
-        shift.east_m,
-        shift.north_m,
-        shift.length_m,
-        pixels,
-        shift.confidence,
-        shift.score,
-        shift.r_squared,
-        shift.is_confident,
-        bool(looks),
-        looks,
-        flagged,
+        sensor=band[0],
+        band=band[1],
+        reference=reference,
+        east_m=shift.east_m,
+        north_m=shift.north_m,
+        length_m=shift.length_m,
+        pixels=pixels,
+        confidence=shift.confidence,
+        score=shift.score,
+        r_squared=shift.r_squared,
+        is_confident=shift.is_confident,
+        is_uncorrected=bool(looks),
+        looks=looks,
+        is_flagged=shift.is_confident and (bool(looks) or pixels > TOLERANCE_PIXELS),
     )
 
 
-def _of_optical(
-    windows: list[dict[str, np.ndarray]], band: int, pixel: tuple[float, float], reach: float
-) -> Shift | None:
-    pairs = []
-    for data in windows:
-        coarse = SHADING_M / np.sqrt(pixel[0] * pixel[1])
-        structure = np.stack([band_pass(s, fine=0.7, coarse=coarse) for s in _terrain(data["dem"][0], pixel)])
-        pairs.append((structure, band_pass(_log(data["optical"][band]), fine=0.7, coarse=coarse)))
-    return misregistration.estimate(pairs, pixel_m=pixel, reach_m=reach)
+Windows = Sequence[dict[str, np.ndarray]]
 
 
-def _of_radar(
-    scene: Scene,
-    windows: list[dict[str, np.ndarray]],
-    sensor: str,
-    band: int,
-    pixel: tuple[float, float],
-    reach: float,
-    latitude: float,
-) -> Registration | None:
-    coarse = TERRAIN_M / np.sqrt(pixel[0] * pixel[1])
-    responses = [band_pass(_decibel(d[sensor][band]), fine=1.0, coarse=None) for d in windows]
-    found: list[tuple[Shift, str, str]] = []
+@dataclass(frozen=True, kw_only=True)
+class _Pairs:
+    """Windows of a scene, their pixel in metres, and how far a shift is looked for."""
 
-    def add(pairs: list[tuple[np.ndarray, np.ndarray]], reference: str, looks: str) -> None:
-        shift = misregistration.estimate(pairs, pixel_m=pixel, reach_m=reach)
-        if shift is not None:
-            found.append((shift, reference, looks))
+    present: _Present
+    windows: Windows
+    pixel: tuple[float, float]
+    reach: float
+    latitude: float
 
-    if "dem" in scene.sensors:
-        terrain = [
-            np.stack([band_pass(s, fine=0.7, coarse=None) for s in _terrain(d["dem"][0], pixel)]) for d in windows
-        ]
-        add(list(zip(terrain, responses, strict=True)), "dem", "")
-    if "dem" in scene.sensors and not (
-        found and found[0][0].is_confident
-    ):  # an image on the map needs no simulated one
-        pad = int(reach / min(pixel) / 2)
-        smooth = [band_pass(np.pad(r, pad, constant_values=np.nan), fine=0.5, coarse=coarse) for r in responses]
-        heights = [d["dem"][0] for d in windows]
-        for orbit, look in zip(("ascending", "descending"), misregistration.look_azimuths(latitude), strict=True):
-            for incidence in INCIDENCES:
-                drawn = [
-                    (
-                        misregistration.radar_image(h, pixel_m=pixel, look_azimuth=look, incidence=incidence, pad=pad)
-                        if np.isfinite(h).sum() > 400
-                        else None
-                    )
-                    for h in heights
-                ]
-                add(
-                    [
-                        (band_pass(d, fine=0.7, coarse=coarse)[None], s)
-                        for d, s in zip(drawn, smooth, strict=True)
-                        if d is not None
-                    ],
-                    "dem",
-                    orbit,
-                )
-    if "optical" in scene.sensors:
-        bands = [
-            i for i in range(6) if all(np.isfinite(d["optical"][i]).mean() > 0.1 for d in windows) and i in (1, 3, 4)
-        ]
+    def shift(self, pairs: list[tuple[np.ndarray, np.ndarray]]) -> Shift | None:
+        """Estimate the shift of one image against another in all windows."""
+        return misregistration.estimate(pairs, pixel_m=self.pixel, reach_m=self.reach)
+
+    def of_image(self, band: int) -> Shift | None:
+        """Compare a band of the image with the shading that the heights give."""
+        coarse = SHADING_M / np.sqrt(self.pixel[0] * self.pixel[1])
+        pairs = []
+        for data in self.windows:
+            terrain = _terrain(data[self.present.height][0], self.pixel)
+            structure = np.stack([band_pass(s, fine=0.7, coarse=coarse) for s in terrain])
+            pairs.append((structure, band_pass(_log(data[self.present.image][band]), fine=0.7, coarse=coarse)))
+        return self.shift(pairs)
+
+    def of_radar(self, sensor: str, band: int) -> tuple[Shift, str, str] | None:
+        """Compare a radar band with heights and image; return the surest shift, its reference, and which way the
+        radar looked where the image was never terrain-corrected."""
+        responses = [band_pass(_decibel(d[sensor][band]), fine=1.0, coarse=None) for d in self.windows]
+        found: list[tuple[Shift | None, str, str]] = []
+        if self.present.height:
+            terrain = [_smooth(_terrain(d[self.present.height][0], self.pixel)) for d in self.windows]
+            found.append((self.shift(list(zip(terrain, responses, strict=True))), self.present.height, ""))
+            if found[0][0] is None or not found[0][0].is_confident:  # an image on the map needs no simulated one
+                found += self._simulated(responses)
+        bands = [b for b in self.present.image_bands if all(self._is_seen(d, b) for d in self.windows)]
         if bands:
-            add(
-                [
-                    (np.stack([band_pass(_log(d["optical"][i]), fine=0.7, coarse=None) for i in bands]), r)
-                    for d, r in zip(windows, responses, strict=True)
-                ],
-                "optical",
-                "",
-            )
-    if not found:
-        return None
-    shift, reference, looks = max(found, key=lambda f: (f[0].is_confident, f[0].confidence))
-    return _record(scene, sensor, band_names(sensor)[band], reference, shift, looks)
+            image = [_smooth([_log(d[self.present.image][b]) for b in bands]) for d in self.windows]
+            found.append((self.shift(list(zip(image, responses, strict=True))), self.present.image, ""))
+        there = [(s, reference, looks) for s, reference, looks in found if s is not None]
+        return max(there, key=lambda f: (f[0].is_confident, f[0].confidence)) if there else None
+
+    def _is_seen(self, data: dict[str, np.ndarray], band: int) -> bool:
+        return bool(np.isfinite(data[self.present.image][band]).mean() > 0.1)
+
+    def _simulated(self, responses: list[np.ndarray]) -> Iterator[tuple[Shift | None, str, str]]:
+        """Compare a radar band with images simulated from the heights, for both passes and several incidences."""
+        coarse, pad = TERRAIN_M / np.sqrt(self.pixel[0] * self.pixel[1]), int(self.reach / min(self.pixel) / 2)
+        smooth = [band_pass(np.pad(r, pad, constant_values=np.nan), fine=0.5, coarse=coarse) for r in responses]
+        heights = [d[self.present.height][0] for d in self.windows]
+        for orbit, look in zip(PASSES, misregistration.look_azimuths(self.latitude), strict=True):
+            for incidence in INCIDENCES:
+                pairs = []
+                for height, response in zip(heights, smooth, strict=True):
+                    if np.isfinite(height).sum() > 400:
+                        drawn = misregistration.radar_image(
+                            height, pixel_m=self.pixel, look_azimuth=look, incidence=incidence, pad=pad
+                        )
+                        pairs.append((band_pass(drawn, fine=0.7, coarse=coarse)[None], response))
+                yield self.shift(pairs), self.present.height, orbit
+
+
+def _smooth(images: Sequence[np.ndarray]) -> np.ndarray:
+    return np.stack([band_pass(i, fine=0.7, coarse=None) for i in images])
 
 
 def _terrain(height: np.ndarray, pixel: tuple[float, float]) -> list[np.ndarray]:
@@ -244,7 +273,7 @@ def _decibel(sigma: np.ndarray) -> np.ndarray:
     return np.clip(value, low, high)
 
 
-def _windows(scene: Scene) -> tuple[list[dict[str, np.ndarray]], tuple[float, float]]:
+def _windows(scene: Scene, present: _Present) -> tuple[list[dict[str, np.ndarray]], tuple[float, float]]:
     """Read the windows to compare, averaged; return them and the averaged pixel's size, m."""
     native = scene.pixel_m
     factor = max(int(PIXEL_M / max(native) + 0.25), 1)
@@ -258,11 +287,12 @@ def _windows(scene: Scene) -> tuple[list[dict[str, np.ndarray]], tuple[float, fl
         for c in columns
     ]
     if len(places) > MOST_WINDOWS:
-        key = "dem" if "dem" in scene.sensors else "optical"
-        only = replace(scene, sources=(scene.source(key),), sensors=(key,))
+        key = present.height or present.image
+        only = only_sensors(scene, (key,))
+        band = 0 if present.height else (scene.table[key].places("red") or (0,))[0]
         spread = []
         for place in places:
-            image = glacier_scene.read(only, window=place)[key][0 if key == "dem" else 2]
+            image = glacier_scene.read(only, window=place)[key][band]
             known = np.isfinite(image)
             spread.append(known.mean() * float(np.std(image[known])) if known.any() else 0.0)
         places = [places[i] for i in np.argsort(spread)[::-1][:MOST_WINDOWS] if spread[i] > 0]

@@ -56,14 +56,15 @@ def _cuts(start: int, stop: int, size: int) -> list[tuple[int, int]]:
     return list(itertools.pairwise(edges))
 
 
-def grown(window: Window, halo: int, *, shape: tuple[int, int]) -> tuple[Window, tuple[slice, slice]]:
-    """Return a window grown on all sides as far as the scene goes, and where the window lies in it.
+def with_halo(window: Window, halo: int, *, shape: tuple[int, int]) -> tuple[Window, tuple[slice, slice]]:
+    """Return a window with a halo on all sides, as far as the scene goes, and where the window lies in it.
 
     Parameters
     ----------
     window : rasterio.windows.Window
+        In whole pixels.
     halo : int
-        Pixels.
+        Its width, pixels.
     shape : (int, int)
         Rows and columns of the scene.
     """
@@ -112,13 +113,14 @@ def unpacked(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None = 
     Parameters
     ----------
     scene : sentinel2.Scene
+        The scene.
     advance : callable, optional
-        Told how many pixels were decoded since it was told last.
+        Called with the number of pixels that were decoded since its last call.
 
     Raises
     ------
     OutputError
-        If the temporary folder has no room: three bytes a pixel, 360 MB for a whole product.
+        If the temporary folder has no room: three bytes per pixel, 360 MB for a whole product.
 
     Notes
     -----
@@ -165,5 +167,5 @@ def unpacked(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None = 
                 f"{scene.scene_id}: cannot be decoded into {folder} ({one_line(error)[:120]}); expected room for"
                 f" {rows * columns * 3 >> 20} MB. Free space there, or set TMPDIR."
             ) from error
-        scratch = BandFile("TCI", path, 1, abs(scene.geobox.affine.a))
+        scratch = BandFile(name="TCI", path=path, index=1, resolution_m=abs(scene.geobox.affine.a))
         yield replace(scene, files=(*(f for f in scene.files if f.name != "TCI"), scratch))

@@ -32,7 +32,7 @@ STRIDE, HALO = 32, 224
 """Of the published network (:mod:`polynya.models.unet_grey`), for files that say nothing."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Network:
     """An ONNX file ready to run: (batch, 1, h, w) grey of 0 to 1 to (batch, 3, h, w) scores of thick, thin, water."""
 
@@ -108,7 +108,7 @@ def _open(path: Path, changed: int) -> Network:
             f"{path.name}: says stride {stride} and halo {halo}; expected a stride that divides {TILE} and a halo that"
             " is a multiple of it. Export it again."
         )
-    return Network(path, session, stride, halo)
+    return Network(path=path, session=session, stride=stride, halo=halo)
 
 
 def scores(grey: np.ndarray, network: Network) -> np.ndarray:
@@ -171,7 +171,7 @@ def classes(scene: sentinel2.Scene, network: Network, *, window: Window) -> tupl
     for part in tiling.parts(window, TILE):
         r0, c0 = part.row_off // TILE * TILE, part.col_off // TILE * TILE
         tile = Window(c0, r0, min(TILE, shape[1] - c0), min(TILE, shape[0] - r0))
-        around, inner = tiling.grown(tile, network.halo, shape=shape)
+        around, inner = tiling.with_halo(tile, network.halo, shape=shape)
         rgb = sentinel2.true_colour(scene, window=around)
         found = scores(thin_cloud.grey(rgb), network)[:, inner[0], inner[1]].argmax(axis=0).astype(np.int8)
         v = ice_colour.value(rgb[inner])

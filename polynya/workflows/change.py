@@ -10,7 +10,7 @@ import geopandas as gpd
 from .. import io
 from ..errors import PolynyaError, ProductError, UsageError
 from ..evaluate import area_change
-from ..io import polygons
+from ..io import opening, polygons
 from ..metrics import Estimate
 from ..readers import rgi_outlines
 
@@ -54,13 +54,12 @@ def run(
 def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
     """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it
     was not looked at."""
-    import rasterio
     from shapely import box, segmentize
 
     ground = None
     for path in map(Path, paths):
         if (path / "probability.tif").is_file():
-            with rasterio.open(path / "probability.tif") as source:
+            with opening.open_raster(path / "probability.tif") as source:
                 here = gpd.GeoSeries(
                     [
                         segmentize(

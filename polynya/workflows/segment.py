@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict
 
 from .. import io
 from ..errors import OutputError, UsageError, one_line
-from ..io import rasters
+from ..io import opening, rasters
 from ..readers import sentinel2
 from ..report import terminal
 from ..scenes import tiling
@@ -41,7 +41,7 @@ GLOBAL_METHODS = ("filtered", "percentile", "unet")
 
 
 class Config(BaseModel):
-    """How a scene is classified. Frozen; unknown keys are refused.
+    """How a scene is classified. Frozen; unknown keys are rejected.
 
     Attributes
     ----------
@@ -117,6 +117,7 @@ def run(
     out : Path
         GeoTIFF (cloud optimised) to write: unsigned bytes, :data:`FLAGS` and 255 where there is no data.
     config : Config
+        Settings.
     overwrite : bool
         Replace the files of an earlier map.
     show_progress : bool
@@ -172,7 +173,7 @@ def run(
                 "product": scene.product,
                 "time": str(scene.time),
                 "sun_elevation": scene.sun_elevation,
-                "notes": list(scene.notes),
+                "notes": [n.text for n in scene.notes],
             }
         ],
         cloud_mask=statistics.cloud_mask,
@@ -233,8 +234,8 @@ def _classify(
                 advance(window.height * window.width)
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{scene.scene_id}: tiles cannot be written to {scratch} ({one_line(error)[:120]}); expected room for a"
-            " byte a pixel. Free space there, or set TMPDIR."
+            f"{scene.scene_id}: tiles cannot be written to {scratch} ({one_line(error)[:120]}); expected room for"
+            " one byte per pixel. Free space there, or set TMPDIR."
         ) from error
     return {**{name: int(total[v]) for v, name in FLAGS}, "no_data": int(total[MISSING])}
 
@@ -283,7 +284,7 @@ def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
     from rasterio.errors import NotGeoreferencedWarning
 
     rgb, small = sentinel2.overview(scene, most=PICTURE_PX)
-    with rasterio.open(classes) as source:
+    with opening.open_raster(classes) as source:
         found = source.read(1, out_shape=tuple(small.shape))
     table = np.zeros((256, 3), np.uint8)
     for v, colour in COLOURS.items():
@@ -299,7 +300,13 @@ def _picture(scene: sentinel2.Scene, classes: Path, target: Path) -> None:
 
 
 def as_json(result: Outputs) -> dict:
-    """Return a run as plain data."""
+    """Return a run as plain data.
+
+    Parameters
+    ----------
+    result : Outputs
+        Of a run.
+    """
     return {
         "scene": result.scene.scene_id,
         "product": result.scene.product,
@@ -323,7 +330,13 @@ def as_json(result: Outputs) -> dict:
 
 
 def as_text(result: Outputs) -> str:
-    """Return a run for people: shares of the classes, what was used, what was written."""
+    """Return a run for people: shares of the classes, what was used, what was written.
+
+    Parameters
+    ----------
+    result : Outputs
+        Of a run.
+    """
     s = result.statistics
     seen = sum(v for k, v in result.counts.items() if k != "no_data")
     clear = max(sum(result.counts[n] for _, n in FLAGS[:3]), 1)

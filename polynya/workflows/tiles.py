@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,8 @@ from ..errors import ProductError, UsageError
 from ..readers import glacier_tiles, rgi_outlines
 from ..scenes import scene as glacier_scene
 from ..scenes.scene import Scene
-from ..sensors import UNLABELLED
+from ..scenes.sources import is_scene_folder
+from ..sensors import UNLABELLED, table
 from .options import validated
 
 if TYPE_CHECKING:
@@ -63,28 +64,50 @@ class Config(BaseModel):
         return validated(cls, {"outlines": outlines, "mask": mask, "region": region, "tile": tile}, command="tiles")
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class Result:
-    """What was written: counts, and what a careful user wants to know."""
+    """What was written.
+
+    Attributes
+    ----------
+    path : Path
+        The HDF5 file.
+    scenes : tuple of str
+    tiles, pixels, labelled, glacier : int
+        Numbers of tiles, and of their pixels: all, those with a label, those of glacier.
+    notes : tuple of str
+        What a careful user wants to know.
+    """
 
     path: Path
-    scenes: list[str] = field(default_factory=list)
+    scenes: tuple[str, ...] = ()
     tiles: int = 0
     pixels: int = 0
     labelled: int = 0
     glacier: int = 0
-    notes: list[str] = field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def __add__(self, other: Result) -> Result:
+        return Result(
+            path=self.path,
+            scenes=(*self.scenes, *other.scenes),
+            tiles=self.tiles + other.tiles,
+            pixels=self.pixels + other.pixels,
+            labelled=self.labelled + other.labelled,
+            glacier=self.glacier + other.glacier,
+            notes=(*self.notes, *(n for n in other.notes if n not in self.notes)),
+        )
 
     def as_json(self) -> dict[str, object]:
         """Return plain values."""
         return {
             "path": str(self.path),
-            "scenes": self.scenes,
+            "scenes": list(self.scenes),
             "tiles": self.tiles,
             "pixels": self.pixels,
             "labelled": self.labelled,
             "glacier": self.glacier,
-            "notes": self.notes,
+            "notes": list(self.notes),
         }
 
 
@@ -100,6 +123,7 @@ def run(
     out : Path
         The HDF5 file; ``NAME.run.json`` goes beside it.
     config : Config
+        Settings.
     append : bool
         Add to an existing file.
     overwrite : bool
@@ -131,13 +155,13 @@ def run(
         glacier_tiles.open_tiles(out)
     else:
         io.check_files([out], record=record_path, overwrite=overwrite)
-    result = Result(out)
+    result = Result(path=out)
     with io.writing(out) as temporary:
         if append and out.exists():
             shutil.copyfile(out, temporary)
         with h5py.File(temporary, "a") as file:
             for scene in _scenes(paths, config):
-                _cut(file, scene, config, result)
+                result += _cut(file, scene, config, out)
         if not result.tiles:
             raise ProductError(
                 f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that meet"
@@ -156,17 +180,64 @@ def run(
 
 def _scenes(paths: Sequence[Path | str], config: Config) -> Iterator[Scene]:
     """Yield scenes: every scene folder is one, other files together are one."""
-    folders = [
-        p for p in paths if Path(p).is_dir() and any((Path(p) / f).is_file() for f in glacier_scene.FOLDER_FILES)
-    ]
-    if len(folders) == len(paths):
+    if all(is_scene_folder(p, sensors=table("glaciers")) for p in paths):
         for path in paths:
             yield glacier_scene.open_scene(path, region=config.region)
     else:
         yield glacier_scene.open_scene(paths, region=config.region)
 
 
-def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
+@dataclass(frozen=True, kw_only=True)
+class _Labels:
+    """Where the labels of a scene come from: outlines, polygons of the labelled area, a mask, the truth beside it."""
+
+    outlines: geopandas.GeoDataFrame | None
+    area: geopandas.GeoDataFrame | None
+    mask: Path | None
+    truth: Path | None
+
+
+def _cut(file: h5py.File, scene: Scene, config: Config, out: Path) -> Result:
+    """Write the tiles of a scene."""
+    source, notes = _label_source(scene, config)
+    strata = _beside(scene, "strata.tif")
+    result = Result(path=out, scenes=(scene.name,), notes=tuple(dict.fromkeys(notes)))
+    for row in range(0, scene.shape[0], config.tile):
+        for column in range(0, scene.shape[1], config.tile):
+            window = (
+                (row, min(row + config.tile, scene.shape[0])),
+                (column, min(column + config.tile, scene.shape[1])),
+            )
+            if min(b - a for a, b in window) < min(LEAST_SIDE, *scene.shape):
+                continue
+            labels = _labels(scene, window, source)
+            if (labels == UNLABELLED).all():
+                continue
+            sensors = glacier_scene.read(scene, window=window)
+            if not np.isfinite(sensors[scene.sensors[0]]).any():
+                continue
+            glacier_tiles.write_tile(
+                file,
+                f"{scene.region or 'TILE'}-{scene.name}-{row // config.tile}-{column // config.tile}",
+                glacier_tiles.Tile(sensors=sensors, labels=labels, strata=_strata(scene, strata, window)),
+                geobox=scene.geobox[slice(*window[0]), slice(*window[1])],
+                scene=scene.name,
+                region=scene.region,
+                pad_to=config.tile,
+            )
+            result += Result(
+                path=out,
+                tiles=1,
+                pixels=labels.size,
+                labelled=int(np.count_nonzero(labels != UNLABELLED)),
+                glacier=int(np.count_nonzero(labels == 1)),
+            )
+    return result
+
+
+def _label_source(scene: Scene, config: Config) -> tuple[_Labels, list[str]]:
+    """Read what labels a scene, and return notes on it."""
+    notes = []
     outlines = None
     if config.outlines is not None and config.outlines.suffix.lower() in RASTERS:
         raise UsageError(
@@ -176,58 +247,23 @@ def _cut(file: h5py.File, scene: Scene, config: Config, result: Result) -> None:
     if config.outlines is not None:
         outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
         if outlines.attrs["mended"]:
-            result.notes.append(
-                f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves and were mended"
-            )
+            notes.append(f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves: fixed")
         box = scene.geobox.boundingbox
         if not len(outlines.cx[box.left : box.right, box.bottom : box.top]):
-            result.notes.append(
-                f"{config.outlines.name}: no outline meets {scene.name}: all of it is labelled as no glacier"
+            notes.append(
+                f"{config.outlines.name}: no outline overlaps {scene.name}: all of it is labelled as no glacier"
             )
-    area = (
-        rgi_outlines.read(config.mask, crs=str(scene.geobox.crs))
-        if config.mask is not None and config.mask.suffix.lower() not in RASTERS
-        else None
-    )
-    result.scenes.append(scene.name)
-    result.notes += [n for n in scene.notes if n not in result.notes]
+    area = None
+    if config.mask is not None and config.mask.suffix.lower() not in RASTERS:
+        area = rgi_outlines.read(config.mask, crs=str(scene.geobox.crs))
     truth = _beside(scene, "truth.tif")
     if outlines is None and config.mask is None and truth is None:
         raise UsageError(
             f"{scene.name}: nothing says where glaciers are; expected --outlines, --mask, or truth.tif in the scene"
             " folder. Give outlines (RGI, GLIMS)."
         )
-    strata = _beside(scene, "strata.tif")
-    for row in range(0, scene.shape[0], config.tile):
-        for column in range(0, scene.shape[1], config.tile):
-            window = (
-                (row, min(row + config.tile, scene.shape[0])),
-                (column, min(column + config.tile, scene.shape[1])),
-            )
-            if min(b - a for a, b in window) < min(LEAST_SIDE, *scene.shape):
-                continue
-            labels = _labels(scene, window, outlines, area, config.mask, truth)
-            if (labels == UNLABELLED).all():
-                continue
-            sensors = glacier_scene.read(scene, window=window)
-            first = sensors[scene.sensors[0]]
-            if not np.isfinite(first).any():
-                continue
-            glacier_tiles.write_tile(
-                file,
-                f"{scene.region or 'TILE'}-{scene.name}-{row // config.tile}-{column // config.tile}",
-                sensors=sensors,
-                labels=labels,
-                geobox=scene.geobox[slice(*window[0]), slice(*window[1])],
-                scene=scene.name,
-                region=scene.region,
-                strata=_strata(scene, strata, window),
-                pad_to=config.tile,
-            )
-            result.tiles += 1
-            result.pixels += labels.size
-            result.labelled += int(np.count_nonzero(labels != UNLABELLED))
-            result.glacier += int(np.count_nonzero(labels == 1))
+    notes += [n.text for n in scene.notes]
+    return _Labels(outlines=outlines, area=area, mask=config.mask, truth=truth), notes
 
 
 def _strata(scene: Scene, path: Path | None, window: tuple[tuple[int, int], tuple[int, int]]) -> np.ndarray | None:
@@ -242,36 +278,17 @@ def _beside(scene: Scene, name: str) -> Path | None:
     return path if path is not None and path.is_file() else None
 
 
-def _labels(
-    scene: Scene,
-    window: tuple[tuple[int, int], tuple[int, int]],
-    outlines: geopandas.GeoDataFrame | None,
-    area: geopandas.GeoDataFrame | None,
-    mask: Path | None,
-    truth: Path | None,
-) -> np.ndarray:
+def _labels(scene: Scene, window: tuple[tuple[int, int], tuple[int, int]], source: _Labels) -> np.ndarray:
     """Return 0 other, 1 glacier, 255 unlabelled."""
     box = scene.geobox[slice(*window[0]), slice(*window[1])]
-    known = None
-    if mask is not None and area is None:
-        known = glacier_scene.read_classes(scene, mask, window=window)
-    source = (
-        known
-        if known is not None and outlines is None
-        else glacier_scene.read_classes(scene, truth, window=window)
-        if outlines is None and truth is not None
-        else None
-    )
-    if outlines is not None:
-        labels = rgi_outlines.rasterise(outlines, box)
-    elif source is not None:
-        strange = source[(source > 2) & (source != UNLABELLED)]
-        if strange.size:
-            raise ProductError(
-                f"{(mask or truth).name}: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2"
-                " debris-covered ice, 255 unlabelled. Bring it to these."
-            )
-        labels = np.where(source == 0, 0, np.where(np.isin(source, (1, 2)), 1, UNLABELLED)).astype(np.uint8)
+    mask = None if source.area is not None else source.mask
+    known = None if mask is None else glacier_scene.read_classes(scene, mask, window=window)
+    if source.outlines is not None:
+        labels = rgi_outlines.rasterise(source.outlines, box)
+    elif known is not None and mask is not None:
+        labels = _from_classes(known, mask)
+    elif source.truth is not None:
+        labels = _from_classes(glacier_scene.read_classes(scene, source.truth, window=window), source.truth)
     else:
         raise UsageError(
             f"{scene.name}: --mask gives the labelled area, nothing says where glaciers are; expected --outlines"
@@ -279,9 +296,20 @@ def _labels(
         )
     if known is not None:
         labels[known == UNLABELLED] = UNLABELLED
-    if area is not None:
-        labels[rgi_outlines.rasterise(area, box) == 0] = UNLABELLED
+    if source.area is not None:
+        labels[rgi_outlines.rasterise(source.area, box) == 0] = UNLABELLED
     return labels
+
+
+def _from_classes(classes: np.ndarray, path: Path) -> np.ndarray:
+    """Return labels of a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled."""
+    strange = classes[(classes > 2) & (classes != UNLABELLED)]
+    if strange.size:
+        raise ProductError(
+            f"{path.name}: holds the value {int(strange[0])}; expected 0 other, 1 clean ice, 2 debris-covered ice, 255"
+            " unlabelled. Convert it to these."
+        )
+    return np.where(classes == 0, 0, np.where(np.isin(classes, (1, 2)), 1, UNLABELLED)).astype(np.uint8)
 
 
 def as_text(result: Result) -> str:

@@ -45,7 +45,7 @@ def polygon(found, rows: tuple[int, int], columns: tuple[int, int]) -> gpd.GeoDa
 def test_areas_by_hand(tmp_path):
     found = scene(tmp_path / "s", missing=slice(45, 50))
     mapped = polygon(found, (10, 30), (20, 50))  # 10 columns of snow, 15 of rock, 5 without data, over 20 rows
-    look = agreement.look(found, mapped)
+    look = agreement.compare(found, mapped)
     by_name = {s.name: s for s in look.strata}
     pixel = 400e-6
     expected = {"bright_ice": 200, "dark_ice": 300, "ice_without_colour": 100, "bright_ground_left_out": 60 * 30 - 200}
@@ -71,9 +71,9 @@ def test_areas_by_hand(tmp_path):
 def test_blocks_change_nothing(tmp_path, monkeypatch):
     found = scene(tmp_path / "s")
     mapped = polygon(found, (3, 57), (11, 66))
-    whole = agreement.look(found, mapped, step=3)
+    whole = agreement.compare(found, mapped, step=3)
     monkeypatch.setattr(agreement, "BLOCK", 17)
-    parts = agreement.look(found, mapped, step=3)
+    parts = agreement.compare(found, mapped, step=3)
     assert [s.area_km2 for s in parts.strata] == pytest.approx([s.area_km2 for s in whole.strata], rel=1e-5)
     assert np.array_equal(parts.kinds, whole.kinds) and np.array_equal(parts.picture, whole.picture)
 
@@ -82,7 +82,7 @@ def test_blocks_change_nothing(tmp_path, monkeypatch):
 def test_the_picture_is_every_so_manieth_pixel(step, tmp_path):
     found = scene(tmp_path / "s")
     whole = glacier_scene.read(found)["optical"]
-    look = agreement.look(found, polygon(found, (0, 10), (0, 10)), step=step)
+    look = agreement.compare(found, polygon(found, (0, 10), (0, 10)), step=step)
     small = found.geobox if step == 1 else found.geobox.zoom_out(step)
     assert look.picture.shape[1:] == tuple(small.shape) == look.kinds.shape
     at = [
@@ -102,12 +102,12 @@ def test_shadow_of_a_wall(tmp_path):
         about={"sun_elevation": 45.0, "sun_azimuth": 270.0},
     )
     mapped = polygon(found, (20, 40), (36, 76))
-    dark = next(s for s in agreement.look(found, mapped).strata if s.name == "dark_ice")
+    dark = next(s for s in agreement.compare(found, mapped).strata if s.name == "dark_ice")
     assert dark.shaded == pytest.approx(
         0.5, abs=0.03
     )  # half of 40 columns; the grid's west is off the map's by 0.9 degrees
     high = replace(found, sun_elevation=None)
-    assert agreement.shading(high)[1] == "unknown: no file says where the sun stood"
+    assert agreement.shading(high)[1] == "unknown: no file gives the sun's position"
     assert agreement.shading(replace(found, sun_elevation=-3.0))[0] is None
 
 
@@ -129,9 +129,9 @@ def test_shadow_on_averaged_pixels(tmp_path, monkeypatch):
 def test_where_colour_cannot_tell(tmp_path):
     dem = np.stack([np.full((30, 30), 3000.0), np.full((30, 30), 4.0)])
     found = glacier_scene.open_scene(pieces.write_scene(tmp_path / "s", pieces.grid(30, 30), dem=dem))
-    look = agreement.look(found, polygon(found, (0, 10), (0, 10)))
+    look = agreement.compare(found, polygon(found, (0, 10), (0, 10)))
     assert look.strata == () and look.picture is None and look.rule == "none: no optical bands"
-    ours = agreement.look(scene(tmp_path / "t"), polygon(found, (0, 10), (0, 10)), is_rule=True)
+    ours = agreement.compare(scene(tmp_path / "t"), polygon(found, (0, 10), (0, 10)), is_rule=True)
     assert ours.strata == () and ours.picture is not None
 
 

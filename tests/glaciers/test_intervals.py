@@ -188,7 +188,15 @@ def test_an_error_that_all_scenes_share_is_found():
 def test_smaller_errors_of_blocks_make_narrower_intervals():
     """One glacier in one block, p uniform over its margin: the area above u is linear in u, and u = Phi(sd z)."""
     above = np.concatenate([[1.0], 1.0 - ai.EDGES[1:]])[None, :]
-    margins = ai.Margins(np.zeros(1, np.int64), np.zeros(1, np.int64), above, np.array([0.5]), 1, 1, 0.0)
+    margins = ai.Margins(
+        glacier=np.zeros(1, np.int64),
+        block=np.zeros(1, np.int64),
+        above=above,
+        mapped=np.array([0.5]),
+        n_glaciers=1,
+        n_blocks=1,
+        elsewhere_km2=0.0,
+    )
     for sd in (1.0, 0.5):
         found = ai.intervals(margins, np.array([0.5]), sd=sd, n_draws=20_000)
         assert (found.low[0], found.high[0]) == pytest.approx((ndtr(-1.96 * sd), ndtr(1.96 * sd)), abs=0.01)

@@ -39,12 +39,10 @@ def ours(path, *, pad_to=None):
         glacier_tiles.write_tile(
             file,
             "ALP-a-0-0",
-            sensors=sensors,
-            labels=labels,
+            glacier_tiles.Tile(sensors=sensors, labels=labels, strata=strata),
             geobox=GRID,
             scene="a",
             region="ALP",
-            strata=strata,
             pad_to=pad_to,
         )
     return sensors, labels, strata
@@ -254,7 +252,7 @@ def test_a_writer_refuses_what_does_not_fit(tmp_path):
     sensors, labels, _ = arrays()
     more = {"geobox": GRID, "scene": "a"}
     with h5py.File(tmp_path / "t.h5", "w") as file:
-        glacier_tiles.write_tile(file, "x", sensors=sensors, labels=labels, **more)
+        glacier_tiles.write_tile(file, "x", glacier_tiles.Tile(sensors=sensors, labels=labels), **more)
         for bad, says in (
             ({"sensors": sensors, "labels": labels}, "has a tile of this name"),
             ({"sensors": {"dem": sensors["dem"][:, 1:]}, "labels": labels}, "dem does not fit"),
@@ -262,7 +260,7 @@ def test_a_writer_refuses_what_does_not_fit(tmp_path):
             ({"sensors": sensors, "labels": np.full_like(labels, 7)}, "expected 0, 1 and 255"),
         ):
             with pytest.raises(UsageError, match=says):
-                glacier_tiles.write_tile(file, "x" if "name" in says else "y", **bad, **more)
+                glacier_tiles.write_tile(file, "x" if "name" in says else "y", glacier_tiles.Tile(**bad), **more)
 
 
 def test_the_published_scaling_is_that_of_the_set():

@@ -162,7 +162,7 @@ def test_files_that_are_no_grids(tmp_path):
         height_grid.read(tmp_path / "none.tif")
     for name in ("a.tif", "a.nc"):
         (tmp_path / name).write_text("nothing of the kind")
-        with pytest.raises(ProductError, match=rf"{name}: cannot be read as a grid") as caught:
+        with pytest.raises(ProductError, match=rf"{name}: cannot be read as a raster") as caught:
             height_grid.read(tmp_path / name)
         assert "\n" not in str(caught.value)
     with pytest.raises(ProductError, match="has no coordinate system"):

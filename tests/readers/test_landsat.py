@@ -104,7 +104,7 @@ def test_level_1_reflectance_and_temperature(tmp_path, form):
     assert np.isnan(found["optical"][:, 0, 0]).all() and np.isnan(found["thermal"][0, 0, 0])
     assert (scene.sun_elevation, scene.sun_azimuth) == (30.0, 151.5)
     assert scene.time == np.datetime64("2000-10-30T04:34:26.123456", "ns")
-    assert not any("surface" in n for n in scene.notes)
+    assert not any("surface" in n.text for n in scene.notes)
 
 
 @pytest.mark.parametrize("craft, hot", [("LANDSAT_5", "B6"), ("LANDSAT_7", "B6_VCID_1")])
@@ -116,7 +116,7 @@ def test_older_missions_number_their_bands_otherwise(tmp_path, craft, hot):
     found = glacier_scene.read(glacier_scene.open_scene(folder))["optical"][:, 5, 5]
     expected = (2e-5 * np.array([200, 200, 200, 100, 200, 200]) - 0.1) / 0.5  # band 4 is the near infrared
     np.testing.assert_allclose(found, expected, atol=1e-6)
-    assert sources[0].bands[0].top == 255.0
+    assert sources[0].bands[0].saturation == 255.0
 
 
 def test_level_2_takes_its_own_factors_and_says_so(tmp_path):
@@ -124,8 +124,8 @@ def test_level_2_takes_its_own_factors_and_says_so(tmp_path):
     found = glacier_scene.read(scene)
     np.testing.assert_allclose(found["optical"][:, 1:], 20000 * 2.75e-05 - 0.2, rtol=1e-6)
     np.testing.assert_allclose(found["thermal"][0, 1:], 20000 * 0.00341802 + 149.0, rtol=1e-6)
-    assert any("surface reflectance (Level 2)" in n for n in scene.notes) and any(
-        "surface temperature" in n for n in scene.notes
+    assert any("surface reflectance (Level 2)" in n.text for n in scene.notes) and any(
+        "surface temperature" in n.text for n in scene.notes
     )
 
 
@@ -149,7 +149,7 @@ def test_cloud_bits(tmp_path):
 
 def test_missing_bands_are_noted_and_damage_is_refused(tmp_path):
     scene = glacier_scene.open_scene(product(tmp_path / "a", "LANDSAT_8", leave_out=("6",)))
-    assert any("without B6" in n for n in scene.notes) and np.isnan(glacier_scene.read(scene)["optical"][4]).all()
+    assert any("without B6" in n.text for n in scene.notes) and np.isnan(glacier_scene.read(scene)["optical"][4]).all()
     with pytest.raises(ProductError, match="none of the files of B2, B3"):
         glacier_scene.open_scene(product(tmp_path / "b", "LANDSAT_8", leave_out=tuple("234567")))
     for word, bad, says in (

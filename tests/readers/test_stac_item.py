@@ -91,7 +91,7 @@ def test_a_sentinel_2_item_by_its_own_factors(tmp_path, version):
     np.testing.assert_allclose(found[:, 5, 5], (3000 + 100 * np.arange(6)) * 1e-4 - 0.1, atol=1e-6)
     assert np.isnan(found[:4, 0, 0]).all()
     assert scene.time == np.datetime64("2022-08-01T10:20:30.5", "ns") and scene.sun_elevation == 55.5
-    assert any("surface reflectance" in n for n in scene.notes)
+    assert any("surface reflectance" in n.text for n in scene.notes)
     cloud = glacier_scene.read_cloud(scene)
     assert (cloud[:, :16] == glacier_scene.CLEAR).all() and (cloud[:, 16:] == glacier_scene.CLOUD).all()
 
@@ -130,7 +130,7 @@ def test_one_item_a_sensor_together(tmp_path):
     assert np.isnan(found["co_pol_sar"][0]).all() and found["co_pol_sar"][1, 3, 3] == np.float32(0.3)
     assert found["cross_pol_sar"][1, 3, 3] == pytest.approx(0.01)
     np.testing.assert_allclose(found["dem"][1], np.degrees(np.arctan(0.5)), atol=0.05)
-    assert not any("no file says from which pass" in n for n in scene.notes)
+    assert not any("no file says from which pass" in n.text for n in scene.notes)
 
 
 def test_a_landsat_level_1_item_leads_to_its_mtl(tmp_path):

@@ -47,10 +47,10 @@ def optical() -> np.ndarray:
 
 def rows():
     return [
-        scene_rows.Row("iou", Estimate(0.812, 0.75, 0.86, 4321)),
-        scene_rows.Row("iou", Estimate(0.41, np.nan, np.nan, 99), stratum="debris_covered_ice"),
-        scene_rows.Row("iou", Estimate(0.33, 0.2, 0.4, 4321), prediction="classical"),
-        scene_rows.Row("polis", Estimate(84.9, 46.0, 232.0, 5076), "m"),
+        scene_rows.Row(metric="iou", estimate=Estimate(0.812, 0.75, 0.86, 4321)),
+        scene_rows.Row(metric="iou", estimate=Estimate(0.41, np.nan, np.nan, 99), stratum="debris_covered_ice"),
+        scene_rows.Row(metric="iou", estimate=Estimate(0.33, 0.2, 0.4, 4321), prediction="classical"),
+        scene_rows.Row(metric="polis", estimate=Estimate(84.9, 46.0, 232.0, 5076), units="m"),
     ]
 
 
@@ -58,17 +58,19 @@ def test_the_page_says_what_it_was_given(tmp_path):
     table = scene_rows.tidy(rows(), region="ALP", reference="rgi.gpkg")
     path = glacier_map.write(
         tmp_path / "report.html",
-        title="scene <1>",
-        facts={"model": "glavitu", "region": "ALP"},
-        outlines=outlines(),
-        geobox=GRID,
-        optical=optical(),
-        probability=np.full((100, 160), 0.5),
-        band=outlines().iloc[1:],
-        total=Estimate(8.5, 7.9, 8.8, 3),
-        notes=["SAR is 1 km off & left out"],
-        evaluation=table,
-        reliability=[(60.0, 0.1, 0.2), (40.0, 0.9, 0.85)],
+        glacier_map.MappedScene(
+            title="scene <1>",
+            facts={"model": "glavitu", "region": "ALP"},
+            outlines=outlines(),
+            geobox=GRID,
+            optical=optical(),
+            probability=np.full((100, 160), 0.5),
+            band=outlines().iloc[1:],
+            total=Estimate(8.5, 7.9, 8.8, 3),
+            notes=["SAR is 1 km off & left out"],
+            evaluation=table,
+            reliability=[(60.0, 0.1, 0.2), (40.0, 0.9, 0.85)],
+        ),
     )
     page = path.read_text()
     text = " ".join(re.sub(r"<[^>]+>", " ", page).split())

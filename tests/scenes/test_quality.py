@@ -68,7 +68,7 @@ def test_a_shifted_radar_image_is_found_where_it_lies(tmp_path, down, right):
     assert (
         warning.is_warning
         and warning.number == pytest.approx(25 * np.hypot(down, right), abs=25)
-        and "co_pol_ascending lies" in warning.text
+        and "co_pol_ascending is misregistered by" in warning.text
     )
 
 

@@ -83,7 +83,7 @@ def test_a_slope_on_a_grid_of_degrees_is_in_metres(tmp_path):
     scene = glacier_scene.open_scene(dem)
     slope = glacier_scene.read(scene)["dem"][1]
     np.testing.assert_allclose(slope[2:-2, 2:-2], np.degrees(np.arctan(0.5)), atol=0.05)
-    assert any("slope from its heights" in n for n in scene.notes)
+    assert any("slope from its heights" in n.text for n in scene.notes)
 
 
 def test_web_mercator_does_not_flatten_slopes(tmp_path):
@@ -160,12 +160,12 @@ def test_radar_passes_are_told_by_name_tag_or_user_and_guessed_with_a_note(tmp_p
     down = write(tmp_path / "b.tif", data * 2, names=("VV",), tags={"ORBIT_DIRECTION": "DESCENDING"})
     scene = glacier_scene.open_scene([up, down])
     assert glacier_scene.read(scene)["co_pol_sar"][:, 0, 0].tolist() == pytest.approx([0.2, 0.4])
-    assert not any("no file says from which pass" in n for n in scene.notes)
+    assert not any("no file says from which pass" in n.text for n in scene.notes)
     plain = write(tmp_path / "c.tif", data * 3, names=("HH",))
     other = write(tmp_path / "d.tif", data * 4, names=("HH",))
     scene = glacier_scene.open_scene([plain, other])
     assert glacier_scene.read(scene)["co_pol_sar"][:, 0, 0].tolist() == pytest.approx([0.6, 0.8])
-    assert any("ascending and descending, in this order" in n for n in scene.notes)
+    assert any("ascending and descending, in this order" in n.text for n in scene.notes)
     said = glacier_scene.open_scene([f"sar:descending={plain}"])
     assert np.isnan(glacier_scene.read(said)["co_pol_sar"][0]).all() and glacier_scene.read(said)["co_pol_sar"][
         1, 0, 0
@@ -186,10 +186,9 @@ def test_an_optical_product_without_swir_has_empty_bands_and_8_bit_is_noted(tmp_
     found = glacier_scene.read(scene)["optical"]
     np.testing.assert_allclose(found[:4], data / 255.0, rtol=1e-6)
     assert np.isnan(found[4:]).all()
-    assert (
-        "etm.tif: digital numbers, scaled by 255: no reflectances" in scene.notes
-        and "optical has no swir1, swir2" in scene.notes
-    )
+    assert "etm.tif: digital numbers, scaled by 255: no reflectances" in [
+        n.text for n in scene.notes
+    ] and "optical has no swir1, swir2" in [n.text for n in scene.notes]
 
 
 def test_scaled_counts_follow_the_file(tmp_path):
@@ -216,7 +215,7 @@ def test_days_between_sensors_are_noted(tmp_path):
         tags={"datetime": "2021-08-08T05:00:00Z"},
     )
     scene = glacier_scene.open_scene([path, sar])
-    assert any(n == "co_pol_sar was taken 12 days before optical" for n in scene.notes)
+    assert any(n.text == "co_pol_sar was taken 12 days before optical" for n in scene.notes)
     assert scene.time == np.datetime64("2021-08-20T10:00", "ns")
 
 
@@ -237,7 +236,7 @@ def test_a_safe_folder_is_read_at_10_m_with_its_cloud_mask(tmp_path):
     cloud = glacier_scene.read_cloud(scene)
     assert cloud[0, 0] == glacier_scene.CLOUD and cloud[0, -1] == glacier_scene.SHADOW
     assert cloud[-1, 0] == glacier_scene.CLEAR and cloud[-1, -1] == glacier_scene.CLOUD_UNKNOWN
-    assert any("surface reflectance (Level-2A)" in n for n in scene.notes)
+    assert any("surface reflectance (Level-2A)" in n.text for n in scene.notes)
 
 
 def test_without_a_mask_cloud_is_unknown_and_classes_are_nearest(tmp_path):

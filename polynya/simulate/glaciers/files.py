@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import io
 from ...errors import OutputError, one_line
-from ...readers.glacier_tiles import write_tile
+from ...readers.glacier_tiles import Tile, write_tile
 from ...sensors import SENSORS, band_names
 from .noise import gradient
 from .scene import SimulatedScene
@@ -268,13 +268,11 @@ def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
                 write_tile(
                     file,
                     scene.name,
-                    sensors=scene.sensors,
-                    labels=labels,
+                    Tile(sensors=scene.sensors, labels=labels, strata=scene.strata),
                     geobox=geobox(scene),
                     scene=scene.name.rpartition("-")[0],
                     region=str(scene.about["region"]),
                     subregion="simulated",
-                    strata=scene.strata,
                 )
                 file[scene.name].attrs["simulated"] = MARK["simulated_by"]
                 file[scene.name].create_dataset(

@@ -3,7 +3,8 @@ network must beat."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import geopandas as gpd
@@ -16,13 +17,13 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from ...errors import ProductError, UsageError, one_line
+from ...errors import ProductError, UsageError
 from ...evaluate import outlines, rasters, scene_rows
 from ...glaciers import agreement
 from ...glaciers.areas import pixel_size_m
 from ...glaciers.attributes import rasterised
 from ...glaciers.outlines import windows
-from ...io import polygons
+from ...io import opening, polygons
 from ...physics import ice_rules
 from ...scenes import scene as glacier_scene
 from ...sensors import UNLABELLED
@@ -199,22 +200,16 @@ def _extent(geobox: GeoBox) -> gpd.GeoSeries:
     return gpd.GeoSeries([geobox.extent.geom], crs=geobox.crs.to_wkt())
 
 
-def _opened(path: Path) -> rasterio.DatasetReader:
-    if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected a raster. Check the path.")
-    try:
-        data = rasterio.open(path)
-    except rasterio.RasterioIOError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a GeoTIFF. Make it again."
-        ) from error
-    if data.crs is None:
-        data.close()
-        raise ProductError(
-            f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one (gdal_edit"
-            " -a_srs)."
-        )
-    return data
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
+    """Open a raster that has a coordinate system."""
+    with opening.open_raster(path, expected="a GeoTIFF. Make it again") as data:
+        if data.crs is None:
+            raise ProductError(
+                f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
+                " (gdal_edit -a_srs)."
+            )
+        yield data
 
 
 def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = False, fill: int = UNLABELLED) -> Read:
@@ -235,7 +230,7 @@ def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = Fa
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         with (
-            rasterio.open(path) as data,
+            opening.open_raster(path) as data,
             WarpedVRT(
                 data,
                 crs=grid.crs.to_wkt(),
@@ -273,16 +268,18 @@ def _rules(opened: glacier_scene.Scene, truth: Read) -> dict[str, Read]:
     def scene(rows: slice, columns: slice) -> dict[str, np.ndarray]:
         return glacier_scene.read(opened, window=((rows.start, rows.stop), (columns.start, columns.stop)))
 
-    rule = agreement.classical_rule(opened)
+    rule, height = agreement.classical_rule(opened), opened.table.name_of("height")
     rules: dict[str, Read] = {
-        "classical": lambda rows, columns: ice_rules.classical(scene(rows, columns), rule=rule).mask
+        "classical": lambda rows, columns: (
+            ice_rules.classical(agreement.for_rules(opened, scene(rows, columns)), rule=rule).mask
+        )
     }
-    if opened.source("dem") is None:
+    if height not in opened.sensors:
         return rules
     halves = _dem_halves(opened, scene, truth)
 
     def dem_only(rows: slice, columns: slice) -> np.ndarray:
-        dem = scene(rows, columns)["dem"]
+        dem = scene(rows, columns)[height]
         found = [ice_rules.dem_only(dem, rule=rule).mask for rule in halves]
         west = np.arange(columns.start, columns.stop) < opened.shape[1] // 2
         return np.where(west, found[1], found[0])
@@ -299,7 +296,8 @@ def _dem_halves(
     west: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     east: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
     for rows, columns in windows(opened.shape):
-        dem, known = scene(rows, columns)["dem"][:, ::step, ::step], truth(rows, columns)[::step, ::step]
+        dem = scene(rows, columns)[opened.table.name_of("height")][:, ::step, ::step]
+        known = truth(rows, columns)[::step, ::step]
         is_west = np.arange(columns.start, columns.stop)[::step] < opened.shape[1] // 2
         for half, chosen in ((west, is_west), (east, ~is_west)):
             half[0].append(dem[:, :, chosen].reshape(2, -1))

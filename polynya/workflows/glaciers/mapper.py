@@ -3,9 +3,11 @@ they are given."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from pyproj import Transformer
@@ -19,14 +21,17 @@ from ...predict import scenes as predict_scenes
 from ...samples import scene_scaling
 from ...scenes import quality as scene_quality
 from ...scenes import scene as glacier_scene
-from ...sensors import REGIONS, SENSORS
+from ...scenes.scene import Scene, only_sensors
+from ...sensors.glaciers import REGIONS, TABLE
 from . import region as glacier_region
 
 RULE = "rule"
 GLACIER = -1
 """The last class is the glacier."""
 DROPOUT = "-dropout"
-"""Ends the name of a network's second graph, which draws its dropout anew at every call."""
+"""Ends the name of a network's second graph, in which dropout stays on."""
+NO_LOCATION = "not told"
+"""The region in run.json of a network without location encoding."""
 ROWS = 512
 """Rows of a strip of the rule."""
 
@@ -34,7 +39,7 @@ Strip = tuple[int, np.ndarray, np.ndarray, np.ndarray]
 """First row, probability of glacier, confidence, spread; each (h, width) float32."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Mapper:
     """What turns a scene into probabilities.
 
@@ -48,13 +53,13 @@ class Mapper:
     members : int
         Networks whose answers are averaged.
     always : tuple of str
-        Sensors that every network learnt with only.
+        Sensors that were present in all training windows of a network.
     ground : tuple of sequence
-        Pieces of real ground that they were trained on: grid, left, bottom, right, top, metres.
+        Areas of real ground that they were trained on: grid, left, bottom, right, top, metres.
     between_blocks, block_sd : float
-        How errors of different blocks go together and how large they are: the largest that a network says of itself.
+        Between-block correlation and within-block standard deviation of the errors: the largest that a network states.
     place : callable
-        Takes scene and sensors; returns what a network is told of the place, and that in words.
+        Takes scene and sensors; returns the location encoding of the place for the network, and that in words.
     strips : callable
         Takes scene, sensors, place and a function to call with pixels done; yields :data:`Strip`.
     """
@@ -67,13 +72,33 @@ class Mapper:
     ground: tuple[Sequence[object], ...]
     between_blocks: float
     block_sd: float
-    place: Callable[[glacier_scene.Scene, Sequence[str]], tuple[np.ndarray, str]]
-    strips: Callable[[glacier_scene.Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
+    place: Callable[[Scene, Sequence[str]], tuple[np.ndarray, str]]
+    strips: Callable[[Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
 
 
-def networks(
-    names: Sequence[str], *, region: str, turns: int = 1, draws: int = 1, runtime: str = "auto", threads: int = 1
-) -> Mapper:
+@dataclass(frozen=True, kw_only=True)
+class Passes:
+    """How often each network is run on a scene, and with what.
+
+    Attributes
+    ----------
+    turns : int
+        1, or 8 for test-time augmentation.
+    draws : int
+        Predictions with dropout on; 1 for none. More than 1 takes ``NAME-dropout.onnx`` beside each network.
+    runtime : str
+        ``auto``, ``onnxruntime`` or ``openvino``.
+    threads : int
+        Windows at a time.
+    """
+
+    turns: int = 1
+    draws: int = 1
+    runtime: str = "auto"
+    threads: int = 1
+
+
+def networks(names: Sequence[str], *, region: str, passes: Passes | None = None) -> Mapper:
     """Return a mapper that averages networks.
 
     Parameters
@@ -82,54 +107,33 @@ def networks(
         Shipped names or ``.onnx`` files.
     region : str
         See :class:`polynya.workflows.glaciers.Config`.
-    turns : int
-        1 or 8.
-    draws : int
-        More than 1 takes the graphs with dropout, ``NAME-dropout.onnx`` beside each network.
-    runtime : str
-    threads : int
+    passes : Passes, optional
+        How often each is run.
+
+    Returns
+    -------
+    Mapper
 
     Raises
     ------
     UsageError
-        If there is no such network, it has no dropout, is no glacier network, or is told no region though one is given.
+        If there is no such network, it has no dropout, is no glacier network, or has no region encoding though a region
+        is given.
     ProductError
         If a file is no export of a scene network.
     """
-    plain = [predict_scenes.load(located(n), runtime=runtime, threads=threads) for n in names]
+    passes = passes or Passes()
+    plain = [predict_scenes.load(located(n), runtime=passes.runtime, threads=passes.threads) for n in names]
     predict_scenes.same_shape(plain)
-    d = plain[0].description
-    if d.classes[GLACIER] != "glacier":
-        raise UsageError(
-            f"--network {plain[0].path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give"
-            " another."
-        )
-    if region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
-        raise UsageError(
-            f"--region {region}: network {d.name} is not told a region (it is told: {d.location_kind}); expected a"
-            " network with region encoding. Leave --region out."
-        )
+    _check_network(plain[0], region)
     asked = (
         plain
-        if draws == 1
-        else [predict_scenes.load(with_dropout(n.path), runtime=runtime, threads=threads) for n in plain]
+        if passes.draws == 1
+        else [predict_scenes.load(with_dropout(n.path), runtime=passes.runtime, threads=passes.threads) for n in plain]
     )
 
-    def place(scene: glacier_scene.Scene, used: Sequence[str]) -> tuple[np.ndarray, str]:
-        told = scene.region if region == "auto" else region
-        if d.location_kind == "region" and region == "optimised":
-            return glacier_region.optimise(plain[0], bands(scene, plain[0].sensors, used), shape=scene.shape)
-        latitude, longitude = agreement.middle(scene.geobox)
-        vector = scene_scaling.location_vector(d.location_kind, region=told, latitude=latitude, longitude=longitude)
-        words = {
-            "none": "not told",
-            "region": told if told in REGIONS else "unknown",
-            "coordinates": f"{latitude:.2f}, {longitude:.2f}",
-        }
-        return vector, words[d.location_kind]
-
     def strips(
-        scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
+        scene: Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
     ) -> Iterator[Strip]:
         read = bands(scene, plain[0].sensors, used)
         for s in predict_scenes.strips(
@@ -137,50 +141,88 @@ def networks(
             read,
             shape=scene.shape,
             location=vector,
-            averaging=predict_scenes.Averaging(turns=turns, draws=draws),
-            threads=threads,
+            averaging=predict_scenes.Averaging(turns=passes.turns, draws=passes.draws),
+            threads=passes.threads,
             advance=advance,
         ):
             yield s.row, s.probability[GLACIER], predict_scenes.confidence(plain[0], s.probability), s.spread
 
-    about = [
-        {
-            "file": n.path.name,
-            "sha256": n.sha256,
-            "name": n.description.name,
-            "runtime": n.runtime,
-            "simulator_commit": (n.about.get("data") or {}).get("simulator_commit"),
-            "draws": draws,
-        }
-        for n in asked
-    ]
-    always = tuple(
-        dict.fromkeys(s for n in plain for s in ((n.about.get("recipe") or {}).get("scene") or {}).get("always") or ())
-    )
-    ground = tuple(
-        piece
-        for n in plain
-        for piece in [
-            *((n.about.get("data") or {}).get("ground") or ()),
-            *((n.about.get("start_from") or {}).get("ground") or ()),
-        ]
-    )
     return Mapper(
-        " + ".join(n.description.name for n in plain),
-        plain[0].sensors,
-        about,
-        len(plain),
-        always,
-        ground,
-        max(n.description.areas.between_blocks for n in plain),
-        max(n.description.areas.sd for n in plain),
-        place,
-        strips,
+        name=" + ".join(n.description.name for n in plain),
+        sensors=plain[0].sensors,
+        about=[_about(n, passes.draws) for n in asked],
+        members=len(plain),
+        always=tuple(dict.fromkeys(s for n in plain for s in _always(n.about))),
+        ground=tuple(piece for n in plain for piece in _ground(n.about)),
+        between_blocks=max(n.description.areas.between_blocks for n in plain),
+        block_sd=max(n.description.areas.sd for n in plain),
+        place=functools.partial(_place, plain[0], region),
+        strips=strips,
     )
+
+
+def _check_network(network: predict_scenes.SceneNetwork, region: str) -> None:
+    d = network.description
+    if d.classes[GLACIER] != "glacier":
+        raise UsageError(
+            f"--network {network.path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give"
+            " another."
+        )
+    if region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
+        raise UsageError(
+            f"--region {region}: network {d.name} has no region encoding (its location encoding: {d.location_kind});"
+            " expected a network with one. Leave --region out."
+        )
+
+
+def _place(
+    network: predict_scenes.SceneNetwork, region: str, scene: Scene, used: Sequence[str]
+) -> tuple[np.ndarray, str]:
+    """Return a network's location encoding of a scene, and that in words."""
+    d = network.description
+    name = scene.region if region == "auto" else region
+    if d.location_kind == "region" and region == "optimised":
+        return glacier_region.optimise(network, bands(scene, network.sensors, used), shape=scene.shape)
+    latitude, longitude = agreement.middle(scene.geobox)
+    vector = scene_scaling.location_vector(d.location_kind, region=name, latitude=latitude, longitude=longitude)
+    words = {
+        "none": NO_LOCATION,
+        "region": name if name in REGIONS else "unknown",
+        "coordinates": f"{latitude:.2f}, {longitude:.2f}",
+    }
+    return vector, words[d.location_kind]
+
+
+def _about(network: predict_scenes.SceneNetwork, draws: int) -> dict[str, object]:
+    """Return what run.json says of a network."""
+    return {
+        "file": network.path.name,
+        "sha256": network.sha256,
+        "name": network.description.name,
+        "runtime": network.runtime,
+        "simulator_commit": (network.about.get("data") or {}).get("simulator_commit"),
+        "draws": draws,
+    }
+
+
+def _always(about: Mapping[str, Any]) -> Sequence[str]:
+    return ((about.get("recipe") or {}).get("scene") or {}).get("always") or ()
+
+
+def _ground(about: Mapping[str, Any]) -> list[Sequence[object]]:
+    return [
+        *((about.get("data") or {}).get("ground") or ()),
+        *((about.get("start_from") or {}).get("ground") or ()),
+    ]
 
 
 def located(name: str) -> Path:
     """Return a network's file.
+
+    Parameters
+    ----------
+    name : str
+        A shipped network, or a path.
 
     Raises
     ------
@@ -200,6 +242,11 @@ def located(name: str) -> Path:
 def with_dropout(path: Path) -> Path:
     """Return the graph with dropout of a network.
 
+    Parameters
+    ----------
+    path : Path
+        The network's plain graph.
+
     Raises
     ------
     UsageError
@@ -208,7 +255,7 @@ def with_dropout(path: Path) -> Path:
     found = path.with_name(f"{path.stem}{DROPOUT}.onnx")
     if not found.is_file():
         raise UsageError(
-            f"--mc-dropout: network {path.name} has no dropout to draw ({found.name} is not beside it); expected one trained"
+            f"--mc-dropout: network {path.name} has no dropout ({found.name} is not beside it); expected one trained"
             " with model.dropout above 0. Leave --mc-dropout out, or take --tta or several --network."
         )
     return found
@@ -218,15 +265,15 @@ def rule() -> Mapper:
     """Return the classical rule as a map of 0 and 1; its confidence is not known and stays empty."""
 
     def strips(
-        scene: glacier_scene.Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
+        scene: Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
     ) -> Iterator[Strip]:
         height, width = scene.shape
-        only = agreement.only_sensors(scene, tuple(used))
+        only = only_sensors(scene, used)
         chosen = agreement.classical_rule(only)
         for row in range(0, height, ROWS):
             end = min(row + ROWS, height)
             values = glacier_scene.read(only, window=((row, end), (0, width)))
-            found = ice_rules.classical(values, rule=chosen)
+            found = ice_rules.classical(agreement.for_rules(scene, values), rule=chosen)
             probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
             yield (
                 row,
@@ -237,26 +284,35 @@ def rule() -> Mapper:
             advance((end - row) * width)
 
     return Mapper(
-        "classical rule",
-        ("optical", "dem"),
-        [{"name": RULE}],
-        1,
-        (),
-        (),
-        0.0,
-        1.0,
-        lambda scene, used: (np.zeros(0, np.float32), "not told"),
-        strips,
+        name="classical rule",
+        sensors=tuple(n for n in (TABLE.name_of("reflectance"), TABLE.name_of("height")) if n),
+        about=[{"name": RULE}],
+        members=1,
+        always=(),
+        ground=(),
+        between_blocks=0.0,
+        block_sd=1.0,
+        place=lambda scene, used: (np.zeros(0, np.float32), NO_LOCATION),
+        strips=strips,
     )
 
 
-def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
-    """Say so where the classical rule is not the one with short-wave infrared: what it then maps means less."""
-    chosen = agreement.classical_rule(agreement.only_sensors(scene, tuple(used)))
+def rule_notes(scene: Scene, used: Sequence[str]) -> list[str]:
+    """Return a note where the classical rule had no short-wave infrared: what it then maps means less.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    used : sequence of str
+        Sensors that the rule is given.
+    """
+    chosen = agreement.classical_rule(only_sensors(scene, used))
     if chosen.dem is not None:
         return [
             "the rule had no bands in near and short-wave infrared to go by: it maps ground above"
-            f" {chosen.dem.lowest_m:.0f} m and gentler than {chosen.dem.steepest_deg:g} degrees by the DEM alone, ice or not"
+            f" {chosen.dem.lowest_m:.0f} m and gentler than {chosen.dem.steepest_deg:g} degrees by the DEM alone, ice"
+            " or not"
         ]
     if chosen.name == "brightness":
         return [
@@ -266,21 +322,32 @@ def rule_notes(scene: glacier_scene.Scene, used: Sequence[str]) -> list[str]:
     return []
 
 
-def network_notes(scene: glacier_scene.Scene, used: Sequence[str], mapper: Mapper) -> list[str]:
-    """Say where a network is asked for more than it learnt, and where it learnt here."""
+def network_notes(scene: Scene, used: Sequence[str], mapper: Mapper) -> list[str]:
+    """Return notes where a network lacks a sensor that it never was without, and where it was trained here.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    used : sequence of str
+        Sensors that the network is given.
+    mapper : Mapper
+        The network.
+    """
     notes = []
-    if "optical" in mapper.always and "optical" not in used:
+    image = scene.table.name_of("reflectance")
+    if image in mapper.always and image not in used:
         notes.append(
-            f"no optical image: {mapper.name} never learnt without one; on real ground such maps were worthless, with"
-            " intervals that did not say so"
+            f"no {image} image: {mapper.name} was never trained without one; on real ground such maps were worthless,"
+            " and their intervals did not show it"
         )
-    if any(_meets(scene, piece) for piece in mapper.ground):
-        notes.append(f"{mapper.name} was trained on ground of this scene: what it scores here is no skill")
+    if any(_overlaps(scene, piece) for piece in mapper.ground):
+        notes.append(f"{mapper.name} was trained on ground of this scene: its scores here are no skill")
     return notes
 
 
-def _meets(scene: glacier_scene.Scene, piece: Sequence[object]) -> bool:
-    """Return whether a piece of training ground, (grid, left, bottom, right, top), lies in the scene's extent."""
+def _overlaps(scene: Scene, piece: Sequence[object]) -> bool:
+    """Return whether an area of training ground, (grid, left, bottom, right, top), overlaps the scene's extent."""
     try:
         left, bottom, right, top = Transformer.from_crs(
             str(piece[0]), scene.geobox.crs.to_wkt(), always_xy=True
@@ -291,22 +358,35 @@ def _meets(scene: glacier_scene.Scene, piece: Sequence[object]) -> bool:
     return left < here.right and right > here.left and bottom < here.top and top > here.bottom
 
 
-def bands(scene: glacier_scene.Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scenes.Read:
-    """Return a reader of a network's bands, NaN for sensors that are missing or left out; only those used are read."""
-    only = agreement.only_sensors(scene, tuple(used))
+def bands(scene: Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scenes.Read:
+    """Return a reader of a network's bands, NaN for sensors that are missing or left out; only those used are read.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene; its grid must be affine.
+    wanted : sequence of str
+        The network's sensors.
+    used : sequence of str
+        Those that it is given.
+    """
+    only = only_sensors(scene, used)
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         values = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))
         shape = (rows.stop - rows.start, columns.stop - columns.start)
         return np.concatenate(
-            [values[s] if s in values else np.full((len(SENSORS[s]), *shape), np.nan, np.float32) for s in wanted]
+            [
+                values[s] if s in values else np.full((len(scene.table[s].bands), *shape), np.nan, np.float32)
+                for s in wanted
+            ]
         )
 
     return read
 
 
 def choose(
-    scene: glacier_scene.Scene,
+    scene: Scene,
     mapper: Mapper,
     quality: scene_quality.Quality,
     *,
@@ -314,6 +394,19 @@ def choose(
     keep_flagged: bool = False,
 ) -> tuple[tuple[str, ...], list[str]]:
     """Return the sensors to use, and in words why others are not.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    mapper : Mapper
+        The network or the rule.
+    quality : scene_quality.Quality
+        Of the scene.
+    wanted : sequence of str
+        Use these only; all by default.
+    keep_flagged : bool
+        Use misregistered sensors, too.
 
     Raises
     ------
@@ -335,16 +428,16 @@ def choose(
         if finding.kind == "missing" and finding.number == 1.0 and finding.sensor in used[1:]:
             used.remove(finding.sensor)
             notes.append(f"{finding.sensor} was left out: nothing of it lies on the scene")
-    for sensor, (length, band) in _flagged(scene, quality).items():
+    for sensor, (length, band) in _misregistered(scene, quality).items():
         if sensor in used and keep_flagged:
             notes.append(
-                f"{sensor} is used although {band} lies about {length:.0f} m out of register (--use-misregistered)"
+                f"{sensor} is used although {band} is misregistered by about {length:.0f} m (--use-misregistered)"
             )
         elif sensor in used:
             used.remove(sensor)
             notes.append(
-                f"{sensor} was left out: {band} lies about {length:.0f} m out of register; --use-misregistered uses it all"
-                " the same"
+                f"{sensor} was left out: {band} is misregistered by about {length:.0f} m; --use-misregistered uses it"
+                " nevertheless"
             )
     absent = [s for s in mapper.sensors if s not in scene.sensors]
     if absent:
@@ -357,19 +450,15 @@ def choose(
     return tuple(used), notes
 
 
-def _flagged(scene: glacier_scene.Scene, quality: scene_quality.Quality) -> dict[str, tuple[float, str]]:
-    """Return sensors out of register, with the worst band's shift in metres. Both channels and the coherence of a radar
-    come from one geometry, so one flag tells of all; the scene's first sensor is the grid itself and stays.
+def _misregistered(scene: Scene, quality: scene_quality.Quality) -> dict[str, tuple[float, str]]:
+    """Return misregistered sensors, with the worst band's shift in metres. Sensors of one acquisition share its
+    geometry, so one flag stands for all of them; the scene's first sensor is the grid itself and is kept.
     """
-    radar = ("co_pol_sar", "cross_pol_sar", "in_sar")
     out: dict[str, tuple[float, str]] = {}
     for r in quality.registration:
         if r.is_flagged:
-            for sensor in radar if r.sensor in radar else (r.sensor,):
-                if (
-                    sensor in scene.sensors
-                    and sensor != scene.sensors[0]
-                    and (sensor not in out or out[sensor][0] < r.length_m)
-                ):
+            for sensor in scene.table.same_acquisition(r.sensor):
+                is_used = sensor in scene.sensors and sensor != scene.sensors[0]
+                if is_used and (sensor not in out or out[sensor][0] < r.length_m):
                     out[sensor] = (float(r.length_m), r.band)
     return out

@@ -8,27 +8,27 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-import rasterio
 from odc.geo.geobox import GeoBox
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
 from ...errors import OutputError, one_line
-from ...io import rasters
+from ...io import opening, rasters
 from .mapper import Strip
 
 MEANING = {
     "probability": "calibrated probability that the pixel is glacier",
     "confidence": "probability that the mapped class is right",
-    "spread": "standard deviation of the probability over networks, turns and draws",
+    "spread": "standard deviation of the probability over networks, rotations and dropout",
 }
 
 
 def write(
     strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, folder: Path, about: dict[str, str]
 ) -> bool:
-    """Write probability, confidence and, where several answers were averaged, spread; say whether anything was seen.
+    """Write probability, confidence and, where several predictions were averaged, spread; return whether any pixel has
+    data.
 
     Parameters
     ----------
@@ -37,6 +37,7 @@ def write(
     name : str
         Of the scene, for messages.
     geobox : odc.geo.GeoBox
+        Grid of the scene.
     scratch, folder : Path
         For the plain files, and for the finished ones.
     about : dict of str to str
@@ -71,13 +72,21 @@ def write(
                 rasters.to_cog(scratch / f"{key}.tif", folder / f"{key}.tif", overviews="AVERAGE")
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes a pixel. Free space,"
-            " or set TMPDIR."
+            f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes per pixel. Free"
+            " space, or set TMPDIR."
         ) from error
     return seen
 
 
 def reduced(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Return a raster's first band averaged to fewer pixels, NaN where missing."""
-    with rasterio.open(path) as source:
+    """Return a raster's first band averaged to fewer pixels, NaN where missing.
+
+    Parameters
+    ----------
+    path : Path
+        The raster.
+    shape : (int, int)
+        Rows and columns of the result.
+    """
+    with opening.open_raster(path) as source:
         return source.read(1, out_shape=shape, resampling=Resampling.average)

@@ -1,4 +1,4 @@
-"""A map of glaciers judged against outlines or a truth raster, for the report: scores by stratum beside the rules, and
+"""A map of glaciers scored against outlines or a truth raster, for the report: scores by stratum beside the rules, and
 the reliability diagram."""
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import rasterio
 
-from ...errors import ProductError, one_line
+from ...errors import ProductError
 from ...evaluate import rasters
 from ...glaciers import outlines
 from ...glaciers.attributes import rasterised
+from ...io import opening
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ..change import read_outlines
 from ..evaluate import scene as evaluate_scene
 
 
-@dataclass(frozen=True)
-class Judged:
+@dataclass(frozen=True, kw_only=True)
+class Scored:
     """Scores of a map.
 
     Attributes
@@ -38,12 +38,19 @@ class Judged:
 
 
 def check(reference: Path | str, *, scene: Scene | None = None) -> None:
-    """Look whether a reference can be read, and where a scene is given whether it meets it, before any work is done.
+    """Check that a reference can be read and, where a scene is given, overlaps it, before any work is done.
+
+    Parameters
+    ----------
+    reference : Path or str
+        Outlines or a truth raster.
+    scene : Scene, optional
+        The scene it is for.
 
     Raises
     ------
     ProductError
-        If it is missing, damaged, has no CRS, or lies elsewhere.
+        If it is missing, damaged, has no CRS, or does not overlap the scene.
     """
     path = Path(reference)
     if scene is not None:
@@ -51,23 +58,15 @@ def check(reference: Path | str, *, scene: Scene | None = None) -> None:
     if path.suffix.lower() not in evaluate_scene.RASTERS:
         read_outlines(path)
         return
-    if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}; expected outlines or a truth raster. Check the path.")
-    try:
-        with rasterio.open(path) as data:
-            if data.crs is None:
-                raise ProductError(
-                    f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
-                    " (gdal_edit -a_srs)."
-                )
-    except rasterio.RasterioIOError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected outlines or a truth raster. Check the"
-            " file."
-        ) from error
+    with opening.open_raster(path, expected="outlines or a truth raster. Check the file") as data:
+        if data.crs is None:
+            raise ProductError(
+                f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
+                " (gdal_edit -a_srs)."
+            )
 
 
-def judge(
+def score(
     folder: Path,
     *,
     paths: Sequence[Path | str],
@@ -75,15 +74,17 @@ def judge(
     reference: Path | str,
     is_probability: bool,
     seed: int = 0,
-) -> Judged:
-    """Judge ``probability.tif`` of a folder.
+) -> Scored:
+    """Score ``probability.tif`` of a folder.
 
     Parameters
     ----------
     folder : Path
+        With ``probability.tif``.
     paths : sequence of Path or str
         Files of the scene.
     scene : Scene
+        The scene that was mapped.
     reference : Path or str
         Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
     is_probability : bool
@@ -98,7 +99,7 @@ def judge(
     """
     table = evaluate_scene.run(folder, reference=reference, scene=list(paths), region=scene.region, seed=seed)
     if not is_probability:
-        return Judged(table, [])
+        return Scored(table=table, reliability=[])
     path = Path(reference)
     if path.suffix.lower() in evaluate_scene.RASTERS:
 
@@ -114,6 +115,9 @@ def judge(
         def truth(rows: slice, columns: slice) -> np.ndarray:
             return (rasterised(shapes, scene.geobox, rows, columns, bounds=bounds) >= 0).astype(np.uint8)
 
-    return Judged(
-        table, rasters.reliability(outlines.from_raster(folder / "probability.tif")[0], truth, geobox=scene.geobox)
+    return Scored(
+        table=table,
+        reliability=rasters.reliability(
+            outlines.from_raster(folder / "probability.tif")[0], truth, geobox=scene.geobox
+        ),
     )

@@ -1,4 +1,4 @@
-"""Regions: those of the RGI for OGGM, and the mixture of regions that makes a network most certain of a scene.
+"""Regions: those of the RGI for OGGM, and the mixture of regions with the least entropy of a network on a scene.
 
 The mixture is the optimised vector of Maslov et al. 2025, section on region encoding. The network stays as it is; a
 free vector of twelve numbers goes through a softmax into the place of the one-hot region, and is moved (Adam, rate 0.1;
@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import UsageError
 from ...io import polygons
 from ...predict import scenes as predict_scenes
-from ...sensors import REGIONS
+from ...sensors.glaciers import REGIONS
 
 STEPS, RATE, WINDOWS = 40, 0.1, 4
 RGI = {
@@ -40,8 +40,9 @@ def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: st
     Parameters
     ----------
     table : geopandas.GeoDataFrame
+        Outlines with attributes.
     region : str, optional
-        Of :data:`polynya.sensors.REGIONS`.
+        Of :data:`polynya.sensors.glaciers.REGIONS`.
     o1region : str
         First-order region of the RGI; goes before ``region``.
 
@@ -50,11 +51,11 @@ def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: st
     UsageError
         If no region of the RGI is known.
     """
-    told = o1region or RGI.get(region or "", "")
+    known = o1region or RGI.get(region or "", "")
     if "o1region" in table.columns:  # what is no number is another vocabulary
         table = table.assign(o1region=[RGI.get(str(r), str(r) if str(r).isdigit() else "") for r in table["o1region"]])
     try:
-        return polygons.to_oggm(table, o1region=told)
+        return polygons.to_oggm(table, o1region=known)
     except UsageError as error:
         if "no region is known" not in str(error):
             raise
@@ -71,13 +72,14 @@ def optimise(
 
     Parameters
     ----------
-    network : predict_scene.SceneNetwork
+    network : predict_scenes.SceneNetwork
         With region encoding; ``NAME.safetensors`` lies beside it.
     read : callable
         See :data:`polynya.predict.scenes.Read`.
     shape : (int, int)
         Of the scene.
     steps : int
+        Of the optimiser.
 
     Returns
     -------
@@ -103,8 +105,7 @@ def optimise(
 
     module, about = checkpoint.load(weights)
     whole = export.whole(module, about)
-    for parameter in whole.parameters():
-        parameter.requires_grad_(False)
+    whole.requires_grad_(requires_grad=False)
     size = network.description.size
     corners = [(r, c) for r in predict_scenes.starts(shape[0], size) for c in predict_scenes.starts(shape[1], size)]
     corners = [corners[k] for k in np.unique(np.linspace(0, len(corners) - 1, WINDOWS).round().astype(int))]

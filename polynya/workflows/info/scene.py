@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from ... import io
-from ...errors import UsageError
+from ...errors import ProductError, UsageError
+from ...io import opening
+from ...physics.swath import Swath
 from ...readers import glacier_tiles
-from ...readers.scene_layer import pixel_metres
+from ...readers.scene_layer import Source, pixel_metres
 from ...scenes import scene as glacier_scene
-from ...sensors import band_names
+from ...scenes.scene import Scene
 from ..glaciers import DEFAULT
 
 TILE_SETS = (".h5", ".hdf5")
@@ -47,9 +49,9 @@ def _is_tile_set(path: Path) -> bool:
     import h5py
 
     try:
-        with h5py.File(path, "r") as file:
+        with opening.open_hdf5(path) as file:
             return any(isinstance(group, h5py.Group) and "outlines" in group for group in file.values())
-    except OSError:
+    except (ProductError, OSError):
         return False
 
 
@@ -80,22 +82,7 @@ def run(paths: Sequence[Path | str]) -> dict[str, object]:
 def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
     scene = glacier_scene.open_scene(list(paths))
     west, south, east, north = (round(float(v), 4) for v in scene.geobox.geographic_extent.boundingbox)
-    sensors = []
-    for source in scene.sources:
-        wide, high = (float(v[0]) for v in pixel_metres(source.geobox, np.array([source.geobox.shape[0] / 2])))
-        names = [b for b, layer in zip(band_names(source.sensor), source.bands, strict=True) if layer is not None]
-        sensors.append(
-            {
-                "sensor": source.sensor,
-                "product": source.product,
-                "bands": names,
-                "time": _time(source.time),
-                "shape": [int(n) for n in source.geobox.shape],
-                "pixel_m": [round(wide, 2), round(high, 2)],
-                "crs": str(source.geobox.crs),
-                "knows_clouds": source.cloud is not None,
-            }
-        )
+    sensors = [_sensor(scene, source) for source in scene.sources]
     words = shlex.join(str(p) for p in paths)
     return io.plain(
         {
@@ -107,13 +94,34 @@ def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
             "crs": str(scene.geobox.crs),
             "shape": list(scene.shape),
             "sun_elevation": scene.sun_elevation,
+            "simulated": scene.is_simulated,
             "sensors": sensors,
-            "notes": list(scene.notes),
+            "notes": [n.text for n in scene.notes],
             "next_commands": [
                 f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"
             ],
         }
     )
+
+
+def _sensor(scene: Scene, source: Source) -> dict[str, object]:
+    grid = source.grid
+    if isinstance(grid, Swath):
+        wide, high, crs = *grid.pixel_m, "swath"
+    else:
+        wide, high = (float(v[0]) for v in pixel_metres(grid, np.array([grid.shape[0] / 2])))
+        crs = str(grid.crs)
+    names = scene.table[source.sensor].band_names
+    return {
+        "sensor": source.sensor,
+        "product": source.product,
+        "bands": [b for b, layer in zip(names, source.bands, strict=True) if layer is not None],
+        "time": _time(source.time),
+        "shape": [int(n) for n in grid.shape],
+        "pixel_m": [round(wide, 2), round(high, 2)],
+        "crs": crs,
+        "knows_clouds": source.cloud is not None,
+    }
 
 
 def _tiles(path: Path) -> dict[str, object]:

@@ -17,7 +17,13 @@ KM = 180.0 / (np.pi * 6371.0)
 def grid(values) -> Grid:
     """Return a grid of 0.02 degrees (2.2 km) about 75 N, 0 E; values is a function of longitude and latitude."""
     x, y = np.arange(-3.0, 3.001, 0.02), np.arange(74.0, 76.001, 0.02)
-    return Grid(Path("grid.tif"), np.broadcast_to(values(*np.meshgrid(x, y)), (y.size, x.size)), x, y, "EPSG:4326")
+    return Grid(
+        path=Path("grid.tif"),
+        values=np.broadcast_to(values(*np.meshgrid(x, y)), (y.size, x.size)),
+        x=x,
+        y=y,
+        crs="EPSG:4326",
+    )
 
 
 @pytest.mark.parametrize(("away_km", "is_near"), [(3.0, True), (10.0, True), (22.0, True), (30.0, False)])

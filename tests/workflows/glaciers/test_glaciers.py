@@ -672,7 +672,9 @@ def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):
         raise RuntimeError("enough")
 
     monkeypatch.setattr(
-        glaciers.scene_quality, "check", lambda scene: glaciers.scene_quality.Quality("long", 0.0, (), ())
+        glaciers.scene_quality,
+        "check",
+        lambda scene: glaciers.scene_quality.Quality(scene="long", share_seen=0.0, findings=(), registration=()),
     )
     monkeypatch.setattr(glacier_scene, "read", counted)
     monkeypatch.setattr(glaciers.rasters.rasters, "to_cog", watched)
@@ -686,7 +688,9 @@ def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):
     monkeypatch.undo()
     asked.clear()
     monkeypatch.setattr(
-        glaciers.scene_quality, "check", lambda scene: glaciers.scene_quality.Quality("long", 0.0, (), ())
+        glaciers.scene_quality,
+        "check",
+        lambda scene: glaciers.scene_quality.Quality(scene="long", share_seen=0.0, findings=(), registration=()),
     )
     monkeypatch.setattr(glacier_scene, "read", counted)
     result = glaciers.run([scene], out=tmp_path / "out", config=config(network))

@@ -51,7 +51,7 @@ def flagged(sensor: str, band: str, length_m: float = 700.0, *, is_flagged: bool
 
 
 def used(scene, mapper, *registration: Registration, **options) -> set[str]:
-    quality = scene_quality.Quality(scene.name, 1.0, (), registration)
+    quality = scene_quality.Quality(scene=scene.name, share_seen=1.0, findings=(), registration=registration)
     return set(glacier_mapper.choose(scene, mapper, quality, **options)[0])
 
 

@@ -1,0 +1,275 @@
+"""A Sentinel-2 scene described from its metadata: the SAFE folder or GeoTIFF, its bands, its grid, and windows of it.
+Pixels are read by :mod:`.sentinel2`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..errors import ProductError, UsageError
+from ..io import opening
+from ..schema import Note
+from . import sentinel2_geotiff, sentinel2_safe
+from .sentinel2_geotiff import TRUE_COLOUR_NOTE
+from .sentinel2_safe import BandFile
+
+if TYPE_CHECKING:
+    from odc.geo.geobox import GeoBox
+    from rasterio.windows import Window
+
+    AnyWindow = Window | tuple[tuple[int, int], tuple[int, int]] | None
+
+TRUE_COLOUR = ("B04", "B03", "B02")
+FULL_SCALE = 0.3558
+"""Reflectance at which the 8-bit true colour saturates: that of a Level-1C TCI."""
+LEVEL_2A_FULL_SCALE = 0.2
+"""That of a Level-2A TCI."""
+INTACT = "JPEG 2000 or GeoTIFF, whole. Download it again"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """A scene that can be read in windows; holds no pixels.
+
+    Attributes
+    ----------
+    path : Path
+    scene_id : str
+        The product's name without ``.SAFE``, or the file's stem.
+    product : str
+        ``S2MSI1C``, ``S2MSI2A`` or ``GeoTIFF``.
+    time : numpy.datetime64 or None
+        UTC, ns: when this tile was sensed.
+    geobox : odc.geo.geobox.GeoBox
+        The 10 m grid (of a GeoTIFF its own); windows count its pixels.
+    sun_elevation, sun_azimuth : float or None
+        Mean over the tile, degrees; azimuth clockwise from north.
+    bands : tuple of str
+        Bands that :func:`reflectance` can read.
+    has_classification : bool
+        Whether there is a Level-2A scene classification.
+    notes : tuple of polynya.schema.Note
+        What a careful user wants to know, the source of the true colour among it.
+    files : tuple of BandFile
+    """
+
+    path: Path
+    scene_id: str
+    product: str
+    time: np.datetime64 | None
+    geobox: GeoBox
+    sun_elevation: float | None
+    sun_azimuth: float | None
+    bands: tuple[str, ...]
+    has_classification: bool
+    notes: tuple[Note, ...]
+    files: tuple[BandFile, ...]
+
+    @property
+    def is_time_known(self) -> bool:
+        """Whether a file says when this tile was sensed."""
+        return self.time is not None
+
+    def file(self, name: str) -> BandFile | None:
+        """Return a band's file, None where the scene has none."""
+        return next((f for f in self.files if f.name == name), None)
+
+
+def open_scene(path: Path | str) -> Scene:
+    """Describe a scene.
+
+    Parameters
+    ----------
+    path : Path or str
+        A ``.SAFE`` folder (or the metadata file in it), or a GeoTIFF with red, green, blue as first three bands or
+        named so.
+
+    Returns
+    -------
+    Scene
+
+    Raises
+    ------
+    ProductError
+        If it is neither, or a file is missing, cut or without coordinate system.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise ProductError(
+            f"{path.name}: no such scene at {path}; expected a .SAFE folder or a GeoTIFF. Check the path."
+        )
+    if path.name in sentinel2_safe.PRODUCTS.values():
+        path = path.resolve().parent
+    if path.is_dir():
+        return _open_safe(path)
+    if path.suffix.lower() == ".zip":
+        raise ProductError(f"{path.name}: is a zip archive; expected the .SAFE folder in it. Unpack it first.")
+    if opening.is_hdf5(path):  # ICESat-2 granules are
+        raise ProductError(
+            f"{path.name}: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF. Granule and scene may"
+            " have changed places."
+        )
+    return _open_geotiff(path)
+
+
+def _open_safe(folder: Path) -> Scene:
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+    about = sentinel2_safe.read_metadata(folder)
+    geobox = GeoBox(about.shape, Affine(10.0, 0.0, about.corner[0], 0.0, -10.0, about.corner[1]), f"EPSG:{about.epsg}")
+    present = tuple(f for f in about.files if f.path.is_file())
+    missing = [f.name for f in about.files if f not in present]
+    notes = list(about.notes)
+    if missing:
+        text = f"listed in the metadata, but not in the folder: {', '.join(missing)}"
+        notes.append(Note(code="band_missing", text=text))
+    names = {f.name for f in present}
+    if "TCI" not in names and not names >= set(TRUE_COLOUR):
+        lost = [f.name for f in about.files if f.name in (*TRUE_COLOUR, "TCI") and f not in present] or ["TCI"]
+        raise ProductError(
+            f"{folder.name}: the image files of {', '.join(lost)} are missing; expected the true colour image (TCI) or"
+            " B04, B03 and B02 in GRANULE/*/IMG_DATA. Download the product again, whole."
+        )
+    for file in present:
+        _check_jp2(file, folder, about.shape)
+    notes.append(Note(code=TRUE_COLOUR_NOTE, text=_true_colour_text(about.product, names)))
+    if about.baseline:
+        notes.append(Note(code="processing_baseline", text=f"processing baseline {about.baseline}"))
+    return Scene(
+        path=folder,
+        scene_id=about.uri.removesuffix(".SAFE"),
+        product=about.product,
+        time=about.time,
+        geobox=geobox,
+        sun_elevation=about.sun_elevation,
+        sun_azimuth=about.sun_azimuth,
+        bands=tuple(f.name for f in about.files if f.name not in ("TCI", "SCL")),
+        has_classification="SCL" in names,
+        notes=tuple(notes),
+        files=about.files,
+    )
+
+
+def _true_colour_text(product: str, names: set[str]) -> str:
+    """Return where the true colour of a product comes from."""
+    scaled = f"true colour: 255 * reflectance / {FULL_SCALE:g}"
+    if product == "S2MSI2A" and names >= set(TRUE_COLOUR):
+        return f"{scaled} as in Level-1C, from the bands (the TCI of Level-2A saturates at {LEVEL_2A_FULL_SCALE:g})"
+    if product == "S2MSI2A":
+        return (
+            f"true colour: the product's own TCI, where 255 is reflectance {LEVEL_2A_FULL_SCALE:g} and not"
+            f" {FULL_SCALE:g} as in Level-1C, since B04, B03 and B02 are missing: thresholds cut lower"
+        )
+    return "true colour: the product's own TCI" if "TCI" in names else f"{scaled}, no TCI in the product"
+
+
+def _check_jp2(file: BandFile, folder: Path, shape: tuple[int, int]) -> None:
+    """Reject a file that is cut or of another size; reads headers only."""
+    if sentinel2_safe.jp2_is_cut(file.path):
+        raise ProductError(
+            f"{folder.name}: {file.path.name} is cut short or no JPEG 2000 file ({file.path.stat().st_size} bytes);"
+            " expected a whole one. Download it again."
+        )
+    with opening.open_raster(file.path, expected=INTACT) as source:
+        found = (source.height * file.resolution_m / 10.0, source.width * file.resolution_m / 10.0)
+        # A 20 or 60 m band of a grid that is no multiple of 6 reaches over its edge.
+        if not all(n <= f < n + file.resolution_m / 10.0 for n, f in zip(shape, found, strict=True)):
+            raise ProductError(
+                f"{folder.name}: {file.path.name} has {source.height} x {source.width} pixels of {file.resolution_m:g}"
+                f" m; expected the tile's {shape[0]} x {shape[1]} of 10 m. Download it again."
+            )
+        if file.name == "TCI" and source.count < 3:
+            raise ProductError(
+                f"{folder.name}: {file.path.name} has {source.count} band; expected red, green and blue. Download it"
+                " again."
+            )
+
+
+def _open_geotiff(path: Path) -> Scene:
+    about = sentinel2_geotiff.read_metadata(path)
+    return Scene(
+        path=path,
+        scene_id=path.stem,
+        product="GeoTIFF",
+        time=about.time,
+        geobox=about.geobox,
+        sun_elevation=about.sun_elevation,
+        sun_azimuth=about.sun_azimuth,
+        bands=tuple(f.name for f in about.files if f.name != "TCI"),
+        has_classification=False,
+        notes=about.notes,
+        files=about.files,
+    )
+
+
+def whole(scene: Scene) -> Window:
+    """Return the window that is the scene."""
+    from rasterio.windows import Window
+
+    return Window(0, 0, scene.geobox.shape[1], scene.geobox.shape[0])
+
+
+def as_window(scene: Scene, window: AnyWindow) -> Window:
+    """Return a window in whole pixels inside the scene; None is the whole scene.
+
+    Parameters
+    ----------
+    scene : Scene
+        Of :func:`open_scene`.
+    window : rasterio.windows.Window, ((row0, row1), (col0, col1)) or None
+        Rows and columns.
+
+    Returns
+    -------
+    rasterio.windows.Window
+
+    Raises
+    ------
+    UsageError
+        If it is empty, reaches outside, or is not in whole pixels.
+    """
+    from rasterio.windows import Window
+
+    rows, columns = scene.geobox.shape
+    if window is None:
+        return whole(scene)
+    if not isinstance(window, Window):
+        (r0, r1), (c0, c1) = window
+        window = Window(c0, r0, c1 - c0, r1 - r0)
+    numbers = (window.row_off, window.col_off, window.height, window.width)
+    r0, c0, height, width = (int(v) for v in numbers)
+    if (
+        (r0, c0, height, width) != numbers
+        or min(r0, c0) < 0
+        or min(height, width) < 1
+        or r0 + height > rows
+        or c0 + width > columns
+    ):
+        raise UsageError(
+            f"{scene.scene_id}: window of rows {numbers[0]:g} + {numbers[2]:g}, columns {numbers[1]:g} +"
+            f" {numbers[3]:g}; expected whole pixels inside {rows} x {columns}. Clip it to the scene."
+        )
+    return Window(c0, r0, width, height)
+
+
+def windows(scene: Scene, size: int = 1024) -> Iterator[Window]:
+    """Yield windows that cover the scene, row by row from the upper left; those at the far edges are smaller.
+
+    Parameters
+    ----------
+    scene : Scene
+        Of :func:`open_scene`.
+    size : int
+        Pixels a side; 1024 is the tile of the agency's JPEG 2000 files.
+    """
+    from rasterio.windows import Window
+
+    rows, columns = scene.geobox.shape
+    for row in range(0, rows, size):
+        for column in range(0, columns, size):
+            yield Window(column, row, min(size, columns - column), min(size, rows - row))

@@ -1,0 +1,163 @@
+"""From the maps of a scene to its outlines: drawn, divided, described, with intervals, and written."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+
+from ...errors import UsageError
+from ...glaciers import attributes, divides, intervals, outlines
+from ...io import polygons
+from ...metrics import Estimate
+from ...scenes import scene as glacier_scene
+from ...scenes.scene import Scene, only_sensors
+from . import region as glacier_region
+from .config import Config
+from .mapper import RULE, Mapper
+
+BLOCK = 1024
+"""Side of the blocks in which a scene is read after it was mapped."""
+OUTSIDE = 0.05
+"""Share of the mapped area from which an expected area outside the outlines is worth a note."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Outlined:
+    """Outlines of a scene.
+
+    Attributes
+    ----------
+    table : geopandas.GeoDataFrame
+        With attributes and intervals, the largest first.
+    band : geopandas.GeoDataFrame
+        The uncertainty band.
+    areas : intervals.Intervals
+        Areas with their intervals, and the expected area outside the outlines.
+    between_blocks : float
+        Between-block correlation that the intervals use.
+    """
+
+    table: gpd.GeoDataFrame
+    band: gpd.GeoDataFrame
+    areas: intervals.Intervals
+    between_blocks: float
+
+
+def draw(
+    folder: Path, *, scene: Scene, mapper: Mapper, config: Config, inventory: gpd.GeoDataFrame | None = None
+) -> Outlined:
+    """Draw, divide and describe outlines.
+
+    Parameters
+    ----------
+    folder : Path
+        With ``probability.tif`` and ``confidence.tif``.
+    scene : Scene
+        The scene that was mapped.
+    mapper : Mapper
+        What mapped it.
+    config : Config
+        Settings.
+    inventory : geopandas.GeoDataFrame, optional
+        Outlines whose divides and identifiers are kept.
+
+    Returns
+    -------
+    Outlined
+
+    Raises
+    ------
+    ProductError
+        If a file cannot be read.
+    """
+    drawn = outlines.vectorise(
+        outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0],
+        geobox=scene.geobox,
+        min_area_km2=config.min_area_km2,
+    )
+    if inventory is not None:
+        drawn = divides.divide(drawn, inventory)
+    between_blocks = mapper.between_blocks if config.between_blocks is None else config.between_blocks
+    table = _described(drawn, scene, folder)
+    probability, _ = outlines.from_raster(folder / "probability.tif")
+    areas = intervals.intervals(
+        intervals.gather(probability, outlines=table, geobox=scene.geobox),
+        table["area_km2"].to_numpy(),
+        between_blocks=between_blocks,
+        sd=mapper.block_sd,
+        seed=config.seed,
+    )
+    if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing says how certain an area is
+        nan = np.full(len(table), np.nan)
+        total = Estimate(areas.total.value, np.nan, np.nan, areas.total.n)
+        areas = dataclasses.replace(areas, low=nan, high=nan, total=total)
+    table = table.assign(area_low_km2=areas.low, area_high_km2=areas.high)
+    return Outlined(
+        table=table.sort_values("area_km2", ascending=False).reset_index(drop=True),
+        band=outlines.uncertainty_band(
+            outlines.from_raster(folder / "confidence.tif")[0], geobox=scene.geobox, threshold=config.confident
+        ),
+        areas=areas,
+        between_blocks=between_blocks,
+    )
+
+
+def _described(drawn: gpd.GeoDataFrame, scene: Scene, folder: Path) -> gpd.GeoDataFrame:
+    """Add places, elevations, slopes and confidence."""
+    confidence, _ = outlines.from_raster(folder / "confidence.tif")
+    height = scene.table.name_of("height")
+    only = only_sensors(scene, (height,))
+
+    def read(rows: slice, columns: slice) -> dict[str, np.ndarray]:
+        out = {"confidence": confidence(rows, columns)}
+        if only.sensors:
+            dem = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))[height]
+            out |= {"elevation": dem[0], "slope": dem[1]}
+        return out
+
+    table = attributes.place(
+        drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z"
+    )
+    return attributes.describe(table, read, geobox=scene.geobox, block=BLOCK)
+
+
+def write(outlined: Outlined, folder: Path, *, scene: Scene, config: Config) -> list[str]:
+    """Write outlines, also as OGGM takes them, and the uncertainty band; return what a user should know of them.
+
+    Parameters
+    ----------
+    outlined : Outlined
+        Of :func:`draw`.
+    folder : Path
+        Where to.
+    scene : Scene
+        The scene that was mapped.
+    config : Config
+        Settings.
+
+    Raises
+    ------
+    OutputError
+        If they cannot be written.
+    """
+    table, areas = outlined.table, outlined.areas
+    polygons.write(table, folder / "outlines.gpkg")
+    polygons.write(table, folder / "outlines.parquet")
+    polygons.write(outlined.band, folder / "uncertainty_band.gpkg")
+    notes = []
+    try:
+        oggm = glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region)
+        polygons.write(oggm, folder / "outlines_oggm.gpkg")
+    except UsageError as error:
+        notes.append(f"outlines_oggm.gpkg was not written: {error}")
+    if areas.elsewhere_km2 > OUTSIDE * max(areas.total.value, 1e-9) and areas.elsewhere_km2 > 0.01:
+        notes.append(
+            f"expected area outside the outlines: {areas.elsewhere_km2:.2f} km2, by the probabilities; no interval"
+            " contains it: look at the probability map"
+        )
+    elif not len(table):
+        notes.append("no glacier was found")
+    return notes

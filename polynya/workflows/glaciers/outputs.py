@@ -1,0 +1,134 @@
+"""What a run of ``polynya glaciers`` wrote and found, for machines and for people."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ... import io
+from ...glaciers import agreement
+from ...metrics import Estimate
+from ...scenes import quality as scene_quality
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What a run wrote and found.
+
+    Attributes
+    ----------
+    folder : Path
+        That was written.
+    files : dict of str to Path
+    scene : str
+    quality : scene_quality.Quality
+    n_outlines : int
+    total : Estimate
+        km² with its interval.
+    strata : tuple of agreement.Stratum
+        Parts of the map by colour.
+    notes : tuple of str
+    seconds : float
+    scores : str
+        IoU and area against the reference, in words; empty without one.
+    """
+
+    folder: Path
+    files: dict[str, Path]
+    scene: str
+    quality: scene_quality.Quality
+    n_outlines: int
+    total: Estimate
+    strata: tuple[agreement.Stratum, ...]
+    notes: tuple[str, ...]
+    seconds: float
+    scores: str = ""
+
+
+def as_json(result: Outputs) -> dict[str, object]:
+    """Return a run as plain data.
+
+    Parameters
+    ----------
+    result : Outputs
+        Of a run.
+    """
+    return io.plain(
+        {
+            "scene": result.scene,
+            "outlines": result.n_outlines,
+            "area_km2": result.total.value,
+            "area_low_km2": result.total.low,
+            "area_high_km2": result.total.high,
+            "by_colour": {
+                s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy} for s in result.strata
+            },
+            "notes": list(result.notes),
+            "quality": result.quality.as_json(),
+            "outputs": {k: str(v) for k, v in result.files.items()},
+            "seconds": round(result.seconds, 2),
+        }
+    )
+
+
+def total_text(total: Estimate, n: int) -> str:
+    """Return the mapped area with its interval, in words.
+
+    Parameters
+    ----------
+    total : Estimate
+        km².
+    n : int
+        Number of outlines.
+    """
+    interval = f" (95 % interval {total.low:.3f} to {total.high:.3f})" if np.isfinite(total.low) else ""
+    return f"{total.value:.3f} km2 of ice in {n} outline{'' if n == 1 else 's'}{interval}"
+
+
+def scores_text(table: pa.Table, reference: str) -> str:
+    """Return IoU and area deviation over all ground of the map and of maps that need no network, in words.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
+    reference : str
+        Name of the reference.
+    """
+    rows = [
+        r
+        for r in table.to_pylist()
+        if r["stratum"] == "all" and r["metric"] in ("iou", "area_deviation") and np.isfinite(r["value"])
+    ]
+    found = {(r["prediction"], r["metric"]): r["value"] for r in rows}
+    words = [
+        f"{'this map' if name == 'given' else name.replace('_', ' ')} {found[name, 'iou']:.3f} (area"
+        f" {100 * found.get((name, 'area_deviation'), np.nan):+.0f} %)"
+        for name in dict.fromkeys(r["prediction"] for r in rows)
+        if (name, "iou") in found
+    ]
+    return f"IoU against {reference}: {', '.join(words)}" if words else ""
+
+
+def as_text(result: Outputs) -> str:
+    """Return a run for people.
+
+    Parameters
+    ----------
+    result : Outputs
+        Of a run.
+    """
+    parts = ", ".join(f"{s.name.replace('_', ' ')} {s.area_km2:.3f} km2" for s in result.strata)
+    return "\n".join(
+        [
+            f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s",
+            *([f"  by colour: {parts}"] if parts else []),
+            *([f"  {result.scores}"] if result.scores else []),
+            *(f"  warning: {f.text}" for f in result.quality.warnings),
+            *(f"  note: {n}" for n in result.notes),
+            *(f"  wrote {p}" for p in result.files.values()),
+        ]
+    )
