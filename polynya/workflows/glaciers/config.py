@@ -117,7 +117,7 @@ def _check_rule(config: Config) -> None:
     """Reject settings that the classical rule has no use for."""
     if (config.turns, config.draws) != (1, 1):
         raise UsageError(
-            "--network rule: has nothing to turn or to draw; expected it without --tta and --mc-dropout. Leave them"
+            "--network rule: makes no predictions to average; expected it without --tta and --mc-dropout. Leave them"
             " out."
         )
     if config.region in ("unknown", "optimised"):

@@ -221,7 +221,7 @@ def _inputs(labels: Labels, size: int) -> list[dict[str, object]]:
                 "scene": scene.scene_id,
                 "product": scene.product,
                 "time": str(scene.time),
-                "notes": list(scene.notes),
+                "notes": [n.text for n in scene.notes],
             }
         )
     return inputs

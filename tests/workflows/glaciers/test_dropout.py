@@ -83,6 +83,6 @@ def test_glaciers_draws(tmp_path):
     assert record["network"][0]["file"] == "n-dropout.onnx" and record["network"][0]["draws"] == 20
     saved.drawn.unlink()
     with pytest.raises(
-        UsageError, match=r"--mc-dropout: network n\.onnx has no dropout to draw \(n-dropout\.onnx is not beside it\)"
+        UsageError, match=r"--mc-dropout: network n\.onnx has no dropout \(n-dropout\.onnx is not beside it\)"
     ):
         glaciers.run([scene], out=tmp_path / "none", config=glaciers.Config(**settings, draws=2))

@@ -250,7 +250,7 @@ def test_radar_out_of_register_is_left_out_unless_kept(tmp_path):
     assert code == 0
     told = json.loads(plain)
     assert any(
-        re.match(r"co_pol_sar was left out: co_pol_\w+ lies about \d+ m out of register", n) for n in told["notes"]
+        re.match(r"co_pol_sar was left out: co_pol_\w+ is misregistered by about \d+ m", n) for n in told["notes"]
     ), told["notes"]
     assert "co_pol_sar" not in io.read_json(tmp_path / "plain/run.json")["inputs"][0]["used"]
     code, kept, _ = cli(*words, tmp_path / "kept", "--use-misregistered")
@@ -499,11 +499,11 @@ BAD = {
     "no network": (["{disc}", "--network", "glavitu-huge"], "--network glavitu-huge: no such network; expected 'rule'"),
     "a network of tracks": (["{disc}", "--network", "track-unet"], "metadata property 'polynya', kind"),
     "rule and network": (["{disc}", "--network", "rule", "--network", "{net}"], "--network rule: cannot be averaged"),
-    "the rule turned": (["{disc}", "--network", "rule", "--tta"], "--network rule: has nothing to turn"),
+    "the rule turned": (["{disc}", "--network", "rule", "--tta"], "--network rule: makes no predictions to average"),
     "a region that is none": (["{disc}", "--region", "MARS"], "--region MARS: no such region"),
     "a region for a network without": (
         ["{disc}", "--region", "HMA"],
-        "--region HMA: network undo is not told a region",
+        "--region HMA: network undo has no region encoding",
     ),
     "a sensor that is none": (["{disc}", "--sensor", "sonar"], "--sensor sonar: no such sensor"),
     "a sensor that is not there": (
@@ -731,7 +731,7 @@ def test_a_network_says_what_it_never_learnt_and_where_it_learnt(disc, tmp_path)
     there = {"data": {"ground": [["EPSG:32632", 741_000.0, 5_188_000.0, 742_000.0, 5_189_000.0]]}}
     for about, without, expected in (
         (here, False, "was trained on ground of this scene"),
-        (here, True, "never learnt without one"),
+        (here, True, "never trained without one"),
         (there, True, ""),
     ):
         name = f"{len(expected)}{without}"
@@ -740,7 +740,7 @@ def test_a_network_says_what_it_never_learnt_and_where_it_learnt(disc, tmp_path)
         assert (
             any(expected in n for n in result.notes)
             if expected
-            else not any("trained on" in n or "never learnt" in n for n in result.notes)
+            else not any("trained on" in n or "never trained" in n for n in result.notes)
         )
 
 

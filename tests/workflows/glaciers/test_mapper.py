@@ -28,7 +28,7 @@ def scene(tmp_path_factory) -> glacier_scene.Scene:
 @pytest.fixture(scope="module")
 def mapper(tmp_path_factory) -> glacier_mapper.Mapper:
     network = pieces.linear_network(tmp_path_factory.mktemp("mapper") / "six.onnx")
-    return glacier_mapper.networks([str(network)], region="auto", runtime="onnxruntime")
+    return glacier_mapper.networks([str(network)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
 
 
 def flagged(sensor: str, band: str, length_m: float = 700.0, *, is_flagged: bool = True) -> Registration:
@@ -81,5 +81,5 @@ def test_an_ensemble_is_as_cautious_as_its_most_cautious_member(tmp_path):
         for k, (rho, sd) in enumerate([(0.1, 1.6), (0.7, 1.2), (0.4, 0.9)])
     ]
     for names in (networks, networks[::-1]):
-        found = glacier_mapper.networks(names, region="auto", runtime="onnxruntime")
+        found = glacier_mapper.networks(names, region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
         assert found.members == 3 and (found.between_blocks, found.block_sd) == (0.7, 1.6)

@@ -89,7 +89,7 @@ def test_scores_and_reliability(judged, tmp_path):
 def test_the_reliability_is_of_the_truth_given(judged, tmp_path, monkeypatch):
     scene, network, truth, p = judged
     kept = {}
-    monkeypatch.setattr(glacier_map, "write", lambda path, **more: kept.update(more) or path.write_text(""))
+    monkeypatch.setattr(glacier_map, "write", lambda path, mapped: kept.update(vars(mapped)) or path.write_text(""))
     glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=scene / "truth.tif")
     n, said, found = np.array(kept["reliability"]).T
     assert n.sum() == (truth != 255).sum() and np.abs(said - found)[n > 300].max() < 0.1

@@ -64,7 +64,7 @@ def test_from_the_command_to_the_record(saved, tmp_path):
     glaciers.run([scene], out=tmp_path / "out", config=config)
     assert (
         io.read_json(tmp_path / "out/run.json")["region"].startswith("optimised: ")
-        and "region told" in (tmp_path / "out/report.html").read_text()
+        and "region encoding" in (tmp_path / "out/report.html").read_text()
     )
 
 
