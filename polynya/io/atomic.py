@@ -152,8 +152,8 @@ def check_replaceable(path: Path, *, record: str = RECORD, also: Iterable[str] =
     there = _files_in(path)
     if not listed or (record not in there and not also & there):
         raise OutputError(
-            f"{path}: is no result of polynya (its {record} is missing, or does not list its files); {what}. Choose"
-            " another with -o, or remove the folder yourself."
+            f"{path}: is no result of polynya (its {record} is missing, or of an earlier version that does not list"
+            f" its files); {what}. Choose another with -o, or remove the folder yourself."
         )
     strange = sorted(n for n in there - listed if not _is_side_file(n, listed))
     if strange:

@@ -229,7 +229,9 @@ def write_netcdf(table: pa.Table, path: Path) -> Path:
     """Write a table as compressed CF NetCDF-4."""
     data = to_xarray(table)
     encoding: dict[str, dict[str, object]] = {
-        n: {"zlib": True, "complevel": 1, "shuffle": True} for n, v in data.variables.items() if v.dtype.kind in "fiu"
+        str(n): {"zlib": True, "complevel": 1, "shuffle": True}
+        for n, v in data.variables.items()
+        if v.dtype.kind in "fiu"
     }
     if "time" in data.variables:
         encoding["time"] = {

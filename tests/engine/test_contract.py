@@ -100,3 +100,21 @@ def test_a_task_and_its_item_are_small_however_many_there_are():
     path = Path("granules") / ("ATL03_20191104195311_05940510_006_01" + ".h5")
     item = freeboard.Item(path=str(path), folder=f"out/{path.stem}")
     assert len(pickle.dumps((work, item))) < 2_000
+
+
+@pytest.mark.parametrize("command", ["freeboard", "label", "glaciers"])
+def test_commands_over_many_items_take_an_engine_by_name(command, tmp_path):
+    from typer.testing import CliRunner
+
+    from polynya.cli import app
+
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("granule,truth\na.h5,a.parquet\n")
+    words = {
+        "freeboard": ["a.h5", "--classifier", "rule"],
+        "label": ["--pairs", str(pairs)],
+        "glaciers": ["a", "--each", "--network", "rule"],
+    }[command]
+    done = CliRunner().invoke(app, [command, *words, "-o", str(tmp_path / "out"), "--engine", "nowhere"])
+    assert isinstance(done.exception, UsageError) and "--engine nowhere: no such engine" in str(done.exception)
+    assert not (tmp_path / "out").exists()
