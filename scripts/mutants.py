@@ -125,7 +125,8 @@ def run_tests(here: Path, tests: Sequence[str]) -> tuple[bool, str]:
         raise NotTried(f"pytest ended with {done.returncode} on {' '.join(tests)}: {said}")
     if done.returncode == 0 and re.search(r"\d+ skipped", lines[-1]) and not re.search(r"\d+ passed", lines[-1]):
         raise NotTried(f"every test was skipped: {' '.join(tests)}")
-    return done.returncode == 0, lines[-1] if lines else ""
+    named = [line for line in lines if line.startswith("FAILED")]
+    return done.returncode == 0, (named or lines)[-1]
 
 
 def check_start(root: Path, mutants: Sequence[Mutant]) -> None:

@@ -579,21 +579,30 @@ def changed(granule, path, edit) -> str:
 
 
 def test_flags_belong_to_the_nearest_20_m_segment(granule, usual, tmp_path):
-    """One 20 m segment without tide and mean sea surface: the ten cells in it are flagged, and no others."""
+    """One 20 m segment without tide, one without mean sea surface, one saturated: the ten cells in it are flagged, no
+    others are."""
 
     with h5py.File(granule) as f:
         start, length = f["gt2r/geolocation/segment_dist_x"][:], f["gt2r/geolocation/segment_length"][:]
     x = usual["x_atc"][usual.beam("gt2r")]
     filled = np.bincount(np.searchsorted(start, x, side="right") - 1, minlength=start.size)
-    no_tide, no_mss = np.flatnonzero(filled == 10)[[50, 150]]
+    no_tide, no_mss, saturated = np.flatnonzero(filled == 10)[[50, 150, 250]]
 
     def edit(f):
         f["gt2r/geophys_corr/tide_ocean"][no_tide] = 3.4028235e38
         f["gt2r/geophys_corr/dem_flag"][no_mss] = 2
+        f["gt2r/geolocation/full_sat_fract"][:] = 0.0
+        f["gt2r/geolocation/full_sat_fract"][saturated] = 0.5
 
     found = work(changed(granule, tmp_path / "edited.h5", edit), tmp_path / "out", beams="gt2r")
     x, flag = found["x_atc"], found["quality_flag"]
-    for k, bit in ((no_tide, BITS["correction_missing"]), (no_mss, BITS["geoid_instead_of_mean_sea_surface"])):
+    bits = {
+        no_tide: "correction_missing",
+        no_mss: "geoid_instead_of_mean_sea_surface",
+        saturated: "saturated_shots",
+    }
+    for k, name in bits.items():
+        bit = BITS[name]
         inside = (x >= start[k]) & (x < start[k] + length[k])
         assert inside.sum() == 10
         np.testing.assert_array_equal((flag & bit) > 0, inside)
