@@ -61,7 +61,7 @@ class BeamSegments:
     ----------
     granule_id : str
     beam : icesat2.Beam
-    found : physics.segments.Segments
+    statistics : physics.segments.Segments
         Statistics of the photons, heights above the reference that was subtracted.
     surface : physics.heights.SurfaceHeights
         Heights above the mean sea surface with their uncertainty.
@@ -86,7 +86,7 @@ class BeamSegments:
 
     granule_id: str
     beam: icesat2.Beam
-    found: segments.Segments
+    statistics: segments.Segments
     surface: heights.SurfaceHeights
     starts: np.ndarray
     gap_m: float
@@ -102,12 +102,12 @@ class BeamSegments:
     @property
     def x(self) -> np.ndarray:
         """Along-track distance, metres, shape (n,)."""
-        return self.found.x_atc
+        return self.statistics.x_atc
 
     @property
     def time(self) -> np.ndarray:
         """UTC, datetime64[ns], shape (n,)."""
-        return icesat2.utc(self.found.delta_time)
+        return icesat2.utc(self.statistics.delta_time)
 
 
 def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = None, *, threads: int = 2) -> BeamSegments:
@@ -181,7 +181,7 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
     return BeamSegments(
         granule_id=data.granule.granule_id,
         beam=beam,
-        found=found,
+        statistics=found,
         surface=surface,
         starts=starts,
         gap_m=gap_m,
@@ -208,7 +208,7 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
     -------
     surface_type.Evidence
     """
-    found, surface = beam.found, beam.surface
+    found, surface = beam.statistics, beam.surface
     observed = surface_type.Observations(
         x=beam.x,
         height=np.where(beam.is_near_surface, surface.height, np.nan),

@@ -33,7 +33,7 @@ def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) 
         The names and units of ``schema.FEATURES``; NaN where a quantity does not exist.
     """
     e = evidence(beam) if gathered is None else gathered
-    found, surface, starts = beam.found, beam.surface, beam.starts
+    found, surface, starts = beam.statistics, beam.surface, beam.starts
     low = tracks.block_quantile(
         e.x, e.height, block_m=LOW_BLOCK_M, window_m=LOW_WINDOW_M, inner=0.5, outer=LOW_QUANTILE
     )

@@ -98,15 +98,15 @@ def beam_tables(
         If no photon was considered for sea ice.
     """
     settings, grids = settings or BeamSettings(), grids or Grids()
-    made = beam_segments.beam_segments(data, settings.segments, threads=threads)
-    beam, name, notes = made.beam, made.beam.name, list(made.notes)
+    segments = beam_segments.beam_segments(data, settings.segments, threads=threads)
+    beam, name, notes = segments.beam, segments.beam.name, list(segments.notes)
     found, surface, x, middle, geo, correction = (
-        made.found,
-        made.surface,
-        made.x,
-        made.middle,
-        made.geosegments,
-        made.correction,
+        segments.statistics,
+        segments.surface,
+        segments.x,
+        segments.middle,
+        segments.geosegments,
+        segments.correction,
     )
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
     area = local_sea_surface.Surface(
@@ -114,11 +114,11 @@ def beam_tables(
     )
 
     # Classes, and the leads they make.
-    evidence = beam_segments.evidence(made)
+    evidence = beam_segments.evidence(segments)
     types = (
         _classes_by_rule(area, evidence)
         if settings.classifier is None
-        else _classes_by_network(made, evidence, settings.classifier, threads)
+        else _classes_by_network(segments, evidence, settings.classifier, threads)
     )
     lead = area.leads(types.surface_class)
     is_network = settings.classifier is not None
@@ -152,9 +152,9 @@ def beam_tables(
     if settings.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
         board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
 
-    rows = np.flatnonzero(made.is_near_surface)
+    rows = np.flatnonzero(segments.is_near_surface)
     is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
-    is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=made.gap_m), rows.size)
+    is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=segments.gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
     quality = quality_flag(
         n_photons=surface.n_photons,
@@ -166,7 +166,7 @@ def beam_tables(
         source=source,
         saturated_share=geo["full_sat_fract"][own],
     )
-    time_ = made.time
+    time_ = segments.time
     corrections_at = functools.partial(_at_segments, x, middle)
 
     def tide_at(values: np.ndarray) -> np.ndarray:
@@ -188,7 +188,7 @@ def beam_tables(
         "photon_rate": found.photon_rate.mean,
         "photon_rate_high": found.photon_rate_high.mean,
         "background_rate": found.background_rate.mean,
-        "solar_elevation": made.solar_elevation,
+        "solar_elevation": segments.solar_elevation,
         "surface_class": types.surface_class,
         "probability_thick": types.probability[:, 0],
         "probability_thin": types.probability[:, 1],
@@ -216,12 +216,12 @@ def beam_tables(
         columns = {k: v[rows] for k, v in columns.items()}
     if rows.size == 0:
         raise EmptyBeamError.of(
-            made.granule_id,
+            segments.granule_id,
             code="no_surface",
             reason=f"{name}: no segment within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface (land, icebergs"
             " or noise)",
         )
-    identity = {"granule": made.granule_id, "beam": name}
+    identity = {"granule": segments.granule_id, "beam": name}
 
     def table_of(spec: schema.TableSpec, values: dict[str, np.ndarray]) -> pa.Table:
         n = len(next(iter(values.values())))
@@ -273,7 +273,7 @@ def beam_tables(
     numbers = {
         "is_strong": beam.is_strong,
         "spot": beam.spot,
-        "n_photons_read": made.n_photons_read,
+        "n_photons_read": segments.n_photons_read,
         "n_segments": int(rows.size),
         "n_leads": int(lead.x.size),
         "n_leads_used": int(sections.is_lead_used.sum()),
@@ -289,7 +289,7 @@ def beam_tables(
         sea_surface=section_table,
         numbers=numbers,
         means=means,
-        has_cal19=made.has_cal19,
+        has_cal19=segments.has_cal19,
         notes=tuple(notes),
     )
 
@@ -307,14 +307,14 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
 
 
 def _classes_by_network(
-    made: beam_segments.BeamSegments,
+    segments: beam_segments.BeamSegments,
     evidence: surface_type.Evidence,
     classifier: predict_tracks.Classifier,
     threads: int,
 ) -> surface_type.SurfaceTypes:
     """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
     probability = predict_tracks.classify(
-        classifier, features.features(made, evidence), x=made.x, cell=made.found.index, threads=threads
+        classifier, features.features(segments, evidence), x=segments.x, cell=segments.statistics.index, threads=threads
     )
     probability = water_bounds.within(probability, evidence)
     surface = predict_tracks.surface_class(classifier, probability)

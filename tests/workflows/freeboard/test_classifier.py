@@ -201,7 +201,7 @@ def test_a_network_that_is_never_sure_gives_no_sea_surface(granule, tmp_path, no
     assert np.isnan(
         pq.read_table(record.outputs["segments"], columns=["total_freeboard"]).to_pandas().total_freeboard
     ).all()
-    assert "too unsure to be water" in record.message
+    assert "too uncertain to be water" in record.message
 
 
 def test_under_thick_cloud_nasas_bounds_hold_for_a_network_too(granule, tmp_path):
