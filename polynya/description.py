@@ -136,13 +136,12 @@ class Description(BaseModel):
             return given
         found = {**given}
         classes = found.pop("classes", list(cls.CLASSES) or None)
-        if int(found.get("description_version", 0)) == 0:
+        if "predicts" not in found:  # no earlier release wrote it
             found = {k: v for k, v in found.items() if k in cls.model_fields}
             found.setdefault("family", _FAMILIES.get(str(found.get("kind")), cls.FAMILY))
-            if "predicts" not in found:
-                if not isinstance(classes, (list, tuple)) or len(classes) < 2:
-                    raise ValueError(f"classes: found {classes}; expected at least two names")
-                found["predicts"] = {"kind": "one_of", "classes": classes, "positive": classes[-1]}
+            if not isinstance(classes, (list, tuple)) or len(classes) < 2:
+                raise ValueError(f"classes: found {classes}; expected at least two names")
+            found["predicts"] = {"kind": "one_of", "classes": classes, "positive": classes[-1]}
         return found
 
     @property

@@ -175,7 +175,14 @@ def data(
 
 
 def _open(paths: Sequence[Path | str], plan: recipes.Recipe, *, option: str) -> list[Any]:
-    return tile_sets.open_all(paths, target=plan.target, classes=plan.classes, recipe=plan.name, option=option)
+    return tile_sets.open_all(
+        paths,
+        target=plan.target,
+        classes=plan.classes,
+        table=recipes.sensors_of(plan),
+        recipe=plan.name,
+        option=option,
+    )
 
 
 def _tiles(plan: recipes.Recipe, description: OfScenes, tiles: Sequence[Any]) -> scene_windows.Tiles:

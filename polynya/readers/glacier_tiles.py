@@ -128,7 +128,9 @@ class Tile:
     strata: np.ndarray | None = None
 
 
-def open_tiles(path: Path | str, *, sensors: SensorTable | None = None) -> tuple[TileRecord, ...]:
+def open_tiles(
+    path: Path | str, *, sensors: SensorTable | None = None, target: str = "outlines"
+) -> tuple[TileRecord, ...]:
     """List the tiles of a file.
 
     Parameters
@@ -137,6 +139,8 @@ def open_tiles(path: Path | str, *, sensors: SensorTable | None = None) -> tuple
         The HDF5 file.
     sensors : SensorTable, optional
         Sensors that the tiles may have; those of glacier scenes by default.
+    target : str
+        Dataset of the labels: a tile has it, or ``outlines``.
 
     Returns
     -------
@@ -155,9 +159,9 @@ def open_tiles(path: Path | str, *, sensors: SensorTable | None = None) -> tuple
         path, expected="tiles in HDF5 (polynya tiles, or the published set). Copy or make the file again"
     ) as file:
         records = tuple(
-            _record(path, name, file[name], sensors)
+            _record(path, name, file[name], sensors, target)
             for name in sorted(file)
-            if isinstance(file[name], h5py.Group) and "outlines" in file[name]
+            if isinstance(file[name], h5py.Group) and {"outlines", target} & set(file[name])
         )
     if not records:
         raise ProductError(
@@ -167,9 +171,9 @@ def open_tiles(path: Path | str, *, sensors: SensorTable | None = None) -> tuple
     return records
 
 
-def _record(path: Path, name: str, group: h5py.Group, table: SensorTable) -> TileRecord:
+def _record(path: Path, name: str, group: h5py.Group, table: SensorTable, target: str) -> TileRecord:
     about = group.attrs
-    stored = tuple(int(n) for n in group["outlines"].shape[:2])
+    stored = tuple(int(n) for n in group["outlines" if "outlines" in group else target].shape[:2])
     sensors = {s: int(group[s].shape[2]) for s in table.names if s in group and group[s].ndim == 3}
     for s, bands in sensors.items():
         if bands != len(table[s].bands) or tuple(group[s].shape[:2]) != stored:

@@ -8,11 +8,12 @@ from typing import Any
 
 from ..errors import UsageError
 from ..readers import glacier_tiles
+from ..sensors import SensorTable
 from . import image_tiles
 
 
 def open_all(
-    paths: Sequence[Path | str], *, target: str, classes: tuple[str, ...], recipe: str, option: str = "--data"
+    paths: Sequence[Path | str], *, target: str, classes: tuple[str, ...], table: SensorTable, recipe: str, option: str
 ) -> list[Any]:
     """Open tile sets, or for a target of sea ice images with their classes.
 
@@ -24,6 +25,8 @@ def open_all(
         Dataset that holds the labels.
     classes : tuple of str
         Names of the classes.
+    table : SensorTable
+        That the sensors are of.
     recipe, option : str
         Name of the recipe and option that names the paths, for errors.
 
@@ -40,7 +43,9 @@ def open_all(
         If a file is damaged.
     """
     if target != image_tiles.TARGET:
-        return [t for file in _files(paths, option) for t in glacier_tiles.open_tiles(file)]
+        return [
+            t for file in _files(paths, option) for t in glacier_tiles.open_tiles(file, sensors=table, target=target)
+        ]
     if classes != image_tiles.CLASSES:
         raise UsageError(
             f"recipe {recipe}: classes are {list(classes)}; expected {list(image_tiles.CLASSES)} for the target"
