@@ -187,4 +187,4 @@ def test_published_numbers():
     inventories stop at 0.01 km2 (Pfeffer et al. 2014, doi:10.3189/2014JoG13J176), twice that here."""
     assert glacier_ice.RATE_FACTOR == 2.4e-24
     assert pytest.approx(2 * 2.4e-24 * (910 * 9.81) ** 3 / 5 * 365.25 * 86400, rel=1e-3) == GAMMA
-    assert cover.SMALLEST == 2 * 0.01e6
+    assert cover.MIN_AREA_M2 == 2 * 0.01e6
