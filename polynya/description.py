@@ -9,6 +9,7 @@ adds a subclass of :class:`Description` there.
 from __future__ import annotations
 
 import json
+import sys
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -279,6 +280,8 @@ AnyDescription = Annotated[OfTracks | OfScenes, Field(discriminator="kind")]
 def read(given: dict[str, Any]) -> Description:
     """Return the description that a file holds.
 
+    A file imports nothing: a module of the user's own that it names must have been imported before.
+
     Parameters
     ----------
     given : dict
@@ -287,7 +290,8 @@ def read(given: dict[str, Any]) -> Description:
     Raises
     ------
     ProductError
-        If a key is missing, unknown or of another type, or there is no such family.
+        If a key is missing, unknown or of another type, there is no such family, or it names a module outside polynya
+        that is not imported.
     """
     family = str(given.get("family") or _FAMILIES.get(str(given.get("kind")), ""))
     if not family:
@@ -295,12 +299,25 @@ def read(given: dict[str, Any]) -> Description:
             f"kind {given.get('kind')}: no such kind of network; expected one of {', '.join(_FAMILIES)}, or a family."
             " Train or choose another."
         )
+    model = given.get("model")
+    for name in (family, model.get("name") if isinstance(model, dict) else None, given.get("sensor_table")):
+        _must_be_imported(str(name or ""))
     try:
         return families.named(family).Description.model_validate(given)
     except ValidationError as error:
         raise ProductError(
             f"{problem(error)}; expected the description that polynya train writes. Train it again."
         ) from error
+
+
+def _must_be_imported(name: str) -> None:
+    """Raise ProductError where a file names a module of the user's own that nobody has imported."""
+    is_ours = name.startswith(("polynya.families.", "polynya.models.", "polynya.sensors.")) and name.count(".") == 2
+    if "." in name and not is_ours and name not in sys.modules:
+        raise ProductError(
+            f"{name}: is a module of your own that is not imported; expected it imported first, since a file may not"
+            f" import anything. Write `import {name}` before, if you trust it."
+        )
 
 
 def problem(error: ValidationError | ValueError) -> str:
