@@ -49,7 +49,9 @@ def test_a_file_imports_nothing(key, tmp_path, monkeypatch):
     (folder / "tracks.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
     held = given(**{key: {"name": name} if key == "model" else name})
-    with pytest.raises(ProductError, match=rf"{name}: is a module of your own that is not imported; .* `import {name}`"):
+    with pytest.raises(
+        ProductError, match=rf"{name}: is a module of your own that is not imported; .* `import {name}`"
+    ):
         description.read(held)
     assert not (folder / "tracks.ran").exists() and name not in sys.modules
     if key == "family":
