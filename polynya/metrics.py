@@ -18,19 +18,11 @@ import numpy as np
 from scipy.special import ndtr
 from scipy.stats import t as student_t
 
+from .schema import Estimate
+
 N_CLASSES = 3
 N_BINS = 15
 """Equal-width bins of probability for the calibration error."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A number, its 95 % interval (NaN where none can be given) and the samples it rests on."""
-
-    value: float
-    low: float
-    high: float
-    n: int
 
 
 @dataclass(frozen=True)
@@ -143,14 +135,14 @@ def estimate(
         value = float(statistic(sums.sum(axis=0)))
         m = int(np.count_nonzero(per_block))
         if m < 2 or not np.isfinite(value):
-            return Estimate(value, np.nan, np.nan, total)
+            return Estimate(value=value, low=np.nan, high=np.nan, n=total)
         drawn = statistic((blocks.weights @ sums.reshape(blocks.count, -1)).reshape(-1, *sums.shape[1:]))
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size < 20:
-        return Estimate(value, np.nan, np.nan, total)
+        return Estimate(value=value, low=np.nan, high=np.nan, n=total)
     tail = float(ndtr(-np.sqrt(m / (m - 1)) * student_t.ppf(0.975, m - 1)))
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
-    return Estimate(value, float(low), float(high), total)
+    return Estimate(value=value, low=float(low), high=float(high), n=total)
 
 
 def ratio(sums: np.ndarray) -> np.ndarray:
@@ -354,7 +346,7 @@ def median(values: np.ndarray, blocks: Blocks, *, n_levels: int = 256) -> Estima
     """
     values = np.asarray(values, np.float64)
     if values.size == 0:
-        return Estimate(np.nan, np.nan, np.nan, 0)
+        return Estimate(value=np.nan, low=np.nan, high=np.nan, n=0)
     value, size = float(np.median(values)), values.size
     step = max(1, size // 300_000)
     values, blocks = values[::step], blocks.take(slice(None, None, step))
@@ -362,7 +354,7 @@ def median(values: np.ndarray, blocks: Blocks, *, n_levels: int = 256) -> Estima
     n = np.bincount(blocks.index, minlength=blocks.count).astype(np.float64)
     if levels.size < 2:
         edge = value if np.count_nonzero(n) > 1 else np.nan
-        return Estimate(value, edge, edge, size)
+        return Estimate(value=value, low=edge, high=edge, n=size)
     k = levels.size - 1
     position = np.clip(np.searchsorted(levels, values, side="right") - 1, 0, k - 1)
     counts = (
@@ -383,8 +375,8 @@ def median(values: np.ndarray, blocks: Blocks, *, n_levels: int = 256) -> Estima
 
     rough = estimate(counts, middle, blocks=blocks, n=n)
     if not np.isfinite(rough.low):
-        return Estimate(value, np.nan, np.nan, size)
-    return Estimate(value, min(rough.low, value), max(rough.high, value), size)
+        return Estimate(value=value, low=np.nan, high=np.nan, n=size)
+    return Estimate(value=value, low=min(rough.low, value), high=max(rough.high, value), n=size)
 
 
 # Probabilities: sums are (bins, 4) = n, sum p, events, sum (p - y)².

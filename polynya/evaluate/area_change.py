@@ -217,20 +217,29 @@ def _total(frame: gpd.GeoDataFrame, drawn: Estimate | None) -> Estimate:
         and np.isfinite(drawn.high)
         and np.isclose(area, drawn.value, rtol=1e-3)
     ):
-        return Estimate(area, max(area - (drawn.value - drawn.low), 0.0), area + (drawn.high - drawn.value), len(frame))
+        return Estimate(
+            value=area,
+            low=max(area - (drawn.value - drawn.low), 0.0),
+            high=area + (drawn.high - drawn.value),
+            n=len(frame),
+        )
     if frame[["below", "above"]].isna().any(axis=None) or not len(frame):
-        return Estimate(area, np.nan, np.nan, len(frame)) if len(frame) else Estimate(0.0, 0.0, 0.0, 0)
+        return (
+            Estimate(value=area, low=np.nan, high=np.nan, n=len(frame))
+            if len(frame)
+            else Estimate(value=0.0, low=0.0, high=0.0, n=0)
+        )
     at = frame.geometry.representative_point()
     block = pd.MultiIndex.from_arrays([np.floor(at.x / BLOCK_M), np.floor(at.y / BLOCK_M)]).factorize()[0]
     below, above = (float(np.hypot.reduce(np.bincount(block, weights=frame[c]))) for c in ("below", "above"))
-    return Estimate(area, max(area - below, 0.0), area + above, len(frame))
+    return Estimate(value=area, low=max(area - below, 0.0), high=area + above, n=len(frame))
 
 
 def _difference(old: Estimate, new: Estimate, *, n: int) -> Estimate:
     change = new.value - old.value
     low = change - float(np.hypot(new.value - new.low, old.high - old.value))
     high = change + float(np.hypot(new.high - new.value, old.value - old.low))
-    return Estimate(change, low, high, n)
+    return Estimate(value=change, low=low, high=high, n=n)
 
 
 def _by_glacier(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> pd.DataFrame:
@@ -242,10 +251,10 @@ def _by_glacier(old: gpd.GeoDataFrame, new: gpd.GeoDataFrame) -> pd.DataFrame:
         # parts of one glacier share its errors
         a, b = (
             Estimate(
-                f["area"].sum(),
-                f["area"].sum() - f["below"].sum(skipna=False),
-                f["area"].sum() + f["above"].sum(skipna=False),
-                len(f),
+                value=f["area"].sum(),
+                low=f["area"].sum() - f["below"].sum(skipna=False),
+                high=f["area"].sum() + f["above"].sum(skipna=False),
+                n=len(f),
             )
             for f in pair
         )

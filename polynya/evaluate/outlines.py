@@ -10,7 +10,7 @@ from ..errors import ProductError
 from ..glaciers.areas import area_km2
 from ..io.polygons import only_area
 from ..metrics import Blocks, Estimate, estimate
-from .scene_rows import BLOCK_M, Row, distance_rows, draw_blocks, map_rows
+from .scene_rows import Bootstrap, Row, distance_rows, draw_blocks, map_rows
 
 DENSIFY_M = 20.0
 """Largest spacing of the points on a boundary, metres."""
@@ -24,9 +24,7 @@ def compare(
     within: gpd.GeoSeries | None = None,
     densify_m: float = DENSIFY_M,
     pixel_m: float = PIXEL_M,
-    block_m: float = BLOCK_M,
-    n_resamples: int = 500,
-    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
     prediction: str = "given",
 ) -> list[Row]:
     """Score outlines against reference outlines.
@@ -45,10 +43,10 @@ def compare(
         Points are put into boundaries so that none lie further apart.
     pixel_m : float
         Pixel that the tolerances of the boundary F1 are counted in.
-    block_m, n_resamples, seed
+    bootstrap : Bootstrap, optional
         Of the intervals.
     prediction : str
-        What the rows say of whose outlines they judge.
+        Whose outlines are scored, for the column of that name.
 
     Returns
     -------
@@ -60,6 +58,8 @@ def compare(
     ProductError
         If the reference holds no area inside the ground.
     """
+    bootstrap = bootstrap or Bootstrap()
+    block_m, n_resamples, seed = bootstrap.block_m, bootstrap.n_resamples, bootstrap.seed
     crs = working_crs(found, reference)
     ours, theirs = _whole(found, crs), _whole(reference, crs)
     ground = None
@@ -86,7 +86,9 @@ def compare(
         rows.append(
             Row(
                 metric=f"area_map{of}",
-                estimate=Estimate(area.value * 1e-6, np.nan, np.nan, len(found) if not of else len(reference)),
+                estimate=Estimate(
+                    value=area.value * 1e-6, low=np.nan, high=np.nan, n=len(found) if not of else len(reference)
+                ),
                 units="km2",
                 prediction=prediction,
             )
@@ -97,7 +99,7 @@ def compare(
         rows.append(
             Row(
                 metric=f"area_ellipsoid{of}",
-                estimate=Estimate(ellipsoid, np.nan, np.nan, len(found) if not of else len(reference)),
+                estimate=Estimate(value=ellipsoid, low=np.nan, high=np.nan, n=len(found) if not of else len(reference)),
                 units="km2",
                 prediction=prediction,
             )

@@ -22,7 +22,7 @@ from ..glaciers.areas import pixel_size_m, row_areas_m2
 from ..glaciers.outlines import with_halo
 from ..metrics import Blocks, Estimate, estimate
 from ..sensors import UNLABELLED
-from .scene_rows import BLOCK_M, SCORES, Row, distance_rows, draw_blocks, map_rows
+from .scene_rows import BLOCK_M, SCORES, Bootstrap, Row, distance_rows, draw_blocks, map_rows
 
 Read = Callable[[slice, slice], np.ndarray]
 """Takes rows and columns of the grid, returns that part."""
@@ -70,9 +70,7 @@ def compare(
     strata: Read | None = None,
     rules: dict[str, Read] | None = None,
     threshold: float = 0.5,
-    block_m: float = BLOCK_M,
-    n_resamples: int = 500,
-    seed: int = 0,
+    bootstrap: Bootstrap | None = None,
 ) -> list[Row]:
     """Score a map of glaciers against a truth on the same grid.
 
@@ -88,10 +86,10 @@ def compare(
     strata : callable, optional
         Bits of :data:`STRATA`.
     rules : dict of str to callable, optional
-        Maps (bool) to judge beside the prediction; all-glacier is always there.
+        Maps (bool) to score beside the prediction; all-glacier is always there.
     threshold : float
         Probability from which a pixel is glacier.
-    block_m, n_resamples, seed
+    bootstrap : Bootstrap, optional
         Of the intervals.
 
     Returns
@@ -105,8 +103,16 @@ def compare(
     ProductError
         If nothing is labelled, or the truth holds another value.
     """
+    bootstrap = bootstrap or Bootstrap()
+    n_resamples, seed = bootstrap.n_resamples, bootstrap.seed
     total = _add_up(
-        predicted, truth, geobox=geobox, strata=strata, rules=rules or {}, threshold=threshold, block_m=block_m
+        predicted,
+        truth,
+        geobox=geobox,
+        strata=strata,
+        rules=rules or {},
+        threshold=threshold,
+        block_m=bootstrap.block_m,
     )
     whole = total.counts[("given", "all")]
     seen = whole.sum(axis=1) > 0
@@ -150,7 +156,17 @@ def compare(
 
 def reliability(predicted: Read, truth: Read, *, geobox: GeoBox) -> list[tuple[float, float, float]]:
     """Return pixels, mean probability and frequency of glacier of every bin that holds a pixel, for a reliability
-    diagram."""
+    diagram.
+
+    Parameters
+    ----------
+    predicted : callable
+        Probability of glacier, NaN where missing.
+    truth : callable
+        As in :func:`compare`.
+    geobox : odc.geo.GeoBox
+        Grid of both.
+    """
     total = _add_up(predicted, truth, geobox=geobox, strata=None, rules={}, threshold=0.5, block_m=BLOCK_M)
     if total.reliability is None:
         raise UsageError(
@@ -164,7 +180,13 @@ def _area_rows(areas: np.ndarray, blocks: Blocks, n: np.ndarray) -> list[Row]:
     out = map_rows(areas, blocks, counts=n, only=("area_deviation",))
     for name, column in (("area_ellipsoid", 1), ("area_ellipsoid_of_reference", 2)):
         value = float(areas[:, 0].sum() + areas[:, column].sum())
-        out.append(Row(metric=name, estimate=Estimate(value, np.nan, np.nan, round(float(n.sum()))), units="km2"))
+        out.append(
+            Row(
+                metric=name,
+                estimate=Estimate(value=value, low=np.nan, high=np.nan, n=round(float(n.sum()))),
+                units="km2",
+            )
+        )
     return out
 
 
@@ -195,11 +217,11 @@ def _add_up(
     halo = math.ceil(NEAR_M / min(wide, tall)) + 1
     names = ["given", "all_glacier", *rules]
     total = Sums(
-        {(n, "all"): np.zeros((count, 4)) for n in names},
-        {n: np.zeros((count, 4)) for n in names},
-        None,
-        ([], []),
-        np.zeros(count),
+        counts={(n, "all"): np.zeros((count, 4)) for n in names},
+        areas={n: np.zeros((count, 4)) for n in names},
+        reliability=None,
+        points=([], []),
+        unpredicted=np.zeros(count),
     )
     for rows, columns in _windows(shape, side):
         wide_rows, wide_columns, own = with_halo(rows, columns, shape, halo)
@@ -335,5 +357,11 @@ def _boundary_rows(total: Sums, geobox: GeoBox, *, n_resamples: int, seed: int) 
 
 
 def stratum_ious(rows: list[Row]) -> dict[str, float]:
-    """Return the IoU of the given map by stratum."""
+    """Return the IoU of the given map by stratum.
+
+    Parameters
+    ----------
+    rows : list of Row
+        Of :func:`compare`.
+    """
     return {r.stratum: r.estimate.value for r in rows if r.metric == "iou" and r.prediction == "given"}

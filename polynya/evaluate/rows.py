@@ -155,7 +155,14 @@ def class_rows(
             n = int(metrics.support(whole)[t])
             for p, other in enumerate((*NAMES, "unclassified")):
                 share = whole[t, p] / n if n else np.nan
-                yield "confusion", f"{name}>{other}", region, Estimate(float(share), np.nan, np.nan, n), "1", reference
+                yield (
+                    "confusion",
+                    f"{name}>{other}",
+                    region,
+                    Estimate(value=float(share), low=np.nan, high=np.nan, n=n),
+                    "1",
+                    reference,
+                )
         merged = metrics.merge_ice(sums)
         ice = ("ice", "", "")
         yield from confusion_rows(merged, blocks, region=region, reference=reference, names=ice, only=(0,))

@@ -37,6 +37,25 @@ SCENE_EVALUATION = schema.TableSpec(
 
 
 @dataclass(frozen=True, kw_only=True)
+class Bootstrap:
+    """How intervals are resampled.
+
+    Attributes
+    ----------
+    block_m : float
+        Side of a block of ground, m.
+    n_resamples : int
+        Replicates.
+    seed : int
+        Of the random numbers.
+    """
+
+    block_m: float = BLOCK_M
+    n_resamples: int = 500
+    seed: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """One score."""
 
@@ -151,7 +170,7 @@ def quantile(values: np.ndarray, blocks: Blocks, q: float, *, n_levels: int = 51
     ``n_levels`` steps."""
     values = np.asarray(values, np.float64)
     if not values.size:
-        return Estimate(np.nan, np.nan, np.nan, 0)
+        return Estimate(value=np.nan, low=np.nan, high=np.nan, n=0)
     value = float(np.quantile(values, q))
     levels = np.unique(np.quantile(values, np.linspace(0.0, 1.0, n_levels)))
     n = np.bincount(blocks.index, minlength=blocks.count).astype(np.float64)
@@ -170,9 +189,9 @@ def quantile(values: np.ndarray, blocks: Blocks, q: float, *, n_levels: int = 51
 
     rough = estimate(counts, at, blocks=blocks, n=n)
     return (
-        Estimate(value, min(rough.low, value), max(rough.high, value), values.size)
+        Estimate(value=value, low=min(rough.low, value), high=max(rough.high, value), n=values.size)
         if np.isfinite(rough.low)
-        else Estimate(value, np.nan, np.nan, values.size)
+        else Estimate(value=value, low=np.nan, high=np.nan, n=values.size)
     )
 
 
@@ -204,7 +223,7 @@ def distance_rows(
     both = Blocks(np.concatenate([our_blocks.index, their_blocks.index]), our_blocks.count, our_blocks.weights)
     pooled = np.concatenate([ours, theirs])
     if not len(ours) or not len(theirs):
-        nothing = Estimate(np.nan, np.nan, np.nan, 0)
+        nothing = Estimate(value=np.nan, low=np.nan, high=np.nan, n=0)
         names = (
             "polis",
             "mean_distance_to_reference",

@@ -29,7 +29,7 @@ from scipy.ndimage import distance_transform_edt
 from scipy.special import expit, ndtr, ndtri
 
 from ..errors import UsageError
-from ..metrics import Estimate
+from ..schema import Estimate
 from .areas import pixel_size_m, row_areas_m2
 from .attributes import rasterised
 from .outlines import with_halo
@@ -83,7 +83,7 @@ class Intervals:
         km², of each glacier.
     expected : numpy.ndarray, shape (n,)
         km², mean of the draws.
-    total : metrics.Estimate
+    total : polynya.schema.Estimate
         Sum of the areas; ``n`` is the number of blocks.
     total_expected_km2, elsewhere_km2 : float
     """
@@ -281,7 +281,7 @@ def intervals(
             low=areas,
             high=areas,
             expected=areas,
-            total=Estimate(0.0, np.nan, np.nan, 0),
+            total=Estimate(value=0.0, low=np.nan, high=np.nan, n=0),
             total_expected_km2=0.0,
             elsewhere_km2=margins.elsewhere_km2,
         )
@@ -294,7 +294,7 @@ def intervals(
         low=np.minimum(low, areas),
         high=np.maximum(high, areas),
         expected=drawn.mean(axis=0),
-        total=Estimate(total, min(t_low, total), max(t_high, total), margins.n_blocks),
+        total=Estimate(value=total, low=min(t_low, total), high=max(t_high, total), n=margins.n_blocks),
         total_expected_km2=float(whole.mean()),
         elsewhere_km2=margins.elsewhere_km2,
     )

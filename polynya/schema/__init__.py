@@ -14,10 +14,11 @@ from __future__ import annotations
 import pyarrow as pa
 
 from .arrow import check, from_numpy, table, to_numpy
-from .records import DATUM, Note, TableSpec, Variable, variable
+from .records import DATUM, Estimate, Note, TableSpec, Variable, variable
 
 __all__ = [
     "DATUM",
+    "Estimate",
     "Note",
     "TableSpec",
     "Variable",

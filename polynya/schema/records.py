@@ -115,3 +115,22 @@ class TableSpec:
         metadata = {"polynya_table": self.name, "datum": DATUM}
         metadata.update({k: v if isinstance(v, str) else json.dumps(v) for k, v in (about or {}).items()})
         return pa.schema([v.field() for v in self.variables], metadata=metadata)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """A number, its 95 % interval and the samples it rests on.
+
+    Attributes
+    ----------
+    value : float
+    low, high : float
+        Ends of the interval; NaN where none can be given.
+    n : int
+        Samples.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int

@@ -95,7 +95,7 @@ def _drawn_total(path: Path | str) -> Estimate | None:
     numbers = [held.get(k) for k in ("area_km2", "area_low_km2", "area_high_km2")]
     if not all(isinstance(v, (int, float)) and math.isfinite(v) for v in numbers):
         return None
-    return Estimate(*numbers, 0)
+    return Estimate(value=numbers[0], low=numbers[1], high=numbers[2], n=0)
 
 
 def read_outlines(path: Path | str) -> gpd.GeoDataFrame:

@@ -80,7 +80,7 @@ class Config(BaseModel):
         return config
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Outputs:
     """What a run wrote and found.
 
@@ -186,14 +186,14 @@ def run(
     )
     io.write_json(record, places["run"])
     return Outputs(
-        out,
-        places["picture"],
-        places["run"],
-        places.get("value"),
-        scene,
-        statistics,
-        counts,
-        time.monotonic() - started,
+        classes=out,
+        picture=places["picture"],
+        run=places["run"],
+        value=places.get("value"),
+        scene=scene,
+        statistics=statistics,
+        counts=counts,
+        seconds=time.monotonic() - started,
     )
 
 

@@ -117,7 +117,7 @@ def test_a_map_s_total_is_not_stretched_over_a_part_of_it():
     many = frame(*((6400.0 * k, 0, 6400.0 * k + 1000, 1000) for k in range(20)), rgi_id=[str(k) for k in range(20)])
     area = float(ac.compare(many, many).old.value) / 20
     many = many.assign(area_km2=area, area_low_km2=area - 0.2, area_high_km2=area + 0.2)
-    drawn = ac.Estimate(20 * area, 20 * area - 0.5, 20 * area + 0.7, 9)
+    drawn = ac.Estimate(value=20 * area, low=20 * area - 0.5, high=20 * area + 0.7, n=9)
     whole = ac.compare(many, many, totals=(drawn, None))
     assert (whole.old.low, whole.old.high) == pytest.approx(
         (20 * area - 0.5, 20 * area + 0.7), rel=1e-3

@@ -85,9 +85,10 @@ def test_intervals_follow_the_blocks():
     ]
     sure = {r.metric: r.estimate for r in outlines.compare(frame(*places), frame(*places))}
     assert sure["iou"].low == pytest.approx(1.0) and sure["iou"].high == pytest.approx(1.0)
-    half = {r.metric: r.estimate for r in outlines.compare(frame(*places[::2]), frame(*places), n_resamples=2000)}[
-        "recall"
-    ]
+    half = {
+        r.metric: r.estimate
+        for r in outlines.compare(frame(*places[::2]), frame(*places), bootstrap=scene_rows.Bootstrap(n_resamples=2000))
+    }["recall"]
     spread = 2.13 * np.sqrt(16 / 15) * np.sqrt(0.25 / 16)  # Student's t of 15 degrees; see metrics.estimate
     assert half.value == pytest.approx(0.5) and (half.high - half.low) / 2 == pytest.approx(spread, rel=0.15)
 

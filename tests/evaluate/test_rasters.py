@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from polynya.errors import ProductError
 from polynya.evaluate import outlines, rasters
+from polynya.evaluate.scene_rows import Bootstrap
 from polynya.glaciers.outlines import vectorise
 
 
@@ -103,7 +104,12 @@ def test_windows_and_blocks_leave_no_trace(monkeypatch):
         results.append(
             lookup(
                 rasters.compare(
-                    read(p), read(truth), geobox=g, strata=read(strata), rules={"rule": read(p > 0.8)}, block_m=1000.0
+                    read(p),
+                    read(truth),
+                    geobox=g,
+                    strata=read(strata),
+                    rules={"rule": read(p > 0.8)},
+                    bootstrap=Bootstrap(block_m=1000.0),
                 )
             )
         )

@@ -47,10 +47,12 @@ def optical() -> np.ndarray:
 
 def rows():
     return [
-        scene_rows.Row(metric="iou", estimate=Estimate(0.812, 0.75, 0.86, 4321)),
-        scene_rows.Row(metric="iou", estimate=Estimate(0.41, np.nan, np.nan, 99), stratum="debris_covered_ice"),
-        scene_rows.Row(metric="iou", estimate=Estimate(0.33, 0.2, 0.4, 4321), prediction="classical"),
-        scene_rows.Row(metric="polis", estimate=Estimate(84.9, 46.0, 232.0, 5076), units="m"),
+        scene_rows.Row(metric="iou", estimate=Estimate(value=0.812, low=0.75, high=0.86, n=4321)),
+        scene_rows.Row(
+            metric="iou", estimate=Estimate(value=0.41, low=np.nan, high=np.nan, n=99), stratum="debris_covered_ice"
+        ),
+        scene_rows.Row(metric="iou", estimate=Estimate(value=0.33, low=0.2, high=0.4, n=4321), prediction="classical"),
+        scene_rows.Row(metric="polis", estimate=Estimate(value=84.9, low=46.0, high=232.0, n=5076), units="m"),
     ]
 
 
@@ -66,7 +68,7 @@ def test_the_page_says_what_it_was_given(tmp_path):
             optical=optical(),
             probability=np.full((100, 160), 0.5),
             band=outlines().iloc[1:],
-            total=Estimate(8.5, 7.9, 8.8, 3),
+            total=Estimate(value=8.5, low=7.9, high=8.8, n=3),
             notes=["SAR is 1 km off & left out"],
             evaluation=table,
             reliability=[(60.0, 0.1, 0.2), (40.0, 0.9, 0.85)],

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from ... import evaluate, schema
 from ...errors import ProductError, UsageError, one_line
 from ...evaluate.rows import LEAD_COLUMNS, SECTION_COLUMNS, SEGMENT_COLUMNS
+from ...io import opening
 from ...readers import icesat2, icesat2_atl07, icesat2_atl10
 from ...tracks import collocation
 
@@ -107,13 +108,7 @@ def _is_parquet(path: Path) -> bool:
             f"{path.name}: is a folder; expected one reference file. Name the truth parquet, the ATL07 or the ATL10"
             " granule."
         )
-    try:
-        with open(path, "rb") as raw:
-            return raw.read(4) == b"PAR1"
-    except OSError as error:
-        raise ProductError(
-            f"{path.name}: cannot be opened ({one_line(error)}); expected a readable file. Check its permissions."
-        ) from error
+    return opening.starts_with(path, 4) == b"PAR1"
 
 
 def _read(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:

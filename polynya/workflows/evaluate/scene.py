@@ -100,12 +100,12 @@ def run(
         reference=reference.name,
     )
     grid = _grid(opened, reference if theirs is None else None, out if ours is None else None, strata)
-    options = {"seed": seed, "n_resamples": n_resamples}
+    bootstrap = scene_rows.Bootstrap(seed=seed, n_resamples=n_resamples)
     rows: list[scene_rows.Row] = []
     if ours is not None and theirs is not None:
         covered = ground if ground is not None else _extent(opened.geobox) if opened is not None else None
         size = pixel_m or (float(np.mean(pixel_size_m(grid))) if grid is not None else outlines.PIXEL_M)
-        rows += outlines.compare(ours, theirs, within=covered, densify_m=densify_m, pixel_m=size, **options)
+        rows += outlines.compare(ours, theirs, within=covered, densify_m=densify_m, pixel_m=size, bootstrap=bootstrap)
     if grid is not None:
         truth = _labelled(
             _polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid), grid, ground
@@ -113,7 +113,7 @@ def run(
         given = _polygon_reader(ours, grid) if ours is not None else _raster_reader(out, grid, is_probability=None)
         rules = _rules(opened, truth) if opened is not None else {}
         bits = _raster_reader(Path(strata), grid, fill=0) if strata is not None else None
-        found = rasters.compare(given, truth, geobox=grid, strata=bits, rules=rules, **options)
+        found = rasters.compare(given, truth, geobox=grid, strata=bits, rules=rules, bootstrap=bootstrap)
         rows += (
             [r for r in found if not rows or r.stratum != "all" or r.prediction != "given"]
             if ours is not None and theirs is not None

@@ -11,9 +11,9 @@ import numpy as np
 from ...errors import UsageError
 from ...glaciers import attributes, divides, intervals, outlines
 from ...io import polygons
-from ...metrics import Estimate
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene, only_sensors
+from ...schema import Estimate
 from . import region as glacier_region
 from .config import Config
 from .mapper import RULE, Mapper
@@ -92,7 +92,7 @@ def draw(
     )
     if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing says how certain an area is
         nan = np.full(len(table), np.nan)
-        total = Estimate(areas.total.value, np.nan, np.nan, areas.total.n)
+        total = Estimate(value=areas.total.value, low=np.nan, high=np.nan, n=areas.total.n)
         areas = dataclasses.replace(areas, low=nan, high=nan, total=total)
     table = table.assign(area_low_km2=areas.low, area_high_km2=areas.high)
     return Outlined(

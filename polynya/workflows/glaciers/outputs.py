@@ -10,8 +10,8 @@ import pyarrow as pa
 
 from ... import io
 from ...glaciers import agreement
-from ...metrics import Estimate
 from ...scenes import quality as scene_quality
+from ...schema import Estimate
 
 
 @dataclass(frozen=True, kw_only=True)

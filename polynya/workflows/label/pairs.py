@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import math
 from dataclasses import dataclass
+from io import StringIO
 from pathlib import Path
 
 from ... import io
 from ...errors import ProductError, UsageError, one_line
+from ...io import opening
 from .config import Config
 
 RESULTS_VERSION = 1
@@ -91,11 +93,11 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
         If a column, a cell or a name does not fit.
     """
     path = Path(path)
+    text = opening.read_text(path, expected="a table of pairs as CSV. Check the path")
     try:
-        with path.open(newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            rows, names = list(reader), [n.strip() for n in reader.fieldnames or []]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reader = csv.DictReader(StringIO(text, newline=""))
+        rows, names = list(reader), [n.strip() for n in reader.fieldnames or []]
+    except csv.Error as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path."
         ) from error
