@@ -263,11 +263,11 @@ def test_missing_windows_are_linear_between_neighbours_and_never_beyond():
 
 def test_limits_are_nasas():
     """ATL10 release 006, ``ancillary_data/freeboard_estimation``: lb_refsurf, ub_refsurf, ht_thresh2, ht_thresh1,
-    ic_thresh1, ic_thresh2, min_land_dist (km), lb_n_f, maxgaptime, maxgapht, maxpadtime; 0.05 m for fills."""
+    ic_thresh1, ic_thresh2, min_land_dist (km), maxgaptime, maxgapht, maxpadtime; 0.05 m for fills."""
     limits = ss.Limits()
     assert (limits.height_min_m, limits.height_max_m) == (-0.5, 0.5)
     assert (limits.step_m, limits.step_low_concentration_m) == (0.5, 0.1)
     assert (limits.concentration_min, limits.concentration_low) == (0.5, 0.8)
-    assert (limits.land_distance_m, limits.n_leads_min) == (25_000.0, 1)
+    assert limits.land_distance_m == 25_000.0
     assert (limits.gap_time_s, limits.gap_height_m, limits.pad_time_s) == (30.0, 0.05, 10.0)
     assert limits.fill_sigma_m == 0.05 and ss.N_LOWEST == 10  # the ten lowest: Iqrah et al. (arXiv 2502.02700)

@@ -316,6 +316,6 @@ def test_a_track_with_nothing_bright_enough_is_unclassified_and_does_not_fail():
 def test_published_numbers():
     """NASA's thresholds as real ATL07 granules store them (ATL07/ATL10 ATBD, doi:10.5067/KPMXUOH7TNIY)."""
     assert (nasa.WEAK_RATIO, nasa.GAIN_SPOT3, nasa.DAY_ELEVATION) == (4.0, 0.82, 15.0)
-    assert (nasa.CLOUD_RATE, nasa.RATE_DARK, nasa.RATE_SPECULAR) == (0.5, 2.5, 11.0)
+    assert (nasa.CLOUD_RATE, nasa.RATE_SPECULAR) == (0.5, 11.0)
     assert (nasa.WIDTH_SMOOTH, nasa.WIDTH_ROUGH, nasa.POOLED_PHOTONS) == (0.13, 0.17, 150 / 2)
     assert 2.5 < nasa.CLEAR_RATE == 8.0 < 11.0 < nasa.SPECULAR_RATE == 12.0 < 14.0
