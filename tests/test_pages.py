@@ -1,0 +1,75 @@
+"""The pages that say how to add something are steps that work: their files are written as they stand, and used."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PYTHON = re.compile(r"^```python\n# (?P<path>[\w/]+\.py)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+YAML = re.compile(r"^```yaml\n# (?P<path>[\w/]+\.yaml)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def written(tmp_path, monkeypatch):
+    """Write the files of a page into a new folder that Python imports from, and return the folder."""
+
+    def write(page: str) -> Path:
+        text = (DOCS / page).read_text(encoding="utf-8")
+        found = [*PYTHON.finditer(text), *YAML.finditer(text)]
+        assert found, f"docs/{page} holds no file: a code block whose first line is a comment with its path"
+        for block in found:
+            path = tmp_path / block["path"]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(block["text"], encoding="utf-8")
+        return tmp_path
+
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield write
+    for name in [n for n in sys.modules if n.split(".")[0] == "mylab"]:
+        del sys.modules[name]
+
+
+def test_the_engine_of_the_page_runs_every_item(written):
+    from polynya import engine
+    from polynya.engine.protocol import DONE, FAILED
+    from polynya.errors import ProductError
+
+    from .engine.test_contract import Item, Record
+
+    def task(item: Item) -> Record:
+        if item.name == "bad":
+            raise ProductError("bad: is damaged. Download it again.")
+        return Record(item=item.name, status=DONE)
+
+    written("add_an_engine.md")
+    records = engine.load("mylab.one_by_one", workers=2).map(task, [Item(name="good"), Item(name="bad")])
+    assert [(r.item, r.status) for r in records] == [("good", DONE), ("bad", FAILED)]
+
+
+def test_the_reader_of_the_page_reads_a_beam(tmp_path, monkeypatch):
+    import h5py
+    import numpy as np
+
+    text = (DOCS / "add_a_reader.md").read_text(encoding="utf-8")
+    code = re.search(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)[1]
+    (tmp_path / "atl99.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    import atl99
+
+    with h5py.File(tmp_path / "ATL99.h5", "w") as file:
+        file.attrs["short_name"] = "ATL99"
+        group = file.create_group("gt1r/waves")
+        for name, values in {
+            "delta_time": [10.0, 20.0],
+            "latitude": [70.0, 70.1],
+            "longitude": [-20.0, -20.1],
+            "swh": np.array([1.5, 2.5], np.float32),
+        }.items():
+            group[name] = values
+    table = atl99.read(tmp_path / "ATL99.h5", beam="gt1r")
+    assert table["swh"].to_pylist() == [1.5, 2.5] and table["quality"].null_count == 2
+    assert atl99.read(tmp_path / "ATL99.h5", beam="gt3l").num_rows == 0
