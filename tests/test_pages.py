@@ -73,3 +73,38 @@ def test_the_reader_of_the_page_reads_a_beam(tmp_path, monkeypatch):
     table = atl99.read(tmp_path / "ATL99.h5", beam="gt1r")
     assert table["swh"].to_pylist() == [1.5, 2.5] and table["quality"].null_count == 2
     assert atl99.read(tmp_path / "ATL99.h5", beam="gt3l").num_rows == 0
+
+
+def saved(folder: Path, recipe: str) -> Path:
+    """Build the untrained network of a recipe, and export it."""
+    from polynya import checkpoint, families, recipes
+
+    plan = recipes.load(str(folder / recipe))
+    description = families.named(plan.family_name).network(plan)
+    if plan.family_name == "tracks":  # what the training part adds
+        n = len(description.features)
+        description = description.model_copy(update={"mean": (0.0,) * n, "std": (1.0,) * n})
+    return checkpoint.save(folder, network=checkpoint.build(description).eval(), description=description).onnx
+
+
+def test_the_network_of_the_page_is_exported_and_predicts(written):
+    pytest.importorskip("torch")
+    import numpy as np
+
+    from polynya.predict import tracks
+
+    path = saved(written("add_a_network.md"), "mylab/tiny.yaml")
+    classifier = tracks.load(path, runtime="onnxruntime")
+    probability = classifier.evaluate(np.zeros((4, 5, 3), np.float32))
+    assert probability.shape == (4, 3) and np.allclose(probability.sum(axis=1), 1.0, atol=1e-6)
+
+
+def test_the_eleven_classes_of_the_page_are_what_the_graph_gives(written):
+    pytest.importorskip("torch")
+    import numpy as np
+
+    from polynya.predict import runtime
+
+    network = runtime.load(saved(written("add_a_target.md"), "mylab/stages.yaml"), runtime="onnxruntime")
+    assert len(network.description.classes) == 11 and network.description.predicts.positive == "water"
+    assert network.evaluate(np.zeros((2, 5, 3), np.float32)).shape == (2, 11)
