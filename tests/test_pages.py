@@ -108,3 +108,42 @@ def test_the_eleven_classes_of_the_page_are_what_the_graph_gives(written):
     network = runtime.load(saved(written("add_a_target.md"), "mylab/stages.yaml"), runtime="onnxruntime")
     assert len(network.description.classes) == 11 and network.description.predicts.positive == "water"
     assert network.evaluate(np.zeros((2, 5, 3), np.float32)).shape == (2, 11)
+
+
+def test_the_sensors_of_the_page_open_a_scene_and_make_a_network(written):
+    pytest.importorskip("torch")
+    import numpy as np
+    import rasterio
+    from rasterio.transform import from_origin
+
+    from polynya.predict import runtime
+    from polynya.scenes import scene
+
+    folder = written("add_a_sensor.md")
+    for name, pixel, bands in (
+        ("optical", 10.0, {"green": 0.25, "nir": 0.5}),
+        ("lwir", 20.0, {"thermal K": 280.0}),
+    ):
+        side = int(640 / pixel)
+        with rasterio.open(
+            folder / f"{name}.tif",
+            "w",
+            driver="GTiff",
+            width=side,
+            height=side,
+            count=len(bands),
+            dtype="float32",
+            crs="EPSG:32645",
+            transform=from_origin(500000, 3700000, pixel, pixel),
+        ) as file:
+            for k, (band, value) in enumerate(bands.items(), 1):
+                file.write(np.full((side, side), value, np.float32), k)
+                file.set_band_description(k, band)
+    lake = scene.open_scene([str(folder / "optical.tif"), f"thermal={folder / 'lwir.tif'}"], kind="mylab.lakes")
+    values = scene.read(lake)
+    assert {k: v.shape for k, v in values.items()} == {"optical": (2, 64, 64), "thermal": (1, 64, 64)}
+    assert np.allclose(values["optical"][1], 0.5) and np.allclose(values["thermal"], 280.0)
+
+    network = runtime.load(saved(folder, "mylab/lakes.yaml"), runtime="onnxruntime")
+    assert network.description.sensor_table == "mylab.lakes" and network.description.classes == ("land", "lake")
+    assert network.evaluate(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 2, 32, 32)

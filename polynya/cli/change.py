@@ -24,21 +24,20 @@ def change(
     within: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="Polygons of the ground that both dates cover; ice elsewhere does not count."
+            metavar="FILE", help="Polygons of the ground that both dates cover; ice outside them does not count."
         ),
     ] = None,
     position_error_m: Annotated[
         float | None,
         typer.Option(
             help=(
-                "Standard error of an outline's position, for outlines without intervals of their own; half a pixel is"
-                " usual."
+                "Standard error of the position of an outline, for outlines without intervals; half a pixel is usual."
             )
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Glacier area change between two dates, each glacier and in total, with its 95 % interval.
+    """Compute glacier area change between two dates, per glacier and in total, with 95 % intervals.
 
     \b
     polynya change outlines_2003.gpkg outlines_2018.gpkg

@@ -64,8 +64,9 @@ def evaluate(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
-    """Compare a result with truth: freeboard with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth
-    raster.
+    """Compare a result with a reference.
+
+    Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5

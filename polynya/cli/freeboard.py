@@ -87,7 +87,7 @@ def freeboard(
     netcdf: Annotated[bool, typer.Option("--netcdf", help="Also write the tables as CF NetCDF.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """ATL03 photons to 2 m surface classes, local sea surface and freeboard.
+    """Compute 2 m surface classes, local sea surface and freeboard from ATL03 photons.
 
     For every granule FOLDER gets a folder with segments.parquet, leads.parquet, sea_surface.parquet (GeoParquet),
     report.html (open it in a browser) and run.json. The same command resumes where it stopped.

@@ -17,19 +17,24 @@ def glaciers(
         list[str],
         typer.Argument(
             metavar="SCENE...",
-            help="A scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE says what a file is.",
+            help=(
+                "The files of one scene: a scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE names"
+                " the sensor of a file."
+            ),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where maps, outlines and the report go.")],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for maps, outlines and the report.")
+    ],
     network: Annotated[
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Shipped network or .onnx file, given again to average several; 'rule' for the classical rule.",
+            help="Shipped network or .onnx file; repeat it to average several. 'rule' is the classical rule.",
         ),
     ] = None,
     inventory: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines: their divides and identifiers are kept.")
+        Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines; their divides and identifiers are used.")
     ] = None,
     reference: Annotated[
         Path | None,
@@ -37,11 +42,15 @@ def glaciers(
             "--reference",
             "-r",
             metavar="FILE",
-            help="Outlines or a truth raster: the report and evaluation.parquet judge the map against it.",
+            help=(
+                "Reference outlines or a truth raster; the map is scored against it in the report and in"
+                " evaluation.parquet."
+            ),
         ),
     ] = None,
     region: Annotated[
-        str, typer.Option(help="Region told to a network that wants one: ALP, HMA ..., auto, unknown, or optimised.")
+        str,
+        typer.Option(help="Region name, for networks with region encoding: ALP, HMA ..., auto, unknown, or optimised."),
     ] = "auto",
     rgi_region: Annotated[
         str,
@@ -56,14 +65,14 @@ def glaciers(
     sensor: Annotated[
         list[str] | None,
         typer.Option(
-            help="Use this sensor only (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); may be given again."
+            help="Use only this sensor (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); repeat it for more."
         ),
     ] = None,
     use_misregistered: Annotated[
-        bool, typer.Option("--use-misregistered", help="Use misregistered sensors, too.")
+        bool, typer.Option("--use-misregistered", help="Use misregistered sensors too.")
     ] = False,
-    threshold: Annotated[float, typer.Option(help="Probability from which a pixel is glacier.")] = 0.5,
-    min_area_km2: Annotated[float, typer.Option(help="Smaller outlines are left out.")] = 0.01,
+    threshold: Annotated[float, typer.Option(help="A pixel is glacier from this probability on.")] = 0.5,
+    min_area_km2: Annotated[float, typer.Option(help="Leave out smaller outlines.")] = 0.01,
     tta: Annotated[
         bool,
         typer.Option("--tta", help="Test-time augmentation: average the eight rotated and mirrored predictions."),
@@ -84,23 +93,23 @@ def glaciers(
             min=0.0,
             max=1.0,
             help=(
-                "Correlation of errors between blocks of 3.2 km, for the areas' intervals; the network's own by"
-                " default."
+                "Between-block correlation (blocks of 3.2 km) for the intervals of areas; by default the network's own."
             ),
         ),
     ] = None,
     each: Annotated[
-        bool, typer.Option("--each", help="Every SCENE is a scene of its own; FOLDER gets a folder for each.")
+        bool, typer.Option("--each", help="Every SCENE is one scene; FOLDER gets a folder for each.")
     ] = False,
     date: Annotated[
         str,
         typer.Option(
-            metavar="YYYY-MM-DD", help="When the images were taken, where no file says: src_date, and rates of change."
+            metavar="YYYY-MM-DD",
+            help="Date of the images, where no file gives it; used for src_date and rates of change.",
         ),
     ] = "",
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
-    threads: Annotated[int, typer.Option(min=1, help="Windows at a time.")] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of the interval's draws.")] = 0,
+    threads: Annotated[int, typer.Option(min=1, help="Number of windows that run in parallel.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed of the intervals.")] = 0,
     engine: Annotated[
         str,
         typer.Option(
@@ -110,11 +119,11 @@ def glaciers(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
-    """Map glaciers in an optical scene with what else is there: DEM, radar, coherence, thermal.
+    """Map glaciers in an optical scene, with DEM, radar, coherence and thermal images where available.
 
     FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg,
-    uncertainty_band.gpkg, report.html and run.json, spread.tif where answers were averaged, evaluation.parquet with
-    --reference. Sensors that are missing, or that lie out of register, are left out and named. More: docs/glaciers.md.
+    uncertainty_band.gpkg, report.html and run.json; spread.tif if predictions were averaged; evaluation.parquet with
+    --reference. Missing and misregistered sensors are left out and named. More: docs/glaciers.md.
 
     \b
     polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg
@@ -156,7 +165,7 @@ def glaciers(
         return
     if reference is not None:
         raise UsageError(
-            "--reference: is for one scene; expected none of it with --each. Leave it out, or judge each with polynya"
+            "--reference: is for one scene; expected none of it with --each. Leave it out, or score each with polynya"
             " evaluate."
         )
     records = batch.run_each(

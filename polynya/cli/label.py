@@ -1,4 +1,4 @@
-"""Labels for segments from a scene."""
+"""The command that labels segments from a scene."""
 
 from __future__ import annotations
 
@@ -34,7 +34,10 @@ def label(
         Path | None,
         typer.Option(
             metavar="CSV",
-            help="Many: columns granule, image (or truth), and perhaps shift_east, shift_north, corrections, name.",
+            help=(
+                "Many pairs: columns granule, image (or truth), and optionally shift_east, shift_north, corrections,"
+                " name."
+            ),
         ),
     ] = None,
     shift: Annotated[
@@ -42,7 +45,7 @@ def label(
         typer.Option(metavar="EAST NORTH", help="Metres to add to the track; estimated by default."),
     ] = None,
     max_shift_m: Annotated[
-        float, typer.Option(min=50.0, max=5000.0, help="Largest shift looked for, east and north.")
+        float, typer.Option(min=50.0, max=5000.0, help="Largest shift in the search, east and north.")
     ] = 1000.0,
     max_minutes: Annotated[float, typer.Option(min=0.0, help="Largest time between granule and scene.")] = 80.0,
     beams: Annotated[str, typer.Option(help="strong, all, weak, or names: gt1r,gt3r.")] = "strong",
@@ -55,10 +58,10 @@ def label(
     cloud_mask: Annotated[str, typer.Option(help="auto, scl, s2cloudless or none.")] = "auto",
     weights: Annotated[Path | None, typer.Option(metavar="FILE.onnx", help="The network of --method unet.")] = None,
     image_time: Annotated[
-        str | None, typer.Option(metavar="UTC", help="When the scene was taken, for files that do not say.")
+        str | None, typer.Option(metavar="UTC", help="Time of the scene, for files without one.")
     ] = None,
     corrections: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved: they win.")
+        Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved; they have priority.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Pairs at a time; 0 means one per core.")] = 0,
     engine: Annotated[
@@ -67,7 +70,7 @@ def label(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Label finished pairs again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Labels for 2 m segments from the Sentinel-2 scene under the track, drift between the two passes taken out.
+    """Label 2 m segments from the Sentinel-2 scene under the track; the ice drift is removed.
 
     Writes the table, NAME.run.json and NAME_shift.html (look at it: it shows whether the shift is right). Where the
     shift is uncertain, no segment is labelled.

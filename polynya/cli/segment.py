@@ -1,4 +1,4 @@
-"""A Sentinel-2 scene to classes of sea ice."""
+"""The command that classifies a Sentinel-2 scene."""
 
 from __future__ import annotations
 
@@ -39,20 +39,21 @@ def segment(
         ),
     ] = "published",
     cloud_mask: Annotated[
-        str, typer.Option(help="auto (scl where there is one), scl, s2cloudless (needs polynya[cloud]) or none.")
+        str, typer.Option(help="auto (scl where available), scl, s2cloudless (needs polynya[cloud]) or none.")
     ] = "auto",
     weights: Annotated[
         str | None, typer.Option(metavar="FILE.onnx", help="The network, for --method unet; none is shipped.")
     ] = None,
     with_value: Annotated[
-        bool, typer.Option("--with-value", help="Also write V, the brightness the rule looks at, as NAME_value.tif.")
+        bool, typer.Option("--with-value", help="Also write V, the brightness that the rule uses, as NAME_value.tif.")
     ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the map.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """A Sentinel-2 scene to a map of thick ice, thin ice and open water, by colour.
+    """Classify a Sentinel-2 scene by colour: thick ice, thin ice, open water.
 
-    0 thick ice, 1 thin ice, 2 open water, 3 cloud or shadow, 255 no data. Which method when: docs/labels.md.
+    The map has 0 thick ice, 1 thin ice, 2 open water, 3 cloud or shadow, 255 no data. Which method to choose:
+    docs/labels.md.
 
     \b
     polynya segment S2B_MSIL1C_scene.SAFE -o classes.tif

@@ -1,4 +1,4 @@
-"""Glacier scenes to training tiles."""
+"""The command that makes training tiles from glacier scenes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def tiles(
         typer.Argument(
             metavar="SCENE...",
             help=(
-                "Scene folders, each a scene; or the files of one scene: .SAFE, Landsat folder, STAC items, GeoTIFFs,"
+                "Scene folders, one per scene; or the files of one scene: .SAFE, Landsat folder, STAC items, GeoTIFFs,"
                 " dem=FILE, sar:descending=FILE."
             ),
         ),
@@ -38,13 +38,15 @@ def tiles(
             metavar="FILE", help="Raster of 0 other, 1 glacier, 255 unlabelled; or polygons of the labelled area."
         ),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL.")] = None,
+    region: Annotated[
+        str | None, typer.Option(help="Region of the scenes: ALP ANT AWA CAU GRL HMA TRP NZL SAN SCA SVAL.")
+    ] = None,
     tile: Annotated[int, typer.Option(min=64, help="Side of a tile, pixels.")] = 384,
     append: Annotated[bool, typer.Option("--append", help="Add to FILE.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace FILE.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Glacier scenes and outlines to training tiles (HDF5, as the published set has them).
+    """Make training tiles from glacier scenes and outlines (HDF5, layout of the published set).
 
     \b
     polynya tiles S2A_MSIL1C_scene.SAFE dem=copdem.tif --outlines rgi7_alps.gpkg --region ALP -o tiles.h5

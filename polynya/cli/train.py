@@ -28,11 +28,11 @@ def train(
         typer.Option(
             "--data",
             metavar="PATH",
-            help="Label table, tile set (HDF5) or image with classes, or a folder of them; may be given again.",
+            help="Label table, tile set (HDF5) or image with classes, or a folder of them; repeat it for more.",
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where the network, its report and its scores go.")
+        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for the network, its report and its scores.")
     ],
     train_only: Annotated[
         list[Path] | None,
@@ -53,8 +53,8 @@ def train(
             metavar="NETWORK=TILES",
             help=(
                 "NAME.safetensors of a network of this recipe, and tiles of --train-only that it was not trained on:"
-                " its out-of-fold predictions are scored, and a third of the calibration is fitted on them. May be"
-                " given again."
+                " its out-of-fold predictions are scored, and a third of the calibration is fitted on them. Repeat it"
+                " for more."
             ),
         ),
     ] = None,
@@ -62,33 +62,38 @@ def train(
         str,
         typer.Option(
             help=(
-                "granule (of scenes: scene), block (of track or ground, with gaps), or random (leaks; to compare with"
-                " publications that split so)."
+                "granule (for scenes: scene), block (of track or ground, with gaps), or random (leaks; only to compare"
+                " with publications that use it)."
             )
         ),
     ] = "granule",
     shares: Annotated[
-        tuple[float, float, float, float], typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of the parts.")
+        tuple[float, float, float, float],
+        typer.Option(metavar="TRAIN VALID CALIB TEST", help="Shares of training, validation, calibration and test."),
     ] = (0.7, 0.1, 0.1, 0.1),
     block_km: Annotated[float, typer.Option(help="Length of a block.")] = 10.0,
-    gap_km: Annotated[float, typer.Option(help="Least distance between blocks of different parts.")] = 1.0,
+    gap_km: Annotated[float, typer.Option(help="Smallest distance between blocks of different parts.")] = 1.0,
     split_seed: Annotated[
-        int, typer.Option(min=0, help="Which groups go where; apart from --seed, so that trainings can share a split.")
+        int,
+        typer.Option(
+            min=0, help="Random seed of the split; separate from --seed, so that trainings can share a split."
+        ),
     ] = 0,
-    seed: Annotated[int, typer.Option(min=0, help="Of weights, order and dropout.")] = 0,
-    epochs: Annotated[int | None, typer.Option(min=1, help="Instead of the recipe's.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Random seed (weights, order, dropout).")] = 0,
+    epochs: Annotated[int | None, typer.Option(min=1, help="Number of epochs (default: the recipe's).")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or cuda:N.")] = "auto",
     threads: Annotated[
-        int, typer.Option(min=0, help="CPU threads; 0 takes one for window networks, a core each for others.")
+        int, typer.Option(min=0, help="CPU threads; 0 means one for window networks, one per core for others.")
     ] = 0,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on from the last whole epoch, to the same result.")
+        bool, typer.Option("--resume", help="Continue from the last complete epoch, with the same result.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Throw an earlier training in FOLDER away.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Discard an existing training in FOLDER.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
-    """Train a network on label tables or tiles of scenes, calibrate its probabilities, score it and export it to ONNX.
-    Needs the extra [train].
+    """Train a network, calibrate and score it, and export it to ONNX.
+
+    The data are label tables of tracks, or tiles of scenes. Needs the extra [train].
 
     FOLDER gets NAME.onnx (all that freeboard, glaciers and segment need), NAME.safetensors, NAME.json, history.json,
     report.html and run.json. Under torchrun the processes share every batch: torchrun --nproc_per_node 2 -m polynya
