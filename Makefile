@@ -106,7 +106,7 @@ glacier-table: setup-train $(TILES)/.made
 
 CODE := polynya tests benchmarks scripts
 
-lint: setup
+lint: setup-train
 	"$(BIN)/ruff" check $(CODE)
 	"$(BIN)/ruff" format --check --quiet $(CODE)
 	"$(BIN)/mypy"
