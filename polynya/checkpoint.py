@@ -121,6 +121,7 @@ def save(folder: Path, *, network: nn.Module, description: Description) -> Saved
     Parameters
     ----------
     folder : Path
+        The folder.
     network : torch.nn.Module
         On the CPU.
     description : Description

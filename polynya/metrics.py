@@ -65,6 +65,7 @@ def make_blocks(
     n_resamples : int
         Bootstrap replicates.
     seed : int
+        Random seed.
 
     Returns
     -------
@@ -120,6 +121,7 @@ def estimate(
     statistic : callable
         Takes sums (..., shape of one block) and returns (...) values; it must give NaN where undefined.
     blocks : Blocks
+        Blocks of track.
     n : numpy.ndarray, optional
         (count,) samples in each block that the value rests on; by default ``sums[:, 0]``.
 
@@ -165,7 +167,9 @@ def confusion_sums(
         (n,) classes 0, 1, ...; any other prediction counts as unclassified, samples of any other truth
         (unknown) are left out.
     blocks : Blocks
+        Blocks of track.
     n_classes : int
+        Number of classes.
 
     Returns
     -------
@@ -293,6 +297,7 @@ def difference_scores(
     difference : numpy.ndarray
         (n,) value minus reference; NaN is left out.
     blocks : Blocks
+        Blocks of track.
     sigma : numpy.ndarray, optional
         (n,) stated standard uncertainty; samples with NaN or a value not above zero have none and are
         left out of the shares.
@@ -338,7 +343,9 @@ def median(values: np.ndarray, blocks: Blocks, *, n_levels: int = 256) -> Estima
     values : numpy.ndarray
         (n,) finite values.
     blocks : Blocks
+        Blocks of track.
     n_levels : int
+        Number of levels.
 
     Returns
     -------
@@ -391,6 +398,10 @@ def reliability_sums(probability: np.ndarray, event: np.ndarray, blocks: Blocks,
         (n,) in 0..1, no NaN.
     event : numpy.ndarray
         (n,) bool, what happened.
+    blocks : Blocks
+        Blocks of track.
+    n_bins : int
+        Equal-width bins of probability.
 
     Returns
     -------

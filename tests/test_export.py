@@ -112,9 +112,9 @@ def test_windows_of_training_and_values_of_a_scene_meet_in_the_same_inputs():
     tile = piece((32, 32), 2, region="ALP")
     about = describe(UNET, location="region")
     model = network(about)
-    split = scene_split.SceneSplit((0,), "granule", False, (1, 0, 0, 0))
+    split = scene_split.SceneSplit(maps=(0,), method="granule", is_leaky=False, groups=(1, 0, 0, 0))
     source = scene_windows.SceneSource(
-        scene_windows.Tiles([tile], scaling_of(SENSORS), location="region"),
+        scene_windows.Tiles(tiles=[tile], scaling=scaling_of(SENSORS), location="region"),
         split=split,
         part=0,
         settings=SceneSamples(size=32),

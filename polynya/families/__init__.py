@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from ..calibrate import Calibration
     from ..description import Description
+    from ..description import Description as AnyOf
     from ..recipes import Recipe
     from ..samples import splits
     from ..targets.protocol import Target
@@ -111,17 +112,15 @@ class Fitted:
 
 
 class Family(Protocol):
-    """What a family's module holds."""
+    """What a family's module holds, beside its ``Description``."""
 
-    Description: type[Description]
-
-    def network(self, plan: Recipe) -> Description:
+    def network(self, plan: Recipe) -> AnyOf:
         """Return the description of the untrained network, its settings checked and complete."""
 
     def data(
         self,
         plan: Recipe,
-        description: Description,
+        description: AnyOf,
         *,
         data: Sequence[Path | str],
         train_only: Sequence[Path | str],
@@ -129,13 +128,13 @@ class Family(Protocol):
     ) -> TrainingData:
         """Read and split the data."""
 
-    def config(self, description: Description) -> dict[str, object]:
+    def config(self, description: AnyOf) -> dict[str, object]:
         """Return the settings of the architecture's Config."""
 
-    def wrap(self, network: nn.Module, description: Description) -> nn.Module:
+    def wrap(self, network: nn.Module, description: AnyOf) -> nn.Module:
         """Return the network with scaling, calibration and activation around it: raw inputs to what is predicted."""
 
-    def example(self, description: Description, *, batch: int, length: int) -> np.ndarray:
+    def example(self, description: AnyOf, *, batch: int, length: int) -> np.ndarray:
         """Return raw inputs, float32, to trace and to compare with; some missing."""
 
 
@@ -176,6 +175,7 @@ def config_of(module: Any, settings: dict[str, object], *, recipe: str, name: st
     module : module
         Of the architecture.
     settings : dict
+        Settings.
     recipe, name : str
         Of the recipe and the architecture, for the error.
 
@@ -205,6 +205,7 @@ def classes_key(module: Any, description: Description) -> dict[str, object]:
     module : module
         Of the architecture.
     description : Description
+        What the network is.
 
     Returns
     -------
@@ -214,13 +215,15 @@ def classes_key(module: Any, description: Description) -> dict[str, object]:
     return {"classes": description.predicts.channels} if "classes" in module.Config.model_fields else {}
 
 
-def affine(target: Target, calibration: Calibration, *, dims: int) -> tuple[Any, Any]:
+def affine(target: Target, calibration: Calibration, *, dims: int) -> tuple[Any, ...]:
     """Return factor and offset of a calibration as tensors that fit outputs (batch, channels, ...).
 
     Parameters
     ----------
     target : target
+        What is predicted.
     calibration : polynya.calibrate.Calibration
+        The fitted calibration.
     dims : int
         Dimensions of the outputs.
     """

@@ -186,7 +186,9 @@ def _open(paths: Sequence[Path | str], plan: recipes.Recipe, *, option: str) -> 
 
 
 def _tiles(plan: recipes.Recipe, description: OfScenes, tiles: Sequence[Any]) -> scene_windows.Tiles:
-    return scene_windows.Tiles(tiles, _scaling(plan), plan.target, plan.location, description.regions)
+    return scene_windows.Tiles(
+        tiles=tiles, scaling=_scaling(plan), target=plan.target, location=plan.location, regions=description.regions
+    )
 
 
 def config(description: OfScenes) -> dict[str, object]:
@@ -235,6 +237,8 @@ def wrap(network: nn.Module, description: OfScenes) -> nn.Module:
         def __init__(self) -> None:
             super().__init__()
             self.network = network
+            self.low: torch.Tensor
+            self.range: torch.Tensor
             width = [h - low for low, h in zip(s.low, s.high, strict=True)]
             plane = (1, -1, 1, 1)
             self.register_buffer("low", torch.tensor(s.low, dtype=torch.float32).reshape(plane))
@@ -351,7 +355,7 @@ class SceneData:
         """Return a hash of names, sizes and times of the files, and of the split."""
         h = hashlib.sha256(json.dumps([self.files, [t.name for t in self.tiles.tiles]], sort_keys=True).encode())
         for part in self.split.maps:
-            h.update(np.ascontiguousarray(part))
+            h.update(np.ascontiguousarray(part).data)
         return h.hexdigest()
 
     def groups(self, where: np.ndarray) -> dict[str, np.ndarray]:
@@ -366,7 +370,7 @@ class SceneData:
         found: dict[str, object] = {
             "confidence": calibrate.fit_confidence(probability, class_bits.single(fitted.targets)).as_dict()
         }
-        if self.network.predicts.positive == GLACIER:
+        if isinstance(self.network.predicts, OneOf) and self.network.predicts.positive == GLACIER:
             found["areas"] = area_errors([[own], others], calibration=fitted.calibration, positive=self._positive)
         return found
 
@@ -386,8 +390,8 @@ class SceneData:
         if "areas" in more:
             out["areas"] = more["areas"]
         if self.network.positive is not None:
-            everything = np.count_nonzero(truth == self.network.positive)
-            out["all_positive_iou"] = everything / max(np.count_nonzero(truth >= 0), 1)
+            everything, known = np.count_nonzero(truth == self.network.positive), int(np.count_nonzero(truth >= 0))
+            out["all_positive_iou"] = everything / max(known, 1)
         return out
 
     def about(self) -> dict[str, object]:
@@ -423,7 +427,10 @@ def scoring_data(plan: recipes.Recipe, description: OfScenes, *, data: Path) -> 
     """
     tiles = _open([data], plan, option="--cross-fit")
     parts = scene_split.SceneSplit(
-        (splits.TEST,) * len(tiles), "held out", False, (0, 0, 0, len({t.scene for t in tiles}))
+        maps=(splits.TEST,) * len(tiles),
+        method="held out",
+        is_leaky=False,
+        groups=(0, 0, 0, len({t.scene for t in tiles})),
     )
     files = tuple({"file": f.name, "bytes": f.stat().st_size} for f in sorted({t.path for t in tiles}))
     return SceneData(plan=plan, network=description, tiles=_tiles(plan, description, tiles), split=parts, files=files)

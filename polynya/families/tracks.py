@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -145,7 +145,7 @@ def data(
     )
 
 
-def _admits(plan: recipes.Recipe, target: OneOf) -> dict[int, tuple[int, ...]]:
+def _admits(plan: recipes.Recipe, target: Any) -> dict[int, tuple[int, ...]]:
     """Return the numbers of the classes that each code of the label tables admits."""
     if target.classes == SURFACE and not plan.samples.labels:
         return labelled_tracks.ADMITS
@@ -203,6 +203,8 @@ def wrap(network: nn.Module, description: OfTracks) -> nn.Module:
             super().__init__()
             self.network = network
             row = (1, 1, -1) if is_window else (1, -1, 1)
+            self.mean: torch.Tensor
+            self.std: torch.Tensor
             self.register_buffer("mean", torch.tensor(description.mean, dtype=torch.float32).reshape(row))
             self.register_buffer("std", torch.tensor(description.std, dtype=torch.float32).reshape(row))
             scale, offset = affine(target, description.fitted, dims=2 if is_window else 3)
@@ -283,11 +285,13 @@ class TrackData:
             )
         return track_windows.SequenceSource(
             tracks,
-            length=samples.length,
-            gap_m=samples.gap_m,
-            halo=self.network.halo,
-            stride=self.network.stride,
-            separation=self.network.separation,
+            layout=track_windows.Layout(
+                length=samples.length,
+                gap_m=samples.gap_m,
+                halo=self.network.halo,
+                stride=self.network.stride,
+                separation=self.network.separation,
+            ),
             jitter=() if is_scored else _jitter(self.plan, self.scaling),
             mirror=samples.mirror and not is_scored,
             **options,
@@ -309,7 +313,7 @@ class TrackData:
         targets = self.tracks.targets  # as bytes where they fit: hashes of earlier releases stay
         targets = targets.astype(np.uint8) if len(self.classes) <= 8 else targets
         for column in (self.tracks.x, targets, self.tracks.values):
-            h.update(np.ascontiguousarray(column))
+            h.update(np.ascontiguousarray(column).data)
         return h.hexdigest()
 
     def groups(self, where: np.ndarray) -> dict[str, np.ndarray]:
@@ -361,7 +365,12 @@ def _with_train_only(
         np.count_nonzero(part == k) if split.method == "random" else np.unique(unit[part == k]).size
         for k in range(len(splits.PARTS))
     )
-    return replace(parts, part=part, groups=tuple(int(n) for n in groups))
+    return replace(parts, part=part, groups=_four(groups))
+
+
+def _four(counts: Iterable[Any]) -> tuple[int, int, int, int]:
+    a, b, c, d = (int(n) for n in counts)
+    return a, b, c, d
 
 
 def _emphasis(plan: recipes.Recipe) -> tuple[tuple[int, int, float], ...]:
@@ -389,7 +398,11 @@ def _jitter(plan: recipes.Recipe, scaling: labelled_tracks.Scaling) -> tuple[tra
                 f"recipe {plan.name}: samples.jitter names {unknown}; expected features of the recipe. Fix the recipe."
             )
         columns = tuple(plan.features.index(f) for f in jitter.features)
-        out.append(track_windows.Shift(columns, tuple(jitter.sd / scaling.std[c] for c in columns), jitter.chance))
+        out.append(
+            track_windows.Shift(
+                columns=columns, sd=tuple(jitter.sd / scaling.std[c] for c in columns), chance=jitter.chance
+            )
+        )
     return tuple(out)
 
 

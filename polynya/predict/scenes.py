@@ -264,7 +264,7 @@ def strips(
                     sums[-1, :, column : column + w] += weight[:, :w] * variance[i, :, :w]
                     total[:, column : column + w] += weight[:, :w]
             done = (rows[k + 1] if k + 1 < len(rows) else height) - row
-            yield _finish(row, sums[:, :done], total[:done], np.isfinite(held[:, :done]).any(axis=0))
+            yield _finish(row, sums[:, :done], total[:done], np.asarray(np.isfinite(held[:, :done]).any(axis=0)))
             if advance is not None:
                 advance(done * width)
             before = row

@@ -208,6 +208,7 @@ def classify(
     Parameters
     ----------
     classifier : Classifier
+        The network.
     features : dict of str to numpy.ndarray, shape (n,)
         At least the columns that the network was trained on, as :data:`polynya.schema.FEATURES` defines them; NaN is
         missing.

@@ -25,6 +25,7 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
     Parameters
     ----------
     path : Path
+        The file.
     plan, description : dict
         The recipe, and what the network says of itself.
     history : sequence of dict
@@ -273,13 +274,15 @@ def curve_figure(
         f'<figure><svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}"><text class="title"'
         f' x="{LEFT}" y="15">{escape(title)}</text>'
     ]
-    for k in range(round(end / tick) + 1):
-        out.append(
-            f'<path class="rule" d="M{LEFT} {y(k * tick):.1f}h{wide}"/><text x="{LEFT - 6}" y="{y(k * tick) + 4:.1f}"'
-            f' text-anchor="end">{k * tick:.3g}</text>'
-        )
-    for epoch in sorted({round(1 + (n - 1) * q / 5) for q in range(6)}):
-        out.append(f'<text x="{x(epoch):.1f}" y="{TOP + tall + 16}" text-anchor="middle">{epoch}</text>')
+    out += [
+        f'<path class="rule" d="M{LEFT} {y(k * tick):.1f}h{wide}"/><text x="{LEFT - 6}" y="{y(k * tick) + 4:.1f}"'
+        f' text-anchor="end">{k * tick:.3g}</text>'
+        for k in range(round(end / tick) + 1)
+    ]
+    out += [
+        f'<text x="{x(epoch):.1f}" y="{TOP + tall + 16}" text-anchor="middle">{epoch}</text>'
+        for epoch in sorted({round(1 + (n - 1) * q / 5) for q in range(6)})
+    ]
     if mark:
         out.append(f'<path class="median" d="M{x(mark):.1f} {TOP}v{tall}"/>')
     for _, values, colour in series:

@@ -26,7 +26,7 @@ CLASSES = ("thick_ice", "thin_ice", "open_water")
 TARGET = "surface_class"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ImageTile:
     """A whole scene as one tile; see :class:`polynya.samples.scene_windows.Tile`."""
 
@@ -109,16 +109,16 @@ def open_images(folder: Path) -> list[ImageTile]:
         stem = truth.name.removesuffix(TRUTH)
         out.append(
             ImageTile(
-                truth,
-                image,
-                stem,
-                f"{truth.parent.name}/{stem}",
-                shape,
-                f"EPSG:{crs.epsg}",
-                (a.c, a.f),
-                (abs(a.a), abs(a.e)),
-                float(latitude),
-                float(longitude),
+                path=truth,
+                image=image,
+                name=stem,
+                scene=f"{truth.parent.name}/{stem}",
+                shape=shape,
+                grid=f"EPSG:{crs.epsg}",
+                corner=(a.c, a.f),
+                pixel=(abs(a.a), abs(a.e)),
+                latitude=float(latitude),
+                longitude=float(longitude),
                 is_simulated=is_simulated,
             )
         )

@@ -26,7 +26,7 @@ ADMITS = {schema.THICK_ICE: (0,), schema.THIN_ICE: (1,), schema.OPEN_WATER: (2,)
 UNLABELLED = (-1,)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Tracks:
     """Labelled segments of many granules, sorted by granule, beam and place.
 
@@ -167,18 +167,18 @@ def read(
     granule, beam, strong, x, targets, source, values = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.lexsort((x, beam, granule))
     out = Tracks(
-        tuple(features),
-        values[order],
-        targets[order],
-        source[order],
-        granule[order],
-        beam[order],
-        strong[order],
-        x[order],
-        tuple(names),
-        _same(names, sources),
-        tuple(about),
-        cell_m,
+        features=tuple(features),
+        values=values[order],
+        targets=targets[order],
+        source=source[order],
+        granule=granule[order],
+        beam=beam[order],
+        is_strong=strong[order],
+        x=x[order],
+        granules=tuple(names),
+        group=_same(names, sources),
+        about=tuple(about),
+        cell_m=cell_m,
     )
     twice = (np.diff(out.track) == 0) & (np.diff(out.cell) == 0)
     if twice.any():
@@ -250,7 +250,7 @@ def _same(names: list[str], sources: dict[str, str]) -> np.ndarray:
     return np.unique([sources[n] for n in names], return_inverse=True)[1].astype(np.int32)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scaling:
     """z-scores of the training part.
 
@@ -282,7 +282,7 @@ def fit_scaling(values: np.ndarray) -> Scaling:
     mean = np.where(good, values, 0.0).sum(axis=0) / n
     std = np.sqrt(np.where(good, (values - mean) ** 2, 0.0).sum(axis=0) / n)
     std = np.where(std > 1e-6 * np.maximum(np.abs(mean), 1e-6), std, 1.0)
-    return Scaling(tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist()))
+    return Scaling(mean=tuple(mean.astype(np.float32).tolist()), std=tuple(std.astype(np.float32).tolist()))
 
 
 def sampling_weights(
@@ -299,9 +299,13 @@ def sampling_weights(
     Parameters
     ----------
     tracks : Tracks
+        The segments.
     split : Split
+        How the data are split.
     part : int
+        Number of the part.
     by_class, by_beam : bool
+        Whether strong and weak beams come equally often.
     emphasis : tuple of (source, target, times)
         Segments with this code of ``schema.LABEL_SOURCES`` and these admissible classes come so many times as often.
 

@@ -25,7 +25,7 @@ LOCATIONS = {"none": 0, "region": len(REGIONS) + 1, "coordinates": 4}
 longitude."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scaling:
     """How channels are scaled, in the network's order.
 
@@ -126,12 +126,12 @@ def of(
             )
         pairs += own
     return Scaling(
-        {s.name: len(s.bands) for s in chosen},
-        tuple(p[0] for p in pairs),
-        tuple(p[1] for p in pairs),
-        tuple(_is_log(s) for s in chosen for _ in s.bands),
-        {s.name: s.quantity for s in chosen},
-        tuple(n for s in chosen for n in s.band_names),
+        sensors={s.name: len(s.bands) for s in chosen},
+        low=tuple(p[0] for p in pairs),
+        high=tuple(p[1] for p in pairs),
+        is_log=tuple(_is_log(s) for s in chosen for _ in s.bands),
+        quantities={s.name: s.quantity for s in chosen},
+        band_names=tuple(n for s in chosen for n in s.band_names),
     )
 
 

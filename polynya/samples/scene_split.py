@@ -37,7 +37,7 @@ class Placed(Protocol):
     pixel: tuple[float, float]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SceneSplit:
     """The part of every pixel.
 
@@ -81,6 +81,7 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, train_only: Sequenc
     Parameters
     ----------
     tiles : sequence of Placed
+        The tiles.
     config : splits.Config
         ``granule`` here means scene; ``random`` draws tiles.
     train_only : sequence of bool
@@ -129,7 +130,7 @@ def split(tiles: Sequence[Placed], *, config: splits.Config, train_only: Sequenc
         for k, g in zip(drawn, group, strict=True):
             maps[k] = int(of_group[g])
         groups = tuple(int(np.count_nonzero(of_group == p)) for p in range(4))
-    return SceneSplit(tuple(maps), config.method, config.method == "random", groups)
+    return SceneSplit(maps=tuple(maps), method=config.method, is_leaky=config.method == "random", groups=groups)
 
 
 def same_ground(tiles: Sequence[Placed]) -> dict[str, str]:

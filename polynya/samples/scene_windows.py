@@ -48,7 +48,7 @@ class Tile(Protocol):
         """Return unsigned integers (h, w): a bit for the class of each pixel, 0 where nobody knows."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) tile and block
     (:func:`tile_of`)."""
@@ -58,7 +58,7 @@ class Batch:
     where: np.ndarray
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Tiles:
     """Tiles ready to be cut: scaled values and targets, kept or read each time.
 
@@ -262,7 +262,7 @@ class SceneSource:
                 + self._blocks(number, row, size, 1)[:, None] * BLOCKS
                 + self._blocks(number, column, size, 0)[None, :]
             )
-        return Batch(inputs, targets, where)
+        return Batch(inputs=inputs, targets=targets, where=where)
 
 
 def tile_of(where: np.ndarray) -> np.ndarray:
@@ -290,9 +290,13 @@ def augment(
     scaled : numpy.ndarray, shape (bands, size, size)
         NaN where missing.
     targets : numpy.ndarray of uint32, shape (size, size)
+        Encoded labels.
     settings : SceneSamples
+        Settings.
     scaling : scene_scaling.Scaling
+        How bands are scaled.
     rng : numpy.random.Generator
+        Random generator.
 
     Returns
     -------
@@ -300,7 +304,23 @@ def augment(
         New arrays.
     """
     a: Augment = settings.augment
-    scaled, targets = scaled.copy(), targets.copy()
+    scaled, targets = _turned(scaled.copy(), targets.copy(), a, rng)
+    begin = 0
+    present: list[tuple[str, slice]] = []
+    for sensor, count in scaling.sensors.items():
+        band = slice(begin, begin + count)
+        begin += count
+        _augment_sensor(scaled, band, sensor, scaling=scaling, a=a, rng=rng)
+        if np.isfinite(scaled[band]).any():
+            present.append((sensor, band))
+    _drop(scaled, present, settings=settings, scaling=scaling, rng=rng)
+    return scaled, targets
+
+
+def _turned(
+    scaled: np.ndarray, targets: np.ndarray, a: Augment, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return a window rotated, mirrored and enlarged at random."""
     if a.flip:
         turns, is_mirrored = int(rng.integers(4)), rng.random() < 0.5
         scaled, targets = np.rot90(scaled, turns, axes=(1, 2)), np.rot90(targets, turns)
@@ -311,33 +331,50 @@ def augment(
     if a.crop > 0:
         inner = max(round(size * rng.uniform(1.0 - a.crop, 1.0)), 1)
         row, column = (int(v) for v in rng.integers(0, size - inner + 1, 2))
-        take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(
-            int
-        )  # the nearest pixel: NaN and classes stay what they are
+        # the nearest pixel: NaN and classes stay what they are
+        take = np.minimum((np.arange(size) + 0.5) * inner / size, inner - 1).astype(int)
         scaled, targets = scaled[:, row + take][:, :, column + take], targets[row + take][:, column + take]
-    begin = 0
-    present: list[tuple[str, slice]] = []
-    for sensor, count in scaling.sensors.items():
-        band = slice(begin, begin + count)
-        begin += count
-        quantity = scaling.quantities.get(sensor, "other")
-        if quantity == "reflectance":
-            _radiometry(scaled[band], a, rng)
-            if a.saturation > 0 and rng.random() < a.saturation:
-                visible = slice(begin - count, begin - sum(n in SWIR for n in scaling.band_names[band]))
-                _saturate(scaled[visible], scaling.low[visible], scaling.high[visible], rng)
-        if quantity == "height" and a.elevation_m > 0:
-            low, high = scaling.low[band.start], scaling.high[band.start]
-            scaled[band.start] += rng.normal(0.0, a.elevation_m) / (high - low)
-        scaled[band] += rng.normal(0.0, a.shift, (count, 1, 1)).astype(np.float32) if a.shift > 0 else 0.0
-        if a.noise > 0:
-            scaled[band] += rng.normal(0.0, 1.0, scaled[band].shape).astype(np.float32) * np.float32(a.noise)
-        if a.occlusion_px > 0 and rng.random() < 0.5:
-            height, width = (int(v) for v in rng.integers(1, min(a.occlusion_px, size) + 1, 2))
-            row, column = int(rng.integers(size - height + 1)), int(rng.integers(size - width + 1))
-            scaled[band, row : row + height, column : column + width] = np.nan
-        if np.isfinite(scaled[band]).any():
-            present.append((sensor, band))
+    return scaled, targets
+
+
+def _augment_sensor(
+    scaled: np.ndarray,
+    band: slice,
+    sensor: str,
+    *,
+    scaling: scene_scaling.Scaling,
+    a: Augment,
+    rng: np.random.Generator,
+) -> None:
+    """Change the bands of one sensor in place: radiometry, heights, shifts, noise, a blanked rectangle."""
+    size, count = scaled.shape[1], band.stop - band.start
+    quantity = scaling.quantities.get(sensor, "other")
+    if quantity == "reflectance":
+        _radiometry(scaled[band], a, rng)
+        if a.saturation > 0 and rng.random() < a.saturation:
+            visible = slice(band.start, band.stop - sum(n in SWIR for n in scaling.band_names[band]))
+            _saturate(scaled[visible], scaling.low[visible], scaling.high[visible], rng)
+    if quantity == "height" and a.elevation_m > 0:
+        low, high = scaling.low[band.start], scaling.high[band.start]
+        scaled[band.start] += rng.normal(0.0, a.elevation_m) / (high - low)
+    scaled[band] += rng.normal(0.0, a.shift, (count, 1, 1)).astype(np.float32) if a.shift > 0 else 0.0
+    if a.noise > 0:
+        scaled[band] += rng.normal(0.0, 1.0, scaled[band].shape).astype(np.float32) * np.float32(a.noise)
+    if a.occlusion_px > 0 and rng.random() < 0.5:
+        height, width = (int(v) for v in rng.integers(1, min(a.occlusion_px, size) + 1, 2))
+        row, column = int(rng.integers(size - height + 1)), int(rng.integers(size - width + 1))
+        scaled[band, row : row + height, column : column + width] = np.nan
+
+
+def _drop(
+    scaled: np.ndarray,
+    present: list[tuple[str, slice]],
+    *,
+    settings: SceneSamples,
+    scaling: scene_scaling.Scaling,
+    rng: np.random.Generator,
+) -> None:
+    """Blank bands and whole sensors in place."""
     swir = [k for k, name in enumerate(scaling.band_names) if name in SWIR]
     if settings.band_dropout > 0 and swir and rng.random() < settings.band_dropout:
         scaled[swir] = np.nan
@@ -346,7 +383,6 @@ def augment(
         for k, (sensor, band) in enumerate(present):
             if k != stays and sensor not in settings.always and rng.random() < settings.sensor_dropout:
                 scaled[band] = np.nan
-    return scaled, targets
 
 
 def _radiometry(bands: np.ndarray, a: Augment, rng: np.random.Generator) -> None:

@@ -71,7 +71,7 @@ class Config(BaseModel):
         return (self.train, self.validation, self.calibration, self.test)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Split:
     """The part of every segment.
 
@@ -112,6 +112,7 @@ def split(granule: np.ndarray, x: np.ndarray, *, config: Config) -> Split:
     x : numpy.ndarray, shape (n,)
         Along-track distance, m.
     config : Config
+        Settings.
 
     Returns
     -------
@@ -126,11 +127,11 @@ def split(granule: np.ndarray, x: np.ndarray, *, config: Config) -> Split:
     if config.method == "random":
         log.warning(LEAK_WARNING)
         part = draw(granule.size, config, "segments")
-        return Split(part, True, "random", _counts(part))
+        return Split(part=part, is_leaky=True, method="random", groups=_counts(part))
     if config.method == "granule":
         names, group = np.unique(granule, return_inverse=True)
         of_group = draw(names.size, config, "granules")
-        return Split(of_group[group], False, "granule", _counts(of_group))
+        return Split(part=of_group[group], is_leaky=False, method="granule", groups=_counts(of_group))
     return _by_block(granule, x, config)
 
 
@@ -149,7 +150,7 @@ def _by_block(granule: np.ndarray, x: np.ndarray, config: Config) -> Split:
     border_after = np.append(border_before[1:], False)
     inside = x - block * length
     cut = (border_before[group] & (inside < half_gap)) | (border_after[group] & (inside > length - half_gap))
-    return Split(np.where(cut, np.int8(LEFT_OUT), part), False, "block", _counts(of_group))
+    return Split(part=np.where(cut, np.int8(LEFT_OUT), part), is_leaky=False, method="block", groups=_counts(of_group))
 
 
 _COUNTED = {"scenes": " (those that share ground are one)"}

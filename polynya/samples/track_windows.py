@@ -15,7 +15,7 @@ from .labelled_tracks import UNKNOWN, Tracks
 from .splits import Split
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Batch:
     """What one step sees.
 
@@ -41,6 +41,7 @@ def breaks(tracks: Tracks, *, part: np.ndarray | None, gap_m: float | None) -> n
     Parameters
     ----------
     tracks : Tracks
+        The segments.
     part : numpy.ndarray or None
         A stretch ends where the part changes; None where parts may mix (the leaky split).
     gap_m : float or None
@@ -114,16 +115,15 @@ class WindowSource:
     def batch(self, items: np.ndarray) -> Batch:
         """Return the windows around these rows."""
         index = np.clip(items[:, None] + self._offsets, self._first[items, None], self._last[items, None])
-        return Batch(self._inputs[index], self._targets[items], items)
+        return Batch(inputs=self._inputs[index], targets=self._targets[items], where=items)
 
 
-class SequenceSource:
-    """Stretches of track on the grid of cells, cut to ``length`` cells; short ones share a row with room between them.
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How stretches of track are laid into rows.
 
-    Parameters
+    Attributes
     ----------
-    tracks, inputs, split, part
-        As for :class:`WindowSource`.
     length : int
         Cells that a row adds to the loss.
     gap_m : float
@@ -134,6 +134,24 @@ class SequenceSource:
         track as :func:`polynya.predict.tracks.classify` sees it.
     separation : int or None
         Empty cells that keep stretches of one row from knowing of each other; the halo by default.
+    """
+
+    length: int
+    gap_m: float
+    halo: int
+    stride: int = 1
+    separation: int | None = None
+
+
+class SequenceSource:
+    """Stretches of track on the grid of cells, cut to ``length`` cells; short ones share a row with room between them.
+
+    Parameters
+    ----------
+    tracks, inputs, split, part
+        As for :class:`WindowSource`.
+    layout : Layout
+        How stretches are laid into rows.
     weights : numpy.ndarray or None
         (n,) per segment; a row is drawn in proportion to the mean over its labelled segments.
     jitter : tuple of Shift
@@ -149,23 +167,20 @@ class SequenceSource:
         inputs: np.ndarray,
         split: Split,
         part: int,
-        length: int,
-        gap_m: float,
-        halo: int,
-        stride: int = 1,
-        separation: int | None = None,
+        layout: Layout,
         weights: np.ndarray | None = None,
         jitter: tuple[Shift, ...] = (),
         mirror: bool = False,
     ):
-        starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=gap_m)
+        starts = breaks(tracks, part=None if split.is_leaky else split.part, gap_m=layout.gap_m)
         self._targets = np.where(split.part == part, tracks.targets, UNKNOWN).astype(class_bits.DTYPE)
         self._labelled = np.concatenate([[0], np.cumsum(self._targets != UNKNOWN)])
         has = self._labelled[starts[1:]] > self._labelled[starts[:-1]]
         self._starts, self._stops = starts[:-1][has], starts[1:][has]
         self._cell, self._inputs = tracks.cell, inputs
-        self._length, self._halo, self._stride, self._weights = length, halo, stride, weights
-        self._apart, self._jitter, self._mirror = halo if separation is None else separation, jitter, mirror
+        self._length, self._halo, self._stride, self._weights = layout.length, layout.halo, layout.stride, weights
+        self._apart = layout.halo if layout.separation is None else layout.separation
+        self._jitter, self._mirror = jitter, mirror
 
     def plan(self, rng: np.random.Generator | None) -> np.ndarray:
         """Return an epoch's rows, each a tuple of :class:`Cut`; with a generator cut and mixed anew, without a halo."""
@@ -184,7 +199,7 @@ class SequenceSource:
                     )
                 ).tolist()
                 if self._labelled[high] > self._labelled[low]:
-                    cuts.append(Cut(seen, low, high, stop))
+                    cuts.append(Cut(seen=seen, low=low, high=high, stop=stop))
         if rng is not None:
             cuts = [cuts[k] for k in rng.permutation(len(cuts))]
         rows = self._pack(cuts, edge=around)
@@ -230,11 +245,11 @@ class SequenceSource:
                     place += (seen - place) % self._stride
                 if not row or (place + stop - seen < length and place + high - seen < length - edge):
                     break
-                rows.append(Row(tuple(row), tuple(places), length))
+                rows.append(Row(cuts=tuple(row), places=tuple(places), length=length))
                 row, places = [], []
             row.append(cut)
             places.append(place)
-        return [*rows, Row(tuple(row), tuple(places), length)] if row else rows
+        return [*rows, Row(cuts=tuple(row), places=tuple(places), length=length)] if row else rows
 
     def _reach(self, cut: Cut) -> int:
         """Cells from a cut's first to its last, that one included."""
@@ -263,10 +278,10 @@ class SequenceSource:
                     targets[k, ::-1].copy(),
                     where[k, ::-1].copy(),
                 )
-        return Batch(inputs, targets, where)
+        return Batch(inputs=inputs, targets=targets, where=where)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Cut:
     """Rows ``seen:stop`` of the tracks are inputs, rows ``low:high`` of them count."""
 
@@ -276,7 +291,7 @@ class Cut:
     stop: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Row:
     """Cuts and the cell of the row where each begins; a constant to add to the scaled features; whether it runs
     backwards."""
@@ -288,7 +303,7 @@ class Row:
     is_mirrored: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Shift:
     """A random constant for some columns of the scaled inputs: ``sd`` of each, drawn together, with a chance a row."""
 

@@ -45,9 +45,11 @@ def numbered(size: int = SIZE) -> tuple[np.ndarray, np.ndarray]:
 def source(
     tiles, settings_, *, part=splits.TRAIN, split=None, is_scored=False, location="none", keep=True, scaling=SCALING
 ) -> scene_windows.SceneSource:
-    held = scene_windows.Tiles(tiles, scaling, "outlines", location)
+    held = scene_windows.Tiles(tiles=tiles, scaling=scaling, target="outlines", location=location)
     held.is_kept = keep
-    split = split or scene_split.SceneSplit(tuple(splits.TRAIN for _ in tiles), "granule", False, (len(tiles), 0, 0, 0))
+    split = split or scene_split.SceneSplit(
+        maps=tuple(splits.TRAIN for _ in tiles), method="granule", is_leaky=False, groups=(len(tiles), 0, 0, 0)
+    )
     return scene_windows.SceneSource(held, split=split, part=part, settings=settings_, is_scored=is_scored, positive=1)
 
 
@@ -350,10 +352,10 @@ def test_drawn_windows_see_no_label_of_another_part():
 
 def test_tiles_of_other_parts_are_not_drawn():
     tiles = [piece(seed=k) for k in range(6)]
-    split = scene_split.SceneSplit((0, 1, 0, 2, 3, 0), "granule", False, (3, 1, 1, 1))
+    split = scene_split.SceneSplit(maps=(0, 1, 0, 2, 3, 0), method="granule", is_leaky=False, groups=(3, 1, 1, 1))
     assert set(source(tiles, samples(), split=split).plan(np.random.default_rng(0))[:, 0]) == {0, 2, 5}
     assert set(source(tiles, samples(), split=split, part=splits.VALIDATION, is_scored=True).plan(None)[:, 0]) == {1}
-    nothing = scene_split.SceneSplit((1,) * 6, "granule", False, (0, 6, 0, 0))
+    nothing = scene_split.SceneSplit(maps=(1,) * 6, method="granule", is_leaky=False, groups=(0, 6, 0, 0))
     assert source(tiles, samples(), split=nothing).plan(np.random.default_rng(0)).shape == (0, 4)
 
 
@@ -400,7 +402,7 @@ def test_balanced_windows_are_about_glaciers_of_their_own_part():
     tile = Piece({"dem": np.zeros((2, 60, 200), np.float32)}, truth)
     parts = np.zeros((60, 200), np.int8)
     parts[:, 100:] = splits.TEST
-    split = scene_split.SceneSplit((parts,), "block", False, (1, 0, 0, 1))
+    split = scene_split.SceneSplit(maps=(parts,), method="block", is_leaky=False, groups=(1, 0, 0, 1))
     drawn = source([tile], samples(balance=True, draws=20.0), split=split, scaling=scaling_of(("dem",)))
     share = (drawn.batch(drawn.plan(np.random.default_rng(0))).targets == 2).any(axis=(1, 2)).mean()
     assert share == pytest.approx(
@@ -410,8 +412,8 @@ def test_balanced_windows_are_about_glaciers_of_their_own_part():
 
 def test_tiles_that_only_train_are_drawn_in_their_share():
     tiles = [piece(seed=k) for k in range(5)]
-    held = scene_windows.Tiles(tiles, SCALING)
-    split = scene_split.SceneSplit((0,) * 5, "granule", False, (5, 0, 0, 0))
+    held = scene_windows.Tiles(tiles=tiles, scaling=SCALING)
+    split = scene_split.SceneSplit(maps=(0,) * 5, method="granule", is_leaky=False, groups=(5, 0, 0, 0))
     drawn = scene_windows.SceneSource(
         held,
         split=split,
@@ -426,9 +428,9 @@ def test_tiles_that_only_train_are_drawn_in_their_share():
 
 def test_large_tiles_that_only_train_are_drawn_by_the_root_of_their_windows():
     tiles = [*(piece(seed=k) for k in range(2)), piece((SIZE, SIZE), 2), piece((3 * SIZE, 3 * SIZE), 3)]
-    split = scene_split.SceneSplit((0,) * 4, "granule", False, (4, 0, 0, 0))
+    split = scene_split.SceneSplit(maps=(0,) * 4, method="granule", is_leaky=False, groups=(4, 0, 0, 0))
     drawn = scene_windows.SceneSource(
-        scene_windows.Tiles(tiles, SCALING),
+        scene_windows.Tiles(tiles=tiles, scaling=SCALING),
         split=split,
         part=splits.TRAIN,
         settings=samples(draws=300.0, also_share=0.4),

@@ -25,22 +25,25 @@ def tracks(
     n = len(cells)
     values = np.repeat(np.array(cells, np.float32)[:, None], features, axis=1)
     return Tracks(
-        tuple(f"f{k}" for k in range(features)),
-        values,
-        np.array(targets or [1] * n, np.uint32),
-        np.full(n, schema.LABEL_SIMULATION, np.int8),
-        np.zeros(n, np.int32),
-        np.array(beam or [0] * n, np.int32),
-        np.ones(n, bool),
-        2.0 * np.array(cells) + 1.0,
-        ("g",),
-        np.zeros(1, np.int32),
+        features=tuple(f"f{k}" for k in range(features)),
+        values=values,
+        targets=np.array(targets or [1] * n, np.uint32),
+        source=np.full(n, schema.LABEL_SIMULATION, np.int8),
+        granule=np.zeros(n, np.int32),
+        beam=np.array(beam or [0] * n, np.int32),
+        is_strong=np.ones(n, bool),
+        x=2.0 * np.array(cells) + 1.0,
+        granules=("g",),
+        group=np.zeros(1, np.int32),
     )
 
 
 def whole(n: int, part=None, *, is_leaky: bool = False) -> splits.Split:
     return splits.Split(
-        np.zeros(n, np.int8) if part is None else np.array(part, np.int8), is_leaky, "granule", (1, 0, 0, 0)
+        part=np.zeros(n, np.int8) if part is None else np.array(part, np.int8),
+        is_leaky=is_leaky,
+        method="granule",
+        groups=(1, 0, 0, 0),
     )
 
 
@@ -98,7 +101,11 @@ def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, see
     t = tracks(cells, targets=rng.choice([0, 1, 4], n).tolist(), features=2)
     halo, stride = 8, 4
     source = track_windows.SequenceSource(
-        t, inputs=t.values, split=whole(n, part), part=1, length=32, gap_m=20.0, halo=halo, stride=stride
+        t,
+        inputs=t.values,
+        split=whole(n, part),
+        part=1,
+        layout=track_windows.Layout(length=32, gap_m=20.0, halo=halo, stride=stride),
     )
     plan = source.plan(None if ordered else rng)
     seen = []
@@ -129,7 +136,11 @@ def test_rows_hold_each_labelled_segment_once_and_never_mix_stretches(steps, see
 def test_a_row_of_an_ordered_plan_sees_its_neighbours():
     t = tracks(list(range(1024, 1024 + 200)))
     source = track_windows.SequenceSource(
-        t, inputs=t.values, split=whole(200), part=0, length=64, gap_m=20.0, halo=16, stride=8
+        t,
+        inputs=t.values,
+        split=whole(200),
+        part=0,
+        layout=track_windows.Layout(length=64, gap_m=20.0, halo=16, stride=8),
     )
     middle = source.batch(source.plan(None)[1:2])
     cells = middle.inputs[0, 0][middle.inputs[0, 1] > 0]
@@ -139,7 +150,9 @@ def test_a_row_of_an_ordered_plan_sees_its_neighbours():
 
 def test_training_rows_are_cut_elsewhere_each_epoch_and_the_seed_decides():
     t = tracks(list(range(500)))
-    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(500), part=0, length=64, gap_m=20.0, halo=16)
+    source = track_windows.SequenceSource(
+        t, inputs=t.values, split=whole(500), part=0, layout=track_windows.Layout(length=64, gap_m=20.0, halo=16)
+    )
 
     def starts(seed: int) -> list[int]:
         return sorted(row.cuts[0].low for row in source.plan(np.random.default_rng(seed)))
@@ -247,9 +260,8 @@ def test_what_cannot_be_read_is_one_line(tmp_path):
 
 def rows_of(t: Tracks, *, epochs: int = 40, **more) -> list[track_windows.Batch]:
     """Every row of some mixed epochs."""
-    source = track_windows.SequenceSource(
-        t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, **more
-    )
+    layout = track_windows.Layout(length=32, gap_m=20.0, halo=8, separation=more.pop("separation", None))
+    source = track_windows.SequenceSource(t, inputs=t.values, split=whole(len(t)), part=0, layout=layout, **more)
     return [
         source.batch(np.array([row], object))
         for seed in range(epochs)
@@ -276,7 +288,7 @@ def test_a_mirrored_row_runs_backwards_as_a_whole():
 
 def test_jitter_adds_one_constant_to_its_columns_and_nothing_elsewhere():
     t = tracks([c for c in range(100, 190) if c % 7], features=3)
-    shift = track_windows.Shift((0, 2), (0.5, 1.0), 0.6)
+    shift = track_windows.Shift(columns=(0, 2), sd=(0.5, 1.0), chance=0.6)
     found = []
     for b in rows_of(t, jitter=(shift,)):
         there = b.where[0] >= 0
@@ -289,7 +301,13 @@ def test_jitter_adds_one_constant_to_its_columns_and_nothing_elsewhere():
     assert 0.45 < np.mean(found != 0) < 0.75
     assert 0.35 < found[found != 0].std() < 0.65
     ordered = track_windows.SequenceSource(
-        t, inputs=t.values, split=whole(len(t)), part=0, length=32, gap_m=20.0, halo=8, jitter=(shift,), mirror=True
+        t,
+        inputs=t.values,
+        split=whole(len(t)),
+        part=0,
+        layout=track_windows.Layout(length=32, gap_m=20.0, halo=8),
+        jitter=(shift,),
+        mirror=True,
     )
     b = ordered.batch(ordered.plan(None))
     there = b.where >= 0
