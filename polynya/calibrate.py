@@ -68,7 +68,7 @@ def identity(channels: int) -> Calibration:
 
 def error_of(probability: np.ndarray, event: np.ndarray) -> float:
     """Return the expected calibration error of probabilities (n,) of an event, bool (n,); NaN without samples."""
-    one = metrics.Blocks(np.zeros(event.size, np.int64), 1, np.zeros((0, 1)))
+    one = metrics.Blocks(index=np.zeros(event.size, np.int64), count=1, weights=np.zeros((0, 1)))
     return float(metrics.calibration_error(metrics.reliability_sums(probability, event, one)[0]))
 
 
@@ -212,7 +212,7 @@ def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]
     """
     known = truth >= 0
     probability, truth = probability[known], truth[known]
-    one = metrics.Blocks(np.zeros(truth.size, np.int64), 1, np.zeros((0, 1)))
+    one = metrics.Blocks(index=np.zeros(truth.size, np.int64), count=1, weights=np.zeros((0, 1)))
     out = []
     for k, name in enumerate(names):
         sums = metrics.reliability_sums(probability[:, k], truth == k, one)[0]

@@ -25,7 +25,7 @@ N_BINS = 15
 """Equal-width bins of probability for the calibration error."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Blocks:
     """Blocks of track, and how often each is drawn in every bootstrap replicate.
 
@@ -45,7 +45,7 @@ class Blocks:
 
     def take(self, chosen: np.ndarray | slice) -> Blocks:
         """Return the same blocks for a subset of the samples (mask, positions or slice)."""
-        return Blocks(self.index[chosen], self.count, self.weights)
+        return Blocks(index=self.index[chosen], count=self.count, weights=self.weights)
 
 
 def make_blocks(
@@ -74,7 +74,7 @@ def make_blocks(
     cell = np.floor(np.asarray(x, np.float64) / block_m).astype(np.int64)
     track = np.broadcast_to(np.asarray(track, np.int64), cell.shape)
     if cell.size == 0:
-        return Blocks(np.zeros(0, np.int64), 0, np.zeros((n_resamples, 0)))
+        return Blocks(index=np.zeros(0, np.int64), count=0, weights=np.zeros((n_resamples, 0)))
     cell = cell - cell.min()
     key = track * (int(cell.max()) + 1) + cell
     if int(key.max()) <= 4 * key.size + 1_000_000:  # dense numbering is much cheaper than a sort
@@ -88,7 +88,7 @@ def make_blocks(
     rng = np.random.default_rng(seed)
     draws = rng.integers(0, count, size=(n_resamples, count)) + count * np.arange(n_resamples)[:, None]
     weights = np.bincount(draws.ravel(), minlength=n_resamples * count).reshape(n_resamples, count).astype(np.float64)
-    return Blocks(index.astype(np.int64), count, weights)
+    return Blocks(index=index.astype(np.int64), count=count, weights=weights)
 
 
 def block_sums(blocks: Blocks, *columns: np.ndarray) -> np.ndarray:
@@ -190,7 +190,9 @@ def confusion(truth: np.ndarray, predicted: np.ndarray, *, n_classes: int = N_CL
     """Return the (classes, classes + 1) confusion matrix of one sample: rows are true classes, the last column is
     unclassified."""
     index = np.zeros(len(np.asarray(truth)), np.int64)
-    return confusion_sums(truth, predicted, Blocks(index, 1, np.zeros((0, 1))), n_classes=n_classes)[0]
+    return confusion_sums(
+        truth, predicted, Blocks(index=index, count=1, weights=np.zeros((0, 1))), n_classes=n_classes
+    )[0]
 
 
 def _over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from polynya import metrics
 
 
 def one_block(n: int) -> metrics.Blocks:
-    return metrics.Blocks(np.zeros(n, np.int64), 1, np.zeros((0, 1)))
+    return metrics.Blocks(index=np.zeros(n, np.int64), count=1, weights=np.zeros((0, 1)))
 
 
 @settings(max_examples=60, deadline=None)

@@ -263,7 +263,9 @@ def _add_up(
         total.unpredicted += np.bincount(block[~good], minlength=count)
         if np.issubdtype(values.dtype, np.floating):
             sums = metrics.reliability_sums(
-                values[inner][labelled][good], ice[labelled][good], Blocks(block[good], count, np.zeros((0, count)))
+                values[inner][labelled][good],
+                ice[labelled][good],
+                Blocks(index=block[good], count=count, weights=np.zeros((0, count))),
             )
             total.reliability = sums if total.reliability is None else total.reliability + sums
         near_truth = known[

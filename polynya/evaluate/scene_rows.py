@@ -106,7 +106,9 @@ def draw_blocks(count: int, *, index: np.ndarray | None = None, n_resamples: int
         if count
         else np.zeros((n_resamples, 0))
     )
-    return Blocks(np.arange(count) if index is None else np.asarray(index, np.int64), count, weights)
+    return Blocks(
+        index=np.arange(count) if index is None else np.asarray(index, np.int64), count=count, weights=weights
+    )
 
 
 def over(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
@@ -220,7 +222,9 @@ def distance_rows(
     tolerances_m : dict of str to float
         Name and size of every tolerance of the boundary F1.
     """
-    both = Blocks(np.concatenate([our_blocks.index, their_blocks.index]), our_blocks.count, our_blocks.weights)
+    both = Blocks(
+        index=np.concatenate([our_blocks.index, their_blocks.index]), count=our_blocks.count, weights=our_blocks.weights
+    )
     pooled = np.concatenate([ours, theirs])
     if not len(ours) or not len(theirs):
         nothing = Estimate(value=np.nan, low=np.nan, high=np.nan, n=0)
