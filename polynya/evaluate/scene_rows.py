@@ -98,7 +98,10 @@ def draw_blocks(count: int, *, index: np.ndarray | None = None, n_resamples: int
         Number of blocks, those that hold a sample.
     index : numpy.ndarray, optional
         Block of every sample; the blocks themselves by default.
-    n_resamples, seed : int
+    n_resamples : int
+        Replicates.
+    seed : int
+        Of the random numbers.
     """
     rng = np.random.default_rng(seed)
     weights = (
@@ -149,9 +152,13 @@ def map_rows(
     areas : numpy.ndarray, shape (count, 4)
         Area, or pixels, of true positives, false positives, false negatives, true negatives.
     blocks : metrics.Blocks
+        Of :func:`draw_blocks`.
     counts : numpy.ndarray, optional
         (count,) samples, where the sums are not counts themselves.
-    stratum, prediction : str
+    stratum : str
+        Which pixels are scored.
+    prediction : str
+        Whose map is scored.
     only : tuple of str
         Names in :data:`SCORES`.
     """
@@ -221,6 +228,8 @@ def distance_rows(
         The same blocks for both.
     tolerances_m : dict of str to float
         Name and size of every tolerance of the boundary F1.
+    prediction : str
+        Whose outlines are scored.
     """
     both = Blocks(
         index=np.concatenate([our_blocks.index, their_blocks.index]), count=our_blocks.count, weights=our_blocks.weights

@@ -117,7 +117,10 @@ def gather(
         Polygons that do not overlap; row k is glacier k.
     geobox : odc.geo.GeoBox
         Grid of the probabilities.
-    block_m, reach_m : float
+    block_m : float
+        Side of a block of ground, m.
+    reach_m : float
+        Pixels further from all outlines belong to the expected area outside the outlines.
     blocks_at_once : int
         A window holds so many blocks squared.
 
@@ -207,13 +210,16 @@ def draw(
     Parameters
     ----------
     margins : Margins
+        Of :func:`gather`.
     n_draws : int
+        Random draws.
     between_blocks : float
-        Correlation of the errors of different blocks, 0 to 1 (of the normal scores of u).
+        Between-block correlation of the errors, 0 to 1 (of the normal scores of u).
     sd : float
-        Standard deviation of the normal scores of u: 1 where all pixels of a block err together, less where they partly
-        make up for one another.
+        Standard deviation of the normal scores of u, which is the within-block correlation: 1 where all pixels of a
+        block err together, less where they partly compensate.
     seed : int
+        Of the random numbers.
 
     Returns
     -------
@@ -260,11 +266,12 @@ def intervals(
 ) -> Intervals:
     """Give every glacier's area and their sum a 95 % interval.
 
-    An interval that would not hold the mapped area is widened to it.
+    An interval that would not contain the mapped area is extended to it.
 
     Parameters
     ----------
     margins : Margins
+        Of :func:`gather`.
     areas_km2 : numpy.ndarray, shape (n,)
         Areas of the outlines.
     n_draws, between_blocks, sd, seed
@@ -372,6 +379,7 @@ def block_scores(margins: Margins, truth_km2: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     margins : Margins
+        Of :func:`gather`.
     truth_km2 : numpy.ndarray, shape (m,)
         True area of each pair: ``above[:, -2]`` of the margins gathered from the truth (0 and 1) with the same outlines
         and grid.

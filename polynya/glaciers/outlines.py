@@ -167,10 +167,13 @@ def uncertainty_band(
     confidence : numpy.ndarray, shape (h, w), or callable
         1 - entropy in bits, calibrated; NaN where nothing was predicted.
     geobox : odc.geo.GeoBox
+        Its grid.
     threshold : float
+        Confidence below which a pixel belongs to the band.
     min_area_km2 : float
         Smaller pieces are left out.
     block : int
+        Side of the blocks in which it is read, pixels.
     """
     read = confidence if callable(confidence) else lambda rows, columns: confidence[rows, columns]
     return vectorise(

@@ -186,8 +186,8 @@ def _record(path: Path, name: str, group: h5py.Group, table: SensorTable, target
             f"{path.name}: {name} has none of {', '.join(table.names)}; expected at least one sensor. Make the tile"
             " again."
         )
-    shape = tuple(int(about.get(f"original_{k}", n)) for k, n in zip(("height", "width"), stored, strict=True))
-    offset = tuple(int(about.get(f"padding_{k}", 0)) for k in ("height", "width"))
+    shape = int(about.get("original_height", stored[0])), int(about.get("original_width", stored[1]))
+    offset = int(about.get("padding_height", 0)), int(about.get("padding_width", 0))
     if any(o < 0 or n <= 0 or o + n > m for o, n, m in zip(offset, shape, stored, strict=True)):
         raise ProductError(
             f"{path.name}: {name} has {shape[0]} x {shape[1]} pixels behind {offset[0]} and {offset[1]} of padding in"
@@ -323,7 +323,8 @@ def _opened(record: TileRecord) -> Iterator[h5py.Group]:
 
 
 def _slices(record: TileRecord, where: tuple[tuple[int, int], tuple[int, int]]) -> tuple[slice, slice]:
-    return tuple(slice(o + a, o + b) for o, (a, b) in zip(record.offset, where, strict=True))
+    (top, left), ((r0, r1), (c0, c1)) = record.offset, where
+    return slice(top + r0, top + r1), slice(left + c0, left + c1)
 
 
 def _bits(

@@ -109,10 +109,10 @@ def _netcdf(path: Path, variable: str | None) -> Grid:
                 f"{path.name}: has the grids {names or list(data.data_vars)}; expected one. Name it as FILE.nc:NAME."
             )
         values = data[names[0]].squeeze()
-        row, column = values.dims
+        row, column = (str(d) for d in values.dims)
         if row.lower() in LONGITUDE_NAMES or column.lower() in LATITUDE_NAMES:
             values = values.transpose()
-            row, column = values.dims
+            row, column = column, row
         y, x = np.asarray(data[row], np.float64), np.asarray(data[column], np.float64)
         crs = "EPSG:4326"
         if row.lower() not in LATITUDE_NAMES:

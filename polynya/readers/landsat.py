@@ -220,7 +220,7 @@ def open_folder(folder: Path, *, sensors: SensorTable | None = None) -> list[Sou
             f"{path.name}: the sun stands {elevation:g} degrees high; expected an image by day. Reflectance needs"
             " sunlight."
         )
-    shared = {
+    shared: dict[str, Any] = {
         "product": f"{craft.replace('_', ' ').title()} {product.level}",
         "name": product.name,
         "time": _time(about, path),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -169,7 +169,7 @@ def _polygons(frame: geopandas.GeoDataFrame) -> tuple[geopandas.GeoDataFrame, in
     return out, int(np.count_nonzero(broken & there)), int(np.count_nonzero(~there))
 
 
-def _areas_only(shape: object) -> object | None:
+def _areas_only(shape: Any) -> Any | None:
     import shapely
 
     if shape is None or shapely.is_empty(shape):
@@ -192,7 +192,7 @@ def _named(frame: geopandas.GeoDataFrame, inventory: str) -> geopandas.GeoDataFr
         if name in COLUMNS and name not in wanted:
             wanted[name] = column
     geometry = frame.geometry
-    out: dict[str, object] = {}
+    out: dict[str, Any] = {}
     for name in COLUMNS:
         values = frame[wanted[name]] if name in wanted else pd.Series([None] * len(frame), index=frame.index)
         if name in TEXT:

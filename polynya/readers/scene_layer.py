@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from ..physics.swath import Swath
 
-    AnyWindow = Window | tuple[tuple[int, int], tuple[int, int]] | None
+    AnyWindow: TypeAlias = Window | tuple[tuple[int, int], tuple[int, int]] | None
 
 KINDS = ("linear", "decibel", "thermal", "slope")
 

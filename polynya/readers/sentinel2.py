@@ -325,11 +325,12 @@ def read(path: Path | str, *, bands: tuple[str, ...] = TRUE_COLOUR, window: AnyW
     x = grid.c + grid.a * (place.col_off + 0.5 + np.arange(place.width))
     y = grid.f + grid.e * (place.row_off + 0.5 + np.arange(place.height))
     attributes = {"units": "1", "long_name": "reflectance", "grid_mapping": "spatial_ref"}
+    crs = scene.geobox.crs
     coords = {
         "band": list(bands),
         "y": ("y", y, {"units": "m", "standard_name": "projection_y_coordinate"}),
         "x": ("x", x, {"units": "m", "standard_name": "projection_x_coordinate"}),
-        "spatial_ref": ((), 0, scene.geobox.crs.proj.to_cf()),
+        "spatial_ref": ((), 0, {} if crs is None else crs.proj.to_cf()),
     }
     data = xr.DataArray(reflectance(scene, bands, window=place), dims=("band", "y", "x"), attrs=attributes)
     about = {"Conventions": "CF-1.11", "scene": scene.scene_id, "product": scene.product, "time": str(scene.time)}

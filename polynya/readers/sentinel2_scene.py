@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
     from rasterio.windows import Window
 
-    AnyWindow = Window | tuple[tuple[int, int], tuple[int, int]] | None
+    AnyWindow: TypeAlias = Window | tuple[tuple[int, int], tuple[int, int]] | None
 
 TRUE_COLOUR = ("B04", "B03", "B02")
 FULL_SCALE = 0.3558
@@ -238,10 +238,11 @@ def as_window(scene: Scene, window: AnyWindow) -> Window:
     rows, columns = scene.geobox.shape
     if window is None:
         return whole(scene)
-    if not isinstance(window, Window):
-        (r0, r1), (c0, c1) = window
-        window = Window(c0, r0, c1 - c0, r1 - r0)
-    numbers = (window.row_off, window.col_off, window.height, window.width)
+    if isinstance(window, Window):
+        numbers = (window.row_off, window.col_off, window.height, window.width)
+    else:
+        (top, bottom), (left, right) = window
+        numbers = (top, left, bottom - top, right - left)
     r0, c0, height, width = (int(v) for v in numbers)
     if (
         (r0, c0, height, width) != numbers

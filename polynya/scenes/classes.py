@@ -89,6 +89,7 @@ def scene_statistics(
     Parameters
     ----------
     scene : sentinel2.Scene
+        The scene.
     method : str
         One of :data:`METHODS`. ``published``, ``sun`` and ``unet`` need no pass.
     cloud_mask : str
@@ -96,7 +97,7 @@ def scene_statistics(
     tile : int
         Pixels a side of a tile; changes nothing but time and memory.
     advance : callable, optional
-        Told how many pixels were done since it was told last.
+        Called with the number of pixels done since its last call.
 
     Returns
     -------
@@ -183,6 +184,7 @@ def scene_classes(
     Parameters
     ----------
     scene : sentinel2.Scene
+        The scene.
     method : str
         ``published``: V against 30 and 204. ``filtered``: the published thin-cloud and shadow filter. ``percentile``
         and ``sun``: thresholds scaled with the scene's own bright ice, or with the sun's elevation. ``unet``: a
@@ -190,7 +192,7 @@ def scene_classes(
     cloud_mask : str
         ``auto``, ``scl``, ``s2cloudless`` or ``none``.
     window : optional
-        Rows and columns of the 10 m grid; the whole scene by default, at five bytes a pixel.
+        Rows and columns of the 10 m grid; the whole scene by default, at five bytes per pixel.
     statistics : SceneStatistics, optional
         Of :func:`scene_statistics` for the same scene, method and mask; computed where it is missing, over the whole
         scene.

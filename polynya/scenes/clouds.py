@@ -25,11 +25,12 @@ THRESHOLD, AVERAGE_OVER, DILATION = 0.4, 4, 2
 
 
 def resolve(scene: sentinel2.Scene, mask: str) -> str:
-    """Return which mask ``auto`` means for a scene, and check that it can be had.
+    """Return which mask ``auto`` means for a scene, and check that it is available.
 
     Parameters
     ----------
     scene : sentinel2.Scene
+        The scene.
     mask : str
         ``auto``: the scene classification of Level-2A, none elsewhere. It never depends on what is installed.
 
@@ -76,11 +77,12 @@ def _detector():
 
 
 def from_classification(classification: np.ndarray) -> np.ndarray:
-    """Return where a Level-2A scene classification says cloud or shadow.
+    """Return where a Level-2A scene classification has cloud or shadow.
 
     Parameters
     ----------
     classification : numpy.ndarray of uint8
+        Values of the Level-2A scene classification.
 
     Returns
     -------
@@ -97,7 +99,7 @@ def s2cloudless(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None
     scene : sentinel2.Scene
         Level-1C, all ten bands.
     advance : callable, optional
-        Told how many 10 m pixels were done since it was told last.
+        Called with the number of 10 m pixels done since its last call.
 
     Returns
     -------
@@ -150,6 +152,7 @@ def on_window(cells: np.ndarray, window: Window) -> np.ndarray:
     cells : numpy.ndarray of bool
         Of :func:`s2cloudless`.
     window : rasterio.windows.Window
+        In 10 m pixels.
 
     Returns
     -------

@@ -117,7 +117,9 @@ def scores(grey: np.ndarray, network: Network) -> np.ndarray:
     Parameters
     ----------
     grey : numpy.ndarray of uint8, shape (h, w)
+        The image.
     network : Network
+        The network.
 
     Returns
     -------
@@ -153,8 +155,11 @@ def classes(scene: sentinel2.Scene, network: Network, *, window: Window) -> tupl
     Parameters
     ----------
     scene : sentinel2.Scene
+        The scene.
     network : Network
+        The network.
     window : rasterio.windows.Window
+        Rows and columns of the 10 m grid.
 
     Returns
     -------

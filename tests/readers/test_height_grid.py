@@ -160,9 +160,9 @@ def test_netcdf_with_several_variables(tmp_path):
 def test_files_that_are_no_grids(tmp_path):
     with pytest.raises(ProductError, match="no such grid"):
         height_grid.read(tmp_path / "none.tif")
-    for name in ("a.tif", "a.nc"):
+    for name, kind in (("a.tif", "a raster"), ("a.nc", "NetCDF")):
         (tmp_path / name).write_text("nothing of the kind")
-        with pytest.raises(ProductError, match=rf"{name}: cannot be read as a raster") as caught:
+        with pytest.raises(ProductError, match=rf"{name}: cannot be read as {kind} ") as caught:
             height_grid.read(tmp_path / name)
         assert "\n" not in str(caught.value)
     with pytest.raises(ProductError, match="has no coordinate system"):
