@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from ..sensors import table
 from .root import app
 
 
@@ -64,9 +65,7 @@ def glaciers(
     ] = "",
     sensor: Annotated[
         list[str] | None,
-        typer.Option(
-            help="Use only this sensor (optical, dem, co_pol_sar, cross_pol_sar, in_sar, thermal); repeat it for more."
-        ),
+        typer.Option(help=f"Use only this sensor ({', '.join(table('glaciers').names)}); repeat it for more."),
     ] = None,
     use_misregistered: Annotated[
         bool, typer.Option("--use-misregistered", help="Use misregistered sensors too.")

@@ -103,6 +103,11 @@ def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
     RGI 7.
 
     A folder is one that ``polynya glaciers`` wrote, or a simulated scene: its ``outlines.gpkg`` is read.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file or folder.
     """
     path = Path(path) / "outlines.gpkg" if Path(path).is_dir() else Path(path)
     frame = polygons.read(path)
@@ -110,7 +115,13 @@ def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
 
 
 def as_json(change: area_change.Change) -> dict[str, object]:
-    """Return a change for machines."""
+    """Return a change for machines.
+
+    Parameters
+    ----------
+    change : Change
+        Of :func:`run`.
+    """
 
     def estimate(e: object) -> dict[str, object]:
         return {"km2": e.value, "low": e.low, "high": e.high, "n": e.n}
@@ -130,11 +141,19 @@ def as_json(change: area_change.Change) -> dict[str, object]:
 
 
 def as_text(change: area_change.Change, *, most: int = 30) -> str:
-    """Return a change for reading."""
+    """Return a change for reading.
+
+    Parameters
+    ----------
+    change : Change
+        Of :func:`run`.
+    most : int
+        Glaciers that are listed.
+    """
 
     def line(name: str, e: object, sign: str = "") -> str:
-        told = f"[{e.low:{sign}.3f}, {e.high:{sign}.3f}]" if e.low == e.low else "[unknown]"
-        return f"{name:<22}{e.value:>{sign}12.3f} km2  95 % {told}"
+        interval = f"[{e.low:{sign}.3f}, {e.high:{sign}.3f}]" if e.low == e.low else "[unknown]"
+        return f"{name:<22}{e.value:>{sign}12.3f} km2  95 % {interval}"
 
     share = 100.0 * change.change.value / change.old.value if change.old.value else float("nan")
     lines = [
@@ -146,7 +165,7 @@ def as_text(change: area_change.Change, *, most: int = 30) -> str:
     if change.years == change.years and change.years != 0:
         rate = f"{share / change.years:+.2f} % " if share == share else ""
         lines.append(
-            f"{'a year':<22}{change.change.value / change.years:>+12.4f} km2  {rate}({change.years:.1f} years)"
+            f"{'per year':<22}{change.change.value / change.years:>+12.4f} km2  {rate}({change.years:.1f} years)"
         )
     lines += [
         f"{'ice lost':<22}{change.lost_km2:>12.3f} km2",
@@ -163,8 +182,10 @@ def as_text(change: area_change.Change, *, most: int = 30) -> str:
     if len(change.glaciers):
         lines += ["", f"{'glacier':<26}{'old':>10}{'new':>10}{'change':>10}  95 % interval"]
         for row in change.glaciers.sort_values("old_km2", ascending=False).head(most).itertuples():
-            told = f"[{row.low_km2:+.3f}, {row.high_km2:+.3f}]" if row.low_km2 == row.low_km2 else "[unknown]"
-            lines.append(f"{row.rgi_id:<26}{row.old_km2:>10.3f}{row.new_km2:>10.3f}{row.change_km2:>+10.3f}  {told}")
+            interval = f"[{row.low_km2:+.3f}, {row.high_km2:+.3f}]" if row.low_km2 == row.low_km2 else "[unknown]"
+            lines.append(
+                f"{row.rgi_id:<26}{row.old_km2:>10.3f}{row.new_km2:>10.3f}{row.change_km2:>+10.3f}  {interval}"
+            )
         if len(change.glaciers) > most:
             lines.append(f"and {len(change.glaciers) - most} more: --json lists all")
     return "\n".join(lines)

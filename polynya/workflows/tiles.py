@@ -164,8 +164,8 @@ def run(
                 result += _cut(file, scene, config, out)
         if not result.tiles:
             raise ProductError(
-                f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that meet"
-                " the scene. Do they lie on the same ground?"
+                f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that"
+                " overlap the scene. Check that they lie on the same ground."
             )
     record = io.run_record(
         command=io.command_line(),
