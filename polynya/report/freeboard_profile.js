@@ -13,7 +13,7 @@ const PANELS = [
   { key: "height", label: "height above mean sea surface, m", top: 14, tall: 240 },
   { key: "kind", label: "class", top: 262, tall: 20 },
   { key: "freeboard", label: "total freeboard, m", top: 296, tall: 160 },
-  { key: "rate", label: "photons per shot", top: 470, tall: 70 },
+  { key: "rate", label: "photons/shot", top: 470, tall: 70 },
   { key: "background", label: "background, MHz", top: 554, tall: 64 },
 ];
 const BASE = 618, TALL = 656;
