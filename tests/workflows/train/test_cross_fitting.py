@@ -81,8 +81,8 @@ def test_scores_are_those_of_the_right_predictions():
 
 
 def set_of(name: str, *, per_scene: float, per_block: float, seed: int, scenes: int = 12) -> FoldPredictions:
-    """Return predictions over scenes of 36 blocks of 400 pixels, whose logits are off by one number per scene and one per
-    block; with neither, the probabilities are those by which the truth was drawn."""
+    """Return predictions over scenes of 36 blocks of 400 pixels, whose logits are off by one number per scene and one
+    per block; with neither, the probabilities are those by which the truth was drawn."""
     rng = np.random.default_rng(seed)
     blocks, pixels = 36, 400
     logit = rng.normal(0.0, 1.5, (scenes, blocks, pixels))

@@ -225,8 +225,8 @@ def test_two_processes_follow_the_curve_of_one(plain, tiles, tmp_path):
         for key in ("train_loss", "validation_loss", "macro_f1"):
             assert a[key] == pytest.approx(b[key], abs=1e-5), (key, a, b)
         assert a["samples"] == b["samples"] and a["iou"] == pytest.approx(b["iou"], abs=1e-5)
-    # Adam divides a gradient by its own size: where it is no more than the rounding of sums of another order, the weight
-    # moves by the rate all the same, one way or the other. What such weights do to the answer is as small.
+    # Adam divides a gradient by its own size: where it is no more than the rounding of sums of another order, the
+    # weight moves by the rate all the same, one way or the other. What such weights do to the answer is as small.
     networks = [
         predict_scenes.load(p, runtime="onnxruntime") for p in (plain.outputs["onnx"], tmp_path / "two" / "p.onnx")
     ]
