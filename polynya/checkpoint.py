@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from . import export, families, io, models
-from .description import Description, from_text
+from .description import Description, from_text, must_be_imported
 from .errors import ProductError, UsageError, one_line
 
 DROPOUT = "-dropout"
@@ -172,11 +172,12 @@ def load(path: Path | str) -> tuple[nn.Module, Description]:
     try:
         with safe_open(path, "pt") as file:
             description = from_text((file.metadata() or {})["polynya"])
+        must_be_imported(str(description.model.get("name", "")))
         network = build(description)
         network.load_state_dict(load_file(path))
     except (SafetensorError, OSError, KeyError, ValueError, RuntimeError, ProductError) as error:
         raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:160]}); expected a network that polynya train wrote. Train"
+            f"{path.name}: cannot be read ({one_line(error)[:240]}); expected a network that polynya train wrote. Train"
             " it again."
         ) from error
     network.eval()

@@ -23,6 +23,8 @@ from .targets import AnyTarget, OneOf
 VERSION = 1
 SURFACE = tuple(name for code, name in SURFACE_CLASSES if code >= 0)
 """Classes of sea-ice segments, in the order of the networks' outputs."""
+ROOMS = ("polynya.families", "polynya.models", "polynya.sensors", "polynya.targets")
+"""Where the modules lie that a description may name."""
 _FAMILIES = {"window": "tracks", "sequence": "tracks", "scene": "scenes"}
 
 
@@ -299,9 +301,8 @@ def read(given: dict[str, Any]) -> Description:
             f"kind {given.get('kind')}: no such kind of network; expected one of {', '.join(_FAMILIES)}, or a family."
             " Train or choose another."
         )
-    model = given.get("model")
-    for name in (family, model.get("name") if isinstance(model, dict) else None, given.get("sensor_table")):
-        _must_be_imported(str(name or ""))
+    for name in (family, given.get("sensor_table"), *_kinds(given.get("predicts"))):
+        must_be_imported(str(name or ""))
     try:
         return families.named(family).Description.model_validate(given)
     except ValidationError as error:
@@ -310,9 +311,28 @@ def read(given: dict[str, Any]) -> Description:
         ) from error
 
 
-def _must_be_imported(name: str) -> None:
-    """Raise ProductError where a file names a module of the user's own that nobody has imported."""
-    is_ours = name.startswith(("polynya.families.", "polynya.models.", "polynya.sensors.")) and name.count(".") == 2
+def _kinds(target: object) -> list[object]:
+    """Return the kinds of a target and of its heads, as a file has them."""
+    if not isinstance(target, dict):
+        return []
+    heads = target.get("heads")
+    return [target.get("kind"), *(k for h in (heads.values() if isinstance(heads, dict) else ()) for k in _kinds(h))]
+
+
+def must_be_imported(name: str) -> None:
+    """Reject the name of a module of the user's own that nobody has imported: a file may name it, not import it.
+
+    Parameters
+    ----------
+    name : str
+        As a file holds it; names without a dot are files of polynya's own folders.
+
+    Raises
+    ------
+    ProductError
+        If it is neither ours nor imported.
+    """
+    is_ours = name.count(".") == 2 and name.rpartition(".")[0] in ROOMS
     if "." in name and not is_ours and name not in sys.modules:
         raise ProductError(
             f"{name}: is a module of your own that is not imported; expected it imported first, since a file may not"

@@ -39,7 +39,7 @@ def test_shipped_glacier_network_is_about_glaciers():
     assert held.classes == ("other", "glacier") and held.positive == 1 and held.family == "scenes"
 
 
-@pytest.mark.parametrize("key", ["family", "model", "sensor_table"])
+@pytest.mark.parametrize("key", ["family", "predicts", "sensor_table"])
 def test_a_file_imports_nothing(key, tmp_path, monkeypatch):
     """A module that a file names may hold anything: it must have been imported by whoever trusts it."""
     name = f"own_rooms_{key}.tracks"
@@ -48,7 +48,7 @@ def test_a_file_imports_nothing(key, tmp_path, monkeypatch):
     (folder / "__init__.py").write_text("")
     (folder / "tracks.py").write_text(OWN)
     monkeypatch.syspath_prepend(str(tmp_path))
-    held = given(**{key: {"name": name} if key == "model" else name})
+    held = given(**{key: {"kind": name} if key == "predicts" else name})
     with pytest.raises(
         ProductError, match=rf"{name}: is a module of your own that is not imported; .* `import {name}`"
     ):
@@ -57,6 +57,20 @@ def test_a_file_imports_nothing(key, tmp_path, monkeypatch):
     if key == "family":
         importlib.import_module(name)
         assert description.read(held).family == name
+
+
+def test_a_checkpoint_imports_nothing(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import save_file
+
+    from polynya import checkpoint
+
+    (tmp_path / "own_model.py").write_text('from pathlib import Path\nPath(__file__).with_suffix(".ran").touch()\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    held = given(model={"name": "own_room.own_model"})
+    save_file({"w": torch.zeros(1)}, tmp_path / "n.safetensors", metadata={"polynya": json.dumps(held)})
+    with pytest.raises(ProductError, match=r"own_room\.own_model: is a module of your own that is not imported"):
+        checkpoint.load(tmp_path / "n.safetensors")
 
 
 @pytest.mark.parametrize("name", ["polynya.__main__", "polynya.cli.__main__", "os.path.join", "..models.mlp"])

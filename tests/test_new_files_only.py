@@ -69,7 +69,14 @@ def lab(tmp_path_factory) -> Path:
     """Write every file of the pages, and nothing else, into a folder that can be imported from."""
     root = tmp_path_factory.mktemp("lab")
     files = {name: text for page in PAGES for name, text in titled_blocks(DOCS / page).items()}
-    assert set(files) >= {"mylab/tiny_scene.py", "mylab/wetlands.py", "mylab/images.py", "wetlands.yaml", "tags.yaml"}
+    assert set(files) >= {
+        "mylab/tiny_scene.py",
+        "mylab/wetlands.py",
+        "mylab/images.py",
+        "mylab/fraction.py",
+        "wetlands.yaml",
+        "tags.yaml",
+    }
     for name, text in {**files, "mylab/__init__.py": "", "mylab/threads.py": ENGINE}.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
@@ -215,6 +222,31 @@ print(json.dumps({k: v.tolist() for k, v in found.items()}))
     ice = np.array(found["ice"])
     assert list(found) == ["waves", "ice", "rain"] and ice.shape == (80,)
     assert ice[given["tags"][:, 1]].mean() > ice[~given["tags"][:, 1]].mean() + 0.2
+
+
+def test_a_kind_of_target_by_its_dotted_name(importable):
+    """Recipes and heads take it, it is written as plain data, and graph and scores agree."""
+    from polynya import calibrate, targets
+
+    given = {"kind": "mylab.fraction", "name": "water", "centre": 0.5, "scale": 0.5}
+    target = targets.read(given)
+    assert type(target).__module__ == "mylab.fraction" and target.planes == ("water", "water_spread")
+    assert targets.read(target.model_dump()) == target
+    heads = targets.Heads(heads={"share": given, "kind": {"kind": "one_of", "classes": ["a", "b"]}})
+    assert (
+        heads.channels == 4 and heads.heads["share"] == target and heads.model_dump()["heads"]["share"]["units"] == "1"
+    )
+    plan = recipes.load(importable / "wetlands.yaml")
+    assert plan.model_copy(update={"predicts": target}).model_dump(mode="json")["predicts"]["kind"] == "mylab.fraction"
+    outputs = np.random.default_rng(0).normal(size=(50, 2), scale=3.0)
+    graph = target.activate(torch.from_numpy(outputs)).numpy()
+    found = target.values(outputs, calibrate.identity(2))
+    np.testing.assert_allclose(graph, found, rtol=1e-6)
+    assert found[:, 0].min() == 0.0 and found[:, 0].max() == 1.0
+    with pytest.raises(ValueError, match=r"kind mylab\.nothing: no module mylab\.nothing"):
+        targets.read({"kind": "mylab.nothing"})
+    with pytest.raises(ValueError, match=r"mylab\.images holds no TARGET of that kind"):
+        targets.read({"kind": "mylab.images"})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from .. import calibrate
-from .many_of import ManyOf
-from .one_of import OneOf
 from .protocol import Settings, Target, Weighting, merit_of, metric_error
-from .quantiles import Quantiles
-from .value import Value
+from .registry import AnyTarget
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-Head = Annotated[OneOf | ManyOf | Value | Quantiles, Field(discriminator="kind")]
 
 
 class Heads(Settings):
@@ -33,10 +28,18 @@ class Heads(Settings):
     """
 
     kind: Literal["heads"] = "heads"
-    heads: dict[str, Head] = Field(min_length=1)
+    heads: dict[str, AnyTarget] = Field(min_length=1)
     weights: dict[str, float] = Field(default_factory=dict)
 
     STOP_METRICS: ClassVar[tuple[str, ...]] = ("loss",)
+
+    @field_validator("heads")
+    @classmethod
+    def _are_not_nested(cls, value: dict[str, Target]) -> dict[str, Target]:
+        nested = [name for name, head in value.items() if isinstance(head, Heads)]
+        if nested:
+            raise ValueError(f"head {nested[0]}: has heads itself; expected one target per head")
+        return value
 
     @property
     def channels(self) -> int:
@@ -192,3 +195,6 @@ class Heads(Settings):
                     outputs[mine][:, place], targets[name][mine], calibration=calibration.part(place), weights=None
                 )
         return {"n": int(self.known(targets).sum()), "heads": heads}
+
+
+TARGET = Heads

@@ -303,3 +303,6 @@ def _over(a: float, b: float) -> float:
 def _mean(values: np.ndarray) -> float:
     good = values[np.isfinite(values)]
     return float(good.mean()) if good.size else float("nan")
+
+
+TARGET = ManyOf

@@ -275,3 +275,6 @@ def _majority_macro_f1(c: np.ndarray) -> float:
     always = np.zeros_like(c)
     always[:, int(np.argmax(n))] = n
     return float(metrics.macro_f1(always))
+
+
+TARGET = OneOf

@@ -199,3 +199,6 @@ class Quantiles(Settings):
             "coverage_before": first.mean(0).tolist(),
             "coverage": below.mean(0).tolist(),
         }
+
+
+TARGET = Quantiles

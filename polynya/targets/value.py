@@ -215,3 +215,6 @@ def finite_or_unknown(values: np.ndarray, *, where: str) -> np.ndarray:
             f"{where}: holds infinite values; expected finite ones, or NaN where nobody knows. Clean the labels."
         )
     return out
+
+
+TARGET = Value
