@@ -34,7 +34,7 @@ from polynya.physics import ice_rules
 from polynya.predict import scenes as predict_scenes
 from polynya.readers import glacier_tiles
 from polynya.samples import scene_scaling
-from polynya.sensors import SENSORS
+from polynya.sensors.glaciers import TABLE
 
 TOGETHER_M = 1000.0
 """A false alarm counts against clean or debris-covered ice where that is the nearest, within this distance."""
@@ -58,7 +58,7 @@ class Test:
             debris = np.zeros(tile.shape, bool) if held is None else held[:, :, 0] > 0
         truth = np.where(bits == 0, -1, (bits == 2).astype(int))
         return {
-            "values": {s: tile.values((s,), rows, columns) for s in SENSORS},
+            "values": {s: tile.values((s,), rows, columns) for s in TABLE.names},
             "truth": truth,
             "debris": debris,
             "rows": rows,
@@ -84,7 +84,7 @@ class Test:
             strips = predict_scenes.strips(
                 [network], lambda r, c, bands=bands: bands[:, r, c], shape=tile.shape, location=place, threads=2
             )
-            out.append(np.concatenate([s.probability[-1] for s in strips]))
+            out.append(np.concatenate([s.probability[d.positive] for s in strips]))
         return out
 
     def score(
@@ -410,7 +410,9 @@ def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
         path = variant(base, out, name=f"{Path(base).stem}-{kind}", location=kind)
         networks[f"{kind} encoding"] = (train(path, name=path.stem, seed=seed, **options), "own")
     networks["region encoding, region unknown"] = (networks["region encoding"][0], "unknown")
-    maps = {k: test.predict(predict_scenes.load(path, threads=2), region=told) for k, (path, told) in networks.items()}
+    maps = {
+        k: test.predict(predict_scenes.load(path, threads=2), region=region) for k, (path, region) in networks.items()
+    }
     regions = sorted({t.region for t in test.tiles})
     table = {k: {r: test.score(m, only=r)["iou"] for r in regions} for k, m in maps.items()}
     for strategy in ("regional", "finetuning"):

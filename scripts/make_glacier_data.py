@@ -4,11 +4,11 @@ real ones.
     python scripts/make_glacier_data.py OUT [--each 10] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER]
     [--jobs 2]
 
-OUT/train and OUT/test get a file a region, drawn with different seeds; a share of the training scenes has two dates.
+OUT/train and OUT/test get one file per region, with different seeds; some training scenes have two dates.
 With --real, the folder of real glacier data (khumbu_sentinel_2024, everest_landsat7_2000, oggm as their readme has
 them): OUT/real_west and OUT/real_east get the two halves of each labelled chip, cut along a column with eight pixels
 left out between, and real DEMs carry some more simulated scenes into OUT/train. Everything follows from the seed; files
-that are there are kept, so a stopped run goes on.
+that are there are kept, so a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from pathlib import Path
 import numpy as np
 import simulator_commit
 
-from polynya.sensors import REGIONS, UNLABELLED
+from polynya.sensors import UNLABELLED
+from polynya.sensors.glaciers import REGIONS
 from polynya.simulate.glaciers import files
 from polynya.simulate.glaciers.scene import Config, SimulatedScene, simulate_scenes
 from polynya.workflows import tiles
@@ -118,8 +119,8 @@ def halve(folder: Path, out: Path, *, name: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--each", type=int, default=10, help="training scenes a region")
-    parser.add_argument("--test-each", type=int, default=3, help="test scenes a region")
+    parser.add_argument("--each", type=int, default=10, help="training scenes per region")
+    parser.add_argument("--test-each", type=int, default=3, help="test scenes per region")
     parser.add_argument("--size", type=int, default=384)
     parser.add_argument("--seed", type=int, default=20_000)
     parser.add_argument("--real", type=Path)

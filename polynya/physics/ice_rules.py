@@ -109,7 +109,7 @@ def snow_index(optical: np.ndarray, *, ndsi_limit: float = NDSI_LIMIT, nir_limit
     Parameters
     ----------
     optical : numpy.ndarray, shape (6, h, w)
-        Top-of-atmosphere reflectance, bands as in :data:`polynya.sensors.SENSORS`, NaN where missing.
+        Top-of-atmosphere reflectance, bands as in :data:`polynya.sensors.glaciers.TABLE`, NaN where missing.
     ndsi_limit, nir_limit : float
         Snow and ice have a larger index and a larger near-infrared reflectance.
 

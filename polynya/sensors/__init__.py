@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
 from ..errors import UsageError
 
@@ -220,19 +219,3 @@ def table(name: str) -> SensorTable:
     if not isinstance(getattr(found, "TABLE", None), SensorTable):
         raise UsageError(f"{name}: {module} holds no TABLE of sensors; expected a SensorTable. Add one.")
     return found.TABLE
-
-
-def __getattr__(name: str) -> object:
-    """Give the glacier table under the names that were here before there were several tables."""
-    if name in ("SENSORS", "REGIONS", "GLACIER_CLASSES"):
-        from . import glaciers
-
-        if name == "SENSORS":
-            return MappingProxyType({s.name: s.bands for s in glaciers.TABLE})
-        return getattr(glaciers, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def band_names(sensor: str) -> tuple[str, ...]:
-    """Return the names of the bands of a sensor of glacier scenes."""
-    return table("glaciers")[sensor].band_names

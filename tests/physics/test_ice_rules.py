@@ -8,7 +8,8 @@ import pytest
 
 from polynya.errors import UsageError
 from polynya.physics import ice_rules as rules
-from polynya.sensors import SENSORS, UNLABELLED
+from polynya.sensors import UNLABELLED
+from polynya.sensors.glaciers import TABLE
 from tests.real_files import ROOT
 
 
@@ -24,7 +25,7 @@ GAP = (np.nan,) * 6
 
 
 def test_places_and_values_are_those_of_the_vocabulary():
-    names = [b.name for b in SENSORS["optical"]]
+    names = [b.name for b in TABLE["optical"].bands]
     assert [names[k] for k in (rules.BLUE, rules.GREEN, rules.RED, rules.NIR, rules.SWIR1, rules.SWIR2)] == [
         "blue",
         "green",
@@ -33,7 +34,7 @@ def test_places_and_values_are_those_of_the_vocabulary():
         "swir1",
         "swir2",
     ]
-    assert [SENSORS["dem"][k].name for k in (rules.ELEVATION, rules.SLOPE)] == ["elevation", "slope"]
+    assert [TABLE["dem"].bands[k].name for k in (rules.ELEVATION, rules.SLOPE)] == ["elevation", "slope"]
     assert rules.UNLABELLED == UNLABELLED
 
 

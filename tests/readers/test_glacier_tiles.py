@@ -13,7 +13,7 @@ from rasterio.transform import Affine
 
 from polynya.errors import ProductError, UsageError
 from polynya.readers import glacier_tiles
-from polynya.sensors import SENSORS
+from polynya.sensors.glaciers import TABLE
 
 GRID = GeoBox((100, 70), Affine(10.0, 0, 600000.0, 0, -10.0, 5200000.0), "EPSG:32632")
 
@@ -52,7 +52,7 @@ def published(path, *, shape=(9, 11), pad=(3, 2), stored=(16, 16), scaled=True, 
     """Write a tile as the published set has it: float64, contiguous, zeros around; odd padding leaves one row more at
     the end."""
     rng = np.random.default_rng(2)
-    inner = {s: rng.uniform(0.05, 0.95, (*shape, len(b))) for s, b in SENSORS.items()}
+    inner = {s.name: rng.uniform(0.05, 0.95, (*shape, len(s.bands))) for s in TABLE}
     if not scaled:
         inner["dem"] = inner["dem"] * 3000
     inner["optical"][0, 0], inner["in_sar"][0, 0] = 0, (0, 0.5)

@@ -12,7 +12,7 @@ import numpy as np
 
 from polynya import recipes
 from polynya.samples import scene_scaling
-from polynya.sensors import SENSORS, table
+from polynya.sensors import table
 
 PIXEL = 10.0
 
@@ -47,7 +47,11 @@ class Piece:
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
         """Return bands of a window; windows that leave the tile fail, as a file's would."""
         self._note("values", rows, columns)
-        none = {s: np.full((len(SENSORS[s]), *self.shape), np.nan, np.float32) for s in sensors if s not in self.data}
+        none = {
+            s: np.full((len(table("glaciers")[s].bands), *self.shape), np.nan, np.float32)
+            for s in sensors
+            if s not in self.data
+        }
         return np.concatenate([{**self.data, **none}[s][:, rows, columns] for s in sensors]).astype(np.float32)
 
     def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:

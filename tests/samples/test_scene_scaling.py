@@ -7,7 +7,7 @@ import pytest
 
 from polynya.errors import UsageError
 from polynya.samples import scene_scaling
-from polynya.sensors import REGIONS, SENSORS
+from polynya.sensors.glaciers import REGIONS, TABLE
 
 from .scene_pieces import scaling_of
 
@@ -43,7 +43,7 @@ def test_values_are_scaled_by_the_published_constants(sensor, band, value, expec
     assert one(sensor, band, value) == pytest.approx(expected, abs=1e-6)
 
 
-@pytest.mark.parametrize("sensor", [*SENSORS, "grey"])
+@pytest.mark.parametrize("sensor", [*TABLE.names, "grey"])
 def test_missing_stays_missing_and_the_input_is_left_alone(sensor):
     scaling = scaling_of((sensor,))
     values = np.full((scaling.bands, 2, 3), 0.5, np.float32)
@@ -55,7 +55,7 @@ def test_missing_stays_missing_and_the_input_is_left_alone(sensor):
         and np.array_equal(values, before, equal_nan=True)
         and out.dtype == np.float32
     )
-    assert scaling.bands == (len(SENSORS[sensor]) if sensor in SENSORS else 1)
+    assert scaling.bands == (len(TABLE[sensor].bands) if sensor in TABLE else 1)
 
 
 def test_sensors_keep_their_order_and_each_its_own_limits():

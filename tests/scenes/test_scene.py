@@ -11,7 +11,7 @@ from rasterio.transform import Affine, from_origin
 from polynya.errors import PolynyaError, ProductError, UsageError
 from polynya.scenes import align
 from polynya.scenes import scene as glacier_scene
-from polynya.sensors import SENSORS
+from polynya.sensors.glaciers import TABLE
 from tests.readers import safe_tree, scene_rasters
 from tests.readers.scene_rasters import CORNER, OPTICAL, centres, folder, write
 from tests.real_files import ROOT
@@ -34,9 +34,9 @@ def test_a_folder_comes_back_exactly_with_its_json(tmp_path):
     scene = glacier_scene.open_scene(folder(tmp_path / "s", about=about))
     assert (scene.name, scene.region, scene.sun_elevation, scene.sun_azimuth) == ("made", "ALP", 50.5, 150.0)
     assert scene.time == np.datetime64("2020-08-01T10:30:00", "ns")
-    assert scene.sensors == tuple(SENSORS) and scene.shape == (60, 80) and scene.notes == ()
+    assert scene.sensors == TABLE.names and scene.shape == (60, 80) and scene.notes == ()
     found = glacier_scene.read(scene)
-    for sensor in SENSORS:
+    for sensor in TABLE.names:
         with rasterio.open(tmp_path / "s" / f"{sensor}.tif") as file:
             np.testing.assert_array_equal(found[sensor], file.read())
         assert found[sensor].dtype == np.float32
@@ -330,7 +330,7 @@ def test_every_real_raster_opens_in_its_units(name):
         pytest.skip("the real rasters are not beside this checkout (set POLYNYA_REAL_DATA)")
     scene = glacier_scene.open_scene(GLACIERS / name)
     for sensor, values in glacier_scene.read(scene).items():
-        for band, value in zip(SENSORS[sensor], values, strict=True):
+        for band, value in zip(TABLE[sensor].bands, values, strict=True):
             known = value[np.isfinite(value)]
             assert known.size == 0 or (
                 np.quantile(known, 0.001) >= band.low and np.quantile(known, 0.999) <= band.high

@@ -15,7 +15,7 @@ import numpy as np
 from ... import io
 from ...errors import OutputError, one_line
 from ...readers.glacier_tiles import Tile, write_tile
-from ...sensors import SENSORS, band_names
+from ...sensors.glaciers import TABLE
 from .noise import gradient
 from .scene import SimulatedScene
 
@@ -146,14 +146,13 @@ def write(scene: SimulatedScene, folder: Path, *, overwrite: bool = False) -> Wr
     folder = Path(folder)
     record = {"name": scene.name, **scene.about}
     with io.writing_folder(folder, overwrite=overwrite, record="scene.json") as temporary:
-        for sensor in SENSORS:
-            names, units = band_names(sensor), [b.units for b in SENSORS[sensor]]
+        for sensor in TABLE:
             _tiff(
-                temporary / f"{sensor}.tif",
-                scene.sensors[sensor],
+                temporary / sensor.file_name,
+                scene.sensors[sensor.name],
                 scene,
-                names=names,
-                units=units,
+                names=sensor.band_names,
+                units=[b.units for b in sensor.bands],
                 nodata=float("nan"),
                 tags={"time": str(scene.about["time"])},
             )

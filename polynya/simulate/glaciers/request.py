@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from ...errors import UsageError
-from ...sensors import REGIONS
+from ...sensors.glaciers import REGIONS
 from .files import append_tiles, reject_earlier_scene, write_dates
 from .scene import Config, SimulatedScene, simulate_scenes
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, shift
 
 from ...errors import UsageError
-from ...sensors import REGIONS, SENSORS
+from ...sensors.glaciers import REGIONS, TABLE
 from . import presets
 from .cover import Conditions, Cover, Weather, cover_ground, place_ice
 from .light import Clouds, Sun, albedo, draw_clouds, sun_at, top_of_atmosphere
@@ -34,7 +34,7 @@ class SimulatedScene:
     ----------
     name : str
     sensors : dict of str to numpy.ndarray, float32, shape (bands, rows, columns)
-        In the units of ``sensors.SENSORS``.
+        In the units of ``sensors.glaciers.TABLE``.
     truth : numpy.ndarray, uint8, shape (rows, columns)
         0 other, 1 clean ice, 2 debris-covered ice.
     strata : numpy.ndarray, uint8
@@ -201,7 +201,7 @@ def _observe(
         "in_sar": passes.coherence,
         "thermal": warm[None],
     }
-    sensors = {name: np.ascontiguousarray(planes[name][(slice(None), *inner)], np.float32) for name in SENSORS}
+    sensors = {name: np.ascontiguousarray(planes[name][(slice(None), *inner)], np.float32) for name in TABLE.names}
     strata = _strata(cover, shadow, clouds, passes.layover)[inner]
     glaciers = basins(cover.surface, cover.truth > 0, smooth=max(60.0 / pixel, 1.0))[inner]
     glaciers = np.searchsorted(np.unique(glaciers[glaciers > 0]), glaciers) + 1

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from ...sensors import REGIONS
+from ...sensors.glaciers import REGIONS
 from . import presets
 from .cover import Land, lay_land
 from .ice import Climate, Ice, evolve, grow_to_share
@@ -43,7 +43,7 @@ class Config(BaseModel):
     Attributes
     ----------
     region : str
-        A key of ``sensors.REGIONS``.
+        A key of ``sensors.glaciers.REGIONS``.
     size : int
         Pixels per side.
     pixel_m : float or None

@@ -26,11 +26,11 @@ from ...sensors.glaciers import REGIONS, TABLE
 from . import region as glacier_region
 
 RULE = "rule"
-GLACIER = -1
-"""The last class is the glacier."""
+GLACIER = "glacier"
+"""The positive class of a glacier network."""
 DROPOUT = "-dropout"
 """Ends the name of a network's second graph, in which dropout stays on."""
-NO_LOCATION = "not told"
+NO_LOCATION = "not used"
 """The region in run.json of a network without location encoding."""
 ROWS = 512
 """Rows of a strip of the rule."""
@@ -125,7 +125,7 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
     passes = passes or Passes()
     plain = [predict_scenes.load(located(n), runtime=passes.runtime, threads=passes.threads) for n in names]
     predict_scenes.same_shape(plain)
-    _check_network(plain[0], region)
+    positive = _glacier_class(plain[0], region)
     asked = (
         plain
         if passes.draws == 1
@@ -145,7 +145,7 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
             threads=passes.threads,
             advance=advance,
         ):
-            yield s.row, s.probability[GLACIER], predict_scenes.confidence(plain[0], s.probability), s.spread
+            yield s.row, s.probability[positive], predict_scenes.confidence(plain[0], s.probability), s.spread
 
     return Mapper(
         name=" + ".join(n.description.name for n in plain),
@@ -161,9 +161,15 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
     )
 
 
-def _check_network(network: predict_scenes.SceneNetwork, region: str) -> None:
+def _glacier_class(network: predict_scenes.SceneNetwork, region: str) -> int:
+    """Return the number of the glacier class of a network that can map a region."""
     d = network.description
-    if d.classes[GLACIER] != "glacier":
+    if d.positive is None:
+        raise UsageError(
+            f"--network {network.path.name}: it names no positive class; expected {GLACIER}. Train it with positive:"
+            f" {GLACIER} in the recipe, or give another."
+        )
+    if d.classes[d.positive] != GLACIER:
         raise UsageError(
             f"--network {network.path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give"
             " another."
@@ -173,6 +179,7 @@ def _check_network(network: predict_scenes.SceneNetwork, region: str) -> None:
             f"--region {region}: network {d.name} has no region encoding (its location encoding: {d.location_kind});"
             " expected a network with one. Leave --region out."
         )
+    return d.positive
 
 
 def _place(

@@ -182,7 +182,7 @@ def test_coherence_of_nothing_is_biased_as_theory_says(looks):
 
 
 def test_the_presets_name_things_that_exist():
-    from polynya.sensors import REGIONS
+    from polynya.sensors.glaciers import REGIONS
 
     assert set(presets.PRESETS) == set(REGIONS)
     for region in presets.PRESETS.values():

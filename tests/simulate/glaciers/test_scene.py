@@ -12,7 +12,7 @@ from polynya.cli import app
 from polynya.errors import OutputError, UsageError
 from polynya.readers import glacier_tiles
 from polynya.scenes import scene as scene_reader
-from polynya.sensors import SENSORS
+from polynya.sensors.glaciers import TABLE
 from polynya.simulate.glaciers import files, request
 from polynya.simulate.glaciers import scene as glacier_scene
 from polynya.simulate.glaciers.scene import (
@@ -58,8 +58,8 @@ def area(a: np.ndarray, b: np.ndarray) -> float:
 
 def test_every_sensor_is_there_in_its_units(pair):
     for one in pair:
-        assert list(one.sensors) == list(SENSORS)
-        for name, bands in SENSORS.items():
+        assert tuple(one.sensors) == TABLE.names
+        for name, bands in ((s.name, s.bands) for s in TABLE):
             values = one.sensors[name]
             assert values.shape == (len(bands), 192, 192) and values.dtype == np.float32 and np.isfinite(values).all()
             for plane, band in zip(values, bands, strict=True):
@@ -138,7 +138,7 @@ def test_the_seed_decides(scene):
         simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=6),
     )
     same = simulate_scene(CONFIG.model_copy(update={"size": 96}), seed=5)
-    assert all(np.array_equal(again.sensors[n], same.sensors[n]) for n in SENSORS) and np.array_equal(
+    assert all(np.array_equal(again.sensors[n], same.sensors[n]) for n in TABLE.names) and np.array_equal(
         again.truth, same.truth
     )
     assert not np.array_equal(again.truth, other.truth)
@@ -178,7 +178,7 @@ def test_every_region_gives_glaciers():
 def test_a_folder_is_read_back_by_the_scene_reader(scene, tmp_path):
     written = files.write(scene, tmp_path / "date1")
     assert {p.name for p in written.files} == {
-        *(f"{s}.tif" for s in SENSORS),
+        *(f"{s}.tif" for s in TABLE.names),
         "truth.tif",
         "strata.tif",
         "outlines.gpkg",
@@ -188,7 +188,7 @@ def test_a_folder_is_read_back_by_the_scene_reader(scene, tmp_path):
     opened = scene_reader.open_scene(tmp_path / "date1")
     assert opened.name == scene.name and opened.region == "HMA" and opened.sun_elevation == scene.about["sun_elevation"]
     back = scene_reader.read(opened)
-    assert all(np.array_equal(back[n], scene.sensors[n]) for n in SENSORS)
+    assert all(np.array_equal(back[n], scene.sensors[n]) for n in TABLE.names)
     about = json.loads((tmp_path / "date1" / "scene.json").read_text())
     assert about["simulated"] == "polynya; no measurement" and about["config"]["debris_share"] == 0.7
 

@@ -18,7 +18,7 @@ from polynya.cli import app
 from polynya.errors import ProductError
 from polynya.evaluate import scene_text
 from polynya.io import polygons
-from polynya.sensors import band_names
+from polynya.sensors.glaciers import TABLE
 from polynya.workflows.evaluate import scene
 from tests.real_files import real
 
@@ -63,8 +63,8 @@ def made(tmp_path):
     dem = np.stack([3000.0 - 5 * rows, np.where(columns < 130, 10.0, 40.0)]).astype(np.float32)
     folder = tmp_path / "scene"
     folder.mkdir()
-    write(folder / "optical.tif", optical, names=band_names("optical"), nodata=float("nan"))
-    write(folder / "dem.tif", dem, names=band_names("dem"), nodata=float("nan"))
+    write(folder / "optical.tif", optical, names=TABLE["optical"].band_names, nodata=float("nan"))
+    write(folder / "dem.tif", dem, names=TABLE["dem"].band_names, nodata=float("nan"))
     write(folder / "truth.tif", truth, nodata=255)
     write(folder / "strata.tif", strata)
     (folder / "scene.json").write_text(json.dumps({"name": "made", "time": "2020-08-01T10:00:00Z", "region": "ALP"}))

@@ -10,7 +10,7 @@ import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
 
-from polynya.sensors import REGIONS, SENSORS, band_names
+from polynya.sensors.glaciers import REGIONS, TABLE
 
 from ... import onnx_networks
 
@@ -59,7 +59,7 @@ def write_scene(folder: Path, geobox: GeoBox, *, about: dict | None = None, **se
     """Write a scene folder from arrays (bands, h, w)."""
     folder.mkdir(parents=True)
     for name, values in sensors.items():
-        write_tiff(folder / f"{name}.tif", values.astype(np.float32), geobox, names=band_names(name))
+        write_tiff(folder / f"{name}.tif", values.astype(np.float32), geobox, names=TABLE[name].band_names)
     (folder / "scene.json").write_text(
         json.dumps({"name": folder.name, "time": TIME, "region": "ALP", **(about or {})})
     )
@@ -79,7 +79,7 @@ def linear_network(
     weights: dict[tuple[str, int], float] | None = None,
     *,
     bias: float = 0.0,
-    sensors: tuple[str, ...] = tuple(SENSORS),
+    sensors: tuple[str, ...] = TABLE.names,
     regions: dict[str, float] | None = None,
     size: int = 64,
     kernel: int = 1,
@@ -91,7 +91,7 @@ def linear_network(
     Without weights it undoes :func:`optical_of`.
     """
     weights, bias = ({("optical", 0): 40.0}, -20.0) if weights is None else (weights, bias)
-    order = [(s, k) for s in sensors for k in range(len(SENSORS[s]))]
+    order = [(s, k) for s in sensors for k in range(len(TABLE[s].bands))]
     planes = len(order) + (len(REGIONS) + 1 if regions is not None else 0)
     matrix = np.zeros((2, planes, kernel, kernel), np.float32)
     for key, value in weights.items():
@@ -107,7 +107,7 @@ def linear_network(
     told = onnx_networks.describe_scene(
         name=path.stem,
         size=size,
-        scaling={"sensors": {s: len(SENSORS[s]) for s in sensors}},
+        scaling={"sensors": {s: len(TABLE[s].bands) for s in sensors}},
         location=planes - len(order),
         location_kind="none" if regions is None else "region",
         **about,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from polynya.errors import UsageError
 from polynya.scenes import quality as scene_quality
 from polynya.scenes import scene as glacier_scene
 from polynya.scenes.register import Registration
@@ -83,3 +84,22 @@ def test_an_ensemble_is_as_cautious_as_its_most_cautious_member(tmp_path):
     for names in (networks, networks[::-1]):
         found = glacier_mapper.networks(names, region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
         assert found.members == 3 and (found.between_blocks, found.block_sd) == (0.7, 1.6)
+
+
+@pytest.mark.parametrize("classes", [["other", "glacier"], ["glacier", "other"]])
+def test_the_glacier_is_the_class_that_the_network_names_positive(tmp_path, scene, classes):
+    """The same graph with its classes named the other way round maps the other probability."""
+    predicts = {"kind": "one_of", "classes": classes, "positive": "glacier"}
+    path = pieces.linear_network(tmp_path / "named.onnx", classes=classes, predicts=predicts)
+    found = glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
+    strip = next(iter(found.strips(scene, ("optical",), np.zeros(0, np.float32), lambda n: None)))
+    share = 1.0 / (1.0 + np.exp(-(40.0 * 0.3 - 20.0)))  # of the graph's second class, at reflectance 0.3
+    np.testing.assert_allclose(strip[1], share if classes[1] == "glacier" else 1.0 - share, atol=1e-5)
+
+
+def test_a_network_without_a_positive_class_is_rejected_in_one_line(tmp_path):
+    predicts = {"kind": "one_of", "classes": ["other", "glacier"]}
+    path = pieces.linear_network(tmp_path / "open.onnx", predicts=predicts)
+    with pytest.raises(UsageError, match=r"open.onnx: it names no positive class; expected glacier") as error:
+        glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
+    assert "\n" not in str(error.value)

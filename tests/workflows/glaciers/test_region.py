@@ -13,7 +13,7 @@ from polynya import checkpoint, io  # noqa: E402
 from polynya.errors import UsageError  # noqa: E402
 from polynya.predict import scenes as predict_scenes  # noqa: E402
 from polynya.samples import scene_scaling  # noqa: E402
-from polynya.sensors import REGIONS  # noqa: E402
+from polynya.sensors.glaciers import REGIONS  # noqa: E402
 from polynya.workflows import glaciers  # noqa: E402
 from polynya.workflows.glaciers import region  # noqa: E402
 

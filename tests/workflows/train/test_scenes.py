@@ -25,7 +25,7 @@ from polynya.families import scenes as family  # noqa: E402
 from polynya.predict import scenes as predict_scenes  # noqa: E402
 from polynya.readers import glacier_tiles  # noqa: E402
 from polynya.samples import scene_scaling, scene_windows, splits  # noqa: E402
-from polynya.sensors import REGIONS  # noqa: E402
+from polynya.sensors.glaciers import REGIONS  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
 
 from ...samples.scene_pieces import cut_images, piece, write_tiles  # noqa: E402
