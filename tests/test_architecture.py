@@ -47,6 +47,7 @@ LEVELS = {
     "io": 7,
     "schema": 7,
     "sensors": 7,
+    "modules": 7,
     "errors": 7,
 }
 # Rooms of one level that may lean on each other: readers take tables' shapes from physics, simulators take the readers'
@@ -59,6 +60,7 @@ SAME_LEVEL = {
     ("io", "errors"),
     ("schema", "errors"),
     ("sensors", "errors"),
+    ("sensors", "modules"),
     ("calibrate", "metrics"),
     ("targets", "calibrate"),
     ("targets", "losses"),

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 import pkgutil
 
+from .. import modules
 from ..errors import UsageError
 from .protocol import Engine
 
@@ -32,18 +32,17 @@ def load(name: str, *, workers: int) -> Engine:
     UsageError
         If there is no such module, or it builds no engine.
     """
-    full = name if "." in name else f"{__name__}.{name}"
-    try:
-        if "." not in name and name not in names():
-            raise ModuleNotFoundError(name=full)
-        module = importlib.import_module(full)
-    except ImportError as error:
-        missing = getattr(error, "name", None)
-        why = f" ({missing} cannot be imported)" if missing not in (None, full) else ""
+    module, why = None, ""
+    if "." in name or name in names():
+        try:
+            module = modules.find(name, folder=__name__)
+        except ImportError as error:
+            why = f" ({error.name} cannot be imported)" if error.name else ""
+    if module is None:
         raise UsageError(
             f"--engine {name}: no such engine{why}; expected {', '.join(names())}, or the dotted name of a module with"
             " build(*, workers). Check the name, or install what it needs."
-        ) from error
+        )
     if not callable(getattr(module, "build", None)):
         raise UsageError(
             f"--engine {name}: the module has no build(*, workers) that returns an engine; expected one. See"

@@ -8,7 +8,6 @@ A family's module holds ``Description`` (a subclass of :class:`polynya.descripti
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from .. import modules
 from ..errors import UsageError
 
 if TYPE_CHECKING:
@@ -151,16 +151,12 @@ def named(name: str) -> Any:
     UsageError
         If there is no such module, or something is missing in it.
     """
-    full = name if "." in name else f"{__name__}.{name}"
-    try:
-        module = importlib.import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{full}.".startswith(f"{error.name}."):
-            raise
+    full, module = modules.dotted(name, folder=__name__), modules.find(name, folder=__name__)
+    if module is None:
         raise UsageError(
             f"family {name}: no module {full}; expected a file of polynya/families or a dotted module. Check the recipe"
             " and PYTHONPATH."
-        ) from error
+        )
     missing = [n for n in ("Description", "network", "data", "config", "wrap", "example") if not hasattr(module, n)]
     if missing:
         raise UsageError(f"family {name}: {full} has no {', '.join(missing)}; expected them. See docs/add_a_family.md.")

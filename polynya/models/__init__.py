@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
+from .. import modules
 from ..errors import UsageError
 
 
@@ -21,16 +21,12 @@ def named(name: str) -> Any:
     UsageError
         If there is none, or it lacks ``KIND``, ``Config`` or ``build``.
     """
-    full = name if "." in name else f"{__name__}.{name}"
-    try:
-        module = importlib.import_module(full)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{full}.".startswith(f"{error.name}."):
-            raise
+    full, module = modules.dotted(name, folder=__name__), modules.find(name, folder=__name__)
+    if module is None:
         raise UsageError(
             f"model {name}: no module {full}; expected a file of polynya/models or a dotted module. Check model.name in"
             " the recipe."
-        ) from error
+        )
     missing = [n for n in ("KIND", "Config", "build") if not hasattr(module, n)]
     if missing:
         raise UsageError(

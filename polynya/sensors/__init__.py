@@ -9,10 +9,10 @@ sensor, so a new sensor or a new kind of scene is a new table and nothing else. 
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from .. import modules
 from ..errors import UsageError
 
 UNLABELLED = 255
@@ -206,16 +206,12 @@ def table(name: str) -> SensorTable:
     UsageError
         If there is no such module or it holds no table.
     """
-    module = name if "." in name else f"{__name__}.{name}"
-    try:
-        found = importlib.import_module(module)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (module == error.name or module.startswith(f"{error.name}.")):
-            raise
+    module, found = modules.dotted(name, folder=__name__), modules.find(name, folder=__name__)
+    if found is None:
         raise UsageError(
             f"{name}: no table of sensors, {module} cannot be imported; expected a file of polynya/sensors or a dotted"
             " name. Check the name and PYTHONPATH."
-        ) from error
+        )
     if not isinstance(getattr(found, "TABLE", None), SensorTable):
         raise UsageError(f"{name}: {module} holds no TABLE of sensors; expected a SensorTable. Add one.")
     return found.TABLE

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import PlainSerializer, PlainValidator, SerializationInfo, ValidationError
 
+from .. import modules
 from .protocol import Settings, Target
 
 
@@ -23,16 +23,14 @@ def named(kind: str) -> type[Settings]:
     ValueError
         If there is no such module, or it holds no target of that kind.
     """
-    full = kind if "." in kind else f"{__package__}.{kind}"
-    try:
-        found = getattr(importlib.import_module(full), "TARGET", None)
-    except ModuleNotFoundError as error:
-        if error.name and not f"{full}.".startswith(f"{error.name}."):
-            raise
+    folder = str(__package__)
+    full, module = modules.dotted(kind, folder=folder), modules.find(kind, folder=folder)
+    if module is None:
         raise ValueError(
             f"kind {kind}: no module {full}; expected a file of polynya/targets or a dotted module. Check the name and"
             " PYTHONPATH"
-        ) from error
+        )
+    found = getattr(module, "TARGET", None)
     if not (isinstance(found, type) and issubclass(found, Settings)) or found.model_fields["kind"].default != kind:
         raise ValueError(f"kind {kind}: {full} holds no TARGET of that kind; expected one. See docs/add_a_target.md")
     return found
