@@ -1,11 +1,11 @@
-"""Time the shipped glacier network: pixels a second through OpenVINO and onnxruntime against torch, and a scene of
+"""Time the shipped glacier network: pixels per second through OpenVINO and onnxruntime against torch, and a scene of
 10,980 x 10,980 pixels with its memory.
 
     python benchmarks/bench_glaciers.py [--network glavitu-narrow] [--windows 24] [--scene] [--side 10980]
 
 The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a
 synthetic scene of eight bands (optical and DEM) read block by block and mapped with strips as ``polynya glaciers``
-does, in a process of its own; its peak memory and pixels a second.
+does, in a process of its own; its peak memory and pixels per second.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def windows(network: predict_scenes.SceneNetwork, n: int) -> np.ndarray:
 
 
 def timed(evaluate, values: np.ndarray, *, threads: int) -> float:
-    """Return pixels a second of windows one by one over threads, the best of three."""
+    """Return pixels per second of windows one by one over threads, the best of three."""
     from concurrent.futures import ThreadPoolExecutor
 
     best = 0.0
@@ -67,7 +67,7 @@ def runtimes(name: str, n: int) -> None:
 
     base = timed(eager, values, threads=1)  # torch's own two threads share a window
     print(
-        f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels a second | over torch"
+        f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels per second | over torch"
         f" |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |"
     )
     for network_ in found.values():
@@ -94,7 +94,7 @@ def scene(name: str, side: int) -> None:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
     print(
         f"scene {side} x {side}, {network.bands} bands, {network.runtime}: {seconds:.0f} s, {done / seconds:,.0f}"
-        f" pixels a second, peak memory {peak:.2f} GB"
+        f" pixels per second, peak memory {peak:.2f} GB"
     )
 
 

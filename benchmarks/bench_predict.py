@@ -39,7 +39,7 @@ from polynya.workflows import freeboard
 from polynya.workflows.freeboard import classifier as freeboard_classifier
 
 TARGET = 1.0
-"""Million segments a second that the default network should reach on two cores."""
+"""Million segments per second that the default network should reach on two cores."""
 PIECE_CELLS, HOLES = 4000, 0.02
 """Mean length of a piece and share of missing cells: strong beams of sixteen simulated granules of 60 km had 4300 and
 0.01."""
@@ -101,7 +101,7 @@ def jobs(network: str, *, n: int, threads: int) -> dict[str, tuple[Callable[[], 
 
 
 def rates(work: dict[str, tuple[Callable[[], object], int]], repeat: int) -> dict[str, float]:
-    """Return median million segments a second of each, taken in turn."""
+    """Return median million segments per second of each, taken in turn."""
     seconds: dict[str, list[float]] = {k: [] for k in work}
     for round_ in range(repeat + 1):
         for name, (function, _) in work.items():

@@ -60,7 +60,7 @@ def write_tables(folder: Path, granules: int, cells: int) -> None:
 
 
 def train(recipe: Path, folder: Path, *, processes: int, threads: int) -> tuple[float, list[dict]]:
-    """Train once; return seconds an epoch after the first, and the history."""
+    """Train once; return seconds per epoch after the first, and the history."""
     out = folder / "out"
     start = (
         ["-m", "polynya"]

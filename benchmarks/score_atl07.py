@@ -166,10 +166,10 @@ def main() -> None:
                     f"{np.nanmin(v):.3f}-{np.nanmax(v):.3f}" if np.isfinite(v).any() else "-"
                     for v in np.array(heights[strength]).T
                 ]
-                told = " (in the training data)" if atl07.name in seen else ""
+                trained = " (in the training data)" if atl07.name in seen else ""
                 rows.append(
                     (
-                        f"{date.group(1) if date else atl07.stem[:24]}, {strength}{told}",
+                        f"{date.group(1) if date else atl07.stem[:24]}, {strength}{trained}",
                         [*spans, *(ratios(part[strength, r]) for r in (EXTENTS, NEAREST, "bound"))],
                     )
                 )

@@ -169,7 +169,7 @@ def summary(cases: list[Case]) -> list[tuple[str, str]]:
             ", ".join(f"{100 * flags[k] / total:.1f} %" for k in (0, 1, 2, 4)),
         )
     )
-    out.append(("seconds a pair, median", f"{np.median([c.seconds for c in cases]):.1f}"))
+    out.append(("seconds per pair, median", f"{np.median([c.seconds for c in cases]):.1f}"))
     return out
 
 

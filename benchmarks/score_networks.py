@@ -9,7 +9,7 @@ Honest protocol: trained, stopped and calibrated on data/train (split by granule
 (track-unet: and data/short), scored on data/test: other seeds, other settings, half of it the granules of pairs. Random
 protocol, for the published networks: the split of the paper, 80/20 over all segments of data/train, scored on its own
 20 %; it leaks, and is printed to show by how much. Everything here is simulated: no number is skill on real data.
-Finished trainings in -o are kept, so a stopped run goes on. Prints a Markdown table and writes scores.json into -o.
+Finished trainings in -o are kept, so a stopped run resumes. Prints a Markdown table and writes scores.json into -o.
 """
 
 from __future__ import annotations

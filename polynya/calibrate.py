@@ -1,10 +1,10 @@
 """Probabilities that mean what they say: temperature and vector scaling of logits, fitted on a part of its own.
 
-Guo et al. 2017 (arXiv:1706.04599): a network's softmax is too sure; dividing the logits by one temperature mends most
-of it. Losses that weigh classes also shift the priors, which one temperature cannot mend; vector scaling (a factor and
-an offset per class) can. Both are inside the exported graph. What is calibrated is the probability; which class a
-segment is called may still use decision weights (:func:`fit_decision`), since the most probable class is not the one
-that makes macro-F1 highest.
+Guo et al. 2017 (arXiv:1706.04599): a network's softmax is overconfident; dividing the logits by one temperature
+corrects most of it. Losses that weigh classes also shift the priors. One temperature cannot correct that; vector
+scaling (a factor and an offset per class) can. Both are inside the exported graph. What is calibrated is the
+probability; which class a segment is called may still use decision weights (:func:`fit_decision`), since the most
+probable class is not the one that makes macro-F1 highest.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def estimate(
 ) -> Estimate:
     """Give a statistic of block sums with its 95 % bootstrap interval.
 
-    The percentiles are widened for few blocks (Hesterberg 2015, doi 10.1080/00031305.2015.1089789): with m
+    The interval is made wider for few blocks (Hesterberg 2015, doi 10.1080/00031305.2015.1089789): with m
     blocks the tail is Phi(-sqrt(m / (m - 1)) t) with t the Student quantile of m - 1 degrees. Fewer than
     two blocks give no interval.
 

@@ -1,6 +1,6 @@
 """The one training loop: batches of (inputs, targets) from a source, a network, a target; every family alike.
 
-Random numbers are drawn anew from (seed, epoch), so a training that was killed and goes on from its last whole epoch
+Random numbers are drawn anew from (seed, epoch), so a training that was killed and resumes from its last whole epoch
 ends with the same weights, bit for bit on one CPU, as one that ran through. Under torchrun each process takes its share
 of every batch and the loss is divided by the labelled samples of the whole batch: two processes follow the same curve
 as one. (Dropout masks differ between processes, and batch normalisation would see shares only: with dropout the curves

@@ -7,7 +7,7 @@ OUT/train gets label tables of simulated ATL03 granules (winter, spring, summer 
 of the granules of simulated pairs; OUT/short those of short granules and of ice without any lead; OUT/test those of
 other pairs and granules; OUT/atl07 those of photons drawn from the ATL07 files, several draws each. Labels are the
 simulation's truth, and for ATL07 NASA's types (2-5 water, 1 ice of unknown thickness). Everything follows from the
-seed; what is there already is kept, so a stopped run goes on. Test granules are kept (the rule is run on them),
+seed; what is there already is kept, so a stopped run resumes. Test granules are kept (the rule is run on them),
 training granules are not.
 """
 

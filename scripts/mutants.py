@@ -145,7 +145,7 @@ def check_start(root: Path, mutants: Sequence[Mutant]) -> None:
             raise NotTried(f"python imports {said.strip() or 'no polynya'}; expected the copy at {here}.")
         passed, last = run_tests(here, list(dict.fromkeys(t for m in mutants for t in m.tests)))
         if not passed:
-            raise NotTried(f"tests fail without any change: {last}. Mend them first.")
+            raise NotTried(f"tests fail without any change: {last}. Fix them first.")
 
 
 def attempt(root: Path, mutant: Mutant) -> tuple[str, str]:

@@ -144,7 +144,7 @@ def test_bins_with_few_samples_bend_the_curve_little():
     assert y[10] > 0.97 and y[80] == pytest.approx(1.0, abs=1e-3)
 
 
-def test_what_is_said_too_faintly_is_mended_on_data_kept_back():
+def test_an_underconfident_network_is_calibrated_on_held_out_data():
     confidence = calibrate.fit_confidence(*under_confident(60_000, 2))
     assert (
         confidence.method == "entropy_kernel"

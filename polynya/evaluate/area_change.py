@@ -27,7 +27,7 @@ class Change:
     Attributes
     ----------
     glaciers : pandas.DataFrame
-        A row a glacier that both have (by ``rgi_id``): ``rgi_id``, ``old_km2``, ``new_km2``, ``change_km2``,
+        One row per glacier that both have (by ``rgi_id``): ``rgi_id``, ``old_km2``, ``new_km2``, ``change_km2``,
         ``low_km2``, ``high_km2``, ``years``.
     old, new, change : metrics.Estimate
         km², of everything compared; ``n`` is the number of outlines. NaN limits where no uncertainty is known.
@@ -103,8 +103,8 @@ def compare(
             "outlines: old and new lie in different places; expected the same ground at two dates. Check the files."
         )
     crs = old.crs if old.crs.is_projected else new.crs if new.crs.is_projected else old.estimate_utm_crs()
-    old, told_old = _prepared(old, crs, within, position_error_m)
-    new, told_new = _prepared(new, crs, within, position_error_m)
+    old, source_old = _prepared(old, crs, within, position_error_m)
+    new, source_new = _prepared(new, crs, within, position_error_m)
     if not len(old) and not len(new):
         raise ProductError(
             "outlines: neither set has ice on the ground compared; expected some. Check that they cover the same place."
@@ -115,14 +115,14 @@ def compare(
         for a, b in ((before, after), (after, before))
     )
     sums = [
-        _total(f, drawn if told == IN_FILE else None)
-        for f, drawn, told in zip((old, new), totals, (told_old, told_new), strict=True)
+        _total(f, drawn if source == IN_FILE else None)
+        for f, drawn, source in zip((old, new), totals, (source_old, source_new), strict=True)
     ]
     change = _difference(sums[0], sums[1], n=len(old) + len(new))
     glaciers = _by_glacier(old, new)
     ids = [set(f["rgi_id"]) - {""} for f in (old, new)]
     years = _years(old, new)
-    told = told_old if told_old == told_new else f"old: {told_old}; new: {told_new}"
+    source = source_old if source_old == source_new else f"old: {source_old}; new: {source_new}"
     return Change(
         glaciers=glaciers,
         old=sums[0],
@@ -133,7 +133,7 @@ def compare(
         years=years,
         only_old=len(ids[0] - ids[1]),
         only_new=len(ids[1] - ids[0]),
-        uncertainty=told,
+        uncertainty=source,
     )
 
 
@@ -155,20 +155,20 @@ def _prepared(
         out = out.set_geometry([only_area(shapely.intersection(g, ground)) for g in geometry], crs=crs)
     out["area"] = area_km2(out)
     if {"area_low_km2", "area_high_km2"} <= set(frame.columns) and frame["area_low_km2"].notna().all():
-        told = IN_FILE
+        source = IN_FILE
         share = np.divide(out["area"], whole, out=np.zeros(len(out)), where=whole > 0)
         mapped = frame["area_km2"].to_numpy(float) if "area_km2" in frame.columns else whole
         out["below"] = np.maximum(mapped - frame["area_low_km2"].to_numpy(float), 0.0) * share
         out["above"] = np.maximum(frame["area_high_km2"].to_numpy(float) - mapped, 0.0) * share
     elif position_error_m is not None:
-        told = f"outlines moved by 1.96 x {position_error_m:g} m"
+        source = f"outlines moved by 1.96 x {position_error_m:g} m"
         for name, sign in (("below", -1.0), ("above", 1.0)):
             moved = gpd.GeoDataFrame(geometry=out.geometry.buffer(sign * 1.96 * position_error_m), crs=crs)
             out[name] = np.abs(area_km2(moved) - out["area"])
     else:
-        told = "none known"
+        source = "none known"
         out["below"] = out["above"] = np.nan
-    return out[out["area"] > 0].reset_index(drop=True), told
+    return out[out["area"] > 0].reset_index(drop=True), source
 
 
 def _text(frame: gpd.GeoDataFrame, name: str) -> list[str]:

@@ -19,7 +19,7 @@ SCENE_EVALUATION = schema.TableSpec(
     name="scene_evaluation",
     variables=(
         schema.variable("metric", schema.TEXT, "", "what was measured"),
-        schema.variable("class", schema.TEXT, "", "class that was judged"),
+        schema.variable("class", schema.TEXT, "", "class that was evaluated"),
         schema.variable("region", schema.TEXT, "", "glacier region, or all"),
         schema.variable(
             "stratum", schema.TEXT, "", "part of the scene: all, clean_ice, debris_covered_ice, seasonal_snow, ..."

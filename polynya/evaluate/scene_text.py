@@ -61,7 +61,7 @@ def summary(table: pa.Table) -> str:
             unit = "" if row["units"] == "1" else f" {row['units']}"
             lines.append(f"{metric.replace('_', ' '):<34}{_cell(row)}{unit}, n {row['n']:,}")
     if any(p == "dem_only" for p, _, _ in found):
-        lines.append("DEM only: fitted on the west half for the east half, and the other way round")
+        lines.append("DEM only: fitted on the west half and applied to the east half, and vice versa")
     return "\n".join(lines)
 
 
@@ -69,5 +69,5 @@ def _cell(row: dict | None) -> str:
     if row is None or not row["n"] or not np.isfinite(row["value"]):
         return "-"
     digits = 3 if abs(row["value"]) < 100 else 1
-    told = f"{row['value']:.{digits}f}"
-    return f"{told} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]" if np.isfinite(row["low"]) else told
+    value = f"{row['value']:.{digits}f}"
+    return f"{value} [{row['low']:.{digits}f}, {row['high']:.{digits}f}]" if np.isfinite(row["low"]) else value

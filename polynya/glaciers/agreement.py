@@ -44,7 +44,7 @@ CHOICE_PIXELS = 1_000_000
 CHOICE_PIECES = 8
 """A larger scene chooses its classical rule on so many pixels in so many pieces a side."""
 SHADOW_PIXELS = 2000
-"""Shadow is computed on a grid of at most so many pixels a side, since a mountain's shadow may fall anywhere."""
+"""Shadow is computed on a grid of at most so many pixels per side, since a mountain's shadow may fall anywhere."""
 
 Read = Callable[[slice, slice], np.ndarray]
 

@@ -91,7 +91,7 @@ def describe(
         for name, values in found.items():
             if values.shape != expected:
                 raise UsageError(
-                    f"attributes: {name} has shape {values.shape}; expected {expected}, the window asked for. Mend the"
+                    f"attributes: {name} has shape {values.shape}; expected {expected}, the window asked for. Fix the"
                     " function that reads it."
                 )
         elevation = found.get("elevation")

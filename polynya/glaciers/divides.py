@@ -12,7 +12,7 @@ from ..io.polygons import only_area
 from .areas import area_km2
 
 KEPT = ("rgi_id", "glims_id", "glac_name", "o1region", "o2region", "term_type")
-"""What of an inventory's glacier stays with its new outline."""
+"""Columns of an inventory that are kept with the new outlines."""
 _GRID_M = 1e-3
 """Overlays are computed on a millimetre grid: two outlines that should share an edge then do."""
 
@@ -20,10 +20,10 @@ _GRID_M = 1e-3
 def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m: float = 30.0) -> gpd.GeoDataFrame:
     """Cut outlines along the divides of an inventory and give every part the identifier it belongs to.
 
-    Ice inside an inventory's glacier belongs to that glacier. Ice outside all of them that hangs together with ice of
-    one glacier goes to it; where it hangs together with several, every place goes to the nearest of them, and what that
-    leaves without contact to its glacier goes to the neighbour with the longest common edge. A polygon that meets no
-    glacier of the inventory is new: its ``rgi_id`` is empty. No area is lost or counted twice.
+    Ice inside an inventory's glacier belongs to that glacier. Ice outside all of them that is connected to one glacier
+    goes to that glacier. Where it is connected to several, every place goes to the nearest of them; a part that then
+    does not touch its glacier goes to the neighbour with the longest common edge. A polygon that overlaps no glacier of
+    the inventory is new: its ``rgi_id`` is empty. No area is lost or counted twice.
 
     Parameters
     ----------
@@ -33,13 +33,13 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
         Glaciers with ``rgi_id`` (where that is empty, ``glims_id``), in any CRS. Where two overlap, the smaller
         identifier wins.
     spacing_m : float
-        Spacing of the points on the glaciers' edges between which "nearest" is judged; a pixel or two.
+        Spacing of the points on the glaciers' edges between which "nearest" is determined; one or two pixels.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        In the outlines' CRS, a row a glacier (perhaps of several parts) and a row a new polygon, with the columns of
-        :data:`KEPT` that the inventory has, and ``area_km2``.
+        In the outlines' CRS, one row per glacier (perhaps of several parts) and one row per new polygon, with the
+        columns of :data:`KEPT` that the inventory has, and ``area_km2``.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
     names = _names(inventory)
     if names.duplicated().any():
         raise UsageError(
-            f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected a row a glacier. Dissolve it by"
+            f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected one row per glacier. Dissolve it by"
             " rgi_id (GLIMS: keep one date of each glac_id)."
         )
     unit = 1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0

@@ -244,13 +244,13 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     twice = sorted((i, n) for i, n in Counter(ids).items() if i and n > 1)
     if twice:
         raise UsageError(
-            f"outlines for OGGM: {twice[0][0]} occurs {twice[0][1]} times; expected a row a glacier. Dissolve the parts"
-            " (GeoDataFrame.dissolve)."
+            f"outlines for OGGM: {twice[0][0]} occurs {twice[0][1]} times; expected one row per glacier. Dissolve the"
+            " parts (GeoDataFrame.dissolve)."
         )
-    told = _column(frame, "o1region", "")
+    given = _column(frame, "o1region", "")
     regions = [
         next((g for g in m.groups() if g), "") if (m := _REGION.match(i)) else t if isinstance(t, str) else ""
-        for i, t in zip(ids, told, strict=True)
+        for i, t in zip(ids, given, strict=True)
     ]
     usual = o1region or next((r for r, _ in Counter(r for r in regions if r).most_common(1)), "")
     if not all(regions) and not usual:

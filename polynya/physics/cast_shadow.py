@@ -39,7 +39,7 @@ def depth_m(
     right, up = (
         float(np.sin(azimuth)) / east_m,
         float(np.cos(azimuth)) / south_m,
-    )  # the way to the sun, in pixels a metre
+    )  # the way to the sun, in pixels per metre
     grid, along, across = (height, -up, right) if abs(up) >= abs(right) else (height.T, right, -up)
     # ``along`` is the sun's direction in rows of ``grid`` (growing), ``across`` in its columns.
     is_flipped = along > 0.0

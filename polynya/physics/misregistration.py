@@ -21,7 +21,7 @@ from ..errors import UsageError
 ELSEWHERE_M = 500.0
 """The second best shift is looked for at least so far from the best: nearer ones belong to the same peak."""
 LEAST_OVERLAP = 0.3
-"""A shift counts where at least this share of the structure meets the response."""
+"""A shift counts where at least this share of the structure overlaps the response."""
 LEAST_CONFIDENCE = 0.55
 LEAST_SCORE = 20.0
 """Below either the shift is not believed. Found on Khumbu: true peaks have confidence .58 to .9 and scores of 27 to

@@ -242,7 +242,9 @@ def classify(
     columns = [np.ascontiguousarray(features[f], np.float32) for f in d.features]
     wrong = [f for f, c in zip(d.features, columns, strict=True) if c.shape != (n,)]
     if wrong:
-        raise UsageError(f"features {wrong} are not of shape ({n},); expected one value a segment. Align them with x.")
+        raise UsageError(
+            f"features {wrong} are not of shape ({n},); expected one value per segment. Align them with x."
+        )
     cell = (
         np.floor(np.asarray(x, np.float64) / d.cell_m).astype(np.int64) if cell is None else np.asarray(cell, np.int64)
     )

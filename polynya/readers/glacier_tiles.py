@@ -2,7 +2,7 @@
 
 One group per tile; datasets (H, W, C): sensors, one-hot ``outlines``. The published set (doi:10.11582/2024.00168) has
 float64, fills with 0, pads to multiples of 384 and lies in EPSG:4326; its inputs are scaled to 0..1 by the constants of
-the published model (told from the values here, and undone to about 0.01 in reflectance, since its least reflectances
+the published model (recognised by the values, and undone to about 0.01 in reflectance, since its least reflectances
 were not published exactly). Ours store float32 in physical units with NaN, chunks, and ``crs``, ``transform``,
 ``scene`` and ``strata`` besides. Files are opened for each window, so records travel to other processes. Checked on no
 published file yet (487 GB): on files that the tests write in its layout.

@@ -228,7 +228,7 @@ def index(
         Degrees; ``west > east`` crosses the antimeridian. 20 m segments whose reference photon lies
         inside are kept.
     granule : Granule, optional
-        What :func:`open_granule` returned, to spare a second look.
+        What :func:`open_granule` returned, so that the file is not opened twice.
 
     Returns
     -------

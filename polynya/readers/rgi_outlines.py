@@ -103,7 +103,7 @@ def read(
     geopandas.GeoDataFrame
         :data:`COLUMNS`, then the file's other columns, then polygons. Missing text is None, missing numbers are NaN;
         dates are ISO 8601 as far as they are known (``2003-07``). Of GLIMS, glacier boundaries only. ``attrs`` has
-        ``inventory``, ``source``, ``mended`` (polygons that were fixed) and ``dropped`` (rows without an area).
+        ``inventory``, ``source``, ``fixed`` (polygons that were repaired) and ``dropped`` (rows without an area).
 
     Raises
     ------
@@ -126,7 +126,7 @@ def read(
     inventory = _inventory(frame, columns)
     if inventory == "GLIMS" and "line_type" in columns:
         frame = frame[frame[columns["line_type"]].astype(str) == "glac_bound"]
-    frame, mended, dropped = _polygons(frame)
+    frame, fixed, dropped = _polygons(frame)
     if frame.empty:
         raise ProductError(
             f"{path.name}: holds no polygon with an area ({dropped} rows without); expected glacier outlines. Check the"
@@ -142,7 +142,7 @@ def read(
     if bounds is not None:
         frame = frame.cx[bounds[0] : bounds[2], bounds[1] : bounds[3]]
     frame = _named(frame.reset_index(drop=True), inventory)
-    frame.attrs = {"inventory": inventory, "source": path.name, "mended": mended, "dropped": dropped}
+    frame.attrs = {"inventory": inventory, "source": path.name, "fixed": fixed, "dropped": dropped}
     return frame
 
 

@@ -1,4 +1,4 @@
-"""What the bands of a GeoTIFF are to a scene: told by their names, by the file's name where a band has none, or by the
+"""What the bands of a GeoTIFF are to a scene: given by their names, by the file's name where a band has none, or by the
 user.
 
 Units are those the file states. Decibels become linear; counts without a scale are rejected, since a wrong guess would
@@ -104,7 +104,7 @@ def open_geotiff(
     Raises
     ------
     ProductError
-        If no band can be told, the file has no coordinate system, or its numbers have no unit.
+        If no band can be identified, the file has no coordinate system, or its numbers have no unit.
     UsageError
         If the role does not exist.
     """

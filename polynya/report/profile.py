@@ -1,6 +1,6 @@
 """A beam as compact binary data for the along-track panel of a report.
 
-Two layers may be stored: ``fine``, one record a segment, and ``bins``, one record for a fixed number
+Two layers may be stored: ``fine``, one record per segment, and ``bins``, one record for a fixed number
 of metres with order statistics of the segments inside. A beam that fits its budget has only the fine
 layer; a larger one has bins everywhere and fine records around its leads.
 """
@@ -158,7 +158,7 @@ def steps(position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def fine(beam: BeamTable, *, position: np.ndarray, rows: slice | np.ndarray) -> dict[str, np.ndarray]:
-    """Return one record a segment: position, height, freeboard and its uncertainty (mm), class and source, quality,
+    """Return one record per segment: position, height, freeboard and its uncertainty (mm), class and source, quality,
     rate."""
     columns = beam.columns
     step, jump = steps(position[rows])

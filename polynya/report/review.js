@@ -200,7 +200,7 @@ function tell() {
     if (turn !== telling) return;
     const say = (v, unit = "") => v === null ? "\u2013" : String(v).replace("-", "\u2212") + unit, rows = [
       ["km", ((s.x - S.origin) / 1000).toFixed(4)], ["label", s.label.replaceAll("_", " ")], ["label by", s.source.replaceAll("_", " ")], ["flag", s.flag.replaceAll("_", " ")],
-      ["height", say(s.height, " m")], ["photons a shot", say(s.rate)], ["image V", say(s.image_value)], ["latitude", say(s.latitude, "\u00b0")], ["longitude", say(s.longitude, "\u00b0")], ["UTC", s.time ? s.time.replace("T", " ").slice(0, 19) : "\u2013"],
+      ["height", say(s.height, " m")], ["photons per shot", say(s.rate)], ["image V", say(s.image_value)], ["latitude", say(s.latitude, "\u00b0")], ["longitude", say(s.longitude, "\u00b0")], ["UTC", s.time ? s.time.replace("T", " ").slice(0, 19) : "\u2013"],
     ];
     if (S.selection) rows.push(["selected", `${(S.selection[1] - S.selection[0]).toFixed(0)} m${counted()}`]);
     put(rows);

@@ -1,7 +1,7 @@
 """What the review page draws: binary windows of a beam, the track's course, runs of one label, one segment in words.
 
 The page (``review.html``, ``.css`` and scripts beside this file) asks for one beam and one window at a time. A window
-with few segments comes as single segments, a larger one as one record a pixel column, so its size does not grow with
+with few segments comes as single segments, a larger one as one record per pixel column, so its size does not grow with
 the track.
 """
 
@@ -41,7 +41,7 @@ class Track:
     x : numpy.ndarray, shape (n,)
         ``x_atc``, m.
     height, rate : numpy.ndarray, shape (n,)
-        Height above the mean sea surface, m; photons a shot.
+        Height above the mean sea surface, m; photons per shot.
     easting, northing : numpy.ndarray, shape (n,)
         In the scene's CRS at the labels' own shift, m; NaN without a scene.
     image_value : numpy.ndarray of int16, shape (n,)

@@ -48,7 +48,7 @@ function place(course, x) {
 
 function myCourse() { const c = S.courses.get(S.beam); return c && c.x.length > 1 ? c : null; }
 
-/* How ground and screen go together: centre, metres a pixel, the turn of the screen's right hand from east. */
+/* Transform between ground and screen: centre, metres per pixel, rotation of the screen's right side from east. */
 function mapFrame() {
   const box = $("map").getBoundingClientRect(), course = myCourse(), w = box.width, h = box.height;
   if (!course) return null;
@@ -212,7 +212,7 @@ function drawPlot() {
   for (const [top, tall, name] of [[P.top, P.tall, "height, m"], [P.ribbon, P.ribbonTall, "labels"], [P.rateTop, P.rateTall, "photons"]]) {
     g.strokeStyle = "#9aa5b1"; g.strokeRect(LEFT + .5, top + .5, P.wide - 1, tall - 1);
     g.fillStyle = SOFT; g.save();
-    if (tall > 30) { g.translate(12, top + tall / 2); g.rotate(-Math.PI / 2); g.textAlign = "center"; g.fillText(name, 0, 0); if (name === "photons") g.fillText("a shot", 0, 13); }
+    if (tall > 30) { g.translate(12, top + tall / 2); g.rotate(-Math.PI / 2); g.textAlign = "center"; g.fillText(name, 0, 0); if (name === "photons") g.fillText("per shot", 0, 13); }
     else { g.textAlign = "right"; g.fillText(name, LEFT - 6, top + 12); }
     g.restore();
   }

@@ -66,7 +66,7 @@ def verification_text(verification: object) -> str:
         )
     )
     if any(c.status == "listed" for c in v.checks):
-        notes.insert(0, "listed: reported, not judged; not checkable: nothing of it in the file, never a pass")
+        notes.insert(0, "listed: reported, neither passed nor failed; not checkable: not in the file, never a pass")
     if notes:
         lines += ["", "notes:", *(f"  {note}" for note in notes)]
     return "\n".join([*lines, "", v.summary + "."])

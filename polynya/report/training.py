@@ -29,7 +29,7 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
     plan, description : dict
         The recipe, and what the network says of itself.
     history : sequence of dict
-        A row an epoch, as :class:`polynya.train.Fitted` has them.
+        One row per epoch, as :class:`polynya.train.Fitted` has them.
     numbers : dict
         Scores of the test part.
     split : dict
@@ -248,7 +248,7 @@ def curve_figure(
 
     Parameters
     ----------
-    series : sequence of (name, values an epoch, colour)
+    series : sequence of (name, values per epoch, colour)
         Values that are missing break the line.
     title, label : str
         Above the plot and along its upright axis.
@@ -470,7 +470,7 @@ def _data(data: dict, split: dict, classes: list[str]) -> Markup:
     )
     gap = f"; {split['left_out_in_gaps']:,} segments lie in gaps between parts and are in none" if is_track else ""
     table = html.table(head, rows, caption=f"Split by {unit.removesuffix('s')}{gap}")
-    told = (
+    shown = (
         "granule",
         "source",
         "scene",
@@ -484,7 +484,7 @@ def _data(data: dict, split: dict, classes: list[str]) -> Markup:
         "tiles",
         "bytes",
     )
-    tables = [(t.get("file", "?"), "; ".join(f"{k} {t[k]}" for k in told if k in t)[:300]) for t in data["tables"]]
+    tables = [(t.get("file", "?"), "; ".join(f"{k} {t[k]}" for k in shown if k in t)[:300]) for t in data["tables"]]
     listed = html.table(("file", "metadata"), tables, text_columns=2)
     if is_track:
         whole = (

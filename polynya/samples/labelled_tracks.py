@@ -191,7 +191,7 @@ def read(
     if not (out.targets != UNKNOWN).any():
         raise ProductError(
             f"{len(parts)} label tables, {len(out)} segments: none is labelled; expected labels 0 to 3. Label with a"
-            " scene that meets the track."
+            " scene that overlaps the track."
         )
     return out
 

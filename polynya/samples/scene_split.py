@@ -1,4 +1,4 @@
-"""Which pixels train, which judge: splits of tiles by scene, or by square blocks of ground with a gap.
+"""Which pixels train, validate and test: splits of tiles by scene, or by square blocks of ground with a gap.
 
 Neighbouring pixels, and neighbouring tiles of one scene, share weather, light and ice. Groups are whole scenes, or
 blocks of ground whose borders with blocks of another part are cut out by half a gap on either side. The random split of

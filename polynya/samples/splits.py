@@ -1,9 +1,9 @@
-"""Which segments train, which judge: splits by granule or by block of track with a gap.
+"""Which segments train, validate and test: splits by granule or by block of track with a gap.
 
 Neighbouring segments share leads, floes, weather and photons (their footprints overlap), so a random split
 puts near copies of the training data into the test (Roberts et al. 2017, doi 10.1111/ecog.02881). Groups here are
 whole granules, or blocks of a granule across all its beams, since these see the same ice within a few
-kilometres. The random split exists to show what it does to a score, and says so.
+kilometres. The random split exists to show its effect on a score; its reports state that.
 """
 
 from __future__ import annotations

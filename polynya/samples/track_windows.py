@@ -25,7 +25,7 @@ class Batch:
         (batch, length, features) windows, or (batch, features + 1, length) stretches whose last channel is 1 where
         there is a segment.
     targets : numpy.ndarray of uint32
-        (batch,) or (batch, length): admissible classes as bits, 0 where the loss does not look.
+        (batch,) or (batch, length): admissible classes as bits, 0 where the loss ignores the step.
     where : numpy.ndarray of int64
         Same shape: row in the tracks, -1 where there is none.
     """

@@ -282,7 +282,7 @@ class _Counts:
                 text=f"{name}: {share:.1%} looks like cloud; a rule, no mask in the product: {CLOUD_RULE}",
             )
         elif name in self.known:
-            text = f"{name}: cloud unknown: no mask in the product, and without swir1 snow cannot be told from cloud"
+            text = f"{name}: cloud unknown: the product has no mask, and without swir1 snow and cloud look alike"
             yield Finding(sensor=name, kind="cloud", is_warning=False, text=text)
 
 

@@ -166,7 +166,7 @@ def open_scene(
     Raises
     ------
     ProductError
-        If a file is missing, damaged, or cannot be told.
+        If a file is missing, damaged, or its content cannot be determined.
     UsageError
         If a sensor is given twice, or the region or the kind does not exist.
     """

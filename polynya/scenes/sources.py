@@ -80,7 +80,7 @@ def open_paths(paths: Sequence[Path | str], *, sensors: SensorTable) -> Opened:
     Raises
     ------
     ProductError
-        If a file is missing, damaged, or cannot be told.
+        If a file is missing, damaged, or its content cannot be determined.
     UsageError
         If nothing is given, or a sensor is given twice.
     """

@@ -3,7 +3,7 @@
 Tiles lie on a grid that starts at the scene's upper left corner, whatever window is asked for, and a window takes its
 part of whole tiles: its classes are those of the whole scene to the bit. That tiles leave no seam against one pass over
 the whole scene rests on the halo: it is at least the network's receptive field, and a multiple of its total stride, so
-that pooling meets the same pixels.
+that pooling groups the same pixels.
 """
 
 from __future__ import annotations
@@ -82,8 +82,8 @@ def _open(path: Path, changed: int) -> Network:
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # tiles run on threads of their own
     try:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        told = json.loads(session.get_modelmeta().custom_metadata_map.get(PROPERTY, "{}"))
-        stride, halo = int(told.get("stride", STRIDE)), int(told.get("halo", HALO))
+        metadata = json.loads(session.get_modelmeta().custom_metadata_map.get(PROPERTY, "{}"))
+        stride, halo = int(metadata.get("stride", STRIDE)), int(metadata.get("halo", HALO))
     except Exception as error:  # onnxruntime's exceptions share no base of their own
         raise ProductError(
             f"{path.name}: cannot be read as ONNX ({one_line(error)[:120]}); expected an exported network. Export it"

@@ -246,8 +246,8 @@ def _label_source(scene: Scene, config: Config) -> tuple[_Labels, list[str]]:
         )
     if config.outlines is not None:
         outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
-        if outlines.attrs["mended"]:
-            notes.append(f"{config.outlines.name}: {outlines.attrs['mended']} outlines crossed themselves: fixed")
+        if outlines.attrs["fixed"]:
+            notes.append(f"{config.outlines.name}: {outlines.attrs['fixed']} outlines crossed themselves: fixed")
         box = scene.geobox.boundingbox
         if not len(outlines.cx[box.left : box.right, box.bottom : box.top]):
             notes.append(

@@ -59,7 +59,7 @@ def test_what_cannot_be_written_leaves_the_old_file(tmp_path):
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["o.parquet"]
 
 
-def test_broken_geometry_is_mended_and_lines_are_refused(tmp_path):
+def test_broken_geometry_is_fixed_and_lines_are_rejected(tmp_path):
     bow = Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])  # two triangles of area 1
     gpd.GeoDataFrame(geometry=[bow, None, box(5, 5, 6, 6)], crs="EPSG:32632").to_file(tmp_path / "b.gpkg")
     found = polygons.read(tmp_path / "b.gpkg")

@@ -169,7 +169,7 @@ def test_what_is_written_is_read(tmp_path):
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60])
-def test_a_torn_last_line_is_left_out_reported_and_mended(tmp_path, cut):
+def test_a_torn_last_line_is_left_out_reported_and_fixed(tmp_path, cut):
     path = tmp_path / "c.jsonl"
     first = corrections.append(path, label(to=0))
     corrections.append(path, label(to=1))

@@ -1,4 +1,4 @@
-"""Outlines of four inventories under one set of names; broken polygons mended and counted."""
+"""Outlines of four inventories under one set of names; broken polygons fixed and counted."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_rgi_6_gets_the_names_of_7(tmp_path):
     )
     assert found["o1region"].tolist() == ["11"] * 4 and found["o2region"].tolist() == ["11-01"] * 4
     assert found["glac_name"].tolist() == ["Hintereis", None, None, "x"]
-    assert found.attrs == {"inventory": "RGI 6.0", "source": "r.shp", "mended": 0, "dropped": 0}
+    assert found.attrs == {"inventory": "RGI 6.0", "source": "r.shp", "fixed": 0, "dropped": 0}
 
 
 @pytest.mark.parametrize("ending", ["gpkg", "parquet"])
@@ -117,13 +117,13 @@ def test_of_glims_only_glacier_boundaries_stay(tmp_path):
     )
 
 
-def test_broken_shapes_are_mended_and_rows_without_area_dropped(tmp_path):
+def test_broken_shapes_are_fixed_and_rows_without_area_dropped(tmp_path):
     frame = gpd.GeoDataFrame(
         {"RGIId": list("abcd")}, geometry=[BOW, box(5, 0, 6, 1), LineString([(0, 0), (1, 1)]), Point(0, 0)], crs=4326
     )
     frame.to_parquet(tmp_path / "r.parquet")
     found = rgi_outlines.read(tmp_path / "r.parquet")
-    assert found["rgi_id"].tolist() == ["a", "b"] and (found.attrs["mended"], found.attrs["dropped"]) == (1, 2)
+    assert found["rgi_id"].tolist() == ["a", "b"] and (found.attrs["fixed"], found.attrs["dropped"]) == (1, 2)
     assert found.geometry.is_valid.all() and isinstance(found.geometry[0], MultiPolygon)
     assert found.geometry[0].area == pytest.approx(2.0)
 
@@ -190,4 +190,4 @@ def test_real_outlines(name, rows, inventory, first, date):
     )
     assert found.geometry.is_valid.all()
     if "oetztal" in name:
-        assert found.attrs["mended"] == 3  # three of the file's polygons cross themselves
+        assert found.attrs["fixed"] == 3  # three of the file's polygons cross themselves

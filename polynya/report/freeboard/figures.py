@@ -92,7 +92,7 @@ def maps(beams: Sequence[BeamTable], *, projection: Projection) -> Markup:
 def track_pieces(
     beams: Sequence[BeamTable], *, projection: Projection
 ) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Return (x, y, mean freeboard) of each unbroken piece of every beam, in metres, one point a cell."""
+    """Return (x, y, mean freeboard) of each unbroken piece of every beam, in metres, one point per cell."""
     start = min(float(b.columns["x_atc"][0]) for b in beams)
     stop = max(float(b.columns["x_atc"][-1]) for b in beams)
     cell = max((stop - start) / TRACK_CELLS, 50.0)

@@ -62,7 +62,7 @@ def run(
     reference : Path or str
         Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
     scene : Path or str, or a sequence of them, optional
-        The scene: its classical and DEM-only maps are judged beside. Its ``strata.tif`` is used where there is one.
+        The scene: its classical and DEM-only maps are evaluated too. Its ``strata.tif`` is used where there is one.
     strata : Path or str, optional
         Raster of bits (:data:`polynya.evaluate.rasters.STRATA`).
     within : Path or str, optional
@@ -119,10 +119,9 @@ def run(
             if ours is not None and theirs is not None
             else found
         )
-    told = region or (opened.region if opened is not None and opened.region else "all")
-    return scene_rows.tidy(
-        rows, region=told, reference=reference.name, about={"result": out.name, "scene": opened.name if opened else ""}
-    )
+    region = region or (opened.region if opened is not None and opened.region else "all")
+    about = {"result": out.name, "scene": opened.name if opened else ""}
+    return scene_rows.tidy(rows, region=region, reference=reference.name, about=about)
 
 
 def _result(out: Path) -> Path:
@@ -131,7 +130,7 @@ def _result(out: Path) -> Path:
         if found is None:
             raise ProductError(
                 f"{out}: holds neither probability.tif nor outlines.gpkg; expected a folder that polynya glaciers"
-                " wrote. Name the file to judge."
+                " wrote. Name the file to evaluate."
             )
         return found
     if not out.exists():
@@ -150,7 +149,7 @@ def _grid(opened: glacier_scene.Scene | None, *files: Path | str | None) -> GeoB
 
 
 def check_place(reference: Path, scene: glacier_scene.Scene) -> None:
-    """Refuse a reference that lies beside a scene.
+    """Reject a reference outside a scene.
 
     Raises
     ------
@@ -168,10 +167,10 @@ def _frame_of(path: Path) -> gpd.GeoDataFrame:
 def _same_place(
     theirs: gpd.GeoDataFrame, ours: gpd.GeoDataFrame, opened: glacier_scene.Scene | None, *, reference: str
 ) -> None:
-    """Refuse a reference of another place: scores of 0 would look like a bad map.
+    """Reject a reference of another place: scores of 0 would look like a bad map.
 
-    A map may miss every glacier, so boxes that do not meet are no fault; they are where they lie further apart than the
-    larger one is wide. With a scene the reference must meet the scene.
+    A map may miss every glacier, so boxes that do not overlap are allowed. They are rejected where they lie further
+    apart than the larger one is wide. With a scene the reference must overlap the scene.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""``polynya info`` for scenes and tile sets: what can be told from headers, without reading a pixel of the images."""
+"""``polynya info`` for scenes and tile sets: what the headers state; no pixel of the images is read."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def run(paths: Sequence[Path | str]) -> dict[str, object]:
     Raises
     ------
     ProductError
-        If a file is missing, damaged, or cannot be told.
+        If a file is missing, damaged, or its content cannot be determined.
     UsageError
         If a sensor is given twice.
     """

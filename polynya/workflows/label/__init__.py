@@ -138,7 +138,7 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
 
 
 def _finished(outputs: dict[str, str], key: io.Key, *, overwrite: bool) -> dict | None:
-    """Return the record of a pair that is done; None where it is to be done, after a look at what would be replaced.
+    """Return the record of a pair that is done; None where it is to be done, after a check of what would be replaced.
 
     A table is written last: while it is missing, what a stopped run left beside it may be replaced.
     """
