@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,7 +66,7 @@ def titled_blocks(page: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory) -> Path:
+def lab(tmp_path_factory) -> Iterator[Path]:
     """Write every file of the pages, and nothing else, into a folder that can be imported from."""
     root = tmp_path_factory.mktemp("lab")
     files = {name: text for page in PAGES for name, text in titled_blocks(DOCS / page).items()}
@@ -80,7 +81,9 @@ def lab(tmp_path_factory) -> Path:
     for name, text in {**files, "mylab/__init__.py": "", "mylab/threads.py": ENGINE}.items():
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    return root
+    yield root
+    for name in [m for m in sys.modules if m.split(".")[0] == "mylab"]:
+        del sys.modules[name]
 
 
 @pytest.fixture

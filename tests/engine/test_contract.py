@@ -60,8 +60,8 @@ def test_the_folder_is_the_registry():
 
 
 def test_an_engine_of_ones_own_is_found_by_its_dotted_name(tmp_path, monkeypatch):
-    (tmp_path / "mylab").mkdir()
-    (tmp_path / "mylab/one_by_one.py").write_text(
+    (tmp_path / "enginelab").mkdir()
+    (tmp_path / "enginelab/one_by_one.py").write_text(
         "from polynya.engine.protocol import attempt\n"
         "class Mine:\n"
         "    def map(self, task, items):\n"
@@ -69,16 +69,16 @@ def test_an_engine_of_ones_own_is_found_by_its_dotted_name(tmp_path, monkeypatch
         "def build(*, workers):\n"
         "    return Mine()\n"
     )
-    (tmp_path / "mylab/empty.py").write_text("")
-    (tmp_path / "mylab/needs.py").write_text("import nowhere_to_be_found\n")
+    (tmp_path / "enginelab/empty.py").write_text("")
+    (tmp_path / "enginelab/needs.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    mine = engine.load("mylab.one_by_one", workers=2)
+    mine = engine.load("enginelab.one_by_one", workers=2)
     assert [r.status for r in mine.map(task, [Item(name="good"), Item(name="bad")])] == [DONE, FAILED]
-    with pytest.raises(UsageError, match=r"--engine mylab\.empty: the module has no build"):
-        engine.load("mylab.empty", workers=1)
+    with pytest.raises(UsageError, match=r"--engine enginelab\.empty: the module has no build"):
+        engine.load("enginelab.empty", workers=1)
     with pytest.raises(UsageError, match=r"no such engine \(nowhere_to_be_found cannot be imported\)"):
-        engine.load("mylab.needs", workers=1)
-    assert not [m for m in sys.modules if m.startswith("mylab.needs")]
+        engine.load("enginelab.needs", workers=1)
+    assert not [m for m in sys.modules if m.startswith("enginelab.needs")]
 
 
 @pytest.mark.parametrize("name", ["slurm", "protocol", "", "no.such.engine"])
