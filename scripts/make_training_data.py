@@ -147,7 +147,7 @@ def make(job: dict) -> str:
             sun_elevation=job["sun"],
         )
     pair = label.Pair(granule=str(made.granule), out=str(table), image="", truth=str(made.truth))
-    record = label.process(pair.out, pairs={pair.out: pair}, config=label.Config(beams="all"))
+    record = label.process(pair, config=label.Config(beams="all"))
     if job["part"] in ("train", "short"):
         made.granule.unlink()
     return f"{job['name']}: {record.status} {record.message} {json.dumps(record.numbers)}"
