@@ -171,19 +171,24 @@ def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None
     files : iterable of Path
         What a run is about to write, the record left out.
     record : Path
-        ``NAME.run.json`` beside them.
+        ``NAME.run.json`` beside them: written too, so it must be free or that of an earlier run.
     overwrite : bool
         Files of an earlier run may be replaced.
 
     Raises
     ------
     OutputError
-        If a file is there that the record does not list.
+        If a file is there that the record does not list, or the record is not one of polynya.
     UsageError
         If a file is there, and ``overwrite`` is not given.
     """
     there = [p for p in files if p.exists() or p.is_symlink()]
     listed = set(contents_of(record))
+    if (record.exists() or record.is_symlink()) and not (listed and "polynya" in (read_record(record) or {})):
+        raise OutputError(
+            f"{record}: exists already and is no record of polynya; expected a free name: it is not replaced, even with"
+            " --overwrite. Choose another name with -o, or move it away."
+        )
     for path in there:
         if path.name not in listed or path.is_dir():
             raise OutputError(

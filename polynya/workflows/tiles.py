@@ -153,6 +153,7 @@ def run(
     record_path = out.with_name(f"{out.stem}.run.json")
     if append and out.exists():
         glacier_tiles.open_tiles(out)
+        io.check_files([], record=record_path, overwrite=True)
     else:
         io.check_files([out], record=record_path, overwrite=overwrite)
     result = Result(path=out)

@@ -251,10 +251,19 @@ def test_files_that_a_record_does_not_list_stay(tmp_path):
     for overwrite in (False, True):
         with pytest.raises(OutputError, match="is no result of polynya"):
             io.check_files([table], record=record, overwrite=overwrite)
-    io.write_json({"contents": ["a.parquet"]}, record)
+    io.write_json({"polynya": "1.0", "contents": ["a.parquet"]}, record)
     io.check_files([table], record=record, overwrite=True)
     with pytest.raises(UsageError, match=r"exists already; expected a new name\. Pass --overwrite"):
         io.check_files([table], record=record, overwrite=False)
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"contents": ["a.parquet"]}', '{"polynya": "1.0"}', "[1]"])
+def test_a_record_of_another_tool_stays(tmp_path, text):
+    record = tmp_path / "a.run.json"
+    record.write_text(text)
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match=r"a\.run\.json: exists already and is no record of polynya"):
+            io.check_files([tmp_path / "a.parquet"], record=record, overwrite=overwrite)
 
 
 @pytest.mark.parametrize("name", ["..h5", "...h5", " .h5", ".", ".."])

@@ -146,6 +146,14 @@ def test_names_and_places_that_cannot_be(safe, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
 
 
+def test_the_record_of_another_tool_is_not_replaced(safe, tmp_path):
+    (tmp_path / "map.run.json").write_text("{}")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is no record of polynya"):
+            segment.run(safe, out=tmp_path / "map.tif", config=segment.Config(), overwrite=overwrite)
+    assert [p.name for p in tmp_path.iterdir()] == ["map.run.json"]
+
+
 def test_a_scene_that_breaks_half_way_leaves_nothing(safe, tmp_path, monkeypatch):
     monkeypatch.setattr(tiling, "TILE", 64)
     real = sentinel2.true_colour

@@ -11,7 +11,7 @@ from shapely.geometry import box
 from typer.testing import CliRunner
 
 from polynya.cli import app
-from polynya.errors import ProductError, UsageError
+from polynya.errors import OutputError, ProductError, UsageError
 from polynya.readers import glacier_tiles
 from polynya.scenes import scene
 from polynya.workflows import tiles
@@ -100,6 +100,23 @@ def test_append_adds_and_a_failure_leaves_the_file_as_it_was(tmp_path):
     assert (tmp_path / "t.h5").read_bytes() == before and not list(tmp_path.glob(".*.part"))
     tiles.run([two], out=tmp_path / "t.h5", config=config, append=True)
     assert [r.scene for r in glacier_tiles.open_tiles(tmp_path / "t.h5")] == ["one", "two"]
+
+
+def test_the_record_of_another_tool_is_not_replaced(tmp_path):
+    config = tiles.Config.checked(outlines=outlines(tmp_path / "o.gpkg", (0, 30, 0, 30)), tile=64)
+    one, two = (folder(tmp_path / n, shape=(64, 64), sensors=("optical",)) for n in ("one", "two"))
+    out, record = tmp_path / "t.h5", tmp_path / "t.run.json"
+    record.write_text("{}")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match="is no record of polynya"):
+            tiles.run([one], out=out, config=config, overwrite=overwrite)
+    assert not out.exists()
+    record.unlink()
+    tiles.run([one], out=out, config=config)
+    record.write_text("{}")
+    with pytest.raises(OutputError, match="is no record of polynya"):
+        tiles.run([two], out=out, config=config, append=True)
+    assert record.read_text() == "{}" and len(glacier_tiles.open_tiles(out)) == 1
 
 
 def test_nothing_to_learn_from_is_said(tmp_path):

@@ -6,6 +6,7 @@ The story of one pair is :mod:`.pair`. Beside ``NAME.parquet`` go ``NAME.run.jso
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import time
@@ -182,12 +183,14 @@ def _write(
         numbers=numbers,
         messages=list(labels.notes),
     )
-    is_new = not out.exists()
-    try:
-        io.write_json(record, run)
+    # Another worker may finish this pair meanwhile: files get their names when all are whole, the table's last.
+    with io.writing(out) as table, contextlib.ExitStack() as beside:
+        about_table = {**labels.about, "digest": digest}
+        with contextlib.closing(io.TableWriter(table, spec=schema.LABELS, about=about_table)) as writer:
+            writer.write(labels.table)
         if labels.scene is not None:
             report.write(
-                Path(outputs["picture"]),
+                beside.enter_context(io.writing(Path(outputs["picture"]))),
                 table=labels.table,
                 darkness=labels.darkness,
                 about=labels.about,
@@ -195,12 +198,7 @@ def _write(
                 scene=labels.scene,
                 notes=labels.notes,
             )
-        io.write_table(labels.table, out, spec=schema.LABELS, about={**labels.about, "digest": digest})
-    except BaseException:  # also when stopped: what lies beside a table that never came is removed
-        if is_new:
-            for path in (*files, run):
-                path.unlink(missing_ok=True)
-        raise
+        io.write_json(record, beside.enter_context(io.writing(run)))
 
 
 def _inputs(labels: Labels, size: int) -> list[dict[str, object]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -18,8 +19,9 @@ from typer.testing import CliRunner
 from polynya import io, schema
 from polynya.cli import app
 from polynya.engine.protocol import DONE, Record
-from polynya.errors import UsageError
+from polynya.errors import OutputError, UsageError
 from polynya.labels import corrections, transfer
+from polynya.report import label as report_of_labels
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.workflows import label
 
@@ -373,6 +375,34 @@ def test_somebody_elses_file_is_not_overwritten(folder, granule, tmp_path):
     picture.write_text("precious, too")
     assert one(granule, tmp_path / "other.parquet", image=str(folder / "scene.tif")).status == "failed"
     assert out.read_text() == "precious" and picture.read_text() == "precious, too"
+
+
+def test_the_record_of_another_tool_is_not_replaced(folder, granule, tmp_path):
+    record = tmp_path / "labels.run.json"
+    record.write_text('{"tool": "another"}')
+    for overwrite in (False, True):
+        found = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), overwrite=overwrite)
+        assert found.status == "failed" and "is no record of polynya" in found.message
+    assert record.read_text() == '{"tool": "another"}' and list(tmp_path.iterdir()) == [record]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OutputError])
+def test_a_stopped_worker_leaves_what_another_finished_meanwhile(folder, granule, tmp_path, monkeypatch, error):
+    """Two workers have one pair: the other one finishes while this one writes, then this one is stopped."""
+    out, pair = tmp_path / "labels.parquet", {"image": str(folder / "scene.tif"), "shift": SHIFT}
+    real, finished = report_of_labels.write, {}
+
+    def stopped(path: Path, **arguments: object) -> None:
+        monkeypatch.setattr(report_of_labels, "write", real)
+        assert one(granule, out, **pair).status == "done"
+        finished.update({p: p.read_bytes() for p in tmp_path.iterdir() if not p.name.startswith(".")})
+        raise error("stopped")
+
+    monkeypatch.setattr(report_of_labels, "write", stopped)
+    with contextlib.suppress(KeyboardInterrupt):
+        assert one(granule, out, **pair).status == "failed"
+    assert {p: p.read_bytes() for p in tmp_path.iterdir()} == finished and len(finished) == 3
+    assert one(granule, out, **pair).status == "skipped"
 
 
 def test_a_granule_that_spans_a_gap_keeps_its_pieces(folder, granule, truth, tmp_path):
