@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -279,7 +279,14 @@ AnyDescription = Annotated[OfTracks | OfScenes, Field(discriminator="kind")]
 """The networks that polynya itself has."""
 
 
-def read(given: dict[str, Any]) -> Description:
+SomeDescription = TypeVar("SomeDescription", bound=Description)
+
+
+@overload
+def read(given: dict[str, Any]) -> Description: ...
+@overload
+def read(given: dict[str, Any], *, wanted: type[SomeDescription]) -> SomeDescription: ...
+def read(given: dict[str, Any], *, wanted: type[Description] = Description) -> Description:
     """Return the description that a file holds.
 
     A file imports nothing: a module of the user's own that it names must have been imported before.
@@ -288,13 +295,19 @@ def read(given: dict[str, Any]) -> Description:
     ----------
     given : dict
         The JSON.
+    wanted : type of Description
+        Which networks are meant; those of every family by default.
 
     Raises
     ------
     ProductError
-        If a key is missing, unknown or of another type, there is no such family, or it names a module outside polynya
-        that is not imported.
+        If it is of another family, a key is missing, unknown or of another type, there is no such family, or it names a
+        module outside polynya that is not imported.
     """
+    if not isinstance(given, dict):
+        raise ProductError(
+            f"JSON: found {str(given)[:40]}; expected the description that polynya train writes. Train it again."
+        )
     family = str(given.get("family") or _FAMILIES.get(str(given.get("kind")), ""))
     if not family:
         raise ProductError(
@@ -303,8 +316,14 @@ def read(given: dict[str, Any]) -> Description:
         )
     for name in (family, given.get("sensor_table"), *_kinds(given.get("predicts"))):
         must_be_imported(str(name or ""))
+    found: type[Description] = families.named(family).Description
+    if not issubclass(found, wanted):
+        raise ProductError(
+            f"kind: is {given.get('kind')}, of family {family}; expected a network of {wanted.FAMILY}. Train or choose"
+            " another."
+        )
     try:
-        return families.named(family).Description.model_validate(given)
+        return found.model_validate(given)
     except ValidationError as error:
         raise ProductError(
             f"{problem(error)}; expected the description that polynya train writes. Train it again."
@@ -349,6 +368,29 @@ def problem(error: ValidationError | ValueError) -> str:
     return f"{where}: {one_line(ValueError(first['msg'])).removeprefix('ValueError: ')}"
 
 
-def from_text(text: str) -> Description:
-    """Return the description of a JSON text; see :func:`read`."""
-    return read(json.loads(text))
+@overload
+def from_text(text: str) -> Description: ...
+@overload
+def from_text(text: str, *, wanted: type[SomeDescription]) -> SomeDescription: ...
+def from_text(text: str, *, wanted: type[Description] = Description) -> Description:
+    """Return the description of a JSON text; see :func:`read`.
+
+    Parameters
+    ----------
+    text : str
+        The JSON.
+    wanted : type of Description
+        Which networks are meant; those of every family by default.
+
+    Raises
+    ------
+    ProductError
+        If it is no JSON, or as :func:`read`.
+    """
+    try:
+        given = json.loads(text)
+    except ValueError as error:
+        raise ProductError(
+            f"{problem(error)}; expected the description that polynya train writes. Train it again."
+        ) from error
+    return read(given, wanted=wanted)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+from pathlib import Path
 
 import pytest
 
 from polynya import description
 from polynya.errors import ProductError
+from polynya.predict import runtime as predict_runtime
+from polynya.predict import scenes as predict_scenes
+from polynya.predict import tracks as predict_tracks
 from polynya.predict.runtime import WEIGHTS
+from polynya.workflows.freeboard import classifier as freeboard_classifier
+from polynya.workflows.glaciers import mapper as glacier_mapper
+
+from . import onnx_networks as networks
 
 OWN = '''
 """A family whose import leaves a trace."""
@@ -57,6 +65,38 @@ def test_a_file_imports_nothing(key, tmp_path, monkeypatch):
     if key == "family":
         importlib.import_module(name)
         assert description.read(held).family == name
+
+
+@pytest.mark.parametrize("is_head", [False, True])
+@pytest.mark.parametrize("load", ["any", "tracks", "scenes", "--classifier", "--network"])
+def test_an_exported_network_imports_nothing(load, is_head, tmp_path, monkeypatch):
+    """Whichever way an ONNX file is read, the module that its target names is not run."""
+    name = f"own_{load.strip('-')}_{is_head}"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("")
+    (tmp_path / name / "boom.py").write_text('from pathlib import Path\nPath(__file__).with_suffix(".ran").touch()\n')
+    monkeypatch.syspath_prepend(str(tmp_path))
+    target = {"kind": f"{name}.boom"}
+    predicts = {"kind": "heads", "heads": {"ice": target}} if is_head else target
+    path = tmp_path / "found.onnx"
+    if load in ("scenes", "--network"):
+        networks.scene_network(path, about=networks.describe_scene(predicts=predicts))
+    else:
+        networks.sequence_network(path, about=networks.describe("sequence", predicts=predicts))
+    with pytest.raises(ProductError, match=rf"{name}\.boom: is a module of your own that is not imported") as error:
+        _load(load, path)
+    assert str(error.value).startswith("found.onnx: ") and "\n" not in str(error.value)
+    assert not (tmp_path / name / "boom.ran").exists() and f"{name}.boom" not in sys.modules
+
+
+def _load(how: str, path: Path) -> object:
+    """Load a network as a function, or as the option of a command does."""
+    if how == "--network":
+        return glacier_mapper.networks([str(path)], region="auto")
+    if how == "--classifier":
+        chosen = freeboard_classifier.select(str(path), resolution="2")
+        return predict_tracks.load(str(chosen.path))
+    return {"any": predict_runtime, "tracks": predict_tracks, "scenes": predict_scenes}[how].load(path)
 
 
 def test_a_checkpoint_imports_nothing(tmp_path, monkeypatch):

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..description import Description, from_text, read
+from ..description import Description, SomeDescription, from_text, read
 from ..errors import PolynyaError, ProductError, UsageError, one_line
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -114,24 +114,46 @@ def load(path: Path | str, *, runtime: str = "auto", threads: int = 1) -> Networ
     path = Path(path)
     with LOADING:
         opened = session(path)
-        about = opened.get_modelmeta().custom_metadata_map.get(PROPERTY, "null")
-        try:
-            description = from_text(about)
-        except (ValueError, AttributeError, PolynyaError) as error:
-            raise ProductError(
-                f"{path.name}: metadata property {PROPERTY!r}: {one_line(error)[:300]}. Expected a network that polynya"
-                " train exported."
-            ) from error
+        description, about = described(opened, path, wanted=Description)
         used, evaluate = evaluator(opened, path, runtime=runtime, threads=threads)
     return Network(
         name=path.stem,
         path=path,
         sha256=sha256(path),
         description=description,
-        about=json.loads(about),
+        about=about,
         runtime=used,
         evaluate=evaluate,
     )
+
+
+def described(opened, path: Path, *, wanted: type[SomeDescription]) -> tuple[SomeDescription, dict[str, Any]]:
+    """Return what an exported network says of itself, and the whole JSON of it; nothing is imported.
+
+    Parameters
+    ----------
+    opened : onnxruntime.InferenceSession
+        The network.
+    path : Path
+        Its file, for the error.
+    wanted : type of Description
+        Which networks are meant.
+
+    Raises
+    ------
+    ProductError
+        If the file is no network that polynya exported, or one of another family.
+    """
+    text = opened.get_modelmeta().custom_metadata_map.get(PROPERTY)
+    if text is None:
+        raise ProductError(
+            f"{path.name}: metadata property {PROPERTY!r} is missing; expected a network exported by polynya train."
+            " Export it again."
+        )
+    try:
+        return from_text(text, wanted=wanted), json.loads(text)
+    except PolynyaError as error:
+        raise ProductError(f"{path.name}: metadata property {PROPERTY!r}, {one_line(error)}") from error
 
 
 def check_runtime(runtime: str) -> None:

@@ -10,17 +10,15 @@ them: memory goes with the scene's width, not with its area.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from pydantic import ValidationError
 
 from .. import calibrate
-from ..description import OfScenes, problem
+from ..description import OfScenes
 from ..errors import ProductError, UsageError
 from . import runtime as predict_runtime
 
@@ -130,14 +128,7 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneN
 @functools.lru_cache(maxsize=4)
 def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
     session = predict_runtime.session(path)
-    try:
-        about = json.loads(session.get_modelmeta().custom_metadata_map.get(predict_runtime.PROPERTY, "null"))
-        description = OfScenes.model_validate(about)
-    except (ValueError, ValidationError) as error:
-        raise ProductError(
-            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {problem(error)}; expected a network of"
-            " scenes that polynya train exported. Train or choose another."
-        ) from error
+    description, about = predict_runtime.described(session, path, wanted=OfScenes)
     expected = sum(description.scaling.sensors.values()) + description.location
     shape = list(session.get_inputs()[0].shape)
     if len(session.get_inputs()) != 1 or len(shape) != 4 or (isinstance(shape[1], int) and shape[1] != expected):

@@ -17,7 +17,6 @@ the graph cannot say (which features, in which order, on which grid) is the JSON
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,9 +24,8 @@ from pathlib import Path
 
 import numba as nb
 import numpy as np
-from pydantic import ValidationError
 
-from ..description import SURFACE, OfTracks, problem
+from ..description import SURFACE, OfTracks
 from ..errors import ProductError, UsageError
 from ..physics import tracks
 from ..schema import FEATURES
@@ -116,20 +114,7 @@ def load(
 @functools.lru_cache(maxsize=4)
 def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Classifier:
     opened = predict_runtime.session(path)
-    about = opened.get_modelmeta().custom_metadata_map.get(predict_runtime.PROPERTY)
-    if about is None:
-        raise ProductError(
-            f"{path.name}: metadata property {predict_runtime.PROPERTY!r} is missing; expected a network exported by"
-            " polynya train. Export it again."
-        )
-    try:
-        about = json.loads(about)
-        description = OfTracks.model_validate(about)
-    except (ValueError, ValidationError) as error:
-        raise ProductError(
-            f"{path.name}: metadata property {predict_runtime.PROPERTY!r}, {problem(error)}; expected the"
-            " description that polynya train writes. Export it again."
-        ) from error
+    description, about = predict_runtime.described(opened, path, wanted=OfTracks)
     _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
     used, evaluate = predict_runtime.evaluator(opened, path, runtime=runtime, threads=threads)
     return Classifier(
