@@ -25,9 +25,12 @@ from polynya.workflows import segment
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--weights", help="network; the shipped one by default")
-    parser.add_argument("--methods", nargs="*", default=["published", "filtered", "unet"])
+    parser.add_argument("--weights", help="network of the method unet, an ONNX file")
+    parser.add_argument(
+        "--methods", nargs="*", help="default: published and filtered, and unet where --weights are given"
+    )
     a = parser.parse_args()
+    a.methods = a.methods or ["published", "filtered", *(["unet"] if a.weights else [])]
     tiles = image_tiles.open_images(a.folder)
     total: dict[tuple[str, str], np.ndarray] = {}
     with tempfile.TemporaryDirectory() as temporary:

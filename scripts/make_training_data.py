@@ -133,6 +133,7 @@ def make(job: dict) -> str:
                 image="geotiff",
                 ice=job.get("ice", "drawn"),
             ),
+            overwrite=True,
         )
     elif job["kind"] == "atl07":
         made = simulate_from_atl07(
