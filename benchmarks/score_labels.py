@@ -3,7 +3,7 @@
     python benchmarks/score_labels.py [--seeds 2001-2040] [--length-km 10] [--method published] [--level 2A] [--closed
     8] [--cloudy 4] [--keep FOLDER] [--markdown]
 
-For every seed a pair is simulated (season by turns, sun, haze, cloud, drift and time drawn) and labelled as ``polynya
+For every seed a pair is simulated (seasons alternate; sun, haze, cloud, drift and time drawn) and labelled as ``polynya
 label`` does. Then the cases without contrast: the first ``--closed`` seeds again without leads, the first ``--cloudy``
 under full cloud: there a certain shift is a false one. A label is compared with the truth of its 2 m segment (mean over
 the beams' truth cell); a segment that carries no label, because it lies at a transition or under cloud, does not count.

@@ -3,10 +3,10 @@ drawn from ATL07.
 
     python scripts/make_training_data.py OUT [--atl07 FILE ...] [--granules 45] [--pairs 16] [--seed 7000]
 
-OUT/train gets label tables of simulated ATL03 granules (winter, spring, summer by turns, the sun's elevation drawn) and
-of the granules of simulated pairs; OUT/short those of short granules and of ice without any lead; OUT/test those of
-other pairs and granules; OUT/atl07 those of photons drawn from the ATL07 files, several draws each. Labels are the
-simulation's truth, and for ATL07 NASA's types (2-5 water, 1 ice of unknown thickness). Everything follows from the
+OUT/train gets label tables of simulated ATL03 granules (winter, spring and summer alternate; the sun elevation is
+drawn) and of the granules of simulated pairs; OUT/short those of short granules and of ice without any lead; OUT/test
+those of other pairs and granules; OUT/atl07 those of photons drawn from the ATL07 files, several draws each. Labels are
+the simulation's truth, and for ATL07 NASA's types (2-5 water, 1 ice of unknown thickness). Everything follows from the
 seed; what is there already is kept, so a stopped run resumes. Test granules are kept (the rule is run on them),
 training granules are not.
 """

@@ -72,7 +72,7 @@ def label(
 ) -> None:
     """Label 2 m segments from the Sentinel-2 scene under the track; the ice drift is removed.
 
-    Writes the table, NAME.run.json and NAME_shift.html (look at it: it shows whether the shift is right). Where the
+    Writes the table, NAME.run.json and NAME_shift.html (check it: it shows whether the shift is right). Where the
     shift is uncertain, no segment is labelled.
 
     \b

@@ -61,7 +61,7 @@ class Margins:
         km² inside the outlines.
     n_glaciers, n_blocks : int
     elsewhere_km2 : float
-        Sum of probability times area beyond reach of all outlines.
+        Expected area outside the outlines: the sum of probability times area further than ``reach_m`` from all.
     """
 
     glacier: np.ndarray
@@ -140,7 +140,7 @@ def gather(
     polygons = outlines.geometry.to_crs(geobox.crs.to_wkt()).to_numpy()
     bounds = np.array([g.bounds for g in polygons]).reshape(-1, 4)
     across = math.ceil(shape[1] / side[1])
-    elsewhere = 0.0
+    outside = 0.0
     pieces: list[tuple[np.ndarray, ...]] = []
     for top in range(0, shape[0], side[0] * blocks_at_once):
         for left in range(0, shape[1], side[1] * blocks_at_once):
@@ -158,7 +158,7 @@ def gather(
                 nearest = np.where(distance <= reach_m, index[at[0], at[1]], -1)
             nearest, inside = nearest[own], index[own] >= 0
             seen = np.isfinite(p)
-            elsewhere += float((p * area)[seen & (nearest < 0)].sum())
+            outside += float((p * area)[seen & (nearest < 0)].sum())
             number = np.add.outer(
                 np.arange(rows.start, rows.stop) // side[0] * across, np.arange(columns.start, columns.stop) // side[1]
             )
@@ -175,7 +175,7 @@ def gather(
             mapped=np.zeros(0),
             n_glaciers=len(polygons),
             n_blocks=0,
-            elsewhere_km2=elsewhere,
+            elsewhere_km2=outside,
         )
     glacier, block, histogram, mapped = (np.concatenate(c) for c in zip(*pieces, strict=True))
     above = np.concatenate([np.cumsum(histogram[:, ::-1], axis=1)[:, ::-1], np.zeros((len(histogram), 1))], axis=1)
@@ -187,7 +187,7 @@ def gather(
         mapped=mapped,
         n_glaciers=len(polygons),
         n_blocks=int(block.max()) + 1,
-        elsewhere_km2=elsewhere,
+        elsewhere_km2=outside,
     )
 
 

@@ -5,7 +5,7 @@ At every shift within reach the response (brightness, backscatter) is fitted by 
 Fourier transforms, holes masked (after Padfield 2012, doi:10.1109/TIP.2011.2181402). What is compared is the
 log-likelihood ratio ``-n ln(1 - R^2)``, so that a good fit in a small overlap does not win. Its median over the shifts
 is that of pure chance (chi-squared) times a factor for how far the images are correlated with themselves; ``score`` is
-the ratio free of this factor. Confidence is 1 less the ratio of the best shift elsewhere to the best.
+the ratio free of this factor. Confidence is 1 minus the ratio of the best other shift to the best.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Shift:
     score : float
         Log-likelihood ratio there, in units in which chance gives about 1 a structure image and window.
     confidence : float
-        0 to 1: 1 less the best log-likelihood ratio elsewhere over the best.
+        0 to 1: 1 minus the best log-likelihood ratio of other shifts over the best.
     """
 
     east_m: float

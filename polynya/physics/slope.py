@@ -55,7 +55,7 @@ def gradients(
 
 
 def _weighted(lines: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return the rise a pixel along three parallel lines, weights 1, 2, 1; on a line with a hole one side's, without
+    """Return the rise per pixel along three parallel lines, weights 1, 2, 1; on a line with a hole one side's, without
     any it counts for nothing."""
     total, weights = 0.0, 0.0
     for weight, (before, here, after) in zip((1.0, 2.0, 1.0), lines, strict=True):

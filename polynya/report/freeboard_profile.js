@@ -221,7 +221,7 @@ function draw() {
   if (single && !r.bins) words = `${say(nFine)} single segments in view, freeboard with \u00b11\u03c3.`;
   else if (single) words = `${say(nFine)} single segments and ${say(marks.filter(m => m.bin).length)} bins of ${about.bin_m} m in view.`;
   else if (r.bins) words = `${say(nBins)} bins of ${about.bin_m} m in view: dark, mean of their 10\u201390 % ranges and their medians; light, lowest to highest segment.`;
-  else words = `${say(nFine)} segments in view, a column a pixel: dark, 10\u201390 % and median; light, lowest to highest; freeboard line with its mean \u00b11\u03c3.`;
+  else words = `${say(nFine)} segments in view, one column per pixel: dark, 10\u201390 % and median; light, lowest to highest; freeboard line with its mean \u00b11\u03c3.`;
   viewNote.textContent = words;
   drawStrip(); drawCursor();
 }

@@ -25,7 +25,7 @@ CLOSE_M = 1200.0
 CLOSE_UPS = 4
 SURFACE_PX, SCENE_PX, CLOSE_PX = 420, 640, 270
 TRACK_POINTS = 1500
-"""Points a beam over the whole scene."""
+"""Points per beam over the whole scene."""
 
 
 def write(

@@ -69,7 +69,7 @@ class Config(BaseModel):
         Raises
         ------
         UsageError
-            If a value does not exist, or weights go with no network.
+            If a value does not exist, or weights are given for a method without a network.
         """
         config = validated(cls, values, command="segment")
         if (config.weights is not None) != (config.method == "unet"):

@@ -1,9 +1,9 @@
 """Cross-fitting: out-of-fold predictions of networks of the same recipe, for honest scores and for the calibration.
 
-Where labelled ground is too little to hold some of it out for good, the recipe is trained once more without each part
-in turn, and the network without a part predicts it (cross-validation; Stone 1974). The network that trained on all of
-it is calibrated on these predictions: its own would be too sure of themselves. That it is as good on new ground as the
-others were on theirs is an assumption, and a cautious one: it saw more.
+Where there is too little labelled ground to hold some of it out for good, the recipe is trained once more without each
+part, one part after the other, and the network without a part predicts it (cross-validation; Stone 1974). The network
+that trained on all of it is calibrated on these predictions: on its own training data it would be overconfident. We
+assume that on new ground it is as good as the others were on theirs. The assumption is cautious: it saw more.
 """
 
 from __future__ import annotations
