@@ -55,7 +55,7 @@ def main() -> None:
         say(f"polynya: {one_line(error)}")
         raise SystemExit(error.exit_code) from None
     except (Stopped, KeyboardInterrupt):
-        say("polynya: stopped. Incomplete results do not count; the same command resumes here.")
+        say("polynya: stopped. Incomplete results do not count; the same command does what is missing.")
         raise SystemExit(130) from None
     except BrokenPipeError:
         raise SystemExit(0) from None

@@ -52,6 +52,27 @@ _GDAL = {
 }
 
 
+def reject_address(path: Path | str) -> None:
+    """Reject an address on a network or a virtual path of GDAL.
+
+    Parameters
+    ----------
+    path : Path or str
+        What a user gave; a path object may have lost a slash of ``https://``.
+
+    Raises
+    ------
+    ProductError
+        If it is no path on this machine.
+    """
+    if _ADDRESS.match(str(path)):
+        text = re.sub(r"^([A-Za-z][A-Za-z0-9+.-]+):/(?=[^/])", r"\1://", str(path))
+        raise ProductError(
+            f"{text[:80]}: is an address, not a file; expected a file on this machine. Download it first: nothing is"
+            " fetched from a network here."
+        )
+
+
 def regular_file(path: Path | str, *, expected: str = "a file on this machine. Check the path") -> Path:
     """Return a path that is a regular file.
 
@@ -71,11 +92,7 @@ def regular_file(path: Path | str, *, expected: str = "a file on this machine. C
     ProductError
         If it is an address or a virtual path, is missing, or is no regular file (a folder, a pipe, a device).
     """
-    if _ADDRESS.match(str(path)):
-        raise ProductError(
-            f"{str(path)[:80]}: is an address, not a file; expected a file on this machine. Download it first: nothing"
-            " is fetched from a network here."
-        )
+    reject_address(path)
     path = Path(path)
     try:
         mode = path.stat().st_mode

@@ -97,6 +97,7 @@ def open_scene(path: Path | str) -> Scene:
     ProductError
         If it is neither, or a file is missing, cut or without coordinate system.
     """
+    opening.reject_address(path)
     path = Path(path)
     if not path.exists():
         raise ProductError(

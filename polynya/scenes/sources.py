@@ -102,6 +102,7 @@ def open_paths(paths: Sequence[Path | str], *, sensors: SensorTable) -> Opened:
 def _open(entry: Path | str, sensors: SensorTable) -> tuple[list[Source], dict[str, Any], Path | None]:
     """Return the sources of one input, what its scene.json says, and its folder."""
     role, orbit, path = split_role(entry)
+    opening.reject_address(path)
     if not path.exists():
         raise ProductError(
             f"{path.name}: no such scene at {path}; expected a scene folder, .SAFE, Landsat folder, STAC item or"

@@ -516,3 +516,8 @@ def test_published_numbers():
     fine = {b for b, m in sentinel2_safe.NATIVE_M.items() if m == 10}
     assert fine - {"TCI"} == {"B02", "B03", "B04", "B08"}
     assert {b for b, m in sentinel2_safe.NATIVE_M.items() if m == 60} == {"B01", "B09", "B10"}
+
+
+def test_an_address_is_no_scene():
+    with pytest.raises(ProductError, match=r"^https://x\.org/S2A\.SAFE: is an address, not a file"):
+        sentinel2.open_scene(Path("https://x.org/S2A.SAFE"))

@@ -398,3 +398,10 @@ def test_a_large_band_is_never_decoded_whole_to_tell_its_unit():
         and low == 0.0
         and high == 9000 + 7000 - 2 * scene_geotiff.PIECE_PX
     )
+
+
+@pytest.mark.parametrize("text", ["http://x.org/a.tif", "optical=https://x.org/a.tif", "s3://bucket/a.tif"])
+def test_an_address_is_no_scene(text):
+    """The message shows the address as it was written, though a path object loses a slash of it."""
+    with pytest.raises(ProductError, match=rf"^{text.partition('=')[2] or text}: is an address, not a file"):
+        glacier_scene.open_scene([text])
