@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any, ClassVar, Literal, TypeVar, overload
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, overload
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -29,7 +29,7 @@ _FAMILIES = {"window": "tracks", "sequence": "tracks", "scene": "scenes"}
 
 
 class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class CalibrationRecord(_Part):
@@ -64,8 +64,8 @@ class AreaErrors(_Part):
         The same for each set of scenes it was fitted on.
     """
 
-    between_blocks: float = Field(0.0, ge=0, le=1)
-    sd: float = Field(1.0, gt=0, le=3)
+    between_blocks: float = Field(ge=0, le=1)
+    sd: float = Field(gt=0, le=3)
     sets: tuple[dict[str, Any], ...] = ()
 
 
@@ -84,7 +84,7 @@ class Description(BaseModel):
     Attributes
     ----------
     description_version : int
-        0 for files of releases that wrote none.
+        0 for files of releases that wrote none; only these are read as what they meant then.
     name : str
         Of the recipe; names the files.
     kind : str
@@ -139,6 +139,12 @@ class Description(BaseModel):
             return given
         found = {**given}
         classes = found.pop("classes", list(cls.CLASSES) or None)
+        if found.get("description_version"):
+            return found
+        for name, field in cls.model_fields.items():
+            part = _part_of(field.annotation)
+            if part is not None and isinstance(found.get(name), dict):
+                found[name] = {k: v for k, v in found[name].items() if k in part.model_fields}
         if "predicts" not in found:  # no earlier release wrote it
             found = {k: v for k, v in found.items() if k in cls.model_fields}
             found.setdefault("family", _FAMILIES.get(str(found.get("kind")), cls.FAMILY))
@@ -253,7 +259,8 @@ class OfScenes(Description):
     is_fixed : bool
         True where windows must have exactly ``size``.
     confidence : ConfidenceRecord
-    areas : AreaErrors
+    areas : AreaErrors or None
+        None where they were not fitted.
     """
 
     FAMILY: ClassVar[str] = "scenes"
@@ -272,7 +279,7 @@ class OfScenes(Description):
     halo: int = Field(0, ge=0)
     is_fixed: bool = False
     confidence: ConfidenceRecord = ConfidenceRecord()
-    areas: AreaErrors = AreaErrors()
+    areas: AreaErrors | None = None
 
 
 AnyDescription = Annotated[OfTracks | OfScenes, Field(discriminator="kind")]
@@ -309,6 +316,11 @@ def read(given: dict[str, Any], *, wanted: type[Description] = Description) -> D
             f"JSON: found {str(given)[:40]}; expected the description that polynya train writes. Train it again."
         )
     family = str(given.get("family") or _FAMILIES.get(str(given.get("kind")), ""))
+    version = given.get("description_version", 0)
+    if isinstance(version, (int, float)) and version > VERSION:
+        raise ProductError(
+            f"description_version: is {version:g}, made by a newer polynya; expected {VERSION} at most. Install it."
+        )
     if not family:
         raise ProductError(
             f"kind {given.get('kind')}: no such kind of network; expected one of {', '.join(_FAMILIES)}, or a family."
@@ -328,6 +340,12 @@ def read(given: dict[str, Any], *, wanted: type[Description] = Description) -> D
         raise ProductError(
             f"{problem(error)}; expected the description that polynya train writes. Train it again."
         ) from error
+
+
+def _part_of(annotation: Any) -> type[_Part] | None:
+    """Return the part that a field holds, or may hold."""
+    among = (annotation, *get_args(annotation))
+    return next((a for a in among if isinstance(a, type) and issubclass(a, _Part)), None)
 
 
 def _kinds(target: object) -> list[object]:

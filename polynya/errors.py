@@ -75,6 +75,10 @@ class UsageError(PolynyaError):
     exit_code = 2
 
 
+class NoRegionError(UsageError):
+    """Outlines whose first-order region of the RGI nothing tells."""
+
+
 def one_line(error: BaseException) -> str:
     """Return an exception's text as one line, its class first unless polynya raised it.
 

@@ -117,3 +117,46 @@ def test_a_checkpoint_imports_nothing(tmp_path, monkeypatch):
 def test_nothing_but_families_models_and_sensors_of_ours(name):
     with pytest.raises(ProductError, match="not imported"):
         description.read(given(family=name))
+
+
+def scene(**changes: object) -> dict[str, object]:
+    held = json.loads((WEIGHTS / "glavitu-narrow.json").read_text(encoding="utf-8"))
+    return {**description.read(held).as_json(), **changes}
+
+
+def test_a_file_of_a_newer_polynya_is_rejected_in_one_line():
+    with pytest.raises(ProductError, match=r"description_version: is 99, made by a newer polynya") as error:
+        description.read(given(description_version=99))
+    assert "\n" not in str(error.value)
+
+
+def test_only_files_without_a_version_mean_their_last_class():
+    held = given()
+    assert "predicts" not in held and description.read(held).positive == 2
+    new = description.read(held).as_json()
+    new.pop("predicts")
+    with pytest.raises(ProductError, match=r"predicts: Field required"):
+        description.read(new)
+
+
+def test_misspelt_parts_are_rejected_in_files_of_today():
+    areas = {"between_block": 0.2, "sd": 1.0}
+    with pytest.raises(ProductError, match=r"areas\.between_blocks: Field required"):
+        description.read(scene(areas=areas))
+    with pytest.raises(ProductError, match=r"areas\.between_block: Extra inputs"):
+        description.read(scene(areas={**areas, "between_blocks": 0.2}))
+    with pytest.raises(ProductError, match=r"area: Extra inputs"):
+        description.read(scene(area={"between_blocks": 0.2, "sd": 1.0}))
+
+
+def test_errors_of_areas_that_were_not_fitted_are_not_stated():
+    held = scene()
+    assert description.read(held).areas.between_blocks == 0.212
+    held.pop("areas")
+    assert description.read(held).areas is None and "areas" not in description.read(held).as_json()
+
+
+def test_unknown_keys_of_parts_in_files_of_earlier_releases_are_read_over():
+    held = json.loads((WEIGHTS / "glavitu-narrow.json").read_text(encoding="utf-8"))
+    held["areas"]["of_old"] = 1
+    assert description.read(held).areas.sd == 0.774

@@ -371,7 +371,9 @@ class SceneData:
             "confidence": calibrate.fit_confidence(probability, class_bits.single(fitted.targets)).as_dict()
         }
         if isinstance(self.network.predicts, OneOf) and self.network.predicts.positive == GLACIER:
-            found["areas"] = area_errors([[own], others], calibration=fitted.calibration, positive=self._positive)
+            areas = area_errors([[own], others], calibration=fitted.calibration, positive=self._positive)
+            if areas is not None:
+                found["areas"] = areas
         return found
 
     @property
@@ -438,7 +440,7 @@ def scoring_data(plan: recipes.Recipe, description: OfScenes, *, data: Path) -> 
 
 def area_errors(
     sets: Sequence[Sequence[FoldPredictions]], *, calibration: calibrate.Calibration, positive: int
-) -> dict[str, object]:
+) -> dict[str, object] | None:
     """Fit how large errors of areas of the positive class are within blocks, and how they correlate between the blocks
     of a scene.
 
@@ -456,10 +458,10 @@ def area_errors(
 
     Returns
     -------
-    dict
+    dict or None
         ``between_blocks``: between-block correlation (0 where no set gives one); ``sd``: within-block size, about zero,
-        of the normal scores of :func:`polynya.glaciers.intervals.scores_of_blocks` (1 where fewer than
-        ``FEWEST_BLOCKS`` blocks give one); and the same with ``scenes`` and ``blocks`` for every set.
+        of the normal scores of :func:`polynya.glaciers.intervals.scores_of_blocks`; and the same with ``scenes`` and
+        ``blocks`` for every set. None where no set has ``FEWEST_BLOCKS`` blocks: too few to tell.
     """
     rows = []
     for predictions in sets:
@@ -476,9 +478,11 @@ def area_errors(
                 "blocks": every.size,
             }
         )
+    if not rows:
+        return None
     return {
-        "between_blocks": max((r["between_blocks"] for r in rows), default=0.0),
-        "sd": max((r["sd"] for r in rows), default=1.0),
+        "between_blocks": max(r["between_blocks"] for r in rows),
+        "sd": max(r["sd"] for r in rows),
         "sets": rows,
     }
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import shapely
 
-from ..errors import OutputError, ProductError, UsageError, one_line
+from ..errors import NoRegionError, OutputError, ProductError, UsageError, one_line
 from . import opening, writing
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
@@ -232,7 +232,9 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     Raises
     ------
     UsageError
-        If a column is missing, an identifier occurs twice, or no region is known.
+        If a column is missing or an identifier occurs twice.
+    NoRegionError
+        If no region is known.
     """
     missing = [c for c in ("rgi_id", "cenlon", "cenlat", "area_km2") if c not in frame.columns]
     if missing:
@@ -254,7 +256,7 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     ]
     usual = o1region or next((r for r, _ in Counter(r for r in regions if r).most_common(1)), "")
     if not all(regions) and not usual:
-        raise UsageError(
+        raise NoRegionError(
             "outlines for OGGM: no region is known; expected RGI identifiers or a first-order region. Pass o1region,"
             " two digits: 11 is Central Europe."
         )

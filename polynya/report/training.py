@@ -334,16 +334,16 @@ def _score_curve(history: Sequence[dict], numbers: dict, classes: list[str]) -> 
         (f"recall {name}", [r["recall"][k] for r in history], COLOURS[k % len(COLOURS)])
         for k, name in enumerate(classes)
     ]
-    if numbers["unit"] == "pixel":
-        positive = _positive(numbers)
+    positive = _positive(numbers)
+    if numbers["unit"] == "pixel" and positive is not None:
         series.append((f"IoU {classes[positive]}", [r["iou"][positive] for r in history], "#555555"))
     return curve_figure(series, title="Validation", label="score", mark=numbers["epoch"], top=1.0)
 
 
-def _positive(numbers: dict) -> int:
-    """Return the number of the positive class; the last where the training names none."""
-    positive = numbers.get("positive")
-    return len(numbers["classes"]) - 1 if positive is None else numbers["classes"].index(positive)
+def _positive(numbers: dict) -> int | None:
+    """Return the number of the positive class, if any; trainings that wrote no such key meant the last."""
+    positive = numbers.get("positive", numbers["classes"][-1])
+    return None if positive is None else numbers["classes"].index(positive)
 
 
 def _class_table(numbers: dict, classes: list[str]) -> Markup:
@@ -363,8 +363,9 @@ def _class_table(numbers: dict, classes: list[str]) -> Markup:
         f"Accuracy {number(numbers['accuracy'], 3)}, of always saying the most frequent class"
         f" {number(numbers['majority_accuracy'], 3)}."
     )
-    if (everything := _everything_iou(numbers)) is not None:
-        more += f" Calling everything {classes[_positive(numbers)]}: IoU {number(everything, 3)}."
+    positive = _positive(numbers)
+    if (everything := _everything_iou(numbers)) is not None and positive is not None:
+        more += f" Calling everything {classes[positive]}: IoU {number(everything, 3)}."
     if numbers.get("n_ice_of_unknown_thickness"):
         more += (
             f" {numbers['n_ice_of_unknown_thickness']:,} more segments are known to be ice, thick or thin; with them"

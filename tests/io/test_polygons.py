@@ -9,7 +9,7 @@ import pytest
 import shapely
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
-from polynya.errors import OutputError, ProductError, UsageError
+from polynya.errors import NoRegionError, OutputError, ProductError, UsageError
 from polynya.io import polygons
 
 
@@ -104,7 +104,7 @@ def test_oggm_gets_what_it_reads():
 
 
 def test_oggm_refusals():
-    with pytest.raises(UsageError, match="no region is known"):
+    with pytest.raises(NoRegionError, match="no region is known"):
         polygons.to_oggm(frame(rgi_id=["", ""]))
     with pytest.raises(UsageError, match="occurs 2 times"):
         polygons.to_oggm(frame(rgi_id=["a", "a"]))

@@ -226,3 +226,11 @@ def test_a_page_of_scenes_speaks_of_pixels_scenes_and_overlap(classes):
     assert "segment" not in text and "granule" not in text and "0.111" not in text  # IoU stands where tracks have F1
     said = training.text(given["numbers"], {"onnx": "a.onnx"})
     assert "4,321 pixels" in said and last in said
+
+
+def test_a_page_without_a_positive_class_draws_no_overlap():
+    given = scene_inputs(("other", "bright", "dark_ice"))
+    page = training.page(**{**given, "numbers": {**given["numbers"], "positive": None}})
+    assert "IoU dark ice" not in page and "Calling everything" not in page and "recall dark ice" in page
+    page = training.page(**{**given, "numbers": {**given["numbers"], "positive": "bright"}})
+    assert "IoU bright" in page and "IoU dark ice" not in page and "Calling everything bright" in page

@@ -30,6 +30,8 @@ from ...sensors import UNLABELLED
 from ..change import read_outlines
 
 RASTERS = (".tif", ".tiff", ".vrt")
+GLACIER = "glacier"
+"""Name of the band that is read of several."""
 FIT_PIXELS = 400_000
 """Pixels that the DEM rule is fitted on."""
 
@@ -215,7 +217,12 @@ def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = Fa
     """Return a raster as a function of rows and columns of the grid; outside it is NaN (floating point) or ``fill``."""
     with _opened(path) as data:
         names = [d or "" for d in data.descriptions]
-        band = next((k + 1 for k, name in enumerate(names) if name.startswith("glacier")), 1)
+        if GLACIER not in names and len(names) > 1:
+            raise ProductError(
+                f"{path.name}: none of its {len(names)} bands is named {GLACIER} (found"
+                f" {', '.join(n or 'no name' for n in names)}); expected one band, or one of that name. Give one band."
+            )
+        band = names.index(GLACIER) + 1 if GLACIER in names else 1
         is_float = np.issubdtype(np.dtype(data.dtypes[band - 1]), np.floating)
         nodata = data.nodatavals[band - 1]
     if is_float and is_probability is False:

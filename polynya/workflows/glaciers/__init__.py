@@ -248,7 +248,7 @@ def _sensors(job: _Job, quality: scene_quality.Quality) -> tuple[tuple[str, ...]
     if job.is_rule:
         notes += glacier_mapper.rule_notes(job.scene, used)
     else:
-        notes += glacier_mapper.network_notes(job.scene, used, job.mapper)
+        notes += glacier_mapper.network_notes(job.scene, used, job.mapper, between_blocks=job.config.between_blocks)
     if job.inventory is not None and job.inventory_path is not None and not len(job.inventory):
         notes.append(f"{job.inventory_path.name}: none of its glaciers lies in the scene: all ice is new to it")
     return used, notes

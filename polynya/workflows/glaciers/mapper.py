@@ -57,7 +57,10 @@ class Mapper:
     ground : tuple of sequence
         Areas of real ground that they were trained on: grid, left, bottom, right, top, metres.
     between_blocks, block_sd : float
-        Between-block correlation and within-block standard deviation of the errors: the largest that a network states.
+        Between-block correlation and within-block standard deviation of the errors: the largest that a network states;
+        0 and 1 where none does.
+    has_area_errors : bool
+        Whether every network states them.
     place : callable
         Takes scene and sensors; returns the location encoding of the place for the network, and that in words.
     strips : callable
@@ -72,6 +75,7 @@ class Mapper:
     ground: tuple[Sequence[object], ...]
     between_blocks: float
     block_sd: float
+    has_area_errors: bool
     place: Callable[[Scene, Sequence[str]], tuple[np.ndarray, str]]
     strips: Callable[[Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
 
@@ -125,12 +129,13 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
     passes = passes or Passes()
     plain = [predict_scenes.load(located(n), runtime=passes.runtime, threads=passes.threads) for n in names]
     predict_scenes.same_shape(plain)
-    positive = _glacier_class(plain[0], region)
     asked = (
         plain
         if passes.draws == 1
         else [predict_scenes.load(with_dropout(n.path), runtime=passes.runtime, threads=passes.threads) for n in plain]
     )
+    positive, *_ = [_glacier_class(n, region) for n in (*plain, *asked)]
+    areas = [n.description.areas for n in plain]
 
     def strips(
         scene: Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
@@ -154,8 +159,9 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
         members=len(plain),
         always=tuple(dict.fromkeys(s for n in plain for s in _always(n.about))),
         ground=tuple(piece for n in plain for piece in _ground(n.about)),
-        between_blocks=max(n.description.areas.between_blocks for n in plain),
-        block_sd=max(n.description.areas.sd for n in plain),
+        between_blocks=max((a.between_blocks for a in areas if a is not None), default=0.0),
+        block_sd=max((a.sd for a in areas if a is not None), default=1.0),
+        has_area_errors=None not in areas,
         place=functools.partial(_place, plain[0], region),
         strips=strips,
     )
@@ -171,8 +177,8 @@ def _glacier_class(network: predict_scenes.SceneNetwork, region: str) -> int:
         )
     if d.classes[d.positive] != GLACIER:
         raise UsageError(
-            f"--network {network.path.name}: its classes are {', '.join(d.classes)}; expected a glacier network. Give"
-            " another."
+            f"--network {network.path.name}: its positive class is {d.classes[d.positive]} of {', '.join(d.classes)};"
+            f" expected {GLACIER}. Give a glacier network."
         )
     if region in (*REGIONS, "optimised", "unknown") and d.location_kind != "region":
         raise UsageError(
@@ -299,6 +305,7 @@ def rule() -> Mapper:
         ground=(),
         between_blocks=0.0,
         block_sd=1.0,
+        has_area_errors=False,
         place=lambda scene, used: (np.zeros(0, np.float32), NO_LOCATION),
         strips=strips,
     )
@@ -329,8 +336,11 @@ def rule_notes(scene: Scene, used: Sequence[str]) -> list[str]:
     return []
 
 
-def network_notes(scene: Scene, used: Sequence[str], mapper: Mapper) -> list[str]:
-    """Return notes where a network lacks a sensor that it never was without, and where it was trained here.
+def network_notes(
+    scene: Scene, used: Sequence[str], mapper: Mapper, *, between_blocks: float | None = None
+) -> list[str]:
+    """Return notes where a network lacks a sensor that it never was without, where it was trained here, and where its
+    areas have no errors that were fitted.
 
     Parameters
     ----------
@@ -340,8 +350,18 @@ def network_notes(scene: Scene, used: Sequence[str], mapper: Mapper) -> list[str
         Sensors that the network is given.
     mapper : Mapper
         The network.
+    between_blocks : float, optional
+        Between-block correlation that is given in the network's place.
     """
     notes = []
+    if not mapper.has_area_errors and between_blocks is None:
+        notes.append(
+            f"{mapper.name} states no errors of areas: the intervals count errors of blocks as independent and are too"
+            " narrow; pass --between-blocks"
+            if mapper.members == 1
+            else f"not every network of {mapper.name} states errors of areas: the intervals may be too narrow; pass"
+            " --between-blocks"
+        )
     image = scene.table.name_of("reflectance")
     if image in mapper.always and image not in used:
         notes.append(

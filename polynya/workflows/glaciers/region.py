@@ -13,7 +13,7 @@ import importlib.util
 import geopandas as gpd
 import numpy as np
 
-from ...errors import UsageError
+from ...errors import NoRegionError, UsageError
 from ...io import polygons
 from ...predict import scenes as predict_scenes
 from ...sensors.glaciers import REGIONS
@@ -48,7 +48,7 @@ def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: st
 
     Raises
     ------
-    UsageError
+    NoRegionError
         If no region of the RGI is known.
     """
     known = o1region or RGI.get(region or "", "")
@@ -56,10 +56,8 @@ def for_oggm(table: gpd.GeoDataFrame, *, region: str | None = None, o1region: st
         table = table.assign(o1region=[RGI.get(str(r), str(r) if str(r).isdigit() else "") for r in table["o1region"]])
     try:
         return polygons.to_oggm(table, o1region=known)
-    except UsageError as error:
-        if "no region is known" not in str(error):
-            raise
-        raise UsageError(
+    except NoRegionError as error:
+        raise NoRegionError(
             "no first-order region of the RGI is known; expected an inventory with RGI identifiers, or one such region."
             " Pass --rgi-region, two digits: 15 is South Asia East."
         ) from error

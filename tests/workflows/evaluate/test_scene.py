@@ -223,3 +223,22 @@ def test_the_trivial_scores_of_the_real_chips():
     share = (mask == 1).sum() / (mask != 255).sum()
     assert found[("all_glacier", "all", "iou")]["value"] == pytest.approx(share)
     assert found[("given", "all", "iou")]["value"] == 1.0 and found[("given", "all", "iou")]["n"] == (mask != 255).sum()
+
+
+def test_the_band_of_several_is_the_one_of_that_name(tmp_path):
+    """A name that only begins so is another band; none of the name is an error, not the first band."""
+    values = np.zeros((2, *map(int, GRID.shape)), np.float32)
+    values[1] = 0.7
+    rows, columns = slice(0, 2), slice(0, 3)
+
+    def read(*names: str) -> np.ndarray:
+        path = tmp_path / "bands.tif"
+        path.unlink(missing_ok=True)
+        write(path, values, names=names)
+        return scene._raster_reader(path, GRID, is_probability=None)(rows, columns)
+
+    np.testing.assert_array_equal(read("glacier_lake", "glacier"), np.full((2, 3), np.float32(0.7)))
+    with pytest.raises(
+        ProductError, match=r"bands\.tif: none of its 2 bands is named glacier \(found glacier_lake, ice"
+    ):
+        read("glacier_lake", "ice")

@@ -188,7 +188,7 @@ def test_how_errors_go_together_is_the_networks_own_unless_told(tmp_path):
         tmp_path / "nine", pieces.grid(480, 480), optical=pieces.optical_of(np.clip(inside / 20.0, -8, 8))
     )
     networks = {
-        rho: pieces.linear_network(tmp_path / f"rho{k}.onnx", areas={"between_blocks": rho})
+        rho: pieces.linear_network(tmp_path / f"rho{k}.onnx", areas={"between_blocks": rho, "sd": 1.0})
         for k, rho in enumerate((0.0, 1.0))
     }
     width = {}

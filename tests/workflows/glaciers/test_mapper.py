@@ -103,3 +103,41 @@ def test_a_network_without_a_positive_class_is_rejected_in_one_line(tmp_path):
     with pytest.raises(UsageError, match=r"open.onnx: it names no positive class; expected glacier") as error:
         glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
     assert "\n" not in str(error.value)
+
+
+def test_a_network_whose_positive_class_is_another_is_rejected_in_one_line(tmp_path):
+    """Among several, too, and whatever the order of its classes."""
+    good = pieces.linear_network(tmp_path / "good.onnx")
+    for classes in (["other", "glacier"], ["glacier", "other"]):
+        predicts = {"kind": "one_of", "classes": classes, "positive": "other"}
+        other = pieces.linear_network(tmp_path / f"{classes[0]}.onnx", classes=classes, predicts=predicts)
+        for names in ([other], [good, other]) if classes[0] == "other" else ([other],):
+            with pytest.raises(UsageError, match=r"onnx: its positive class is other of .*; expected glacier") as error:
+                glacier_mapper.networks([str(n) for n in names], region="auto")
+            assert "\n" not in str(error.value)
+
+
+def test_a_glacier_network_may_name_its_other_class_as_it_likes(tmp_path, scene):
+    predicts = {"kind": "one_of", "classes": ["glacier", "rock"], "positive": "glacier"}
+    path = pieces.linear_network(tmp_path / "rock.onnx", predicts=predicts)
+    found = glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
+    strip = next(iter(found.strips(scene, ("optical",), np.zeros(0, np.float32), lambda n: None)))
+    np.testing.assert_allclose(strip[1], 1.0 / (1.0 + np.exp(40.0 * 0.3 - 20.0)), atol=1e-5)
+
+
+def test_a_network_that_states_no_errors_of_areas_is_told(tmp_path, scene):
+    """Alone or in an ensemble, unless the user gives the correlation."""
+    silent = str(pieces.linear_network(tmp_path / "silent.onnx"))
+    stated = str(pieces.linear_network(tmp_path / "stated.onnx", areas={"between_blocks": 0.3, "sd": 0.8}))
+
+    def notes(*names: str, given: float | None = None) -> list[str]:
+        found = glacier_mapper.networks(names, region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
+        told = glacier_mapper.network_notes(scene, found.sensors, found, between_blocks=given)
+        return [n for n in told if "--between-blocks" in n]
+
+    assert notes(silent) == [
+        "silent states no errors of areas: the intervals count errors of blocks as independent and are too narrow; pass"
+        " --between-blocks"
+    ]
+    assert len(notes(stated, silent)) == 1
+    assert notes(stated) == [] and notes(silent, given=0.4) == []

@@ -502,9 +502,8 @@ def test_held_out_ground_is_predicted_by_a_network_that_was_not_trained_on_it(ti
         and alone["metrics"]["cross_fitting"] == []
     )
     assert (
-        own["areas"] == {"between_blocks": 0.0, "sd": 1.0, "sets": []}  # a block per scene: too few to tell
-        and predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime").description.areas.between_blocks
-        == own["areas"]["between_blocks"]
+        "areas" not in own  # a block per scene: too few to tell
+        and predict_scenes.load(result.outputs["onnx"], runtime="onnxruntime").description.areas is None
     )
     with pytest.raises(
         UsageError, match=r"trained on apart\.h5, or on ground of it; expected a network that was not trained"
