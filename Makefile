@@ -49,8 +49,9 @@ $(SITE): $(STAMP)
 
 demo: setup
 	@mkdir -p demo
-	@test -s demo/granule.h5 -a -s demo/granule_truth.parquet || "$(BIN)/polynya" simulate atl03 demo/granule.h5 --season winter --length-km 60 --seed 1
-	"$(BIN)/polynya" freeboard demo/granule.h5 -o demo/out --overwrite
+	@test -s demo/granule.h5 -a -s demo/granule_truth.parquet || "$(BIN)/polynya" simulate atl03 demo/granule.h5 --season winter --length-km 60 --seed 1 --overwrite
+	@rm -rf demo/out
+	"$(BIN)/polynya" freeboard demo/granule.h5 -o demo/out
 	@echo
 	"$(BIN)/polynya" evaluate demo/out/granule --reference demo/granule_truth.parquet --brief
 	@echo

@@ -117,7 +117,7 @@ def make_granule(folder: Path, million: float) -> Path:
     """Simulate a granule of about so many photons, long enough, unless it is there."""
     path = folder / f"bench_{million:g}M.h5"
     if not path.exists():
-        probe = simulate(folder / "probe.h5", length_km=40.0, season="summer", seed=2)
+        probe = simulate(folder / "probe.h5", length_km=40.0, season="summer", seed=2, overwrite=True)
         length = 40.0 * million * 1e6 / sum(probe.photons.values())
         print(f"simulating {length:.0f} km ...", file=sys.stderr, flush=True)
         simulate(path, length_km=min(length, 3000.0), season="summer", seed=2)

@@ -136,7 +136,7 @@ def main() -> None:
             part = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "bound")}
             for seed in seeds_of(options.seeds):
                 granule = folder / f"from{number}_{seed}.h5"
-                simulate_from_atl07(atl07, granule, seed=seed)
+                simulate_from_atl07(atl07, granule, seed=seed, overwrite=True)
                 (record,) = freeboard.run(
                     [granule],
                     out=folder / "out",

@@ -137,7 +137,7 @@ def make(job: dict) -> str:
         )
     elif job["kind"] == "atl07":
         made = simulate_from_atl07(
-            job["path"], work / f"{job['name']}.h5", seed=job["seed"], brightness=job["brightness"]
+            job["path"], work / f"{job['name']}.h5", seed=job["seed"], brightness=job["brightness"], overwrite=True
         )
     else:
         made = simulate(
@@ -146,6 +146,7 @@ def make(job: dict) -> str:
             season=job["season"],
             seed=job["seed"],
             sun_elevation=job["sun"],
+            overwrite=True,
         )
     pair = label.Pair(granule=str(made.granule), out=str(table), image="", truth=str(made.truth))
     record = label.process(pair, config=label.Config(beams="all"))

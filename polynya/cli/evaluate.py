@@ -57,7 +57,9 @@ def evaluate(
         typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts."),
     ] = None,
     region: Annotated[str | None, typer.Option(help="Glaciers: the name in the column region.")] = None,
-    table: Annotated[Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table.")] = None,
+    table: Annotated[
+        Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table; replaces only such a table.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
     brief: Annotated[
         bool, typer.Option("--brief", help="Freeboard: only the main numbers, against simulation truth.")
@@ -77,6 +79,8 @@ def evaluate(
     from ..errors import UsageError
     from ..workflows import evaluate as workflow
 
+    if table is not None:
+        _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
     if workflow.is_scene(out):
         from ..evaluate import scene_rows, scene_text
         from ..workflows.evaluate import scene as evaluate_scene
@@ -101,3 +105,21 @@ def evaluate(
         io.write_table(result, table, spec=spec)
         say(f"wrote {table}")
     print(json.dumps(io.plain(result.to_pylist())) if as_json else as_text(result))
+
+
+def _check_table(path: Path, *, specs: tuple[str, ...]) -> None:
+    """Raise unless a name is free, or that of a table of an earlier evaluation."""
+    from .. import io
+    from ..errors import OutputError, ProductError
+
+    if not path.exists() and not path.is_symlink():
+        return
+    try:
+        metadata = io.read_table(path, columns=["metric"]).schema.metadata or {}
+    except ProductError:
+        metadata = {}
+    if metadata.get(b"polynya_table", b"").decode() not in specs:
+        raise OutputError(
+            f"--table {path}: exists already and is no table that polynya evaluate wrote; expected a new name: it is"
+            " not replaced. Choose another name."
+        )

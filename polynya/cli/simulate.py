@@ -38,6 +38,9 @@ def simulate_atl03(
             ),
         ),
     ] = None,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace an earlier simulated granule and its truth.")
+    ] = False,
 ) -> None:
     """Simulate an ATL03 granule in the full layout of release 006, with known truth.
 
@@ -51,11 +54,19 @@ def simulate_atl03(
     if from_atl07 is not None:
         from ..simulate.icesat2.from_atl07 import simulate_from_atl07
 
-        result = simulate_from_atl07(from_atl07, out, beams=beams, seed=seed)
+        result = simulate_from_atl07(from_atl07, out, beams=beams, seed=seed, overwrite=overwrite)
     else:
         from ..simulate.icesat2.atl03 import simulate
 
-        result = simulate(out, length_km=length_km, beams=beams, season=season, seed=seed, sun_elevation=sun_elevation)
+        result = simulate(
+            out,
+            length_km=length_km,
+            beams=beams,
+            season=season,
+            seed=seed,
+            sun_elevation=sun_elevation,
+            overwrite=overwrite,
+        )
     print(f"{result.granule}\n{result.truth}")
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ... import io
 from ...errors import OutputError, one_line
-from ...readers.glacier_tiles import Tile, write_tile
+from ...readers.glacier_tiles import Tile, open_tiles, write_tile
 from ...sensors.glaciers import TABLE
 from .noise import gradient
 from .scene import SimulatedScene
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 TRUTH_CLASSES = "0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled"
 STRATA_BITS = "1 seasonal snow, 2 cast shadow, 4 cloud, 8 water, 16 SAR layover"
+DATES = ("date1", "date2")
+"""Folders of a scene's dates."""
 MARK = {"simulated_by": "polynya; no measurement"}
 
 
@@ -193,7 +195,7 @@ def reject_earlier_scene(out: Path) -> None:
     OutputError
         If it holds a scene.
     """
-    if any(Path(out).glob("date*/scene.json")):
+    if any((Path(out) / date / "scene.json").exists() for date in DATES):
         raise OutputError(
             f"{out}: holds a scene; expected a new or empty folder. Pass --overwrite, or choose another folder."
         )
@@ -218,7 +220,7 @@ def write_dates(scenes: Iterable[SimulatedScene], out: Path, *, overwrite: bool 
     """
     out = Path(out)
     written = [write(scene, out / f"date{k}", overwrite=overwrite) for k, scene in enumerate(scenes, 1)]
-    for stale in out.glob("date*"):
+    for stale in (out / date for date in DATES):
         if overwrite and stale.name not in {w.folder.name for w in written} and (stale / "scene.json").exists():
             io.check_replaceable(stale, record="scene.json")
             shutil.rmtree(stale)
@@ -244,6 +246,8 @@ def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
     ------
     UsageError
         If the file has a tile of this name.
+    ProductError
+        If the file is there and is no set of tiles.
     OutputError
         If it cannot be written.
     """
@@ -251,6 +255,8 @@ def append_tiles(path: Path, scenes: Iterable[SimulatedScene]) -> int:
 
     path = Path(path)
     count = 0
+    if path.exists():
+        open_tiles(path)
     with io.writing(path) as temporary:
         if path.exists():
             shutil.copyfile(path, temporary)

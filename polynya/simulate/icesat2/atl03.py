@@ -10,18 +10,15 @@ instrument. ``dem_h`` is the MSS in the mean-tide system, ``MSS + geoid_free2mea
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import h5py
 import numpy as np
 import pyarrow as pa
 
-from ... import io, schema
-from ...errors import OutputError, UsageError, one_line
+from ... import schema
+from ...errors import UsageError
 from ...readers.icesat2 import SPOTS
 from ..sea_ice import profile
 from ..sea_ice.presets import Season
@@ -29,6 +26,7 @@ from ..sea_ice.random_fields import smooth_field
 from ..sea_ice.season import season_at, seconds_of
 from . import atlas
 from .granule import BeamTrack, Surface, beam_group
+from .granule_files import granule_pair, truth_name
 from .ground_track import BEAM_OFFSET, across_of, beam_position, reference_track
 from .head import Head, granule_head
 
@@ -67,6 +65,7 @@ def simulate(
     season: str = "winter",
     seed: int = 0,
     sun_elevation: float | None = None,
+    overwrite: bool = False,
 ) -> Simulated:
     """Write a simulated ATL03 granule and its truth.
 
@@ -85,6 +84,8 @@ def simulate(
         The same arguments and seed give the same arrays.
     sun_elevation : float, optional
         Degrees, for seasons with sun. If left out, summer has a fixed day and hour, and spring draws an elevation.
+    overwrite : bool
+        Replace an earlier simulated granule and its truth.
 
     Returns
     -------
@@ -93,9 +94,9 @@ def simulate(
     Raises
     ------
     UsageError
-        If an argument is out of range.
+        If an argument is out of range, or there is an earlier granule and ``overwrite`` is not given.
     OutputError
-        If the files cannot be written.
+        If the files cannot be written, or one of them is there and is no simulation of polynya.
     """
     parse_beams(beams)
     check_arguments(length_km=length_km, seed=seed)
@@ -119,7 +120,10 @@ def simulate(
             leads = profile.neighbour_leads(leads, rng_of(seed, 11, pair), across=2.0 * BEAM_OFFSET)
         return profile.ice_field(parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=grid_length)
 
-    return write_granule(out, ice, beams=beams, place=place, length=length_km * 1000.0, seed=seed, settings=settings)
+    length = length_km * 1000.0
+    return write_granule(
+        out, ice, beams=beams, place=place, length=length, seed=seed, settings=settings, overwrite=overwrite
+    )
 
 
 def check_arguments(*, length_km: float, seed: int) -> None:
@@ -144,7 +148,15 @@ def check_arguments(*, length_km: float, seed: int) -> None:
 
 
 def write_granule(
-    out: Path | str, ice: IceOfBeam, *, beams: str, place: Season, length: float, seed: int, settings: dict[str, object]
+    out: Path | str,
+    ice: IceOfBeam,
+    *,
+    beams: str,
+    place: Season,
+    length: float,
+    seed: int,
+    settings: dict[str, object],
+    overwrite: bool = False,
 ) -> Simulated:
     """Count the photons of an ice cover and write the granule with its truth.
 
@@ -165,6 +177,8 @@ def write_granule(
         Of the simulation.
     settings : dict
         What the file states about itself; must hold ``season``.
+    overwrite : bool
+        Replace an earlier simulated granule and its truth.
 
     Returns
     -------
@@ -192,11 +206,8 @@ def write_granule(
         length=length,
     )
     photons, shares = {}, {}
-    with granule_pair(out, about={"product": "polynya simulation of ATL03", "release": "006", **settings}) as (
-        handle,
-        write_truth,
-        pool,
-    ):
+    about = {"product": "polynya simulation of ATL03", "release": "006", **settings}
+    with granule_pair(out, about=about, overwrite=overwrite) as (handle, write_truth, pool):
         for name in names:
             beam, surface, truth = _simulate_beam(flight, name)
             beam_group(handle, beam, surface, pool=pool, rng=rng_of(seed, 40, schema.BEAM_NAMES.index(name)))
@@ -239,53 +250,6 @@ def parse_beams(beams: str) -> list[str]:
             f" {', '.join(schema.BEAM_NAMES)}. Try strong."
         )
     return [b for b in schema.BEAM_NAMES if b in names]
-
-
-def truth_name(out: Path | str) -> Path:
-    """Return the path of a granule's truth."""
-    out = Path(out)
-    return out.with_name(out.stem + "_truth.parquet")
-
-
-@contextlib.contextmanager
-def granule_pair(
-    out: Path | str, *, about: dict[str, object]
-) -> Iterator[tuple[h5py.File, Callable[[pa.Table], None], ThreadPoolExecutor]]:
-    """Open a granule and its truth under temporary names; both get their final names only if everything succeeds.
-
-    Yields
-    ------
-    handle : h5py.File
-    write_truth : function
-        Writes the truth table of one beam; call it once per beam.
-    pool : concurrent.futures.ThreadPoolExecutor
-        Threads that compress.
-
-    Raises
-    ------
-    UsageError
-        If the name does not end in .h5.
-    OutputError
-        If the files cannot be written.
-    """
-    out = Path(out)
-    if out.suffix != ".h5":
-        raise UsageError(f"the output is named {out.name}; expected a name that ends in .h5. Name it {out.stem}.h5.")
-    if out.is_dir() or truth_name(out).is_dir():
-        raise OutputError(
-            f"{out}: is a folder, or {truth_name(out).name} is; expected files to write. Choose another name."
-        )
-    about = {"granule": out.stem, **about}
-    with io.writing(out) as temporary, io.writing(truth_name(out)) as truth_part:
-        try:
-            with ThreadPoolExecutor(2) as pool, h5py.File(temporary, "w", libver=("earliest", "v110")) as handle:
-                writer = io.TableWriter(truth_part, spec=schema.TRUTH, about=about)
-                with contextlib.closing(writer):
-                    yield handle, writer.write, pool
-        except RuntimeError as error:  # what HDF5 raises when it cannot flush
-            raise OutputError(
-                f"{out}: writing failed ({one_line(error)}); expected room on the disk. Free some or write elsewhere."
-            ) from error
 
 
 def class_shares(truth: pa.Table) -> dict[str, float]:

@@ -22,9 +22,10 @@ from ...physics import first_photon_bias, nasa_surface_type
 from ...readers import icesat2_atl07
 from ...readers.icesat2 import SPOTS, Beam, open_hdf5, reject_transition, select_beams, values
 from . import atlas
-from .atl03 import Simulated, class_shares, granule_pair, truth_name
+from .atl03 import Simulated, class_shares
 from .atlas_bias import bias_table
 from .granule import BeamTrack, Surface, beam_group
+from .granule_files import granule_pair, truth_name
 from .head import Head, granule_head
 
 CELL = 2.0
@@ -86,6 +87,7 @@ def simulate_from_atl07(
     beams: str = "all",
     seed: int = 0,
     brightness: tuple[float, float] | None = None,
+    overwrite: bool = False,
 ) -> Simulated:
     """Write an ATL03 granule drawn from an ATL07's photon heights, and its truth from NASA's heights and types.
 
@@ -103,6 +105,8 @@ def simulate_from_atl07(
         Multiplies the photon rates of each beam by a factor, drawn evenly in its logarithm from this range. The types
         are then those of NASA's tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width.
         This gives more training cases near the tree's thresholds; not for scores.
+    overwrite : bool
+        Replace an earlier simulated granule and its truth.
 
     Returns
     -------
@@ -113,8 +117,10 @@ def simulate_from_atl07(
     ------
     ProductError
         If the file is not an ATL07, or has no segment with photon heights.
+    UsageError
+        If there is an earlier granule and ``overwrite`` is not given.
     OutputError
-        If the files cannot be written.
+        If the files cannot be written, or one of them is there and is no simulation of polynya.
     """
     granule = icesat2_atl07.open_atl07(atl07)
     reject_transition(granule)
@@ -126,7 +132,7 @@ def simulate_from_atl07(
     factors: dict[str, float] = {}
     if brightness is not None:
         about["brightness"] = list(brightness)
-    with granule_pair(out, about=about) as (handle, write_truth, pool):
+    with granule_pair(out, about=about, overwrite=overwrite) as (handle, write_truth, pool):
         for beam in chosen:
             segments = _usable(icesat2_atl07.read(atl07, beam=beam.name))
             if segments.x.size == 0:

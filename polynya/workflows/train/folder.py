@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,11 +91,13 @@ def claim(out: Path, *, key: io.Key, resume: bool, overwrite: bool) -> Result | 
     UsageError
         If it holds a training, and it is not known what to do with it.
     OutputError
-        If it holds another training that is not to be replaced, or is to be replaced and holds something else.
+        If it holds another training that is not to be replaced, or something else.
     """
+    if io.is_free(out):
+        return None
+    is_stopped = _is_state(out / STATE)
     if overwrite:
-        if not io.is_free(out):
-            io.check_replaceable(out, also=UNFINISHED)
+        io.check_replaceable(out, also=UNFINISHED if is_stopped else ())
         return None
     if (out / "run.json").exists():
         if not resume:
@@ -106,12 +109,29 @@ def claim(out: Path, *, key: io.Key, resume: bool, overwrite: bool) -> Result | 
         if record is not None:
             outputs = {k: out / v for k, v in record["outputs"].items()}
             return Result(out=out, outputs=outputs, numbers=record["numbers"])
-    if (out / STATE).exists() and not resume:
+    elif not is_stopped:
+        raise OutputError(
+            f"{out}: holds files and no training (no run.json, and no {STATE} of polynya); expected a new or empty"
+            " folder. Choose another with -o."
+        )
+    if is_stopped and not resume:
         raise UsageError(
             f"{out}: holds a training that was stopped; expected to know what to do with it. --resume continues it,"
             " --overwrite starts again."
         )
     return None
+
+
+def _is_state(path: Path) -> bool:
+    """Return whether a file is what a stopped training of polynya resumes from."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "np") as file:
+            record = json.loads((file.metadata() or {})["polynya"])
+    except (SafetensorError, OSError, KeyError, ValueError):
+        return False
+    return isinstance(record, dict) and {"digest", "history"} <= set(record)
 
 
 def prepare(out: Path, *, is_anew: bool) -> None:

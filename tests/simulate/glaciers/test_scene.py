@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 
+import h5py
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from polynya.cli import app
-from polynya.errors import OutputError, UsageError
+from polynya.errors import OutputError, ProductError, UsageError
 from polynya.readers import glacier_tiles
 from polynya.scenes import scene as scene_reader
 from polynya.sensors.glaciers import TABLE
@@ -219,6 +221,24 @@ def test_tiles_are_appended_and_a_failure_leaves_the_file(pair, tmp_path):
     with pytest.raises(UsageError, match="has a tile of this name"):
         files.append_tiles(path, pair)
     assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["train.h5"]
+
+
+def test_tiles_go_into_a_tile_set_only(pair, tmp_path):
+    path = tmp_path / "ATL03.h5"
+    with h5py.File(path, "w") as file:
+        file["gt1l/heights/h_ph"] = np.zeros(3)
+        file["orbit_info/rgt"] = np.zeros(1)
+    before = path.read_bytes()
+    with pytest.raises(ProductError, match=r"ATL03\.h5"):
+        files.append_tiles(path, pair)
+    assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["ATL03.h5"]
+
+
+def test_only_the_dates_of_a_scene_are_replaced(pair, tmp_path):
+    files.write_dates(pair, tmp_path)
+    shutil.copytree(tmp_path / "date2", tmp_path / "date_backup")
+    files.write_dates(pair[:1], tmp_path, overwrite=True)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["date1", "date_backup"]
 
 
 def test_the_command_writes_folders_and_refuses_to_replace_them(tmp_path):

@@ -276,7 +276,7 @@ def test_strong_beams_have_the_real_moments(tmp_path):
     parts: dict[str, list[np.ndarray]] = {}
     for seed in range(100, 112):
         path = tmp_path / "moments.h5"
-        simulator.simulate(path, length_km=8.0, season="summer", beams="strong", seed=seed)
+        simulator.simulate(path, length_km=8.0, season="summer", beams="strong", seed=seed, overwrite=True)
         for beam in ("gt1r", "gt2r", "gt3r"):
             for name, values in moments(path, beam).items():
                 parts.setdefault(name, []).append(values)
@@ -382,6 +382,36 @@ def test_output_must_be_h5_and_not_a_folder(tmp_path):
         simulator.simulate(tmp_path / "taken.h5", length_km=1.0)
 
 
+@pytest.mark.parametrize("name", ["x.h5", "x_truth.parquet"])
+def test_a_file_of_the_user_is_never_replaced(tmp_path, name):
+    (tmp_path / name).write_text("precious")
+    for overwrite in (False, True):
+        with pytest.raises(OutputError, match=rf"{name}: exists already and is no simulation of polynya"):
+            simulator.simulate(tmp_path / "x.h5", length_km=1.0, beams="gt1r", overwrite=overwrite)
+    assert (tmp_path / name).read_text() == "precious" and [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_granule_that_is_not_simulated_is_never_replaced(tmp_path):
+    path = tmp_path / "x.h5"
+    with h5py.File(path, "w") as handle:
+        handle.attrs["short_name"] = "ATL03"
+    before = path.read_bytes()
+    with pytest.raises(OutputError, match="is no simulation of polynya"):
+        simulator.simulate(path, length_km=1.0, beams="gt1r", overwrite=True)
+    assert path.read_bytes() == before
+
+
+def test_an_earlier_simulation_is_replaced_when_asked_for(tmp_path):
+    path = tmp_path / "x.h5"
+    first = simulator.simulate(path, length_km=1.0, beams="gt1r", seed=1)
+    before = path.read_bytes(), first.truth.read_bytes()
+    with pytest.raises(UsageError, match=r"x\.h5: exists already; expected a new name\. Pass --overwrite"):
+        simulator.simulate(path, length_km=1.0, beams="gt1r", seed=2)
+    assert (path.read_bytes(), first.truth.read_bytes()) == before
+    simulator.simulate(path, length_km=1.0, beams="gt1r", seed=2, overwrite=True)
+    assert path.read_bytes() != before[0] and first.truth.read_bytes() != before[1]
+
+
 def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
     path = tmp_path / "granule.h5"
     simulator.simulate(path, length_km=1.0, beams="gt1r")
@@ -392,7 +422,7 @@ def test_a_failing_run_leaves_nothing_and_keeps_the_old(tmp_path, monkeypatch):
 
     monkeypatch.setattr(simulator, "granule_head", fail)
     with pytest.raises(OutputError, match="No space left"):
-        simulator.simulate(path, length_km=1.0, beams="gt1r", seed=2)
+        simulator.simulate(path, length_km=1.0, beams="gt1r", seed=2, overwrite=True)
     assert path.read_bytes() == before
     assert sorted(p.name for p in tmp_path.iterdir()) == ["granule.h5", "granule_truth.parquet"]
 

@@ -157,7 +157,7 @@ def test_reference_is_nasas_types(drawn):
 def test_first_photon_table_agrees_with_nasas_correction(tmp_path):
     """Strong and weak, the detector model reproduces NASA's corrections before any fit to 20 %, after it to 5 mm."""
     for name in DISKO:
-        result = from_atl07.simulate_from_atl07(real(name), tmp_path / "x.h5", beams="gt3l,gt3r")
+        result = from_atl07.simulate_from_atl07(real(name), tmp_path / "x.h5", beams="gt3l,gt3r", overwrite=True)
         for said in result.settings["first_photon_bias"].values():
             assert said["n"] > 200
             assert 0.9 < said["scale"] < 1.2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import geopandas as gpd
 import numpy as np
@@ -178,6 +179,20 @@ def test_a_map_that_misses_every_glacier_is_judged_and_a_reference_beside_the_sc
     assert lookup(scene.run(beside, reference=made / "rgi.parquet"))[("given", "all", "iou")]["value"] == 0.0
     with pytest.raises(ProductError, match=r"beside.gpkg: lies 1.0 km away from made"):
         scene.run(made / "mapped.gpkg", reference=beside, scene=made / "scene")
+
+
+def test_a_file_that_is_no_earlier_table_stays(made, tmp_path):
+    reference, text = tmp_path / "mine.parquet", tmp_path / "t.parquet"
+    shutil.copyfile(made / "rgi.parquet", reference)
+    text.write_text("precious")
+    words = ["evaluate", str(made / "mapped.gpkg"), "-r", str(reference), "--table"]
+    for path in (reference, text, tmp_path):
+        before = path.read_bytes() if path.is_file() else b""
+        done = CliRunner().invoke(app, [*words, str(path)])
+        assert "is no table that polynya evaluate wrote" in str(done.exception) + done.output
+        assert before == (path.read_bytes() if path.is_file() else b"")
+    for _ in range(2):
+        assert CliRunner().invoke(app, [*words, str(tmp_path / "new.parquet")]).exit_code == 0
 
 
 def test_the_commands(made):

@@ -178,6 +178,31 @@ def test_changed_data_are_noticed_and_only_a_training_is_replaced(tmp_path):
     assert workflow.run(recipe, **usual, overwrite=True).outputs == first.outputs
 
 
+@pytest.mark.parametrize("name", ["track-unet.onnx", "history.json", "report.html", "state.safetensors", "notes.txt"])
+def test_a_folder_of_the_user_is_never_taken(tmp_path, name):
+    from polynya.workflows.train import folder
+
+    (tmp_path / name).write_text("precious")
+    key = io.Key(workflow="train", version=1, settings={}, inputs={})
+    for resume, overwrite in ((False, False), (True, False), (False, True)):
+        with pytest.raises(OutputError, match=r"expected a new or empty folder|is no result of polynya"):
+            folder.claim(tmp_path, key=key, resume=resume, overwrite=overwrite)
+    assert (tmp_path / name).read_text() == "precious"
+
+
+def test_a_stopped_training_is_continued_or_begun_anew(tmp_path):
+    from polynya.workflows.train import folder
+
+    state = checkpoint.State(weights={}, optimiser={}, average={}, best={}, best_epoch=0, steps=0, history=[])
+    checkpoint.save_state(tmp_path / folder.STATE, state, digest="d")
+    (tmp_path / "history.json").write_text("{}")
+    key = io.Key(workflow="train", version=1, settings={}, inputs={})
+    with pytest.raises(UsageError, match="holds a training that was stopped"):
+        folder.claim(tmp_path, key=key, resume=False, overwrite=False)
+    for resume in (True, False):
+        assert folder.claim(tmp_path, key=key, resume=resume, overwrite=not resume) is None
+
+
 def test_ice_of_unknown_thickness_teaches_water(tmp_path):
     """Labels as ATL07 gives them, ice or water: the network tells water, and says nothing of thin ice it never saw."""
     labels = write_labels(tmp_path / "labels", granules=8, n=400, any_ice=True, noise=0.2)
