@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..description import Description, SomeDescription, from_text, read
+from ..description import Description, OfScenes, SomeDescription, from_text, read
 from ..errors import PolynyaError, ProductError, UsageError, one_line
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -32,7 +32,7 @@ def shipped(*, of_scenes: bool = False) -> list[str]:
 
 def _is_of_scenes(path: Path) -> bool:
     about = path.with_suffix(".json")
-    return about.is_file() and read(json.loads(about.read_text(encoding="utf-8"))).family == "scenes"
+    return about.is_file() and isinstance(read(json.loads(about.read_text(encoding="utf-8"))), OfScenes)
 
 
 def locate(name: Path | str, *, of_scenes: bool = False) -> Path:
