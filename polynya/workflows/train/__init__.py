@@ -6,6 +6,7 @@ nowhere else in the package; it comes with the extra ``[train]``.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -164,26 +165,27 @@ def run(
                 **{f"cross_fit {k}": p.network for k, p in enumerate(pairs, 1)},
             },
         )
-        done = folder.claim(out, key=key, resume=resume, overwrite=overwrite)
-        if done is not None:
-            return replace(done, is_leader=processes.rank == 0)
-        data_ = family.data(plan, description, data=data, train_only=train_only, split=split)
-        task = _Task(
-            plan=plan,
-            data=data_,
-            description=description.model_copy(update=data_.learned),
-            folds=tuple(cross_fitting.open_pairs(pairs, plan=plan, description=description)),
-            start_from=None if start_from is None else Path(start_from),
-            options={k: v for k, v in options.items() if v},
-            out=out,
-            key=key,
-            split=split,
-            seed=seed,
-            processes=processes,
-        )
-        result = _run(task, is_anew=overwrite, show_progress=show_progress)
-        processes.wait()  # the others wait until the leader has written
-        return result
+        with folder.locked(out) if processes.rank == 0 else contextlib.nullcontext():
+            done = folder.claim(out, key=key, resume=resume, overwrite=overwrite)
+            if done is not None:
+                return replace(done, is_leader=processes.rank == 0)
+            data_ = family.data(plan, description, data=data, train_only=train_only, split=split)
+            task = _Task(
+                plan=plan,
+                data=data_,
+                description=description.model_copy(update=data_.learned),
+                folds=tuple(cross_fitting.open_pairs(pairs, plan=plan, description=description)),
+                start_from=None if start_from is None else Path(start_from),
+                options={k: v for k, v in options.items() if v},
+                out=out,
+                key=key,
+                split=split,
+                seed=seed,
+                processes=processes,
+            )
+            result = _run(task, is_anew=overwrite, show_progress=show_progress)
+            processes.wait()  # the others wait until the leader has written
+            return result
     finally:
         torch.set_num_threads(usual)
         train.stop(processes)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+import filelock
 
 from ... import io, recipes
 from ...errors import OutputError, UsageError, one_line
@@ -16,6 +19,8 @@ STATE = "state.safetensors"
 """What a stopped training resumes from."""
 UNFINISHED = (STATE, "history.json")
 """Files of a training that was stopped."""
+LOCK_WAIT_S = 0.5
+"""Long enough to take over the lock of a process that died on this computer."""
 RESULTS_VERSION = 1
 """Raised only when the same data and settings give other weights."""
 
@@ -72,6 +77,42 @@ def result_key(
         inputs=inputs,
         networks={r: predict_runtime.sha256(p) if p.is_file() else "missing" for r, p in networks.items()},
     )
+
+
+@contextlib.contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the folder of a training for this process; the lock of a process that died on this computer is taken over.
+
+    The lock is a file beside the folder; where none can be written there, the folder is not locked.
+
+    Parameters
+    ----------
+    out : Path
+        The folder.
+
+    Raises
+    ------
+    OutputError
+        If another process trains into it.
+    """
+    place = out.resolve()
+    path = place.with_name(f".{place.name}.lock")
+    lock = filelock.SoftFileLock(path, timeout=LOCK_WAIT_S, poll_interval=0.05)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except filelock.Timeout as error:
+        raise OutputError(
+            f"{out}: another polynya train writes into it; expected one at a time. Wait for it, or choose another with"
+            f" -o; if its computer is gone, remove {path}."
+        ) from error
+    except OSError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def claim(out: Path, *, key: io.Key, resume: bool, overwrite: bool) -> Result | None:

@@ -203,6 +203,16 @@ def test_a_stopped_training_is_continued_or_begun_anew(tmp_path):
         assert folder.claim(tmp_path, key=key, resume=resume, overwrite=not resume) is None
 
 
+def test_two_trainings_do_not_write_into_one_folder(tmp_path, labels):
+    from polynya.workflows.train import folder
+
+    with folder.locked(tmp_path / "net"), pytest.raises(OutputError, match="another polynya train writes into it"):
+        workflow.run("track-unet", data=[labels], out=tmp_path / "net", epochs=1, device="cpu", overwrite=True)
+    assert list(tmp_path.iterdir()) == []
+    with folder.locked(tmp_path / "net"), folder.locked(tmp_path / "other"):
+        pass
+
+
 def test_ice_of_unknown_thickness_teaches_water(tmp_path):
     """Labels as ATL07 gives them, ice or water: the network tells water, and says nothing of thin ice it never saw."""
     labels = write_labels(tmp_path / "labels", granules=8, n=400, any_ice=True, noise=0.2)
