@@ -7,6 +7,7 @@ outside its folder is an error.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import functools
 import re
@@ -42,6 +43,14 @@ CACHE_BYTES = 256 << 20
 TEXT_BYTES = 64 << 20
 """A larger text file is no metadata."""
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_VECTOR_MAGIC = {
+    b"SQLite format 3\0": "GPKG",
+    b"\x00\x00\x27\x0a": "ESRI Shapefile",
+    b"fgb": "FlatGeobuf",
+    b"PAR1": "Parquet",
+}
+_VECTOR_SEARCHED = 4096  # bytes
+_VRT_SEARCHED = 1 << 16  # bytes; GDAL looks for a VRT's root element in the first 1024
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
 _GDAL = {
     "GDAL_NUM_THREADS": "1",  # with more, the error of a damaged JPEG 2000 tile is lost and zeros come back
@@ -195,15 +204,37 @@ def open_raster(
     try:
         with rasterio.Env(**_GDAL), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            about = path.stat()
-            if path.suffix.lower() == ".vrt" or starts_with(path, 512).lstrip().startswith(b"<VRTDataset"):
+            is_vrt = _is_vrt(path)
+            if is_vrt:
+                about = path.stat()
                 _check_vrt(path.resolve(), about.st_mtime_ns, about.st_size)
-            with DatasetReader(str(path), driver=list(RASTER_DRIVERS)) as source:
+            drivers = ["VRT"] if is_vrt else [d for d in RASTER_DRIVERS if d != "VRT"]
+            with DatasetReader(str(path), driver=drivers) as source:
                 yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
             f"{path.name}: cannot be read as a raster ({one_line(error)[:160]}); expected {expected}."
         ) from error
+
+
+def _is_vrt(path: Path) -> bool:
+    """Return whether a file is a VRT by its content or its name; any other is opened without GDAL's VRT driver."""
+    start = starts_with(path, _VRT_SEARCHED)
+    is_xml = start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"<")
+    return path.suffix.lower() == ".vrt" or (is_xml and b"<VRTDataset" in start)
+
+
+def _vrt_sources(root: ElementTree.Element, folder: Path) -> list[tuple[str, Path]]:
+    """Return what a VRT reads, as it stands there and as a path; GDAL takes no notice of case and namespaces."""
+    found = []
+    for element in root.iter():
+        names = [element.tag, *element.attrib]
+        if not any(n.rpartition("}")[2].lower() in ("sourcefilename", "sourcedataset") for n in names):
+            continue
+        text = (element.text or "").strip()
+        is_relative = any(k.lower() == "relativetovrt" and v.strip() == "1" for k, v in element.attrib.items())
+        found.append((text, folder / text if is_relative else Path(text)))
+    return found
 
 
 @functools.lru_cache(maxsize=256)
@@ -214,19 +245,23 @@ def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
 
     root = _xml(read_bytes(path), path.name)
     for element in root.iter():
-        kind = element.get("subClass") or ""
-        if kind in ("VRTRawRasterBand", "VRTDerivedRasterBand"):
-            raise ProductError(
-                f"{path.name}: holds a {kind}; expected plain bands made of rasters. Write it out with gdal_translate."
-            )
-        if element.tag not in ("SourceFilename", "SourceDataset"):
-            continue
-        text = (element.text or "").strip()
-        inner = path.parent / text if element.get("relativeToVRT") == "1" else Path(text)
+        kinds = {v.lower(): v for k, v in element.attrib.items() if k.lower() == "subclass"}
+        for kind in ("vrtrawrasterband", "vrtderivedrasterband"):
+            if kind in kinds:
+                raise ProductError(
+                    f"{path.name}: holds a {kinds[kind]}; expected plain bands made of rasters. Write it out with"
+                    " gdal_translate."
+                )
+    for text, inner in _vrt_sources(root, path.parent):
         if _ADDRESS.match(text) or not inner.resolve().is_relative_to(path.parent) or not inner.is_file():
             raise ProductError(
                 f"{path.name}: its source {text[:80] or 'without a name'} is no file in the folder of the VRT; expected"
                 " sources beside it or below. Copy them there, or write it out with gdal_translate."
+            )
+        if _is_vrt(inner):
+            raise ProductError(
+                f"{path.name}: its source {inner.name} is a VRT, too; expected GeoTIFF or JPEG 2000. Write one of them"
+                " out with gdal_translate."
             )
         try:
             DatasetReader(str(inner), driver=[d for d in RASTER_DRIVERS if d != "VRT"]).close()
@@ -269,16 +304,14 @@ def read_vectors(
             f"{path.name}: ends in {path.suffix or 'nothing'}; expected one of {', '.join(VECTOR_DRIVERS)}. Unpack an"
             " archive; convert another format with ogr2ogr."
         )
+    _check_driver(path, _vector_format(path), driver)  # before a library opens it: it would follow what a file says
     try:
         if driver == "Parquet":
             frame = gpd.read_parquet(path)
         else:
-            found = pyogrio.read_info(path)["driver"]
-            if found != driver:
-                raise ProductError(
-                    f"{path.name}: is {found} inside; expected {driver}, as its name says. Rename or convert it."
-                )
-            frame = gpd.read_file(path, engine="pyogrio")
+            with _pyogrio_options():
+                _check_driver(path, pyogrio.read_info(path)["driver"], driver)
+                frame = gpd.read_file(path, engine="pyogrio")
     except PolynyaError:
         raise
     except Exception as error:  # drivers throw what they like
@@ -286,6 +319,35 @@ def read_vectors(
     if not isinstance(frame, gpd.GeoDataFrame):
         raise ProductError(f"{path.name}: is a table without geometry; expected {expected}.")
     return frame
+
+
+def _vector_format(path: Path) -> str:
+    """Return the vector format that a file begins like, by GDAL's name."""
+    start = starts_with(path, _VECTOR_SEARCHED)
+    for magic, driver in _VECTOR_MAGIC.items():
+        if start.startswith(magic):
+            return driver
+    return "GeoJSON" if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") else "something else"
+
+
+def _check_driver(path: Path, found: str, driver: str) -> None:
+    if found != driver:
+        raise ProductError(
+            f"{path.name}: is {found} inside; expected {driver}, as its name says. Rename or convert it."
+        )
+
+
+@contextlib.contextmanager
+def _pyogrio_options() -> Iterator[None]:
+    """Set the options that rasters are opened with for pyogrio's GDAL, which is one of its own."""
+    import pyogrio
+
+    before = {name: pyogrio.get_gdal_config_option(name) for name in _GDAL}
+    pyogrio.set_gdal_config_options({**_GDAL, "GDAL_CACHEMAX": str(CACHE_BYTES)})
+    try:
+        yield
+    finally:
+        pyogrio.set_gdal_config_options(before)
 
 
 @contextlib.contextmanager

@@ -119,6 +119,45 @@ def test_a_vrt_under_another_name_is_checked_too(raster):
         use(opening.open_raster(path))
 
 
+@pytest.mark.parametrize(
+    "start", ['<?xml version="1.0"?>', "<!-- a comment -->", "\ufeff", "\n  ", f"<!-- {'x' * 900} -->"]
+)
+def test_a_vrt_that_begins_with_something_else_is_checked_too(raster, start):
+    folder = raster.parent.parent / "own"
+    folder.mkdir()
+    path = vrt(folder / "m.tif", raster, relative=0)
+    path.write_text(start + path.read_text(), encoding="utf-8")
+    with rasterio.open(path) as source:  # the library alone reads the file outside
+        assert source.driver == "VRT" and source.read(1)[0, 1] == 1
+    with pytest.raises(ProductError, match=r"m\.tif: .*; expected"):
+        use(opening.open_raster(path))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("SourceFilename", "sourcefilename"),
+        ("<SourceFilename", '<SourceFilename xmlns="x"'),
+        ("relativeToVRT", "RELATIVETOVRT"),
+    ],
+)
+def test_the_case_and_the_namespace_of_a_source_do_not_matter(raster, old, new):
+    folder = raster.parent.parent / "own"
+    folder.mkdir()
+    path = vrt(folder / "m.vrt", "../tiles/a.tif")
+    path.write_text(path.read_text().replace(old, new))
+    with rasterio.open(path) as source:
+        assert source.read(1)[0, 1] == 1
+    with pytest.raises(ProductError, match="is no file in the folder of the VRT"):
+        use(opening.open_raster(path))
+
+
+def test_a_source_must_not_be_a_vrt(raster):
+    vrt(raster.parent / "b.tif", "/elsewhere/x.tif", relative=0)
+    with pytest.raises(ProductError, match=r"m\.vrt: its source b\.tif is a VRT, too; expected GeoTIFF"):
+        use(opening.open_raster(vrt(raster.parent / "m.vrt", "b.tif")))
+
+
 @pytest.mark.parametrize("form", ["/vsicurl/{}/a.tif", "{}/a.tif"])
 def test_a_vrt_with_an_address_asks_no_server(tmp_path, served, form):
     address, asked = served
@@ -178,6 +217,40 @@ def test_a_vector_file_is_what_its_name_says(tmp_path):
     (tmp_path / "a.kml").write_text("<kml/>")
     with pytest.raises(ProductError, match=r"a\.kml: ends in \.kml; expected one of \.gpkg"):
         opening.read_vectors(tmp_path / "a.kml")
+
+
+@pytest.mark.parametrize("ending", sorted(opening.VECTOR_DRIVERS))
+@pytest.mark.parametrize("start", ["", "\ufeff", '<?xml version="1.0"?>\n'])
+def test_a_vector_vrt_under_another_name_asks_no_server(tmp_path, served, ending, start):
+    address, asked = served
+    path = tmp_path / f"a{ending}"
+    path.write_text(
+        f'{start}<OGRVRTDataSource><OGRVRTLayer name="a"><SrcDataSource>{address}/a.json</SrcDataSource>'
+        "</OGRVRTLayer></OGRVRTDataSource>",
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        ProductError,
+        match=rf"a\{ending}: is something else inside; expected {{}}".format(opening.VECTOR_DRIVERS[ending]),
+    ):
+        opening.read_vectors(path)
+    assert asked == []
+
+
+def test_geojson_may_begin_with_a_byte_order_mark(tmp_path):
+    path = tmp_path / "a.json"
+    gpd.GeoDataFrame({"name": ["a"]}, geometry=[box(0, 0, 1, 1)], crs="EPSG:4326").to_file(path, driver="GeoJSON")
+    path.write_bytes("\ufeff\n".encode() + path.read_bytes())
+    assert opening.read_vectors(path)["name"].tolist() == ["a"]
+
+
+def test_options_of_the_vector_library_are_set_back(tmp_path):
+    import pyogrio
+
+    path = tmp_path / "a.json"
+    gpd.GeoDataFrame({"name": ["a"]}, geometry=[box(0, 0, 1, 1)], crs="EPSG:4326").to_file(path, driver="GeoJSON")
+    opening.read_vectors(path)
+    assert pyogrio.get_gdal_config_option("CPL_VSIL_CURL_ALLOWED_FILENAME") is None
 
 
 def test_a_table_without_geometry_is_no_vector_file(tmp_path):
