@@ -224,7 +224,20 @@ def _is_vrt(path: Path) -> bool:
     return path.suffix.lower() == ".vrt" or (is_xml and b"<VRTDataset" in start)
 
 
-def _vrt_sources(root: ElementTree.Element, folder: Path) -> list[tuple[str, Path]]:
+def vrt_sources(path: Path) -> list[Path]:
+    """Return the files that a VRT reads; none of a file that is no VRT.
+
+    Raises
+    ------
+    ProductError
+        If it cannot be read.
+    """
+    if not _is_vrt(path):
+        return []
+    return [inner for _, inner in _sources_in(_xml(read_bytes(path), path.name), path.parent)]
+
+
+def _sources_in(root: ElementTree.Element, folder: Path) -> list[tuple[str, Path]]:
     """Return what a VRT reads, as it stands there and as a path; GDAL takes no notice of case and namespaces."""
     found = []
     for element in root.iter():
@@ -252,7 +265,7 @@ def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
                     f"{path.name}: holds a {kinds[kind]}; expected plain bands made of rasters. Write it out with"
                     " gdal_translate."
                 )
-    for text, inner in _vrt_sources(root, path.parent):
+    for text, inner in _sources_in(root, path.parent):
         if _ADDRESS.match(text) or not inner.resolve().is_relative_to(path.parent) or not inner.is_file():
             raise ProductError(
                 f"{path.name}: its source {text[:80] or 'without a name'} is no file in the folder of the VRT; expected"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import glob
 import hashlib
 import json
 import os
@@ -22,6 +21,7 @@ import numpy as np
 from .. import __version__
 from ..errors import OutputError, ProductError, one_line
 from . import atomic
+from .input_files import files_of
 
 _BLOCK = 1 << 22
 _KNOWN_AT_MOST = 10_000
@@ -42,7 +42,7 @@ class Key:
         Everything asked for that decides the numbers. No paths: those are inputs.
     inputs : mapping of str to Path
         What a file is to the run (``granule``, ``mss`` ...) -> the file, or a folder, which counts with every file
-        below it.
+        below it. The first one is what the run is about; the others only help.
     networks : mapping of str to str
         What a network is to the run -> its SHA-256.
     """
@@ -60,7 +60,7 @@ def finished(place: Path, key: Key) -> dict | None:
     A result is done where its record is there with all the files that it lists, and says the same workflow, version,
     settings, networks and inputs. An input is the same where its size and the SHA-256 of its content are; it is read
     again only where its size or one of its times (of content, and of the file's state, which no program can set back)
-    differ from those in the record. An input that is gone has not changed.
+    differ from those in the record. What the run is about, the first input, may be gone: then it has not changed.
 
     Parameters
     ----------
@@ -79,9 +79,14 @@ def finished(place: Path, key: Key) -> dict | None:
     OutputError
         If something else is there: another result, one that misses a file, or no result at all. The message says what
         differs.
+    ProductError
+        If an input other than the first one is missing.
     """
     place = Path(place)
     is_folder = not place.name.endswith(f".{atomic.RECORD}")
+    for role, given in list(key.inputs.items())[1:]:
+        if not Path(given).exists():
+            raise ProductError(f"{Path(given).name}: no such file at {given}; expected the {role}. Check the path.")
     path = place / atomic.RECORD if is_folder else place
     if atomic.is_free(place) if is_folder else not path.exists():
         return None
@@ -141,7 +146,7 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
     inputs = {}
     for role, path in key.inputs.items():
         files = []
-        for name, file in _files(Path(path)):
+        for name, file in files_of(Path(path)):
             try:
                 state = file.stat()
                 digest = _sha256(file, state, stop)
@@ -202,7 +207,7 @@ def _differences(held: object, key: Key) -> list[str]:
 def _is_same(path: Path, held: list[dict]) -> bool:
     if not path.exists():
         return True
-    files = _files(path)
+    files = files_of(path)
     if len(files) != len(held):
         return False
     for (name, file), old in zip(files, held, strict=True):
@@ -218,20 +223,6 @@ def _is_same(path: Path, held: list[dict]) -> bool:
         except OSError:
             return False
     return True
-
-
-def _files(path: Path) -> list[tuple[str, Path]]:
-    """Return the files of an input with their names: of a folder, all below it but hidden ones and results; of a
-    shapefile, all its parts."""
-    if not path.is_dir():
-        parts = sorted(path.parent.glob(f"{glob.escape(path.stem)}.*")) if path.suffix.lower() == ".shp" else []
-        return [(p.name, p) for p in parts] or [(path.name, path)]
-    found = []
-    for folder, inner, names in os.walk(path):
-        here = Path(folder)
-        inner[:] = [n for n in inner if not n.startswith(".") and not (here / n / atomic.RECORD).exists()]
-        found += [here / n for n in names if not n.startswith(".")]
-    return sorted((p.relative_to(path).as_posix(), p) for p in found)
 
 
 def _state(found: os.stat_result) -> dict[str, int]:

@@ -129,6 +129,16 @@ def test_an_input_that_is_gone_has_not_changed(done, tmp_path):
     assert io.finished(done, key(tmp_path)) is not None
 
 
+def test_another_input_that_is_missing_is_an_error(done, tmp_path):
+    for inputs in (key(tmp_path).inputs, {**key(tmp_path).inputs, "mss": tmp_path / "mistyped.nc"}):
+        if "mss" not in inputs:
+            (tmp_path / "s.SAFE").rename(tmp_path / "moved.SAFE")
+        with pytest.raises(ProductError, match=r"no such file at .*; expected the (scene|mss)\. Check the path"):
+            io.finished(done, key(tmp_path, inputs=inputs))
+        if "mss" not in inputs:
+            (tmp_path / "moved.SAFE").rename(tmp_path / "s.SAFE")
+
+
 def test_content_is_read_again_only_where_size_or_time_differ(done, tmp_path, monkeypatch):
     read = []
     monkeypatch.setattr(records, "_sha256", lambda path, *_: read.append(path.name) or "")

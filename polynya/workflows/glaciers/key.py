@@ -31,7 +31,7 @@ def result_key(
     Parameters
     ----------
     paths : sequence of Path or str
-        As given; of folders every file counts.
+        As given; of folders every file counts, of a VRT its sources.
     scene : Scene
         What they were opened as: files that they refer to count, too.
     config : Config
@@ -48,7 +48,8 @@ def result_key(
     folders = [p.resolve() for p in inputs.values()]
     for path in _layer_files(scene):
         if not any(path == f or f in path.parents for f in folders):
-            inputs[f"{path.name} of the scene"] = path
+            same = sum(r.startswith(f"{path.name} of the scene") for r in inputs)  # in another folder
+            inputs[f"{path.name} of the scene{f' ({same + 1})' if same else ''}"] = path
     if inventory is not None:
         inputs["inventory"] = Path(inventory)
     if reference is not None:

@@ -1,0 +1,77 @@
+"""Which files an input is made of: what a result depends on is hashed whole."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+
+from ..errors import ProductError
+from . import atomic, opening
+
+SIDE_FILES = (".aux.xml", ".ovr", ".msk")
+"""Endings that GDAL adds to a raster's name for what it reads beside it: georeference, overviews, mask."""
+
+
+def files_of(path: Path) -> list[tuple[str, Path]]:
+    """Return every file of an input with its name, sorted by it.
+
+    Parameters
+    ----------
+    path : Path
+        A file or a folder. Of a folder all files below it count but hidden ones and results. Of a file also those that
+        it is read with: the sources of a VRT, the parts of a shapefile, and side files of a raster
+        (:data:`SIDE_FILES`, world files).
+    """
+    return _below(path) if path.is_dir() else _with_parts(path)
+
+
+def _with_parts(path: Path) -> list[tuple[str, Path]]:
+    found: list[tuple[str, Path]] = []
+    seen: set[Path] = set()
+    waiting = [(path.name, path)]
+    while waiting:
+        name, file = waiting.pop()
+        if file.resolve() in seen:
+            continue
+        seen.add(file.resolve())
+        found.append((name, file))
+        if file.suffix.lower() == ".shp":
+            parts = [p for p in file.parent.glob(f"{glob.escape(file.stem)}.*") if p != file]
+        else:
+            parts = _side_files(file) + _sources(file)
+        waiting += [(Path(os.path.relpath(p, path.parent)).as_posix(), p) for p in parts if p.is_file()]
+    return sorted(found)
+
+
+def _side_files(path: Path) -> list[Path]:
+    """Return what GDAL may read beside a raster, whether it is there or not."""
+    ending = path.suffix[1:]
+    world = [f"{ending[0]}{ending[-1]}w", f"{ending}w", "wld"] if ending else []
+    upper = [e.upper() for e in world]
+    beside = [path.with_name(f"{path.name}{e}") for e in SIDE_FILES]
+    return beside + [path.with_suffix(f".{e}") for e in dict.fromkeys([*world, *upper])]
+
+
+def _sources(path: Path) -> list[Path]:
+    """Return the files that a VRT reads; none of another file, or of a VRT that cannot be opened anyway."""
+    try:
+        return opening.vrt_sources(path)
+    except ProductError:
+        return []
+
+
+def _below(path: Path) -> list[tuple[str, Path]]:
+    """Return the files below a folder; links to folders are followed, each folder is read once."""
+    found = []
+    seen: set[tuple[int, int]] = set()
+    for folder, inner, names in os.walk(path, followlinks=True):
+        here = Path(folder)
+        about = here.stat()
+        if (about.st_dev, about.st_ino) in seen:
+            inner[:] = []
+            continue
+        seen.add((about.st_dev, about.st_ino))
+        inner[:] = sorted(n for n in inner if not n.startswith(".") and not (here / n / atomic.RECORD).exists())
+        found += [here / n for n in names if not n.startswith(".")]
+    return sorted((p.relative_to(path).as_posix(), p) for p in found)
