@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, writing, writing_folder
+from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, lists, writing, writing_folder
 from .records import (
     Key,
     command_line,
@@ -32,6 +32,7 @@ __all__ = [
     "hashing",
     "is_free",
     "key_as_dict",
+    "lists",
     "plain",
     "point_wkb",
     "read_json",

@@ -22,7 +22,7 @@ CONTENTS = "contents"
 """Key of a record: every file of the result, relative to the record, ``/`` between folders."""
 SIDE_FILES = (".aux.xml", "-wal", "-shm", "-journal")
 """Endings of files that GDAL, QGIS and SQLite write beside a listed file; they can be made again."""
-_PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.part")
+_PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.(?P<kind>part|old)")
 _LONGEST_NAME = 150
 
 
@@ -75,9 +75,9 @@ def writing_folder(path: Path, *, overwrite: bool = False, record: str = RECORD)
     """
     path = Path(path)
     try:
-        check_place(path, overwrite=overwrite, record=record)
         path.parent.mkdir(parents=True, exist_ok=True)
         sweep(path)
+        check_place(path, overwrite=overwrite, record=record)
         temporary = temporary_name(path)
         temporary.mkdir()
     except OSError as error:
@@ -184,7 +184,7 @@ def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None
     """
     there = [p for p in files if p.exists() or p.is_symlink()]
     listed = set(contents_of(record))
-    if (record.exists() or record.is_symlink()) and not (listed and "polynya" in (read_record(record) or {})):
+    if (record.exists() or record.is_symlink()) and not _is_own(read_record(record) or {}):
         raise OutputError(
             f"{record}: exists already and is no record of polynya; expected a free name: it is not replaced, even with"
             " --overwrite. Choose another name with -o, or move it away."
@@ -200,10 +200,28 @@ def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None
 
 
 def contents_of(record: Path) -> list[str]:
-    """Return the files that a record lists; none where it is missing or damaged."""
+    """Return the files that a record of polynya lists; none where it is missing, damaged, or of another program."""
     held = read_record(record)
-    listed = (held or {}).get(CONTENTS, ())
+    return listed_in(held) if held is not None and _is_own(held) else []
+
+
+def lists(record: Path, file: Path) -> bool:
+    """Return whether a record of polynya beside a file lists it: whether the file is a result."""
+    return file.name in contents_of(record)
+
+
+def listed_in(held: dict) -> list[str]:
+    """Return the files that a record lists."""
+    listed = held.get(CONTENTS, ())
     return [str(n) for n in listed] if isinstance(listed, (list, tuple)) else []
+
+
+def _is_own(held: dict) -> bool:
+    """Return whether polynya wrote a record: other programs call theirs run.json, and list their ``contents``, too."""
+    version, simulated = held.get("polynya"), held.get("simulated")
+    if simulated:
+        return isinstance(version, str) or str(simulated).startswith("polynya")
+    return isinstance(version, str) and isinstance(held.get("command"), list)
 
 
 def read_record(path: Path) -> dict | None:
@@ -232,12 +250,20 @@ def folder_name(path: Path | str) -> str:
     return name
 
 
-def temporary_name(path: Path) -> Path:
-    """Return a hidden name beside ``path`` that carries this computer, this process and a random word."""
+def temporary_name(path: Path, *, kind: str = "part") -> Path:
+    """Return a hidden name beside ``path`` that carries this computer, this process and a random word.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+    kind : str
+        ``part`` for what is being written, ``old`` for an earlier result that is being replaced.
+    """
     name = path.name
     if len(name.encode()) > _LONGEST_NAME:
         name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    return path.with_name(f".{name}.{host()}.{os.getpid()}.{secrets.token_hex(4)}.part")
+    return path.with_name(f".{name}.{host()}.{os.getpid()}.{secrets.token_hex(4)}.{kind}")
 
 
 def host() -> str:
@@ -248,7 +274,10 @@ def host() -> str:
 
 
 def sweep(path: Path) -> None:
-    """Remove what runs for ``path`` left behind that died on this computer; those of other computers stay."""
+    """Remove what runs for ``path`` left behind that died on this computer; those of other computers stay.
+
+    Where a run died while it replaced an earlier result, and nothing has its name, that result gets it back.
+    """
     own = _PART.fullmatch(temporary_name(path).name)
     with os.scandir(path.parent) as entries:
         parts = [e.name for e in entries if own is not None and e.name.startswith(f".{own['name']}.")]
@@ -259,6 +288,10 @@ def sweep(path: Path) -> None:
         if _is_alive(int(found["process"])):
             continue
         part = path.with_name(name)
+        if found["kind"] == "old" and not os.path.lexists(path):
+            with contextlib.suppress(OSError):
+                os.rename(part, path)
+            continue
         if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part, ignore_errors=True)
         else:
@@ -302,7 +335,7 @@ def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) ->
     old = None
     if overwrite and not is_free(path):
         check_replaceable(path, record=record)  # hours may have passed
-        old = temporary_name(path)
+        old = temporary_name(path, kind="old")
         with contextlib.suppress(FileNotFoundError):  # another process replaces it, too
             os.rename(path, old)
     try:

@@ -88,6 +88,8 @@ def finished(place: Path, key: Key) -> dict | None:
         if not Path(given).exists():
             raise ProductError(f"{Path(given).name}: no such file at {given}; expected the {role}. Check the path.")
     path = place / atomic.RECORD if is_folder else place
+    if is_folder and place.parent.is_dir():
+        atomic.sweep(place)  # a run that died while it replaced a result left that one under another name
     if atomic.is_free(place) if is_folder else not path.exists():
         return None
     if is_folder and not place.is_dir():
@@ -98,7 +100,7 @@ def finished(place: Path, key: Key) -> dict | None:
             f"{place}: is no finished result ({path.name} is missing, damaged, or of an earlier polynya); expected a"
             " new name, or the result of this command. Choose another with -o, or remove it yourself."
         )
-    missing = [n for n in atomic.contents_of(path) if not (path.parent / n).exists()]
+    missing = [n for n in atomic.listed_in(held) if not (path.parent / n).exists()]
     other = [f"that misses {missing[0]}"] if missing else _differences(held.get("key"), key)
     if other:
         raise OutputError(

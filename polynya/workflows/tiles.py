@@ -151,9 +151,11 @@ def run(
             " or another name with -o."
         )
     record_path = out.with_name(f"{out.stem}.run.json")
+    is_own = True
     if append and out.exists():
         glacier_tiles.open_tiles(out)
         io.check_files([], record=record_path, overwrite=True)
+        is_own = io.lists(record_path, out)  # adding to somebody else's tiles does not make them replaceable
     else:
         io.check_files([out], record=record_path, overwrite=overwrite)
     result = Result(path=out)
@@ -173,7 +175,7 @@ def run(
         config=config.model_dump(mode="json"),
         inputs=[{"path": Path(str(p)).name} for p in paths],
         numbers=result.as_json(),
-        contents=[out.name],
+        contents=[out.name] if is_own else [],
     )
     io.write_json(record, record_path)
     return result

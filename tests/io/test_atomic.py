@@ -16,6 +16,8 @@ from polynya import io
 from polynya.errors import OutputError, UsageError
 from polynya.io import atomic
 
+OURS = {"polynya": "1.0", "command": ["polynya"]}
+
 
 def dead_pid() -> int:
     """Return the number of a process that has ended."""
@@ -57,10 +59,10 @@ def test_writing_folder_replaces_as_a_whole(tmp_path):
     for text in ("one", "two"):
         with io.writing_folder(folder, overwrite=text == "two") as temporary:
             (temporary / text).write_text(text)
-            (temporary / "run.json").write_text("{}")
+            (temporary / "run.json").write_text(json.dumps(OURS))
             assert temporary != folder
         assert sorted(p.name for p in folder.iterdir()) == sorted([text, "run.json"])
-        assert json.loads((folder / "run.json").read_text()) == {"contents": sorted([text, "run.json"])}
+        assert json.loads((folder / "run.json").read_text()) == {**OURS, "contents": sorted([text, "run.json"])}
         assert [p.name for p in folder.parent.iterdir()] == ["granule"]
     (tmp_path / "plain").mkdir()
     assert folder.stat().st_mode == (tmp_path / "plain").stat().st_mode
@@ -71,7 +73,7 @@ def test_writing_folder_keeps_the_old_one_when_it_fails(tmp_path, error):
     folder = tmp_path / "granule"
     with io.writing_folder(folder) as temporary:
         (temporary / "a").write_text("old")
-        (temporary / "run.json").write_text("{}")
+        (temporary / "run.json").write_text(json.dumps(OURS))
     with (
         pytest.raises(OutputError if isinstance(error, OSError) else type(error)),
         io.writing_folder(folder, overwrite=True) as temporary,
@@ -100,6 +102,41 @@ def test_parts_of_dead_runs_on_this_computer_go_and_no_others(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(["granule", *(p.name for p in kept)])
 
 
+KILLED = """
+import os, sys
+from pathlib import Path
+from polynya import io
+real, done = os.rename, []
+def rename(a, b):
+    if done:
+        os.kill(os.getpid(), 9)
+    done.append(a)
+    real(a, b)
+with io.writing_folder(Path(sys.argv[1]), overwrite=True) as temporary:
+    (temporary / "a").write_text("new")
+    (temporary / "run.json").write_text("{}")
+    os.rename = rename
+"""
+
+
+def test_an_earlier_result_comes_back_after_a_kill_between_the_two_renames(tmp_path):
+    place = result(tmp_path / "place")
+    subprocess.run([sys.executable, "-c", KILLED, str(place)], check=False)
+    assert not place.exists()
+    with pytest.raises(UsageError, match="exists already"), io.writing_folder(place):
+        pytest.fail("the block must not run")
+    assert (place / "deep/a.tif").read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["place"]
+
+
+def test_an_earlier_result_that_was_replaced_meanwhile_goes(tmp_path):
+    place = result(tmp_path / "place")
+    old = place.with_name(f".place.{atomic.host()}.{dead_pid()}.0123abcd.old")
+    result(tmp_path / "other").rename(old)
+    atomic.sweep(place)
+    assert (place / "deep/a.tif").exists() and not old.exists()
+
+
 def test_computers_whose_names_look_alike_have_words_of_their_own(monkeypatch):
     words = set()
     for name in ("node.1", "node-1", "n" * 60 + "1", "n" * 60 + "2", "Knoten ß"):
@@ -122,7 +159,7 @@ socket.gethostname = lambda: name
 from polynya import io
 with io.writing_folder(out / "granule", overwrite=len(sys.argv) > 6) as temporary:
     (temporary / "table").write_text("the same")
-    io.write_json({"key": {"version": int(number)}, "by": name}, temporary / "run.json")
+    io.write_json({"polynya": "1", "command": [], "key": {"version": int(number)}, "by": name}, temporary / "run.json")
     begun.write_text(str(temporary))
     while not go.exists():
         time.sleep(0.01)
@@ -190,7 +227,7 @@ def result(folder: Path) -> Path:
     with io.writing_folder(folder) as temporary:
         (temporary / "deep").mkdir()
         (temporary / "deep/a.tif").write_text("old")
-        (temporary / "run.json").write_text("{}")
+        (temporary / "run.json").write_text(json.dumps(OURS))
     return folder
 
 
@@ -207,7 +244,9 @@ def test_only_a_whole_result_of_ours_is_replaced_and_only_on_overwrite(tmp_path)
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-@pytest.mark.parametrize("case", ["no record", "half a record", "no list", "a file more", "a file", "a link"])
+@pytest.mark.parametrize(
+    "case", ["no record", "half a record", "no list", "another program", "a file more", "a file", "a link"]
+)
 def test_what_is_not_provably_ours_is_never_replaced(tmp_path, case, overwrite):
     place = result(tmp_path / "place")
     if case == "no record":
@@ -215,7 +254,9 @@ def test_what_is_not_provably_ours_is_never_replaced(tmp_path, case, overwrite):
     elif case == "half a record":
         (place / "run.json").write_text('{"contents": ["deep')
     elif case == "no list":
-        (place / "run.json").write_text("{}")
+        (place / "run.json").write_text(json.dumps(OURS))
+    elif case == "another program":
+        (place / "run.json").write_text('{"tool": "x", "contents": ["deep/a.tif", "run.json"]}')
     elif case == "a file more":
         (place / "deep/notes.txt").write_text("years of work")
     else:
@@ -238,7 +279,7 @@ def test_what_is_not_provably_ours_is_never_replaced(tmp_path, case, overwrite):
 def test_what_a_person_adds_during_a_run_is_not_lost(tmp_path):
     place = result(tmp_path / "place")
     with pytest.raises(OutputError, match=r"holds notes\.txt"), io.writing_folder(place, overwrite=True) as temporary:
-        (temporary / "run.json").write_text("{}")
+        (temporary / "run.json").write_text(json.dumps(OURS))
         (place / "notes.txt").write_text("years of work")
     assert (place / "notes.txt").read_text() == "years of work" and (place / "deep/a.tif").read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["place"]
@@ -251,7 +292,10 @@ def test_files_that_a_record_does_not_list_stay(tmp_path):
     for overwrite in (False, True):
         with pytest.raises(OutputError, match="is no result of polynya"):
             io.check_files([table], record=record, overwrite=overwrite)
-    io.write_json({"polynya": "1.0", "contents": ["a.parquet"]}, record)
+    io.write_json({"tool": "x", "contents": ["a.parquet"]}, record)
+    with pytest.raises(OutputError, match="is no record of polynya"):
+        io.check_files([table], record=record, overwrite=True)
+    io.write_json({**OURS, "contents": ["a.parquet"]}, record)
     io.check_files([table], record=record, overwrite=True)
     with pytest.raises(UsageError, match=r"exists already; expected a new name\. Pass --overwrite"):
         io.check_files([table], record=record, overwrite=False)

@@ -77,7 +77,7 @@ def test_files_that_are_none(tmp_path):
     frame().set_crs(None, allow_override=True).to_file(tmp_path / "n.shp")
     for name, words in {
         "none.gpkg": "no such file",
-        "x.gpkg": "cannot be read",
+        "x.gpkg": "is something else inside; expected GPKG",
         "x.csv": "ends in .csv",
         "n.shp": "no coordinate reference system",
     }.items():

@@ -158,7 +158,7 @@ def test_refused_in_one_line(tmp_path):
     for name, says in (
         ("no.shp", "has no coordinate system"),
         ("point.gpkg", "no polygon with an area"),
-        ("text.gpkg", "cannot be read"),
+        ("text.gpkg", "is something else inside; expected GPKG"),
         ("gone.shp", "no such file"),
     ):
         with pytest.raises(ProductError, match=says) as error:

@@ -119,6 +119,19 @@ def test_the_record_of_another_tool_is_not_replaced(tmp_path):
     assert record.read_text() == "{}" and len(glacier_tiles.open_tiles(out)) == 1
 
 
+def test_adding_to_tiles_of_somebody_else_does_not_make_them_replaceable(tmp_path):
+    config = tiles.Config.checked(outlines=outlines(tmp_path / "o.gpkg", (0, 30, 0, 30)), tile=64)
+    one, two, three = (folder(tmp_path / n, shape=(64, 64), sensors=("optical",)) for n in ("one", "two", "three"))
+    path = tmp_path / "t.h5"
+    tiles.run([one], out=path, config=config)
+    (tmp_path / "t.run.json").unlink()
+    for name in (two, three):
+        tiles.run([name], out=path, config=config, append=True)
+    with pytest.raises(OutputError, match="is no result of polynya"):
+        tiles.run([one], out=path, config=config, overwrite=True)
+    assert len(glacier_tiles.open_tiles(path)) == 3
+
+
 def test_nothing_to_learn_from_is_said(tmp_path):
     scene_folder = folder(tmp_path / "s", shape=(64, 64), sensors=("optical",))
     with pytest.raises(UsageError, match="nothing says where glaciers are"):
