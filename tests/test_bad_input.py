@@ -173,7 +173,7 @@ def test_options_that_do_not_exist(granule, out, tmp_path):
     text = tmp_path / "text.tif"
     text.write_text("no grid")
     line = refused(out, 1, granule, "--mss", text)
-    assert "text.tif: cannot be read as a grid" in line and "Check the file" in line
+    assert "text.tif: cannot be read as a raster" in line and "Check the file" in line
 
 
 def test_same_name_twice(granule, out, tmp_path):

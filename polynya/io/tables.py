@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from .. import __version__, schema
 from ..errors import ProductError, one_line
 from .atomic import writing
+from .opening import regular_file
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -164,9 +165,7 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
     ProductError
         If the file is missing or is not Parquet.
     """
-    path = Path(path)
-    if not path.exists():
-        raise ProductError(f"{path.name}: no such file at {path}. Run polynya freeboard first, or check the path.")
+    path = regular_file(path, expected="a table that polynya wrote. Run polynya freeboard first, or check the path")
     try:
         file = pq.ParquetFile(path)
         names = columns or [n for n in file.schema_arrow.names if n != "geometry"]

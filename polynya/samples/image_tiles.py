@@ -15,12 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ProductError, UsageError, one_line
+from ..errors import ProductError, UsageError
+from ..io import opening
 from ..physics import thin_cloud
 from ..readers import sentinel2
 from ..sensors import UNLABELLED
 from . import class_bits
 
+CLASSES_FILE = "a GeoTIFF of classes. Make it again"
 TRUTH, IMAGE = "_truth.tif", "_tci.tif"
 CLASSES = ("thick_ice", "thin_ice", "open_water")
 TARGET = "surface_class"
@@ -94,7 +96,7 @@ def open_images(folder: Path) -> list[ImageTile]:
         scene = _scene(image)
         shape = tuple(int(v) for v in scene.geobox.shape)
         a, crs = scene.geobox.affine, scene.geobox.crs
-        with _open(truth) as source:
+        with opening.open_raster(truth, expected=CLASSES_FILE) as source:
             is_simulated = "simulated_by" in source.tags()
             if (source.height, source.width) != shape:
                 raise ProductError(
@@ -130,17 +132,6 @@ def _scene(image: Path) -> sentinel2.Scene:
     return sentinel2.open_scene(image)
 
 
-def _open(path: Path):
-    import rasterio
-
-    try:
-        return rasterio.open(path)
-    except rasterio.errors.RasterioError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a GeoTIFF of classes. Make it again."
-        ) from error
-
-
 def _bands(path: Path, window) -> np.ndarray:
-    with _open(path) as source:
+    with opening.open_raster(path, expected=CLASSES_FILE) as source:
         return source.read(window=window)

@@ -229,6 +229,8 @@ def _files(paths: Iterable[Path | str]) -> list[Path]:
 
 
 def _metadata(path: Path) -> dict[str, str]:
+    if not path.is_file():  # a pipe would be waited for
+        return {}
     try:
         metadata = pq.read_schema(path).metadata or {}
     except (pa.ArrowException, OSError):

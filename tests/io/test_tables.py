@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -79,3 +80,9 @@ def test_run_record_says_what_was_done(monkeypatch):
     when = dt.datetime.fromisoformat(record["time"])
     assert when.utcoffset() == dt.timedelta(0) and abs(dt.datetime.now(dt.UTC) - when) < dt.timedelta(minutes=1)
     json.dumps(record)
+
+
+def test_a_pipe_is_no_table_and_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "a.parquet")
+    with pytest.raises(ProductError, match=r"a\.parquet: is a pipe or a device; expected a table"):
+        io.read_table(tmp_path / "a.parquet")

@@ -15,7 +15,8 @@ import numba
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from ...errors import ProductError, one_line
+from ...errors import ProductError
+from ...io import opening
 from .noise import fractal, gradient, resize, smoothstep
 
 DOMAIN = 12_800.0
@@ -121,7 +122,8 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
     Parameters
     ----------
     path : Path
-        Any raster that GDAL reads, heights in metres; geographic grids are scaled by the cosine of their latitude.
+        GeoTIFF or another raster of :data:`polynya.io.opening.RASTER_DRIVERS`, heights in
+        metres; geographic grids are scaled by the cosine of their latitude.
     rng : numpy.random.Generator
         Draws the window.
     shape : tuple of int
@@ -134,20 +136,12 @@ def read_ground(path: Path, rng: np.random.Generator, shape: tuple[int, int], ce
     ProductError
         If it cannot be read, or is smaller than half of the window.
     """
-    import rasterio
-
-    try:
-        with rasterio.open(path) as handle:
-            heights = handle.read(1, masked=True).astype(np.float32).filled(np.nan)
-            step = np.array(handle.res, float)
-            if handle.crs is not None and handle.crs.is_geographic:
-                middle = np.radians(0.5 * (handle.bounds.top + handle.bounds.bottom))
-                step = step * 111_195.0 * np.array([np.cos(middle), 1.0])
-    except rasterio.errors.RasterioError as error:
-        raise ProductError(
-            f"{Path(path).name}: cannot be read as a DEM ({one_line(error)[:160]}); expected a raster of heights in"
-            " metres."
-        ) from error
+    with opening.open_raster(path, expected="a DEM, heights in metres. Check --dem") as handle:
+        heights = handle.read(1, masked=True).astype(np.float32).filled(np.nan)
+        step = np.array(handle.res, float)
+        if handle.crs is not None and handle.crs.is_geographic:
+            middle = np.radians(0.5 * (handle.bounds.top + handle.bounds.bottom))
+            step = step * 111_195.0 * np.array([np.cos(middle), 1.0])
     holds = np.array(heights.shape) * step[::-1]
     wanted = np.array(shape) * cell_m
     if np.isnan(heights).mean() > 0.5 or np.any(holds < 0.5 * wanted):

@@ -117,6 +117,7 @@ def _read(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:
             f"{path}: no such file; expected an output folder of polynya freeboard. Give the granule's own folder,"
             " which holds segments.parquet."
         )
+    opening.regular_file(path)
     try:
         found = pq.read_schema(path).names
         missing = [c for c in columns or () if c not in found]

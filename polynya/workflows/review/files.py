@@ -94,6 +94,8 @@ def read_footer(path: Path) -> LabelFile | None:
     path : Path
         A Parquet file, or any other.
     """
+    if not path.is_file():  # a pipe would be waited for
+        return None
     try:
         with pq.ParquetFile(path) as file:
             metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
