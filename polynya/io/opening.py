@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from xml.etree import ElementTree
 
 from ..errors import PolynyaError, ProductError, one_line
+from . import vector_formats
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -43,13 +44,6 @@ CACHE_BYTES = 256 << 20
 TEXT_BYTES = 64 << 20
 """A larger text file is no metadata."""
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
-_VECTOR_MAGIC = {
-    b"SQLite format 3\0": "GPKG",
-    b"\x00\x00\x27\x0a": "ESRI Shapefile",
-    b"fgb": "FlatGeobuf",
-    b"PAR1": "Parquet",
-}
-_VECTOR_SEARCHED = 4096  # bytes
 _VRT_SEARCHED = 1 << 16  # bytes; GDAL looks for a VRT's root element in the first 1024
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
 _GDAL = {
@@ -317,12 +311,14 @@ def read_vectors(
             f"{path.name}: ends in {path.suffix or 'nothing'}; expected one of {', '.join(VECTOR_DRIVERS)}. Unpack an"
             " archive; convert another format with ogr2ogr."
         )
-    _check_driver(path, _vector_format(path), driver)  # before a library opens it: it would follow what a file says
+    _check_driver(
+        path, vector_formats.format_of(starts_with(path, vector_formats.SEARCHED)), driver
+    )  # before a library opens it: it would follow what a file says
     try:
         if driver == "Parquet":
             frame = gpd.read_parquet(path)
         else:
-            with _pyogrio_options():
+            with vector_formats.gdal_options(_GDAL):
                 _check_driver(path, pyogrio.read_info(path)["driver"], driver)
                 frame = gpd.read_file(path, engine="pyogrio")
     except PolynyaError:
@@ -334,33 +330,11 @@ def read_vectors(
     return frame
 
 
-def _vector_format(path: Path) -> str:
-    """Return the vector format that a file begins like, by GDAL's name."""
-    start = starts_with(path, _VECTOR_SEARCHED)
-    for magic, driver in _VECTOR_MAGIC.items():
-        if start.startswith(magic):
-            return driver
-    return "GeoJSON" if start.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{") else "something else"
-
-
 def _check_driver(path: Path, found: str, driver: str) -> None:
     if found != driver:
         raise ProductError(
             f"{path.name}: is {found} inside; expected {driver}, as its name says. Rename or convert it."
         )
-
-
-@contextlib.contextmanager
-def _pyogrio_options() -> Iterator[None]:
-    """Set the options that rasters are opened with for pyogrio's GDAL, which is one of its own."""
-    import pyogrio
-
-    before = {name: pyogrio.get_gdal_config_option(name) for name in _GDAL}
-    pyogrio.set_gdal_config_options({**_GDAL, "GDAL_CACHEMAX": str(CACHE_BYTES)})
-    try:
-        yield
-    finally:
-        pyogrio.set_gdal_config_options(before)
 
 
 @contextlib.contextmanager
