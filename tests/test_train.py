@@ -357,7 +357,7 @@ def test_killed_and_resumed_it_ends_with_the_same_bits(tmp_path):
     assert victim.returncode == -signal.SIGKILL and not (out / "run.json").exists() and not (out / "tiny.onnx").exists()
     before = len(history(out))
     assert 3 <= before < 30
-    with pytest.raises(UsageError, match=r"holds a training that was stopped.*--resume goes on"):
+    with pytest.raises(UsageError, match=r"holds a training that was stopped.*--resume continues it"):
         here(recipe, data, out)
     here(recipe, data, out, resume=True)
     whole, again = load_file(tmp_path / "whole" / "tiny.safetensors"), load_file(out / "tiny.safetensors")

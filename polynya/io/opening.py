@@ -46,7 +46,7 @@ TEXT_BYTES = 64 << 20
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 _VRT_SEARCHED = 1 << 16  # bytes; GDAL looks for a VRT's root element in the first 1024
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
-_GDAL = {
+_GDAL: dict[str, str | int] = {
     "GDAL_NUM_THREADS": "1",  # with more, the error of a damaged JPEG 2000 tile is lost and zeros come back
     "GDAL_CACHEMAX": CACHE_BYTES,
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # files beside the raster are asked for by name
