@@ -235,7 +235,6 @@ def scores(probability: np.ndarray, truth: np.ndarray, *, names: tuple[str, ...]
 
 # Confidence of a class map: how probable it is that the named class is right.
 
-CONFIDENCES = ("probability", "entropy_kernel")
 N_CONFIDENCE_BINS = 100
 
 

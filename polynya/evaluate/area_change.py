@@ -16,7 +16,6 @@ from ..io.polygons import only_area
 from ..metrics import Estimate
 from .scene_rows import BLOCK_M
 
-DAYS_A_YEAR = 365.2425
 IN_FILE = "intervals in the file"
 
 

@@ -356,14 +356,3 @@ def _boundary_rows(total: Sums, geobox: GeoBox, *, n_resamples: int, seed: int) 
         blocks.take(slice(first, None)),
         tolerances_m={"1px": 1.001 * pixel, "2px": 2.001 * pixel},
     )
-
-
-def stratum_ious(rows: list[Row]) -> dict[str, float]:
-    """Return the IoU of the given map by stratum.
-
-    Parameters
-    ----------
-    rows : list of Row
-        Of :func:`compare`.
-    """
-    return {r.stratum: r.estimate.value for r in rows if r.metric == "iou" and r.prediction == "given"}

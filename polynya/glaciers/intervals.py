@@ -85,14 +85,13 @@ class Intervals:
         km², mean of the draws.
     total : polynya.schema.Estimate
         Sum of the areas; ``n`` is the number of blocks.
-    total_expected_km2, elsewhere_km2 : float
+    elsewhere_km2 : float
     """
 
     low: np.ndarray
     high: np.ndarray
     expected: np.ndarray
     total: Estimate
-    total_expected_km2: float
     elsewhere_km2: float
 
 
@@ -289,7 +288,6 @@ def intervals(
             high=areas,
             expected=areas,
             total=Estimate(value=0.0, low=np.nan, high=np.nan, n=0),
-            total_expected_km2=0.0,
             elsewhere_km2=margins.elsewhere_km2,
         )
     drawn = np.maximum(draw(margins, n_draws=n_draws, between_blocks=between_blocks, sd=sd, seed=seed) + areas, 0.0)
@@ -302,7 +300,6 @@ def intervals(
         high=np.maximum(high, areas),
         expected=drawn.mean(axis=0),
         total=Estimate(value=total, low=min(t_low, total), high=max(t_high, total), n=margins.n_blocks),
-        total_expected_km2=float(whole.mean()),
         elsewhere_km2=margins.elsewhere_km2,
     )
 

@@ -145,21 +145,6 @@ def _known_names(sensors: SensorTable) -> str:
     return ", ".join(names) or "named bands"
 
 
-def is_item(path: Path) -> bool:
-    """Return whether a JSON file is a STAC item.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    """
-    try:
-        _item(path)
-    except ProductError:
-        return False
-    return True
-
-
 def _item(path: Path) -> pystac.Item:
     """Read an item; none of its links is followed."""
     import pystac

@@ -97,6 +97,23 @@ class Sensor:
     file_words: tuple[str, ...] = ()
     band_counts: tuple[int, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Reject a word that no part of the program knows: it would be read as nothing.
+
+        Raises
+        ------
+        UsageError
+            If quantity or names_match is unknown.
+        """
+        for key, value, known in (
+            ("quantity", self.quantity, QUANTITIES),
+            ("names_match", self.names_match, NAMES_MATCH),
+        ):
+            if value not in known:
+                raise UsageError(
+                    f"sensor {self.name}: {key} is {value!r}; expected one of {', '.join(known)}. Change the table."
+                )
+
     @property
     def file_name(self) -> str:
         """Name of its file in a scene folder."""

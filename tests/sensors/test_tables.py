@@ -185,3 +185,9 @@ def test_another_grid_beside_a_swath_is_an_error(tmp_path):
     source = Source(sensor="hh", bands=scene.sources[0].bands, grid=other, name="map")
     with pytest.raises(UsageError, match="hh: map does not lie on the scene's swath of 12 x 16 pixels"):
         scenes.read(scenes.replace(scene, sources=(source,)))
+
+
+@pytest.mark.parametrize("key", ["quantity", "names_match"])
+def test_a_word_that_nobody_knows_is_an_error(key):
+    with pytest.raises(UsageError, match=rf"sensor lidar: {key} is 'hight'; expected one of .* Change the table"):
+        sensors.Sensor(name="lidar", bands=(), **{key: "hight"})
