@@ -284,6 +284,7 @@ class OfScenes(Description):
 
 AnyDescription = Annotated[OfTracks | OfScenes, Field(discriminator="kind")]
 """The networks that polynya itself has."""
+_OURS: dict[str, type[Description]] = {OfTracks.FAMILY: OfTracks, OfScenes.FAMILY: OfScenes}
 
 
 SomeDescription = TypeVar("SomeDescription", bound=Description)
@@ -328,7 +329,8 @@ def read(given: dict[str, Any], *, wanted: type[Description] = Description) -> D
         )
     for name in (family, given.get("sensor_table"), *_kinds(given.get("predicts"))):
         must_be_imported(str(name or ""))
-    found: type[Description] = families.named(family).Description
+    # Prediction needs the description only: the rest of a family brings what training needs.
+    found: type[Description] = _OURS[family] if family in _OURS else families.named(family).Description
     if not issubclass(found, wanted):
         raise ProductError(
             f"kind: is {given.get('kind')}, of family {family}; expected a network of {wanted.FAMILY}. Train or choose"

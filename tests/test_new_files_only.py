@@ -177,6 +177,7 @@ def test_a_sensor_a_network_and_eleven_classes(importable, tmp_path):
         and "areas" not in result.numbers
     )
     program = """
+import mylab.wetlands  # its table of sensors: the file of a network may name it, but not import it
 from polynya.predict import scenes
 network = scenes.load(sys.argv[1], runtime="onnxruntime")
 values = np.random.default_rng(0).random((3, 40, 30)).astype(np.float32)
