@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from . import metrics
@@ -93,6 +92,8 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
     ProductError
         If no sample is labelled.
     """
+    from scipy.optimize import minimize, minimize_scalar  # takes a second to import, and prediction does without
+
     classes = logits.shape[1]
     if method == "none":
         return identity(classes)

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
-from scipy.stats import t as student_t
 
 from .schema import Estimate
 
@@ -142,6 +141,8 @@ def estimate(
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size < 20:
         return Estimate(value=value, low=np.nan, high=np.nan, n=total)
+    from scipy.stats import t as student_t  # takes a second to import
+
     tail = float(ndtr(-np.sqrt(m / (m - 1)) * student_t.ppf(0.975, m - 1)))
     low, high = np.quantile(drawn, [tail, 1.0 - tail])
     return Estimate(value=value, low=float(low), high=float(high), n=total)
