@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import field_validator
-from scipy.optimize import minimize_scalar
 from scipy.special import expit
 
 from .. import calibrate
@@ -281,6 +280,8 @@ def average_precision(probability: np.ndarray, present: np.ndarray) -> float:
 
 
 def _fit_label(z: np.ndarray, y: np.ndarray, *, has_offset: bool) -> tuple[float, float]:
+    from scipy.optimize import minimize_scalar  # slow to import, and prediction does without
+
     sign = np.where(y, -1.0, 1.0)
     if not has_offset:
         best = minimize_scalar(
