@@ -249,8 +249,9 @@ def numbers(beam: BeamTable) -> BeamNumbers:
     kinds_with = kind[has] if not has.all() else kind
     freeboard_with = freeboard[has] if not has.all() else freeboard
     sigma = columns["total_freeboard_uncertainty"]
-    flags = np.bincount(columns["quality_flag"].astype(np.int64) & 255, minlength=256)
-    values = np.arange(256)
+    n_flags = 2 * max(bit for bit, _ in QUALITY_BITS)
+    flags = np.bincount(columns["quality_flag"].astype(np.int64), minlength=n_flags)
+    values = np.arange(n_flags)
     return BeamNumbers(
         counts=np.bincount(kind, minlength=4),
         freeboard_counts=np.bincount(kinds_with, minlength=4),

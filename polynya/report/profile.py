@@ -169,7 +169,7 @@ def fine(beam: BeamTable, *, position: np.ndarray, rows: slice | np.ndarray) -> 
         "freeboard": beam.freeboard_mm[rows],
         "sigma": sigma_mm(columns["total_freeboard_uncertainty"][rows]),
         "kind": (beam.kind[rows] | (columns["sea_surface_source"][rows] & 3) << 2).astype(np.uint8),
-        "quality": (columns["quality_flag"][rows] & 255).astype(np.uint8),
+        "quality": columns["quality_flag"][rows].astype(np.uint16),
         "rate": rate_steps(columns["photon_rate"][rows]),
     }
 

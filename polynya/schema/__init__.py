@@ -52,6 +52,13 @@ QUALITY_BITS = (
     (32, "next_to_gap"),
     (64, "sea_surface_filled"),
     (128, "saturated_shots"),
+    (256, "degraded_pointing"),
+    (512, "correction_interpolated"),
+    (1024, "melt_season"),
+    (2048, "water_contradicts_ice_concentration"),
+    (4096, "leads_scatter"),
+    (8192, "leads_only_bright"),
+    (16384, "swell"),
 )
 
 _GRANULE = variable(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from polynya.physics.quality import quality_flag
+from polynya.errors import UsageError
+from polynya.physics import quality
 from polynya.schema import (
     QUALITY_BITS,
     SOURCE_LEADS,
@@ -14,54 +15,39 @@ from polynya.schema import (
     SOURCE_TWO_SIDED,
 )
 
-GOOD = {
-    "n_photons": 3,
-    "is_geoid": False,
-    "first_photon_bias": 0.01,
-    "is_missing": False,
-    "is_contaminated": False,
-    "is_next_to_gap": False,
-    "source": SOURCE_LEADS,
-    "saturated_share": 0.1,
-}
+NAMES = [name for _, name in QUALITY_BITS]
 
 
-def flags(**changes) -> set[str]:
-    """Return the names of the bits of one segment that is good but for the changes."""
-    (found,) = quality_flag(**{k: np.array([v]) for k, v in {**GOOD, **changes}.items()})
+def flags(**causes: bool) -> set[str]:
+    """Return the names of the bits of one segment with these causes."""
+    every = {name: np.array([causes.get(name, False)]) for name in NAMES}
+    (found,) = quality.quality_flag(every)
     return {name for bit, name in QUALITY_BITS if found & bit}
 
 
-@pytest.mark.parametrize(
-    ("change", "expected"),
-    [
-        ({}, None),
-        ({"n_photons": 2}, "few_photons"),
-        ({"is_geoid": True}, "geoid_instead_of_mean_sea_surface"),
-        ({"first_photon_bias": np.nan}, "no_first_photon_bias_correction"),
-        ({"first_photon_bias": 0.0}, None),
-        ({"is_missing": True}, "correction_missing"),
-        ({"is_contaminated": True}, "background_contaminated"),
-        ({"is_next_to_gap": True}, "next_to_gap"),
-        ({"source": SOURCE_ONE_SIDED}, "sea_surface_filled"),
-        ({"source": SOURCE_TWO_SIDED}, "sea_surface_filled"),
-        ({"source": SOURCE_NONE}, None),
-        ({"saturated_share": 0.11}, "saturated_shots"),
-        ({"saturated_share": np.nan}, None),
-    ],
-)
-def test_each_cause_sets_its_own_bit(change, expected):
-    assert flags(**change) == ({expected} if expected else set())
+@pytest.mark.parametrize("name", NAMES)
+def test_each_cause_sets_its_own_bit(name):
+    assert flags(**{name: True}) == {name}
 
 
 def test_bits_add_up():
-    """Every bit has a cause, and all causes at once set every bit."""
-    worst = {
-        "n_photons": 1,
-        "first_photon_bias": np.nan,
-        "source": SOURCE_ONE_SIDED,
-        "saturated_share": 1.0,
-        **{k: True for k in GOOD if k.startswith("is_")},
-    }
-    assert flags(**worst) == {name for _, name in QUALITY_BITS}
-    assert sorted(bit for bit, _ in QUALITY_BITS) == [1 << k for k in range(len(QUALITY_BITS))]
+    """All causes at once set every bit, none sets none, and the bits are the powers of two in order."""
+    assert flags(**dict.fromkeys(NAMES, True)) == set(NAMES)
+    assert flags() == set()
+    assert [bit for bit, _ in QUALITY_BITS] == [1 << k for k in range(len(QUALITY_BITS))]
+
+
+def test_a_forgotten_or_unknown_cause_is_named():
+    every = {name: np.zeros(2, bool) for name in NAMES}
+    with pytest.raises(UsageError, match="swell is missing or unknown"):
+        quality.quality_flag({k: v for k, v in every.items() if k != "swell"})
+    with pytest.raises(UsageError, match="fog is missing or unknown"):
+        quality.quality_flag({**every, "fog": np.zeros(2, bool)})
+
+
+def test_limits():
+    """Two photons are few and three are not; more than a tenth of saturated shots is saturated; unknown is not."""
+    np.testing.assert_array_equal(quality.has_few_photons(np.array([2, 3])), [True, False])
+    np.testing.assert_array_equal(quality.is_saturated(np.array([0.1, 0.11, np.nan])), [False, True, False])
+    sources = np.array([SOURCE_NONE, SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED])
+    np.testing.assert_array_equal(quality.is_filled(sources), [False, False, True, True])

@@ -28,6 +28,13 @@ QUALITY_WORDS = {
     "next_to_gap": "next to a gap in the data",
     "sea_surface_filled": "sea surface filled from neighbouring sections, not from leads within reach",
     "saturated_shots": "saturated shots, as over mirror-like water",
+    "degraded_pointing": "the satellite's orbit or pointing is degraded: heights may be wrong by decimetres",
+    "correction_interpolated": "a correction or the mean sea surface is interpolated or held across a gap",
+    "melt_season": "melt season: ponds return light as leads do, so the sea surface is less certain",
+    "water_contradicts_ice_concentration": "more water found than the ice concentration leaves room for",
+    "leads_scatter": "leads differ in height by more than their errors: some may be ice",
+    "leads_only_bright": "only brightness speaks for water: no lead is darker or lower than the ice around it",
+    "swell": "swell runs through the ice: leads lie on crests and in troughs",
 }
 
 

@@ -16,12 +16,12 @@ from ...physics import (
     lead_error,
     leads,
     local_sea_surface,
+    quality,
     sea_surface,
     surface_type,
     tracks,
     water_bounds,
 )
-from ...physics.quality import quality_flag
 from ...predict import tracks as predict_tracks
 from ...readers import height_grid, icesat2_atl03
 from ...tracks import beam_segments, features
@@ -156,15 +156,25 @@ def beam_tables(
     is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
     is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=segments.gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
-    quality = quality_flag(
-        n_photons=surface.n_photons,
-        is_geoid=correction.mss_source[own] == corrections.MSS_GEOID,
-        first_photon_bias=surface.first_photon_bias,
-        is_missing=correction.is_missing[own],
-        is_contaminated=surface.is_contaminated,
-        is_next_to_gap=is_next_to_gap,
-        source=source,
-        saturated_share=geo["full_sat_fract"][own],
+    nowhere = np.zeros(x.size, bool)
+    flag = quality.quality_flag(
+        {
+            "few_photons": quality.has_few_photons(surface.n_photons),
+            "geoid_instead_of_mean_sea_surface": correction.mss_source[own] == corrections.MSS_GEOID,
+            "no_first_photon_bias_correction": ~np.isfinite(surface.first_photon_bias),
+            "correction_missing": correction.is_missing[own],
+            "background_contaminated": surface.is_contaminated,
+            "next_to_gap": is_next_to_gap,
+            "sea_surface_filled": quality.is_filled(source),
+            "saturated_shots": quality.is_saturated(geo["full_sat_fract"][own]),
+            "degraded_pointing": nowhere,
+            "correction_interpolated": nowhere,
+            "melt_season": nowhere,
+            "water_contradicts_ice_concentration": nowhere,
+            "leads_scatter": nowhere,
+            "leads_only_bright": nowhere,
+            "swell": nowhere,
+        }
     )
     time_ = segments.time
     corrections_at = functools.partial(_at_segments, x, middle)
@@ -198,7 +208,7 @@ def beam_tables(
         "sea_surface_source": source,
         "total_freeboard": board,
         "total_freeboard_uncertainty": board_error,
-        "quality_flag": quality,
+        "quality_flag": flag,
         "mean_sea_surface": corrections_at(correction.mean_sea_surface),
         "tide_ocean": tide_at(correction.tide_ocean),
         "tide_equilibrium": tide_at(correction.tide_equilibrium),
