@@ -17,7 +17,7 @@ import pyarrow as pa
 from ... import __version__, io, schema
 from ...engine.protocol import DONE, SKIPPED, Record
 from ...errors import EmptyBeamError, NoSeaIceError, ProductError
-from ...physics import averages
+from ...physics import beam_differences
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2, icesat2_atl03
 from ...tracks import beam_segments
@@ -251,7 +251,7 @@ def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
         return []
     table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
     measured = schema.to_numpy(table["sea_surface_source"]) == schema.SOURCE_LEADS
-    found = averages.beam_differences(
+    found = beam_differences.beam_differences(
         schema.to_numpy(table["x_atc"])[measured],
         schema.to_numpy(table["sea_surface_height"])[measured],
         uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured],
