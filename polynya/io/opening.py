@@ -44,6 +44,8 @@ CACHE_BYTES = 256 << 20
 TEXT_BYTES = 64 << 20
 """A larger text file is no metadata."""
 HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCKS = tuple(512 << k for k in range(16))
+"""Bytes that may lie before the HDF5 signature: a user block of 512, 1024, 2048 ... bytes."""
 _VRT_SEARCHED = 1 << 16  # bytes; GDAL looks for a VRT's root element in the first 1024
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
 _GDAL: dict[str, str | int] = {
@@ -108,14 +110,22 @@ def regular_file(path: Path | str, *, expected: str = "a file on this machine. C
 
 
 def is_hdf5(path: Path | str) -> bool:
-    """Return whether a file begins as HDF5 files do.
+    """Return whether a file holds the signature of HDF5: at its start, or behind a user block.
 
     Raises
     ------
     ProductError
         If it is no regular file or cannot be read.
     """
-    return starts_with(path, len(HDF5_MAGIC)) == HDF5_MAGIC
+    with open_binary(path) as handle:
+        for place in (0, *_USER_BLOCKS):
+            handle.seek(place)
+            start = handle.read(len(HDF5_MAGIC))
+            if start == HDF5_MAGIC:
+                return True
+            if len(start) < len(HDF5_MAGIC):
+                return False
+    return False
 
 
 @contextlib.contextmanager
@@ -396,8 +406,8 @@ def open_netcdf(
     """
     import xarray as xr
 
-    start = starts_with(regular_file(path, expected=expected), 4)
-    path, engine = Path(path), "h5netcdf" if start == HDF5_MAGIC[:4] else "scipy"
+    path = regular_file(path, expected=expected)
+    engine = "h5netcdf" if is_hdf5(path) else "scipy"
     try:
         data = xr.open_dataset(path, engine=engine, decode_times=decode_times)
     except Exception as error:  # engines throw what they like

@@ -16,7 +16,7 @@ import os
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -66,7 +66,7 @@ def has_fast_path(node: h5py.Dataset) -> bool:
         return False
     if node.ndim == 2 and node.chunks[1] != node.shape[1]:
         return False
-    if node.dtype.byteorder == ">" or node.file.userblock_size:
+    if node.dtype.byteorder == ">":
         return False
     if not node.id.get_type().equal(h5py.h5t.py_create(node.dtype)):  # bits laid out otherwise: libhdf5 converts them
         return False
@@ -227,8 +227,23 @@ def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop:
                 " short or damaged: download it again."
             )
         seen.add(chunk.first)
+    base = _base_address(node, path, found[0]) if found and node.file.userblock_size else 0
+    if base:
+        found = [replace(c, offset=c.offset + base) for c in found]
     found.sort(key=lambda c: c.offset)
     return found
+
+
+def _base_address(node: h5py.Dataset, path: Path, chunk: _Chunk) -> int:
+    """Return what to add to the offsets of chunks in a file with a user block.
+
+    Offsets in the file count from the end of the user block. Some versions of libhdf5 report them so, others count
+    from the start of the file: the bytes of one chunk, read by libhdf5, say which.
+    """
+    stored = node.id.read_direct_chunk((chunk.first,) + (0,) * (node.ndim - 1))[1]
+    with path.open("rb") as file:
+        file.seek(chunk.offset)
+        return 0 if file.read(chunk.size) == stored else int(node.file.userblock_size)
 
 
 @dataclass(frozen=True, kw_only=True)

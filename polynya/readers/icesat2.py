@@ -134,8 +134,8 @@ def open_hdf5(path: Path | str) -> Iterator[h5py.File]:
         If the path does not exist, is a folder, is not HDF5 or is cut short.
     """
     path = opening.regular_file(path, expected="one HDF5 granule. Check the path, and name the .h5 file itself")
-    head = opening.starts_with(path, 8)
-    if head != opening.HDF5_MAGIC:
+    if not opening.is_hdf5(path):
+        head = opening.starts_with(path, 8)
         kind = "empty" if not head else "text" if all(9 <= b < 127 for b in head) else "not HDF5"
         raise ProductError(
             f"{path.name}: the file is {kind} (it starts with {head!r}); expected an HDF5 granule. "

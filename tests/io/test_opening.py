@@ -288,6 +288,20 @@ def test_what_is_no_hdf5_or_netcdf_says_so(tmp_path):
         use(opening.open_netcdf(path))
 
 
+@pytest.mark.parametrize("size", [512, 4096])
+def test_hdf5_behind_a_user_block(tmp_path, size):
+    path = tmp_path / "a.nc"
+    xr.Dataset({"v": ("n", [3.0, 4.0])}).to_netcdf(path, engine="h5netcdf")
+    path.write_bytes(b"\0" * size + path.read_bytes())
+    assert opening.is_hdf5(path)
+    with opening.open_hdf5(path) as file:
+        assert file["v"][:].tolist() == [3.0, 4.0]
+    with opening.open_netcdf(path) as found:
+        assert found["v"].values.tolist() == [3.0, 4.0]
+    path.write_bytes(b"\0" * (size + 1) + path.read_bytes()[size:])
+    assert not opening.is_hdf5(path)  # not where HDF5 looks for it
+
+
 def test_text_is_utf8_and_small(tmp_path):
     path = tmp_path / "a.txt"
     path.write_bytes("\ufeffGrönland".encode())

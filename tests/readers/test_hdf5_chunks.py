@@ -55,6 +55,58 @@ def test_equal_to_h5py(tmp_path, filters, dtype):
                 assert got["one"].dtype == f["one"].dtype
 
 
+@pytest.mark.parametrize("is_written_with", [True, False], ids=["written with it", "put before a file"])
+@pytest.mark.parametrize("size", [512, 2048])
+def test_user_block(tmp_path, size, is_written_with):
+    """Offsets of chunks count from the end of the user block; damage is still seen."""
+    path = tmp_path / "a.h5"
+    data = np.random.default_rng(4).normal(size=(25_007, 5))
+    with h5py.File(path, "w", userblock_size=size if is_written_with else 0) as f:
+        f.create_dataset("one", data=data[:, 0], chunks=(10_000,), compression="gzip", shuffle=True)
+        f.create_dataset("five", data=data, chunks=(10_000, 5), compression="gzip")
+    if not is_written_with:
+        path.write_bytes(b"x" * size + path.read_bytes())
+    columns = [Column(name="one"), Column(name="five", column=2)]
+    with h5py.File(path) as f:
+        assert has_fast_path(f["one"])
+        got = read_columns(f, path, columns=columns, start=9_000, stop=21_000)
+        np.testing.assert_array_equal(got["one"], data[9_000:21_000, 0])
+        np.testing.assert_array_equal(got["five"], data[9_000:21_000, 2])
+        info, chunk = f["one"].id.get_chunk_info(1), f["one"].id.read_direct_chunk((10_000,))[1]
+    intact = path.read_bytes()
+    at = intact.index(chunk)
+    assert at in (info.byte_offset, info.byte_offset + size)
+    broken = bytearray(intact)
+    broken[at + len(chunk) // 2] ^= 8
+    path.write_bytes(broken)
+    with h5py.File(path) as f, pytest.raises(PolynyaError, match="one is damaged in the chunk at row 10000"):
+        read_columns(f, path, columns=columns)
+
+
+@pytest.mark.parametrize("reported_from", ["start of the file", "end of the user block"])
+def test_user_block_whatever_the_library_reports(tmp_path, reported_from, monkeypatch):
+    """Versions of libhdf5 differ in where they count the offsets of chunks from."""
+    path = tmp_path / "a.h5"
+    data = np.random.default_rng(5).normal(size=20_000)
+    with h5py.File(path, "w", userblock_size=1024) as f:
+        f.create_dataset("x", data=data, chunks=(10_000,), compression="gzip", shuffle=True)
+    with h5py.File(path) as f:
+        is_from_start = path.read_bytes().index(f["x"].id.read_direct_chunk((0,))[1]) == (
+            f["x"].id.get_chunk_info(0).byte_offset
+        )
+        move = 0 if is_from_start == (reported_from == "start of the file") else 1024 if not is_from_start else -1024
+        found = hdf5_chunks._Chunk
+
+        def moved(*, first: int, offset: int, size: int, mask: int) -> hdf5_chunks._Chunk:
+            return found(first=first, offset=offset + move, size=size, mask=mask)
+
+        monkeypatch.setattr(hdf5_chunks, "_Chunk", moved)
+        monkeypatch.setattr(
+            hdf5_chunks, "replace", lambda c, offset: found(first=c.first, offset=offset, size=c.size, mask=c.mask)
+        )
+        np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name="x")])["x"], data)
+
+
 def test_other_pipelines_fall_back(tmp_path):
     path = tmp_path / "a.h5"
     data = np.arange(20_000, dtype=">f4")
