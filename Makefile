@@ -7,6 +7,7 @@
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
 # make lint    ruff (rules and format) and mypy
+# make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
 # make docs    build the documentation site into site/, warnings as errors
 # make mutants set up, apply one-line changes to a copy, one at a time, and check that the tests catch each
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
@@ -21,10 +22,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test bench score weights table glacier-weights glacier-table lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test bench score weights table glacier-weights glacier-table results lint docs mutants clean
 
 help:
-	@sed -n '1,11p' Makefile | sed 's/^# //'
+	@sed -n '1,12p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -104,6 +105,12 @@ glacier-weights: setup-train $(TILES)/.made
 glacier-table: setup-train $(TILES)/.made
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --epochs 6 --strategies
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table/shipped --recipes --networks polynya/weights/glavitu-narrow.onnx $(wildcard build/glavitu-small-0/*.onnx build/glavitu-narrow-west/*.onnx build/glavitu-narrow-east/*.onnx) --drop --areas
+
+# Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
+ATL10 ?= $(wildcard ../shared/data/icesat2/*ATL10*.h5)
+
+results: setup-train
+	@"$(BIN)/python" scripts/results.py $(RUN) $(if $(ATL07),--atl07 $(ATL07)) $(if $(ATL10),--atl10 $(ATL10))
 
 CODE := polynya tests benchmarks scripts
 

@@ -2,6 +2,7 @@
 10,980 x 10,980 pixels with its memory.
 
     python benchmarks/bench_glaciers.py [--network glavitu-narrow] [--windows 24] [--scene] [--side 10980]
+    [--json]
 
 The first table: the same windows through every runtime, two threads each, with ratios to torch eager. --scene: a
 synthetic scene of eight bands (optical and DEM) read block by block and mapped with strips as ``polynya glaciers``
@@ -11,6 +12,7 @@ does, in a process of its own; its peak memory and pixels per second.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import subprocess
 import sys
@@ -48,8 +50,8 @@ def timed(evaluate, values: np.ndarray, *, threads: int) -> float:
     return best
 
 
-def runtimes(name: str, n: int) -> None:
-    """Print the table of runtimes."""
+def runtimes(name: str, n: int) -> dict[str, object]:
+    """Return pixels per second through every runtime, and how far their results are from torch's."""
     import torch
 
     from polynya import checkpoint, export
@@ -66,18 +68,32 @@ def runtimes(name: str, n: int) -> None:
             return whole(torch.from_numpy(part)).numpy()
 
     base = timed(eager, values, threads=1)  # torch's own two threads share a window
-    print(
-        f"| {path.stem}, {n} windows of {values.shape[2]}^2, 2 cores | window pixels per second | over torch"
-        f" |\n|---|---|---|\n| torch {torch.__version__.split('+')[0]}, eager, 2 threads | {base:,.0f} | 1.00 |"
-    )
+    out: dict[str, object] = {"windows": n, "side": values.shape[2], "torch": torch.__version__.split("+")[0]}
+    out["torch_eager"] = {"pixels_per_s": base, "over_torch": 1.0}
     for network_ in found.values():
         speed = timed(network_.evaluate, values, threads=2)
         worst = float(np.abs(network_.evaluate(values[:1]) - eager(values[:1])).max())
-        print(f"| {network_.runtime} | {speed:,.0f} | {speed / base:.2f} | differs by {worst:.0e}")
+        out[network_.runtime] = {"pixels_per_s": speed, "over_torch": speed / base, "differs_by": worst}
+    return out
+
+
+def as_text(name: str, found: dict) -> str:
+    """Return the table of runtimes."""
+    lines = [
+        f"| {name}, {found['windows']} windows of {found['side']}^2, 2 cores | window pixels per second | over torch |",
+        "|---|---|---|",
+        f"| torch {found['torch']}, eager, 2 threads | {found['torch_eager']['pixels_per_s']:,.0f} | 1.00 |",
+    ]
+    for runtime, r in found.items():
+        if isinstance(r, dict) and "differs_by" in r:
+            lines.append(
+                f"| {runtime} | {r['pixels_per_s']:,.0f} | {r['over_torch']:.2f} | differs by {r['differs_by']:.0e}"
+            )
+    return "\n".join(lines)
 
 
 def scene(name: str, side: int) -> None:
-    """Map a synthetic scene and print peak memory and speed; meant for a process of its own."""
+    """Map a synthetic scene and print peak memory and speed as JSON; meant for a process of its own."""
     network = predict_scenes.load(name, threads=2)
     tile = np.random.default_rng(1).random((network.bands, 512, 512), dtype=np.float32)
 
@@ -92,10 +108,15 @@ def scene(name: str, side: int) -> None:
         done += strip.probability.shape[1] * side
     seconds = time.perf_counter() - began
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
-    print(
-        f"scene {side} x {side}, {network.bands} bands, {network.runtime}: {seconds:.0f} s, {done / seconds:,.0f}"
-        f" pixels per second, peak memory {peak:.2f} GB"
-    )
+    found = {
+        "side": side,
+        "bands": network.bands,
+        "runtime": network.runtime,
+        "seconds": seconds,
+        "pixels_per_s": done / seconds,
+        "peak_memory_gb": peak,
+    }
+    print(json.dumps(found))
 
 
 def main() -> None:
@@ -104,16 +125,26 @@ def main() -> None:
     parser.add_argument("--windows", type=int, default=24)
     parser.add_argument("--scene", action="store_true")
     parser.add_argument("--side", type=int, default=10_980)
+    parser.add_argument("--json", action="store_true")
     parser.add_argument("--only-scene", action="store_true", help=argparse.SUPPRESS)
     a = parser.parse_args()
     if a.only_scene:
         scene(a.network, a.side)
         return
-    runtimes(a.network, a.windows)
+    found = runtimes(a.network, a.windows)
+    if not a.json:
+        print(as_text(a.network, found))
     if a.scene:
-        subprocess.run(
-            [sys.executable, __file__, "--network", a.network, "--side", str(a.side), "--only-scene"], check=True
-        )
+        command = [sys.executable, __file__, "--network", a.network, "--side", str(a.side), "--only-scene"]
+        s = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found["scene"] = s
+        if not a.json:
+            print(
+                f"scene {s['side']} x {s['side']}, {s['bands']} bands, {s['runtime']}: {s['seconds']:.0f} s,"
+                f" {s['pixels_per_s']:,.0f} pixels per second, peak memory {s['peak_memory_gb']:.2f} GB"
+            )
+    if a.json:
+        print(json.dumps(found, indent=1))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Score the main job on photons drawn from real ATL07 granules, against NASA's heights and surface types.
 
-    python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] [--seeds 1-4] [--markdown] [--keep FOLDER]
+    python benchmarks/score_atl07.py ATL07.h5 [ATL07.h5 ...] --seeds 1-4 [--classifier rule] [--markdown] [--json]
+                                     [--keep FOLDER]
 
 For every file and seed an ATL03 granule is drawn from the file's photon-height histograms, worked, and compared with
 the file. ``extents`` averages our segments over NASA's, ``nearest`` gives each of ours to one of NASA's only; specular
@@ -16,6 +17,7 @@ not held out.
 from __future__ import annotations
 
 import argparse
+import json
 import re
 import tempfile
 from pathlib import Path
@@ -105,6 +107,17 @@ def ratios(c: np.ndarray) -> str:
     return f"{recall}, {precision} (n {hits + missed})"
 
 
+def scores(c: np.ndarray) -> dict[str, float | int | None]:
+    """Return recall, precision, F1 and the count of positives."""
+    hits, missed, false = (int(v) for v in c)
+    return {
+        "recall": hits / (hits + missed) if hits + missed else None,
+        "precision": hits / (hits + false) if hits + false else None,
+        "f1": 2 * hits / (2 * hits + missed + false) if hits + missed + false else None,
+        "n": hits + missed,
+    }
+
+
 def trained_on(classifier: str | None) -> set[str]:
     """Return the names of the real files whose draws the network saw in training, as it says itself; none for the
     rule."""
@@ -115,18 +128,38 @@ def trained_on(classifier: str | None) -> set[str]:
     return {t["source"] for t in tables if t.get("source")}
 
 
+def by_name(
+    found: dict[tuple[str, str], np.ndarray], heights: dict[str, list[tuple[float, float]]] | None
+) -> dict[str, object]:
+    """Return scores by beam strength and way of comparing, and the medians of height differences over seeds, m."""
+    out: dict[str, object] = {}
+    for strength in STRENGTHS:
+        of = {name: scores(found[strength, r]) for name, r in (("extents", EXTENTS), ("nearest", NEAREST))}
+        of["bound"] = scores(found[strength, "bound"])
+        if heights is not None and np.isfinite(heights[strength]).any():
+            low, high = np.nanmin(heights[strength], axis=0), np.nanmax(heights[strength], axis=0)
+            of["height_m"] = {n: [float(low[k]), float(high[k])] for k, n in enumerate(("extents", "nearest"))}
+        out[strength] = of
+    return out
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--seeds", default="1-4")
+    parser.add_argument("--seeds", required=True, help="as 1-4 or 1,3")
     parser.add_argument("--classifier", help="rule, a shipped network or an .onnx file; freeboard's default by default")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     parser.add_argument("--keep", type=Path, help="folder for granules and results; a temporary one by default")
     options = parser.parse_args()
     seen = trained_on(options.classifier)
     columns = ["height, extents, m", "height, nearest, m", "leads, extents", "leads, nearest", "leads, bound"]
     rows: list[tuple[str, list[str]]] = []
     total = {(s, r): np.zeros(3, int) for s in STRENGTHS for r in (EXTENTS, NEAREST, "bound")}
+    values: dict[str, object] = {
+        "seeds": options.seeds,
+        "seen_in_training": sorted(seen & {f.name for f in options.files}),
+    }
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
@@ -173,12 +206,18 @@ def main() -> None:
                         [*spans, *(ratios(part[strength, r]) for r in (EXTENTS, NEAREST, "bound"))],
                     )
                 )
+            values[date.group(1) if date else f"file_{number + 1}"] = by_name(part, heights)
             for key, value in part.items():
                 total[key] += value
     rows += [
         (f"all files, {strength}", ["", "", *(ratios(total[strength, r]) for r in (EXTENTS, NEAREST, "bound"))])
         for strength in STRENGTHS
     ]
+    if options.json:
+        values["all_files"] = by_name(total, None)
+        table = {"columns": ["", *columns], "rows": [[name, *cells] for name, cells in rows]}
+        print(json.dumps({"values": values, "tables": {"main": table}}, indent=1))
+        return
     if seen & {f.name for f in options.files}:
         print(
             "the network was trained on draws of the files marked so: their rows, and those of all files, are no test"

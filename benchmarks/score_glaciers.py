@@ -3,7 +3,7 @@ held-back halves of real chips.
 
     python scripts/make_glacier_data.py build/glaciers --real ../shared/data/glaciers
     python benchmarks/score_glaciers.py build/glaciers -o build/glacier-table [--recipes ...] [--seeds 0] [--epochs N]
-    [--strategies] [--drop]
+    [--strategies] [--drop] [--areas] [--json]
 
 Every recipe is trained on DATA/train (split by scene), simulated scenes only, and scored on DATA/test, DATA/real_east
 and DATA/real_west: IoU, of clean and of debris-covered ice, calibration error and Brier skill, beside what needs no
@@ -11,12 +11,16 @@ network: everything glacier, the classical rule, and a DEM rule fitted on the tr
 --strategies: global, region encoding (own region, unknown, optimised is left to ``polynya glaciers``), coordinate
 encoding, and for the regions named with --regions the regional and the finetuned network. --drop: the first recipe's
 first network without each sensor, and with each alone beside optical. Simulated numbers are no skill on real data.
-Finished trainings are kept. Prints Markdown and writes scores.json.
+Finished trainings are kept. Prints Markdown and writes scores.json. Without DATA/train (scripts/make_glacier_data.py
+--test-only) the DEM rule is left out. --json: values and tables as docs/results has them; the Markdown goes to stderr.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -302,7 +306,16 @@ def main() -> None:
         help="also how often the true area of a tile lies in its interval, for every network",
     )
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     a = parser.parse_args()
+    with contextlib.redirect_stdout(sys.stderr if a.json else sys.stdout):
+        full = scored(a)
+    if a.json:
+        print(json.dumps(as_result(full), indent=1))
+
+
+def scored(a: argparse.Namespace) -> dict[str, object]:
+    """Train what is asked for, score it, print the tables; return and write every score by name."""
     options = {"data": [a.data / "train"], "out": a.out, "epochs": a.epochs, "threads": a.threads}
     a.out.mkdir(parents=True, exist_ok=True)
     short = f", {a.epochs} epochs" if a.epochs else ""
@@ -320,7 +333,8 @@ def main() -> None:
     tests = {"test": Test(a.data / "test")} | {
         half: Test(a.data / half) for half in ("real_east", "real_west") if (a.data / half).is_dir()
     }
-    rule, full = dem_rule(a.data), {"simulator": io.read_json(a.data / "simulator.json")}
+    rule = dem_rule(a.data) if (a.data / "train").is_dir() else None
+    full: dict[str, object] = {"simulator": io.read_json(a.data / "simulator.json")}
     print_maps(tests, found, rule, full)
     if a.areas:
         print_areas(tests, found, full)
@@ -329,6 +343,56 @@ def main() -> None:
     if a.strategies:
         full["strategies"] = strategies(a, tests["test"], options)
     io.write_json(full, a.out / "scores.json")
+    return full
+
+
+SETS = ("test", "real_east", "real_west")
+
+
+def as_result(full: dict) -> dict[str, object]:
+    """Return what a result file holds: scores by set of tiles and map, and the tables."""
+    values: dict[str, object] = {"simulator": full["simulator"]["commit"]}
+    tables: dict[str, object] = {}
+    for part in (*SETS, "sensors", "areas"):
+        found = {k.removeprefix(f"{part} "): v for k, v in full.items() if k.startswith(f"{part} ")}
+        if part == "areas":
+            values[part] = {named(k): interval_counts(v) for k, v in found.items()}
+            continue
+        if not found:
+            continue
+        of = {k: v if isinstance(v, list) else [v] for k, v in found.items()}
+        values[part] = {named(k): v[0] if len(v) == 1 else v for k, v in of.items()}
+        cells = [[c.strip() for c in line(k, v, KEYS).strip("|").split("|")] for k, v in of.items()]
+        columns = [c.strip() for c in HEAD.split("\n")[0].strip("|").split("|")]
+        tables[part] = {"columns": ["sensors" if part == "sensors" else "map", *columns[1:]], "rows": cells}
+    scenes = {k: v for k, v in full.items() if any(f" {s} " in k for s in SETS[1:]) and not k.startswith("areas")}
+    values["scenes"] = {named(k): v for k, v in scenes.items()}
+    if "strategies" in full:
+        values["strategies"] = {named(k): v for k, v in full["strategies"].items()}
+        regions = list(full["strategies"]["global"])
+        rows = [
+            [name, *(f"{of[r]:.3f}" if r in of else "" for r in regions), mean_iou(of, regions)]
+            for name, of in full["strategies"].items()
+        ]
+        tables["strategies"] = {"columns": ["strategy", *regions, "mean"], "rows": rows}
+    return {"values": values, "tables": tables}
+
+
+def named(text: str) -> str:
+    """Return a name that a path on a page may have."""
+    return re.sub(r"\W+", "_", text).strip("_")
+
+
+def interval_counts(rows: list[dict]) -> dict[str, object]:
+    """Return how many true areas lie in their interval, and the median width of the intervals as a share of the
+    area."""
+    widths = [(r["high"] - r["low"]) / r["area_km2"] for r in rows if r["area_km2"] > 0]
+    return {"inside": sum(r["inside"] for r in rows), "n": len(rows), "median_width": float(np.median(widths))}
+
+
+def mean_iou(of: dict[str, float], regions: list[str]) -> str:
+    """Return the mean over regions, where all have a value."""
+    return f"{np.mean(list(of.values())):.3f}" if len(of) == len(regions) else ""
 
 
 def print_maps(tests: dict[str, Test], found: dict[str, list], rule: ice_rules.DemRule, full: dict) -> None:
@@ -430,8 +494,8 @@ def strategies(a: argparse.Namespace, test: Test, options: dict) -> dict:
             table[strategy][region] = test.score(test.predict(predict_scenes.load(onnx, threads=2)), only=region)["iou"]
     print("\n| strategy | " + " | ".join(regions) + " | mean |\n|" + "---|" * (len(regions) + 2))
     for name, row in table.items():
-        mean = f"{np.mean(list(row.values())):.3f}" if len(row) == len(regions) else ""
-        print(f"| {name} | " + " | ".join(f"{row[r]:.3f}" if r in row else "" for r in regions) + f" | {mean} |")
+        cells = " | ".join(f"{row[r]:.3f}" if r in row else "" for r in regions)
+        print(f"| {name} | {cells} | {mean_iou(row, regions)} |")
     return table
 
 

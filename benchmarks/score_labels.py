@@ -1,7 +1,7 @@
 """Score label transfer on simulated pairs: is the shift right, does it know when it is not, are the labels true.
 
     python benchmarks/score_labels.py [--seeds 2001-2040] [--length-km 10] [--method published] [--level 2A] [--closed
-    8] [--cloudy 4] [--keep FOLDER] [--markdown]
+    8] [--cloudy 4] [--keep FOLDER] [--markdown] [--json]
 
 For every seed a pair is simulated (seasons alternate; sun, haze, cloud, drift and time drawn) and labelled as ``polynya
 label`` does. Then the cases without contrast: the first ``--closed`` seeds again without leads, the first ``--cloudy``
@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -173,6 +174,36 @@ def summary(cases: list[Case]) -> list[tuple[str, str]]:
     return out
 
 
+def as_result(cases: list[Case], *, seeds: str) -> dict[str, object]:
+    """Return what a result file holds."""
+    real = [c for c in cases if c.kind == "pair"]
+    off, sure = np.array([c.off_m for c in real]), np.array([c.is_sure for c in real])
+    empty = [c for c in cases if c.kind != "pair"]
+    confusion = sum((c.confusion for c in real), np.zeros((3, 3), np.int64))
+    flags = sum((c.flags for c in real), np.zeros(7, np.int64)) / max(sum(int(c.flags.sum()) for c in real), 1)
+    each = [np.trace(c.confusion) / c.confusion.sum() for c in real if c.confusion.sum()]
+    right = np.diag(confusion)
+    values = {
+        "seeds": seeds,
+        "pairs": len(real),
+        "within": int(np.sum(off <= WITHIN_M)),
+        "certain": int(sure.sum()),
+        "certain_within": int(np.sum(off[sure] <= WITHIN_M)),
+        "median_error_m": float(np.median(off[sure])),
+        "error_95_m": float(np.quantile(off[sure], 0.95)),
+        "without_contrast": len(empty),
+        "without_contrast_uncertain": sum(not c.is_sure for c in empty),
+        "accuracy": float(right.sum() / confusion.sum()),
+        "n": int(confusion.sum()),
+        "worst_pair": float(min(each)),
+        "precision": (right / np.maximum(confusion.sum(axis=0), 1)).tolist(),
+        "recall": (right / np.maximum(confusion.sum(axis=1), 1)).tolist(),
+        "always_thick": float(confusion[0].sum() / confusion.sum()),
+        "flags": flags.tolist(),
+    }
+    return {"values": values, "tables": {"main": {"columns": ["", "simulated pairs"], "rows": summary(cases)}}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="2001-2040")
@@ -185,6 +216,7 @@ def main() -> None:
         "--keep", type=Path, help="folder of the pairs (used again where they are there); a temporary one by default"
     )
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     options = parser.parse_args()
     first, _, last = options.seeds.partition("-")
     seeds = list(range(int(first), int(last or first) + 1))
@@ -207,8 +239,12 @@ def main() -> None:
                 f"{c.kind:7s} {c.seed} {c.season:7s} sun {c.sun:4.1f} cloud {c.cloud:4.2f} off {c.off_m:7.1f} m  error"
                 f" {c.error_m:6.1f}  confidence {c.confidence:.2f} {'sure' if c.is_sure else 'NOT '} accuracy"
                 f" {accuracy:.3f} dark {c.n_dark:5d} {c.seconds:4.1f} s {c.reason}",
+                file=sys.stderr,
                 flush=True,
             )
+    if options.json:
+        print(json.dumps(as_result(cases, seeds=options.seeds), indent=1))
+        return
     print(
         f"\nseeds {options.seeds}, {options.length_km:g} km, strong beams, level {options.level}, method"
         f" {options.method}; simulated"

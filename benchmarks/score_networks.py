@@ -3,7 +3,7 @@ rule.
 
     python scripts/make_training_data.py data --atl07 FILE ...
     python benchmarks/score_networks.py data -o trained [--seeds 0 1 2] [--recipes mlp lstm-paper lstm-notebook
-    track-unet] [--jobs 2]
+    track-unet] [--jobs 2] [--json]
 
 Honest protocol: trained, stopped and calibrated on data/train (split by granule), trained also on data/atl07
 (track-unet: and data/short), scored on data/test: other seeds, other settings, half of it the granules of pairs. Random
@@ -15,6 +15,7 @@ Finished trainings in -o are kept, so a stopped run resumes. Prints a Markdown t
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -173,20 +174,55 @@ def effort(folder: Path, recipe: str) -> dict[str, float]:
     return {"epochs": numbers["epochs"], "asked": asked, "recipe": recipes.load(recipe).epochs, "drawn": drawn}
 
 
-def table(rows: dict[str, dict[str, list]]) -> str:
-    """Return the Markdown table."""
-    lines = [
-        "| classifier | macro-F1 | strong | weak | most probable class | recall thick / thin / water | random split |",
-        "|---|---|---|---|---|---|---|",
+COLUMNS = [
+    "classifier",
+    "macro-F1",
+    "strong",
+    "weak",
+    "most probable class",
+    "recall thick / thin / water",
+    "random split",
+]
+
+
+def table_rows(rows: dict[str, dict[str, list]]) -> list[list[str]]:
+    """Return the table's cells, a classifier a row."""
+    return [
+        [
+            name,
+            *(spread(r[part]) for part in ("all", "strong", "weak")),
+            spread(r["argmax"]) if r["argmax"] else "",
+            " / ".join(f"{v:.2f}" for v in np.mean(r["recall"], axis=0)),
+            spread(r["random"]) if r["random"] else "",
+        ]
+        for name, r in rows.items()
     ]
+
+
+def as_result(
+    full: dict, rows: dict[str, dict[str, list]], *, shown: list[list[str]], seeds: list[int]
+) -> dict[str, object]:
+    """Return what a result file holds: macro-F1, recalls, calibration and effort of every classifier; its table."""
+    values: dict[str, object] = {
+        "simulator": full["simulator"],
+        "test_granules": len(full["test_granules"]),
+        "n": full["rule"]["all"]["n"],
+        "seeds": seeds,
+    }
     for name, r in rows.items():
-        recalls = " / ".join(f"{v:.2f}" for v in np.mean(r["recall"], axis=0))
-        lines.append(
-            f"| {name} | {spread(r['all'])} | {spread(r['strong'])} | {spread(r['weak'])} |"
-            f" {spread(r['argmax']) if r['argmax'] else ''} | {recalls} |"
-            f" {spread(r['random']) if r['random'] else ''} |"
-        )
-    return "\n".join(lines)
+        of: dict[str, object] = {
+            part: {"mean": float(np.mean(r[part])), "range": [min(r[part]), max(r[part])]}
+            for part in ("all", "strong", "weak", "argmax", "random")
+            if r[part]
+        }
+        of["recall"] = np.mean(r["recall"], axis=0).tolist()
+        of["effort"] = full.get(f"{name} {seeds[0]}", {}).get("effort")
+        if of["effort"]:
+            every = [full[f"{name} {s}"]["all"] for s in seeds]
+            of["worst_calibration_error"] = [f([max(e["calibration_error"]) for e in every]) for f in (min, max)]
+            of["lowest_brier_skill"] = [f([min(e["brier_skill"]) for e in every]) for f in (min, max)]
+        values[name.replace(" ", "_")] = of
+    return {"values": values, "tables": {"main": {"columns": COLUMNS, "rows": shown}}}
 
 
 def main() -> None:
@@ -202,6 +238,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
     parser.add_argument("--threads", type=int, default=1, help="threads of a training")
     parser.add_argument("--train-only", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     a = parser.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     epochs = {name: int(n) for name, n in (e.split("=") for e in a.epochs)}
@@ -266,13 +303,18 @@ def main() -> None:
             )
     io.write_json({**full, "rows": rows}, a.out / "scores.json")
     n = full["rule"]["all"]["n"]
+    efforts = {r: full[f"{r} {a.seeds[0]}"]["effort"] for r in a.recipes}
+    cut = {r: f"{r}, {e['asked']} of its {e['recipe']} epochs" for r, e in efforts.items() if e["asked"] != e["recipe"]}
+    shown = table_rows({cut.get(name, name): row for name, row in rows.items()})
+    if a.json:
+        print(json.dumps(as_result(full, rows, shown=shown, seeds=a.seeds), indent=1))
+        return
     print(
         f"Simulator {full['simulator']}; {len(test.tracks.granules)} test granules, {n:,} segments that are not cloud;"
         f" training seeds {a.seeds}. Simulated data: no skill on real data.\n"
     )
-    efforts = {r: full[f"{r} {a.seeds[0]}"]["effort"] for r in a.recipes}
-    cut = {r: f"{r}, {e['asked']} of its {e['recipe']} epochs" for r, e in efforts.items() if e["asked"] != e["recipe"]}
-    print(table({cut.get(name, name): row for name, row in rows.items()}))
+    for line in (COLUMNS, ["---"] * len(COLUMNS), *shown):
+        print("| " + " | ".join(line) + " |")
     print(
         "Random split: scored on its own fifth of the segments, cloud included, so not on the same segments as the"
         " other columns."

@@ -1,7 +1,7 @@
 """Score the ways to classify an optical sea-ice scene on simulated scenes that no training saw.
 
     python benchmarks/score_segment.py build/data/test/granules [--weights ice-unet.onnx] [--methods published filtered
-    unet]
+    unet] [--json]
 
 Each scene (NAME_tci.tif with NAME_truth.tif, as simulate pair writes) is classified as ``polynya segment`` does,
 without a cloud mask, and compared pixel by pixel with the surface below, once where the sky is clear and once where
@@ -11,6 +11,7 @@ thin cloud or shadow lies over it. Macro-F1 and recalls are pooled over scenes. 
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from polynya import metrics
 from polynya.samples import image_tiles
 from polynya.workflows import segment
 
+COLUMNS = ["method", "sky", "macro-F1", "recall thick / thin / water", "precision thick / thin / water", "pixels"]
+
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -29,6 +32,7 @@ def main() -> None:
     parser.add_argument(
         "--methods", nargs="*", help="default: published and filtered, and unet where --weights are given"
     )
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     a = parser.parse_args()
     a.methods = a.methods or ["published", "filtered", *(["unet"] if a.weights else [])]
     tiles = image_tiles.open_images(a.folder)
@@ -50,13 +54,23 @@ def main() -> None:
                     total[method, sky] = total.get((method, sky), 0.0) + metrics.confusion(
                         surface[mine].astype(int), called[mine]
                     )
-    print(
-        f"{len(tiles)} simulated scenes\n\n| method | sky | macro-F1 | recall thick / thin / water | precision thick /"
-        " thin / water | pixels |\n|---|---|---|---|---|---|"
-    )
+    rows, values = [], {"scenes": len(tiles)}
     for (method, sky), c in total.items():
-        recall, precision = (" / ".join(f"{v:.2f}" for v in f(c)) for f in (metrics.recall, metrics.precision))
-        print(f"| {method} | {sky} | {float(metrics.macro_f1(c)):.3f} | {recall} | {precision} | {int(c.sum()):,} |")
+        recall, precision, macro_f1 = metrics.recall(c), metrics.precision(c), float(metrics.macro_f1(c))
+        texts = [" / ".join(f"{v:.2f}" for v in of) for of in (recall, precision)]
+        rows.append([method, sky, f"{macro_f1:.3f}", *texts, f"{int(c.sum()):,}"])
+        values.setdefault(method, {})["clear" if sky == "clear" else "cloud"] = {
+            "macro_f1": macro_f1,
+            "recall": recall.tolist(),
+            "precision": precision.tolist(),
+            "n": int(c.sum()),
+        }
+    if a.json:
+        print(json.dumps({"values": values, "tables": {"main": {"columns": COLUMNS, "rows": rows}}}, indent=1))
+        return
+    print(f"{len(tiles)} simulated scenes\n")
+    for line in (COLUMNS, ["---"] * len(COLUMNS), *rows):
+        print("| " + " | ".join(line) + " |")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,11 @@
-"""Score the main job on simulated granules: one table of the numbers that docs/freeboard.md quotes.
+"""Score the main job on simulated granules: the tables that docs/freeboard.md and README.md show.
 
-    python benchmarks/score_simulated.py [--seeds 801-806] [--length-km 60] [--seasons winter summer]
-                                         [--sea-surface leads nasa ...] [--resolution 2] [--brief] [--markdown]
-                                         [--keep FOLDER]
+    python benchmarks/score_simulated.py --seeds 201-206 [--length-km 60] [--seasons winter summer]
+                                         [--sea-surface leads nasa ...] [--resolution 2] [--classifier rule]
+                                         [--brief] [--markdown] [--json] [--keep FOLDER]
+
+Give seeds that nobody has looked at while the constants or the network were chosen: the pages quote such seeds only.
+--json prints one table for each sea surface, and the same numbers by name (``values``).
 
 For every season and seed a granule is simulated, worked and compared with the footprint mean of its truth.
 Each line pools the granules of one season and beam strength: a bias by its segments, an RMSE by its squares,
@@ -14,6 +17,7 @@ Numbers from simulated granules are never skill on real data.
 from __future__ import annotations
 
 import argparse
+import json
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,71 +101,98 @@ def scores(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
     return recall, precision, float(np.mean(f1))
 
 
-def lines(granules: list[Granule]) -> list[tuple[str, str]]:
-    """Return (name, text) of each number of one season and strength."""
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One number of a season and strength: its row in the table, its cell, its name and value in the result file."""
 
-    def both(metric: str, *, reference: str, power: int = 1, digits: int = 3) -> str:
-        return (
-            f"{pooled(granules, metric, reference=reference, power=power):.{digits}f}"
-            f" ({worst(granules, metric, reference=reference):.{digits}f})"
-        )
+    title: str
+    text: str
+    key: str
+    value: object
 
-    def cover(metric: str, *, reference: str) -> str:
-        v = [100 * g[metric, "all", reference] for g in granules]
-        return f"{100 * pooled(granules, metric, reference=reference):.0f} ({min(v):.0f}-{max(v):.0f})"
 
+def lines(granules: list[Granule]) -> list[Line]:
+    """Return each number of one season and strength."""
+    out: list[Line] = []
+    for what, reference in (("freeboard", FOOTPRINT), ("height", FOOTPRINT), ("sea_surface", "truth")):
+        title = what.replace("_", " ")
+        out += [
+            _both(granules, f"{title} RMSE, m", f"{what}_rmse", reference=reference, power=2),
+            _both(granules, f"{title} bias, m", f"{what}_bias", reference=reference),
+            _cover(granules, f"{title} inside ±1σ, %", f"{what}_coverage_1sigma", reference=reference),
+            _cover(granules, f"{title} inside ±2σ, %", f"{what}_coverage_2sigma", reference=reference),
+        ]
+        if what == "freeboard":
+            out.append(_both(granules, "freeboard median σ, m", "freeboard_median_sigma", reference=reference))
+    out.append(_cover(granules, "segments with a sea surface, %", "share_with_sea_surface", reference="truth"))
+    out += _classes(granules)
+    for km in (1, 10, 25):
+        name = f"freeboard_mean_{km}km"
+        out += [
+            _both(granules, f"freeboard mean over {km} km: RMSE, m", f"{name}_rmse", reference=FOOTPRINT, power=2),
+            _cover(
+                granules, f"freeboard mean over {km} km inside ±1σ, %", f"{name}_coverage_1sigma", reference=FOOTPRINT
+            ),
+        ]
+    for of in ("longer_than_11_m", "specular_lead", "dark_lead", "rough_lead"):
+        out.append(_share(granules, f"{of.replace('_', ' ')}: lead recall", "lead_recall", of=of))
+    out.append(_share(granules, "lead precision", "lead_precision", of="all"))
+    return out
+
+
+def _both(granules: list[Granule], title: str, metric: str, *, reference: str, power: int = 1) -> Line:
+    """Return a pooled number and, in brackets, that of the worst granule."""
+    value = pooled(granules, metric, reference=reference, power=power)
+    far = worst(granules, metric, reference=reference)
+    return Line(title=title, text=f"{value:.3f} ({far:.3f})", key=metric, value={"pooled": value, "worst": far})
+
+
+def _cover(granules: list[Granule], title: str, metric: str, *, reference: str) -> Line:
+    """Return a pooled share and, in brackets, the range over granules, in per cent."""
+    value, each = pooled(granules, metric, reference=reference), [g[metric, "all", reference] for g in granules]
+    return Line(
+        title=title,
+        text=f"{100 * value:.0f} ({100 * min(each):.0f}-{100 * max(each):.0f})",
+        key=metric,
+        value={"pooled": value, "range": [min(each), max(each)]},
+    )
+
+
+def _share(granules: list[Granule], title: str, metric: str, *, of: str) -> Line:
+    """Return a pooled share of leads with their number."""
+    value, n = pooled(granules, metric, reference="truth", of=of), sum(g.count((metric, of, "truth")) for g in granules)
+    key = metric if of == "all" else f"{metric}_{of}"
+    return Line(title=title, text=f"{value:.2f} (n {n})", key=key, value={"pooled": value, "n": n})
+
+
+def _classes(granules: list[Granule]) -> list[Line]:
+    """Return the scores of surface classes."""
     matrix = confusion(granules)
     recall, precision, macro = scores(matrix)
     lowest = min(scores(confusion([g]))[2] for g in granules)
+    trivial = scores(np.column_stack([matrix.sum(axis=1), np.zeros((3, 3))]))[2]
     shares = matrix.sum(axis=1) / matrix.sum()
     out = [
-        ("freeboard RMSE, m", both("freeboard_rmse", reference=FOOTPRINT, power=2)),
-        ("freeboard bias, m", both("freeboard_bias", reference=FOOTPRINT)),
-        ("freeboard inside ±1σ, %", cover("freeboard_coverage_1sigma", reference=FOOTPRINT)),
-        ("freeboard inside ±2σ, %", cover("freeboard_coverage_2sigma", reference=FOOTPRINT)),
-        ("freeboard median σ, m", both("freeboard_median_sigma", reference=FOOTPRINT)),
-        ("height RMSE, m", both("height_rmse", reference=FOOTPRINT, power=2)),
-        ("height bias, m", both("height_bias", reference=FOOTPRINT)),
-        ("height inside ±1σ, %", cover("height_coverage_1sigma", reference=FOOTPRINT)),
-        ("height inside ±2σ, %", cover("height_coverage_2sigma", reference=FOOTPRINT)),
-        ("sea surface RMSE, m", both("sea_surface_rmse", reference="truth", power=2)),
-        ("sea surface bias, m", both("sea_surface_bias", reference="truth")),
-        ("sea surface inside ±1σ, %", cover("sea_surface_coverage_1sigma", reference="truth")),
-        ("sea surface inside ±2σ, %", cover("sea_surface_coverage_2sigma", reference="truth")),
-        ("segments with a sea surface, %", cover("share_with_sea_surface", reference="truth")),
-        ("macro-F1 (lowest)", f"{macro:.3f} ({lowest:.3f})"),
-        ("macro-F1 of 'always thick'", f"{scores(np.column_stack([matrix.sum(axis=1), np.zeros((3, 3))]))[2]:.3f}"),
+        Line(
+            title="macro-F1 (lowest)",
+            text=f"{macro:.3f} ({lowest:.3f})",
+            key="macro_f1",
+            value={"pooled": macro, "lowest": lowest},
+        ),
+        Line(title="macro-F1 of 'always thick'", text=f"{trivial:.3f}", key="macro_f1_always_thick", value=trivial),
     ]
     for k, name in enumerate(CLASSES):
-        out.append((f"{name.replace('_', ' ')}: share, %", f"{100 * shares[k]:.1f}"))
-        out.append((f"{name.replace('_', ' ')}: recall, precision", f"{recall[k]:.3f}, {precision[k]:.3f}"))
-    for km in (1, 10, 25):
-        out.append(
-            (f"freeboard mean over {km} km: RMSE, m", both(f"freeboard_mean_{km}km_rmse", reference=FOOTPRINT, power=2))
-        )
-        out.append(
-            (
-                f"freeboard mean over {km} km inside ±1σ, %",
-                cover(f"freeboard_mean_{km}km_coverage_1sigma", reference=FOOTPRINT),
-            )
-        )
-    for of in ("longer_than_11_m", "specular_lead", "dark_lead", "rough_lead"):
-        value = pooled(granules, "lead_recall", reference="truth", of=of)
-        out.append(
-            (
-                f"{of.replace('_', ' ')}: lead recall",
-                f"{value:.2f} (n {sum(g.count(('lead_recall', of, 'truth')) for g in granules)})",
-            )
-        )
-    out.append(
-        (
-            "lead precision",
-            (
-                f"{pooled(granules, 'lead_precision', reference='truth'):.2f} (n"
-                f" {sum(g.count(('lead_precision', 'all', 'truth')) for g in granules)})"
+        title = name.replace("_", " ")
+        share, found, right = float(shares[k]), float(recall[k]), float(precision[k])
+        out += [
+            Line(title=f"{title}: share, %", text=f"{100 * share:.1f}", key=f"{name}_share", value=share),
+            Line(
+                title=f"{title}: recall, precision",
+                text=f"{found:.3f}, {right:.3f}",
+                key=name,
+                value={"recall": found, "precision": right},
             ),
-        )
-    )
+        ]
     return out
 
 
@@ -189,14 +220,15 @@ def as_markdown(columns: list[str], rows: list[tuple[str, list[str]]]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", default="801-806")
+    parser.add_argument("--seeds", required=True, help="as 201-206 or 201,203")
     parser.add_argument("--length-km", type=float, default=60.0)
     parser.add_argument("--seasons", nargs="+", default=["winter", "summer"], choices=["winter", "summer"])
     parser.add_argument("--sea-surface", nargs="+", default=["leads"])
     parser.add_argument("--resolution", default="2")
     parser.add_argument("--classifier", help="rule, a shipped network or an .onnx file; freeboard's default by default")
     parser.add_argument("--brief", action="store_true", help="only freeboard and sea surface")
-    parser.add_argument("--markdown", action="store_true", help="print Markdown, as docs/freeboard.md has it")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument("--json", action="store_true", help="print values and tables as docs/results has them")
     parser.add_argument(
         "--keep",
         type=Path,
@@ -207,27 +239,49 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
-        for method in options.sea_surface:
-            config = freeboard.Config.checked(
-                sea_surface=method, resolution=options.resolution, classifier=options.classifier
-            )
-            columns: dict[str, list[tuple[str, str]]] = {}
-            for season in options.seasons:
-                tables = [
-                    work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds
-                ]
-                for region in ("strong", "weak"):
-                    columns[f"{season} {region}"] = lines(
-                        [granule_of(t, region=region, seed=s) for t, s in zip(tables, seeds, strict=True)]
-                    )
-            rows = [(r[0][0], [text for _, text in r]) for r in zip(*columns.values(), strict=True)]
+        found = {m: measured(options, method=m, seeds=seeds, folder=folder) for m in options.sea_surface}
+    if options.json:
+        print(json.dumps(as_result(found, seeds=options.seeds), indent=1))
+        return
+    for method, columns in found.items():
+        print(
+            f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution"
+            f" {options.resolution}: pooled (worst granule, or range)"
+        )
+        rows = rows_of(columns)
+        print(as_markdown(list(columns), rows) if options.markdown else as_text(list(columns), rows))
+
+
+def measured(options: argparse.Namespace, *, method: str, seeds: list[int], folder: Path) -> dict[str, list[Line]]:
+    """Return the numbers of one sea surface, by season and strength."""
+    config = freeboard.Config.checked(sea_surface=method, resolution=options.resolution, classifier=options.classifier)
+    out: dict[str, list[Line]] = {}
+    for season in options.seasons:
+        tables = [work(s, season=season, length_km=options.length_km, folder=folder, config=config) for s in seeds]
+        for region in ("strong", "weak"):
+            of = lines([granule_of(t, region=region, seed=s) for t, s in zip(tables, seeds, strict=True)])
             if options.brief:
-                rows = [r for r in rows if r[0].startswith(("freeboard", "sea surface")) and " km" not in r[0]]
-            print(
-                f"\nseeds {options.seeds}, {options.length_km:g} km each, sea surface {method}, resolution"
-                f" {options.resolution}: pooled (worst granule, or range)"
-            )
-            print(as_markdown(list(columns), rows) if options.markdown else as_text(list(columns), rows))
+                of = [r for r in of if r.title.startswith(("freeboard", "sea surface")) and " km" not in r.title]
+            out[f"{season} {region}"] = of
+    return out
+
+
+def rows_of(columns: dict[str, list[Line]]) -> list[tuple[str, list[str]]]:
+    """Return the table's rows: title and a cell of each column."""
+    return [(row[0].title, [r.text for r in row]) for row in zip(*columns.values(), strict=True)]
+
+
+def as_result(found: dict[str, dict[str, list[Line]]], *, seeds: str) -> dict[str, object]:
+    """Return what a result file holds: a table for each sea surface and the numbers by name."""
+    values = {
+        method: {name.replace(" ", "_"): {r.key: r.value for r in of} for name, of in columns.items()}
+        for method, columns in found.items()
+    }
+    tables = {
+        method: {"columns": ["", *columns], "rows": [[title, *cells] for title, cells in rows_of(columns)]}
+        for method, columns in found.items()
+    }
+    return {"values": {"seeds": seeds, **values}, "tables": tables}
 
 
 if __name__ == "__main__":

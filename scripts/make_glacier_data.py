@@ -2,9 +2,10 @@
 real ones.
 
     python scripts/make_glacier_data.py OUT [--each 10] [--test-each 3] [--size 384] [--seed 20000] [--real FOLDER]
-    [--jobs 2]
+    [--jobs 2] [--test-only]
 
-OUT/train and OUT/test get one file per region, with different seeds; some training scenes have two dates.
+OUT/train and OUT/test get one file per region, with different seeds; some training scenes have two dates. With
+--test-only there is no OUT/train: enough to score a network that is trained already.
 With --real, the folder of real glacier data (khumbu_sentinel_2024, everest_landsat7_2000, oggm as their readme has
 them): OUT/real_west and OUT/real_east get the two halves of each labelled chip, cut along a column with eight pixels
 left out between, and real DEMs carry some more simulated scenes into OUT/train. Everything follows from the seed; files
@@ -125,6 +126,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=20_000)
     parser.add_argument("--real", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--test-only", action="store_true", help="no training scenes")
     a = parser.parse_args()
     simulator_commit.remember(a.out, files=simulator_commit.GLACIERS)
     jobs = []
@@ -139,7 +141,9 @@ def main() -> None:
                     "two_dates": part == "train",
                 }
             )
-    for k in range(2):  # debris-covered tongues, which High Mountain Asia has most of
+    if a.test_only:
+        jobs = [j for j in jobs if not j["two_dates"]]
+    for k in range(0 if a.test_only else 2):  # debris-covered tongues, which High Mountain Asia has most of
         seeds = [a.seed + 4000 + 100 * k + i for i in range(a.each)]
         jobs.append(
             {
@@ -151,7 +155,7 @@ def main() -> None:
                 "debris_share": 0.9 - 0.25 * k,
             }
         )
-    if a.real is not None:
+    if a.real is not None and not a.test_only:
         for k, (name, (file, region)) in enumerate(DEMS.items()):
             if (a.real / file).is_file():
                 seeds = [a.seed + 5000 + 100 * k + i for i in range(4)]
