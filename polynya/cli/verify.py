@@ -20,7 +20,7 @@ def verify(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Do our formulas reproduce NASA's published numbers? Leads, sections, freeboards and surface types, from NASA's
-    own segments.
+    own segments. Several files: also the totals over all of them.
 
     Exit code 1 where a check is beyond the tolerance, or where nothing could be checked.
     """
@@ -43,5 +43,7 @@ def verify(
         )
     else:
         print("\n\n".join(terminal.verification_text(r) for r in results))
+        if len(results) > 1:
+            print("\n" + terminal.totals_text(results, workflow.totals(results)))
     bad = failures + sum(not r.passed for r in results)
     raise typer.Exit(0 if not bad else 1 if len(files) == 1 or bad == len(files) else FINISHED_WITH_FAILURES)

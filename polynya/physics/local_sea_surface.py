@@ -7,7 +7,7 @@ This joins the steps of :mod:`polynya.physics.leads` (the default) and :mod:`pol
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from .heights import HeightErrors
 GROUND_SPEED = 7000.0
 """Metres per second: NASA's limits on filling are times."""
 DEFAULT = "leads"
+FILL_SIGMA_M = 0.05
+"""Least error of a filled section, metres, but for ``nasa``: ATL10's constant, which NASA itself does not apply."""
 SLOPE = 2.5e-6
 """Slope of the sea surface that a fill does not know, m/m: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016)."""
 PAD_S = 1.5
@@ -155,8 +157,7 @@ def sections(
     """
     rule = leads.LeadRule()
     known, around = assessment or LeadAssessment(), surroundings or Surroundings()
-    if limits is None:
-        limits = sea_surface.Limits(pad_time_s=PAD_S) if method == DEFAULT else sea_surface.Limits()
+    limits = limits or _limits(method)
     x = surface.x
     used = np.zeros(lead.x.size, bool)
     if method == DEFAULT:
@@ -199,9 +200,7 @@ def sections(
         extra = np.isfinite(linear) & ~np.isfinite(filled)
         filled, source = np.where(extra, linear, filled), np.where(extra, SOURCE_TWO_SIDED, source)
         sigma = np.where(extra, limits.fill_sigma_m, sigma)
-    if (
-        method == DEFAULT and measured.any()
-    ):  # NASA's 0.05 m holds near certain leads; further away the surface has tilted
+    if method == DEFAULT and measured.any():  # 0.05 m holds near certain leads; further away the surface has tilted
         filled_in = (source == SOURCE_ONE_SIDED) | (source == SOURCE_TWO_SIDED)
         near = np.flatnonzero(measured)[sea_surface.nearest_section(centre, centre[measured])]
         sigma = np.where(
@@ -225,6 +224,14 @@ def sections(
         height_unsmoothed=height,
         is_lead_used=used,
     )
+
+
+def _limits(method: str) -> sea_surface.Limits:
+    nasa = sea_surface.Limits()
+    if method == "nasa":
+        return nasa
+    reach = PAD_S if method == DEFAULT else nasa.pad_time_s  # in time only: sections are 5 km apart
+    return replace(nasa, pad_time_s=reach, pad_sections=None, fill_sigma_m=FILL_SIGMA_M)
 
 
 def _false_lead_variance(lead: leads.Leads, error: lead_error.LeadError, rows: np.ndarray, weight: np.ndarray) -> float:

@@ -28,7 +28,12 @@ N_LOWEST = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Limits:
-    """NASA's limits on sections and their filling (ATL10 release 006)."""
+    """NASA's limits on sections and their filling (ATL10 release 006).
+
+    ``pad_sections`` is how many places of the list an end-point fill may be away from the section it copies: NASA's
+    flag says "adjacent". None leaves only the limit in time. ``fill_sigma_m`` is the least error of a filled section:
+    ATL10 stores 0.05 m among its constants (``refsurf_sd_fill``) but does not apply it.
+    """
 
     height_min_m: float = -0.5
     height_max_m: float = 0.5
@@ -40,7 +45,8 @@ class Limits:
     gap_time_s: float = 30.0
     gap_height_m: float = 0.05
     pad_time_s: float = 10.0
-    fill_sigma_m: float = 0.05
+    pad_sections: int | None = 1
+    fill_sigma_m: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -284,7 +290,8 @@ def fill(
 
     In this order: linear in time between the two valid sections around a gap, where they lie at
     most 30 s and 0.05 m apart; linear between the two neighbours of a single missing section, each
-    within 10 s; else the nearer of the two valid sections around the gap, within 10 s.
+    within 10 s; else a copy of the valid section next to it in the list, within 10 s (the nearer one
+    of two).
 
     Parameters
     ----------
@@ -298,7 +305,8 @@ def fill(
     Returns
     -------
     h_ref, sigma_ref : float64 arrays, shape (n_sections,)
-        Filled; a filled section's error is 0.05 m as NASA stores it.
+        Filled. As in ATL10, the error of a copy is that of the section copied, and between two
+        sections the variance is linear in time; both are at least ``limits.fill_sigma_m``.
     source : int8 array, shape (n_sections,)
         ``SOURCE_LEADS``, ``SOURCE_TWO_SIDED``, ``SOURCE_ONE_SIDED`` or ``SOURCE_NONE``.
     """
@@ -308,6 +316,7 @@ def fill(
     good = np.flatnonzero(np.isfinite(h))
     source = np.where(np.isfinite(h), SOURCE_LEADS, SOURCE_NONE).astype(np.int8)
     out = h.copy()
+    reach = h.size if limits.pad_sections is None else limits.pad_sections
     for i in np.flatnonzero(source == SOURCE_NONE):
         place = np.searchsorted(good, i)
         left = good[place - 1] if place > 0 else -1
@@ -321,13 +330,14 @@ def fill(
             if is_close or is_single:
                 share = (t[i] - t[left]) / span if span > 0 else 0.5
                 out[i], source[i] = h[left] + share * (h[right] - h[left]), SOURCE_TWO_SIDED
+                sigma[i] = np.sqrt((1.0 - share) * sigma[left] ** 2 + share * sigma[right] ** 2)
                 continue
-        sides = [(abs(t[i] - t[j]), j) for j in (left, right) if j >= 0]
+        sides = [(abs(t[i] - t[j]), j) for j in (left, right) if j >= 0 and abs(i - j) <= reach]
         near = min(sides) if sides else (np.inf, -1)
         if near[0] <= limits.pad_time_s:
-            out[i], source[i] = h[near[1]], SOURCE_ONE_SIDED
+            out[i], sigma[i], source[i] = h[near[1]], sigma[near[1]], SOURCE_ONE_SIDED
     filled = (source == SOURCE_TWO_SIDED) | (source == SOURCE_ONE_SIDED)
-    sigma[filled] = limits.fill_sigma_m
+    sigma[filled] = np.maximum(sigma[filled], limits.fill_sigma_m)
     return out, sigma, source
 
 

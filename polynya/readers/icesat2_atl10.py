@@ -137,7 +137,7 @@ SECTIONS = (
         "1",
         "i2",
         required=False,
-        long_name="-1 no surface, 0 leads, 1 two-sided, 2 one missing entry between two, 3 one-sided",
+        long_name="-1 no surface, 0 leads, 1 two-sided, 2 one missing entry between two, 3 copied",
     ),
     variable("beam_lead_n", "sections", "1", "i4"),
     variable(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import rich.progress
@@ -48,18 +48,7 @@ def verification_text(verification: object) -> str:
         Anything with its attributes.
     """
     v = verification
-    rows = [("check", "where", "n", "largest error", "tolerance", "verdict")]
-    for c in v.checks:
-        error, limit = _amount(c.max_error, c.units, "{:.2e}"), _amount(c.tolerance, c.units, "{:g}")
-        rows.append((c.name, c.region, f"{c.n:,}", error, limit, c.status))
-    widths = [max(len(r[i]) for r in rows) for i in range(6)]
-    lines = [f"{v.path.name}  {v.product} release {v.release or 'unknown'}", ""]
-    for row in rows:
-        cells = [
-            cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
+    lines = [f"{v.path.name}  {v.product} release {v.release or 'unknown'}", "", *_check_rows(v.checks)]
     notes = list(
         dict.fromkeys(
             f"{c.name} ({c.region}): {c.note}" for c in v.checks if c.note and (c.n or "NOT checked" in c.note)
@@ -70,6 +59,37 @@ def verification_text(verification: object) -> str:
     if notes:
         lines += ["", "notes:", *(f"  {note}" for note in notes)]
     return "\n".join([*lines, "", v.summary + "."])
+
+
+def totals_text(verifications: Sequence[Any], totals: Sequence[Any]) -> str:
+    """Return the checks over all granules as a table, and how many granules passed.
+
+    Parameters
+    ----------
+    verifications : sequence of polynya.workflows.verify.Verification
+        All granules.
+    totals : sequence of polynya.workflows.verify.Check
+        Of :func:`polynya.workflows.verify.totals`.
+    """
+    n = sum(v.passed for v in verifications)
+    return "\n".join(["all files", "", *_check_rows(totals), "", f"{n} of {len(verifications)} files passed."])
+
+
+def _check_rows(checks: Sequence[Any]) -> list[str]:
+    """The lines of a table of checks."""
+    rows = [("check", "where", "n", "largest error", "tolerance", "verdict")]
+    for c in checks:
+        error, limit = _amount(c.max_error, c.units, "{:.2e}"), _amount(c.tolerance, c.units, "{:g}")
+        rows.append((c.name, c.region, f"{c.n:,}", error, limit, c.status))
+    widths = [max(len(r[i]) for r in rows) for i in range(6)]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.rjust(w) if i in (2, 3, 4) else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return lines
 
 
 def _amount(value: float, units: str, form: str) -> str:

@@ -60,13 +60,22 @@ def test_a_fill_is_less_certain_the_further_its_lead_is():
 
 
 def test_one_sided_fills_reach_10_km_and_no_further():
-    """1.5 s at 7 km/s; NASA's method copies up to 10 s."""
+    """1.5 s at 7 km/s; NASA's method copies to the adjacent section (here 5 km away), the paper's up to 10 s."""
     centre = sections([30_000.0]).centre
-    for method, reach in (("leads", 10_500.0), ("nasa", 70_000.0)):
+    for method, reach in (("leads", 10_500.0), ("nasa", 5_500.0), ("minimum", 70_000.0), ("nearest", 70_000.0)):
         found = sections([30_000.0], method=method)
         measured = centre[found.source == SOURCE_LEADS]
         away = np.abs(centre[:, None] - measured[None, :]).min(axis=1)
         np.testing.assert_array_equal(np.isfinite(found.height), away <= reach)
+
+
+def test_a_fill_of_nasas_method_is_as_certain_as_the_section_it_copies():
+    found = sections([30_000.0], method="nasa")
+    measured = found.source == SOURCE_LEADS
+    assert found.uncertainty[measured].max() < 0.05
+    assert set(found.uncertainty[found.source == SOURCE_ONE_SIDED]) <= set(found.uncertainty[measured])
+    papers = sections([30_000.0], method="mean")
+    np.testing.assert_array_equal(papers.uncertainty[papers.source == SOURCE_ONE_SIDED], 0.05)
 
 
 def test_published_numbers():
@@ -74,3 +83,4 @@ def test_published_numbers():
     2.0 to 3.8 cm per 10 km (Kwok and Morison 2016)."""
     assert local_sea_surface.GROUND_SPEED == 7000.0
     assert local_sea_surface.SLOPE == 2.5e-6
+    assert local_sea_surface.FILL_SIGMA_M == 0.05  # refsurf_sd_fill, ATL10 release 006

@@ -126,43 +126,64 @@ def test_screen_bounds_land_and_steps():
     assert ss.screen(h, ice_concentration=np.full(7, NAN)).tolist() == ss.screen(h).tolist()
 
 
-def filled(t, h, **limits):
-    out, sigma, source = ss.fill(
-        np.array(t, float), h_ref=np.array(h, float), sigma_ref=np.full(len(h), 0.01), limits=ss.Limits(**limits)
+def filled(t, h, sigma=None, **limits):
+    out, error, source = ss.fill(
+        np.array(t, float),
+        h_ref=np.array(h, float),
+        sigma_ref=np.full(len(h), 0.01) if sigma is None else np.array(sigma, float),
+        limits=ss.Limits(**limits),
     )
-    return out, sigma, source.tolist()
+    return out, error, source.tolist()
 
 
-def test_two_sided_fill_is_linear_in_time():
-    h, sigma, source = filled([0, 12, 18, 24], [0.10, NAN, NAN, 0.14])
+def test_two_sided_fill_is_linear_in_time_and_so_is_its_variance():
+    h, sigma, source = filled([0, 12, 18, 24], [0.10, NAN, NAN, 0.14], [0.005, NAN, NAN, 0.001])
     np.testing.assert_allclose(h, [0.10, 0.12, 0.13, 0.14], atol=1e-12)
     assert source == [SOURCE_LEADS, SOURCE_TWO_SIDED, SOURCE_TWO_SIDED, SOURCE_LEADS]
-    np.testing.assert_allclose(sigma, [0.01, 0.05, 0.05, 0.01])
+    np.testing.assert_allclose(sigma, [0.005, math.sqrt(13e-6), math.sqrt(7e-6), 0.001], atol=1e-15)
 
 
-def test_beyond_thirty_seconds_or_five_centimetres_only_the_near_side_fills():
-    h, _, source = filled([0, 9, 15, 24, 31], [0.10, NAN, NAN, NAN, 0.12])
+def test_beyond_thirty_seconds_or_five_centimetres_only_the_adjacent_section_fills():
+    h, sigma, source = filled([0, 9, 15, 24, 31], [0.10, NAN, NAN, NAN, 0.12], [0.002, NAN, NAN, NAN, 0.004])
     assert source == [SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_LEADS]
-    np.testing.assert_allclose(h[[1, 3]], [0.10, 0.12])
-    assert np.isnan(h[2])
+    np.testing.assert_array_equal(h, [0.10, 0.10, NAN, 0.12, 0.12])
+    np.testing.assert_array_equal(sigma, [0.002, 0.002, NAN, 0.004, 0.004])
     h, _, source = filled([0, 2, 5, 7], [0.10, NAN, NAN, 0.16])
     assert source[1:3] == [SOURCE_ONE_SIDED] * 2
     np.testing.assert_allclose(h[1:3], [0.10, 0.16])
 
 
+def test_a_copy_comes_from_the_next_place_of_the_list_and_not_from_the_nearest_time():
+    h, _, source = filled([0, 6, 7, 7.5], [0.10, NAN, NAN, 0.30])
+    assert source == [SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_ONE_SIDED, SOURCE_LEADS]
+    np.testing.assert_array_equal(h, [0.10, 0.10, 0.30, 0.30])
+    h, _, source = filled([0, 6, 7, 7.5], [0.10, NAN, NAN, 0.30], pad_sections=None)
+    np.testing.assert_array_equal(h, [0.10, 0.30, 0.30, 0.30])
+
+
 def test_a_single_missing_section_is_interpolated_across_a_larger_step():
-    h, _, source = filled([0, 1.4, 2.8], [0.0, NAN, 0.4])
-    assert source[1] == SOURCE_TWO_SIDED and h[1] == pytest.approx(0.2)
+    h, sigma, source = filled([0, 1.4, 2.8], [0.0, NAN, 0.4], [0.001, NAN, 0.007])
+    assert source[1] == SOURCE_TWO_SIDED and h[1] == pytest.approx(0.2) and sigma[1] == pytest.approx(0.005)
     h, _, source = filled([0, 4, 15], [0.0, NAN, 0.4])
     assert source[1] == SOURCE_ONE_SIDED and h[1] == 0.0
 
 
-def test_ends_are_padded_within_ten_seconds():
+def test_ends_are_padded_within_ten_seconds_and_by_one_section():
     h, sigma, source = filled([0, 9, 10, 20, 21], [NAN, NAN, 0.2, NAN, NAN])
-    assert source == [SOURCE_ONE_SIDED, SOURCE_ONE_SIDED, SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_NONE]
-    np.testing.assert_allclose(h[[0, 1, 3]], 0.2)
-    assert np.isnan(h[4]) and sigma[4] == 0.01
+    assert source == [SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_NONE]
+    np.testing.assert_array_equal(h, [NAN, 0.2, 0.2, 0.2, NAN])
+    assert sigma.tolist() == [0.01] * 5
+    assert filled([0, 1.5, 12], [NAN, 0.2, NAN])[2] == [SOURCE_ONE_SIDED, SOURCE_LEADS, SOURCE_NONE]
+    further = filled([0, 9, 10, 20, 21], [NAN, NAN, 0.2, NAN, NAN], pad_sections=None)[2]
+    assert further == [SOURCE_ONE_SIDED, SOURCE_ONE_SIDED, SOURCE_LEADS, SOURCE_ONE_SIDED, SOURCE_NONE]
     assert filled([0, 1], [NAN, NAN])[2] == [SOURCE_NONE] * 2
+
+
+def test_fills_have_at_least_the_error_asked_for():
+    _, sigma, _ = filled([0, 2, 5, 7], [0.10, NAN, NAN, 0.16], [0.01, NAN, NAN, 0.09], fill_sigma_m=0.05)
+    np.testing.assert_array_equal(sigma, [0.01, 0.05, 0.09, 0.09])
+    _, sigma, _ = filled([0, 2, 6, 8], [0.10, NAN, NAN, 0.10], [0.01, NAN, NAN, 0.09], fill_sigma_m=0.05)
+    np.testing.assert_allclose(sigma[1:3], [0.05, math.sqrt(0.25 * 0.01**2 + 0.75 * 0.09**2)], atol=1e-15)
 
 
 def test_smoother_mean_ends_and_missing_neighbours():
@@ -263,11 +284,13 @@ def test_missing_windows_are_linear_between_neighbours_and_never_beyond():
 
 def test_limits_are_nasas():
     """ATL10 release 006, ``ancillary_data/freeboard_estimation``: lb_refsurf, ub_refsurf, ht_thresh2, ht_thresh1,
-    ic_thresh1, ic_thresh2, min_land_dist (km), maxgaptime, maxgapht, maxpadtime; 0.05 m for fills."""
+    ic_thresh1, ic_thresh2, min_land_dist (km), maxgaptime, maxgapht, maxpadtime; the text of beam_refsurf_interp_flag
+    ("previous or next adjacent"); refsurf_sd_fill is stored, not applied."""
     limits = ss.Limits()
     assert (limits.height_min_m, limits.height_max_m) == (-0.5, 0.5)
     assert (limits.step_m, limits.step_low_concentration_m) == (0.5, 0.1)
     assert (limits.concentration_min, limits.concentration_low) == (0.5, 0.8)
     assert limits.land_distance_m == 25_000.0
     assert (limits.gap_time_s, limits.gap_height_m, limits.pad_time_s) == (30.0, 0.05, 10.0)
-    assert limits.fill_sigma_m == 0.05 and ss.N_LOWEST == 10  # the ten lowest: Iqrah et al. (arXiv 2502.02700)
+    assert (limits.pad_sections, limits.fill_sigma_m) == (1, 0.0)
+    assert ss.N_LOWEST == 10  # the ten lowest: Iqrah et al. (arXiv 2502.02700)

@@ -16,22 +16,14 @@ import pyarrow as pa
 from ...errors import ProductError
 from ...physics import nasa_surface_type, sea_surface, solar
 from ...readers import icesat2, icesat2_atl07, icesat2_atl10
-from .sections import (
-    EDGE_CHECK,
-    FILLED_CHECK,
-    LEADS_CHECK,
-    SIGMA_CHECK,
-    Beam,
-    expected_sections,
-    freeboard_reference,
-    locate_leads,
-    section_positions,
-)
+from .beams import Beam, freeboard_reference, locate_leads, section_positions
+from .sections import EDGE_CHECK, FILLED_CHECK, LEADS_CHECK, SIGMA_CHECK, expected_sections
 
 PASS, FAIL, NOT_CHECKABLE, LISTED = "pass", "fail", "not checkable", "listed"
 TOLERANCE_M = 5e-4
 TYPE_TOLERANCE = 0.025
 """Share of segments, pooled over a file, whose surface type may differ."""
+TYPE_CHECK = "surface type"
 LEAD_TYPES = nasa_surface_type.SPECULAR_TYPES + nasa_surface_type.DARK_TYPES
 NUMERIC_CHECKS = (
     ("lead position", "m"),
@@ -141,6 +133,39 @@ def run(path: Path | str, *, tolerance_m: float = TOLERANCE_M, type_tolerance: f
             " ATL10. Give NASA's own sea-ice granule."
         )
     return Verification(path=Path(path), product=granule.product, release=granule.release, checks=tuple(checks))
+
+
+def totals(results: list[Verification]) -> list[Check]:
+    """Return each check over all granules.
+
+    Parameters
+    ----------
+    results : list of Verification
+        One per granule.
+
+    Returns
+    -------
+    list of Check
+        Region: in how many files something of it could be checked. n is the sum, the error the largest (for surface
+        types the share of all segments). Failed where one granule failed.
+    """
+    found: dict[str, list[Check]] = {}
+    for result in results:
+        for c in result.checks:
+            if c.region == "file" and not c.name.startswith(f"{TYPE_CHECK} "):
+                found.setdefault(c.name, []).append(c)
+    return [_total(checks, len(results)) for checks in found.values()]
+
+
+def _total(checks: list[Check], n_files: int) -> Check:
+    used = [c for c in checks if c.n]
+    n = sum(c.n for c in used)
+    error = max((c.max_error for c in used), default=float("nan"))
+    if used and checks[0].name == TYPE_CHECK:
+        error = sum(c.max_error * c.n for c in used) / n
+    status = next((s for s in (FAIL, PASS, LISTED) if any(c.status == s for c in used)), NOT_CHECKABLE)
+    region = f"{len(used)} of {n_files} files"
+    return replace(checks[0], region=region, n=n, max_error=error, status=status, note="")
 
 
 def _atl10(granule: icesat2.Granule, tolerance_m: float, type_tolerance: float) -> list[Check]:
@@ -319,7 +344,7 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
     mine, nasa, region = (np.concatenate(a) if a else np.empty(0) for a in (ours, theirs, regions))
     note = f"{n_nan} segments without a photon rate (or width, sun, type) left out" if n_nan else ""
     differ = mine != nasa
-    name = "surface type"
+    name = TYPE_CHECK
     if nasa.size == 0:
         return [
             Check(
@@ -364,7 +389,7 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
             )
     for value in (nasa_surface_type.CLOUD, nasa_surface_type.OTHER, *LEAD_TYPES):
         use, claimed = nasa == value, mine == value
-        label = f"surface type {value} ({nasa_surface_type.TYPE_NAMES[value]})"
+        label = f"{TYPE_CHECK} {value} ({nasa_surface_type.TYPE_NAMES[value]})"
         if not use.any() and not claimed.any():
             checks.append(
                 Check(

@@ -13,6 +13,7 @@ import pytest
 
 from polynya.errors import ProductError
 from polynya.readers.icesat2_atl10 import LAYOUTS
+from polynya.report import terminal
 from polynya.workflows import verify
 from tests.real_files import real
 
@@ -43,39 +44,46 @@ LIST = [
     (98, 0.20),
     (99, 0.21),
     (100, 0.23),  # 18 sections from both: no surface
+    (101, None),
+    (102, None),
+    (103, None),
+    (104, 0.45),  # three missing, 0.22 m apart: end points reach the adjacent section only
+    (105, 0.44),
 ]
 
 
-def flags_and_values(times, raw):
-    """Fill by hand: which rule, which value."""
+def flags_and_values(times, raw, sigma):
+    """Fill by hand: which rule, which value, which error."""
     n = len(raw)
-    flag, value = [], []
+    flag, value, error = [], [], []
+
+    def put(*filled):
+        for column, v in zip((flag, value, error), filled, strict=True):
+            column.append(v)
+
     for i in range(n):
         if raw[i] is not None:
-            flag.append(LEADS)
-            value.append(raw[i])
+            put(LEADS, raw[i], sigma[i])
             continue
         before = [j for j in range(i) if raw[j] is not None]
         after = [j for j in range(i + 1, n) if raw[j] is not None]
         if before and after:
             a, b = before[-1], after[0]
-            line = raw[a] + (raw[b] - raw[a]) * (times[i] - times[a]) / (times[b] - times[a])
+            share = (times[i] - times[a]) / (times[b] - times[a])
+            line = raw[a] + (raw[b] - raw[a]) * share
+            root = math.sqrt(sigma[a] ** 2 + (sigma[b] ** 2 - sigma[a] ** 2) * share)
             if times[b] - times[a] <= 30 and abs(raw[b] - raw[a]) <= 0.05:
-                flag.append(INFERRED)
-                value.append(line)
+                put(INFERRED, line, root)
                 continue
             if b - a == 2 and times[i] - times[a] <= 10 and times[b] - times[i] <= 10:
-                flag.append(ONE_POINT)
-                value.append(line)
+                put(ONE_POINT, line, root)
                 continue
-        near = sorted((abs(times[j] - times[i]), j) for j in before[-1:] + after[:1])
-        if near and near[0][0] <= 10:
-            flag.append(END_POINT)
-            value.append(raw[near[0][1]])
+        near = [j for j in (i - 1, i + 1) if 0 <= j < n and raw[j] is not None and abs(times[j] - times[i]) <= 10]
+        if near:
+            put(END_POINT, raw[near[0]], sigma[near[0]])
         else:
-            flag.append(NO_SURFACE)
-            value.append(None)
-    return flag, value
+            put(NO_SURFACE, None, None)
+    return flag, value, error
 
 
 def three_point(value):
@@ -146,11 +154,10 @@ def make_beam(seed, *, smoother=True):
         weight = [1 / a["sigma"] ** 2 for a in mine]
         raw.append(sum(a["h"] * w for a, w in zip(mine, weight, strict=True)) / sum(weight) if mine else None)
         s["sigma"] = 1 / math.sqrt(sum(weight)) if mine else None
-    flags, value = flags_and_values([s["t"] for s in sections], raw)
+    flags, value, error = flags_and_values([s["t"] for s in sections], raw, [s["sigma"] for s in sections])
     final = three_point(value) if smoother else value
-    for s, flag, v in zip(sections, flags, final, strict=True):
-        s["flag"], s["h"] = flag, v
-        s["sigma"] = f4(0.05) if flag in (INFERRED, ONE_POINT, END_POINT) else s["sigma"]
+    for s, flag, v, e in zip(sections, flags, final, error, strict=True):
+        s["flag"], s["h"], s["sigma"] = flag, v, e
     reference = {s["number"]: s for s in sections}
     seg["fb"], seg["unc"] = [], []
     for h, sigma, number in zip(seg["h"], seg["sigma"], seg["section"], strict=True):
@@ -242,7 +249,9 @@ EDGE = "section height, neighbour outside the subset"
 
 def test_the_made_granule_holds_every_kind_of_section():
     flags = [s["flag"] for s in STRONG[2]]
-    assert flags == [0, 0, 1, 0, 0, 2, 0, 0, 3, 3, 0, 0, 0, 3, 0, 0, -1, 0, 0, 0]
+    assert flags == [0, 0, 1, 0, 0, 2, 0, 0, 3, 3, 0, 0, 0, 3, 0, 0, -1, 0, 0, 0, 3, -1, 3, 0, 0]
+    copies = [s["sigma"] for s in STRONG[2] if s["flag"] == END_POINT]
+    assert len(copies) == 5 and max(copies) < 0.02
     assert any(v == 0.0 for v in STRONG[0]["fb"]) and any(v == FILL for v in STRONG[0]["fb"])
 
 
@@ -260,7 +269,7 @@ def test_a_whole_granule_passes_with_every_number_checked(tmp_path, release):
         ("lead position", n_leads),
         ("lead height", n_leads),
         ("lead sigma", n_leads),
-        ("section sigma", 3 * 19),
+        ("section sigma", 3 * 23),
         ("section of a segment", n_segments),
         ("freeboard", n_freeboards),
         ("freeboard uncertainty", n_freeboards),
@@ -269,9 +278,9 @@ def test_a_whole_granule_passes_with_every_number_checked(tmp_path, release):
         check = rows(result, name)
         assert (check.n, check.status) == (n, "pass"), name
         assert check.max_error < 1e-6, name
-    # 19 sections have a height. The last one's neighbour is unknown: nothing says where the granule's list ends.
-    assert rows(result, FROM_LEADS).n + rows(result, FILLED).n == 3 * 18
-    by_hand = sum(1 for i in range(19) if STRONG[2][i]["flag"] == 0 and not touches_fill(STRONG[2], i))
+    # 23 sections have a height. The last one's neighbour is unknown: nothing says where the granule's list ends.
+    assert rows(result, FROM_LEADS).n + rows(result, FILLED).n == 3 * 22
+    by_hand = sum(1 for i in range(24) if STRONG[2][i]["flag"] == 0 and not touches_fill(STRONG[2], i))
     assert rows(result, FROM_LEADS).n == 3 * by_hand
     assert rows(result, EDGE).status == "not checkable"
 
@@ -305,7 +314,7 @@ def test_release_007_takes_the_sea_surface_between_two_sections(tmp_path):
 def test_without_the_smoother(tmp_path):
     result = verify.run(write(tmp_path / "a.h5", beams={"gt1r": make_beam(1, smoother=False)}, smoother=False))
     assert result.passed
-    assert rows(result, FROM_LEADS).n == 14 and rows(result, FILLED).n == 5
+    assert rows(result, FROM_LEADS).n == 16 and rows(result, FILLED).n == 7
     wrong = verify.run(write(tmp_path / "b.h5", beams={"gt1r": make_beam(1, smoother=False)}, smoother=True))
     assert FROM_LEADS in {c.name for c in wrong.checks if c.status == "fail"} and wrong.exit_code == 1
 
@@ -341,6 +350,53 @@ def test_a_neighbour_outside_the_box_is_rebuilt_from_its_leads(tmp_path):
     )
 
 
+# Place in the list, and its fill; the section copied is number 14's neighbour 15, 9's 8, 10's 11, 21's 20, 23's 24.
+@pytest.mark.parametrize(
+    ("box", "n"),
+    [
+        ((9, 10), 2),  # both copies, both sources outside
+        ((20, 23), 4),  # 23 copies 24
+        ((21, 22), 1),  # 21 copies 20; 22 has none
+        ((22, 23), 1),
+    ],
+)
+def test_a_copied_section_outside_the_box_is_looked_up_in_the_leads(tmp_path, box, n):
+    numbers = range(box[0], box[1] + 1)
+    at = next(k for k in numbers if STRONG[2][k - 1]["flag"] == END_POINT)
+    result = verify.run(write(tmp_path / "a.h5", beams=BEAMS, boxes=[box]))
+    heights, sigmas = rows(result, FILLED), rows(result, "section sigma")
+    n_heights = sum(STRONG[2][k - 1]["h"] is not None for k in numbers)
+    assert result.passed and sigmas.n == n_heights and sigmas.max_error < 1e-6
+    assert heights.status == "pass" and heights.max_error < 1e-6
+    assert heights.n == n if box != (20, 23) else heights.n >= 2
+    for key, name in (("h", FILLED), ("sigma", "section sigma")):
+        wrong = changed("section", at - 1, key, 0.0006)
+        assert rows(verify.run(write(tmp_path / "b.h5", beams={"gt1r": wrong}, boxes=[box])), name).status == "fail"
+
+
+@pytest.mark.parametrize("numbers", [(9, 10), (21, 22)])
+def test_a_copy_without_its_section_is_neither_right_nor_wrong(tmp_path, numbers):
+    """The subset keeps only its own leads: nothing that a filled section was made from."""
+    seg, leads, sections = STRONG
+    kept = [a for a in leads if numbers[0] <= seg["section"][a["first"]] <= numbers[1]]
+    far = [a for a in leads if seg["section"][a["first"]] == 1]
+    for left in (kept, kept + far):
+        result = verify.run(write(tmp_path / "a.h5", beams={"gt1r": (seg, left, sections)}, boxes=[numbers]))
+        for name in (FROM_LEADS, FILLED, EDGE, "section sigma"):
+            assert rows(result, name).status == "not checkable"
+        n = sum(sections[k - 1]["flag"] == END_POINT for k in numbers)
+        assert f"{n} filled sections are NOT checked" in rows(result, FILLED).note
+
+
+def test_a_line_to_a_section_outside_the_box_is_counted_only_where_it_agrees(tmp_path):
+    """3 lies between 2 and 4: which section outside the box is the next valid one is likely, not certain."""
+    result = verify.run(write(tmp_path / "a.h5", beams=BEAMS, boxes=[(2, 3)]))
+    assert rows(result, EDGE).status == "listed" and rows(result, EDGE).max_error < 1e-6
+    assert rows(result, "section sigma").n == 1
+    other = verify.run(write(tmp_path / "b.h5", beams={"gt1r": changed("section", 2, "h", 0.0006)}, boxes=[(3, 3)]))
+    assert rows(other, EDGE).status == "not checkable" and "1 of 1 differ" in rows(other, EDGE).note
+
+
 def test_leads_cut_and_rebased_with_the_box_still_count(tmp_path):
     seg, leads, sections = STRONG
     keep = [a for a in leads if 2 <= seg["section"][a["first"]] <= 4]
@@ -372,6 +428,8 @@ def changed(what, index, key, delta):
         ("section", 8, "h", 0.0006, FILLED),
         ("section", 11, "sigma", 0.0006, "section sigma"),
         ("section", 2, "sigma", 0.0006, "section sigma"),
+        ("section", 5, "sigma", 0.0006, "section sigma"),
+        ("section", 8, "sigma", 0.0006, "section sigma"),
         ("seg", 0, "fb", 0.0006, "freeboard"),
         ("seg", 0, "unc", 0.0006, "freeboard uncertainty"),
         ("seg", 5, "section", 1, "section of a segment"),
@@ -443,6 +501,26 @@ def test_other_products_and_broken_files_are_one_line(tmp_path):
         del f["gt1r/freeboard_segment/heights/height_segment_sigma"]
     with pytest.raises(ProductError, match="height_segment_sigma is missing"):
         verify.run(tmp_path / "b.h5")
+
+
+def test_totals_over_all_files(tmp_path):
+    whole = verify.run(write(tmp_path / "a.h5", beams=BEAMS))
+    wrong = verify.run(write(tmp_path / "b.h5", beams={"gt1r": changed("lead", 6, "h", 0.002)}))
+    empty = verify.run(write(tmp_path / "c.h5", beams=BEAMS, leads_only=True))
+    found = {c.name: c for c in verify.totals([whole, wrong, empty])}
+    heights = found["lead height"]
+    assert (heights.n, heights.status, heights.region) == (2 * len(STRONG[1]), "fail", "2 of 3 files")
+    assert heights.max_error == pytest.approx(0.002, abs=1e-6)
+    assert found["freeboard"].n == 2 * sum(v != FILL for v in STRONG[0]["fb"])
+    assert found["freeboard"].status == "pass" and found[EDGE].status == "not checkable"
+    assert list(found) == [c.name for c in whole.checks if c.region == "file" and c.name[:13] != "surface type "]
+    seg = {**STRONG[0], "type": [7] * 40 + STRONG[0]["type"][40:]}
+    types = verify.run(write(tmp_path / "d.h5", beams={"gt1r": (seg, *STRONG[1:])}))
+    n = len(seg["type"])
+    pooled = next(c for c in verify.totals([whole, types]) if c.name == "surface type")
+    assert pooled.n == 2 * n and pooled.max_error == pytest.approx(40 / (2 * n)), "a share of all segments"
+    text = terminal.totals_text([whole, wrong, empty], verify.totals([whole, wrong, empty]))
+    assert f"{heights.n}" in text and "1 of 3 files passed" in text
 
 
 def test_checks_are_plain_records(tmp_path):
