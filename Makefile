@@ -109,10 +109,11 @@ glacier-table: setup-train $(TILES)/.made
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table/shipped --recipes --networks polynya/weights/glavitu-narrow.onnx $(wildcard build/glavitu-small-0/*.onnx build/glavitu-narrow-west/*.onnx build/glavitu-narrow-east/*.onnx) --drop --areas
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
+ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)
 ATL10 ?= $(wildcard ../shared/data/icesat2/*ATL10*.h5)
 
 results: setup-train
-	@"$(BIN)/python" scripts/results.py $(RUN) $(if $(ATL07),--atl07 $(ATL07)) $(if $(ATL10),--atl10 $(ATL10))
+	@"$(BIN)/python" scripts/results.py $(RUN) $(if $(ATL03),--atl03 $(ATL03)) $(if $(ATL07),--atl07 $(ATL07)) $(if $(ATL10),--atl10 $(ATL10))
 
 CODE := polynya tests benchmarks scripts
 

@@ -5,7 +5,7 @@
                                          [--brief] [--markdown] [--json] [--keep FOLDER]
 
 Give seeds that nobody has looked at while the constants or the network were chosen: the pages quote such seeds only.
---json prints one table for each sea surface, and the same numbers by name (``values``).
+--json prints the table, and the same numbers by name (``values``).
 
 For every season and seed a granule is simulated, worked and compared with the footprint mean of its truth.
 Each line pools the granules of one season and beam strength: a bias by its segments, an RMSE by its squares,
@@ -25,11 +25,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from polynya import io
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.workflows import evaluate, freeboard
 
 FOOTPRINT = "truth: footprint mean"
 CLASSES = ("thick_ice", "thin_ice", "open_water")
+MEAN_KM = 10
 PREDICTED = (*CLASSES, "unclassified")
 
 
@@ -39,6 +41,8 @@ class Granule:
 
     seed: int
     values: dict[tuple[str, str, str], tuple[float, int]]
+    mean_parts: dict[str, float]
+    """The two parts of the stated error of a mean over ``MEAN_KM``, medians over beams, m."""
 
     def __getitem__(self, key: tuple[str, str, str]) -> float:
         return self.values.get(key, (np.nan, 0))[0]
@@ -47,14 +51,19 @@ class Granule:
         return self.values.get(key, (np.nan, 0))[1]
 
 
-def granule_of(table: pa.Table, *, region: str, seed: int) -> Granule:
-    """Pick one beam strength out of an evaluation table."""
+def granule_of(found: tuple[pa.Table, dict], *, region: str, seed: int) -> Granule:
+    """Pick one beam strength out of an evaluation table and the record of its run."""
+    table, run = found
     rows = [r for r in table.to_pylist() if r["region"] == region]
-    return Granule(seed, {(r["metric"], r["class"], r["reference"]): (r["value"], r["n"]) for r in rows})
+    values = {(r["metric"], r["class"], r["reference"]): (r["value"], r["n"]) for r in rows}
+    strong = [b for b, about in run["beams"].items() if about["is_strong"] == (region == "strong")]
+    means = [m for m in run["means"] if m["length_km"] == MEAN_KM and m["beam"] in strong]
+    parts = {p: float(np.median([m[f"uncertainty_{p}"] for m in means])) for p in ("random", "correlated") if means}
+    return Granule(seed, values, parts)
 
 
-def work(seed: int, *, season: str, length_km: float, folder: Path, config: freeboard.Config) -> pa.Table:
-    """Simulate, run freeboard, evaluate."""
+def work(seed: int, *, season: str, length_km: float, folder: Path, config: freeboard.Config) -> tuple[pa.Table, dict]:
+    """Simulate, run freeboard, evaluate; return the evaluation and the run's record."""
     granule = folder / f"{season}_{seed}.h5"
     if not granule.exists():
         simulate(granule, length_km=length_km, season=season, seed=seed)
@@ -62,7 +71,9 @@ def work(seed: int, *, season: str, length_km: float, folder: Path, config: free
     (record,) = freeboard.run([granule], out=out, config=config)
     if record.status == "failed":
         raise SystemExit(f"seed {seed}, {season}: {record.message}")
-    return evaluate.run(out / granule.stem, reference=granule.with_name(granule.stem + "_truth.parquet"), n_resamples=1)
+    truth = granule.with_name(granule.stem + "_truth.parquet")
+    table = evaluate.run(out / granule.stem, reference=truth, n_resamples=1)
+    return table, io.read_json(out / granule.stem / "run.json")
 
 
 def pooled(granules: list[Granule], metric: str, *, reference: str, of: str = "all", power: int = 1) -> float:
@@ -122,8 +133,7 @@ def lines(granules: list[Granule]) -> list[Line]:
             _cover(granules, f"{title} inside ±1σ, %", f"{what}_coverage_1sigma", reference=reference),
             _cover(granules, f"{title} inside ±2σ, %", f"{what}_coverage_2sigma", reference=reference),
         ]
-        if what == "freeboard":
-            out.append(_both(granules, "freeboard median σ, m", "freeboard_median_sigma", reference=reference))
+        out.append(_both(granules, f"{title} median σ, m", f"{what}_median_sigma", reference=reference))
     out.append(_cover(granules, "segments with a sea surface, %", "share_with_sea_surface", reference="truth"))
     out += _classes(granules)
     for km in (1, 10, 25):
@@ -137,6 +147,11 @@ def lines(granules: list[Granule]) -> list[Line]:
     for of in ("longer_than_11_m", "specular_lead", "dark_lead", "rough_lead"):
         out.append(_share(granules, f"{of.replace('_', ' ')}: lead recall", "lead_recall", of=of))
     out.append(_share(granules, "lead precision", "lead_precision", of="all"))
+    for part in ("random", "correlated"):
+        v = [g.mean_parts[part] for g in granules if part in g.mean_parts]
+        value = float(np.median(v)) if v else float("nan")
+        title = f"mean over {MEAN_KM} km: {part} part of σ, m"
+        out.append(Line(title=title, text=f"{value:.4f}", key=f"mean_{part}", value=value))
     return out
 
 
@@ -171,8 +186,12 @@ def _classes(granules: list[Granule]) -> list[Line]:
     recall, precision, macro = scores(matrix)
     lowest = min(scores(confusion([g]))[2] for g in granules)
     trivial = scores(np.column_stack([matrix.sum(axis=1), np.zeros((3, 3))]))[2]
+    accuracy = float(np.trace(matrix) / matrix.sum())
     shares = matrix.sum(axis=1) / matrix.sum()
+    always = float(shares[0])
     out = [
+        Line(title="accuracy", text=f"{accuracy:.3f}", key="accuracy", value=accuracy),
+        Line(title="accuracy of 'always thick'", text=f"{always:.3f}", key="accuracy_always_thick", value=always),
         Line(
             title="macro-F1 (lowest)",
             text=f"{macro:.3f} ({lowest:.3f})",
@@ -272,16 +291,19 @@ def rows_of(columns: dict[str, list[Line]]) -> list[tuple[str, list[str]]]:
 
 
 def as_result(found: dict[str, dict[str, list[Line]]], *, seeds: str) -> dict[str, object]:
-    """Return what a result file holds: a table for each sea surface and the numbers by name."""
+    """Return what a result file holds: the table, and the numbers by name."""
     values = {
         method: {name.replace(" ", "_"): {r.key: r.value for r in of} for name, of in columns.items()}
         for method, columns in found.items()
     }
-    tables = {
-        method: {"columns": ["", *columns], "rows": [[title, *cells] for title, cells in rows_of(columns)]}
+    several = len(found) > 1
+    rows = [
+        [*([method] if several else []), title, *cells]
         for method, columns in found.items()
-    }
-    return {"values": {"seeds": seeds, **values}, "tables": tables}
+        for title, cells in rows_of(columns)
+    ]
+    columns = [*(["method", "number"] if several else [""]), *next(iter(found.values()))]
+    return {"values": {"seeds": seeds, **values}, "tables": {"main": {"columns": columns, "rows": rows}}}
 
 
 if __name__ == "__main__":

@@ -53,6 +53,11 @@ def load(name: str, folder: Path = RESULTS) -> dict[str, Any]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
+def slug(key: str) -> str:
+    """Return a key as a path has it: what is no letter, digit, - or _ becomes one _."""
+    return re.sub(r"[^\w-]+", "_", key).strip("_")
+
+
 def value(result: dict[str, Any], path: str) -> Any:
     """Return the value at a path such as ``nearest.all.recall``, from ``values`` or else from the file itself."""
     for root in (result.get("values", {}), result):
@@ -60,8 +65,8 @@ def value(result: dict[str, Any], path: str) -> Any:
         for part in path.split("."):
             if isinstance(found, list) and part.isdigit() and int(part) < len(found):
                 found = found[int(part)]
-            elif isinstance(found, dict) and part in found:
-                found = found[part]
+            elif isinstance(found, dict) and part in (keys := {slug(k): k for k in found}):
+                found = found[keys[part]]
             else:
                 break
         else:

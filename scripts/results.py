@@ -4,7 +4,8 @@
     python scripts/results.py NAME ...         run these, write docs/results/NAME.json, then the pages
     python scripts/results.py old              run those of a network that has been trained again since
     python scripts/results.py pages            write the pages only (scripts/render_results.py)
-    [--atl07 FILE ...] [--atl10 FILE ...] [--data build/data] [--glaciers build/glaciers] [--log build/results]
+    [--atl03 FILE] [--atl07 FILE ...] [--atl10 FILE ...] [--data build/data] [--glaciers build/glaciers]
+    [--log build/results]
 
 The commands are in scripts/results.toml. Each is run with --json, one after another and with low priority, so that this
 may stay in the background for hours; its messages go to build/results/NAME.log. A run that fails leaves the earlier
@@ -29,7 +30,13 @@ import render_results
 
 ROOT = render_results.ROOT
 COMMANDS = ROOT / "scripts" / "results.toml"
-SHOWN = {"atl07": "ATL07.h5 ...", "atl10": "ATL10.h5 ...", "data": "build/data", "glaciers": "build/glaciers"}
+SHOWN = {
+    "atl03": "ATL03.h5",
+    "atl07": "ATL07.h5 ...",
+    "atl10": "ATL10.h5 ...",
+    "data": "build/data",
+    "glaciers": "build/glaciers",
+}
 """How a command names files of the machine in a result file."""
 DIGITS = 6
 
@@ -157,6 +164,7 @@ def state(m: Measurement) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", help="measurements, `old`, `all` or `pages`; a list where none is given")
+    parser.add_argument("--atl03", nargs="*", default=[], help="a real ATL03 granule")
     parser.add_argument("--atl07", nargs="*", default=[], help="real ATL07 granules")
     parser.add_argument("--atl10", nargs="*", default=[], help="real ATL10 granules")
     parser.add_argument("--data", default="build/data", help="folder of scripts/make_training_data.py")
@@ -165,6 +173,7 @@ def main() -> None:
     options = parser.parse_args()
     known = measurements()
     files = {
+        "atl03": options.atl03,
         "atl07": options.atl07,
         "atl10": options.atl10,
         **{k: [v] if Path(v).is_dir() else [] for k, v in (("data", options.data), ("glaciers", options.glaciers))},
