@@ -77,6 +77,23 @@ def freeboard(
             help="Ice concentration (0-1 or 0-100): stricter screening below 0.8, none kept below 0.5.",
         ),
     ] = None,
+    keep_degraded: Annotated[
+        bool,
+        typer.Option(
+            "--keep-degraded",
+            help="Keep stretches whose podppd_flag says that orbit or pointing is degraded, with a quality bit.",
+        ),
+    ] = False,
+    signal_class: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N,N",
+            help="Heights only from photons of these signal_class_ph (release 007): 4,5 is primary and fitted signal.",
+        ),
+    ] = None,
+    min_weight: Annotated[
+        int | None, typer.Option(metavar="N", help="Heights only from photons of at least this weight_ph.")
+    ] = None,
     workers: Annotated[
         int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")
     ] = 0,
@@ -115,6 +132,9 @@ def freeboard(
         first_photon_bias=first_photon_bias,
         land=land,
         ice_concentration=ice_concentration,
+        keep_degraded=keep_degraded,
+        signal_class=signal_class,
+        min_weight=min_weight,
         netcdf=netcdf,
     )
     records = workflow.run(

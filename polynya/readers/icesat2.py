@@ -36,6 +36,12 @@ SPOTS = {
 }
 """Orientation -> beam -> ATLAS spot; odd spots are strong."""
 
+GRIDDED = {
+    "ATL20": "freeboard of ATL10 as daily and monthly means on a 25 km grid",
+    "ATL21": "sea surface heights of ATL10 as daily and monthly means on a 25 km grid",
+}
+"""Gridded sea-ice products: no beams, nothing along the track."""
+
 MAX_INFLATION = 1100
 """Deflate cannot expand more than 1032 to 1: a dataset larger than this many file sizes is damaged."""
 
@@ -81,6 +87,8 @@ class Granule:
         Whether polynya simulated it: no satellite measured it.
     notes : tuple of Note
         What is missing or was taken from a fallback.
+    time_span : tuple of numpy.datetime64 or None
+        ``data_start_utc`` and ``data_end_utc``; None where the file does not say.
     """
 
     path: Path
@@ -92,6 +100,7 @@ class Granule:
     beams: dict[str, Beam]
     is_simulated: bool = False
     notes: tuple[Note, ...] = ()
+    time_span: tuple[np.datetime64, np.datetime64] | None = None
 
 
 @contextlib.contextmanager
@@ -219,9 +228,15 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
     path = Path(path)
     with open_hdf5(path) as handle, reading(path, "the file's description"):
         found = product_of(handle, path)
+        if found in GRIDDED:
+            raise ProductError(
+                f"{path.name}: holds {found}, {GRIDDED[found]}; expected {product or 'a product along the track'}. Open"
+                " it with xarray, or give the ATL03, ATL07 or ATL10 granules of its days."
+            )
         if product and found != product:
             what = f"holds {found}" if found else "is HDF5, but not an ICESat-2 product that is known here"
             raise ProductError(f"{path.name}: {what}; expected {product}. Give an {product} granule.")
+        _check_epoch(handle, path)
         notes: list[Note] = []
         orientation, source = _orientation(handle, notes, path)
         beams = {}
@@ -249,7 +264,32 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
             beams=beams,
             is_simulated=is_simulated,
             notes=tuple(notes),
+            time_span=_time_span(handle),
         )
+
+
+def _check_epoch(handle: h5py.File, path: Path) -> None:
+    """Reject a granule whose times count from another instant than all of ICESat-2's."""
+    name = "ancillary_data/atlas_sdp_gps_epoch"
+    if name not in handle:
+        return
+    stored = np.asarray(handle[name][()], np.float64).ravel()
+    if stored.size and not abs(stored[0] - GPS_EPOCH_SECONDS) < 1e-3:
+        raise ProductError(
+            f"{path.name}: {name} is {stored[0]:.10g}; expected {GPS_EPOCH_SECONDS:.0f} (2018-01-01 UTC in GPS"
+            " seconds): its delta_time counts from another instant. Order the granule again."
+        )
+
+
+def _time_span(handle: h5py.File) -> tuple[np.datetime64, np.datetime64] | None:
+    """Return the granule's own start and end, UTC; None where one is missing or is no time."""
+    found = []
+    for name in ("ancillary_data/data_start_utc", "ancillary_data/data_end_utc"):
+        try:
+            found.append(np.datetime64(text(handle[name][()]).rstrip("Z"), "ns"))
+        except (KeyError, ValueError):
+            return None
+    return None if np.isnat(found).any() else (found[0], found[1])
 
 
 def _orientation(handle: h5py.File, notes: list[Note], path: Path) -> tuple[int | None, str]:
@@ -374,15 +414,15 @@ def dataset(
         raise ProductError(
             f"{label}: {name} is missing; "
             + (f"release {release} must have it. " if release else "the product must have it. ")
-            + (advice or "Order the granule without a variable subset, or download it again.")
+            + (advice or "Order the granule without a variable subset.")
         )
     node = handle[name]
     if not isinstance(node, h5py.Dataset):
-        raise ProductError(f"{label}: {name} is a group; expected a dataset. Download the file again.")
+        raise ProductError(f"{label}: {name} is a group; expected a dataset. Order the granule again.")
     if node.dtype.kind not in ("iu" if kind == "i" else "f" if kind == "f" else "fiu"):
         raise ProductError(
-            f"{label}: {name} has type {node.dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Download the"
-            " file again."
+            f"{label}: {name} has type {node.dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Order the"
+            " granule again."
         )
     size = Path(path).stat().st_size
     if node.size * node.dtype.itemsize > MAX_INFLATION * size:

@@ -2,12 +2,13 @@
 
 Checked on a real file: release 006 (a Harmony subset: one weak beam, no ``orbit_info``, no
 ``ancillary_data``, an un-subset ``bckgrd_atlas``). The other releases' paths follow the data
-dictionaries; release 007 adds ``signal_class_ph`` (not used here), releases before 004 lack
+dictionaries; the variables are listed in :mod:`.icesat2_photon_variables`. Releases before 004 lack
 ``geoid_free2mean`` (``physics/corrections`` then computes it from the latitude).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,126 +16,43 @@ import h5py
 import numpy as np
 import pyarrow as pa
 
-from ..errors import NoSeaIceError, ProductError
-from ..physics import first_photon_bias
+from ..errors import EmptyBeamError, NoSeaIceError, ProductError
+from ..physics import first_photon_bias, solar
 from ..schema import Note, from_numpy, to_numpy
 from . import icesat2
 from .hdf5_chunks import Column, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
-from .icesat2_photon_index import photon_index
+from .icesat2_photon_index import CUT_WRONGLY, photon_index
+from .icesat2_photon_variables import BACKGROUND, GEOSEGMENTS, PHOTON_FILTERS, PHOTONS, SEA_ICE, Field, surface_quality
+
+__all__ = [
+    "BACKGROUND",
+    "GEOSEGMENTS",
+    "PHOTONS",
+    "PHOTON_FILTERS",
+    "SEA_ICE",
+    "BeamData",
+    "BeamIndex",
+    "Field",
+    "index",
+    "is_empty",
+    "open_granule",
+    "photons",
+    "read",
+    "reject_without_sea_ice",
+    "surface_quality",
+]
 
 PRODUCT = "ATL03"
 RELEASES = ("003", "004", "005", "006", "007")
 CHECKED = ("006",)
-DOI = "10.5067/ATLAS/ATL03.006"
-SEA_ICE = 2
-"""Column of ``signal_conf_ph`` and ``surf_type``: land, ocean, sea ice, land ice, inland water."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Field:
-    """One variable of the product: its path below the beam group, units, who may lack it, and the values that are
-    possible."""
-
-    name: str
-    group: str
-    units: str
-    kind: str = "f"
-    required: bool = True
-    column: int | None = None
-    about: str = ""
-    valid: tuple[float, float] | None = None
-
-    @property
-    def path(self) -> str:
-        return f"{self.group}/{self.name}"
-
-
-def _field(
-    name: str,
-    group: str,
-    units: str,
-    kind: str = "f",
-    *,
-    required: bool = True,
-    column: int | None = None,
-    about: str = "",
-    valid: tuple[float, float] | None = None,
-) -> Field:
-    """Return one row of the product's table."""
-    return Field(
-        name=name,
-        group=group,
-        units=units,
-        kind=kind,
-        required=required,
-        column=column,
-        about=about,
-        valid=valid,
-    )
-
-
-LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
-PHOTONS = (
-    _field(
-        "h_ph",
-        "heights",
-        "m",
-        about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed",
-    ),
-    _field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
-    _field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
-    _field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
-    _field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
-    _field(
-        "signal_conf_ph",
-        "heights",
-        "1",
-        "i",
-        column=SEA_ICE,
-        about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high",
-    ),
-    _field("quality_ph", "heights", "1", "i", about="0 nominal, 1 afterpulse, 2 impulse response, 3 TEP"),
-    _field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
-    _field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
-)
-GEOSEGMENTS = (
-    _field("segment_id", "geolocation", "1", "i"),
-    _field("ph_index_beg", "geolocation", "1", "i", about="1-based, 0 for an empty segment"),
-    _field("segment_ph_cnt", "geolocation", "1", "i"),
-    _field("segment_dist_x", "geolocation", "m", about="along-track distance of the segment's start", valid=X_ALLOWED),
-    _field("segment_length", "geolocation", "m"),
-    _field("delta_time", "geolocation", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
-    _field("reference_photon_lat", "geolocation", "degrees_north", valid=LATITUDES),
-    _field("reference_photon_lon", "geolocation", "degrees_east", valid=LONGITUDES),
-    _field("solar_elevation", "geolocation", "degree"),
-    _field("surf_type", "geolocation", "1", "i", required=False, column=SEA_ICE),
-    _field("full_sat_fract", "geolocation", "1", required=False),
-    _field("dem_h", "geophys_corr", "m", required=False),
-    _field(
-        "dem_flag",
-        "geophys_corr",
-        "1",
-        "i",
-        required=False,
-        about="0 none, 1 Arctic, 2 global, 3 mean sea surface, 4 Antarctic",
-    ),
-    _field("geoid", "geophys_corr", "m", required=False, about="tide-free"),
-    _field(
-        "geoid_free2mean", "geophys_corr", "m", required=False, about="add to a tide-free height to have it mean-tide"
-    ),
-    _field("tide_ocean", "geophys_corr", "m", required=False, about="not applied to h_ph"),
-    _field("tide_equilibrium", "geophys_corr", "m", required=False, about="not applied to h_ph"),
-    _field("dac", "geophys_corr", "m", required=False, about="not applied to h_ph"),
-)
-BACKGROUND = (
-    _field("delta_time", "bckgrd_atlas", "seconds since 2018-01-01T00:00:00Z"),
-    _field("bckgrd_rate", "bckgrd_atlas", "Hz"),
-    _field("bckgrd_counts", "bckgrd_atlas", "1", "i"),
-)
 MAX_EXTENT_M = 4.2e7
 """Longer than one orbit: a beam that claims it is damaged."""
+GEOSEGMENT_M = 20.0
+"""Length of a geosegment, to 1 %, for sentences."""
+TIME_TOLERANCE = np.timedelta64(60, "s")
+"""Photons further outside the granule's own start and end than this contradict them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +74,10 @@ class BeamIndex:
     start, stop : int
         The file's photons that belong to the geosegments.
     notes : tuple of Note
+    n_degraded : int
+        20 m segments whose ``podppd_flag`` is not 0: left out, or kept where that was asked for.
+    filters : tuple of str
+        Names of :data:`PHOTON_FILTERS` that :func:`photons` reads too.
     """
 
     granule: Granule
@@ -166,6 +88,8 @@ class BeamIndex:
     start: int
     stop: int
     notes: tuple[Note, ...]
+    n_degraded: int = 0
+    filters: tuple[str, ...] = ()
 
     @property
     def has_cal19(self) -> bool:
@@ -215,6 +139,8 @@ def index(
     beam: str,
     bbox: tuple[float, float, float, float] | None = None,
     granule: Granule | None = None,
+    keep_degraded: bool = False,
+    filters: Sequence[str] = (),
 ) -> BeamIndex | None:
     """Read everything of one beam but its photons.
 
@@ -229,6 +155,11 @@ def index(
         inside are kept.
     granule : Granule, optional
         What :func:`open_granule` returned, so that the file is not opened twice.
+    keep_degraded : bool
+        Whether 20 m segments with a ``podppd_flag`` other than 0 are kept: their orbit or pointing is degraded, or
+        ATLAS is in a calibration manoeuvre. NASA's ATL07 leaves them out since release 004.
+    filters : sequence of str
+        Names of :data:`PHOTON_FILTERS` that :func:`photons` is to read too.
 
     Returns
     -------
@@ -239,6 +170,8 @@ def index(
     ------
     ProductError
         If a required variable is missing, of another length, or damaged.
+    EmptyBeamError
+        If every 20 m segment is degraded.
     """
     granule = granule or open_granule(path)
     path = granule.path
@@ -250,24 +183,23 @@ def index(
     with icesat2.open_hdf5(path) as handle, reading(path, beam):
         if is_empty(handle, beam):
             return None
-        n = handle[f"{beam}/heights/h_ph"].shape[0] if f"{beam}/heights/h_ph" in handle else 0
-        for item in PHOTONS:
-            node = icesat2.dataset(handle, path, f"{beam}/{item.path}", release=granule.release, kind=item.kind)
-            width = 5 if item.column is not None else 0
-            if node.shape != ((n, width) if width else (n,)):
-                raise ProductError(
-                    f"{path.name}: {beam}/{item.path} has shape {node.shape}; expected {(n, width) if width else (n,)}"
-                    " as h_ph has. The file is damaged: download it again."
-                )
+        n = _check_photons(handle, granule, beam, filters)
         segments = _geosegments(handle, path, beam, granule.release, notes)
-        first, count = photon_index(segments, n, path, beam)
-        keep = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
+        first, count = photon_index(segments, n, path, beam, notes)
+        inside = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
+        if not np.any(inside & (count > 0)):
+            return None
+        _compare_times(segments["delta_time"], granule, beam, notes)
+        degraded = inside & (segments["podppd_flag"] != 0) & (f"{beam}/geolocation/podppd_flag" in handle)
+        if degraded.any():
+            notes.append(_degraded(segments["podppd_flag"], degraded, beam, is_kept=keep_degraded))
+        keep = inside if keep_degraded else inside & ~degraded
         used = np.flatnonzero(keep & (count > 0))
         if used.size == 0:
-            return None
+            raise EmptyBeamError.of(granule.granule_id, code="degraded_pointing", reason=notes[-1].text)
         background = _background(handle, path, beam, granule.release, notes)
         first_photon = first_photon_table(handle, path, granule.beams[beam], notes)
-    rows = used if bbox else np.arange(count.size)
+    rows = used if bbox else np.flatnonzero(keep)
     geo = {k: v[rows] for k, v in segments.items()}
     geo["first_photon"], geo["segment_ph_cnt"] = first[rows], count[rows]
     start, stop = int(first[used].min()), int((first[used] + count[used]).max())
@@ -280,7 +212,64 @@ def index(
         start=start,
         stop=stop,
         notes=tuple(notes),
+        n_degraded=int(degraded.sum()),
+        filters=tuple(filters),
     )
+
+
+def _check_photons(handle: h5py.File, granule: Granule, beam: str, filters: Sequence[str]) -> int:
+    """Return the number of photons after checking that every variable of theirs is there and has as many."""
+    path, release = granule.path, granule.release
+    for item in PHOTON_FILTERS:
+        if item.name in filters and f"{beam}/{item.path}" not in handle:
+            since = "release 007 and later have it" if item.name == "signal_class_ph" else "every release has it"
+            raise ProductError(
+                f"{path.name}: {beam}/{item.path} is missing in release {release or 'unknown'}; {since}. Leave"
+                f" --{'signal-class' if item.name == 'signal_class_ph' else 'min-weight'} out."
+            )
+    n = handle[f"{beam}/heights/h_ph"].shape[0] if f"{beam}/heights/h_ph" in handle else 0
+    for item in (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in filters)):
+        node = icesat2.dataset(handle, path, f"{beam}/{item.path}", release=release, kind=item.kind)
+        width = 5 if item.column is not None else 0
+        expected = (n, width) if width else (n,)
+        if node.shape != expected:
+            raise ProductError(
+                f"{path.name}: {beam}/{item.path} has shape {node.shape}; expected {expected} as h_ph has."
+                f" {CUT_WRONGLY}"
+            )
+    return n
+
+
+def _degraded(flag: np.ndarray, degraded: np.ndarray, beam: str, *, is_kept: bool) -> Note:
+    """Return the note that counts degraded 20 m segments by their flag."""
+    values, counts = np.unique(flag[degraded], return_counts=True)
+    n = int(counts.sum())
+    which = ", ".join(f"{v} ({c})" for v, c in zip(values, counts, strict=True))
+    length = n * GEOSEGMENT_M / 1000.0
+    what = (
+        f"{beam}: {n} geosegments ({length:.1f} km) have podppd_flag {which}: orbit or pointing is degraded, or a"
+        " calibration manoeuvre runs;"
+    )
+    if is_kept:
+        return Note(code="degraded_kept", text=f"{what} kept, with the quality bit degraded_pointing")
+    return Note(code="degraded_left_out", text=f"{what} left out (--keep-degraded keeps them)")
+
+
+def _compare_times(delta_time: np.ndarray, granule: Granule, beam: str, notes: list[Note]) -> None:
+    """Note where a beam's times lie outside the granule's own start and end."""
+    time = icesat2.utc(delta_time[np.isfinite(delta_time)])
+    if granule.time_span is None or time.size == 0:
+        return
+    start, end = granule.time_span
+    if time.min() < start - TIME_TOLERANCE or time.max() > end + TIME_TOLERANCE:
+        low, high, start, end = (str(t.astype("datetime64[s]")) for t in (time.min(), time.max(), start, end))
+        notes.append(
+            Note(
+                code="time_contradicts",
+                text=f"{beam}: delta_time says {low} to {high} UTC, data_start_utc and data_end_utc say {start} to"
+                f" {end}: one of them is wrong; times here are those of delta_time",
+            )
+        )
 
 
 def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict[str, np.ndarray]:
@@ -298,7 +287,7 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
     Returns
     -------
     dict of str to numpy.ndarray, shape (stop - start,)
-        The variables of :data:`PHOTONS`.
+        The variables of :data:`PHOTONS`, and those of :data:`PHOTON_FILTERS` that ``beam.filters`` names.
 
     Raises
     ------
@@ -306,10 +295,11 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
         If a chunk's checksum does not fit, or a value is impossible.
     """
     path, name = beam.granule.path, beam.beam.name
+    fields = (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in beam.filters))
     with icesat2.open_hdf5(path) as handle, reading(path, name):
-        columns = [Column(name=f"{name}/{f.path}", column=f.column) for f in PHOTONS]
+        columns = [Column(name=f"{name}/{f.path}", column=f.column) for f in fields]
         data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
-        out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in PHOTONS}
+        out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
         for item in PHOTONS:
             _check_values(out[item.name], item, path, name)
     return out
@@ -351,12 +341,14 @@ def read(
     bbox: tuple[float, float, float, float] | None = None,
     threads: int = 2,
     granule: Granule | None = None,
+    keep_degraded: bool = False,
+    filters: Sequence[str] = (),
 ) -> BeamData | None:
     """Read one beam whole: :func:`index`, then all its :func:`photons`.
 
     Parameters
     ----------
-    path, beam, bbox, granule
+    path, beam, bbox, granule, keep_degraded, filters
         As for :func:`index`.
     threads : int
         Threads that inflate chunks.
@@ -373,7 +365,7 @@ def read(
     NoSeaIceError
         If no photon was considered for sea ice.
     """
-    found = index(path, beam=beam, bbox=bbox, granule=granule)
+    found = index(path, beam=beam, bbox=bbox, granule=granule, keep_degraded=keep_degraded, filters=filters)
     if found is None:
         return None
     data = photons(found, start=found.start, stop=found.stop, threads=threads)
@@ -390,7 +382,9 @@ def read(
         start=0,
         stop=found.stop - found.start,
         notes=found.notes,
-        photons=_table(data, PHOTONS),
+        n_degraded=found.n_degraded,
+        filters=found.filters,
+        photons=_table(data, (*PHOTONS, *PHOTON_FILTERS)),
     )
 
 
@@ -424,9 +418,7 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
         if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
-            raise ProductError(
-                f"{path.name}: {name} has shape {node.shape}; expected (n, 5). The file is damaged: download it again."
-            )
+            raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). {CUT_WRONGLY}")
         with reading(path, name):
             values = (
                 read_columns(
@@ -441,15 +433,19 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
             )
         out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
         _check_values(out[item.name][np.isfinite(out[item.name])], item, path, beam)
-    n = out["segment_id"].size
+    n = out["ph_index_beg"].size
     for item in GEOSEGMENTS:
         if item.name not in out:
             out[item.name] = np.full(n, np.nan) if item.kind == "f" else np.full(n, -1, np.int8)
         elif out[item.name].shape != (n,):
             raise ProductError(
-                f"{path.name}: {beam}/{item.path} has shape {out[item.name].shape}; expected ({n},) as segment_id has. "
-                "The file is damaged: download it again."
+                f"{path.name}: {beam}/{item.path} has shape {out[item.name].shape}; expected ({n},) as ph_index_beg"
+                f" has. {CUT_WRONGLY}"
             )
+    if "solar_elevation" in missing:
+        out["solar_elevation"] = solar.solar_elevation(
+            icesat2.utc(out["delta_time"]), latitude=out["reference_photon_lat"], longitude=out["reference_photon_lon"]
+        ).astype(np.float32)
     if missing:
         notes.append(Note(code="geosegment_variables_missing", text=f"{beam}: without {', '.join(missing)}"))
     x = out["segment_dist_x"]
@@ -476,7 +472,7 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
     if len({v.shape for v in out.values()}) != 1:
         raise ProductError(
             f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one"
-            " length. The file is damaged: download it again."
+            f" length. {CUT_WRONGLY}"
         )
     out["bckgrd_rate"] = np.where(out["bckgrd_rate"] >= 0, out["bckgrd_rate"], np.nan)
     order = np.argsort(out["delta_time"], kind="stable")

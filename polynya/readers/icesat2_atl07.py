@@ -19,7 +19,6 @@ from .icesat2_segments import GEOID, SEGMENT_NUMBERS, TIDES, background_rates, r
 PRODUCT = "ATL07"
 RELEASES = ("003", "004", "005", "006", "007")
 CHECKED = ("003",)
-DOI = "10.5067/ATLAS/ATL07.006"
 HISTOGRAM_BINS = 221
 HISTOGRAM_BIN_M = 0.025
 """Photon k of ``hist_photon_heights`` lies at ``hist_photon_bottom + (k + 0.5) * 0.025`` m, before the first-photon

@@ -36,7 +36,6 @@ from .icesat2_segments import (
 PRODUCT = "ATL10"
 RELEASES = ("003", "004", "005", "006", "007")
 CHECKED = ("006",)
-DOI = "10.5067/ATLAS/ATL10.006"
 
 LAYOUT_006 = {
     "segments": "freeboard_segment",

@@ -28,7 +28,7 @@ def first_photon_table(
     beam : Beam
         Whose table to read.
     notes : list of Note
-        Gets a note where there is none.
+        Gets a note where there is none, and where a part of it is missing.
 
     Returns
     -------
@@ -59,13 +59,19 @@ def first_photon_table(
     except ValueError as error:
         raise ProductError(
             f"{path.name}: {cal19} has axes that do not fit each other ({error}); expected ffb_corr (dead_time,"
-            " strength, width). Pass --no-first-photon-bias, or download the file again."
+            " strength, width). Pass --no-first-photon-bias."
         ) from error
     # CAL-42: sixteen channels of the strong beam's detector, then four of the weak one's.
     channels = channels.ravel()
     own = channels[:16] if beam.is_strong else channels[16:20]
     own = own[np.isfinite(own) & (own > 0)]
-    if own.size == 0 or not all(np.isfinite(a).all() for a in (dead, strength, width, bias)):
+    beam_dead_time = float(own.mean()) * 1e9 if own.size else np.nan
+    if np.isfinite(dead).all() and np.isfinite(beam_dead_time):
+        near = _around(dead, beam_dead_time)  # what other slices lack does not matter
+        dead, strength, width, bias = dead[near], strength[near], width[near], bias[near]
+    bias = np.where(strength[:, :, None] > _largest_valid(handle, path, cal19, is_strong=beam.is_strong), np.nan, bias)
+    bias = np.where(np.isfinite(strength)[:, :, None], bias, np.nan)
+    if not (np.isfinite([*dead, beam_dead_time]).all() and np.isfinite(width).all() and _begins_valid(bias)):
         notes.append(
             Note(
                 code="cal19_fill",
@@ -74,8 +80,18 @@ def first_photon_table(
             )
         )
         return None
+    if not np.isfinite(bias).all():
+        last = float(np.where(np.isfinite(bias), strength[:, :, None], 0.0).max(axis=1).min())
+        notes.append(
+            Note(
+                code="cal19_held",
+                text=f"{name}: the granule's CAL-19 has no valid values above {last:g} photons per shot: the"
+                " first-photon bias is held there",
+            )
+        )
+        strength, bias = held(strength, bias)
     return first_photon_bias.at_dead_time(
-        dead, strength=strength, width_ns=width, correction_ps=bias, beam_dead_time_ns=float(own.mean()) * 1e9
+        dead, strength=strength, width_ns=width, correction_ps=bias, beam_dead_time_ns=beam_dead_time
     )
 
 
@@ -102,3 +118,51 @@ def dead_time_first(
     if np.any(np.diff(strength, axis=1) <= 0) or np.any(np.diff(width, axis=1) <= 0):
         raise ValueError("an axis does not increase")
     return strength, width, bias
+
+
+def _largest_valid(handle: h5py.File, path: Path, group: str, *, is_strong: bool) -> float:
+    """Return the largest strength up to which the table holds, infinite where the granule does not say.
+
+    Release 007 added ``max_valid_stren_strong`` (version summary of ATL03); no file that has it was read here.
+    """
+    name = f"{group}/max_valid_stren_{'strong' if is_strong else 'weak'}"
+    if name not in handle:
+        return np.inf
+    stored = np.asarray(icesat2.values(handle, path, name, kind="fi"), np.float64).ravel()
+    stored = stored[np.isfinite(stored) & (stored > 0)]
+    return float(stored.min()) if stored.size else np.inf
+
+
+def _around(dead_time: np.ndarray, own: float) -> np.ndarray:
+    """Return the places of the two slices around a dead time, or of the last two where it lies beyond the table."""
+    order = np.argsort(dead_time)
+    upper = int(np.clip(np.searchsorted(dead_time[order], own), min(1, order.size - 1), order.size - 1))
+    return order[max(upper - 1, 0) : upper + 1]
+
+
+def _begins_valid(bias: np.ndarray) -> bool:
+    """Return whether only the strong end of a table is missing: each slice and width begins with valid values."""
+    good = np.isfinite(bias)
+    return bool(good[:, 0].all() and np.all(good[:, 1:] <= good[:, :-1]))
+
+
+def held(strength: np.ndarray, bias: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return a table whose missing values at the strong end are those at the last valid strength.
+
+    Parameters
+    ----------
+    strength : numpy.ndarray, shape (d, s)
+        Photons per shot, increasing; NaN at the end where missing.
+    bias : numpy.ndarray, shape (d, s, w)
+        NaN at the end of the strengths where missing.
+
+    Returns
+    -------
+    strength, bias : numpy.ndarray
+        Of the same shapes, without NaN. Missing strengths go on in steps of 1.
+    """
+    strength, bias = strength.copy(), bias.copy()
+    for k in range(1, strength.shape[1]):
+        strength[:, k] = np.where(np.isfinite(strength[:, k]), strength[:, k], strength[:, k - 1] + 1.0)
+        bias[:, k] = np.where(np.isfinite(bias[:, k]), bias[:, k], bias[:, k - 1])
+    return strength, bias

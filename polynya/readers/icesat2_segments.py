@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 
 from ..errors import ProductError
-from ..schema import DATUM, UTC_NS
+from ..schema import UTC_NS
+from . import icesat2_releases
 from .icesat2 import Granule, attribute, open_hdf5, reading, strength_name, utc, values
 
 TYPES = {
@@ -229,7 +230,7 @@ def _column(handle: h5py.File, granule: Granule, path: str, v: Variable) -> pa.A
         shape = "(n,)" if v.width == 1 else f"(n, {v.width})"
         raise ProductError(
             f"{granule.path.name}: {path} has shape {array.shape}; expected {shape}. "
-            "The file is damaged or of an unknown release: download it again."
+            "It is of an unknown release, or was cut by hand: order it again."
         )
     wanted = np.dtype(v.dtype)
     if wanted.kind == "i" and array.size and (array.min() < np.iinfo(wanted).min or array.max() > np.iinfo(wanted).max):
@@ -257,7 +258,7 @@ def _about(granule: Granule, beam: str, name: str) -> dict[str, str]:
         "granule": granule.granule_id,
         "product": granule.product,
         "release": granule.release,
-        "datum": DATUM,
+        "datum": icesat2_releases.datum(granule.release),
         "height_datum": "mean sea surface; tide-free from release 004 on",
         "beam": beam,
         "beam_strength": strength_name(known) if known else "unknown",

@@ -6,6 +6,7 @@ sees later. Nothing here knows a class.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from .. import schema
 from ..errors import EmptyBeamError
 from ..physics import corrections, heights, segments, surface_type, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
+from .photon_filter import PhotonFilter, select
 
 BLOCK_PHOTONS = 2_000_000
 """Photons read and resampled at a time: about 160 MB."""
@@ -41,6 +43,8 @@ class Settings:
         Corrections switched on.
     min_confidence : int
         Sea-ice signal confidence of the photons that make heights.
+    photon_filter : PhotonFilter
+        Further conditions for photons that make heights.
     """
 
     resolution: str = "2"
@@ -51,6 +55,7 @@ class Settings:
     dac: bool = True
     first_photon_bias: bool = True
     min_confidence: int = segments.MEDIUM
+    photon_filter: PhotonFilter = dataclasses.field(default_factory=PhotonFilter)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,7 +168,7 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
         data,
         resolution=resolution,
         reference=segments.Reference(x=middle, height=correction.total),
-        min_confidence=settings.min_confidence,
+        settings=settings,
         threads=threads,
     )
     n_read = data.stop - data.start
@@ -171,7 +176,8 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
         raise EmptyBeamError.of(
             data.granule.granule_id,
             code="no_signal",
-            reason=f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)",
+            reason=f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
+            + (f" that passes the filter by {' and '.join(filters)}" if (filters := data.filters) else ""),
         )
     gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
     starts = tracks.pieces(found.x_atc, gap_m=gap_m)
@@ -230,7 +236,7 @@ def resample(
     *,
     resolution: float | segments.PhotonRuns,
     reference: segments.Reference,
-    min_confidence: int,
+    settings: Settings,
     threads: int,
 ) -> segments.Segments:
     """Resample a beam's photons, in blocks where they are not in memory yet.
@@ -247,8 +253,8 @@ def resample(
         Length of a segment in metres, or the run rule.
     reference : segments.Reference
         Height that is subtracted.
-    min_confidence : int
-        Sea-ice signal confidence of the photons that make heights.
+    settings : Settings
+        Which photons make heights.
     threads : int
         Threads that inflate chunks.
 
@@ -268,12 +274,13 @@ def resample(
         segments.resample,
         background=background,
         resolution_m=resolution,
-        min_confidence=min_confidence,
+        min_confidence=settings.min_confidence,
         reference=reference,
     )
+    usable = functools.partial(select, chosen=settings.photon_filter, release=data.granule.release)
     if isinstance(data, icesat2_atl03.BeamData):
         photons = {c: schema.to_numpy(data.photons[c]) for c in data.photons.column_names}
-        return make(photons, geosegments=segments.Geosegments(first=first, count=count, x=x))
+        return make(usable(photons), geosegments=segments.Geosegments(first=first, count=count, x=x))
     whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
     edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
     pieces, highest = [], -2
@@ -285,7 +292,9 @@ def resample(
         start, stop = int(first[rows].min()), int((first[rows] + count[rows]).max())
         photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads)
         highest = max(highest, int(photons["signal_conf_ph"].max()))
-        piece = make(photons, geosegments=segments.Geosegments(first=first[rows] - start, count=count[rows], x=x[rows]))
+        piece = make(
+            usable(photons), geosegments=segments.Geosegments(first=first[rows] - start, count=count[rows], x=x[rows])
+        )
         if not whole:
             cells = np.floor(x[[a, min(b, count.size - 1)]] / resolution).astype(np.int64)
             piece = segments.select(

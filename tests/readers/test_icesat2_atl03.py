@@ -27,6 +27,7 @@ bckgrd_atlas/pce_mframe_cnt int64
 geolocation/delta_time float64
 geolocation/full_sat_fract float32
 geolocation/ph_index_beg int64
+geolocation/podppd_flag int8
 geolocation/reference_photon_lat float64
 geolocation/reference_photon_lon float64
 geolocation/segment_dist_x float64
@@ -292,7 +293,8 @@ def test_flipped_bit_in_every_variable_is_seen(granule):
         }
     for name, info in places.items():
         broken = bytearray(intact)
-        broken[info.byte_offset + info.size // 2] ^= 0x10
+        at = info.size // 2 if info.size > 64 else info.size - 1  # of one value only: some bits carry no meaning
+        broken[info.byte_offset + at] ^= 0x10
         granule.write_bytes(broken)
         with pytest.raises(ChecksumError, match=rf"{BEAM}/{name} is damaged in the chunk at row 0"):
             atl03.read(granule, beam=BEAM)
@@ -356,7 +358,7 @@ def test_photon_index_with_photons_that_no_segment_owns():
 )
 def test_photon_index_that_does_not_fit_is_refused(begin, count, n):
     with pytest.raises(
-        ProductError, match=r"a\.h5: gt1r/geolocation/(ph_index_beg|segment_ph_cnt) .*download it again"
+        ProductError, match=r"a\.h5: gt1r/geolocation/(ph_index_beg|segment_ph_cnt) .*order the granule again"
     ):
         index(begin, count, n)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -12,7 +12,7 @@ from ...errors import UsageError
 from ...physics import segments
 from ...predict import tracks as predict_tracks
 from ...readers import height_grid
-from ...tracks import beam_segments
+from ...tracks import beam_segments, photon_filter
 from ..options import validated
 from . import classifier as freeboard_classifier
 from .beam import BeamSettings, Grids
@@ -46,6 +46,12 @@ class Config(BaseModel):
         Corrections switched on.
     min_confidence : int
         Sea-ice signal confidence of the photons that make heights.
+    keep_degraded : bool
+        Keep 20 m segments whose ``podppd_flag`` says that orbit or pointing is degraded; they get a quality bit.
+    signal_class : tuple of int, optional
+        Values of ``signal_class_ph`` (release 007) of photons that make heights.
+    min_weight : int, optional
+        Smallest ``weight_ph`` of photons that make heights.
     netcdf : bool
         Also write CF NetCDF.
     """
@@ -66,7 +72,20 @@ class Config(BaseModel):
     land: str | None = None
     ice_concentration: str | None = None
     min_confidence: int = Field(default=segments.MEDIUM, ge=0, le=4)
+    keep_degraded: bool = False
+    signal_class: tuple[Annotated[int, Field(ge=-1, le=5)], ...] | None = None
+    min_weight: int | None = Field(default=None, ge=0, le=65535)
     netcdf: bool = False
+
+    @field_validator("signal_class", mode="before")
+    @classmethod
+    def _signal_class(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        words = [w.strip() for w in value.split(",") if w.strip()]
+        if not words or not all(w.lstrip("-").isdigit() for w in words):
+            raise ValueError("give numbers from -1 to 5 with commas between, as 4,5")
+        return tuple(sorted({int(w) for w in words}))
 
     @field_validator("resolution", mode="before")
     @classmethod
@@ -107,6 +126,10 @@ class Config(BaseModel):
         """Return the classifier that these settings mean."""
         return freeboard_classifier.select(self.classifier, resolution=self.resolution)
 
+    def photon_filter(self) -> photon_filter.PhotonFilter:
+        """Return the filter of photons that these settings mean."""
+        return photon_filter.PhotonFilter(signal_class=self.signal_class, min_weight=self.min_weight)
+
     def beam_settings(self, grids: Grids, *, classifier: predict_tracks.Classifier | None = None) -> BeamSettings:
         """Return what these settings mean for each beam.
 
@@ -127,6 +150,7 @@ class Config(BaseModel):
                 dac=self.dac,
                 first_photon_bias=self.first_photon_bias,
                 min_confidence=self.min_confidence,
+                photon_filter=self.photon_filter(),
             ),
             sea_surface=self.sea_surface,
             classifier=classifier,

@@ -19,7 +19,7 @@ from ...engine.protocol import DONE, SKIPPED, Record
 from ...errors import EmptyBeamError, NoSeaIceError, ProductError
 from ...physics import beam_differences
 from ...predict import tracks as predict_tracks
-from ...readers import icesat2, icesat2_atl03
+from ...readers import icesat2, icesat2_atl03, icesat2_releases
 from ...tracks import beam_segments
 from . import classifier as freeboard_classifier
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
@@ -29,6 +29,8 @@ log = logging.getLogger("polynya.freeboard")
 
 TABLES = (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
 """The tables of a granule; :class:`BeamTables` has an attribute of each one's name."""
+SAID = ("degraded_left_out", "degraded_kept", "photon_index_clipped", "time_contradicts", "cal19_held")
+"""Codes of notes that a user is told, too: something in the granule is not as it should be."""
 FILES = {**{s.name: f"{s.name}.parquet" for s in TABLES}, "report": "report.html", "run": "run.json"}
 
 
@@ -59,7 +61,7 @@ class Beam:
 
     name: str
     tables: BeamTables | None = None
-    error: NoSeaIceError | None = None
+    error: ProductError | None = None
 
 
 def process(item: Item, *, config: Config, overwrite: bool = False, threads: int = 1) -> Record:
@@ -126,7 +128,9 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             means=[m for r in results.values() for m in r.means],
             beam_differences=_differences(results),
             numbers=numbers,
-            doi=icesat2_atl03.DOI,
+            doi=icesat2_releases.doi(granule.product, granule.release),
+            reference_frame=icesat2_releases.datum(granule.release),
+            tide_model=icesat2_releases.tide_model(granule.release),
             notes=[n.text for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
@@ -143,7 +147,9 @@ def _about(granule: icesat2.Granule, config: Config, classifier: str) -> dict[st
         "polynya": __version__,
         "classifier": classifier,
         "resolution_m": beam_segments.RESOLUTIONS[config.resolution] if config.resolution != "150ph" else "null",
-        "source": f"ICESat-2 {granule.product} release {granule.release}, doi:{icesat2_atl03.DOI}",
+        "datum": icesat2_releases.datum(granule.release),
+        "tide_model": icesat2_releases.tide_model(granule.release),
+        "source": icesat2_releases.source(granule.product, granule.release),
     }
 
 
@@ -162,10 +168,10 @@ def _input(granule: icesat2.Granule) -> dict[str, object]:
 
 def _write_tables(
     beams: Iterator[Beam], folder: Path, *, about: dict[str, object], netcdf: bool
-) -> tuple[dict[str, BeamTables], dict[str, NoSeaIceError]]:
+) -> tuple[dict[str, BeamTables], dict[str, ProductError]]:
     """Write beams as they come; return what run.json needs of them, and why others gave nothing."""
     results: dict[str, BeamTables] = {}
-    empty: dict[str, NoSeaIceError] = {}
+    empty: dict[str, ProductError] = {}
     with contextlib.ExitStack() as closing:  # every writer, also where another cannot be closed
         writers = {}
         for spec in TABLES:
@@ -206,7 +212,14 @@ def _beams(
     def one(beam: icesat2.Beam) -> Beam:
         started = time.perf_counter()
         try:
-            data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=config.bbox, granule=granule)
+            data = icesat2_atl03.index(
+                granule.path,
+                beam=beam.name,
+                bbox=config.bbox,
+                granule=granule,
+                keep_degraded=config.keep_degraded,
+                filters=config.photon_filter().variables,
+            )
             if data is None:
                 raise EmptyBeamError.of(
                     granule.path.name,
@@ -216,7 +229,7 @@ def _beams(
             result = beam_tables(
                 data, settings=settings, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
             )
-        except NoSeaIceError as error:
+        except ProductError as error:  # the other beams may be whole
             return Beam(name=beam.name, error=error)
         seconds = time.perf_counter() - started
         result.numbers["seconds"] = round(seconds, 3)
@@ -275,7 +288,7 @@ def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]
     return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
 
 
-def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, NoSeaIceError]) -> list[str]:
+def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, ProductError]) -> list[str]:
     out = []
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
@@ -305,12 +318,21 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"Heights are not corrected for first-photon bias on {', '.join(uncorrected)}: the granule carries no"
             " usable CAL-19 table."
         )
-    return out + sorted(e.reason for e in empty.values())
+    out += [n.text + "." for r in results.values() for n in r.notes if n.code in SAID]
+    return out + sorted(_reason(name, e) for name, e in empty.items())
 
 
-def _no_beam(granule: icesat2.Granule, empty: dict[str, NoSeaIceError], config: Config) -> Exception:
-    reasons = "; ".join(sorted(e.reason for e in empty.values()))[:420]
-    if config.bbox and all(e.code == "no_photons" for e in empty.values()):
+def _reason(beam: str, error: ProductError) -> str:
+    """Return why a beam gives nothing, as a phrase that begins with its name."""
+    return (error.reason if isinstance(error, NoSeaIceError) else "") or f"{beam} was left out: {error}"
+
+
+def _no_beam(granule: icesat2.Granule, empty: dict[str, ProductError], config: Config) -> Exception:
+    damaged = [e for e in empty.values() if not isinstance(e, NoSeaIceError)]
+    if damaged:
+        return damaged[0]
+    reasons = "; ".join(sorted(_reason(name, e) for name, e in empty.items()))[:420]
+    if config.bbox and all(isinstance(e, NoSeaIceError) and e.code == "no_photons" for e in empty.values()):
         return ProductError(
             f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
             " box that the track crosses. See polynya info for the granule's extent."

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import EmptyBeamError, ProductError, UsageError
+from ...errors import EmptyBeamError, NoSeaIceError, ProductError, UsageError
 from ...labels import transfer
 from ...physics import surface_type
 from ...readers import icesat2, icesat2_atl03, sentinel2
@@ -18,6 +18,8 @@ MARGIN_M = 30_000.0
 """Track read beyond the scene's edge, so that water levels there rest on as much track as elsewhere."""
 KEEP_OUTSIDE_M = 1_000.0
 """Segments this far outside the scene still get a row."""
+SAID = ("degraded_left_out", "photon_index_clipped", "time_contradicts")
+"""Codes of notes that a user is told, too: something in the granule is not as it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,19 +56,30 @@ def read_tracks(
     list of Track
         Beams with segments.
     list of str
-        Why others have none.
+        Why others have none, and which stretches were left out.
+
+    Raises
+    ------
+    ProductError
+        If no beam has segments, and one of them is damaged or over land.
     """
-    tracks, empty = [], []
+    tracks, empty, damaged = [], [], []
     for beam in icesat2.select_beams(granule, beams):
-        data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=bbox, granule=granule)
-        if data is None:
-            empty.append(f"{beam.name}: no photons" + (" near the scene" if bbox else ""))
-            continue
         try:
+            data = icesat2_atl03.index(granule.path, beam=beam.name, bbox=bbox, granule=granule)
+            if data is None:
+                empty.append(f"{beam.name}: no photons" + (" near the scene" if bbox else ""))
+                continue
             segments = beam_segments.beam_segments(data)
         except EmptyBeamError as error:
             empty.append(error.reason)
             continue
+        except ProductError as error:  # the other beams may be whole
+            damaged.append(error)
+            reason = error.reason if isinstance(error, NoSeaIceError) else f"{beam.name} was left out: {error}"
+            empty.append(reason)
+            continue
+        empty += [n.text for n in data.notes if n.code in SAID]
         evidence = beam_segments.evidence(segments)
         features = track_features.features(segments, evidence)
         probability = surface_type.classify(evidence).probability
@@ -84,6 +97,8 @@ def read_tracks(
                 features=features,
             )
         )
+    if damaged and not tracks:
+        raise damaged[0]
     return tracks, empty
 
 

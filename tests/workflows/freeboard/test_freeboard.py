@@ -656,6 +656,9 @@ def test_every_setting_changes_the_key(tmp_path):
         {"land": "x"},
         {"ice_concentration": "x"},
         {"min_confidence": 4},
+        {"keep_degraded": True},
+        {"signal_class": "4,5"},
+        {"min_weight": 10},
         {"netcdf": True},
     ]
     # the classifier's part of the key is that of its file: tests/workflows/freeboard/test_classifier.py
