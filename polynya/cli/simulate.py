@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
+from ..errors import UsageError
 from .root import say, simulate_app
+
+SURFACE_HELP = (
+    "A surface in place of what the season draws; give it several times, or with commas between: specular-ponds,"
+    " dark-ponds, melt-patches, bright-patches (per km), drained-ponds (share), lead-scatter, mss-bumps (m), swell"
+    " (height m, wavelength m, decay km), refrozen-leads (thickness m), no-leads, dark-leads, specular-leads."
+)
 
 
 @simulate_app.command("atl03")
@@ -19,15 +26,23 @@ def simulate_atl03(
     length_km: Annotated[float, typer.Option(min=1.0, max=3000.0, help="Length of the track.")] = 60.0,
     beams: Annotated[str, typer.Option(help="all, strong, weak, or names.")] = "all",
     season: Annotated[
-        str, typer.Option(help="winter (Arctic night), spring (Arctic, low sun) or summer (Ross Sea, day).")
+        str,
+        typer.Option(
+            help="winter (Arctic night), spring (Arctic, low sun), summer (Ross Sea, day) or melt (Arctic, June, July)."
+        ),
     ] = "winter",
     seed: Annotated[int, typer.Option(min=0, help="Random seed: the same seed gives the same granule.")] = 0,
     sun_elevation: Annotated[
         float | None,
         typer.Option(
-            metavar="DEG", help="Sun elevation; by default spring draws one and other seasons have their own."
+            metavar="DEG",
+            help="Sun elevation; by default spring and melt draw one and other seasons have their own.",
         ),
     ] = None,
+    ice: Annotated[
+        str, typer.Option(help="drawn, or closed: no leads, and no patches that are not asked for.")
+    ] = "drawn",
+    surface: Annotated[list[str] | None, typer.Option(metavar="NAME[:NUMBER]", help=SURFACE_HELP)] = None,
     from_atl07: Annotated[
         Path | None,
         typer.Option(
@@ -49,14 +64,21 @@ def simulate_atl03(
 
     \b
     polynya simulate atl03 granule.h5 --season winter --length-km 60 --seed 1
+    polynya simulate atl03 ponds.h5 --season melt --surface specular-ponds:15 --surface no-leads
     polynya simulate atl03 drawn.h5 --from-atl07 processed_ATL07.h5
     """
     if from_atl07 is not None:
+        if surface or ice != "drawn":
+            raise UsageError(
+                "--surface and --ice belong to drawn ice; expected none of them with --from-atl07, whose surface is"
+                " real. Leave them out."
+            )
         from ..simulate.icesat2.from_atl07 import simulate_from_atl07
 
         result = simulate_from_atl07(from_atl07, out, beams=beams, seed=seed, overwrite=overwrite)
     else:
         from ..simulate.icesat2.atl03 import simulate
+        from ..simulate.sea_ice import surfaces
 
         result = simulate(
             out,
@@ -65,6 +87,7 @@ def simulate_atl03(
             season=season,
             seed=seed,
             sun_elevation=sun_elevation,
+            surfaces=surfaces.of_options(surface or (), ice=ice),
             overwrite=overwrite,
         )
     print(f"{result.granule}\n{result.truth}")
@@ -82,7 +105,8 @@ def simulate_pair_command(
         float, typer.Option(min=1.0, max=60.0, help="Length of the track; the scene extends 2 km beyond it.")
     ] = 20.0,
     season: Annotated[
-        str, typer.Option(help="spring (Arctic, sun elevation 5-25°) or summer (Ross Sea, 8-35°).")
+        str,
+        typer.Option(help="spring (Arctic, sun elevation 5-25°), summer (Ross Sea, 8-35°) or melt (Arctic, 15-35°)."),
     ] = "summer",
     seed: Annotated[
         int,
@@ -106,6 +130,7 @@ def simulate_pair_command(
         float | None, typer.Option(min=0.0, max=1.0, help="Share of the scene under cloud; 1 hides all ice.")
     ] = None,
     ice: Annotated[str, typer.Option(help="drawn, or closed: no leads, so the drift is not visible.")] = "drawn",
+    surface: Annotated[list[str] | None, typer.Option(metavar="NAME[:NUMBER]", help=SURFACE_HELP)] = None,
     level: Annotated[str, typer.Option(help="Level of the SAFE folder: 1C, or 2A (with scene classification).")] = "1C",
     image: Annotated[str, typer.Option(help="Format of the scene: safe, geotiff or both.")] = "safe",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the pair in the folder.")] = False,
@@ -123,6 +148,7 @@ def simulate_pair_command(
     from .. import io
     from ..errors import OutputError
     from ..simulate.pair import Options, simulate_pair
+    from ..simulate.sea_ice import surfaces
 
     if (out / "pair.json").exists() and not overwrite:
         raise OutputError(
@@ -140,6 +166,7 @@ def simulate_pair_command(
         ice=ice,
         level=level,
         image=image,
+        surfaces=surfaces.parse(surface or ()),
     )
     pair = simulate_pair(out, options, overwrite=overwrite)
     written = (pair.granule, pair.truth, pair.safe, pair.bands, pair.colour, pair.image_truth, pair.record)

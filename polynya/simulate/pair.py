@@ -16,12 +16,14 @@ import numpy as np
 from .. import __version__, io
 from ..errors import UsageError
 from ..readers.icesat2 import SPOTS
-from .icesat2.atl03 import Simulated, check_arguments, parse_beams, rng_of, seed_of, write_granule
+from .icesat2.atl03 import Cover, Simulated, check_arguments, parse_beams, rng_of, seed_of, write_granule
 from .icesat2.atlas import SHOT_SPACING
 from .icesat2.ground_track import across_of, reference_track
 from .sea_ice import ice_map, picture, profile
 from .sea_ice.presets import DRIFT, IMAGE, MINUTES, SEASONS, Season
+from .sea_ice.sea import draw_sea
 from .sea_ice.season import at_time, season_at, sun_at
+from .sea_ice.surfaces import Surfaces, closed, with_surfaces
 from .sentinel2 import metadata, scene, sky
 from .sentinel2.frame import Frame, scene_frame, tile_name
 
@@ -42,7 +44,7 @@ class Options:
     length_km : float
         Length of the track, 1-60 km.
     season : str
-        ``spring`` or ``summer``.
+        ``spring``, ``summer`` or ``melt``.
     seed : int
         The same options and seed give the same arrays.
     beams : str
@@ -61,6 +63,8 @@ class Options:
         ``1C`` or ``2A``, for the SAFE folder.
     image : str
         ``safe``, ``geotiff`` or ``both``.
+    surfaces : Surfaces or None
+        Ponds, bright patches, kinds of leads, swell in place of what the season draws.
     """
 
     length_km: float = 20.0
@@ -74,6 +78,7 @@ class Options:
     ice: str = "drawn"
     level: str = "1C"
     image: str = "safe"
+    surfaces: Surfaces | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,9 +169,11 @@ def simulate_pair(out: Path | str, options: Options | None = None, *, overwrite:
     length = options.length_km * 1000.0
     at = draw_conditions(options)
     frame = scene_frame(reference_track(at.place, length), length=length)
-    parameters = profile.draw_parameters(options.season, rng_of(options.seed, 0))
+    surfaces = options.surfaces or Surfaces()
     if options.ice == "closed":
-        parameters = profile.without_leads(parameters)
+        surfaces = closed(surfaces)
+    parameters = with_surfaces(profile.draw_parameters(options.season, rng_of(options.seed, 0)), surfaces)
+    sea = draw_sea(options.season, rng_of(options.seed, 4), length=length, surfaces=surfaces)
     along, across = frame.extent()
     cover = ice_map.draw_map(parameters, rng_of(options.seed, 50), along=along, across=across)
     asked = ("drift_m", "minutes", "sun_elevation", "cloud_cover")
@@ -177,6 +184,8 @@ def simulate_pair(out: Path | str, options: Options | None = None, *, overwrite:
         "season": options.season,
         "seed": options.seed,
         "ice": asdict(parameters),
+        "sea": sea.settings(),
+        "surfaces": surfaces.settings(),
         "ice_cover": options.ice,
         "asked": {name: getattr(options, name) for name in asked},
     }
@@ -184,10 +193,8 @@ def simulate_pair(out: Path | str, options: Options | None = None, *, overwrite:
         granule = _granule_name(at.place)
         simulated = write_granule(
             folder / f"{granule}.h5",
-            beam_ice(cover, options.seed),
+            Cover(ice=beam_ice(cover, options.seed), sea=sea, place=at.place, length=length),
             beams=options.beams,
-            place=at.place,
-            length=length,
             seed=options.seed,
             settings=settings,
         )

@@ -23,7 +23,9 @@ from ...readers.icesat2 import SPOTS
 from ..sea_ice import profile
 from ..sea_ice.presets import Season
 from ..sea_ice.random_fields import smooth_field
+from ..sea_ice.sea import Sea, draw_sea
 from ..sea_ice.season import season_at, seconds_of
+from ..sea_ice.surfaces import Surfaces, with_surfaces
 from . import atlas
 from .granule import BeamTrack, Surface, beam_group
 from .granule_files import granule_pair, truth_name
@@ -33,6 +35,29 @@ from .head import Head, granule_head
 MARGIN = 20.0
 """Ice beyond the first and last shot, m, so that every footprint is whole."""
 IceOfBeam = Callable[[str, float, float], profile.IceField]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cover:
+    """The ice and the sea under a track.
+
+    Attributes
+    ----------
+    ice : function
+        Takes the beam's name, the distance of the first cell's edge from the track's start (m) and a length (m);
+        returns the ice under the beam.
+    sea : Sea
+        Swell and the short sea surface.
+    place : Season
+        Where and when the granule lies.
+    length : float
+        Of the track, m.
+    """
+
+    ice: IceOfBeam
+    sea: Sea
+    place: Season
+    length: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +90,7 @@ def simulate(
     season: str = "winter",
     seed: int = 0,
     sun_elevation: float | None = None,
+    surfaces: Surfaces | None = None,
     overwrite: bool = False,
 ) -> Simulated:
     """Write a simulated ATL03 granule and its truth.
@@ -79,11 +105,14 @@ def simulate(
         ``all``, ``strong``, ``weak`` or beam names with commas between. The orientation is forward: the right beams
         are strong.
     season : str
-        ``winter`` (Arctic, night), ``spring`` (Arctic, low sun) or ``summer`` (Ross Sea, daylight).
+        ``winter`` (Arctic, night), ``spring`` (Arctic, low sun), ``summer`` (Ross Sea, daylight) or ``melt`` (Arctic,
+        June and July).
     seed : int
         The same arguments and seed give the same arrays.
     sun_elevation : float, optional
-        Degrees, for seasons with sun. If left out, summer has a fixed day and hour, and spring draws an elevation.
+        Degrees, for seasons with sun. If left out, summer has a fixed day and hour; spring and melt draw an elevation.
+    surfaces : Surfaces, optional
+        Ponds, bright patches, kinds of leads, swell in place of what the season draws.
     overwrite : bool
         Replace an earlier simulated granule and its truth.
 
@@ -101,7 +130,10 @@ def simulate(
     parse_beams(beams)
     check_arguments(length_km=length_km, seed=seed)
     place = season_at(season, rng_of(seed, 3), sun_elevation=sun_elevation)
-    parameters = profile.draw_parameters(season, rng_of(seed, 0))
+    surfaces = surfaces or Surfaces()
+    length = length_km * 1000.0
+    parameters = with_surfaces(profile.draw_parameters(season, rng_of(seed, 0)), surfaces)
+    sea = draw_sea(season, rng_of(seed, 4), length=length, surfaces=surfaces)
     settings: dict[str, object] = {
         "kind": "sea ice model",
         "length_km": length_km,
@@ -109,7 +141,10 @@ def simulate(
         "season": season,
         "seed": seed,
         "ice": asdict(parameters),
+        "sea": sea.settings(),
     }
+    if surfaces != Surfaces():
+        settings["surfaces"] = surfaces.settings()
     if sun_elevation is not None:
         settings["sun_elevation"] = sun_elevation
 
@@ -120,10 +155,8 @@ def simulate(
             leads = profile.neighbour_leads(leads, rng_of(seed, 11, pair), across=2.0 * BEAM_OFFSET)
         return profile.ice_field(parameters, leads, rng_of(seed, 12, SPOTS[1][name]), length=grid_length)
 
-    length = length_km * 1000.0
-    return write_granule(
-        out, ice, beams=beams, place=place, length=length, seed=seed, settings=settings, overwrite=overwrite
-    )
+    cover = Cover(ice=ice, sea=sea, place=place, length=length)
+    return write_granule(out, cover, beams=beams, seed=seed, settings=settings, overwrite=overwrite)
 
 
 def check_arguments(*, length_km: float, seed: int) -> None:
@@ -149,11 +182,9 @@ def check_arguments(*, length_km: float, seed: int) -> None:
 
 def write_granule(
     out: Path | str,
-    ice: IceOfBeam,
+    cover: Cover,
     *,
     beams: str,
-    place: Season,
-    length: float,
     seed: int,
     settings: dict[str, object],
     overwrite: bool = False,
@@ -164,15 +195,10 @@ def write_granule(
     ----------
     out : Path or str
         The granule, ``NAME.h5``; the truth goes to ``NAME_truth.parquet`` beside it.
-    ice : function
-        Takes the beam's name, the distance of the first cell's edge from the track's start (m) and a length (m);
-        returns the ice under the beam.
+    cover : Cover
+        Ice and sea, place and length.
     beams : str
         As for :func:`simulate`.
-    place : Season
-        Where and when the granule lies.
-    length : float
-        Of the track, m.
     seed : int
         Of the simulation.
     settings : dict
@@ -191,13 +217,14 @@ def write_granule(
     OutputError
         If the files cannot be written.
     """
-    names = parse_beams(beams)
+    names, place, length = parse_beams(beams), cover.place, cover.length
     start = place.x_start + float(np.round(rng_of(seed, 1).uniform(0.0, 2000.0), 3))
     flight = _Flight(
         granule_id=Path(out).stem,
         seed=seed,
         place=place,
-        ice_of=ice,
+        ice_of=cover.ice,
+        sea=cover.sea,
         is_night=settings["season"] == "winter",
         earth=_earth(seed),
         track=reference_track(place, length),
@@ -311,6 +338,7 @@ class _Flight:
     seed: int
     place: Season
     ice_of: IceOfBeam
+    sea: Sea
     is_night: bool
     earth: dict[str, Callable[[np.ndarray], np.ndarray]]
     track: np.ndarray
@@ -340,10 +368,12 @@ def _simulate_beam(flight: _Flight, name: str) -> tuple[BeamTrack, Surface, pa.T
         + 0.25 * np.round(2.0 * atlas.smooth_noise(shots // 2000 + 2, 5, rng))[np.arange(shots) // 2000]
     )
     window = (bottom, bottom + place.window)
+    across = across_of(name)
+    lift = flight.sea.displacement(grid_x - start, across)
     noise = background[cell] * share
     dead_time = _channels(seed, name)[:16] if is_strong else _channels(seed, name)[16:]
     photons = atlas.detect(
-        atlas.Ground(rate=ice.rate, height=ice.freeboard, roughness=ice.roughness, step=profile.STEP),
+        atlas.Ground(rate=ice.rate, height=ice.freeboard + lift, roughness=ice.roughness, step=profile.STEP),
         shot_cell=cell,
         transmission=clear[cell],
         background=noise,
@@ -362,9 +392,8 @@ def _simulate_beam(flight: _Flight, name: str) -> tuple[BeamTrack, Surface, pa.T
     along = x - start
     beam_shift = 0.002 * rng_of(seed, 33, spot).standard_normal()
     earth = dict(flight.earth)
-    earth["sea_surface"] = lambda d: flight.earth["sea_surface"](d) + beam_shift
+    earth["sea_surface"] = lambda d: flight.earth["sea_surface"](d) + flight.sea.bumps(d, across) + beam_shift
     base = sum(earth[k](along) for k in ("sea_surface", "mss", "tide_ocean", "tide_equilibrium", "dac"))
-    across = across_of(name)
     latitude, longitude = beam_position(flight.track, along, across)
     beam = BeamTrack(
         name=name,
@@ -393,7 +422,8 @@ def _simulate_beam(flight: _Flight, name: str) -> tuple[BeamTrack, Surface, pa.T
         background_window=place.background_window,
         earth={k: _from(v, start) for k, v in earth.items()},
     )
-    return beam, surface, _truth(flight, beam, ice, grid_x, clear, surface.earth["sea_surface"])
+    level = surface.earth["sea_surface"]
+    return beam, surface, _truth(flight, beam, _Seen(ice=ice, x=grid_x, clear=clear, lift=lift), level)
 
 
 def _from(function: Callable, start: float) -> Callable:
@@ -412,18 +442,25 @@ def _background(
     return level * (seen / profile.SNOW_ALBEDO * np.sqrt(clear) + 0.9 * (1.0 - np.sqrt(clear)))
 
 
-def _truth(
-    flight: _Flight,
-    beam: BeamTrack,
-    ice: profile.IceField,
-    grid_x: np.ndarray,
-    clear: np.ndarray,
-    sea_surface: Callable[[np.ndarray], np.ndarray],
-) -> pa.Table:
+@dataclass(frozen=True, kw_only=True)
+class _Seen:
+    """What lies under a beam on the grid: ice, distance (m), transmission of cloud, and lift by swell (m)."""
+
+    ice: profile.IceField
+    x: np.ndarray
+    clear: np.ndarray
+    lift: np.ndarray
+
+
+def _truth(flight: _Flight, beam: BeamTrack, under: _Seen, sea_surface: Callable[[np.ndarray], np.ndarray]) -> pa.Table:
     four = (-1, 4)
+    ice, grid_x = under.ice, under.x
     weights = atlas.footprint_weights(profile.STEP)
-    seen = np.convolve(ice.rate, weights, mode="same")
-    blurred = np.convolve(ice.rate * ice.freeboard, weights, mode="same")
+
+    def footprint(height: np.ndarray) -> np.ndarray:
+        return np.convolve(ice.rate * height, weights, mode="same").reshape(four).sum(axis=1) / seen
+
+    seen = np.convolve(ice.rate, weights, mode="same").reshape(four).sum(axis=1)
     inside = (grid_x.reshape(four)[:, 0] > beam.x[0] - 2.0) & (grid_x.reshape(four)[:, -1] < beam.x[-1] + 2.0)
     centre = grid_x.reshape(four).mean(axis=1)[inside]
     water = (ice.surface_class.reshape(four) == schema.OPEN_WATER).sum(axis=1)[inside]
@@ -433,7 +470,8 @@ def _truth(
     )
     lead = np.where(water >= 2, ice.lead_type.reshape(four).max(axis=1)[inside], profile.NO_LEAD)
     board = ice.freeboard.reshape(four).mean(axis=1)[inside].astype(np.float64)
-    board_seen = (blurred.reshape(four).sum(axis=1) / seen.reshape(four).sum(axis=1))[inside]
+    board_seen = footprint(ice.freeboard)[inside]
+    lift, lift_seen = under.lift.reshape(four).mean(axis=1)[inside], footprint(under.lift)[inside]
     level = sea_surface(centre)
     latitude, longitude = beam_position(flight.track, centre - flight.start, beam.across)
     columns = {
@@ -445,11 +483,12 @@ def _truth(
         "x_atc": centre,
         "surface_class": surface_class,
         "lead_type": lead,
-        "surface_height": level + board,
-        "surface_height_footprint": level + board_seen,
+        "surface_height": level + board + lift,
+        "surface_height_footprint": level + board_seen + lift_seen,
         "sea_surface_height": level,
         "total_freeboard": np.where(surface_class == schema.OPEN_WATER, 0.0, board),
         "total_freeboard_footprint": board_seen,
-        "cloud_transmission": clear.reshape(four).mean(axis=1)[inside],
+        "cloud_transmission": under.clear.reshape(four).mean(axis=1)[inside],
+        "swell_height": flight.sea.swell_height(centre - flight.start),
     }
     return schema.table(schema.TRUTH, columns)

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from scipy.spatial import cKDTree
 
 from . import profile
+from .patches import Patches, draw_patches
 from .presets import MAP, Map
 from .profile import Cut, IceParameters, Leads
 from .random_fields import red_noise
@@ -99,13 +100,13 @@ class Floes:
 
 @dataclass(frozen=True, kw_only=True)
 class IceMap:
-    """The whole ice cover; a row of ``patches`` is along, across, diameter (m)."""
+    """The whole ice cover; ``patches`` are discs."""
 
     parameters: IceParameters
     curves: LeadCurves
     floes: Floes
     ridges: Ridges
-    patches: np.ndarray
+    patches: Patches
 
 
 def draw_map(
@@ -132,7 +133,7 @@ def draw_map(
         curves=curves,
         floes=_draw_floes(parameters, rng, along, across, MAP),
         ridges=_draw_ridges(parameters, rng, along, across, MAP),
-        patches=_draw_patches(parameters, rng, along, across, MAP),
+        patches=draw_patches(parameters.patches(), rng, along=along, across=across),
     )
 
 
@@ -171,16 +172,13 @@ def cut(ice: IceMap, rng: np.random.Generator, *, across: float, begin: float, l
     aside = across - ridges.y
     crossed = np.abs(aside) <= ridges.half
     ridge = (ridges.x + ridges.tan * aside + ridges.bend * aside**2)[crossed] - begin
-    chord = np.sqrt(np.maximum((ice.patches[:, 2] / 2.0) ** 2 - (ice.patches[:, 1] - across) ** 2, 0.0))
-    on = chord > 0.0
     order = np.argsort(ridge, kind="stable")
     return Leads(**every), Cut(
         level=ice.floes.level[floe],
         bright=ice.floes.bright[floe],
         ridge_centre=ridge[order],
         ridge_sail=ridges.sail[crossed][order],
-        patch_start=(ice.patches[:, 0] - chord)[on] - begin,
-        patch_length=2.0 * chord[on],
+        patches=ice.patches.crossed(across, begin=begin),
     )
 
 
@@ -304,15 +302,6 @@ def _draw_ridges(parameters: IceParameters, rng: np.random.Generator, along, acr
         bend=0.2 * rng.standard_normal(n) / np.maximum(half, 50.0),
         sail=profile.draw_sails(parameters, rng, n),
     )
-
-
-def _draw_patches(parameters: IceParameters, rng: np.random.Generator, along, across, of: Map) -> np.ndarray:
-    if parameters.melt_patches_per_km <= 0.0:
-        return np.empty((0, 3))
-    low, high = of.patch_diameter
-    area = (along[1] - along[0]) * (across[1] - across[0])
-    n = int(rng.poisson(parameters.melt_patches_per_km / 1000.0 / (0.5 * (low + high)) * area))
-    return np.stack([rng.uniform(*along, n), rng.uniform(*across, n), rng.uniform(low, high, n)], axis=1)
 
 
 def _red(n: int, length: float, rng: np.random.Generator) -> np.ndarray:

@@ -16,6 +16,7 @@ from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
 from ..sentinel2.frame import PIXEL, Frame
 from . import profile
 from .ice_map import KNOT, MIN_WIDTH, IceMap, Ridges
+from .patches import BRIGHT_PATCH
 from .presets import IMAGE
 from .profile import ROUGH, SPECULAR
 
@@ -124,7 +125,10 @@ def paint(ice: IceMap, frame: Frame, appearance: Appearance, *, seed: np.random.
     )
     blotches = np.exp(0.08 * rough_field(shape, (4, 24), rng)).astype(np.float32)
     shade = np.ones(shape, np.float32)
-    _shade_patches(shade, ice.patches, to_row, to_column)
+    dark = ice.patches.kind != BRIGHT_PATCH
+    _shade_patches(
+        shade, ice.patches.start[dark], ice.patches.across[dark], ice.patches.length[dark], to_row, to_column
+    )
     _shade_ridges(shade, *_shadow_steps(ice.ridges, frame, shift, appearance.sun, rng))
     floe = ice.floes.at(along[::2, ::2], across[::2, ::2])
     bright = np.repeat(np.repeat(ice.floes.bright[floe].astype(np.float32) ** 0.6, 2, axis=0), 2, axis=1)
@@ -266,12 +270,12 @@ def _paint_leads(  # noqa: PLR0913
 
 
 @numba.njit(cache=True)
-def _shade_patches(shade, patches, to_row, to_column):
+def _shade_patches(shade, along, across, diameter, to_row, to_column):
     rows, columns = shade.shape
-    for i in range(patches.shape[0]):
-        r = to_row[0] * patches[i, 0] + to_row[1] * patches[i, 1] + to_row[2] - 0.5
-        c = to_column[0] * patches[i, 0] + to_column[1] * patches[i, 1] + to_column[2] - 0.5
-        radius = 0.5 * patches[i, 2] / PIXEL
+    for i in range(along.size):
+        r = to_row[0] * along[i] + to_row[1] * across[i] + to_row[2] - 0.5
+        c = to_column[0] * along[i] + to_column[1] * across[i] + to_column[2] - 0.5
+        radius = 0.5 * diameter[i] / PIXEL
         for a in range(max(int(r - radius) - 1, 0), min(int(r + radius) + 3, rows)):
             for b in range(max(int(c - radius) - 1, 0), min(int(c + radius) + 3, columns)):
                 inside = min(max(radius - np.sqrt((a - r) ** 2 + (b - c) ** 2) + 0.5, 0.0), 1.0)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 Range = tuple[float, float]
+Chance = tuple[float, float, float]
+"""Probability, low, high: drawn evenly from low to high with this probability, else 0."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +44,8 @@ class Season:
         Sun elevations drawn from, degrees; (0, 0) where there is no sun.
     always_draws_sun : bool
         False: ``date`` holds unless a sun elevation is given.
+    latitudes : tuple of float
+        Latitudes that the start is drawn from, degrees; empty where it is always ``latitude``.
     """
 
     name: str
@@ -58,6 +62,7 @@ class Season:
     days: tuple[str, ...] = ()
     sun: Range = (0.0, 0.0)
     always_draws_sun: bool = False
+    latitudes: tuple[float, ...] = ()
 
 
 SUN_REFERENCE = 30.0
@@ -110,6 +115,25 @@ SEASONS = {
         sun=(5.0, 25.0),
         always_draws_sun=True,
     ),
+    # Arctic melt season: wet snow, bare ice and ponds. In 2020 ponds covered most in late June (Buckley et al., 2023,
+    # doi:10.5194/tc-17-3695-2023). Wet snow and ponds are darker than dry snow, so the background is lower.
+    "melt": Season(
+        name="melt",
+        date="2020-06-24T20:10:00",
+        latitude=75.0,
+        heading=-11.0,
+        x_start=8.35e6,
+        window=64.0,
+        background=(3.8e6, 7.2e6),
+        background_window=712.0,
+        rgt=1345,
+        cycle=7,
+        region=4,
+        days=("2020-06-01", "2020-07-31"),
+        sun=(15.0, 35.0),
+        always_draws_sun=True,
+        latitudes=(75.0, 80.0),
+    ),
 }
 
 
@@ -143,6 +167,29 @@ class Ice:
         doi:10.5194/tc-15-821-2021).
     melt_patches_per_km : tuple of float
         Dark, smooth patches on thick ice that look like leads; chosen.
+    shiny_share : float
+        Share of ice thinner than 0.12 m that reflects like a mirror; chosen.
+    bright_ice_share : tuple of float
+        Share of refrozen leads with smooth, bright, snow-free ice of ``REFROZEN.thickness``; chosen.
+    bright_patches_per_km : tuple of float
+        Bright, smooth patches on thick ice, level with their floe, in some granules; chosen. One such stretch is known
+        from real data (docs/freeboard.md, Known failures).
+    specular_patches_per_km : tuple of float
+        Mirror-like melt patches on thick ice in some granules before the melt season; chosen.
+    pond_share, specular_pond_share, drained_share : tuple of float
+        Share of the ice under melt ponds; shares of ponds that are mirror-like, and that have drained to sea level.
+        Ponds: 16 % on average in late June, 8 % from July on multiyear ice (Buckley et al., 2023,
+        doi:10.5194/tc-17-3695-2023), up to half of level first-year ice and draining to sea level (Polashenski et al.,
+        2012, doi:10.1029/2011JC007231); smooth and specular ponds in ICESat-2: Tilling et al. (2020,
+        doi:10.1029/2020GL090644). The split between mirror-like and dark is chosen.
+    lead_scatter : tuple of float
+        Standard deviation of the water's height between leads, m: leads of real ATL07 within 1.5 km scatter by about
+        0.06 m, photon noise included; the share of it given to the surface is chosen.
+    mss_bumps : tuple of float
+        Twice the standard deviation of the sea surface over 5-20 km that the granule's mean sea surface lacks, m:
+        unresolved gravity of some centimetres (Skourup et al., 2017, doi:10.1002/2017JC013176).
+    swell : tuple of float
+        Significant wave height at the ice edge in some granules, m; chosen.
     """
 
     floe_freeboard: Range = (0.22, 0.42)
@@ -159,14 +206,127 @@ class Ice:
     specular_share: Range = (0.40, 0.60)
     dark_share: Range = (0.40, 0.70)
     melt_patches_per_km: Range = (0.0, 0.0)
+    shiny_share: float = 0.15
+    bright_ice_share: Range = (0.02, 0.12)
+    bright_patches_per_km: Chance = (0.3, 0.05, 0.30)
+    specular_patches_per_km: Chance = (0.0, 0.0, 0.0)
+    pond_share: Range = (0.0, 0.0)
+    specular_pond_share: Range = (0.0, 0.0)
+    drained_share: Range = (0.0, 0.0)
+    lead_scatter: Range = (0.01, 0.06)
+    mss_bumps: Range = (0.0, 0.04)
+    swell: Chance = (0.1, 0.05, 0.20)
 
 
-ICE = {"winter": Ice(), "spring": Ice(), "summer": Ice(open_share=(0.22, 0.36), melt_patches_per_km=(0.2, 0.8))}
+ICE = {
+    "winter": Ice(),
+    "spring": Ice(),
+    "summer": Ice(open_share=(0.22, 0.36), melt_patches_per_km=(0.2, 0.8), specular_patches_per_km=(0.2, 0.05, 0.40)),
+    # Snow has melted or is wet: the surface is lower, smoother and darker at 532 nm than in winter; chosen.
+    "melt": Ice(
+        floe_freeboard=(0.16, 0.34),
+        roughness=(0.03, 0.07),
+        snow_rate=(4.5, 7.0),
+        open_share=(0.22, 0.36),
+        melt_patches_per_km=(0.2, 0.8),
+        pond_share=(0.05, 0.40),
+        specular_pond_share=(0.10, 0.70),
+        drained_share=(0.05, 0.40),
+    ),
+}
 LEAD_WIDTHS = (14.0, 2500.0, 2.47)
 """Shortest and longest width along the track, m, and the power law's exponent: Wernecke and Kaleschke (2015,
 doi:10.5194/tc-9-1955-2015)."""
 FLOE_CHORDS = (120.0, 10000.0, 1.9)
 """The same of floe chords: Rothrock and Thorndike (1984, doi:10.1029/JC089iC04p06477)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patch:
+    """Ponds and bright patches on thick ice.
+
+    Attributes
+    ----------
+    pond_length : tuple of float
+        Along the track: median, spread of the logarithm, smallest, largest, m. Ponds are metres to a hundred metres
+        wide; ICESat-2 observes the larger ones (Farrell et al., 2020, doi:10.1029/2020GL090708). The numbers are
+        chosen: mean 32 m, so 15 per km are nearly half of the track before they overlap.
+    pond_level, pond_level_spread : tuple of float, float
+        Level of a granule's ponds between the sea (0) and the low surface around (1), and its standard deviation
+        between ponds; chosen. Meltwater stands where the ice is low, above the sea until it drains (Polashenski et al.,
+        2012).
+    pond_rate, pond_rate_spread : float
+        Photons per shot over mirror-like ponds, median and spread of the logarithm: as over specular leads.
+    dark_pond_rate : tuple of float
+        Photons per shot over other ponds, as a share of that of the ice; chosen.
+    pond_albedo : tuple of float
+        At 532 nm: 0.2-0.4 from blue to dark ponds (Perovich et al., 2002, doi:10.1029/2000JC000438).
+    bright_length, bright_rate : tuple of float
+        Of bright patches: m along the track; photons per shot. Chosen.
+    """
+
+    pond_length: tuple[float, float, float, float] = (28.0, 0.5, 8.0, 120.0)
+    pond_level: Range = (0.35, 0.85)
+    pond_level_spread: float = 0.12
+    pond_rate: float = 22.0
+    pond_rate_spread: float = 0.40
+    dark_pond_rate: Range = (0.08, 0.35)
+    pond_albedo: Range = (0.20, 0.40)
+    bright_length: Range = (30.0, 200.0)
+    bright_rate: Range = (14.0, 25.0)
+
+
+PATCH = Patch()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refrozen:
+    """Refrozen leads with smooth, bright ice: nilas to grey-white ice (WMO) without snow; freeboard by buoyancy.
+
+    Attributes
+    ----------
+    thickness : tuple of float
+        m.
+    rate : tuple of float
+        Photons per shot; chosen about the thresholds of NASA's tree, 11 and 14.
+    """
+
+    thickness: Range = (0.05, 0.45)
+    rate: Range = (12.0, 25.0)
+
+
+REFROZEN = Refrozen()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waves:
+    """Swell in the ice, and the sea surface of 5-20 km.
+
+    Attributes
+    ----------
+    swell_length : tuple of float
+        Wavelength along the track, m: periods of 7-16 s; longer waves reach further (Stopa et al., 2018,
+        doi:10.1073/pnas.1803130115; Horvat et al., 2020, doi:10.1029/2020GL087629).
+    swell_decay : tuple of float
+        Distance over which the wave height falls by a factor e, km: Brouwer et al. (2022,
+        doi:10.5194/tc-16-2325-2022) and Voermans et al. (2025, doi:10.5194/tc-19-3381-2025) find waves tens to
+        hundreds of kilometres inside the Antarctic ice edge.
+    swell_band : float
+        Standard deviation of the logarithm of the wavelength within one swell; chosen.
+    bump_length : tuple of float
+        Wavelengths of the sea surface that the mean sea surface lacks, m.
+    largest_angle : float
+        Largest angle between the track and the direction of the waves, degrees; chosen.
+    """
+
+    swell_length: Range = (80.0, 400.0)
+    swell_decay: Range = (10.0, 60.0)
+    swell_band: float = 0.10
+    bump_length: Range = (5.0e3, 2.0e4)
+    largest_angle: float = 50.0
+
+
+WAVES = Waves()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -194,8 +354,6 @@ class Map:
         Standard deviation of the logarithm of the floe density: small floes occur together.
     ridge_reach : tuple of float
         Median extent of a ridge across the track, m, and the spread of its logarithm; chosen.
-    patch_diameter : tuple of float
-        Of melt patches, m.
     """
 
     lead_reach: tuple[float, float, float, float, float] = (3000.0, 0.5, 0.6, 700.0, 30000.0)
@@ -208,7 +366,6 @@ class Map:
     floe_density: float = 1.7
     floe_clustering: float = 1.0
     ridge_reach: Range = (500.0, 0.7)
-    patch_diameter: Range = (8.0, 50.0)
 
 
 MAP = Map()

@@ -25,7 +25,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
-from .presets import FLOE_CHORDS, ICE, LEAD_WIDTHS
+from .patches import MEAN_POND_LENGTH, PatchDensities, Patches, add_patches, draw_patches
+from .patches import Ice as PatchedIce
+from .presets import FLOE_CHORDS, ICE, LEAD_WIDTHS, PATCH, REFROZEN, Chance
 from .random_fields import power_law, red_noise
 
 STEP = 0.5
@@ -33,6 +35,8 @@ STEP = 0.5
 NO_LEAD, SPECULAR, DARK, ROUGH = 0, 1, 2, 3
 """Lead types, as in ``schema.LEAD_TYPES``."""
 SNOW_ALBEDO = 0.85
+BUOYANCY = 0.105
+"""Freeboard of ice without snow as a share of its thickness: 1 - 917 / 1024."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,8 +66,24 @@ class IceParameters:
         Shares of leads that are open, and that are partly refrozen.
     kind_shares : tuple of float
         Shares of specular, dark and rough water.
+    shiny_share : float
+        Share of ice thinner than 0.12 m that reflects like a mirror.
+    bright_ice_share : float
+        Share of leads without water whose ice is smooth, bright and free of snow.
+    bright_ice_thickness : tuple of float
+        Of that ice.
+    lead_scatter : float
+        Standard deviation of the water's height between leads.
     melt_patches_per_km : float
-        Dark, smooth patches on thick ice (wet snow, ponds).
+        Dark, smooth patches on thick ice (wet snow).
+    dark_ponds_per_km, specular_ponds_per_km : float
+        Melt ponds on thick ice, those that reflect like a mirror apart.
+    drained_share : float
+        Share of ponds at sea level.
+    pond_level : float
+        Mean level of the others between the sea (0) and the low surface around them (1).
+    bright_patches_per_km : float
+        Bright, smooth stretches of thick ice, level with their floe.
     """
 
     season: str
@@ -78,12 +98,56 @@ class IceParameters:
     open_share: float
     mixed_share: float
     kind_shares: tuple[float, float, float]
+    shiny_share: float
+    bright_ice_share: float
+    bright_ice_thickness: tuple[float, float]
+    lead_scatter: float
     melt_patches_per_km: float
+    dark_ponds_per_km: float
+    specular_ponds_per_km: float
+    drained_share: float
+    pond_level: float
+    bright_patches_per_km: float
+
+    def patches(self) -> PatchDensities:
+        """Return the densities of ponds and patches."""
+        return PatchDensities(
+            melt=self.melt_patches_per_km,
+            dark_ponds=self.dark_ponds_per_km,
+            specular_ponds=self.specular_ponds_per_km,
+            bright=self.bright_patches_per_km,
+            drained_share=self.drained_share,
+            pond_level=self.pond_level,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Leads:
-    """Leads along one track: arrays of one length, positions in metres from the field's start."""
+    """Leads along one track: arrays of one length, positions in metres from the field's start.
+
+    Attributes
+    ----------
+    centre, width : numpy.ndarray
+        m.
+    water_share : numpy.ndarray
+        Share of the lead that is open water.
+    kind : numpy.ndarray of int8
+        Of the water: ``SPECULAR``, ``DARK`` or ``ROUGH``.
+    water_rate : numpy.ndarray
+        Photons per shot over the water.
+    wave : numpy.ndarray
+        Standard deviation of the water's surface, m.
+    thickness, snow : numpy.ndarray
+        Of the ice in the lead, m.
+    is_bright : numpy.ndarray of bool
+        The ice is smooth and bright.
+    ice_rate : numpy.ndarray
+        Photons per shot over ice that reflects like a mirror; NaN where the rate follows from thickness and snow.
+    split : numpy.ndarray
+        Position of the water within the lead, 0 to 1.
+    offset : numpy.ndarray
+        Height of the water above the local sea surface, m.
+    """
 
     centre: np.ndarray
     width: np.ndarray
@@ -93,13 +157,15 @@ class Leads:
     wave: np.ndarray
     thickness: np.ndarray
     snow: np.ndarray
-    is_shiny: np.ndarray
+    is_bright: np.ndarray
+    ice_rate: np.ndarray
     split: np.ndarray
+    offset: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cut:
-    """Floes, ridges and melt patches of an ice map along one track.
+    """Floes, ridges, ponds and patches of an ice map along one track.
 
     Attributes
     ----------
@@ -107,16 +173,15 @@ class Cut:
         Freeboard of the floe over each cell (m) and its brightness, 1 on average.
     ridge_centre, ridge_sail : numpy.ndarray
         Position from the field's start, and sail height, m.
-    patch_start, patch_length : numpy.ndarray
-        Melt patches, m.
+    patches : Patches
+        Ponds and patches.
     """
 
     level: np.ndarray
     bright: np.ndarray
     ridge_centre: np.ndarray
     ridge_sail: np.ndarray
-    patch_start: np.ndarray
-    patch_length: np.ndarray
+    patches: Patches
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,33 +215,52 @@ def draw_parameters(season: str, rng: np.random.Generator) -> IceParameters:
     Parameters
     ----------
     season : str
-        ``winter``, ``spring`` or ``summer``.
+        ``winter``, ``spring``, ``summer`` or ``melt``.
     rng : numpy.random.Generator
         Draws the parameters.
     """
     of = ICE[season]
     specular = rng.uniform(*of.specular_share)
     dark = (1.0 - specular) * rng.uniform(*of.dark_share)
+    drawn = {
+        "floe_freeboard": rng.uniform(*of.floe_freeboard),
+        "floe_spread": rng.uniform(*of.floe_spread),
+        "roughness": rng.uniform(*of.roughness),
+        "ridges_per_km": rng.uniform(*of.ridges_per_km),
+        "sail_height": rng.uniform(*of.sail_height),
+        "lead_share": of.lead_share
+        * np.exp(of.lead_share_spread * rng.standard_normal() - of.lead_share_spread**2 / 2.0),
+        "clustering": rng.uniform(*of.clustering),
+        "snow_rate": rng.uniform(*of.snow_rate),
+        "open_share": rng.uniform(*of.open_share),
+        "mixed_share": rng.uniform(*of.mixed_share),
+        "melt_patches_per_km": rng.uniform(*of.melt_patches_per_km) if of.melt_patches_per_km[1] > 0.0 else 0.0,
+        "bright_ice_share": rng.uniform(*of.bright_ice_share),
+        "lead_scatter": rng.uniform(*of.lead_scatter),
+        "bright_patches_per_km": _sometimes(of.bright_patches_per_km, rng),
+        "drained_share": rng.uniform(*of.drained_share),
+        "pond_level": rng.uniform(*PATCH.pond_level),
+    }
+    patches = _sometimes(of.specular_patches_per_km, rng)
+    # Ponds overlap: a share f of the track needs -ln(1 - f) pond lengths per metre.
+    ponds = -1000.0 * np.log(1.0 - rng.uniform(*of.pond_share)) / MEAN_POND_LENGTH
+    mirrors = rng.uniform(*of.specular_pond_share)
     return IceParameters(
         season=season,
-        floe_freeboard=rng.uniform(*of.floe_freeboard),
-        floe_spread=rng.uniform(*of.floe_spread),
-        roughness=rng.uniform(*of.roughness),
-        ridges_per_km=rng.uniform(*of.ridges_per_km),
-        sail_height=rng.uniform(*of.sail_height),
-        lead_share=of.lead_share * np.exp(of.lead_share_spread * rng.standard_normal() - of.lead_share_spread**2 / 2.0),
-        clustering=rng.uniform(*of.clustering),
-        snow_rate=rng.uniform(*of.snow_rate),
-        open_share=rng.uniform(*of.open_share),
-        mixed_share=rng.uniform(*of.mixed_share),
         kind_shares=(specular, dark, 1.0 - specular - dark),
-        melt_patches_per_km=rng.uniform(*of.melt_patches_per_km) if of.melt_patches_per_km[1] > 0.0 else 0.0,
+        shiny_share=of.shiny_share,
+        bright_ice_thickness=REFROZEN.thickness,
+        dark_ponds_per_km=ponds * (1.0 - mirrors),
+        specular_ponds_per_km=ponds * mirrors + patches,
+        **drawn,
     )
 
 
-def without_leads(parameters: IceParameters) -> IceParameters:
-    """Return the parameters of a closed cover: no leads, no melt patches."""
-    return replace(parameters, lead_share=0.0, melt_patches_per_km=0.0)
+def _sometimes(of: Chance, rng: np.random.Generator) -> float:
+    """Draw from a range with a probability, else 0."""
+    chance, low, high = of
+    value = rng.uniform(low, high)
+    return value if rng.random() < chance else 0.0
 
 
 def draw_leads(parameters: IceParameters, rng: np.random.Generator, *, length: float) -> Leads:
@@ -230,7 +314,10 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
     wave = np.choose(kind - 1, [rng.uniform(0.0, 0.01, n), rng.uniform(0.0, 0.03, n), rng.uniform(0.05, 0.12, n)])
     thickness = np.clip(rng.exponential(0.14, n), 0.01, 0.45)
     snow = np.where(thickness > 0.10, rng.uniform(0.0, 0.30, n) * (thickness - 0.10), 0.0)
-    shiny = (rng.random(n) < 0.15) & (thickness < 0.12)
+    shiny = (rng.random(n) < parameters.shiny_share) & (thickness < 0.12)
+    bright_ice = (share == 0.0) & (rng.random(n) < parameters.bright_ice_share)
+    shine = np.where(kind == SPECULAR, rate, rng.uniform(6.0, 18.0, n)) * rng.uniform(0.5, 1.0, n)
+    shine = np.where(shiny, shine, np.nan)
     return Leads(
         centre=centre,
         width=width,
@@ -238,10 +325,12 @@ def lead_properties(parameters: IceParameters, rng: np.random.Generator, *, cent
         kind=kind,
         water_rate=rate,
         wave=wave,
-        thickness=thickness,
-        snow=snow,
-        is_shiny=shiny,
+        thickness=np.where(bright_ice, rng.uniform(*parameters.bright_ice_thickness, n), thickness),
+        snow=np.where(bright_ice, 0.0, snow),
+        is_bright=bright_ice,
+        ice_rate=np.where(bright_ice, rng.uniform(*REFROZEN.rate, n), shine),
         split=rng.random(n),
+        offset=parameters.lead_scatter * np.clip(rng.standard_normal(n), -3.0, 3.0),
     )
 
 
@@ -251,17 +340,11 @@ def neighbour_leads(leads: Leads, rng: np.random.Generator, *, across: float = 9
     n = leads.centre.size
     shift = np.clip(across * np.tan(rng.uniform(-1.2, 1.2, n)), -200.0, 200.0)
     width = leads.width * np.exp(0.15 * rng.standard_normal(n))
-    return Leads(
+    return replace(
+        leads,
         centre=leads.centre + shift,
         width=width,
-        water_share=leads.water_share,
-        kind=leads.kind,
         water_rate=leads.water_rate * np.exp(0.15 * rng.standard_normal(n)),
-        wave=leads.wave,
-        thickness=leads.thickness,
-        snow=leads.snow,
-        is_shiny=leads.is_shiny,
-        split=leads.split,
     )
 
 
@@ -281,7 +364,7 @@ def ice_field(
     length : float
         Length of the field, m.
     cut : Cut, optional
-        Floes, ridges and patches of an ice map; drawn if left out.
+        Floes, ridges, ponds and patches of an ice map; drawn if left out.
 
     Returns
     -------
@@ -291,7 +374,11 @@ def ice_field(
     n = round(length / STEP)
     field = _floes(parameters, n, rng, cut)
     _add_ridges(field, parameters, rng, cut)
-    _add_melt_patches(field, parameters, rng, cut)
+    patches = cut.patches if cut is not None else draw_patches(parameters.patches(), rng, along=(0.0, n * STEP))
+    ice = PatchedIce(
+        freeboard=field.freeboard, roughness=field.roughness, rate=field.rate, albedo=field.albedo, step=STEP
+    )
+    add_patches(ice, patches, rng)
     _add_leads(field, parameters, leads, rng)
     mottle = 0.09 * red_noise(n, 6, rng) + 0.08 * red_noise(n, 160, rng) + 0.15 * red_noise(n, 2400, rng)
     rate = field.rate * np.exp(mottle * np.where(field.surface_class == OPEN_WATER, 2.0, 1.0))
@@ -372,24 +459,6 @@ def draw_sails(parameters: IceParameters, rng: np.random.Generator, count: int |
     return np.minimum(0.4 + rng.exponential(parameters.sail_height, count), 4.5)
 
 
-def _add_melt_patches(field: IceField, parameters: IceParameters, rng: np.random.Generator, cut: Cut | None) -> None:
-    freeboard = field.freeboard
-    n = freeboard.size
-    if cut is not None:
-        starts, lengths = (cut.patch_start / STEP).astype(np.int64), cut.patch_length
-        keep = (starts >= 0) & (starts < n)
-        starts, lengths = starts[keep], lengths[keep]
-    else:
-        starts, lengths = rng.integers(0, n, rng.poisson(parameters.melt_patches_per_km * n * STEP / 1000.0)), None
-    for i, start in enumerate(starts):
-        cells = slice(start, start + int((rng.uniform(6.0, 40.0) if lengths is None else lengths[i]) / STEP))
-        if freeboard[cells].size:
-            freeboard[cells] = np.maximum(freeboard[cells].min() * rng.uniform(0.6, 0.95), 0.04)
-            field.roughness[cells] = 0.005
-            field.rate[cells] *= rng.uniform(0.12, 0.45)
-            field.albedo[cells] = 0.45
-
-
 def _add_leads(field: IceField, parameters: IceParameters, leads: Leads, rng: np.random.Generator) -> None:
     n = field.freeboard.size
     thin_albedo = thin_ice_albedo(leads.thickness, leads.snow)
@@ -402,14 +471,12 @@ def _add_leads(field: IceField, parameters: IceParameters, leads: Leads, rng: np
         if low_in >= high_in:
             continue
         ice, m = slice(low_in, high_in), high_in - low_in
-        field.freeboard[ice] = np.clip(
-            0.105 * leads.thickness[i] + leads.snow[i] + 0.10 * leads.thickness[i] * red_noise(m, 30, rng), 0.001, 0.16
-        )
-        field.roughness[ice] = 0.005 + 0.05 * leads.thickness[i]
-        shine = leads.water_rate[i] if leads.kind[i] == SPECULAR else rng.uniform(6.0, 18.0)
-        bright = (
-            shine * rng.uniform(0.5, 1.0) if leads.is_shiny[i] else parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
-        )
+        is_bright, thick = leads.is_bright[i], leads.thickness[i]
+        relief = (0.03 if is_bright else 0.10) * thick * red_noise(m, 30, rng)
+        field.freeboard[ice] = np.clip(BUOYANCY * thick + leads.snow[i] + relief, 0.001, 0.16)
+        field.roughness[ice] = 0.005 + (0.01 if is_bright else 0.05) * thick
+        dull = parameters.snow_rate * thin_albedo[i] / SNOW_ALBEDO
+        bright = dull if np.isnan(leads.ice_rate[i]) else leads.ice_rate[i]
         field.rate[ice] = bright * np.exp(0.15 * red_noise(m, 40, rng))
         field.albedo[ice] = thin_albedo[i]
         field.surface_class[ice] = THIN_ICE
@@ -419,7 +486,7 @@ def _add_leads(field: IceField, parameters: IceParameters, leads: Leads, rng: np
             continue
         wet, m = slice(a, b), b - a
         spread = 0.25 if leads.kind[i] == SPECULAR else 0.15
-        field.freeboard[wet] = leads.wave[i] * 0.5 * red_noise(m, 8, rng)
+        field.freeboard[wet] = leads.offset[i] + leads.wave[i] * 0.5 * red_noise(m, 8, rng)
         field.roughness[wet] = leads.wave[i]
         field.rate[wet] = leads.water_rate[i] * np.exp(spread * red_noise(m, 50, rng))
         field.albedo[wet] = 0.07

@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from ...errors import UsageError
-from ..icesat2.granule import solar_position
+from ..icesat2.granule import METRES_PER_DEGREE, solar_position
 from .presets import SEASONS, SUN_REFERENCE, Season
 
+NOON_SUM = 112.5
+"""Latitude and elevation of the noon sun together, degrees, about the solstice: 90 + 23.4, less some days' decline."""
 EPOCH = np.datetime64("2018-01-01", "ns")
 
 
@@ -21,14 +23,14 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
     name : str
         Of :data:`~polynya.simulate.sea_ice.presets.SEASONS`.
     rng : numpy.random.Generator
-        Draws the sun's elevation (if it is not given), the day, and morning or afternoon.
+        Draws the sun's elevation (if it is not given), the latitude, the day, and morning or afternoon.
     sun_elevation : float, optional
         Degrees, at the middle of the track's meridian (180 degrees) and the track's first latitude.
 
     Returns
     -------
     Season
-        Winter and summer are unchanged if no elevation is given.
+        Winter and summer are unchanged if no elevation is given. The melt season draws a latitude.
 
     Raises
     ------
@@ -43,9 +45,10 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
     if not place.days:
         raise UsageError(
             f"season {name} is polar night: the sun is below the horizon at {place.latitude:g} degrees north; expected"
-            " spring or summer. Choose one."
+            " spring, summer or melt. Choose one."
         )
     elevation = rng.uniform(*place.sun) if sun_elevation is None else float(sun_elevation)
+    place = _somewhere(place, elevation, rng)
     days = np.arange(np.datetime64(place.days[0]), np.datetime64(place.days[1]) + 1).astype("datetime64[ns]")
     reach = np.array([_sun(d + _minutes(), place).max() for d in days])
     able = days[reach > elevation + 0.1]
@@ -59,6 +62,21 @@ def season_at(name: str, rng: np.random.Generator, *, sun_elevation: float | Non
     half_day = _minutes()[:721]
     times = noon - half_day if rng.random() < 0.5 else noon + half_day
     return at_time(place, times[int(np.argmin(np.abs(_sun(times, place) - elevation)))])
+
+
+def _somewhere(place: Season, elevation: float, rng: np.random.Generator) -> Season:
+    """Return the season at a latitude drawn from its range, at most so far north that the sun reaches its elevation."""
+    if not place.latitudes:
+        return place
+    lowest, highest = place.latitudes
+    latitude = rng.uniform(lowest, max(min(highest, NOON_SUM - elevation), lowest))
+    turn = np.cos(np.radians(place.latitude)) / np.cos(np.radians(latitude))
+    return replace(
+        place,
+        latitude=latitude,
+        heading=place.heading * turn,
+        x_start=place.x_start + (latitude - place.latitude) * METRES_PER_DEGREE,
+    )
 
 
 def at_time(place: Season, start: np.datetime64) -> Season:

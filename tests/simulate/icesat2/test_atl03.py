@@ -18,6 +18,7 @@ from polynya.schema import THICK_ICE
 from polynya.simulate.icesat2 import atl03 as simulator
 from polynya.simulate.icesat2 import ground_track
 from polynya.simulate.icesat2.granule import geoid_free2mean, solar_position
+from polynya.simulate.sea_ice.surfaces import Surfaces, Swell
 from tests.real_files import real
 
 REAL_ATL03 = "ATL03_20181014002445_02350104_006_02_subset_gt1l.h5"
@@ -433,3 +434,76 @@ def test_beams_lie_where_the_mission_says():
     assert all(at[f"gt{k}l"] - at[f"gt{k}r"] == pytest.approx(90.0) for k in (1, 2, 3))
     assert at["gt1l"] - at["gt2l"] == at["gt2l"] - at["gt3l"] == pytest.approx(3300.0, abs=50.0)
     assert at["gt1l"] > at["gt3l"]  # gt1 is on the left of the flight
+
+
+def test_swell_moves_ice_and_water_and_leaves_the_sea_surface_and_freeboard(tmp_path):
+    """Photons follow the lifted surface; truth's freeboard and mean sea surface height are those without swell."""
+    asked = {"calm": Swell(height=0.0), "swell": Swell(height=0.5, wavelength=200.0, decay_km=float("inf"))}
+    made = {
+        name: simulator.simulate(
+            tmp_path / f"{name}.h5", length_km=4.0, beams="gt1r", seed=3, surfaces=Surfaces(swell=swell)
+        )
+        for name, swell in asked.items()
+    }
+    calm, swell = (pq.read_table(made[name].truth).to_pandas() for name in asked)
+    for same in ("total_freeboard", "total_freeboard_footprint", "sea_surface_height", "surface_class"):
+        np.testing.assert_array_equal(calm[same], swell[same])
+    lift = swell.surface_height - calm.surface_height
+    assert 4.0 * lift.std() == pytest.approx(0.5, rel=0.2)
+    assert (swell.swell_height == 0.5).all() and (calm.swell_height == 0.0).all()
+    with h5py.File(made["swell"].granule) as handle:
+        data = beam_arrays(handle, "gt1r")
+    good = (data["confidence"] == 4) & (data["quality"] == 0)
+    cell = np.floor(data["x"][good] / 2.0).astype(int) - int(swell.x_atc[0] // 2.0)
+    inside = (cell >= 0) & (cell < len(swell))
+    mean = np.bincount(cell[inside], weights=data["height"][good][inside], minlength=len(swell)) / np.maximum(
+        np.bincount(cell[inside], minlength=len(swell)), 1
+    )
+    there = np.bincount(cell[inside], minlength=len(swell)) > 8
+    assert np.corrcoef(mean[there] - calm.surface_height_footprint[there], lift[there])[0, 1] > 0.85
+    said = json.loads(h5py.File(made["swell"].granule).attrs["polynya_simulation"])
+    assert said["surfaces"]["swell"]["decay_km"] == "infinite" and said["sea"]["swell_wavelength"] == 200.0
+
+
+def test_bumps_belong_to_the_true_sea_surface_and_not_to_the_mss(tmp_path):
+    made = [
+        simulator.simulate(
+            tmp_path / f"{size}.h5", length_km=20.0, beams="gt1r", seed=3, surfaces=Surfaces(mss_bumps=size)
+        )
+        for size in (0.0, 0.10)
+    ]
+    flat, bumpy = (pq.read_table(m.truth)["sea_surface_height"].to_numpy() for m in made)
+    assert (bumpy - flat).std() == pytest.approx(0.05, rel=0.6)
+    levels = []
+    for m in made:
+        with h5py.File(m.granule) as handle:
+            levels.append(handle["gt1r/geophys_corr/dem_h"][()])
+    np.testing.assert_array_equal(*levels)
+
+
+def test_ponds_are_thick_ice_and_no_lead(tmp_path):
+    made = simulator.simulate(
+        tmp_path / "ponds.h5",
+        length_km=6.0,
+        beams="gt1r",
+        season="melt",
+        seed=4,
+        surfaces=Surfaces(leads="none", specular_ponds=15.0),
+    )
+    truth = pq.read_table(made.truth)
+    assert set(truth["surface_class"].to_pylist()) == {THICK_ICE} and set(truth["lead_type"].to_pylist()) == {0}
+    with h5py.File(made.granule) as handle:
+        assert 15.0 <= handle["gt1r/geolocation/solar_elevation"][()].mean() <= 35.5
+        assert handle["gt1r/geolocation/reference_photon_lat"][0] >= 75.0
+
+
+def test_a_beam_is_the_same_whatever_other_beams_are_asked_for_on_every_surface(tmp_path):
+    surfaces = Surfaces(specular_ponds=2.0, bright_patches=0.5, swell=Swell(height=0.3), mss_bumps=0.05)
+    heights = []
+    for beams in ("gt1l", "gt1l,gt1r,gt3r"):
+        made = simulator.simulate(
+            tmp_path / f"{len(beams)}.h5", length_km=2.0, beams=beams, season="melt", seed=8, surfaces=surfaces
+        )
+        with h5py.File(made.granule) as handle:
+            heights.append(handle["gt1l/heights/h_ph"][()])
+    np.testing.assert_array_equal(*heights)

@@ -3,12 +3,15 @@ drawn."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE
-from polynya.simulate.sea_ice import ice_map, presets, profile
+from polynya.simulate.sea_ice import ice_map, patches, presets, profile
 from polynya.simulate.sea_ice.presets import LEAD_WIDTHS, MAP
+from polynya.simulate.sea_ice.surfaces import Surfaces, closed, with_surfaces
 
 
 def rng(*key: int) -> np.random.Generator:
@@ -31,8 +34,10 @@ def straight(
         wave=0.0 * one,
         thickness=0.1 * one,
         snow=0.0 * one,
-        is_shiny=one < 0,
+        is_bright=one < 0,
+        ice_rate=np.nan * one,
         split=0.5 * one,
+        offset=0.0 * one,
     )
     return ice_map.LeadCurves(
         leads=leads,
@@ -113,28 +118,34 @@ def test_both_beams_of_a_pair_cross_the_same_leads():
     assert np.abs(shift).mean() > 10.0
 
 
-def test_a_melt_patch_is_cut_along_its_chord():
+def test_a_patch_is_cut_along_its_chord():
     parameters = profile.draw_parameters("summer", rng(5))
     cover = ice_map.draw_map(parameters, rng(5, 1), along=(0.0, 4000.0), across=(-500.0, 500.0))
-    one = ice_map.IceMap(
-        parameters=cover.parameters,
-        curves=cover.curves,
-        floes=cover.floes,
-        ridges=cover.ridges,
-        patches=np.array([[1000.0, 30.0, 50.0]]),
+    one = np.ones(1)
+    disc = patches.Patches(
+        start=1000.0 * one,
+        across=30.0 * one,
+        length=50.0 * one,
+        kind=np.array([patches.DARK_POND], np.int8),
+        level=0.5 * one,
+        rate=0.2 * one,
     )
-    _, cut = ice_map.cut(one, rng(6), across=15.0, begin=400.0, length=2000.0)
-    assert cut.patch_length.tolist() == pytest.approx([40.0])  # 2 sqrt(25^2 - 15^2)
-    assert cut.patch_start.tolist() == pytest.approx([580.0])
-    assert ice_map.cut(one, rng(6), across=60.0, begin=400.0, length=2000.0)[1].patch_length.size == 0
+    _, cut = ice_map.cut(replace(cover, patches=disc), rng(6), across=15.0, begin=400.0, length=2000.0)
+    assert cut.patches.length.tolist() == pytest.approx([40.0])  # 2 sqrt(25^2 - 15^2)
+    assert cut.patches.start.tolist() == pytest.approx([580.0])
+    assert cut.patches.kind.tolist() == [patches.DARK_POND]
+    beside = ice_map.cut(replace(cover, patches=disc), rng(6), across=60.0, begin=400.0, length=2000.0)[1]
+    assert beside.patches.length.size == 0
 
 
-def test_a_closed_cover_has_no_lead():
-    parameters = profile.without_leads(profile.draw_parameters("summer", rng(7)))
+def test_a_closed_cover_has_no_lead_and_no_patch():
+    drawn = profile.draw_parameters("summer", rng(7))
+    parameters = with_surfaces(drawn, closed(Surfaces()))
     cover = ice_map.draw_map(parameters, rng(7, 1), along=(0.0, 20000.0), across=(-4000.0, 4000.0))
     leads, cut = ice_map.cut(cover, rng(8), across=0.0, begin=0.0, length=20000.0)
     field = profile.ice_field(parameters, leads, rng(9), length=20000.0, cut=cut)
     assert np.all(field.surface_class == THICK_ICE)
+    assert drawn.melt_patches_per_km > 0.0 and cut.patches.length.size == 0
 
 
 def test_published_numbers():

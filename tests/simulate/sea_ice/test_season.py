@@ -18,7 +18,16 @@ def rng(seed: int) -> np.random.Generator:
 
 
 @pytest.mark.parametrize(
-    ("season", "elevation"), [("spring", 5.0), ("spring", 15.0), ("spring", 25.0), ("summer", 10.0), ("summer", 35.0)]
+    ("season", "elevation"),
+    [
+        ("spring", 5.0),
+        ("spring", 15.0),
+        ("spring", 25.0),
+        ("summer", 10.0),
+        ("summer", 35.0),
+        ("melt", 15.0),
+        ("melt", 35.0),
+    ],
 )
 def test_the_sun_stands_as_asked(season, elevation):
     """Against the solar theory that has published examples of its own, on several days, mornings and afternoons."""
@@ -46,6 +55,18 @@ def test_spring_draws_its_sun_and_winter_and_summer_do_not_change():
     assert max(suns) > 1.5 * min(suns)
     assert season_at("winter", rng(1)) is SEASONS["winter"]
     assert season_at("summer", rng(1)) is SEASONS["summer"]
+
+
+def test_the_melt_season_is_drawn_between_75_and_80_north():
+    places = [season_at("melt", rng(s)) for s in range(30)]
+    latitude = np.array([p.latitude for p in places])
+    assert latitude.min() >= 75.0 and latitude.max() <= 80.0 and np.ptp(latitude) > 3.0
+    # A polar orbit keeps cos(latitude) * sin(heading) (Clairaut); the small-angle form is within a degree.
+    heading = [
+        np.degrees(np.arcsin(np.sin(np.radians(-11.0)) * np.cos(np.radians(75.0)) / np.cos(np.radians(a))))
+        for a in latitude
+    ]
+    assert [p.heading for p in places] == pytest.approx(heading, abs=0.5)
 
 
 def test_background_follows_the_sun_of_the_new_time():
