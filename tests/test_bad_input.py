@@ -222,7 +222,7 @@ def test_writes_that_fail(granule, out, monkeypatch, after):
 
 
 def test_report_that_cannot_be_written_leaves_nothing(granule, out, monkeypatch):
-    def write(folder):
+    def write(folder, **parts):
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr("polynya.report.freeboard.write", write)
@@ -315,7 +315,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job sta
 from pathlib import Path
 from polynya.report import freeboard as report
 from polynya.workflows import freeboard
-def wait(folder):
+def wait(folder, **parts):
     Path(sys.argv[3]).write_text("here")
     time.sleep(60)
 report.write = wait

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,12 @@ SEGMENT_COLUMNS = (
     "total_freeboard_uncertainty",
     "quality_flag",
 )
+DRAWN_COLUMNS = tuple(
+    n
+    for n in SEGMENT_COLUMNS
+    if n not in ("beam", "is_strong", "n_photons", "height", "surface_class", "total_freeboard")
+)
+"""What a page draws beside the whole millimetres and the classes; the others enter its numbers only."""
 MISSING = np.int16(-32768)
 """What a NaN becomes in heights of whole millimetres."""
 LOWEST_MM, HIGHEST_MM = -5000, 15000
@@ -47,7 +53,7 @@ class BeamTable:
     name : str
     is_strong : bool
     columns : dict of str to numpy.ndarray
-        The columns of :data:`SEGMENT_COLUMNS` without beam and strength; ``time`` as int64 nanoseconds since
+        Columns of :data:`SEGMENT_COLUMNS` without beam and strength; ``time`` as int64 nanoseconds since
         1970 (the smallest int64 is not-a-time).
     height_mm, freeboard_mm : numpy.ndarray of int16
         Whole millimetres, clipped to 32.767 m, :data:`MISSING` for NaN.
@@ -102,6 +108,40 @@ class BeamNumbers:
     sources: np.ndarray
     with_sea_surface: int
     n_photons: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedBeam:
+    """One beam as a report needs it: what it draws, and the numbers it says.
+
+    Attributes
+    ----------
+    table : BeamTable
+        Its columns are :data:`DRAWN_COLUMNS`.
+    numbers : BeamNumbers
+    """
+
+    table: BeamTable
+    numbers: BeamNumbers
+
+
+def prepare(segments: pa.Table) -> list[PreparedBeam]:
+    """Take what a report needs from segments: of a whole granule, or of one beam as soon as it is there.
+
+    Parameters
+    ----------
+    segments : pyarrow.Table
+        Columns of ``schema.SEGMENTS``, at least :data:`SEGMENT_COLUMNS`.
+
+    Returns
+    -------
+    list of PreparedBeam
+        By beam name; a beam without segments is not in it.
+    """
+    return [
+        PreparedBeam(table=replace(b, columns={n: b.columns[n] for n in DRAWN_COLUMNS}), numbers=numbers(b))
+        for b in split(segments)
+    ]
 
 
 def read(

@@ -16,7 +16,7 @@ import pytest
 
 from polynya import schema
 from polynya.errors import ProductError
-from polynya.report import freeboard
+from polynya.report import beams, freeboard
 
 from . import tables
 
@@ -235,13 +235,13 @@ def test_repeated_means_are_averaged_with_their_number(folder, tmp_path):
         ]
     }
     data = pq.read_table(folder / "segments.parquet")
-    page = Page(freeboard.render(segments=data, leads=None, sea_surface=None, run=run, name="x"))
+    page = Page(freeboard.render(beams.prepare(data), leads=None, sea_surface=None, run=run, name="x"))
     assert page.tables["mean-table"][1][:5] == ["gt1r", "10 km", "4", "460", "0.3500"]
     assert page.texts["mean-uncertainty"] == "0.035"
     run["means"].append(
         {"beam": "gt1r", "length_km": "track", "n": 9000, "n_bins": 1, "freeboard": 0.35, "uncertainty": 0.0123}
     )
-    page = Page(freeboard.render(segments=data, leads=None, sea_surface=None, run=run, name="x"))
+    page = Page(freeboard.render(beams.prepare(data), leads=None, sea_surface=None, run=run, name="x"))
     assert page.texts["mean-uncertainty"] == "0.012" and "mean over one beam's whole track" in page.texts["result"]
     assert page.tables["mean-table"][2][:2] == ["gt1r", "track"]
 
@@ -377,7 +377,7 @@ def test_one_segment_and_missing_positions(tmp_path):
         "height": np.array([np.nan]),
     }
     text = freeboard.render(
-        segments=schema.table(schema.SEGMENTS, segments), leads=None, sea_surface=None, run={}, name="one"
+        beams.prepare(schema.table(schema.SEGMENTS, segments)), leads=None, sea_surface=None, run={}, name="one"
     )
     assert "No segment has a latitude" in Page(text).texts["map"]
 
@@ -407,7 +407,11 @@ def test_a_600_km_granule_of_three_million_segments_fits_eight_megabytes(tmp_pat
     joined = {k: pa.concat_tables(v).unify_dictionaries() for k, v in parts.items()}
     assert joined["segments"].num_rows == 3_000_000
     text = freeboard.render(
-        segments=joined["segments"], leads=joined["leads"], sea_surface=joined["sections"], run=tables.RUN, name="big"
+        beams.prepare(joined["segments"]),
+        leads=joined["leads"],
+        sea_surface=joined["sections"],
+        run=tables.RUN,
+        name="big",
     )
     assert len(text.encode()) <= 8_000_000
     about = json.loads(re.search(r'<script id="about"[^>]*>(.*?)</script>', text, re.S).group(1))

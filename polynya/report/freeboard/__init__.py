@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from ...errors import ProductError, one_line
 from ...schema import CLASS_NAMES, LEADS, QUALITY_BITS, SEA_SURFACE, SEA_SURFACE_SOURCES, SEGMENTS
 from .. import profile
-from ..beams import SEGMENT_COLUMNS, BeamNumbers, BeamTable, array, beam_codes, numbers, quantile, read, split
+from ..beams import SEGMENT_COLUMNS, BeamNumbers, BeamTable, PreparedBeam, array, beam_codes, prepare, quantile, read
 from ..html import Markup, escape, number, page, percent, script_json, write_text
 from ..polar_map import NORTH, SERIES, SOUTH
 from .figures import CLASS_LABELS, histograms, maps, profile_panel
@@ -34,9 +35,10 @@ def write(
     folder: Path | str,
     *,
     out: Path | None = None,
-    segments: pa.Table | None = None,
+    beams: Sequence[PreparedBeam] | None = None,
     leads: pa.Table | None = None,
     sea_surface: pa.Table | None = None,
+    threads: int = 1,
 ) -> Path:
     """Write ``report.html`` from a granule's output folder.
 
@@ -47,8 +49,12 @@ def write(
         ``run.json``.
     out : Path, optional
         Where to write; ``report.html`` in the folder by default.
-    segments, leads, sea_surface : pyarrow.Table, optional
-        The tables of that folder where the caller still holds them: they are then not read again.
+    beams : sequence of PreparedBeam, optional
+        The segments of that folder, where the caller prepared them (:func:`prepare`): they are then not read again.
+    leads, sea_surface : pyarrow.Table, optional
+        The tables of that folder where the caller still holds them, in place of the files.
+    threads : int
+        Beams that are encoded at a time.
 
     Returns
     -------
@@ -63,11 +69,16 @@ def write(
         If the report cannot be written.
     """
     folder = Path(folder)
-    segments = read(folder, SEGMENTS, columns=SEGMENT_COLUMNS, required=True) if segments is None else segments
+    name = folder.name
+    if beams is None:
+        segments = read(folder, SEGMENTS, columns=SEGMENT_COLUMNS, required=True)
+        known = (segments.schema.metadata or {}).get(b"granule")
+        name = known.decode("utf-8", "replace") if known else name
+        beams = prepare(segments)
     leads = read(folder, LEADS) if leads is None else leads
     sea_surface = read(folder, SEA_SURFACE) if sea_surface is None else sea_surface
     text = render(
-        segments=segments, leads=leads, sea_surface=sea_surface, run=read_run(folder / "run.json"), name=folder.name
+        beams, leads=leads, sea_surface=sea_surface, run=read_run(folder / "run.json"), name=name, threads=threads
     )
     return write_text(Path(out) if out is not None else folder / "report.html", text)
 
@@ -96,23 +107,38 @@ def read_run(path: Path) -> dict:
     return run
 
 
-def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table | None, run: dict, name: str) -> str:
+def render(
+    prepared: Sequence[PreparedBeam],
+    *,
+    leads: pa.Table | None,
+    sea_surface: pa.Table | None,
+    run: dict,
+    name: str,
+    threads: int = 1,
+) -> str:
     """Return the page as text.
 
     Parameters
     ----------
-    segments : pyarrow.Table
-        Columns of ``schema.SEGMENTS``.
+    prepared : sequence of PreparedBeam
+        The granule's segments, of :func:`prepare`.
     leads, sea_surface : pyarrow.Table or None
         Columns of ``schema.LEADS`` and ``schema.SEA_SURFACE``.
     run : dict
         What ``run.json`` holds; every key may be missing.
     name : str
         The granule's name where ``run`` does not say it.
+    threads : int
+        Beams that are encoded at a time.
+
+    Returns
+    -------
+    str
     """
-    beams = split(segments)
-    stats = {b.name: numbers(b) for b in beams}
-    title = granule_name(run, segments, name)
+    prepared = sorted(prepared, key=lambda b: b.table.name)
+    beams = [b.table for b in prepared]
+    stats = {b.table.name: b.numbers for b in prepared}
+    title = granule_name(run, name)
     facts = facts_of(beams, run=run)
     n_leads = leads.num_rows if leads is not None else 0
     n_used = pc.sum(leads["is_used"]).as_py() or 0 if leads is not None else 0
@@ -122,7 +148,9 @@ def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table 
     projection = facts["projection"]
     if beams:
         body.append(maps(beams, projection=projection))
-        blocks, about = encode_beams(beams, leads=leads, sea_surface=sea_surface, projection=projection)
+        blocks, about = encode_beams(
+            beams, leads=leads, sea_surface=sea_surface, projection=projection, threads=threads
+        )
         body.append(profile_panel(beams, about))
         data = [*blocks, ("about", "application/json", script_json(about))]
         body.append(histograms(beams, stats))
@@ -142,13 +170,12 @@ def render(*, segments: pa.Table, leads: pa.Table | None, sea_surface: pa.Table 
     )
 
 
-def granule_name(run: dict, segments: pa.Table, name: str) -> str:
-    """Return the granule's name from the run, the table's metadata, or the folder."""
+def granule_name(run: dict, name: str) -> str:
+    """Return the granule's name from the run, else the name given."""
     inputs = run.get("inputs")
     if isinstance(inputs, list) and inputs and isinstance(inputs[0], dict) and inputs[0].get("granule"):
         return str(inputs[0]["granule"])
-    known = (segments.schema.metadata or {}).get(b"granule")
-    return known.decode("utf-8", "replace") if known else name
+    return name
 
 
 def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
@@ -339,7 +366,12 @@ def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
 
 
 def encode_beams(
-    beams: Sequence[BeamTable], *, leads: pa.Table | None, sea_surface: pa.Table | None, projection: object
+    beams: Sequence[BeamTable],
+    *,
+    leads: pa.Table | None,
+    sea_surface: pa.Table | None,
+    projection: object,
+    threads: int = 1,
 ) -> tuple[list[tuple[str, str, str]], dict]:
     """Return the data blocks of the along-track panel and what describes them."""
     chosen = profile.plan(list(beams))
@@ -362,11 +394,17 @@ def encode_beams(
             "central": projection.central_longitude,
         },  # type: ignore[attr-defined]
     }
+
+    def encode(beam: BeamTable) -> tuple[dict[str, object], str]:
+        lead_x = by_beam.get(beam.name, {}).get("x_atc", np.zeros(0))
+        return profile.encode(beam, plan=chosen, projection=projection, lead_x=lead_x)  # type: ignore[arg-type]
+
+    with ThreadPoolExecutor(max(threads, 1)) as pool:
+        encoded = list(pool.map(encode, beams))
     blocks = []
-    for beam in beams:
+    for beam, (head, text) in zip(beams, encoded, strict=True):
         rows = by_beam.get(beam.name, {})
         lead_x = rows.get("x_atc", np.zeros(0))
-        head, text = profile.encode(beam, plan=chosen, projection=projection, lead_x=lead_x)  # type: ignore[arg-type]
         order = np.argsort(lead_x, kind="stable")
         order = order[np.isfinite(lead_x[order])]
         if len(order) > 4000:

@@ -20,6 +20,7 @@ from ...errors import EmptyBeamError, NoSeaIceError, ProductError
 from ...physics import beam_differences
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2, icesat2_atl03, icesat2_releases
+from ...report import beams as report_beams
 from ...tracks import beam_segments
 from . import classifier as freeboard_classifier
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
@@ -57,10 +58,11 @@ class Item:
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:
-    """What became of a beam: its tables, or the error that says why there are none."""
+    """What became of a beam: its tables and its part of the report, or the error that says why there are none."""
 
     name: str
     tables: BeamTables | None = None
+    drawn: tuple[report_beams.PreparedBeam, ...] = ()
     error: ProductError | None = None
 
 
@@ -109,7 +111,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         settings = config.beam_settings(grids, classifier=classifier)
         beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, threads=threads)
-        results, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
+        results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
         if not results:
             raise _no_beam(granule, empty, config)
         messages = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
@@ -134,7 +136,13 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             notes=[n.text for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
-        report.write(temporary)
+        report.write(
+            temporary,
+            beams=drawn,
+            leads=pa.concat_tables([r.leads for r in results.values()]),
+            sea_surface=pa.concat_tables([r.sea_surface for r in results.values()]),
+            threads=threads,
+        )
     return Record(item=item.name, status=DONE, message=" ".join(messages), outputs=outputs, numbers=numbers)
 
 
@@ -168,9 +176,10 @@ def _input(granule: icesat2.Granule) -> dict[str, object]:
 
 def _write_tables(
     beams: Iterator[Beam], folder: Path, *, about: dict[str, object], netcdf: bool
-) -> tuple[dict[str, BeamTables], dict[str, ProductError]]:
-    """Write beams as they come; return what run.json needs of them, and why others gave nothing."""
+) -> tuple[dict[str, BeamTables], list[report_beams.PreparedBeam], dict[str, ProductError]]:
+    """Write beams as they come; return what run.json and the report need of them, and why others gave nothing."""
     results: dict[str, BeamTables] = {}
+    drawn: list[report_beams.PreparedBeam] = []
     empty: dict[str, ProductError] = {}
     with contextlib.ExitStack() as closing:  # every writer, also where another cannot be closed
         writers = {}
@@ -189,13 +198,10 @@ def _write_tables(
                         table.replace_schema_metadata(spec.schema(about=about).metadata),
                         folder / f"{spec.name}_{beam.name}.nc",
                     )
-            keep = beam.tables.sea_surface.select(
-                ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
-            )
-            none = keep.slice(0, 0)
-            results[beam.name] = replace(beam.tables, segments=none, leads=none, sea_surface=keep)
+            results[beam.name] = replace(beam.tables, segments=beam.tables.segments.schema.empty_table())
+            drawn += beam.drawn
             del beam, table  # the next beam's tables come
-    return results, empty
+    return results, drawn, empty
 
 
 def _beams(
@@ -229,6 +235,7 @@ def _beams(
             result = beam_tables(
                 data, settings=settings, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
             )
+            drawn = tuple(report_beams.prepare(result.segments))
         except ProductError as error:  # the other beams may be whole
             return Beam(name=beam.name, error=error)
         seconds = time.perf_counter() - started
@@ -241,7 +248,7 @@ def _beams(
             result.numbers["n_leads"],
             seconds,
         )
-        return Beam(name=beam.name, tables=result)
+        return Beam(name=beam.name, tables=result, drawn=drawn)
 
     order = sorted(chosen, key=lambda b: not b.is_strong)
     if threads > 1 and len(order) > 1:
@@ -259,7 +266,8 @@ def _beams(
 
 
 def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
-    tables = [r.sea_surface for r in results.values() if r.sea_surface.num_rows]
+    columns = ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
+    tables = [r.sea_surface.select(columns) for r in results.values() if r.sea_surface.num_rows]
     if len(tables) < 2:
         return []
     table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from pathlib import Path
 
 import geopandas
 import h5py
@@ -22,6 +23,7 @@ from polynya.errors import OutputError, UsageError
 from polynya.physics.quality import BITS
 from polynya.predict import runtime as predict_runtime
 from polynya.predict import tracks as predict_tracks
+from polynya.report import freeboard as report
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.workflows import freeboard
 from polynya.workflows.freeboard import Config, classifier
@@ -453,6 +455,12 @@ def test_netcdf(granule, usual, tmp_path):
 
 
 # Runs
+
+
+def test_the_report_made_from_memory_is_the_one_made_from_the_files(usual, tmp_path):
+    made = Path(usual.record.outputs["report"])
+    again = report.write(made.parent, out=tmp_path / "again.html", threads=2)
+    assert again.read_bytes() == made.read_bytes()
 
 
 def test_a_second_run_skips_and_other_settings_are_refused(granule, tmp_path):
