@@ -202,37 +202,86 @@ def _block_levels(values, heads, q):  # pragma: no cover - compiled
     return out
 
 
-@nb.njit(cache=True, nogil=True)
-def _running_quantile(x, values, half_width, q, stride):  # pragma: no cover - compiled
+def _running_quantile(
+    x: np.ndarray, values: np.ndarray, half_width: float, q: float, stride: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Quantile of values within ±half_width of every stride-th place; returns places and quantiles."""
+    known = np.flatnonzero(np.isfinite(values))
+    order = known[np.argsort(values[known], kind="stable")]
+    rank = np.full(values.size, -1, np.int64)
+    rank[order] = np.arange(order.size)
+    return _quantile_by_rank(x, values[order], rank, half_width, q, stride)
+
+
+_RANKS = 6
+"""Ranks are counted in groups of two to this power."""
+
+
+@nb.njit(cache=True, nogil=True)
+def _quantile_by_rank(x, ordered, rank, half_width, q, stride):  # noqa: C901 - a compiled kernel
+    """Slide the window over the track; it holds ranks, counted in groups, and remembers in which group the quantile lay.
+
+    A value that comes or goes changes one count; the quantile is found from the last one's group in a few steps,
+    however wide the window.
+    """
     n = x.size
     m = (n + stride - 1) // stride
     place = np.empty(m)
     out = np.full(m, np.nan)
-    scratch = np.empty(n)
+    is_held = np.zeros(n + 1, np.uint8)
+    counts = np.zeros((n >> _RANKS) + 1, np.int64)
+    size = 0
     lo = 0
     hi = 0
+    group = 0
+    below = 0  # held ranks of the groups before it
     for k in range(m):
         i = min(k * stride + stride // 2, n - 1)
         place[k] = x[i]
         while hi < n and x[hi] <= x[i] + half_width:
+            r = rank[hi]
+            if r >= 0:
+                is_held[r] = 1
+                counts[r >> _RANKS] += 1
+                below += (r >> _RANKS) < group
+                size += 1
             hi += 1
         while x[lo] < x[i] - half_width:
+            r = rank[lo]
+            if r >= 0:
+                is_held[r] = 0
+                counts[r >> _RANKS] -= 1
+                below -= (r >> _RANKS) < group
+                size -= 1
             lo += 1
-        size = 0
-        for j in range(lo, hi):
-            if np.isfinite(values[j]):
-                scratch[size] = values[j]
-                size += 1
-        if size:
-            rank = q * (size - 1)
-            a = int(rank)
-            part = np.partition(scratch[:size], a)
-            low = part[a]
-            high = low
-            if a + 1 < size:
-                high = np.min(part[a + 1 :])
-            out[k] = low + (rank - a) * (high - low)
+        if size == 0:
+            continue
+        wanted = q * (size - 1)
+        a = int(wanted)
+        while below > a:
+            group -= 1
+            below -= counts[group]
+        while below + counts[group] <= a:
+            below += counts[group]
+            group += 1
+        r = group << _RANKS
+        left = a - below
+        while left > 0 or is_held[r] == 0:
+            left -= is_held[r]
+            r += 1
+        low = ordered[r]
+        high = low
+        if a + 1 < size:
+            r += 1
+            if below + counts[group] == a + 1:  # the next one lies in a later group
+                g = group + 1
+                while counts[g] == 0:
+                    g += 1
+                r = g << _RANKS
+            while is_held[r] == 0:
+                r += 1
+            high = ordered[r]
+        out[k] = low + (wanted - a) * (high - low)
     return place, out
 
 
