@@ -71,7 +71,7 @@ def oracle(granule: Path, atl07: Path) -> dict[str, np.ndarray]:
         own = collocation.nearest(ours.x_atc, column["seg_dist_x"])
         inside = np.abs(ours.x_atc - column["seg_dist_x"][own]) <= 0.5 * column["height_segment_length_seg"][own]
         own, shots = own[inside], ours.n_shots[inside].astype(float)
-        counted = np.nan_to_num(ours.photon_rate_high.mean[inside]) * shots
+        counted = np.nan_to_num(ours.photon_rate_high[inside]) * shots
         size = order.size
         shots_in = np.bincount(own, shots, size)
         rate = np.bincount(own, counted, size) / np.maximum(shots_in, 1.0)

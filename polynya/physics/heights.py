@@ -149,7 +149,7 @@ def surface_heights(
     )
     pooled = np.where(np.isfinite(pooled), pooled, 0.15) / TRUNCATION
     shots = np.maximum(s.n_shots.astype(np.float64), 1.0)
-    rate, _ = tracks.running_mean(x, s.photon_rate_high.mean.astype(np.float64), shots, starts, 5.0)
+    rate, _ = tracks.running_mean(x, s.photon_rate_high.astype(np.float64), shots, starts, 5.0)
     # A lone photon whose shot began in the cell before leaves a cell without a shot: one shot it is.
     rate = np.where(np.isfinite(rate), rate, n / shots)
     if table is None:

@@ -219,7 +219,7 @@ _RANKS = 6
 
 @nb.njit(cache=True, nogil=True)
 def _quantile_by_rank(x, ordered, rank, half_width, q, stride):  # noqa: C901 - a compiled kernel
-    """Slide the window over the track; it holds ranks, counted in groups, and remembers in which group the quantile lay.
+    """Slide the window over the track: it holds ranks, counted in groups, and knows in which group the quantile lay.
 
     A value that comes or goes changes one count; the quantile is found from the last one's group in a few steps,
     however wide the window.

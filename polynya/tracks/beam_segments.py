@@ -222,9 +222,9 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
         n_photons=surface.n_photons,
         height_sd=surface.sd,
         spread=surface.spread,
-        rate=found.photon_rate_high.mean,
+        rate=found.photon_rate_high,
         n_shots=found.n_shots,
-        background_rate=found.background_rate.mean,
+        background_rate=found.background_rate,
         solar_elevation=beam.solar_elevation,
         starts=beam.starts,
     )

@@ -37,7 +37,7 @@ def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) 
     low = tracks.block_quantile(
         e.x, e.height, block_m=LOW_BLOCK_M, window_m=LOW_WINDOW_M, inner=0.5, outer=LOW_QUANTILE
     )
-    high, background = found.photon_rate_high.mean, found.background_rate.mean
+    high, background = found.photon_rate_high, found.background_rate
     columns = {
         "height": e.height,
         "height_uncertainty": surface.uncertainty,
@@ -46,10 +46,10 @@ def features(beam: BeamSegments, gathered: surface_type.Evidence | None = None) 
         "height_above_low": e.height - low,
         "height_above_water": e.height - e.water_level,
         "n_photons": surface.n_photons,
-        "photon_rate": found.photon_rate.mean,
+        "photon_rate": found.photon_rate,
         "photon_rate_high": high,
         "photon_rate_change": _change(high, starts),
-        "background_count": found.background_counts.mean,
+        "background_count": found.background_counts,
         "background_rate": background,
         "background_rate_change": _change(background, starts),
         "background_relative": np.where(np.isfinite(e.background), e.background, 1.0),

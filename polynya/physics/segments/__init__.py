@@ -8,7 +8,7 @@ statistics inside a window without touching the photons again.
 from __future__ import annotations
 
 from .joining import concatenate, select
-from .records import Geosegments, PhotonRuns, Reference, Segments, ShotStatistics
+from .records import Geosegments, PhotonRuns, Reference, Segments
 from .resampling import BLOCK_SECONDS, MAX_EMPTY_SHOTS, MEDIUM, resample
 from .statistics import window_statistics
 
@@ -20,7 +20,6 @@ __all__ = [
     "PhotonRuns",
     "Reference",
     "Segments",
-    "ShotStatistics",
     "concatenate",
     "resample",
     "select",

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 import numpy as np
 
-from .records import Segments, ShotStatistics
+from .records import Segments
 
 
 def select(segments: Segments, *, low: int, high: int) -> Segments:
@@ -24,8 +24,6 @@ def _slice(segments: Segments, a: int, b: int) -> Segments:
             value = value[segments.offsets[a] : segments.offsets[b]]
         elif field.name == "offsets":
             value = value[a : b + 1] - value[a]
-        elif isinstance(value, ShotStatistics):
-            value = ShotStatistics(mean=value.mean[a:b], median=value.median[a:b], sd=value.sd[a:b])
         else:
             value = value[a:b]
         parts[field.name] = value
@@ -43,10 +41,6 @@ def concatenate(pieces: Sequence[Segments]) -> Segments:
             ends = np.cumsum([0] + [int(v[-1]) for v in values])
             parts["offsets"] = np.concatenate(
                 [v[:-1] + e for v, e in zip(values, ends[:-1], strict=True)] + [ends[-1:]]
-            )
-        elif isinstance(values[0], ShotStatistics):
-            parts[field.name] = ShotStatistics(
-                **{n: np.concatenate([getattr(v, n) for v in values]) for n in ("mean", "median", "sd")}
             )
         else:
             parts[field.name] = np.concatenate(values)

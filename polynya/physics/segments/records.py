@@ -8,15 +8,6 @@ import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
-class ShotStatistics:
-    """Statistics over a segment's laser shots of one per-shot quantity, each of shape (n,)."""
-
-    mean: np.ndarray
-    median: np.ndarray
-    sd: np.ndarray
-
-
-@dataclass(frozen=True, kw_only=True)
 class Segments:
     """Statistics of n non-empty segments, ordered along track.
 
@@ -34,10 +25,11 @@ class Segments:
         Of photon height above the reference, metres. sd is the population's (ddof 0).
     reference : numpy.ndarray, shape (n,)
         Mean of the reference that was subtracted: ellipsoidal mean height = mean + reference.
-    photon_rate, photon_rate_high : ShotStatistics
-        Photons per shot: all of nominal quality, and those in the height statistics.
-    background_counts, background_rate : ShotStatistics
-        Of the 50-shot block each shot falls in; rate in Hz.
+    photon_rate, photon_rate_high : numpy.ndarray, shape (n,)
+        Photons per shot, mean over the shots: all of nominal quality, and those in the height statistics; NaN without
+        a shot.
+    background_counts, background_rate : numpy.ndarray, shape (n,)
+        Mean over the shots, of the 50-shot block each falls in; rate in Hz. NaN where it is unknown for one of them.
     heights : numpy.ndarray, shape (sum of n_photons,)
         Photon heights above the reference, sorted inside each segment.
     offsets : numpy.ndarray, shape (n + 1,)
@@ -56,10 +48,10 @@ class Segments:
     median: np.ndarray
     sd: np.ndarray
     reference: np.ndarray
-    photon_rate: ShotStatistics
-    photon_rate_high: ShotStatistics
-    background_counts: ShotStatistics
-    background_rate: ShotStatistics
+    photon_rate: np.ndarray
+    photon_rate_high: np.ndarray
+    background_counts: np.ndarray
+    background_rate: np.ndarray
     heights: np.ndarray
     offsets: np.ndarray
 

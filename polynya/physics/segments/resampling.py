@@ -1,12 +1,12 @@
-"""Photons into segments: one compiled pass assigns them, another takes the sums."""
+"""Photons into segments: one compiled pass assigns them and takes the sums."""
 
 from __future__ import annotations
 
 import numba as nb
 import numpy as np
 
-from .records import Geosegments, PhotonRuns, Reference, Segments, ShotStatistics
-from .statistics import group, height_statistics, shot_statistics
+from .records import Geosegments, PhotonRuns, Reference, Segments
+from .statistics import height_statistics
 
 MEDIUM = 3
 """Sea-ice signal confidence of photons that make heights."""
@@ -56,32 +56,14 @@ def resample(
     ref_x, ref = _sorted_reference(reference)
     cell0 = np.floor(np.min(segment_x) / cell) - 50
     n_cells = int(np.floor(np.max(segment_x) / cell) - cell0) + 100
-    above, cells, shot_cell, shot_all, shot_high, shot_time = _assign(
+    start, counts, rates = _blocks(background)
+    sums, above, cells = _assign(
         p["h_ph"],
         p["dist_ph_along"],
         p["signal_conf_ph"],
         p["quality_ph"],
         p["pce_mframe_cnt"],
         p["ph_id_pulse"],
-        p["delta_time"],
-        first,
-        count,
-        segment_x,
-        ref_x,
-        ref,
-        cell,
-        cell0,
-        n_cells,
-        min_confidence,
-        resolution_m.n_photons if runs else 0,
-        resolution_m.max_length_m if runs else 0.0,
-    )
-    if runs:
-        n_cells = int(cells.max()) + 1 if cells.size else 0
-    sums = _accumulate(
-        cells,
-        above,
-        p["dist_ph_along"],
         p["lat_ph"],
         p["lon_ph"],
         p["delta_time"],
@@ -90,40 +72,45 @@ def resample(
         segment_x,
         ref_x,
         ref,
+        start,
+        counts,
+        rates,
+        cell,
+        cell0,
         n_cells,
+        min_confidence,
+        resolution_m.n_photons if runs else 0,
+        resolution_m.max_length_m if runs else 0.0,
     )
-    n, x, lat, lon, t, base, x_low, x_high, heights, offsets = sums
-    used = np.flatnonzero(n > 0)
-    mean, median, sd = height_statistics(heights, offsets, used)
-    rank = np.full(n_cells, -1, np.int32)
-    rank[used] = np.arange(used.size, dtype=np.int32)
-    shot_rank = np.where(shot_cell >= 0, rank[np.maximum(shot_cell, 0)], -1) if n_cells else np.empty(0, np.int32)
-    shot_order, shot_offsets = group(shot_rank, used.size)
-    blocks = _blocks(shot_time, background)
-
-    def over_shots(values: np.ndarray) -> ShotStatistics:
-        mean, median, sd = shot_statistics(values, shot_order, shot_offsets)
-        return ShotStatistics(mean=mean, median=median, sd=sd)
-
+    used = np.flatnonzero(sums[:, N] > 0)
+    sums = sums[used]
+    offsets, heights = _heights_by_cell(cells, above, used, sums[:, N])
+    mean, median, sd = height_statistics(heights, offsets)
+    n, n_shots = sums[:, N], sums[:, SHOTS]
+    with np.errstate(invalid="ignore"):  # a cell without a shot has no rate
+        rate, rate_high, background_counts, background_rate = (
+            (sums[:, k] / n_shots).astype(np.float32) for k in (ALL, HIGH, COUNTS, RATES)
+        )
+    east = sums[:, LON_FIRST] + sums[:, LON] / n
     return Segments(
         index=(used + (0 if runs else int(cell0))).astype(np.int64),
-        x_atc=x[used],
-        latitude=lat[used],
-        longitude=lon[used],
-        delta_time=t[used],
-        length=(x_high - x_low)[used].astype(np.float32) if runs else np.full(used.size, cell, np.float32),
-        n_photons=n[used].astype(np.int32),
-        n_shots=np.diff(shot_offsets).astype(np.int32),
+        x_atc=sums[:, X] / n,
+        latitude=sums[:, LAT] / n,
+        longitude=np.where(east >= 180.0, east - 360.0, np.where(east < -180.0, east + 360.0, east)),
+        delta_time=sums[:, TIME_FIRST] + sums[:, TIME] / n,
+        length=(sums[:, X_HIGH] - sums[:, X_LOW]).astype(np.float32) if runs else np.full(used.size, cell, np.float32),
+        n_photons=n.astype(np.int32),
+        n_shots=n_shots.astype(np.int32),
         mean=mean,
         median=median,
         sd=sd,
-        reference=base[used],
-        photon_rate=over_shots(shot_all),
-        photon_rate_high=over_shots(shot_high),
-        background_counts=over_shots(_take(background, "bckgrd_counts", blocks)),
-        background_rate=over_shots(_take(background, "bckgrd_rate", blocks)),
+        reference=sums[:, BASE] / n,
+        photon_rate=rate,
+        photon_rate_high=rate_high,
+        background_counts=background_counts,
+        background_rate=background_rate,
         heights=heights,
-        offsets=np.append(offsets[used], offsets[-1]).astype(np.int64),
+        offsets=offsets,
     )
 
 
@@ -136,64 +123,46 @@ def _sorted_reference(reference: Reference) -> tuple[np.ndarray, np.ndarray]:
     return (x[good], height[good]) if good.any() else (np.zeros(1), np.zeros(1))
 
 
-def _take(background: dict[str, np.ndarray] | None, name: str, blocks: np.ndarray) -> np.ndarray:
-    if background is None or background[name].size == 0:
-        return np.full(blocks.size, np.nan, np.float32)
-    return np.where(blocks >= 0, background[name][np.maximum(blocks, 0)], np.nan).astype(np.float32)
-
-
-def _blocks(shot_time: np.ndarray, background: dict[str, np.ndarray] | None) -> np.ndarray:
-    """Index of the 50-shot block each shot falls in, -1 where none is within one block."""
+def _blocks(background: dict[str, np.ndarray] | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return start, counts and rate of the 50-shot blocks; no block where there is no background."""
     if background is None or background["delta_time"].size == 0:
-        return np.full(shot_time.size, -1, np.int64)
-    start = np.ascontiguousarray(background["delta_time"], np.float64)
-    return _nearest_block(shot_time, start, BLOCK_SECONDS)
+        return np.empty(0), np.empty(0, np.float32), np.empty(0, np.float32)
+    return (
+        np.ascontiguousarray(background["delta_time"], np.float64),
+        np.asarray(background["bckgrd_counts"]).astype(np.float32),
+        np.asarray(background["bckgrd_rate"]).astype(np.float32),
+    )
 
 
-@nb.njit(cache=True, nogil=True)
-def _nearest_block(time, start, tolerance):  # pragma: no cover - compiled
-    out = np.full(time.size, -1, np.int64)
-    k = 0
-    for i in range(time.size):
-        t = time[i]
-        if k >= start.size or start[k] > t + 1e-6:
-            k = np.searchsorted(start, t + 1e-6) - 1
-        while k + 1 < start.size and start[k + 1] <= t + 1e-6:
-            k += 1
-        if k < 0:
-            k = 0
-        if abs(t - start[k]) <= 2.0 * tolerance:
-            out[i] = k
-    return out
+N, X, LAT, LON, LON_FIRST, TIME, TIME_FIRST, BASE, X_LOW, X_HIGH, SHOTS, ALL, HIGH, COUNTS, RATES = range(15)
+"""Columns of a cell's sums: over its photons, then over its shots."""
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
-def _reference_at(x, ref_x, ref, k):  # pragma: no cover - compiled
-    """Linear interpolation with a moving index k; returns the value and the new index."""
-    while k + 1 < ref_x.size and ref_x[k + 1] <= x:
+def _block_at(time, start, k, tolerance):  # pragma: no cover - compiled
+    """Index of the 50-shot block that a shot falls in, -1 where none is near; and where the search goes on."""
+    if start.size == 0:
+        return -1, k
+    if start[k] > time + 1e-6:
+        k = max(np.searchsorted(start, time + 1e-6) - 1, 0)
+    while k + 1 < start.size and start[k + 1] <= time + 1e-6:
         k += 1
-    while k > 0 and ref_x[k] > x:
-        k -= 1
-    if x <= ref_x[0] or ref_x.size == 1:
-        return ref[0], k
-    if k + 1 >= ref_x.size:
-        return ref[-1], k
-    f = (x - ref_x[k]) / (ref_x[k + 1] - ref_x[k])
-    return ref[k] + f * (ref[k + 1] - ref[k]), k
+    return (k if abs(time - start[k]) <= 2.0 * tolerance else -1), k
 
 
-@nb.njit(cache=True, nogil=True)
-def _count_shots(mframe, pulse):  # pragma: no cover - compiled
-    """Upper bound of the shots in a beam: changes of shot number, and the short runs of empty shots between them."""
-    total = 2
-    last = np.int64(-1)
-    for i in range(mframe.size):
-        this = np.int64(mframe[i]) * np.int64(200) + np.int64(pulse[i])
-        if this != last:
-            # a photon that is left out can hide a shot: then two short gaps make one longer one, still within this sum
-            total += min(max(this - last, 1), 2 * MAX_EMPTY_SHOTS)
-            last = this
-    return total
+@nb.njit(cache=True, nogil=True, inline="always")
+def _add_shot(sums, c, n_all, n_high, block, counts, rates):  # pragma: no cover - compiled
+    sums[c, SHOTS] += 1.0
+    sums[c, ALL] += n_all
+    sums[c, HIGH] += n_high
+    sums[c, COUNTS] += counts[block] if block >= 0 else np.nan
+    sums[c, RATES] += rates[block] if block >= 0 else np.nan
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _put(sums, c, n, x, lat, lon, time, base):  # pragma: no cover - compiled
+    sums[c, N], sums[c, X], sums[c, LAT] = n, x, lat
+    sums[c, LON], sums[c, TIME], sums[c, BASE] = lon, time, base
 
 
 @nb.njit(cache=True, nogil=True)
@@ -204,12 +173,17 @@ def _assign(  # noqa: C901, PLR0913
     quality,
     mframe,
     pulse,
+    lat,
+    lon,
     time,
     first,
     count,
     seg_x,
     ref_x,
     ref,
+    block_start,
+    block_counts,
+    block_rates,
     cell,
     cell0,
     n_cells,
@@ -217,33 +191,39 @@ def _assign(  # noqa: C901, PLR0913
     run_n,
     run_length,
 ):  # pragma: no cover - compiled
-    """Give each photon its height above the reference and its cell (-1: not in the statistics); list the shots."""
+    """Give each photon its height above the reference and its cell (-1: not in the statistics); sum up cells and shots.
+
+    One pass: a shot is added to the cell of its first photon when the next one begins, with the empty shots between.
+    """
     n = h.size
     above = np.empty(n, np.float32)
     cells = np.full(n, -1, np.int32)
-    room = _count_shots(mframe, pulse)
-    shot_cell = np.empty(room, np.int32)
-    shot_all = np.empty(room, np.float32)
-    shot_high = np.empty(room, np.float32)
-    shot_time = np.empty(room, np.float64)
-    n_shot = -1
+    room = n_cells + (n // run_n + 1 if run_n > 0 else 0)  # a run ends after run_n photons, or after metres
+    sums = np.zeros((room, 15))
     shot_id = np.int64(-1)
+    shot_cell = np.int32(-1)
+    shot_all = 0.0
+    shot_high = 0.0
+    shot_time = 0.0
     last_x = 0.0
-    k = 0
+    block = 0
+    half = cell == 2.0
+    interval = 0
+    x0, x1, y0, y1 = np.inf, -np.inf, 0.0, 0.0
     run = np.int32(0)
     run_count = 0
     run_start = 0.0
     run_last = 0.0
+    held = np.int32(-1)
+    n_in, x_sum, lat_sum, lon_sum, lon_first, time_sum, time_first, base = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for g in range(first.size):
         for i in range(first[g], first[g] + count[g]):
             x = seg_x[g] + np.float64(dist[i])
             if not (np.isfinite(x) and np.isfinite(h[i]) and abs(h[i]) < 1.0e5) or quality[i] != 0 or conf[i] == -2:
                 continue
-            number = np.floor(x / cell) - cell0
+            number = np.floor(x * 0.5 if half else x / cell) - cell0
             if number < 0 or number >= n_cells:
                 continue
-            value, k = _reference_at(x, ref_x, ref, k)
-            above[i] = h[i] - value
             high = conf[i] >= min_conf
             if run_n > 0:
                 if high:
@@ -254,97 +234,93 @@ def _assign(  # noqa: C901, PLR0913
                         run_start = x
                     run_count += 1
                     run_last = x
-                place = run
+                place = min(run, np.int32(room - 1))
             else:
                 place = np.int32(number)
-            if high:
-                cells[i] = place
             this = np.int64(mframe[i]) * np.int64(200) + np.int64(pulse[i])
             if this != shot_id:
-                gap = this - shot_id
-                if n_shot >= 0 and 1 < gap <= MAX_EMPTY_SHOTS and n_shot + gap < room:
-                    for j in range(1, gap):
-                        n_shot += 1
-                        xe = last_x + (x - last_x) * j / gap
-                        shot_cell[n_shot] = (
-                            place if run_n > 0 else np.int32(min(max(np.floor(xe / cell) - cell0, 0.0), n_cells - 1.0))
-                        )
-                        shot_all[n_shot] = 0.0
-                        shot_high[n_shot] = 0.0
-                        shot_time[n_shot] = time[i] - 1e-4 * (gap - j)
-                if n_shot + 1 < room:
-                    n_shot += 1
+                if shot_cell >= 0:
+                    b, block = _block_at(shot_time, block_start, block, BLOCK_SECONDS)
+                    _add_shot(sums, shot_cell, shot_all, shot_high, b, block_counts, block_rates)
+                    gap = this - shot_id
+                    if 1 < gap <= MAX_EMPTY_SHOTS:
+                        for j in range(1, gap):
+                            xe = last_x + (x - last_x) * j / gap
+                            c = (
+                                place
+                                if run_n > 0
+                                else np.int32(min(max(np.floor(xe / cell) - cell0, 0.0), n_cells - 1.0))
+                            )
+                            b, block = _block_at(time[i] - 1e-4 * (gap - j), block_start, block, BLOCK_SECONDS)
+                            _add_shot(sums, c, 0.0, 0.0, b, block_counts, block_rates)
                 shot_id = this
-                shot_cell[n_shot] = place
-                shot_all[n_shot] = 0.0
-                shot_high[n_shot] = 0.0
-                shot_time[n_shot] = time[i]
+                shot_cell = place
+                shot_all = 0.0
+                shot_high = 0.0
+                shot_time = time[i]
                 last_x = x
-            shot_all[n_shot] += 1.0
-            if high:
-                shot_high[n_shot] += 1.0
-    m = n_shot + 1
-    return above, cells, shot_cell[:m].copy(), shot_all[:m].copy(), shot_high[:m].copy(), shot_time[:m].copy()
-
-
-@nb.njit(cache=True, nogil=True)
-def _accumulate(  # noqa: C901, PLR0913
-    cells, above, dist, lat, lon, time, first, count, seg_x, ref_x, ref, n_cells
-):  # pragma: no cover - compiled
-    n = np.zeros(n_cells, np.int64)
-    x_sum = np.zeros(n_cells)
-    lat_sum = np.zeros(n_cells)
-    lon_sum = np.zeros(n_cells)
-    lon_first = np.zeros(n_cells)
-    t_sum = np.zeros(n_cells)
-    t_first = np.zeros(n_cells)
-    base = np.zeros(n_cells)
-    x_low = np.zeros(n_cells)
-    x_high = np.zeros(n_cells)
-    k = 0
-    for g in range(first.size):
-        for i in range(first[g], first[g] + count[g]):
-            c = cells[i]
-            if c < 0:
+            shot_all += 1.0
+            if not high:
                 continue
-            x = seg_x[g] + np.float64(dist[i])
-            value, k = _reference_at(x, ref_x, ref, k)
-            if n[c] == 0:
-                lon_first[c] = lon[i]
-                t_first[c] = time[i]
-                x_low[c] = x
-                x_high[c] = x
-            n[c] += 1
-            x_sum[c] += x
-            lat_sum[c] += lat[i]
-            step = lon[i] - lon_first[c]
+            shot_high += 1.0
+            # The reference at x: linear inside an interval that is kept until x leaves it, constant beyond the ends.
+            if not x0 <= x < x1:
+                while interval + 1 < ref_x.size and ref_x[interval + 1] <= x:
+                    interval += 1
+                while interval > 0 and ref_x[interval] > x:
+                    interval -= 1
+                if x <= ref_x[0] or ref_x.size == 1:
+                    x0, x1, y0, y1 = np.inf, -np.inf, ref[0], ref[0]
+                elif interval + 1 >= ref_x.size:
+                    x0, x1, y0, y1 = np.inf, -np.inf, ref[-1], ref[-1]
+                else:
+                    x0, x1, y0, y1 = ref_x[interval], ref_x[interval + 1], ref[interval], ref[interval + 1]
+            value = y0 + (x - x0) / (x1 - x0) * (y1 - y0) if x0 < x1 else y0
+            above[i] = h[i] - value
+            cells[i] = place
+            if place != held:  # a cell's sums stay in registers as long as photons fall into it
+                if held >= 0:
+                    _put(sums, held, n_in, x_sum, lat_sum, lon_sum, time_sum, base)
+                held = place
+                n_in, x_sum, lat_sum = sums[place, N], sums[place, X], sums[place, LAT]
+                lon_sum, time_sum, base = sums[place, LON], sums[place, TIME], sums[place, BASE]
+                if n_in == 0.0:
+                    sums[place, LON_FIRST], sums[place, TIME_FIRST], sums[place, X_LOW] = lon[i], time[i], x
+                lon_first, time_first = sums[place, LON_FIRST], sums[place, TIME_FIRST]
+            n_in += 1.0
+            x_sum += x
+            lat_sum += lat[i]
+            step = lon[i] - lon_first
             if step > 180.0:
                 step -= 360.0
             elif step < -180.0:
                 step += 360.0
-            lon_sum[c] += step
-            t_sum[c] += time[i] - t_first[c]
-            base[c] += value
-            if x < x_low[c]:
-                x_low[c] = x
-            if x > x_high[c]:
-                x_high[c] = x
-    offsets = np.zeros(n_cells + 1, np.int64)
-    for c in range(n_cells):
-        offsets[c + 1] = offsets[c] + n[c]
-        if n[c] > 0:
-            x_sum[c] /= n[c]
-            lat_sum[c] /= n[c]
-            east = lon_first[c] + lon_sum[c] / n[c]
-            lon_sum[c] = east - 360.0 if east >= 180.0 else east + 360.0 if east < -180.0 else east
-            t_sum[c] = t_first[c] + t_sum[c] / n[c]
-            base[c] /= n[c]
-    heights = np.empty(offsets[n_cells], np.float32)
-    place = offsets[:-1].copy()
-    for g in range(first.size):
-        for i in range(first[g], first[g] + count[g]):
-            c = cells[i]
-            if c >= 0:
-                heights[place[c]] = above[i]
-                place[c] += 1
-    return n, x_sum, lat_sum, lon_sum, t_sum, base, x_low, x_high, heights, offsets
+            lon_sum += step
+            time_sum += time[i] - time_first
+            base += value
+            if run_n > 0:
+                sums[place, X_LOW] = min(sums[place, X_LOW], x)
+                sums[place, X_HIGH] = max(sums[place, X_HIGH], x) if n_in > 1.0 else x
+    if held >= 0:
+        _put(sums, held, n_in, x_sum, lat_sum, lon_sum, time_sum, base)
+    if shot_cell >= 0:
+        b, block = _block_at(shot_time, block_start, block, BLOCK_SECONDS)
+        _add_shot(sums, shot_cell, shot_all, shot_high, b, block_counts, block_rates)
+    return sums, above, cells
+
+
+@nb.njit(cache=True, nogil=True)
+def _heights_by_cell(cells, above, used, n):  # pragma: no cover - compiled
+    """Sort heights by cell, in file order inside; return the cells' offsets and the heights."""
+    offsets = np.zeros(used.size + 1, np.int64)
+    place = np.zeros(used[-1] + 1 if used.size else 1, np.int64)
+    for k in range(used.size):
+        offsets[k + 1] = offsets[k] + np.int64(n[k])
+        place[used[k]] = offsets[k]
+    heights = np.empty(offsets[used.size], np.float32)
+    for i in range(cells.size):
+        c = cells[i]
+        if c >= 0:
+            heights[place[c]] = above[i]
+            place[c] += 1
+    return offsets, heights

@@ -1,4 +1,4 @@
-"""Statistics of a segment's photon heights and laser shots, compiled."""
+"""Statistics of a segment's photon heights, compiled."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def _quantile(a, q):  # pragma: no cover - compiled
 
 
 @nb.njit(cache=True, nogil=True)
-def height_statistics(heights, offsets, used):  # pragma: no cover - compiled
-    m = used.size
+def height_statistics(heights, offsets):  # pragma: no cover - compiled
+    m = offsets.size - 1
     mean = np.empty(m, np.float32)
     median = np.empty(m, np.float32)
     sd = np.empty(m, np.float32)
     for k in range(m):
-        a = heights[offsets[used[k]] : offsets[used[k] + 1]]
+        a = heights[offsets[k] : offsets[k + 1]]
         _sort(a)
         s = 0.0
         for v in a:
@@ -50,56 +50,6 @@ def height_statistics(heights, offsets, used):  # pragma: no cover - compiled
             q += (v - s) * (v - s)
         mean[k] = s
         sd[k] = np.sqrt(q / a.size)
-        median[k] = _quantile(a, 0.5)
-    return mean, median, sd
-
-
-@nb.njit(cache=True, nogil=True)
-def group(rank, n):  # pragma: no cover - compiled
-    """Counting sort: positions grouped by rank, and the offsets of the groups; negative ranks left out."""
-    offsets = np.zeros(n + 1, np.int64)
-    for r in rank:
-        if r >= 0:
-            offsets[r + 1] += 1
-    for k in range(n):
-        offsets[k + 1] += offsets[k]
-    place = offsets[:-1].copy()
-    order = np.empty(offsets[n], np.int64)
-    for i in range(rank.size):
-        r = rank[i]
-        if r >= 0:
-            order[place[r]] = i
-            place[r] += 1
-    return order, offsets
-
-
-@nb.njit(cache=True, nogil=True)
-def shot_statistics(values, order, offsets):  # pragma: no cover - compiled
-    m = offsets.size - 1
-    mean = np.full(m, np.nan, np.float32)
-    median = np.full(m, np.nan, np.float32)
-    sd = np.full(m, np.nan, np.float32)
-    scratch = np.empty(64, np.float32)
-    for k in range(m):
-        size = offsets[k + 1] - offsets[k]
-        if size == 0:
-            continue
-        if size > scratch.size:
-            scratch = np.empty(2 * size, np.float32)
-        a = scratch[:size]
-        s = 0.0
-        for j in range(size):
-            a[j] = values[order[offsets[k] + j]]
-            s += a[j]
-        if np.isnan(s):
-            continue
-        s /= size
-        q = 0.0
-        for v in a:
-            q += (v - s) * (v - s)
-        _sort(a)
-        mean[k] = s
-        sd[k] = np.sqrt(q / size)
         median[k] = _quantile(a, 0.5)
     return mean, median, sd
 

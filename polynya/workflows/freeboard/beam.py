@@ -195,9 +195,9 @@ def beam_tables(
         "height_sd": found.sd,
         "height": surface.height,
         "height_uncertainty": surface.uncertainty,
-        "photon_rate": found.photon_rate.mean,
-        "photon_rate_high": found.photon_rate_high.mean,
-        "background_rate": found.background_rate.mean,
+        "photon_rate": found.photon_rate,
+        "photon_rate_high": found.photon_rate_high,
+        "background_rate": found.background_rate,
         "solar_elevation": segments.solar_elevation,
         "surface_class": types.surface_class,
         "probability_thick": types.probability[:, 0],
@@ -238,7 +238,7 @@ def beam_tables(
         return schema.table(spec, {**identity, "is_strong": np.full(n, beam.is_strong), **values})
 
     lead_rows = ((lead.first + lead.last) // 2).astype(np.int64)
-    rate = leads.mean_over(lead, found.photon_rate_high.mean)
+    rate = leads.mean_over(lead, found.photon_rate_high)
     chance = leads.mean_over(lead, types.probability[:, 2])
     bright = rate * surface_type.strong_equivalent(is_strong=beam.is_strong, spot=beam.spot)
     lead_table = table_of(
