@@ -262,12 +262,12 @@ def _compare_times(delta_time: np.ndarray, granule: Granule, beam: str, notes: l
         return
     start, end = granule.time_span
     if time.min() < start - TIME_TOLERANCE or time.max() > end + TIME_TOLERANCE:
-        low, high, start, end = (str(t.astype("datetime64[s]")) for t in (time.min(), time.max(), start, end))
+        low, high, first, last = (str(t.astype("datetime64[s]")) for t in (time.min(), time.max(), start, end))
         notes.append(
             Note(
                 code="time_contradicts",
-                text=f"{beam}: delta_time says {low} to {high} UTC, data_start_utc and data_end_utc say {start} to"
-                f" {end}: one of them is wrong; times here are those of delta_time",
+                text=f"{beam}: delta_time says {low} to {high} UTC, data_start_utc and data_end_utc say {first} to"
+                f" {last}: one of them is wrong; times here are those of delta_time",
             )
         )
 
