@@ -7,12 +7,13 @@ This joins the steps of :mod:`polynya.physics.leads` (the default) and :mod:`pol
 from __future__ import annotations
 
 import functools
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
-from . import lead_error, leads, sea_surface
+from . import lead_error, leads, sea_surface, tracks
 from .heights import HeightErrors
 
 GROUND_SPEED = 7000.0
@@ -30,7 +31,10 @@ METHODS = (DEFAULT, *sea_surface.METHODS)
 
 @dataclass(frozen=True, kw_only=True)
 class Surface:
-    """Segments along a beam, arrays of shape (n,): distance, height, its error, photons, segment length."""
+    """Segments along a beam, arrays of shape (n,): distance, height, its error, photons, segment length.
+
+    Parts of the track that share no sea surface lie apart in ``x`` (:func:`polynya.physics.tracks.separate`).
+    """
 
     x: np.ndarray
     height: np.ndarray
@@ -183,20 +187,27 @@ def sections(
         )
         height, sigma, count = found.height, found.sigma, found.n_leads
         used[:] = np.min(np.abs(lead.x[:, None] - centre[None, :]), axis=1, initial=np.inf) <= rule.section_length_m / 2
-    height = np.where(
-        sea_surface.screen(
-            height, distance_to_land_m=around.land_distance, ice_concentration=around.ice_concentration, limits=limits
-        ),
-        height,
-        np.nan,
-    )
+    parts = [slice(a, b) for a, b in itertools.pairwise(tracks.pieces(centre, gap_m=tracks.APART_M / 2))]
+    for part in parts:  # neighbours in the list, whatever the distance: but never of another part of the track
+        height[part] = np.where(
+            sea_surface.screen(
+                height[part],
+                distance_to_land_m=None if around.land_distance is None else around.land_distance[part],
+                ice_concentration=None if around.ice_concentration is None else around.ice_concentration[part],
+                limits=limits,
+            ),
+            height[part],
+            np.nan,
+        )
     measured = np.isfinite(height)
     used &= np.any(measured[:, None] & (np.abs(lead.x[None, :] - centre[:, None]) <= rule.section_length_m / 2), axis=0)
     filled, sigma, source = sea_surface.fill(
         centre / GROUND_SPEED, height, sigma_ref=np.where(measured, sigma, np.nan), limits=limits
     )
     if method in ("minimum", "mean", "nearest"):  # the paper fills linearly between its neighbours, however far
-        linear = sea_surface.interpolate_windows(centre, height)
+        linear = np.full(centre.size, np.nan)
+        for part in parts:
+            linear[part] = sea_surface.interpolate_windows(centre[part], height[part])
         extra = np.isfinite(linear) & ~np.isfinite(filled)
         filled, source = np.where(extra, linear, filled), np.where(extra, SOURCE_TWO_SIDED, source)
         sigma = np.where(extra, limits.fill_sigma_m, sigma)
@@ -206,7 +217,9 @@ def sections(
         sigma = np.where(
             filled_in, np.hypot(np.maximum(sigma, sigma[near]), SLOPE * np.abs(centre - centre[near])), sigma
         )
-    smoothed = sea_surface.smooth(filled)
+    smoothed = filled.copy()
+    for part in parts:
+        smoothed[part] = sea_surface.smooth(filled[part])
     if around.land_distance is not None:  # nothing is filled nearer to land either
         blocked = around.land_distance < limits.land_distance_m
         smoothed, sigma, source = (

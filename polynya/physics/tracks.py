@@ -9,6 +9,9 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
+APART_M = 1.0e8
+"""Distance between separate parts of a track: more than two orbits."""
+
 
 def pieces(x: np.ndarray, *, gap_m: float) -> np.ndarray:
     """Return where pieces start, and the end.
@@ -30,6 +33,30 @@ def pieces(x: np.ndarray, *, gap_m: float) -> np.ndarray:
         return np.zeros(1, np.int64)
     cuts = np.flatnonzero(np.diff(x) > gap_m) + 1
     return np.concatenate([[0], cuts, [n]]).astype(np.int64)
+
+
+def separate(x: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Move parts of a track apart: what is decided by distance then never joins two of them.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance, not decreasing, metres; within one orbit.
+    part : numpy.ndarray of int64, shape (n,)
+        Number of the part, not decreasing; 0 stays in its place.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Not decreasing, parts :data:`APART_M` further on than they are. It is a multiple of the lengths of cells,
+        blocks and sections, so these keep their edges.
+    """
+    return x + APART_M * part
+
+
+def together(x: np.ndarray) -> np.ndarray:
+    """Return distances of :func:`separate` where they were, metres."""
+    return x - APART_M * np.rint(x / APART_M)
 
 
 def near_gap(starts: np.ndarray, n: int) -> np.ndarray:

@@ -117,11 +117,9 @@ SEGMENTS = TableSpec(
         variable("total_freeboard_uncertainty", F4, "m", "one standard uncertainty of total_freeboard"),
         variable("quality_flag", pa.int16(), "1", "quality bits, 0 is best", flags=QUALITY_BITS, is_bits=True),
         variable("mean_sea_surface", F4, "m", "mean sea surface above the ellipsoid that was subtracted"),
-        variable("tide_ocean", F4, "m", "ocean tide that was subtracted, NaN where switched off"),
-        variable(
-            "tide_equilibrium", F4, "m", "long-period equilibrium tide that was subtracted, NaN where switched off"
-        ),
-        variable("dac", F4, "m", "dynamic atmosphere correction that was subtracted, NaN where switched off"),
+        variable("tide_ocean", F4, "m", "ocean tide that was subtracted, NaN where none was"),
+        variable("tide_equilibrium", F4, "m", "long-period equilibrium tide that was subtracted, NaN where none was"),
+        variable("dac", F4, "m", "dynamic atmosphere correction that was subtracted, NaN where none was"),
         variable(
             "first_photon_bias", F4, "m", "first-photon bias that was subtracted, NaN where unknown or switched off"
         ),

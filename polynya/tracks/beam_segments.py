@@ -9,13 +9,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .. import schema
 from ..errors import EmptyBeamError
-from ..physics import corrections, heights, segments, surface_type, tracks
+from ..physics import corrections, heights, sea_surface, segments, surface_type, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
 from .photon_filter import PhotonFilter, select
 
@@ -71,11 +71,13 @@ class BeamSegments:
     surface : physics.heights.SurfaceHeights
         Heights above the mean sea surface with their uncertainty.
     starts : numpy.ndarray
-        Pieces of the track: nothing is smoothed across a gap.
+        Pieces of the track: nothing is smoothed across a gap or from one part to the next.
+    part : numpy.ndarray of int64, shape (n,)
+        Parts of the track between which the corrections do not agree (``corrections.Corrections.piece``).
     gap_m : float
         Neighbours further apart than this have a gap between them, metres.
     is_near_surface : numpy.ndarray of bool, shape (n,)
-        Within :data:`MAX_HEIGHT_M` of the mean sea surface.
+        Within :data:`MAX_HEIGHT_M` of the mean sea surface, where there is one.
     solar_elevation : numpy.ndarray, shape (n,)
         Degrees.
     correction : physics.corrections.Corrections
@@ -94,6 +96,7 @@ class BeamSegments:
     statistics: segments.Segments
     surface: heights.SurfaceHeights
     starts: np.ndarray
+    part: np.ndarray
     gap_m: float
     is_near_surface: np.ndarray
     solar_elevation: np.ndarray
@@ -108,6 +111,11 @@ class BeamSegments:
     def x(self) -> np.ndarray:
         """Along-track distance, metres, shape (n,)."""
         return self.statistics.x_atc
+
+    @property
+    def x_separate(self) -> np.ndarray:
+        """Along-track distance with the parts moved apart, metres, shape (n,): none is within reach of another."""
+        return tracks.separate(self.x, self.part)
 
     @property
     def time(self) -> np.ndarray:
@@ -180,16 +188,23 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
             + (f" that passes the filter by {' and '.join(filters)}" if (filters := data.filters) else ""),
         )
     gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
-    starts = tracks.pieces(found.x_atc, gap_m=gap_m)
+    is_whole = correction.piece[-1] == 0 and np.isfinite(correction.total).all()
+    own = np.zeros(found.x_atc.size, np.int64) if is_whole else sea_surface.nearest_section(found.x_atc, middle)
+    part = correction.piece[own]
+    starts = tracks.pieces(tracks.separate(found.x_atc, part), gap_m=gap_m)
     surface = heights.surface_heights(
         found, table=data.first_photon if settings.first_photon_bias else None, starts=starts
     )
+    if not is_whole:
+        has_reference = np.isfinite(correction.total[own])
+        surface = replace(surface, height=np.where(has_reference, surface.height, np.float32(np.nan)))
     return BeamSegments(
         granule_id=data.granule.granule_id,
         beam=beam,
         statistics=found,
         surface=surface,
         starts=starts,
+        part=part,
         gap_m=gap_m,
         is_near_surface=np.abs(surface.height) <= MAX_HEIGHT_M,
         solar_elevation=np.interp(found.x_atc, middle, geo["solar_elevation"]),
@@ -216,7 +231,7 @@ def evidence(beam: BeamSegments) -> surface_type.Evidence:
     """
     found, surface = beam.statistics, beam.surface
     observed = surface_type.Observations(
-        x=beam.x,
+        x=beam.x_separate,
         height=np.where(beam.is_near_surface, surface.height, np.nan),
         height_uncertainty=surface.uncertainty,
         n_photons=surface.n_photons,

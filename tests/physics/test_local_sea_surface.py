@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from polynya.physics import local_sea_surface
+from polynya.physics import local_sea_surface, tracks
 from polynya.schema import OPEN_WATER, SOURCE_LEADS, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
 
 SPAN_M = 60_000.0
@@ -33,6 +35,27 @@ def sections(places: list[float], *, land_km: np.ndarray | None = None, **more) 
         surroundings=local_sea_surface.Surroundings(land_distance=None if land_km is None else 1000.0 * land_km),
         **more,
     )
+
+
+@pytest.mark.parametrize("method", ["leads", "nasa", "minimum", "mean", "nearest"])
+def test_nothing_crosses_from_one_part_of_the_track_to_the_next(method):
+    """0.3 m between the levels on both sides of 32 km: each side has its own, to the last segment, and so do fills.
+    The part from 40 km on has no lead: it has no sea surface, though leads lie on both sides."""
+    surface, classes = beam([8_000.0, 22_000.0, 31_000.0, 33_000.0, 37_000.0, 58_000.0])
+    part = np.searchsorted([32_000.0, 40_000.0, 55_000.0], surface.x)
+    level = np.array([0.1, -0.2, 9.0, 0.1])[part]
+    apart = replace(surface, x=tracks.separate(surface.x, part), height=surface.height + level)
+    found = local_sea_surface.sections(
+        apart,
+        surface_class=classes,
+        lead=apart.leads(classes),
+        centre=local_sea_surface.section_centres(apart.x, method=method),
+        method=method,
+    )
+    height, _, _ = local_sea_surface.at_segments(apart.x, found, is_stepped=method != "leads")
+    np.testing.assert_allclose(height[part == 0], 0.1, atol=1e-9)
+    np.testing.assert_allclose(height[part == 1], -0.2, atol=1e-9)
+    assert np.isnan(height[part == 2]).all()
 
 
 @pytest.mark.parametrize("method", ["leads", "nasa", "minimum", "mean", "nearest"])

@@ -27,6 +27,16 @@ def piece_of(starts: np.ndarray, n: int) -> np.ndarray:
     return np.repeat(np.arange(starts.size - 1), np.diff(starts)) if n else np.empty(0, int)
 
 
+def test_parts_lie_apart_and_come_together_again():
+    x = np.array([-500.0, 3.0, 3.5, 4.1e7])
+    apart = tracks.separate(x, np.array([0, 1, 1, 7]))
+    np.testing.assert_array_equal(apart, [-500.0, 1e8 + 3.0, 1e8 + 3.5, 7e8 + 4.1e7])
+    np.testing.assert_array_equal(tracks.together(apart), x)
+    assert tracks.pieces(apart, gap_m=20.0).tolist() == [0, 1, 3, 4]
+    for length in (20.0, 50.0, 500.0, 10_000.0, 25_000.0):  # cells, blocks, sections and bins keep their edges
+        assert tracks.APART_M % length == 0
+
+
 def test_pieces_by_hand():
     assert tracks.pieces(np.array([0.0, 2.0, 4.0, 25.0, 27.0, 90.0]), gap_m=20.0).tolist() == [0, 3, 5, 6]
     assert tracks.pieces(np.array([0.0, 20.0]), gap_m=20.0).tolist() == [0, 2]  # not further than the gap length

@@ -20,10 +20,10 @@ LEAD_ROWS = 200
 QUALITY_WORDS = {
     "few_photons": "few photons: the height's own uncertainty is a weak estimate",
     "geoid_instead_of_mean_sea_surface": (
-        "geoid used where no mean sea surface was given: heights carry the dynamic topography"
+        "no mean sea surface here: the geoid stands in, moved to the mean sea surface around where there is one"
     ),
     "no_first_photon_bias_correction": "first-photon bias not corrected: bright surfaces may read centimetres high",
-    "correction_missing": "a geophysical correction is missing or filled",
+    "correction_missing": "a correction is missing over more than 10 km: held, or 0 where there is none",
     "background_contaminated": "background photons are a large share of the segment",
     "next_to_gap": "next to a gap in the data",
     "sea_surface_filled": "sea surface filled from neighbouring sections, not from leads within reach",

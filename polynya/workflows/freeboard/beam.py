@@ -12,7 +12,6 @@ from ... import schema
 from ...errors import EmptyBeamError
 from ...physics import (
     averages,
-    corrections,
     lead_error,
     leads,
     local_sea_surface,
@@ -25,6 +24,7 @@ from ...physics import (
 from ...predict import tracks as predict_tracks
 from ...readers import height_grid, icesat2_atl03
 from ...tracks import beam_segments, features
+from . import missing_reference
 
 LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
@@ -67,6 +67,7 @@ class BeamTables:
     numbers: dict[str, object]
     means: list[dict[str, object]]
     has_cal19: bool
+    missing: missing_reference.MissingReference
     notes: tuple[schema.Note, ...]
 
 
@@ -100,17 +101,22 @@ def beam_tables(
     settings, grids = settings or BeamSettings(), grids or Grids()
     segments = beam_segments.beam_segments(data, settings.segments, threads=threads)
     beam, name, notes = segments.beam, segments.beam.name, list(segments.notes)
-    found, surface, x, middle, geo, correction = (
+    found, surface, x, apart, middle, geo, correction = (
         segments.statistics,
         segments.surface,
         segments.x,
+        segments.x_separate,
         segments.middle,
         segments.geosegments,
         segments.correction,
     )
     lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
     area = local_sea_surface.Surface(
-        x=x, height=surface.height, uncertainty=surface.uncertainty, n_photons=surface.n_photons, length=found.length
+        x=apart,
+        height=surface.height,
+        uncertainty=surface.uncertainty,
+        n_photons=surface.n_photons,
+        length=found.length,
     )
 
     # Classes, and the leads they make.
@@ -129,8 +135,9 @@ def beam_tables(
         is_usable = lead_error.is_probable(error, is_usable=is_usable)
 
     # Sea surface and freeboard.
-    centre = local_sea_surface.section_centres(x, method=settings.sea_surface)
-    near = sea_surface.nearest_section(centre, middle)
+    centre = local_sea_surface.section_centres(apart, method=settings.sea_surface)
+    place = tracks.together(centre)
+    near = sea_surface.nearest_section(place, middle)
     sections = local_sea_surface.sections(
         area,
         surface_class=types.surface_class,
@@ -144,7 +151,7 @@ def beam_tables(
         ),
     )
     reference, reference_error, source = local_sea_surface.at_segments(
-        x, sections, is_stepped=settings.sea_surface != local_sea_surface.DEFAULT
+        apart, sections, is_stepped=settings.sea_surface != local_sea_surface.DEFAULT
     )
     board, board_error = sea_surface.freeboard(
         surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error
@@ -160,7 +167,7 @@ def beam_tables(
     flag = quality.quality_flag(
         {
             "few_photons": quality.has_few_photons(surface.n_photons),
-            "geoid_instead_of_mean_sea_surface": correction.mss_source[own] == corrections.MSS_GEOID,
+            "geoid_instead_of_mean_sea_surface": correction.is_geoid[own],
             "no_first_photon_bias_correction": ~np.isfinite(surface.first_photon_bias),
             "correction_missing": correction.is_missing[own],
             "background_contaminated": surface.is_contaminated,
@@ -168,7 +175,7 @@ def beam_tables(
             "sea_surface_filled": quality.is_filled(source),
             "saturated_shots": quality.is_saturated(geo["full_sat_fract"][own]),
             "degraded_pointing": (geo["podppd_flag"][own] != 0) & (data.n_degraded > 0),
-            "correction_interpolated": nowhere,
+            "correction_interpolated": correction.is_interpolated[own],
             "melt_season": nowhere,
             "water_contradicts_ice_concentration": nowhere,
             "leads_scatter": nowhere,
@@ -247,7 +254,7 @@ def beam_tables(
             "time": time_[lead_rows],
             "latitude": found.latitude[lead_rows],
             "longitude": found.longitude[lead_rows],
-            "x_atc": lead.x,
+            "x_atc": tracks.together(lead.x),
             "length": lead.length,
             "n_segments": lead.n_segments,
             "n_photons": lead.n_photons,
@@ -259,23 +266,23 @@ def beam_tables(
             "is_used": sections.is_lead_used,
         },
     )
-    at = np.clip(np.searchsorted(x, sections.centre), 0, x.size - 1)
-    at = np.where(
-        (at > 0) & (np.abs(x[np.maximum(at - 1, 0)] - sections.centre) < np.abs(x[at] - sections.centre)), at - 1, at
-    )
+    at = np.clip(np.searchsorted(apart, centre), 0, x.size - 1)
+    at = np.where((at > 0) & (np.abs(apart[np.maximum(at - 1, 0)] - centre) < np.abs(apart[at] - centre)), at - 1, at)
+    order = np.argsort(place, kind="stable")  # where the track is cut, a section of either side reaches across
+    at = at[order]
     section_table = table_of(
         schema.SEA_SURFACE,
         {
             "time": time_[at],
             "latitude": found.latitude[at],
             "longitude": found.longitude[at],
-            "x_atc": sections.centre,
-            "section_length": np.full(sections.centre.size, sections.length),
-            "n_leads": sections.n_leads,
-            "sea_surface_height": sections.height,
-            "sea_surface_uncertainty": sections.uncertainty,
-            "sea_surface_source": sections.source,
-            "height_unsmoothed": sections.height_unsmoothed,
+            "x_atc": place[order],
+            "section_length": np.full(order.size, sections.length),
+            "n_leads": sections.n_leads[order],
+            "sea_surface_height": sections.height[order],
+            "sea_surface_uncertainty": sections.uncertainty[order],
+            "sea_surface_source": sections.source[order],
+            "height_unsmoothed": sections.height_unsmoothed[order],
         },
     )
     segment_table = table_of(schema.SEGMENTS, columns)
@@ -301,6 +308,7 @@ def beam_tables(
         numbers=numbers,
         means=means,
         has_cal19=segments.has_cal19,
+        missing=missing_reference.missing(correction, own[rows]),
         notes=tuple(notes),
     )
 
@@ -325,7 +333,11 @@ def _classes_by_network(
 ) -> surface_type.SurfaceTypes:
     """Classify in one pass, on features that know no class; what is cloud stays the rule's to say."""
     probability = predict_tracks.classify(
-        classifier, features.features(segments, evidence), x=segments.x, cell=segments.statistics.index, threads=threads
+        classifier,
+        features.features(segments, evidence),
+        x=segments.x_separate,
+        cell=segments.statistics.index,
+        threads=threads,
     )
     probability = water_bounds.within(probability, evidence)
     surface = predict_tracks.surface_class(classifier, probability)

@@ -23,6 +23,7 @@ from ...readers import icesat2, icesat2_atl03, icesat2_releases
 from ...report import beams as report_beams
 from ...tracks import beam_segments
 from . import classifier as freeboard_classifier
+from . import missing_reference
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
 from .config import Config, read_grids
 
@@ -320,6 +321,7 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
         )
     if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")
+    out += missing_reference.sentences({n: r.missing for n, r in results.items()})
     uncorrected = [n for n, r in results.items() if not r.has_cal19]
     if uncorrected:
         out.append(

@@ -588,7 +588,7 @@ def changed(granule, path, edit) -> str:
 
 def test_flags_belong_to_the_nearest_20_m_segment(granule, usual, tmp_path):
     """One 20 m segment without tide, one without mean sea surface, one saturated: the ten cells in it are flagged, no
-    others are."""
+    others are, and nothing steps."""
 
     with h5py.File(granule) as f:
         start, length = f["gt2r/geolocation/segment_dist_x"][:], f["gt2r/geolocation/segment_length"][:]
@@ -605,16 +605,19 @@ def test_flags_belong_to_the_nearest_20_m_segment(granule, usual, tmp_path):
     found = work(changed(granule, tmp_path / "edited.h5", edit), tmp_path / "out", beams="gt2r")
     x, flag = found["x_atc"], found["quality_flag"]
     bits = {
-        no_tide: "correction_missing",
-        no_mss: "geoid_instead_of_mean_sea_surface",
-        saturated: "saturated_shots",
+        "correction_interpolated": (no_tide, no_mss),
+        "geoid_instead_of_mean_sea_surface": (no_mss,),
+        "saturated_shots": (saturated,),
     }
-    for k, name in bits.items():
-        bit = BITS[name]
-        inside = (x >= start[k]) & (x < start[k] + length[k])
-        assert inside.sum() == 10
-        np.testing.assert_array_equal((flag & bit) > 0, inside)
-    np.testing.assert_array_equal(np.isnan(found["tide_ocean"]), (flag & BITS["correction_missing"]) > 0)
+    for name, places in bits.items():
+        inside = np.any([(x >= start[k]) & (x < start[k] + length[k]) for k in places], axis=0)
+        assert inside.sum() == 10 * len(places)
+        np.testing.assert_array_equal((flag & BITS[name]) > 0, inside)
+    assert not np.any(flag & BITS["correction_missing"])
+    own = usual.beam("gt2r")
+    for column in ("tide_ocean", "mean_sea_surface", "height", "total_freeboard"):
+        np.testing.assert_allclose(found[column], usual[column][own], atol=1e-3)
+    assert "mean sea surface has holes" in found.record.message
 
 
 def test_without_calibration_heights_stand_uncorrected(granule, tmp_path, usual):

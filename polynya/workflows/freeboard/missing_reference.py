@@ -1,0 +1,108 @@
+"""What to say where the mean sea surface or a correction is missing in a granule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...physics import corrections
+
+WORDS = {"tide_ocean": "ocean tide", "tide_equilibrium": "equilibrium tide", "dac": "dynamic atmosphere correction"}
+EFFECTS = {
+    "tide_ocean": "the ocean tide (decimetres, near some coasts metres)",
+    "tide_equilibrium": "the equilibrium tide (up to 0.03 m)",
+    "dac": "the answer of the sea to air pressure and wind (up to about 0.5 m)",
+}
+"""What remains in heights above the mean sea surface where a correction is missing."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MissingReference:
+    """What of a beam's reference is missing.
+
+    Attributes
+    ----------
+    absent : tuple of str
+        Corrections that are switched on and have no value along the beam.
+    has_mean_sea_surface : bool
+        Whether any segment of the beam has one.
+    share_bridged : float
+        Share of the segments whose MSS was bridged.
+    is_cut : bool
+        Whether the corrections cut the track into parts that share no sea surface.
+    """
+
+    absent: tuple[str, ...] = ()
+    has_mean_sea_surface: bool = True
+    share_bridged: float = 0.0
+    is_cut: bool = False
+
+
+def missing(correction: corrections.Corrections, own: np.ndarray) -> MissingReference:
+    """Return what is missing of the reference of n segments.
+
+    Parameters
+    ----------
+    correction : corrections.Corrections
+        Of the beam.
+    own : numpy.ndarray of int64, shape (n,)
+        The geosegment of each segment.
+    """
+    source = correction.mss_source
+    return MissingReference(
+        absent=correction.absent,
+        has_mean_sea_surface=bool(np.any((source == corrections.MSS_DEM) | (source == corrections.MSS_GRID))),
+        share_bridged=float(np.mean(source[own] == corrections.MSS_BRIDGED)),
+        is_cut=bool(correction.piece[-1] > 0),
+    )
+
+
+def sentences(beams: Mapping[str, MissingReference]) -> list[str]:
+    """Return one sentence for corrections that are missing and one for each way of standing in for the MSS.
+
+    Parameters
+    ----------
+    beams : mapping of str to MissingReference
+        By beam.
+    """
+    out = []
+    absent = [name for name in WORDS if any(name in b.absent for b in beams.values())]
+    if absent:
+        where = _beams([n for n, b in beams.items() if b.absent], beams)
+        out.append(
+            f"The granule has no {_list([WORDS[a] for a in absent])}{where}: heights above the mean sea surface contain"
+            f" {_list([EFFECTS[a] for a in absent])} (bit 8). Freeboard is a height above the water nearby and hardly"
+            " changes."
+        )
+    none = [n for n, b in beams.items() if not b.has_mean_sea_surface]
+    if none:
+        out.append(
+            f"There is no mean sea surface{_beams(none, beams)}: heights are above the geoid, decimetres to a metre off"
+            " (bit 2). Pass --mss GRID."
+        )
+    bridged = [n for n, b in beams.items() if b.share_bridged > 0]
+    if bridged:
+        most = max(b.share_bridged for b in beams.values())
+        share = f"up to {most:.1%}" if most >= 0.0005 else "less than 0.1%"
+        out.append(
+            f"The mean sea surface has holes{_beams(bridged, beams)} ({share} of a beam's segments): the geoid, moved"
+            " to the mean sea surface on both sides, stands in (bit 2; holes of up to 10 km also have bit 512)."
+        )
+    cut = [n for n, b in beams.items() if b.is_cut]
+    if cut:
+        out.append(
+            f"The track is cut{_beams(cut, beams)} where the mean sea surface is missing over more than 10 km, or where"
+            " it or a correction steps: no lead and no sea surface is used across, and freeboard is NaN on a side"
+            " without water of its own."
+        )
+    return out
+
+
+def _beams(some: Sequence[str], beams: Mapping[str, MissingReference]) -> str:
+    return "" if len(some) == len(beams) else f" on {', '.join(some)}"
+
+
+def _list(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
