@@ -16,14 +16,14 @@ import numpy as np
 
 from ... import io
 from ...errors import ProductError
-from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10
+from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
+from .next_command import MEDIUM, Prospect, prospect
 
 READERS = {r.PRODUCT: r for r in (icesat2_atl03, icesat2_atl07, icesat2_atl10)}
 CHEAP_PHOTONS = 2_000_000
 """Confidences are counted in beams of up to this many photons: larger ones would make the command slow."""
 MSS_FLAG = 3
 """``dem_flag`` where ``dem_h`` is the mean sea surface."""
-MEDIUM = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +43,8 @@ class BeamInfo:
         ``dark_leads``, ``sea_surface_segments``. ATL10: ``segments``, ``freeboards``, ``leads``, ``sections``,
         ``sections_with_sea_surface``.
     shares : dict of str to float
-        ATL03: ``sea_ice`` (20 m segments that ``surf_type`` calls sea ice) and ``mean_sea_surface`` (those whose
-        ``dem_h`` is one), 0-1.
+        ATL03: ``sea_ice`` (20 m segments that ``surf_type`` calls sea ice), ``mean_sea_surface`` (those whose
+        ``dem_h`` is one) and, where there are any, ``degraded`` (those with a ``podppd_flag``), 0-1.
     missing : tuple of str
         Groups and variables that a whole granule would hold in this beam.
     """
@@ -69,6 +69,10 @@ class Info:
         ``release`` is empty where the file does not say.
     is_release_checked : bool
         Whether polynya's reader of this release was checked on real files.
+    doi : str
+        Of this release; empty where the file does not say which it is.
+    reference_frame, tide_model : str
+        Of this release's heights and positions, and of its tides.
     orientation, orientation_source : str
         ``backward``, ``forward``, ``transition`` or ``unknown``, and where that stands in the file.
     is_simulated : bool
@@ -92,6 +96,9 @@ class Info:
     release: str
     granule_id: str
     is_release_checked: bool
+    doi: str
+    reference_frame: str
+    tide_model: str
     orientation: str
     orientation_source: str
     is_simulated: bool
@@ -154,8 +161,16 @@ def run(path: Path | str) -> Info:
         *(n.text for n in granule.notes if n.code != "beams_missing"),
         *([f"no data in {', '.join(empty)}"] if empty else []),
     ]
+    outlook = None
     if granule.product == "ATL03":
         notes += _advice(beams)
+        outlook = prospect(granule) if _has_sea_ice(beams) else Prospect(is_possible=False)
+        if outlook.reason:
+            notes.append(
+                f"polynya freeboard needs {' '.join(outlook.options)}: {outlook.reason}"
+                if outlook.is_possible
+                else f"polynya freeboard would refuse this granule: {outlook.reason}"
+            )
     start, end = _times(tracks)
     return Info(
         path=path,
@@ -164,6 +179,9 @@ def run(path: Path | str) -> Info:
         release=granule.release,
         granule_id=granule.granule_id,
         is_release_checked=granule.release in READERS[granule.product].CHECKED,
+        doi=icesat2_releases.doi(granule.product, granule.release),
+        reference_frame=icesat2_releases.datum(granule.release),
+        tide_model=icesat2_releases.tide_model(granule.release),
         orientation=icesat2.ORIENTATIONS.get(granule.orientation, "unknown"),
         orientation_source=granule.orientation_source,
         is_simulated=granule.is_simulated,
@@ -174,7 +192,7 @@ def run(path: Path | str) -> Info:
         beams=tuple(beams),
         missing=tuple(missing),
         notes=tuple(notes),
-        next_commands=_next(granule, beams),
+        next_commands=_next(granule, beams, outlook),
     )
 
 
@@ -254,7 +272,7 @@ def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
     path, name = granule.path, beam.name
     counts = {
         "photons": _rows(handle, f"{name}/heights/h_ph"),
-        "geosegments": _rows(handle, f"{name}/geolocation/segment_id"),
+        "geosegments": _rows(handle, f"{name}/geolocation/ph_index_beg"),
     }
     shares: dict[str, float] = {}
     fields = (*icesat2_atl03.PHOTONS, *icesat2_atl03.GEOSEGMENTS)
@@ -277,6 +295,9 @@ def _atl03(handle: h5py.File, granule: icesat2.Granule, beam: icesat2.Beam) -> t
             if column is not None:
                 flags = flags[:, column]
             shares[key] = float(np.mean(flags == value))
+    flag = f"{name}/geolocation/podppd_flag"
+    if _rows(handle, flag) and (bad := float(np.mean(icesat2.values(handle, path, flag, kind="i") != 0))):
+        shares["degraded"] = bad
     confidence = f"{name}/heights/signal_conf_ph"
     if 0 < _rows(handle, confidence) <= CHEAP_PHOTONS:
         node = icesat2.dataset(handle, path, confidence, kind="i")
@@ -367,19 +388,30 @@ def _missing(handle: h5py.File, beam: str, variables: Sequence[object], layout: 
     return out
 
 
+def _has_sea_ice(beams: Sequence[BeamInfo]) -> bool:
+    """Return whether a beam of ATL03 has 20 m segments of sea ice and, where they were counted, photons on them."""
+    return any(
+        b.counts["photons"]
+        and b.shares.get("sea_ice") != 0.0
+        and b.counts.get("photons_of_medium_or_high_confidence") != 0
+        for b in beams
+    )
+
+
 def _advice(beams: Sequence[BeamInfo]) -> list[str]:
     """Say what will keep an ATL03 granule from giving freeboard."""
     notes = []
     full = [b for b in beams if b.counts["photons"]]
-    dry = [
-        b.name
-        for b in full
-        if b.shares.get("sea_ice") == 0.0 or b.counts.get("photons_of_medium_or_high_confidence") == 0
-    ]
-    if full and len(dry) == len(full):
+    if full and not _has_sea_ice(full):
         notes.append(
             "no sea ice: no beam has 20 m segments marked as sea ice that hold photons of medium or high sea-ice"
             " confidence"
+        )
+    degraded = [b.name for b in full if "degraded" in b.shares]
+    if degraded:
+        notes.append(
+            f"orbit or pointing is degraded in parts of {', '.join(degraded)} (podppd_flag): left out unless"
+            " --keep-degraded is given"
         )
     low = [b.name for b in full if b.shares.get("mean_sea_surface", 0.0) < 1.0]
     if low:
@@ -390,23 +422,22 @@ def _advice(beams: Sequence[BeamInfo]) -> list[str]:
     return notes
 
 
-def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo]) -> tuple[str, ...]:
+def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], outlook: Prospect | None) -> tuple[str, ...]:
     file = granule.path.name
-    if granule.product == "ATL03":
-        if (
-            granule.orientation == 2
-            or not any(b.counts["photons"] for b in beams)
-            or all(b.strength == "unknown" for b in beams)
-        ):
+    if outlook is not None:
+        if not outlook.is_possible:
             return ()
-        first = f"polynya freeboard {file} -o OUT"
+        first = " ".join([f"polynya freeboard {file} -o OUT", *outlook.options])
         if granule.is_simulated:
             return (first, f"polynya evaluate OUT/{granule.path.stem} --reference {granule.path.stem}_truth.parquet")
         return (first,)
+    if not any(b.counts["segments"] for b in beams):
+        return ()
     if granule.product == "ATL07":
         has_histograms = any(b.counts["segments"] and "photon-height histograms" not in b.missing for b in beams)
         draw = f"polynya simulate atl03 OUT.h5 --from-atl07 {file}"
-        return (f"polynya verify {file}", draw) if has_histograms else (f"polynya verify {file}",)
+        can_draw = has_histograms and granule.orientation != 2
+        return (f"polynya verify {file}", draw) if can_draw else (f"polynya verify {file}",)
     return (f"polynya verify {file}",)
 
 
@@ -430,6 +461,9 @@ def as_text(info: Info) -> str:
     def row(label: str, words: str) -> None:
         lines.append(f"  {label:<12}{words}")
 
+    row("frame", f"{info.reference_frame.split(';')[0]}; tides {info.tide_model}")
+    if info.doi:
+        row("doi", info.doi)
     row("orientation", f"{info.orientation} (from {info.orientation_source})")
     row("time", f"{info.start} to {info.end}" if info.start else "unknown: no beam holds data")
     if info.extent:

@@ -206,11 +206,118 @@ def test_transition_and_unknown_strength_suggest_nothing(granule):
     }
 
 
+BEAMS = ("gt1l", "gt1r")
+
+
+def refusal(granule: Path) -> str:
+    """Return what info says of a granule that freeboard refuses, after checking that freeboard does."""
+    from polynya.workflows import freeboard
+
+    found = info.run(granule)
+    assert found.next_commands == ()
+    with pytest.raises(ProductError):
+        freeboard.process(
+            freeboard.Item(path=str(granule), folder=str(granule.parent / "out")),
+            config=freeboard.Config(classifier="rule"),
+        )
+    return " ".join(found.notes)
+
+
 def test_land_is_said(granule):
     with h5py.File(granule, "r+") as f:
-        for beam in ("gt1l", "gt1r"):
+        for beam in BEAMS:
             f[f"{beam}/geolocation/surf_type"][...] = np.array([1, 0, 0, 0, 0], "i1")
-    assert any(n.startswith("no sea ice") for n in info.run(granule).notes)
+            f[f"{beam}/heights/signal_conf_ph"][:, 2] = -1
+    assert "no sea ice" in refusal(granule)
+
+
+@pytest.mark.parametrize("cheap", [True, False])
+def test_no_command_where_no_photon_has_sea_ice_confidence(granule, monkeypatch, cheap):
+    from polynya.workflows.info import next_command
+
+    if not cheap:
+        monkeypatch.setattr(info, "CHEAP_PHOTONS", 10)
+        monkeypatch.setattr(next_command, "ROWS", 1000)
+    with h5py.File(granule, "r+") as f:
+        for beam in BEAMS:
+            f[f"{beam}/heights/signal_conf_ph"][:, 2] = 2
+    assert ("no sea ice" if cheap else "no photon of medium or high sea-ice confidence") in refusal(granule)
+
+
+def test_no_command_where_every_beam_was_cut_wrongly(granule):
+    with h5py.File(granule, "r+") as f:
+        for beam in BEAMS:
+            f[f"{beam}/heights/lat_ph"].resize(100, axis=0)
+    assert "would refuse this granule: gt1l/heights/lat_ph has shape (100,)" in refusal(granule)
+
+
+def test_no_command_in_transition(granule):
+    with h5py.File(granule, "r+") as f:
+        f["orbit_info/sc_orient"][...] = 2
+    assert "would refuse this granule: orbit_info/sc_orient says transition" in refusal(granule)
+
+
+def test_one_good_beam_is_enough_for_the_command(granule):
+    with h5py.File(granule, "r+") as f:
+        f["gt1l/heights/lat_ph"].resize(100, axis=0)
+    assert info.run(granule).next_commands[0] == f"polynya freeboard {granule.name} -o OUT"
+
+
+def test_the_command_has_the_options_that_it_needs(granule):
+    with h5py.File(granule, "r+") as f:
+        for beam in BEAMS:
+            f[f"{beam}/geolocation/podppd_flag"][...] = 2
+    found = info.run(granule)
+    assert found.next_commands[0] == f"polynya freeboard {granule.name} -o OUT --keep-degraded"
+    assert any("needs --keep-degraded: gt1l: " in n for n in found.notes)
+    assert all(b.shares["degraded"] == 1.0 for b in found.beams)
+    with h5py.File(granule, "r+") as f:
+        for beam in BEAMS:
+            f[f"{beam}/geolocation/podppd_flag"][...] = 0
+            del f[f"{beam}/geophys_corr/dem_h"], f[f"{beam}/geophys_corr/geoid"]
+    found = info.run(granule)
+    assert found.next_commands[0] == f"polynya freeboard {granule.name} -o OUT --mss GRID"
+    assert any("needs --mss GRID" in n for n in found.notes) and "degraded" not in found.beams[0].shares
+
+
+def test_frame_tides_and_doi_are_those_of_the_release(granule):
+    old = info.run(granule)
+    assert (old.doi, old.tide_model) == ("10.5067/ATLAS/ATL03.006", "GOT4.8") and "ITRF2014" in info.as_text(old)
+    with h5py.File(granule, "r+") as f:
+        f["ancillary_data/release"][...] = b"007"
+    new = info.run(granule)
+    assert new.doi == "10.5067/ATLAS/ATL03.007" and "FES2014b" in new.tide_model and "ITRF2020" in info.as_text(new)
+
+
+@pytest.mark.parametrize("product", ["ATL20", "ATL21"])
+def test_gridded_products_are_named(tmp_path, product):
+    from polynya.workflows import freeboard, verify
+
+    path = tmp_path / f"{product}-01_20210301005637_10241001_001_01.h5"
+    with h5py.File(path, "w") as f:
+        f.attrs["short_name"] = product
+        f["monthly/mean_fb"] = np.zeros((3, 4))
+    config = freeboard.Config(classifier="rule")
+    for use in (
+        info.run,
+        verify.run,
+        lambda p: freeboard.process(freeboard.Item(path=str(p), folder=str(tmp_path / "out")), config=config),
+    ):
+        with pytest.raises(
+            ProductError, match=rf"holds {product}, .* on a 25 km grid; .*xarray, or give the ATL"
+        ) as caught:
+            use(path)
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.real
+def test_no_command_for_an_atl10_without_segments(tmp_path):
+    path = Path(shutil.copy(real(JANUARY_3), tmp_path / JANUARY_3))
+    with h5py.File(path, "r+") as f:
+        for beam in [b for b in f if b.startswith("gt")]:
+            if "freeboard_segment" in f[beam]:
+                del f[f"{beam}/freeboard_segment"]
+    assert info.run(path).next_commands == ()
 
 
 def test_large_beams_are_not_read_for_their_confidences(granule, monkeypatch):
