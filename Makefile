@@ -80,7 +80,7 @@ $(DATA)/.made: | setup-train
 	@touch $@
 
 weights: setup-train $(DATA)/.made
-	"$(BIN)/polynya" train track-unet --data $(DATA)/train --train-only $(DATA)/short $(if $(ATL07),--train-only $(DATA)/atl07) -o build/track-unet --threads 2 --resume
+	"$(BIN)/polynya" train track-unet --data $(DATA)/train --train-only $(DATA)/short --train-only $(DATA)/surfaces $(if $(ATL07),--train-only $(DATA)/atl07) -o build/track-unet --threads 2 --resume
 	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights --data $(DATA)
 
 table: setup-train $(DATA)/.made

@@ -6,7 +6,7 @@ rule.
     track-unet] [--jobs 2] [--json]
 
 Honest protocol: trained, stopped and calibrated on data/train (split by granule), trained also on data/atl07
-(track-unet: and data/short), scored on data/test: other seeds, other settings, half of it the granules of pairs. Random
+(track-unet: and data/short, data/surfaces), scored on data/test: other seeds, other settings, half of it pairs. Random
 protocol, for the published networks: the split of the paper, 80/20 over all segments of data/train, scored on its own
 20 %; it leaks, and is printed to show by how much. Everything here is simulated: no number is skill on real data.
 Finished trainings in -o are kept, so a stopped run resumes. Prints a Markdown table and writes scores.json into -o.
@@ -34,9 +34,9 @@ RECIPES = ("mlp", "lstm-paper", "lstm-notebook", "track-unet")
 PUBLISHED = RECIPES[:3]
 """The random split is the published protocol: shown for the published networks."""
 NAMES = ("thick", "thin", "water")
-ALSO = {"*": ("atl07",), "track-unet": ("atl07", "short")}
-"""What is trained on beside data/train: short tracks and closed ice matter to a network that sees kilometres; none is
-in the test."""
+ALSO = {"*": ("atl07",), "track-unet": ("atl07", "short", "surfaces")}
+"""What is trained on beside data/train: short tracks and rare surfaces matter to a network that sees kilometres; none
+is in the test."""
 
 
 def train(recipe: str, *, seed: int, protocol: str, data: Path, out: Path, threads: int, epochs: int | None) -> Path:

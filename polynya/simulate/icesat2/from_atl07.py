@@ -10,7 +10,7 @@ window, and no bias is added.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,11 +18,12 @@ import pyarrow as pa
 
 from ... import schema
 from ...errors import ProductError
-from ...physics import first_photon_bias, nasa_surface_type
+from ...physics import first_photon_bias
 from ...readers import icesat2_atl07
 from ...readers.icesat2 import SPOTS, Beam, open_hdf5, reject_transition, select_beams, values
 from . import atlas
 from .atl03 import Simulated, class_shares
+from .atl07_segments import Segments, Variation, other_strength, usable, vary
 from .atlas_bias import bias_table
 from .granule import BeamTrack, Surface, beam_group
 from .granule_files import granule_pair, truth_name
@@ -58,35 +59,13 @@ class BiasAgreement:
     n: int
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Segments:
-    """The usable segments of one beam in order of distance; arrays of shape (n,)."""
-
-    x: np.ndarray
-    time: np.ndarray
-    latitude: np.ndarray
-    longitude: np.ndarray
-    length: np.ndarray
-    height: np.ndarray
-    kind: np.ndarray
-    rate: np.ndarray
-    background: np.ndarray
-    across: np.ndarray
-    bottom: np.ndarray
-    counts: np.ndarray
-    width: np.ndarray
-    background_norm: np.ndarray
-    sun: np.ndarray
-    earth: dict[str, np.ndarray]
-
-
 def simulate_from_atl07(
     atl07: Path | str,
     out: Path | str,
     *,
     beams: str = "all",
     seed: int = 0,
-    brightness: tuple[float, float] | None = None,
+    variation: Variation | None = None,
     overwrite: bool = False,
 ) -> Simulated:
     """Write an ATL03 granule drawn from an ATL07's photon heights, and its truth from NASA's heights and types.
@@ -101,10 +80,8 @@ def simulate_from_atl07(
         ``all``, ``strong``, ``weak`` or names; orientation and strength are those of the ATL07.
     seed : int
         The same arguments and seed give the same arrays.
-    brightness : tuple of float, optional
-        Multiplies the photon rates of each beam by a factor, drawn evenly in its logarithm from this range. The types
-        are then those of NASA's tree (:mod:`polynya.physics.nasa_surface_type`) at the new rate and the stored width.
-        This gives more training cases near the tree's thresholds; not for scores.
+    variation : Variation, optional
+        How the draw differs from the file, for more training cases; not for scores. Types are then NASA's tree's.
     overwrite : bool
         Replace an earlier simulated granule and its truth.
 
@@ -125,24 +102,27 @@ def simulate_from_atl07(
     granule = icesat2_atl07.open_atl07(atl07)
     reject_transition(granule)
     chosen = select_beams(granule, beams)
-    orientation = granule.orientation if granule.orientation is not None else 1
+    is_swapped = variation is not None and variation.swaps_strengths
+    stored = granule.orientation if granule.orientation is not None else 1
+    orientation = 1 - stored if is_swapped else stored
     granule_id = Path(out).stem
     photons, shares, channels, scales, agreement, times = {}, {}, {}, {}, {}, []
     about = {"product": "ATL07 heights and surface types", "source": Path(atl07).name, "seed": seed}
-    factors: dict[str, float] = {}
-    if brightness is not None:
-        about["brightness"] = list(brightness)
+    varied: dict[str, dict[str, float]] = {}
+    if variation is not None:
+        about["variation"] = asdict(variation)
     with granule_pair(out, about=about, overwrite=overwrite) as (handle, write_truth, pool):
-        for beam in chosen:
-            segments = _usable(icesat2_atl07.read(atl07, beam=beam.name))
+        for own in chosen:
+            beam, segments = own, usable(icesat2_atl07.read(atl07, beam=own.name))
             if segments.x.size == 0:
                 continue
             key = schema.BEAM_NAMES.index(beam.name)
             rng = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=(50, key))))
-            if brightness is not None:
-                factors[beam.name] = float(np.exp(rng.uniform(*np.log(brightness))))
-                segments = _brighter(segments, factors[beam.name], beam, orientation)
             dead, scales[beam.name], agreement[beam.name] = _calibrate(atl07, beam)
+            if variation is not None:
+                beam = other_strength(own, stored) if is_swapped else own
+                segments, drawn = vary(segments, variation, beam, rng, orientation=orientation)
+                varied[beam.name] = asdict(drawn)
             channels[beam.name] = np.concatenate(
                 [np.full(16, dead if beam.is_strong else 2.98), np.full(4, 3.06 if beam.is_strong else dead)]
             )
@@ -164,7 +144,7 @@ def simulate_from_atl07(
             "atl07_release": granule.release,
             "beams": beams,
             "seed": seed,
-            **({"brightness": factors} if factors else {}),
+            **({"variation": asdict(variation), "varied": varied} if variation is not None else {}),
             "first_photon_bias": {
                 k: {"scale": a.scale, "rms_m": a.rms, "largest_m": a.largest, "n": a.n} for k, a in agreement.items()
             },
@@ -185,89 +165,19 @@ def simulate_from_atl07(
     return Simulated(granule=Path(out), truth=truth_name(out), photons=photons, shares=shares, settings=settings)
 
 
-def _usable(table: pa.Table) -> _Segments:
-    """Keep the segments that hold photon heights, a photon rate, a height and a mean sea surface."""
-
-    def column(name: str, missing: float = np.nan) -> np.ndarray:
-        return np.nan_to_num(table[name].to_numpy(zero_copy_only=False).astype(np.float64), nan=missing)
-
-    n = table.num_rows
-    flat = table["hist_photon_heights"].combine_chunks()
-    counts = (
-        flat.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(n, -1)
-        if n and flat.null_count == 0
-        else np.zeros((n, 1))
-    )
-    good = counts.sum(axis=1) > 0
-    for name in (
-        "photon_rate",
-        "height_segment_height",
-        "height_segment_mss",
-        "hist_photon_bottom",
-        "seg_dist_x",
-        "delta_time",
-        "latitude",
-        "longitude",
-    ):
-        good &= np.isfinite(column(name))
-    good &= column("photon_rate") > 0
-    keep = np.flatnonzero(good)
-    keep = keep[np.argsort(column("seg_dist_x")[keep], kind="stable")]
-    earth = {"mss": column("height_segment_mss")[keep], "geoid": column("height_segment_geoid")[keep]}
-    for name, source in (
-        ("tide_ocean", "height_segment_ocean"),
-        ("tide_equilibrium", "height_segment_lpe"),
-        ("dac", "height_segment_dac"),
-    ):
-        earth[name] = column(source, 0.0)[keep]  # where ATL07 has none, it removed none
-    background = column("backgr_r_200", 0.0)[keep]
-    return _Segments(
-        x=column("seg_dist_x")[keep],
-        time=column("delta_time")[keep],
-        latitude=column("latitude")[keep],
-        longitude=column("longitude")[keep],
-        length=column("height_segment_length_seg", 0.0)[keep],
-        height=column("height_segment_height")[keep],
-        kind=np.clip(column("height_segment_type", 0.0)[keep], 0, 9).astype(np.int64),
-        rate=column("photon_rate")[keep],
-        background=background,
-        across=column("across_track_distance", 0.0)[keep],
-        bottom=column("hist_photon_bottom")[keep],
-        counts=counts[keep],
-        width=column("height_segment_w_gaussian")[keep],
-        background_norm=column("background_r_norm")[keep],
-        sun=column("solar_elevation")[keep],
-        earth=earth,
-    )
-
-
-def _brighter(segments: _Segments, factor: float, beam: Beam, orientation: int) -> _Segments:
-    """Multiply the photon rates and classify again with NASA's tree; the background is unchanged."""
-    spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
-    kind = nasa_surface_type.surface_type(
-        segments.rate * factor,
-        segments.width,
-        background_norm=segments.background_norm,
-        solar_elevation=segments.sun,
-        spot=spot,
-        is_strong=beam.is_strong,
-    )
-    return replace(segments, rate=segments.rate * factor, kind=np.maximum(kind, 0).astype(np.int64))
-
-
 def _nearest(x: np.ndarray, at: np.ndarray) -> np.ndarray:
     """Return for each place the index of the nearest of the increasing centres ``x``."""
     return np.searchsorted(0.5 * (x[1:] + x[:-1]), at)
 
 
-def _covered(segments: _Segments, cells: np.ndarray) -> np.ndarray:
+def _covered(segments: Segments, cells: np.ndarray) -> np.ndarray:
     """Return which cell centres lie inside at least one segment's extent."""
     half = np.maximum(segments.length, CELL) / 2.0
     begin, end = np.sort(segments.x - half), np.sort(segments.x + half)
     return np.searchsorted(begin, cells, side="right") > np.searchsorted(end, cells, side="left")
 
 
-def _along(segments: _Segments, what: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+def _along(segments: Segments, what: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
     x, first = np.unique(segments.x, return_index=True)
     good = np.isfinite(what[first])
     if not good.any():
@@ -276,7 +186,7 @@ def _along(segments: _Segments, what: np.ndarray) -> Callable[[np.ndarray], np.n
 
 
 def _draw(
-    beam: Beam, segments: _Segments, orientation: int, rng: np.random.Generator
+    beam: Beam, segments: Segments, orientation: int, rng: np.random.Generator
 ) -> tuple[BeamTrack, Surface, np.ndarray]:
     x0, x1 = segments.x[0] - segments.length[0] / 2.0, segments.x[-1] + segments.length[-1] / 2.0
     far = segments.x[-1] - segments.x[0]
@@ -292,7 +202,7 @@ def _draw(
     owner = _nearest(segments.x, cells)
     longitude = _along(segments, np.unwrap(segments.longitude, period=360.0))(x)
     latitude = _along(segments, segments.latitude)(x)
-    spot = SPOTS[orientation][beam.name] if beam.spot == 0 else beam.spot
+    spot = beam.spot or SPOTS[orientation][beam.name]
     turn = np.arctan2((longitude[-1] - longitude[0]) * np.cos(np.radians(latitude.mean())), latitude[-1] - latitude[0])
     track = BeamTrack(
         name=beam.name,
@@ -314,7 +224,7 @@ def _draw(
     photons = _photons(segments, owner, atlas.CHANNELS[beam.is_strong], rng)
     earth = {name: _along(segments, what) for name, what in segments.earth.items()}
     base = sum(earth[name](x) for name in ("mss", "tide_ocean", "tide_equilibrium", "dac"))
-    background = segments.background[owner]
+    background = (segments.background + segments.added)[owner]
     confidence, weight = atlas.signal_confidence(
         photons,
         shots=x.size,
@@ -336,7 +246,7 @@ def _draw(
     return track, surface, owner
 
 
-def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.random.Generator) -> atlas.Photons:
+def _photons(segments: Segments, owner: np.ndarray, channels: int, rng: np.random.Generator) -> atlas.Photons:
     """Draw each shot's photons: heights from its segment's histogram at the stored rate, noise outside the histogram's
     window."""
     bins = segments.counts.shape[1]
@@ -351,13 +261,17 @@ def _photons(segments: _Segments, owner: np.ndarray, channels: int, rng: np.rand
     height = segments.bottom[of] + (cell + rng.random(shot.size)) * icesat2_atl07.HISTOGRAM_BIN_M
     top = segments.bottom + bins * icesat2_atl07.HISTOGRAM_BIN_M
     below, above = np.maximum(segments.bottom - WINDOW[0], 0.0), np.maximum(WINDOW[1] - top, 0.0)
-    noise = rng.poisson((segments.background * (below + above) / atlas.METRES_PER_NS * 1e-9)[owner])
+    per_metre = 1e-9 / atlas.METRES_PER_NS
+    noise = rng.poisson((segments.background * (below + above) * per_metre)[owner])
+    more = rng.poisson((segments.added * (WINDOW[1] - WINDOW[0]) * per_metre)[owner])
     noise_shot = np.repeat(np.arange(owner.size, dtype=np.int32), noise)
     of = owner[noise_shot]
     up = rng.random(noise_shot.size) * (below + above)[of]
     noise_height = np.where(up < below[of], WINDOW[0] + up, top[of] + up - below[of])
-    shot, height = np.concatenate([shot, noise_shot]), np.concatenate([height, noise_height])
-    origin = np.repeat(np.array([1, 0], np.uint8), [drawn.sum(), noise.sum()])
+    more_shot = np.repeat(np.arange(owner.size, dtype=np.int32), more)
+    height = np.concatenate([height, noise_height, rng.uniform(*WINDOW, more_shot.size)])
+    shot = np.concatenate([shot, noise_shot, more_shot])
+    origin = np.repeat(np.array([1, 0], np.uint8), [drawn.sum(), noise.sum() + more.sum()])
     order = np.lexsort((-height, shot))
     channel = rng.integers(0, channels, shot.size).astype(np.uint8)
     return atlas.Photons(
@@ -428,7 +342,7 @@ def _calibrate(atl07: Path | str, beam: Beam) -> tuple[float, float, BiasAgreeme
     )
 
 
-def _truth(beam: Beam, segments: _Segments, track: BeamTrack, owner: np.ndarray, granule_id: str) -> pa.Table:
+def _truth(beam: Beam, segments: Segments, track: BeamTrack, owner: np.ndarray, granule_id: str) -> pa.Table:
     cells, first = np.unique(np.floor(track.x / CELL).astype(np.int64), return_index=True)
     of = owner[first]
     n = cells.size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import h5py
@@ -13,8 +14,9 @@ from polynya import io
 from polynya.errors import ProductError
 from polynya.physics import nasa_surface_type
 from polynya.readers import icesat2_atl07
-from polynya.readers.icesat2 import open_granule
-from polynya.simulate.icesat2 import from_atl07
+from polynya.readers.icesat2 import Beam, open_granule
+from polynya.simulate.icesat2 import atl07_segments, from_atl07
+from polynya.simulate.icesat2.atl07_segments import Variation
 from polynya.simulate.icesat2.from_atl07 import simulate_from_atl07
 from tests.real_files import real
 from tests.simulate.icesat2.test_atl03 import beam_arrays
@@ -24,11 +26,11 @@ DISKO = ("processed_ATL07-01_20190222003738_08490201_003_02.h5", "processed_ATL0
 
 def segments(
     x: list[float], length: list[float], *, rate: float = 5.0, counts: np.ndarray | None = None, background: float = 0.0
-) -> from_atl07._Segments:
+) -> atl07_segments.Segments:
     n = len(x)
     zeros = np.zeros(n)
     counts = np.tile(np.eye(1, 221, 60), (n, 1)) if counts is None else counts
-    return from_atl07._Segments(
+    return atl07_segments.Segments(
         x=np.array(x),
         time=np.array(x) / 7000.0,
         latitude=zeros + 70.0,
@@ -45,6 +47,7 @@ def segments(
         background_norm=zeros,
         sun=zeros,
         earth={k: zeros for k in ("mss", "geoid", "tide_ocean", "tide_equilibrium", "dac")},
+        added=zeros,
     )
 
 
@@ -90,6 +93,46 @@ def test_noise_falls_outside_the_histogram_only():
     assert not np.any((noise > -1.5) & (noise < top))
     metres = (from_atl07.WINDOW[1] - from_atl07.WINDOW[0]) - 221 * 0.025
     assert noise.size / shots == pytest.approx(5e6 * metres * 2.0 / 299792458.0, rel=0.02)
+
+
+def test_added_background_falls_everywhere():
+    shots = 5000
+    some = replace(segments([0.0], [10.0], rate=1.0), added=np.array([5e6]))
+    photons = from_atl07._photons(some, np.zeros(shots, int), 16, np.random.default_rng(1))
+    noise = photons.height[photons.origin == 0]
+    metres = from_atl07.WINDOW[1] - from_atl07.WINDOW[0]
+    assert noise.size / shots == pytest.approx(5e6 * metres * 2.0 / 299792458.0, rel=0.03)
+    assert np.mean((noise > -1.5) & (noise < 1.5)) == pytest.approx(3.0 / metres, rel=0.1)
+
+
+def test_a_variation_is_drawn_within_its_ranges():
+    some = segments([0.0, 10.0], [10.0, 10.0], rate=4.0, background=1e6)
+    wanted = Variation(brightness=(0.5, 2.0), level=(-0.2, 0.3), background=(1e5, 4e5), swaps_strengths=True)
+    drawn = []
+    for seed in range(40):
+        beam = atl07_segments.other_strength(Beam(name="gt1r", is_strong=True, spot=1), 1)
+        assert not beam.is_strong
+        moved, varied = atl07_segments.vary(some, wanted, beam, np.random.default_rng(seed), orientation=0)
+        assert moved.rate == pytest.approx(4.0 * varied.brightness / 4.0)
+        assert moved.height == pytest.approx(varied.level) and moved.bottom == pytest.approx(-1.5 + varied.level)
+        assert moved.background == pytest.approx(2.5e5) and moved.added == pytest.approx(varied.background / 4.0)
+        drawn.append((varied.brightness, varied.level, varied.background))
+    low, high = np.min(drawn, axis=0), np.max(drawn, axis=0)
+    assert np.all(low >= (0.5, -0.2, 1e5)) and np.all(high <= (2.0, 0.3, 4e5))
+    assert np.all(high - low > 0.6 * np.array([1.5, 0.5, 3e5]))
+
+
+@pytest.mark.real
+def test_swapped_strengths_make_another_granule_of_the_same_ice(tmp_path):
+    source = real(DISKO[0])
+    plain = simulate_from_atl07(source, tmp_path / "plain.h5", seed=1)
+    swapped = simulate_from_atl07(source, tmp_path / "swapped.h5", seed=1, variation=Variation(swaps_strengths=True))
+    theirs, ours = open_granule(plain.granule), open_granule(swapped.granule)
+    assert ours.orientation == 1 - theirs.orientation
+    for name in plain.photons:
+        assert ours.beams[name].is_strong != theirs.beams[name].is_strong
+    rows = {n: io.read_table(r.truth) for n, r in (("plain", plain), ("swapped", swapped))}
+    assert np.array_equal(rows["plain"]["surface_height"].to_numpy(), rows["swapped"]["surface_height"].to_numpy())
 
 
 @pytest.fixture(scope="module", params=DISKO)
@@ -193,11 +236,11 @@ def test_scaled_brightness_follows_nasas_tree(tmp_path):
     """Twice the rate: photons twice as many, and types those of the tree at the new rate."""
     file = real("processed_ATL07-01_20190222003738_08490201_003_02.h5")
     plain = simulate_from_atl07(file, tmp_path / "plain.h5", seed=1)
-    same = simulate_from_atl07(file, tmp_path / "same.h5", seed=1, brightness=(1.0, 1.0))
-    twice = simulate_from_atl07(file, tmp_path / "twice.h5", seed=1, brightness=(2.0, 2.0))
+    same = simulate_from_atl07(file, tmp_path / "same.h5", seed=1, variation=Variation())
+    twice = simulate_from_atl07(file, tmp_path / "twice.h5", seed=1, variation=Variation(brightness=(2.0, 2.0)))
     tables = {n: io.read_table(r.truth) for n, r in (("plain", plain), ("same", same), ("twice", twice))}
     beams = np.array(tables["plain"]["beam"].cast("string").to_pylist())
-    assert twice.settings["brightness"] == dict.fromkeys(twice.photons, 2.0)
+    assert [v["brightness"] for v in twice.settings["varied"].values()] == pytest.approx([2.0] * len(twice.photons))
     agree = changed = 0
     for name in plain.photons:
         theirs = icesat2_atl07.read(file, beam=name)
