@@ -53,12 +53,12 @@ SURFACES = (
 """Seasons, the words of ``--surface`` and the range of their number, even in the logarithm where it spans more than a
 factor of ten."""
 VARIATIONS = (
-    Variation(brightness=(0.7, 1.5)),
-    Variation(brightness=(0.7, 1.5), level=(-0.4, 0.4), swaps_strengths=True),
+    Variation(brightness=(0.8, 1.6)),
+    Variation(brightness=(0.8, 1.6), level=(-0.4, 0.4), swaps_strengths=True),
     Variation(brightness=(0.9, 1.1), level=(-0.4, 0.4), background=(0.0, 4.0e6)),
-    Variation(brightness=(0.5, 2.0), level=(-3.0, 3.0)),
+    Variation(brightness=(0.6, 2.0), level=(-3.0, 3.0)),
     Variation(level=(-0.4, 0.4), swaps_strengths=True),
-    Variation(brightness=(0.7, 1.5), level=(-3.0, 3.0), background=(0.0, 7.0e6), swaps_strengths=True),
+    Variation(brightness=(0.8, 1.6), level=(-3.0, 3.0), background=(0.0, 7.0e6), swaps_strengths=True),
 )
 """Further draws of an ATL07: a file holds few leads, and few cases near the bounds of NASA's tree."""
 TEST_SEED = 2_000_000
