@@ -1,8 +1,8 @@
 """Fast reading of one-dimensional HDF5 variables: raw chunks, inflated on several threads.
 
 libhdf5 holds one lock while it inflates, so h5py reads on one core. This module asks it only where
-the chunks lie, takes the bytes from the file itself, inflates them with ISA-L (or zlib) outside
-Python's lock, undoes the byte shuffle in a compiled loop, and writes into the result in place.
+the chunks lie, takes the bytes from the file itself, inflates them outside Python's lock, undoes the
+byte shuffle in a compiled loop, and writes into the result in place.
 
 Every chunk is verified: zlib streams end in an Adler-32 checksum that the inflater compares, a
 Fletcher-32 filter is compared here, and the inflated length must be the chunk's. Where a dataset is
@@ -11,26 +11,21 @@ not chunked, or its filter pipeline is not made of shuffle, deflate and fletcher
 
 from __future__ import annotations
 
-import contextlib
 import os
-import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import numba as nb
 import numpy as np
 
 from ..errors import ChecksumError, ProductError, one_line
+from . import inflating
 
-inflater: ModuleType = zlib
-with contextlib.suppress(ImportError):  # without the extra [fastio] zlib does the same, slower
-    from isal import isal_zlib
-
-    inflater = isal_zlib
+inflate = next(iter(inflating.available().values()))
+"""The fastest that is installed."""
 
 DEFLATE, SHUFFLE, FLETCHER32 = 1, 2, 3
 _KNOWN_PIPELINES = {
@@ -283,10 +278,10 @@ class _Job:
                 values = values if self.column.column is None else values[:, self.column.column]
             into[:] = values[a:b].reshape(into.shape)
 
-    def _decode(self, raw: bytes, chunk: _Chunk, expected: int) -> bytes:
+    def _decode(self, raw: bytes, chunk: _Chunk, expected: int) -> bytes | bytearray:
         if len(raw) != chunk.size:
             self._broken(chunk, f"only {len(raw)} of {chunk.size} bytes are in the file")
-        data = raw
+        data: bytes | bytearray = raw
         for i in reversed(range(len(self.pipeline))):
             if chunk.mask >> i & 1:
                 continue
@@ -297,8 +292,8 @@ class _Job:
                 data = body
             elif self.pipeline[i] == DEFLATE:
                 try:
-                    data = _inflate(data, expected)
-                except Exception as error:  # zlib.error, isal's IsalError: both mean a damaged stream
+                    data = inflate(data, expected)
+                except Exception as error:  # each library has its own error: all mean a damaged stream
                     self._broken(chunk, f"it does not inflate ({one_line(error)})")
         if len(data) != expected:
             self._broken(chunk, f"it inflates to {len(data)} bytes instead of {expected}")
@@ -309,14 +304,6 @@ class _Job:
             f"{self.file}: {self.column.name} is damaged in the chunk at row {chunk.first}: {why}; "
             "expected a chunk whose checksum fits. Download the file again."
         )
-
-
-def _inflate(data: bytes, expected: int) -> bytes:
-    stream = inflater.decompressobj()
-    out = stream.decompress(data, expected + 1)
-    if not stream.eof:
-        raise zlib.error("the stream does not end where it should, or its Adler-32 checksum is missing")
-    return out
 
 
 @nb.njit(cache=True, nogil=True)
