@@ -44,6 +44,8 @@ SEGMENT_COLUMNS = (
     "total_freeboard",
     "total_freeboard_uncertainty",
 )
+COMMON = "sea_surface_uncertainty_common"
+"""Tables of earlier versions lack it: 0 there."""
 TRUTH_COLUMNS = (
     "is_strong",
     "latitude",
@@ -99,6 +101,7 @@ def track(table: pa.Table, names: tuple[str, ...], *, what: str) -> Track:
         )
     beam = _beam_numbers(table["beam"])
     columns = {n: _numpy(table[n]) for n in {*names, "x_atc"}}
+    columns[COMMON] = _numpy(table[COMMON]) if COMMON in table.column_names else np.zeros(len(beam), np.float32)
     x = columns["x_atc"]
     ordered = np.all((np.diff(beam) > 0) | ((np.diff(beam) == 0) & (np.diff(x) >= 0))) if len(x) > 1 else True
     if not ordered:

@@ -13,6 +13,7 @@ from ..physics.averages import CorrelatedErrors, mean_freeboard
 from ..tracks import collocation
 from .rows import (
     CLASS_BLOCK_M,
+    COMMON,
     LEAD_COLUMNS,
     MIN_COVER,
     NAMES,
@@ -206,6 +207,7 @@ def _reject_other_track(ours: Track, joined: dict[str, np.ndarray], matched: np.
 def _mean_rows(a: dict[str, np.ndarray], truth: np.ndarray, beam: np.ndarray, options: dict) -> Iterator[Row]:
     """Score freeboard means over 1, 10 and 25 km against the truth's means over the same segments."""
     noise = a["height_uncertainty"]
+    common = np.nan_to_num(a[COMMON])
     usable = (
         np.isfinite(a["total_freeboard"])
         & np.isfinite(truth)
@@ -220,7 +222,8 @@ def _mean_rows(a: dict[str, np.ndarray], truth: np.ndarray, beam: np.ndarray, op
             x,
             a["total_freeboard"][rows] - truth[rows],
             sigma_random=noise[rows],
-            sigma_sea_surface=a["sea_surface_uncertainty"][rows],
+            sigma_sea_surface=np.sqrt(np.maximum(a["sea_surface_uncertainty"][rows] ** 2 - common[rows] ** 2, 0.0)),
+            sigma_common=common[rows],
             lengths_m=MEAN_LENGTHS_M,
             errors=CorrelatedErrors(mss_m=0.0, tide_m=0.0, dac_m=0.0),
         )

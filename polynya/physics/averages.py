@@ -7,7 +7,7 @@ Both hold the same corrections, so with c(x) the error of a correction at x
 
 where e_i is the segment's own noise, v_s the noise of the section's reference, and [A c]_s the correction
 error that the reference took up from its leads. For a mean with weights w (1/n over a bin) the variance is
-wᵀ C w, and the three parts are independent:
+wᵀ C w, and the four parts are independent:
 
 random
     Σ w_i² σ_i²: falls as 1/n.
@@ -26,6 +26,10 @@ corrections
     the reference takes up the error at those points and not the box's mean; with k leads at uniformly random
     places this adds σ_c² (1 - κ) / k to the variance of v_s (before the smoother), κ = 2 (L/D)² (D/L - 1 + e^{-D/L})
     being the mean of exp(-d/L) over a section of length D.
+
+common
+    (Σ w_i σ_m,i)²: leads that are all ice for one reason (polynya.physics.water_evidence) move every reference of the
+    beam alike.
 
 The exponential kernel costs one pass over the grid for the overall mean (its product with a vector is a
 forward and a backward recursion) and a small matrix for bins. Segments only enter through sums, so three
@@ -111,8 +115,8 @@ class FreeboardMeans:
         Mean total freeboard, m.
     uncertainty : numpy.ndarray
         One standard uncertainty of the mean, m: the three parts added in quadrature.
-    uncertainty_random, uncertainty_sea_surface, uncertainty_corrections : numpy.ndarray
-        The parts, m. Only the first falls with the number of segments.
+    uncertainty_random, uncertainty_sea_surface, uncertainty_corrections, uncertainty_common : numpy.ndarray
+        The parts, m. Only the first falls with the number of segments, and the last falls with nothing.
     """
 
     length_m: float
@@ -123,11 +127,12 @@ class FreeboardMeans:
     uncertainty_random: np.ndarray
     uncertainty_sea_surface: np.ndarray
     uncertainty_corrections: np.ndarray
+    uncertainty_common: np.ndarray
 
     @property
     def uncertainty_correlated(self) -> np.ndarray:
-        """Sea surface and corrections together, m."""
-        return np.hypot(self.uncertainty_sea_surface, self.uncertainty_corrections)
+        """Sea surface, corrections and the common part together, m."""
+        return np.hypot(np.hypot(self.uncertainty_sea_surface, self.uncertainty_corrections), self.uncertainty_common)
 
 
 def mean_freeboard(
@@ -136,6 +141,7 @@ def mean_freeboard(
     *,
     sigma_random: np.ndarray,
     sigma_sea_surface: np.ndarray,
+    sigma_common: np.ndarray | None = None,
     section_x: np.ndarray | None = None,
     lengths_m: tuple[float, ...] = (1_000.0, 10_000.0, 25_000.0, np.inf),
     errors: CorrelatedErrors | None = None,
@@ -154,6 +160,8 @@ def mean_freeboard(
         (n,) one standard uncertainty of the segment's height that its neighbours do not share, m.
     sigma_sea_surface : numpy.ndarray
         (n,) one standard uncertainty of the reference sea surface, m.
+    sigma_common : numpy.ndarray, optional
+        (n,) one standard uncertainty that every segment of the beam shares, m: of the same cause, fully correlated.
     section_x : numpy.ndarray, optional
         (n_sections,) centres of the sea surface sections, m; a segment belongs to the nearest. By default
         sections of ``errors.section_spacing_m`` lie end to end.
@@ -174,19 +182,21 @@ def mean_freeboard(
         If arrays differ in length or a bin length is not a positive multiple of 500 m.
     """
     errors = errors or CorrelatedErrors()
-    x, f, sr, sv = (np.asarray(a, np.float64) for a in (x, freeboard, sigma_random, sigma_sea_surface))
-    if not x.shape == f.shape == sr.shape == sv.shape:
+    shared = np.zeros(np.shape(x)) if sigma_common is None else sigma_common
+    x, f, sr, sv, sc = (np.asarray(a, np.float64) for a in (x, freeboard, sigma_random, sigma_sea_surface, shared))
+    if not x.shape == f.shape == sr.shape == sv.shape == sc.shape:
         raise ValueError(
-            f"mean_freeboard: arrays of shapes {x.shape}, {f.shape}, {sr.shape}, {sv.shape}; expected one shape."
+            f"mean_freeboard: arrays of shapes {x.shape}, {f.shape}, {sr.shape}, {sv.shape}, {sc.shape}; expected one"
+            " shape."
         )
     for length in lengths_m:
         if not length > 0 or (np.isfinite(length) and length % GRID_M):
             raise ValueError(
                 f"mean_freeboard: bin length {length} m; expected a multiple of {GRID_M:g} m, or infinity."
             )
-    good = np.isfinite(f + sr + sv + x)
+    good = np.isfinite(f + sr + sv + sc + x)
     if not good.all():
-        x, f, sr, sv = x[good], f[good], sr[good], sv[good]
+        x, f, sr, sv, sc = x[good], f[good], sr[good], sv[good], sc[good]
     if x.size == 0:
         empty = np.zeros(0)
         return {
@@ -199,13 +209,14 @@ def mean_freeboard(
                 uncertainty_random=empty,
                 uncertainty_sea_surface=empty,
                 uncertainty_corrections=empty,
+                uncertainty_common=empty,
             )
             for b in lengths_m
         }
     if np.any(np.diff(x) < 0):
         order = np.argsort(x, kind="stable")
-        x, f, sr, sv = x[order], f[order], sr[order], sv[order]
-    pieces = _pieces(x, f, sr, sv, section_x=section_x, errors=errors)
+        x, f, sr, sv, sc = x[order], f[order], sr[order], sv[order], sc[order]
+    pieces = _pieces(x, f, sr, sv, sc, section_x=section_x, errors=errors)
     return {length: _means(pieces, length, errors) for length in lengths_m}
 
 
@@ -220,11 +231,12 @@ class _Pieces:
     f: np.ndarray
     variance: np.ndarray  # sum of sigma_random squared
     sv: np.ndarray  # sum of sigma_sea_surface
+    sc: np.ndarray  # sum of sigma_common
     origin_cell: int
     section_x: np.ndarray
 
 
-def _pieces(x, f, sr, sv, *, section_x, errors) -> _Pieces:
+def _pieces(x, f, sr, sv, sc, *, section_x, errors) -> _Pieces:
     spacing = errors.section_spacing_m
     if section_x is None:
         centres = (np.arange(np.floor(x[0] / spacing), np.floor(x[-1] / spacing) + 1) + 0.5) * spacing
@@ -242,7 +254,7 @@ def _pieces(x, f, sr, sv, *, section_x, errors) -> _Pieces:
     first = x[start]
     section = np.searchsorted(0.5 * (centres[1:] + centres[:-1]), first, side="right")
     cell = np.floor(first / GRID_M).astype(np.int64)
-    x_sum, f_sum, variance, sv_sum = (np.add.reduceat(a, start) for a in (x, f, sr * sr, sv))
+    x_sum, f_sum, variance, sv_sum, sc_sum = (np.add.reduceat(a, start) for a in (x, f, sr * sr, sv, sc))
     return _Pieces(
         cell=cell - cell[0],
         section=section,
@@ -251,6 +263,7 @@ def _pieces(x, f, sr, sv, *, section_x, errors) -> _Pieces:
         f=f_sum,
         variance=variance,
         sv=sv_sum,
+        sc=sc_sum,
         origin_cell=int(cell[0]),
         section_x=centres,
     )
@@ -310,7 +323,8 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors) -> Freeboar
     sea_surface = _quadratic(q, correlation)
     share = sparse.csr_matrix((pieces.n / n[row], by_section), shape=q.shape)
     corrections = _corrections(pieces, row, n, share=share, smoother=smoother, shape=shape, errors=errors)
-    whole = np.sqrt(random**2 + sea_surface + corrections)
+    common = total(pieces.sc) / n
+    whole = np.sqrt(random**2 + sea_surface + corrections + common**2)
     return FreeboardMeans(
         length_m=float(length),
         x=total(pieces.x) / n,
@@ -320,6 +334,7 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors) -> Freeboar
         uncertainty_random=random,
         uncertainty_sea_surface=np.sqrt(sea_surface),
         uncertainty_corrections=np.sqrt(corrections),
+        uncertainty_common=common,
     )
 
 

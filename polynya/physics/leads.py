@@ -11,10 +11,13 @@ stand out above. Equations in ``docs/freeboard.md``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numba as nb
 import numpy as np
+
+MIDDLE = 0.5
+"""Quantile of leads that takes the place of the low ones where swell moves them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +90,8 @@ class Leads:
     height, uncertainty : numpy.ndarray
         Water height above the mean sea surface, metres.
     n_segments, n_photons : numpy.ndarray
+    swell : numpy.ndarray, optional
+        Part of the uncertainty that is swell, metres: of :func:`with_swell`.
     """
 
     first: np.ndarray
@@ -97,6 +102,21 @@ class Leads:
     uncertainty: np.ndarray
     n_segments: np.ndarray
     n_photons: np.ndarray
+    swell: np.ndarray | None = None
+
+
+def with_swell(leads: Leads, swell: np.ndarray) -> Leads:
+    """Return the leads with what swell adds to the error of their heights.
+
+    Parameters
+    ----------
+    leads : Leads
+        m of them.
+    swell : numpy.ndarray, shape (m,)
+        One standard deviation of their heights by swell, metres: of :func:`polynya.physics.swell.of_leads`. Where there
+        is swell, leads are screened about their middle: a low quantile would be a trough.
+    """
+    return replace(leads, uncertainty=np.hypot(leads.uncertainty, swell), swell=np.asarray(swell, np.float64))
 
 
 def find_leads(
@@ -237,12 +257,11 @@ def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadR
     weight = 1.0 / (leads.uncertainty**2 + rule.scatter_m**2)
     lo = np.searchsorted(leads.x, leads.x - rule.level_window_m)
     hi = np.searchsorted(leads.x, leads.x + rule.level_window_m)
+    quantile = np.where(_in_swell(leads), MIDDLE, rule.level_quantile)
     level = np.array(
         [
-            weighted_quantile(
-                leads.height[a:b] + rule.level_tilt * np.abs(leads.x[a:b] - x), weight[a:b], rule.level_quantile
-            )
-            for x, a, b in zip(leads.x, lo, hi, strict=True)
+            weighted_quantile(leads.height[a:b] + rule.level_tilt * np.abs(leads.x[a:b] - x), weight[a:b], q)
+            for x, a, b, q in zip(leads.x, lo, hi, quantile, strict=True)
         ]
     )
     if leads.x.size == 0:
@@ -251,6 +270,11 @@ def screen_leads(leads: Leads, *, ceiling: np.ndarray | None = None, rule: LeadR
     if ceiling is not None:
         keep &= ~(leads.height - 2.0 * leads.uncertainty > ceiling)
     return keep
+
+
+def _in_swell(leads: Leads) -> np.ndarray:
+    """Return which leads swell moves, bool, shape (m,)."""
+    return np.zeros(leads.x.size, bool) if leads.swell is None else leads.swell > 0.0
 
 
 def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:
@@ -311,6 +335,7 @@ def combine(
     lo = np.searchsorted(leads.x, centres - rule.section_length_m / 2)
     hi = np.searchsorted(leads.x, centres + rule.section_length_m / 2)
     variance = leads.uncertainty**2 + rule.scatter_m**2
+    moved = _in_swell(leads)
     usable = np.ones(leads.x.size, bool) if is_usable is None else is_usable
     floor = rule.section_floor_m if added_variance is None else rule.section_floor_with_lead_error_m
     for k in np.flatnonzero(hi > lo):
@@ -318,7 +343,7 @@ def combine(
         if rows.size == 0:
             continue
         h, v = leads.height[rows], variance[rows]
-        level = weighted_quantile(h, 1.0 / v, rule.quantile)
+        level = weighted_quantile(h, 1.0 / v, MIDDLE if moved[rows].any() else rule.quantile)
         keep = np.ones(h.size, bool)
         for _ in range(6):
             z = (h - level) / np.sqrt(v)

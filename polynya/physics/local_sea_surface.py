@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..schema import OPEN_WATER, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
-from . import lead_error, leads, sea_surface, tracks
+from . import lead_error, leads, sea_surface, tracks, water_evidence
 from .heights import HeightErrors
 
 GROUND_SPEED = 7000.0
@@ -64,10 +64,14 @@ class LeadAssessment:
         Leads that the default method may use; by default those of :func:`polynya.physics.leads.screen_leads`.
     error : lead_error.LeadError, optional
         How probable the leads are: it widens the errors of the default method's sections and moves no height.
+    doubt : water_evidence.Doubt, optional
+        What besides brightness speaks for water: the default method gives no sea surface where it is too little, and
+        widens the errors by what all leads share.
     """
 
     is_usable: np.ndarray | None = None
     error: lead_error.LeadError | None = None
+    doubt: water_evidence.Doubt | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +102,9 @@ class Sections:
         Length of a section's window, metres.
     height, uncertainty : numpy.ndarray, shape (s,)
         Above the mean sea surface, metres; NaN where there is none.
+    common : numpy.ndarray, shape (s,)
+        The part of the uncertainty that sections share, so that averaging does not reduce it, metres; NaN without a
+        height.
     source : numpy.ndarray of int8, shape (s,)
         As ``schema.SEA_SURFACE_SOURCES``.
     n_leads : numpy.ndarray, shape (s,)
@@ -111,6 +118,7 @@ class Sections:
     length: float
     height: np.ndarray
     uncertainty: np.ndarray
+    common: np.ndarray
     source: np.ndarray
     n_leads: np.ndarray
     height_unsmoothed: np.ndarray
@@ -199,6 +207,9 @@ def sections(
             height[part],
             np.nan,
         )
+    doubt = known.doubt if method == DEFAULT else None
+    if doubt is not None:
+        height = np.where(doubt.is_told, height, np.nan)
     measured = np.isfinite(height)
     used &= np.any(measured[:, None] & (np.abs(lead.x[None, :] - centre[:, None]) <= rule.section_length_m / 2), axis=0)
     filled, sigma, source = sea_surface.fill(
@@ -220,18 +231,19 @@ def sections(
     smoothed = filled.copy()
     for part in parts:
         smoothed[part] = sea_surface.smooth(filled[part])
-    if around.land_distance is not None:  # nothing is filled nearer to land either
-        blocked = around.land_distance < limits.land_distance_m
-        smoothed, sigma, source = (
-            np.where(blocked, np.nan, smoothed),
-            np.where(blocked, np.nan, sigma),
-            np.where(blocked, SOURCE_NONE, source),
-        )
+    # Nothing is filled nearer to land, nor where leads are there that may all be ice.
+    blocked = np.zeros(centre.size, bool) if doubt is None else ~doubt.is_told
+    if around.land_distance is not None:
+        blocked = blocked | (around.land_distance < limits.land_distance_m)
+    smoothed, sigma = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma)
+    source = np.where(blocked, SOURCE_NONE, source)
+    common = np.zeros(centre.size) if doubt is None else doubt.common
     return Sections(
         centre=centre,
         length=rule.section_length_m,
         height=smoothed,
-        uncertainty=sigma,
+        uncertainty=np.hypot(sigma, common),
+        common=np.where(np.isfinite(smoothed), common, np.nan),
         source=source.astype(np.int8),
         n_leads=count,
         height_unsmoothed=height,

@@ -123,6 +123,12 @@ SEGMENTS = TableSpec(
         variable(
             "first_photon_bias", F4, "m", "first-photon bias that was subtracted, NaN where unknown or switched off"
         ),
+        variable(
+            "sea_surface_uncertainty_common",
+            F4,
+            "m",
+            "part of sea_surface_uncertainty of one cause for all leads: means do not reduce it",
+        ),
     ),
 )
 
@@ -154,6 +160,12 @@ SEA_SURFACE = TableSpec(
         variable("sea_surface_uncertainty", F4, "m", "one standard uncertainty of sea_surface_height"),
         variable(
             "sea_surface_source", pa.int8(), "1", "where sea_surface_height comes from", flags=SEA_SURFACE_SOURCES
+        ),
+        variable(
+            "sea_surface_uncertainty_common",
+            F4,
+            "m",
+            "part of sea_surface_uncertainty of one cause for all leads: means do not reduce it",
         ),
         variable("height_unsmoothed", F4, "m", "section height before the smoother"),
     ),

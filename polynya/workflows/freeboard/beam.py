@@ -12,7 +12,6 @@ from ... import schema
 from ...errors import EmptyBeamError
 from ...physics import (
     averages,
-    lead_error,
     leads,
     local_sea_surface,
     quality,
@@ -22,21 +21,12 @@ from ...physics import (
     water_bounds,
 )
 from ...predict import tracks as predict_tracks
-from ...readers import height_grid, icesat2_atl03
+from ...readers import icesat2_atl03
 from ...tracks import beam_segments, features
-from . import missing_reference
+from . import local_reference, missing_reference
+from .local_reference import Grids
 
-LAND_KM = 25.0
 MEAN_LENGTHS_KM = (1, 10, 25)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Grids:
-    """The user's grids, read once per granule."""
-
-    mss: height_grid.Grid | None = None
-    land: height_grid.Grid | None = None
-    ice_concentration: height_grid.Grid | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +100,6 @@ def beam_tables(
         segments.geosegments,
         segments.correction,
     )
-    lat, lon = geo["reference_photon_lat"], geo["reference_photon_lon"]
     area = local_sea_surface.Surface(
         x=apart,
         height=surface.height,
@@ -126,44 +115,28 @@ def beam_tables(
         if settings.classifier is None
         else _classes_by_network(segments, evidence, settings.classifier, threads)
     )
-    lead = area.leads(types.surface_class)
-    is_network = settings.classifier is not None
-    height = lead_error.PROBABLE_FALSE_LEAD_HEIGHT if is_network else None
-    error = lead_error.lead_error(lead, types.probability, false_lead_height=height)
-    is_usable = _is_usable(lead, evidence)
-    if is_network:  # the rule's scores are not calibrated: they widen errors and select no lead
-        is_usable = lead_error.is_probable(error, is_usable=is_usable)
-
-    # Sea surface and freeboard.
-    centre = local_sea_surface.section_centres(apart, method=settings.sea_surface)
-    place = tracks.together(centre)
-    near = sea_surface.nearest_section(place, middle)
-    sections = local_sea_surface.sections(
+    found_reference = local_reference.at_beam(
+        segments,
         area,
-        surface_class=types.surface_class,
-        lead=lead,
-        centre=centre,
+        types=types,
+        evidence=evidence,
         method=settings.sea_surface,
-        assessment=local_sea_surface.LeadAssessment(is_usable=is_usable, error=error),
-        surroundings=local_sea_surface.Surroundings(
-            land_distance=_land_distance(grids, lat[near], lon[near]),
-            ice_concentration=_ice_concentration(grids, lat[near], lon[near]),
-        ),
+        is_calibrated=settings.classifier is not None,
+        grids=grids,
     )
-    reference, reference_error, source = local_sea_surface.at_segments(
-        apart, sections, is_stepped=settings.sea_surface != local_sea_surface.DEFAULT
-    )
+    lead, sections = found_reference.lead, found_reference.sections
+    reference, reference_error, source = found_reference.height, found_reference.uncertainty, found_reference.source
     board, board_error = sea_surface.freeboard(
         surface.height, surface.uncertainty, h_ref=reference, sigma_ref=reference_error
     )
     if settings.sea_surface == local_sea_surface.DEFAULT:  # the other methods' errors hold no part that heights share
         board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
+        board_error = np.hypot(board_error, found_reference.swell.rms)
 
     rows = np.flatnonzero(segments.is_near_surface)
     is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
     is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=segments.gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
-    nowhere = np.zeros(x.size, bool)
     flag = quality.quality_flag(
         {
             "few_photons": quality.has_few_photons(surface.n_photons),
@@ -176,11 +149,11 @@ def beam_tables(
             "saturated_shots": quality.is_saturated(geo["full_sat_fract"][own]),
             "degraded_pointing": (geo["podppd_flag"][own] != 0) & (data.n_degraded > 0),
             "correction_interpolated": correction.is_interpolated[own],
-            "melt_season": nowhere,
-            "water_contradicts_ice_concentration": nowhere,
-            "leads_scatter": nowhere,
-            "leads_only_bright": nowhere,
-            "swell": nowhere,
+            "melt_season": found_reference.has("melt_season"),
+            "water_contradicts_ice_concentration": found_reference.has("water_contradicts_ice_concentration"),
+            "leads_scatter": found_reference.has("leads_scatter"),
+            "leads_only_bright": found_reference.has("leads_only_bright"),
+            "swell": found_reference.swell.is_there,
         }
     )
     time_ = segments.time
@@ -221,6 +194,7 @@ def beam_tables(
         "tide_equilibrium": tide_at(correction.tide_equilibrium),
         "dac": tide_at(correction.dac),
         "first_photon_bias": surface.first_photon_bias,
+        "sea_surface_uncertainty_common": found_reference.common,
     }
     if rows.size < x.size:
         notes.append(
@@ -266,8 +240,10 @@ def beam_tables(
             "is_used": sections.is_lead_used,
         },
     )
+    centre = sections.centre
     at = np.clip(np.searchsorted(apart, centre), 0, x.size - 1)
     at = np.where((at > 0) & (np.abs(apart[np.maximum(at - 1, 0)] - centre) < np.abs(apart[at] - centre)), at - 1, at)
+    place = tracks.together(centre)
     order = np.argsort(place, kind="stable")  # where the track is cut, a section of either side reaches across
     at = at[order]
     section_table = table_of(
@@ -281,6 +257,7 @@ def beam_tables(
             "n_leads": sections.n_leads[order],
             "sea_surface_height": sections.height[order],
             "sea_surface_uncertainty": sections.uncertainty[order],
+            "sea_surface_uncertainty_common": sections.common[order],
             "sea_surface_source": sections.source[order],
             "height_unsmoothed": sections.height_unsmoothed[order],
         },
@@ -298,6 +275,7 @@ def beam_tables(
         "n_sections": int(np.isfinite(sections.height).sum()),
         "share_with_freeboard": float(has.mean()),
         "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
+        "flags": {n: float(np.mean((columns["quality_flag"] & bit) > 0)) for bit, n in schema.QUALITY_BITS},
         "classes": {c: int(np.sum(columns["surface_class"] == v)) for v, c in schema.SURFACE_CLASSES},
     }
     means = _means(name, columns, section_table)
@@ -318,7 +296,7 @@ def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evi
     types = surface_type.classify(evidence)
     centres = leads.section_centres(area.x, step_m=leads.LeadRule().section_step_m)
     lead = area.leads(types.surface_class)
-    height, error, _, _ = leads.combine(lead, centres, is_usable=_is_usable(lead, evidence))
+    height, error, _, _ = leads.combine(lead, centres, is_usable=local_reference.is_usable(lead, evidence))
     if not np.isfinite(height).any():
         return types
     level, level_error = leads.water_level(area.x, centres, height=height, uncertainty=error)
@@ -346,12 +324,6 @@ def _classes_by_network(
     return surface_type.SurfaceTypes(surface_class=surface, probability=probability)
 
 
-def _is_usable(lead: leads.Leads, evidence: surface_type.Evidence) -> np.ndarray:
-    """Return the leads at the level of others and not above what water can reach."""
-    lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
-    return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M)
-
-
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:
     good = np.isfinite(values)
     return np.interp(x, middle[good], values[good]) if good.any() else np.full(x.size, np.nan)
@@ -362,12 +334,14 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
     centre = schema.to_numpy(sections["x_atc"])
     height = schema.to_numpy(sections["sea_surface_height"])
     spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0
+    common = columns["sea_surface_uncertainty_common"]
     errors = averages.CorrelatedErrors(section_spacing_m=spacing)
     means = averages.mean_freeboard(
         columns["x_atc"],
         columns["total_freeboard"],
         sigma_random=columns["height_uncertainty"],
-        sigma_sea_surface=columns["sea_surface_uncertainty"],
+        sigma_sea_surface=np.sqrt(np.maximum(columns["sea_surface_uncertainty"] ** 2 - common**2, 0.0)),
+        sigma_common=common,
         section_x=centre[np.isfinite(height)],
         lengths_m=(*(1000.0 * k for k in MEAN_LENGTHS_KM), np.inf),
         errors=errors,
@@ -389,24 +363,3 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
             }
         )
     return rows
-
-
-def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
-    """Metres in the two values that screening needs: 0 where land lies within 25 km, else infinity."""
-    if grids.land is None:
-        return None
-    return np.where(
-        height_grid.is_land_near(grids.land, longitude=longitude, latitude=latitude, within_km=LAND_KM), 0.0, np.inf
-    )
-
-
-def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
-    """Fraction 0-1, whether the grid holds fractions or per cent."""
-    if grids.ice_concentration is None:
-        return None
-    ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
-    cells = grids.ice_concentration.values
-    full = 100.0 if np.any((cells > 1.5) & (cells <= 100.0)) else 1.0
-    return (
-        np.where((ice < 0) | (ice > full), np.nan, ice) / full
-    )  # beyond the full value lie flags: land, coast, missing

@@ -23,7 +23,7 @@ from ...readers import icesat2, icesat2_atl03, icesat2_releases
 from ...report import beams as report_beams
 from ...tracks import beam_segments
 from . import classifier as freeboard_classifier
-from . import missing_reference
+from . import messages, missing_reference
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
 from .config import Config, read_grids
 
@@ -115,7 +115,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
         results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
         if not results:
             raise _no_beam(granule, empty, config)
-        messages = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
+        sentences = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
         numbers = _numbers(results, time.perf_counter() - started)
         record = io.run_record(
             command=io.command_line(),
@@ -127,7 +127,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             network=network,
             sea_surface_method=config.sea_surface,
             beams={n: r.numbers for n, r in results.items()},
-            messages=messages,
+            messages=sentences,
             means=[m for r in results.values() for m in r.means],
             beam_differences=_differences(results),
             numbers=numbers,
@@ -144,7 +144,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             sea_surface=pa.concat_tables([r.sea_surface for r in results.values()]),
             threads=threads,
         )
-    return Record(item=item.name, status=DONE, message=" ".join(messages), outputs=outputs, numbers=numbers)
+    return Record(item=item.name, status=DONE, message=" ".join(sentences), outputs=outputs, numbers=numbers)
 
 
 def _about(granule: icesat2.Granule, config: Config, classifier: str) -> dict[str, object]:
@@ -319,6 +319,7 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"No sea surface could be determined on {', '.join(dry)} (no usable open water within reach): freeboard is"
             " NaN there."
         )
+    out += messages.of_doubts({n: r.numbers["flags"] for n, r in results.items()})
     if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")
     out += missing_reference.sentences({n: r.missing for n, r in results.items()})

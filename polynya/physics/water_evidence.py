@@ -1,0 +1,316 @@
+"""What besides brightness says that leads are water: a common cause of error that many leads do not average away.
+
+A classifier gives every lead its own probability of being water. But what it takes for water may be wrong everywhere
+for one reason: melt ponds, smooth bright floes, leads that have all frozen over. Ten such "leads" are no more certain
+than one. The evidence that does not rest on brightness is height: water is the lowest surface around, and it lies at
+one level, where ponds and floes lie at the level of their floes. Here each lead is compared with the thick ice within a
+kilometre; around each section, the leads that stand lower are compared with those that do not.
+
+The rule, its constants and what they were chosen on: ``docs/decisions/0019-common-cause-of-false-leads.md``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from ..schema import THICK_ICE
+from .leads import Leads
+from .quality import BITS
+
+BLOCK_M, BESIDE_M, AROUND_M, FAR_M = 20.0, 20.0, 1_000.0, 5_000.0
+"""Ice around a lead: means over blocks, from so far beside its edge to one kilometre, to five where there are few."""
+LEAST_BLOCKS = 10
+LOW_QUANTILE = 0.1
+LOWER_M = 0.06
+"""A lead is lower than the ice around it if it stands this much below the low quantile of that ice. In simulated
+granules all probable leads over water do, none of those on smooth bright floes, and one to four in ten of those on
+ponds."""
+REACH_M, NEAR_M = 25_000.0, 15_000.0
+"""Leads within reach of a section's centre are judged together: within the shorter distance where they are eight."""
+REGION_M = 50_000.0
+"""A section is doubted no less than those this near on average: by chance, ponds of one stretch stand at one level."""
+ENOUGH = 8
+ONE_FLOE_M = 1_000.0
+"""Leads this close and at one level may be ponds of one floe."""
+LEVEL_M, KERNEL_M = 0.05, 0.02
+"""Leads this close to the lowest level share it; the level is the lowest mode of a kernel density of that width."""
+MODE_SHARE = 0.15
+"""A mode holds this share of the leads, and two of them where there are five."""
+FALSE_HEIGHT_M = 0.17
+"""How high ponds and smooth floes stand above the water where all of a section's leads are such."""
+MOST_DOUBT = 0.35
+"""More probably than this the leads are no water: there is no sea surface."""
+MELT_DOUBT = CONCENTRATION_DOUBT = 0.25
+"""Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
+REFROZEN_M = 0.018
+"""Leads may all be frozen over: 0.05 to 0.45 m of ice float 0.005 to 0.045 m above the water, 0.025 m in the root mean
+square, and look like water while they are smooth and bright."""
+SCATTER_M, SCATTER_SHARE = 0.03, 0.5
+"""Leads that scatter by more than this beyond their errors get a bit; this share of the scatter is common to all."""
+MOST_TILT = 4e-6
+"""Tilt of the sea surface that is no scatter: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016), m/m."""
+CONCENTRATION_ROOM = 0.05
+"""Open water may cover so much more than the ice concentration says before the two contradict each other."""
+MELT_SUN = 15.0
+"""Solar elevation above which snow melts in the melt season, degrees."""
+MELT_NORTH, MELT_SOUTH = (5, 6, 7, 8, 9), (12, 1)
+"""Months of the melt season."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubt:
+    """What is known of a beam's m leads and s sections besides brightness.
+
+    Attributes
+    ----------
+    is_usable : numpy.ndarray of bool, shape (m,)
+        Leads that stand lower than the ice around them, or have no thick ice around them, and share the lowest level.
+    common : numpy.ndarray, shape (s,)
+        One standard uncertainty of the reference that all leads share, metres.
+    is_told : numpy.ndarray of bool, shape (s,)
+        Whether the evidence is enough for a sea surface at all.
+    flag : numpy.ndarray of int16, shape (s,)
+        Bits of ``schema.QUALITY_BITS``: melt season, ice concentration, scatter, only brightness.
+    """
+
+    is_usable: np.ndarray
+    common: np.ndarray
+    is_told: np.ndarray
+    flag: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """What is known of the place and time of s sections, arrays of shape (s,).
+
+    Attributes
+    ----------
+    is_melt : numpy.ndarray of bool
+        Of :func:`is_melt_season`.
+    water_share : numpy.ndarray
+        Share of the track around that is classified as open water.
+    ice_concentration : numpy.ndarray, optional
+        Fraction 0-1, NaN where unknown.
+    """
+
+    is_melt: np.ndarray
+    water_share: np.ndarray
+    ice_concentration: np.ndarray | None = None
+
+
+def is_melt_season(time: np.ndarray, *, latitude: np.ndarray, solar_elevation: np.ndarray) -> np.ndarray:
+    """Return whether snow and ice may melt.
+
+    Parameters
+    ----------
+    time : numpy.ndarray of datetime64, shape (n,)
+        UTC.
+    latitude, solar_elevation : numpy.ndarray, shape (n,)
+        Degrees.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+        May to September in the north, December and January in the south, with the sun above 15 degrees.
+    """
+    month = np.asarray(time).astype("datetime64[M]").astype(np.int64) % 12 + 1
+    season = np.where(np.asarray(latitude) > 0.0, np.isin(month, MELT_NORTH), np.isin(month, MELT_SOUTH))
+    return season & (np.asarray(solar_elevation) > MELT_SUN)
+
+
+def contrast(
+    leads: Leads, x: np.ndarray, height: np.ndarray, *, surface_class: np.ndarray, swell_rms: np.ndarray | None = None
+) -> np.ndarray:
+    """Return how high leads stand against the low parts of the thick ice around them.
+
+    Parameters
+    ----------
+    leads : Leads
+        m of them.
+    x, height : numpy.ndarray, shape (n,)
+        Segments: along-track distance and height, metres.
+    surface_class : numpy.ndarray of int8, shape (n,)
+        Of the segments; thick ice counts.
+    swell_rms : numpy.ndarray, shape (m,), optional
+        Standard deviation of the surface by swell at each lead, metres: it lowers the low quantile of the ice, which is
+        put back.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,)
+        Lead minus the 10 % quantile of 20 m means of the ice, metres; NaN where no thick ice is within 5 km.
+    """
+    out = np.full(leads.x.size, np.nan)
+    ice = np.flatnonzero((surface_class == THICK_ICE) & np.isfinite(height))
+    if ice.size == 0:
+        return out
+    number = np.floor(x[ice] / BLOCK_M).astype(np.int64)
+    start = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
+    count = np.diff(np.append(start, ice.size))
+    full = count >= 3
+    place = ((number[start] + 0.5) * BLOCK_M)[full]
+    level = (np.add.reduceat(height[ice].astype(np.float64), start) / count)[full]
+    added = np.zeros(leads.x.size) if swell_rms is None else np.asarray(swell_rms, np.float64)
+    for k in range(leads.x.size):
+        half = 0.5 * leads.length[k]
+        for reach in (AROUND_M, FAR_M):
+            a, b = np.searchsorted(place, leads.x[k] + (half + reach) * np.array([-1.0, 1.0]))
+            beside = level[a:b][np.abs(place[a:b] - leads.x[k]) > half + BESIDE_M]
+            if beside.size >= LEAST_BLOCKS:
+                out[k] = leads.height[k] - _low(beside, added[k])
+                break
+    return out
+
+
+def _low(heights: np.ndarray, swell_rms: float) -> float:
+    """Return the low quantile of heights, as it would be without swell."""
+    middle, low = np.quantile(heights, (0.5, LOW_QUANTILE))
+    below = middle - low
+    return float(middle - np.sqrt(max(below**2 - (1.2816 * swell_rms) ** 2, 0.0)))
+
+
+def assess(
+    leads: Leads,
+    centre: np.ndarray,
+    *,
+    is_candidate: np.ndarray,
+    contrast: np.ndarray,
+    setting: Setting,
+) -> Doubt:
+    """Judge leads and sections by the evidence that brightness does not give.
+
+    Parameters
+    ----------
+    leads : Leads
+        m leads along one beam.
+    centre : numpy.ndarray, shape (s,)
+        Section centres, metres along the track.
+    is_candidate : numpy.ndarray of bool, shape (m,)
+        Leads that the classifier calls probable, at whatever level.
+    contrast : numpy.ndarray, shape (m,)
+        Of :func:`contrast`.
+    setting : Setting
+        Place and time of the sections.
+
+    Returns
+    -------
+    Doubt
+    """
+    s = centre.size
+    is_high = is_candidate & (contrast > -LOWER_M)
+    is_low = is_candidate & ~is_high
+    doubt, level, flag = np.zeros(s), np.full(s, np.nan), np.zeros(s, np.int16)
+    crowded = np.zeros(s, bool)
+    if setting.ice_concentration is not None:
+        crowded = setting.water_share > 1.0 - setting.ice_concentration + CONCENTRATION_ROOM
+    flag[setting.is_melt] |= BITS["melt_season"]
+    flag[crowded] |= BITS["water_contradicts_ice_concentration"]
+    scatter, is_seen, has_low = np.zeros(s), np.zeros(s, bool), np.zeros(s, bool)
+    for k in range(s):
+        rows = _around(leads.x, centre[k], is_candidate)
+        is_seen[k], has_low[k] = rows.size > 0, is_low[rows].any()
+        if is_high[rows].any():
+            doubt[k], level[k] = _mixture(leads.x[rows], leads.height[rows], is_low[rows])
+        scatter[k] = _scatter(leads, rows[is_low[rows]])
+    doubt = np.maximum(doubt, np.where(setting.is_melt, MELT_DOUBT, 0.0))
+    doubt = np.maximum(doubt, np.where(crowded, CONCENTRATION_DOUBT, 0.0))
+    worst = np.maximum(doubt, _mean_around(centre, doubt, is_seen))
+    is_told = ~is_seen | (has_low & (worst <= MOST_DOUBT))
+    flag[scatter > SCATTER_M] |= BITS["leads_scatter"]
+    flag[~is_told] |= BITS["leads_only_bright"]
+    common = np.sqrt(REFROZEN_M**2 + (SCATTER_SHARE * scatter) ** 2 + doubt * FALSE_HEIGHT_M**2)
+    usable = is_low.copy()
+    if s:
+        near = np.searchsorted(0.5 * (centre[1:] + centre[:-1]), leads.x)
+        off = leads.height - level[near]
+        usable &= ~(np.abs(off) > LEVEL_M + 2.0 * leads.uncertainty)
+    return Doubt(is_usable=usable, common=common, is_told=is_told, flag=flag)
+
+
+def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
+    """Return the mean doubt of the sections with leads within 50 km of each: ponds are not everywhere but here."""
+    low = np.searchsorted(centre, centre - REGION_M)
+    high = np.searchsorted(centre, centre + REGION_M, side="right")
+    total, count = (np.concatenate([[0.0], np.cumsum(v)]) for v in (np.where(is_seen, doubt, 0.0), is_seen))
+    return (total[high] - total[low]) / np.maximum(count[high] - count[low], 1.0)
+
+
+def _around(x: np.ndarray, centre: float, is_candidate: np.ndarray) -> np.ndarray:
+    """Return the candidates that are judged together with a section: within 15 km where they are eight, else 25 km."""
+    away = np.abs(x - centre)
+    near = np.flatnonzero(is_candidate & (away <= NEAR_M))
+    return near if near.size >= ENOUGH else np.flatnonzero(is_candidate & (away <= REACH_M))
+
+
+def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[float, float]:
+    """Return the chance that the lowest leads belong to those that stand higher, and their level.
+
+    Two ways to belong: the leads above the lowest level, taken for one normal population, would put so many leads at
+    that level; or nothing parts the two, so that the lowest are but the lower end of the others.
+
+    Parameters
+    ----------
+    x, height : numpy.ndarray, shape (k,)
+        Of the leads around a section, metres.
+    is_low : numpy.ndarray of bool, shape (k,)
+        Those lower than the ice around them; others are among them.
+
+    Returns
+    -------
+    chance, level : float
+        0 to 1, and metres: NaN where no lead is low.
+    """
+    if not is_low.any():
+        return 1.0, np.nan
+    # Ponds of one floe lie at one height: those within a kilometre at one level count as one.
+    alike = (np.abs(x[:, None] - x) <= ONE_FLOE_M) & (np.abs(height[:, None] - height) <= LEVEL_M)
+    weight = 1.0 / alike.sum(axis=1)
+    level, dip = _lowest_mode(height, weight, is_low)
+    members = weight[is_low & (np.abs(height - level) <= LEVEL_M)].sum()
+    if members == 0.0:
+        return 1.0, level
+    joined = dip * min(weight[~is_low].sum() / members, 1.0)
+    is_above = height > level + LEVEL_M
+    above, shares = height[is_above], weight[is_above]
+    if above.size == 0:
+        return float(joined), level
+    middle = float(np.average(above, weights=shares))
+    spread = max(float(np.sqrt(np.average((above - middle) ** 2, weights=shares))), LEVEL_M)
+    low, high = ((level + side * LEVEL_M - middle) / spread for side in (-1.0, 1.0))
+    return float(min(max(shares.sum() * (ndtr(high) - ndtr(low)) / members, joined), 1.0)), level
+
+
+def _lowest_mode(height: np.ndarray, weight: np.ndarray, is_low: np.ndarray) -> tuple[float, float]:
+    """Return the lowest height at which leads crowd, and how little parts them from those above.
+
+    The height is the lowest mode of the leads' kernel density that holds enough of them. The second value is the least
+    density between it and the next mode, relative to its own: 0 where they are apart, 1 where no mode is above it.
+    """
+    grid = np.arange(height[is_low].min() - KERNEL_M, height.max() + 3.0 * KERNEL_M, 0.25 * KERNEL_M)
+    density = np.exp(-0.5 * ((grid[:, None] - height[None, :]) / KERNEL_M) ** 2) @ weight
+    peaks = np.flatnonzero((density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:])) + 1
+    least = max(MODE_SHARE * weight.sum(), 2.0 if weight.sum() >= ENOUGH else 0.5)
+    for peak in peaks:
+        if weight[np.abs(height - grid[peak]) <= LEVEL_M].sum() >= least:
+            break
+    else:
+        peak = int(np.argmax(density))
+    later = peaks[peaks > peak]
+    highest = later[np.argmax(density[later])] if later.size else peak
+    dip = float(density[peak:highest].min() / density[peak]) if highest > peak else 1.0
+    return float(grid[peak]), dip
+
+
+def _scatter(leads: Leads, rows: np.ndarray) -> float:
+    """Return the scatter of leads about a line along the track beyond their errors, metres: robust, 0 for fewer than
+    five."""
+    if rows.size < 5:
+        return 0.0
+    away = leads.x[rows] - np.mean(leads.x[rows])
+    tilt = np.clip(np.sum(away * leads.height[rows]) / np.sum(away**2), -MOST_TILT, MOST_TILT)
+    height = leads.height[rows] - tilt * away
+    spread = 1.4826 * np.median(np.abs(height - np.median(height)))
+    return float(np.sqrt(max(spread**2 - np.median(leads.uncertainty[rows]) ** 2, 0.0)))

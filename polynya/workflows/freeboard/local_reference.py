@@ -1,0 +1,209 @@
+"""One beam's local sea surface: its leads, what says that they are water, sections, the reference at segments."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...physics import (
+    lead_error,
+    leads,
+    local_sea_surface,
+    quality,
+    sea_surface,
+    surface_type,
+    swell,
+    tracks,
+    water_evidence,
+)
+from ...readers import height_grid
+from ...schema import OPEN_WATER
+from ...tracks import beam_segments
+
+LAND_KM = 25.0
+SHARE_M = 25_000.0
+"""The share of open water around a section is counted within this distance of its centre."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grids:
+    """The user's grids, read once per granule."""
+
+    mss: height_grid.Grid | None = None
+    land: height_grid.Grid | None = None
+    ice_concentration: height_grid.Grid | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The local sea surface of a beam, at its m leads, s sections and n segments.
+
+    Attributes
+    ----------
+    lead : leads.Leads
+    sections : local_sea_surface.Sections
+    height, uncertainty, source : numpy.ndarray, shape (n,)
+        Of the reference at each segment: metres above the mean sea surface, and where it comes from.
+    common : numpy.ndarray, shape (n,)
+        The part of the uncertainty that all segments share, metres.
+    flag : numpy.ndarray of int16, shape (n,)
+        Bits that the evidence for water sets.
+    swell : swell.Swell
+        At the segments.
+    is_told : numpy.ndarray of bool, shape (s,)
+        False where leads are there, but only brightness says that they are water.
+    """
+
+    lead: leads.Leads
+    sections: local_sea_surface.Sections
+    height: np.ndarray
+    uncertainty: np.ndarray
+    source: np.ndarray
+    common: np.ndarray
+    flag: np.ndarray
+    swell: swell.Swell
+    is_told: np.ndarray
+
+    def has(self, name: str) -> np.ndarray:
+        """Return which segments have a bit of ``schema.QUALITY_BITS``, bool, shape (n,)."""
+        return (self.flag & quality.BITS[name]) > 0
+
+
+def at_beam(
+    segments: beam_segments.BeamSegments,
+    area: local_sea_surface.Surface,
+    *,
+    types: surface_type.SurfaceTypes,
+    evidence: surface_type.Evidence,
+    method: str,
+    is_calibrated: bool,
+    grids: Grids,
+) -> Reference:
+    """Find the local sea surface of a beam.
+
+    Parameters
+    ----------
+    segments : beam_segments.BeamSegments
+        n segments.
+    area : local_sea_surface.Surface
+        The same as the sea surface needs them.
+    types : surface_type.SurfaceTypes
+        Their classes.
+    evidence : surface_type.Evidence
+        What the classes were decided from.
+    method : str
+        One of :data:`polynya.physics.local_sea_surface.METHODS`.
+    is_calibrated : bool
+        Whether the probabilities are calibrated, as a network's are: then only probable leads enter a section. The
+        rule's scores widen errors and select nothing.
+    grids : Grids
+        The user's.
+
+    Returns
+    -------
+    Reference
+    """
+    x, geo = area.x, segments.geosegments  # parts of the track lie apart: nothing reaches from one into another
+    waves = swell.detect(segments.x, np.where(segments.is_near_surface, area.height, np.nan))
+    lead = area.leads(types.surface_class)
+    middle = (lead.first + lead.last) // 2
+    lead = leads.with_swell(lead, swell.of_leads(waves, middle, lead.length))
+    false_height = lead_error.PROBABLE_FALSE_LEAD_HEIGHT if is_calibrated else None
+    error = lead_error.lead_error(lead, types.probability, false_lead_height=false_height)
+    is_level = is_usable(lead, evidence, swell_rms=waves.rms[middle])
+    is_candidate = np.ones(lead.x.size, bool)
+    if is_calibrated:
+        is_candidate = lead_error.is_probable(error, is_usable=is_candidate)
+
+    centre = local_sea_surface.section_centres(x, method=method)
+    near = sea_surface.nearest_section(tracks.together(centre), segments.middle)
+    latitude, longitude = geo["reference_photon_lat"][near], geo["reference_photon_lon"][near]
+    ice = _ice_concentration(grids, latitude, longitude)
+    here = np.clip(np.searchsorted(x, centre), 0, x.size - 1)
+    doubt = water_evidence.assess(
+        lead,
+        centre,
+        is_candidate=is_candidate,
+        contrast=water_evidence.contrast(
+            lead, x, area.height, surface_class=types.surface_class, swell_rms=waves.rms[middle]
+        ),
+        setting=water_evidence.Setting(
+            is_melt=water_evidence.is_melt_season(
+                segments.time[here], latitude=latitude, solar_elevation=segments.solar_elevation[here]
+            ),
+            water_share=_share(x, types.surface_class == OPEN_WATER, centre),
+            ice_concentration=ice,
+        ),
+    )
+    sections = local_sea_surface.sections(
+        area,
+        surface_class=types.surface_class,
+        lead=lead,
+        centre=centre,
+        method=method,
+        assessment=local_sea_surface.LeadAssessment(
+            is_usable=is_level & is_candidate & doubt.is_usable, error=error, doubt=doubt
+        ),
+        surroundings=local_sea_surface.Surroundings(
+            land_distance=_land_distance(grids, latitude, longitude), ice_concentration=ice
+        ),
+    )
+    is_default = method == local_sea_surface.DEFAULT
+    height, uncertainty, source = local_sea_surface.at_segments(x, sections, is_stepped=not is_default)
+    own = sea_surface.nearest_section(x, centre)
+    return Reference(
+        lead=lead,
+        sections=sections,
+        height=height,
+        uncertainty=uncertainty,
+        source=source,
+        common=np.where(np.isfinite(height), np.interp(x, centre, sections.common), np.nan),
+        flag=doubt.flag[own],
+        swell=waves,
+        is_told=doubt.is_told,
+    )
+
+
+def is_usable(lead: leads.Leads, evidence: surface_type.Evidence, *, swell_rms: np.ndarray | float = 0.0) -> np.ndarray:
+    """Return the leads at the level of others and not above what water can reach, bool, shape (m,).
+
+    Parameters
+    ----------
+    lead : leads.Leads
+        m of them.
+    evidence : surface_type.Evidence
+        Of the segments: the lowest surfaces nearby.
+    swell_rms : numpy.ndarray or float, shape (m,)
+        Standard deviation of the surface by swell, metres: the lowest surfaces lie in its troughs.
+    """
+    lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
+    return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M + 2.0 * swell_rms)
+
+
+def _share(x: np.ndarray, is_water: np.ndarray, centre: np.ndarray) -> np.ndarray:
+    """Return the share of water among the segments within 25 km of each centre, shape (s,)."""
+    total = np.concatenate([[0], np.cumsum(is_water)])
+    low, high = np.searchsorted(x, centre - SHARE_M), np.searchsorted(x, centre + SHARE_M)
+    return (total[high] - total[low]) / np.maximum(high - low, 1)
+
+
+def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Metres in the two values that screening needs: 0 where land lies within 25 km, else infinity."""
+    if grids.land is None:
+        return None
+    return np.where(
+        height_grid.is_land_near(grids.land, longitude=longitude, latitude=latitude, within_km=LAND_KM), 0.0, np.inf
+    )
+
+
+def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Fraction 0-1, whether the grid holds fractions or per cent."""
+    if grids.ice_concentration is None:
+        return None
+    ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
+    cells = grids.ice_concentration.values
+    full = 100.0 if np.any((cells > 1.5) & (cells <= 100.0)) else 1.0
+    return (
+        np.where((ice < 0) | (ice > full), np.nan, ice) / full
+    )  # beyond the full value lie flags: land, coast, missing
