@@ -157,10 +157,12 @@ def _peaks(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         side = ((number >= k / SIDE_OUT) & (number < k / SIDE_IN)) | ((number > k * SIDE_IN) & (number <= k * SIDE_OUT))
         design = np.stack([np.ones(number.size - 1), np.log(number[1:])], axis=1)
         fit = np.linalg.pinv(design[side[1:]]) @ logs[:, side].T
-        usual = np.exp(design[band[1:]] @ fit).sum(axis=0)
-        power = spectra[:, band].sum(axis=1)
+        background = np.exp(design[band[1:]] @ fit).T
+        usual, power = background.sum(axis=1), spectra[:, band].sum(axis=1)
+        excess = np.maximum(spectra[:, band] - background, 0.0)
+        middle = (excess @ number[band]) / np.maximum(excess.sum(axis=1), 1e-12)
         better = power > ratio * usual
         ratio = np.where(better, power / usual, ratio)
-        wavelength = np.where(better, WINDOW_M / k, wavelength)
+        wavelength = np.where(better, WINDOW_M / np.maximum(middle, 1.0), wavelength)
         rms = np.where(better, np.sqrt(np.maximum(power - usual, 0.0)), rms)
     return ratio, wavelength, rms

@@ -119,7 +119,7 @@ def at_beam(
     centre = local_sea_surface.section_centres(x, method=method)
     near = sea_surface.nearest_section(tracks.together(centre), segments.middle)
     latitude, longitude = geo["reference_photon_lat"][near], geo["reference_photon_lon"][near]
-    ice = _ice_concentration(grids, latitude, longitude)
+    ice = ice_concentration(grids, latitude, longitude)
     here = np.clip(np.searchsorted(x, centre), 0, x.size - 1)
     doubt = water_evidence.assess(
         lead,
@@ -146,7 +146,7 @@ def at_beam(
             is_usable=is_level & is_candidate & doubt.is_usable, error=error, doubt=doubt
         ),
         surroundings=local_sea_surface.Surroundings(
-            land_distance=_land_distance(grids, latitude, longitude), ice_concentration=ice
+            land_distance=land_distance(grids, latitude, longitude), ice_concentration=ice
         ),
     )
     is_default = method == local_sea_surface.DEFAULT
@@ -188,8 +188,17 @@ def _share(x: np.ndarray, is_water: np.ndarray, centre: np.ndarray) -> np.ndarra
     return (total[high] - total[low]) / np.maximum(high - low, 1)
 
 
-def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
-    """Metres in the two values that screening needs: 0 where land lies within 25 km, else infinity."""
+def land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Return the distance of land in the two values that screening needs: 0 within 25 km, else infinity; None without
+    a grid.
+
+    Parameters
+    ----------
+    grids : Grids
+        The user's.
+    latitude, longitude : numpy.ndarray, shape (s,)
+        Degrees.
+    """
     if grids.land is None:
         return None
     return np.where(
@@ -197,8 +206,16 @@ def _land_distance(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) ->
     )
 
 
-def _ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
-    """Fraction 0-1, whether the grid holds fractions or per cent."""
+def ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray | None:
+    """Return the ice concentration as a fraction 0-1, whether the grid holds fractions or per cent; None without one.
+
+    Parameters
+    ----------
+    grids : Grids
+        The user's.
+    latitude, longitude : numpy.ndarray, shape (s,)
+        Degrees.
+    """
     if grids.ice_concentration is None:
         return None
     ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from polynya.readers.height_grid import Grid
-from polynya.workflows.freeboard import beam
+from polynya.workflows.freeboard import local_reference
 
 KM = 180.0 / (np.pi * 6371.0)
 """Degrees of latitude per kilometre."""
@@ -29,13 +29,13 @@ def grid(values) -> Grid:
 @pytest.mark.parametrize(("away_km", "is_near"), [(3.0, True), (10.0, True), (22.0, True), (30.0, False)])
 def test_land_within_25_km_is_near(away_km, is_near):
     """NASA computes no sea surface within 25 km of land (ATL10 ATBD, ``land_distance_m``). Land lies north of 75 N."""
-    land = beam.Grids(land=grid(lambda lon, lat: (lat >= 75.0).astype(float)))
-    found = beam._land_distance(land, np.array([75.0 - away_km * KM]), np.zeros(1))
+    land = local_reference.Grids(land=grid(lambda lon, lat: (lat >= 75.0).astype(float)))
+    found = local_reference.land_distance(land, np.array([75.0 - away_km * KM]), np.zeros(1))
     assert (found[0] == 0.0) == is_near and (found[0] == np.inf) != is_near
 
 
 def test_no_land_grid_is_no_distance():
-    assert beam._land_distance(beam.Grids(), np.array([75.0]), np.zeros(1)) is None
+    assert local_reference.land_distance(local_reference.Grids(), np.array([75.0]), np.zeros(1)) is None
 
 
 def test_ice_concentration_in_per_cent_and_as_a_fraction_are_one_thing():
@@ -44,5 +44,5 @@ def test_ice_concentration_in_per_cent_and_as_a_fraction_are_one_thing():
     for full in (1.0, 100.0):
         for north, expected in ((0.0, 0.0), (254.0, np.nan)):
             ice = grid(lambda lon, lat, full=full, north=north: np.where(lat < 75.2, 0.8 * full, north))
-            found = beam._ice_concentration(beam.Grids(ice_concentration=ice), *place)
+            found = local_reference.ice_concentration(local_reference.Grids(ice_concentration=ice), *place)
             np.testing.assert_allclose(found, [0.8, 0.8, expected])

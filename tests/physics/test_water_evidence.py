@@ -1,0 +1,181 @@
+"""What besides brightness says that leads are water: their height against the ice, and one level."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from polynya.physics import leads, water_evidence
+from polynya.physics.quality import BITS
+from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE
+
+
+def some_leads(x, height, *, length: float = 30.0, error: float = 0.02) -> leads.Leads:
+    x = np.asarray(x, np.float64)
+    one = np.ones(x.size, np.int64)
+    return leads.Leads(
+        first=one,
+        last=one + 1,
+        x=x,
+        length=length * np.ones(x.size),
+        height=np.asarray(height, np.float64) * np.ones(x.size),
+        uncertainty=error * np.ones(x.size),
+        n_segments=10 * one,
+        n_photons=100 * one,
+    )
+
+
+def assess(lead, contrast, *, centre=(0.0,), **setting) -> water_evidence.Doubt:
+    s = len(centre)
+    given = {"is_melt": np.zeros(s, bool), "water_share": np.zeros(s), **setting}
+    return water_evidence.assess(
+        lead,
+        np.asarray(centre, np.float64),
+        is_candidate=np.ones(lead.x.size, bool),
+        contrast=np.asarray(contrast, np.float64) * np.ones(lead.x.size),
+        setting=water_evidence.Setting(**given),
+    )
+
+
+def places(n: int, seed: int = 0) -> np.ndarray:
+    return np.sort(np.random.default_rng(seed).uniform(-12_000.0, 12_000.0, n))
+
+
+# ---------------------------------------------------------------------------------------------- contrast
+
+
+def track(freeboard: float = 0.3, length_m: float = 4000.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return x, heights and classes of thick ice that is level but for a tenth of it, which is 0.1 m lower."""
+    x = np.arange(1.0, length_m, 2.0)
+    height = np.where(np.floor(x / 20.0) % 10 == 0, freeboard - 0.1, freeboard)
+    return x, height, np.full(x.size, THICK_ICE, np.int8)
+
+
+def test_contrast_is_against_the_low_ice_and_leaves_the_lead_and_thin_ice_out():
+    x, height, kind = track()
+    water, thin = np.abs(x - 2000.0) < 15.0, np.abs(x - 2100.0) < 50.0
+    height, kind = np.where(water, 0.0, height), np.where(water, OPEN_WATER, kind)
+    height, kind = np.where(thin, 0.03, height), np.where(thin, THIN_ICE, kind)
+    lead = some_leads([2000.0, 3000.0], [0.0, 0.31])
+    found = water_evidence.contrast(lead, x, height, surface_class=kind)
+    np.testing.assert_allclose(found, [-0.2, 0.11], atol=0.101)  # the 10 % quantile is 0.2 to 0.3
+    assert found[0] < -0.15 and found[1] > 0.0
+
+
+def test_without_thick_ice_in_five_kilometres_there_is_no_contrast():
+    x, height, kind = track()
+    lead = some_leads([2000.0], [0.0])
+    assert np.isnan(water_evidence.contrast(lead, x, height, surface_class=np.full_like(kind, THIN_ICE))).all()
+    assert np.isnan(water_evidence.contrast(lead, x + 9000.0, height, surface_class=kind)).all()
+    assert np.isfinite(water_evidence.contrast(lead, x + 5000.0, height, surface_class=kind)).all()
+
+
+def test_swell_is_taken_out_of_the_low_ice():
+    """Normal heights with a wave on them: the low quantile sinks by the wave and is put back."""
+    rng = np.random.default_rng(0)
+    x = np.arange(1.0, 2000.0, 2.0)
+    block = np.floor(x / 20.0).astype(int)
+    flat = 0.3 + 0.05 * rng.standard_normal(100)[block]
+    moved = flat + 0.1 * rng.standard_normal(100)[block]
+    kind, lead = np.full(x.size, THICK_ICE, np.int8), some_leads([1000.0], [0.0])
+    plain = water_evidence.contrast(lead, x, flat, surface_class=kind)[0]
+    wrong = water_evidence.contrast(lead, x, moved, surface_class=kind)[0]
+    right = water_evidence.contrast(lead, x, moved, surface_class=kind, swell_rms=np.array([0.1]))[0]
+    assert wrong - plain > 0.04 and abs(right - plain) < 0.03
+
+
+# ------------------------------------------------------------------------------------------------ assess
+
+
+def test_leads_lower_than_the_ice_are_believed():
+    doubt = assess(some_leads(places(12), 0.01 * np.random.default_rng(1).standard_normal(12)), -0.2)
+    assert doubt.is_told.all() and doubt.is_usable.all() and (doubt.flag == 0).all()
+    np.testing.assert_allclose(doubt.common, water_evidence.REFROZEN_M)
+
+
+@pytest.mark.parametrize("n", [1, 3, 30, 300])
+def test_no_number_of_bright_patches_at_the_level_of_the_ice_gives_a_sea_surface(n):
+    height = 0.3 + 0.08 * np.random.default_rng(n).standard_normal(n)
+    doubt = assess(some_leads(places(n), height), 0.0)
+    assert not doubt.is_told.any() and not doubt.is_usable.any()
+    assert doubt.flag[0] & BITS["leads_only_bright"]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_ponds_alone_give_none_though_some_are_lower_than_the_ice(seed):
+    """Pond levels follow their floes: one broad population, a third of it lower than the ice around."""
+    rng = np.random.default_rng(seed)
+    height = 0.25 + 0.09 * rng.standard_normal(40)
+    contrast = -0.02 + 0.06 * rng.standard_normal(40) + 0.3 * (height - 0.25)
+    doubt = assess(some_leads(places(40, seed), height), contrast)
+    assert not doubt.is_told.any() or doubt.common[0] >= 0.07
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_leads_among_ponds_are_told_apart(seed):
+    rng = np.random.default_rng(seed)
+    height = np.concatenate([0.012 * rng.standard_normal(15), 0.3 + 0.06 * rng.standard_normal(15)])
+    contrast = np.repeat([-0.2, 0.0], 15)
+    order = rng.permutation(30)
+    doubt = assess(some_leads(places(30, seed), height[order]), contrast[order])
+    assert doubt.is_told.all() and doubt.common[0] < 0.06
+    np.testing.assert_array_equal(doubt.is_usable, (order < 15))
+
+
+def test_melt_and_ice_concentration_widen_the_error():
+    lead = some_leads(places(12), 0.0)
+    plain = assess(lead, -0.2)
+    melt = assess(lead, -0.2, is_melt=np.array([True]))
+    assert melt.is_told.all() and melt.common[0] > 3.0 * plain.common[0] and melt.flag[0] == BITS["melt_season"]
+    for concentration, is_crowded in ((0.7, False), (0.99, True), (np.nan, False)):
+        found = assess(lead, -0.2, water_share=np.array([0.2]), ice_concentration=np.array([concentration]))
+        assert ((found.flag[0] & BITS["water_contradicts_ice_concentration"]) > 0) == is_crowded
+        assert (found.common[0] > plain.common[0]) == is_crowded
+
+
+def test_scatter_beyond_errors_is_common_and_a_tilt_is_none():
+    rng = np.random.default_rng(5)
+    x = places(30)
+    tilted = assess(some_leads(x, 3e-6 * x, error=0.01), -0.2)
+    assert tilted.flag[0] == 0 and tilted.common[0] == pytest.approx(water_evidence.REFROZEN_M)
+    loose = assess(some_leads(x, 0.08 * rng.standard_normal(30), error=0.01), -0.3)
+    assert loose.flag[0] == BITS["leads_scatter"] and loose.common[0] > 0.03
+
+
+def test_one_told_stretch_among_doubted_ones_is_doubted():
+    """By chance the ponds of one stretch stand at one low level; the stretches around it say what they are."""
+    rng = np.random.default_rng(6)
+    centre = np.arange(0.0, 100_000.0, 30_000.0)
+    x = np.concatenate([c + np.linspace(-12e3, 12e3, 12) for c in centre])
+    height = np.where(x < 12_001.0, 0.1, 0.25 + 0.09 * rng.standard_normal(x.size))
+    contrast = np.where(x < 12_001.0, -0.08, 0.0)
+    doubt = assess(some_leads(x, height), contrast, centre=centre)
+    assert not doubt.is_told.any()
+    alone = assess(some_leads(x[:12], height[:12]), contrast[:12])
+    assert alone.is_told.all()
+
+
+def test_sections_without_leads_are_not_doubted():
+    doubt = assess(some_leads([], []), [], centre=(0.0, 5000.0))
+    assert doubt.is_told.all() and (doubt.flag == 0).all() and doubt.is_usable.size == 0
+
+
+@pytest.mark.parametrize(
+    ("when", "latitude", "sun", "is_melt"),
+    [
+        ("2020-06-15", 80.0, 20.0, True),
+        ("2020-06-15", 80.0, 14.0, False),
+        ("2020-04-30", 80.0, 20.0, False),
+        ("2020-09-30", 80.0, 20.0, True),
+        ("2020-10-01", 80.0, 20.0, False),
+        ("2020-06-15", -70.0, 20.0, False),
+        ("2019-12-01", -70.0, 20.0, True),
+        ("2020-01-31", -70.0, 20.0, True),
+        ("2019-11-30", -70.0, 30.0, False),
+    ],
+)
+def test_melt_season(when, latitude, sun, is_melt):
+    found = water_evidence.is_melt_season(
+        np.array([when], "datetime64[ns]"), latitude=np.array([latitude]), solar_elevation=np.array([sun])
+    )
+    assert found[0] == is_melt
