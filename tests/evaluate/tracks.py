@@ -34,6 +34,7 @@ def truth_table(
         "total_freeboard": freeboard,
         "total_freeboard_footprint": freeboard + 0.02,
         "cloud_transmission": np.ones(n),
+        "swell_height": np.zeros(n),
     }
     return pa.concat_tables(
         [schema.table(schema.TRUTH, {**columns, "beam": b, "is_strong": np.full(n, b.endswith("r"))}) for b in beams]
@@ -77,6 +78,7 @@ def segment_table(
         "probability_water": probability[2],
         "sea_surface_height": sea,
         "sea_surface_uncertainty": 0.02 * one,
+        "sea_surface_uncertainty_common": 0.0 * one,
         "sea_surface_source": one,
         "total_freeboard": height - sea,
         "total_freeboard_uncertainty": np.hypot(0.05, 0.02) * one,
@@ -136,6 +138,7 @@ def section_table(rows: list[tuple[str, float, float]]) -> pa.Table:
             "n_leads": np.ones(n),
             "sea_surface_height": np.array(height, float),
             "sea_surface_uncertainty": np.full(n, 0.02),
+            "sea_surface_uncertainty_common": np.zeros(n),
             "sea_surface_source": np.ones(n),
             "height_unsmoothed": np.array(height, float),
         },

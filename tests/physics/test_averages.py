@@ -209,6 +209,19 @@ def test_wrong_lengths_are_refused():
         mean_freeboard(np.ones(3), np.ones(2), sigma_random=np.ones(3), sigma_sea_surface=np.ones(3))
 
 
+def test_what_all_segments_share_falls_with_nothing():
+    """Half of the bins' segments at 0.02 m, half at 0.04 m, of one cause: their mean is 0.03 m, over any length."""
+    x = track()
+    shared = np.where(np.arange(x.size) % 2 == 0, 0.02, 0.04)
+    for length in (1000.0, 25_000.0, np.inf):
+        m = one(x, length=length, sigma_common=shared)
+        np.testing.assert_allclose(m.uncertainty_common, 0.03)
+        np.testing.assert_allclose(m.uncertainty, 0.03)
+        np.testing.assert_allclose(m.uncertainty_correlated, 0.03)
+    both = one(x, sr=0.5, length=1000.0, sigma_common=shared)
+    np.testing.assert_allclose(both.uncertainty**2, both.uncertainty_random**2 + 0.03**2)
+
+
 def test_corrections_by_default_are_as_uncertain_as_the_literature_says():
     """Mean sea surface 3 cm over 15 km (Skourup et al. 2017), ocean tide 5 cm over 300 km (between Sun et al. 2022 in
     Drake Passage and in the Ross Sea), dynamic atmosphere 3 cm over 500 km (Carrère and Lyard 2003). Without

@@ -98,6 +98,7 @@ def beam_columns(
         "probability_water": (1 - probability) / 2,
         "sea_surface_height": np.where(has_sea, sea, np.nan),
         "sea_surface_uncertainty": spread,
+        "sea_surface_uncertainty_common": 0.0 * spread,
         "sea_surface_source": source,
         "total_freeboard": np.where(has_sea & (surface >= 0), np.maximum(height - sea, 0.0), np.nan),
         "total_freeboard_uncertainty": np.where(has_sea & (surface >= 0), np.hypot(height_sigma, spread), np.nan),
@@ -145,6 +146,7 @@ def beam_columns(
         "n_leads": np.full(k, 0 if empty else 3),
         "sea_surface_height": np.full(k, np.nan) if empty else 0.08 * np.sin(centres / 9000.0) + 0.02,
         "sea_surface_uncertainty": np.full(k, np.nan if empty else 0.012),
+        "sea_surface_uncertainty_common": np.full(k, np.nan if empty else 0.0),
         "sea_surface_source": np.full(k, 0 if empty else 1),
         "height_unsmoothed": np.full(k, np.nan) if empty else 0.08 * np.sin(centres / 9000.0) + 0.025,
     }

@@ -68,6 +68,7 @@ def work(granule, out, **options) -> tuple[dict[str, np.ndarray], dict]:
         "height",
         "sea_surface_height",
         "sea_surface_uncertainty",
+        "sea_surface_uncertainty_common",
     )
     with open(record.outputs["run"], encoding="utf-8") as handle:
         return {n: table[n].to_numpy() for n in names}, json.load(handle)
@@ -183,7 +184,11 @@ def test_where_a_network_is_unsure_freeboard_is_less_certain(granule, tmp_path, 
     assert water.sum() > 100 and sure["probability_water"][water].min() > 0.99
     np.testing.assert_allclose(unsure["probability_water"][water], 1.0 / (1.0 + np.exp(-2.2)), atol=1e-3)
     good = np.isfinite(sure["sea_surface_uncertainty"])
-    more = unsure["sea_surface_uncertainty"][good] / sure["sea_surface_uncertainty"][good]
+    own = {}  # what of the uncertainty is not common to all leads
+    for name, of in found.items():
+        whole, common = (of[f"sea_surface_uncertainty{part}"][good].astype(float) for part in ("", "_common"))
+        own[name] = np.sqrt(whole**2 - common**2)
+    more = own["unsure"] / own["sure"]
     assert good.any() and more.min() >= 1.0 and np.median(more) > 1.01 and more.max() > 1.05
 
 
