@@ -17,6 +17,7 @@ BLOCK_M = 3200.0
 
 SCENE_EVALUATION = schema.TableSpec(
     name="scene_evaluation",
+    title="Scores of a map of a scene, with intervals",
     variables=(
         schema.variable("metric", schema.TEXT, "", "what was measured"),
         schema.variable("class", schema.TEXT, "", "class that was evaluated"),

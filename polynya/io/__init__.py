@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, lists, writing, writing_folder
+from .geoparquet import BBOX, GEOMETRY, point_wkb
+from .netcdf import to_xarray, write_netcdf
 from .records import (
     Key,
     command_line,
@@ -16,9 +18,10 @@ from .records import (
     versions,
     write_json,
 )
-from .tables import GEOMETRY, TableWriter, point_wkb, read_table, to_geopandas, to_xarray, write_netcdf, write_table
+from .tables import TableWriter, read_table, to_geopandas, write_table
 
 __all__ = [
+    "BBOX",
     "GEOMETRY",
     "Key",
     "TableWriter",

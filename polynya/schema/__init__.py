@@ -77,6 +77,7 @@ F4 = pa.float32()
 
 SEGMENTS = TableSpec(
     name="segments",
+    title="Sea ice along ICESat-2 beams: surface height, class and total freeboard, with uncertainties",
     variables=(
         *_WHERE,
         _X,
@@ -134,6 +135,7 @@ SEGMENTS = TableSpec(
 
 LEADS = TableSpec(
     name="leads",
+    title="Leads along ICESat-2 beams, with uncertainties",
     variables=(
         *_WHERE,
         variable("x_atc", pa.float64(), "m", "along-track distance of the lead's centre"),
@@ -151,6 +153,7 @@ LEADS = TableSpec(
 
 SEA_SURFACE = TableSpec(
     name="sea_surface",
+    title="Local sea surface along ICESat-2 beams, with uncertainties",
     variables=(
         *_WHERE,
         variable("x_atc", pa.float64(), "m", "along-track distance of the section's centre"),
@@ -175,6 +178,7 @@ SEA_SURFACE = TableSpec(
 LEAD_TYPES = ((0, "no_lead"), (1, "specular_lead"), (2, "dark_lead"), (3, "rough_lead"))
 TRUTH = TableSpec(
     name="truth",
+    title="Truth of a simulated ICESat-2 granule",
     variables=(
         _GRANULE,
         _BEAM,
@@ -202,6 +206,7 @@ TRUTH = TableSpec(
 # What a track network sees of a 2 m segment: no label, no class and no truth enters any of these.
 FEATURES = TableSpec(
     name="features",
+    title="What a track network sees of segments along ICESat-2 beams",
     variables=(
         variable("height", F4, "m", "corrected surface height above the mean sea surface"),
         variable("height_uncertainty", F4, "m", "one standard uncertainty of height"),
@@ -252,6 +257,7 @@ LABEL_FLAGS = (
 )
 LABELS = TableSpec(
     name="labels",
+    title="Labels of segments along ICESat-2 beams, and their features",
     variables=(
         *_WHERE,
         _X,
@@ -270,6 +276,7 @@ LABELS = TableSpec(
 # One tidy row per number that evaluate prints.
 EVALUATION = TableSpec(
     name="evaluation",
+    title="Scores of a result, with intervals",
     variables=(
         variable("metric", TEXT, "", "what was measured"),
         variable("class", TEXT, "", "surface class, 'all', or the pair of a confusion cell"),

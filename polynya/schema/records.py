@@ -95,9 +95,10 @@ def variable(
 
 @dataclass(frozen=True, kw_only=True)
 class TableSpec:
-    """The columns of one table, in order."""
+    """The columns of one table, in order, and what it is in a phrase (CF ``title``)."""
 
     name: str
+    title: str
     variables: tuple[Variable, ...]
 
     def __getitem__(self, name: str) -> Variable:
