@@ -1,7 +1,7 @@
 """Score the main job on surfaces on which freeboard goes wrong: ponds, bright patches, refrozen leads, swell.
 
     python benchmarks/score_surfaces.py [--seeds 1-4] [--surface NAME ...] [--classifier default|rule|FILE]
-                                        [--length-km 60] [--markdown] [--json OUT] [--folder build/surfaces]
+                                        [--length-km 60] [--markdown] [--json [OUT]] [--folder build/surfaces]
 
 Every variant is a season and the surfaces that replace what it draws (``VARIANTS``; ``--surface list`` names them). A
 granule of two beams (gt1l is weak, gt1r strong) is simulated for each seed and worked with the defaults. One line per
@@ -183,6 +183,17 @@ def line(scores: list[Score]) -> list[str]:
     ]
 
 
+def as_result(scores: list[Score], *, about: dict[str, object], rows: list[tuple[str, list[str]]]) -> dict[str, object]:
+    """Return what a result file holds: the seeds' numbers of each variant and strength, and the table."""
+    values: dict[str, object] = dict(about)
+    for s in scores:
+        of = values.setdefault(slug(s.variant), {}).setdefault("strong" if s.is_strong else "weak", {})
+        for key in ("share", "bias", "sigma", "ratio", "inside", "median", "sea_rmse"):
+            of.setdefault(key, []).append(getattr(s, key))
+    table = {"columns": ["surface", *COLUMNS], "rows": [[name, *cells] for name, cells in rows]}
+    return {"values": values, "tables": {"main": table}}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default="1-4")
@@ -190,7 +201,12 @@ def main() -> None:
     parser.add_argument("--classifier", default="default", help="default, rule, a shipped network or an .onnx file")
     parser.add_argument("--length-km", type=float, default=60.0)
     parser.add_argument("--markdown", action="store_true")
-    parser.add_argument("--json", type=Path, help="write every beam of every granule")
+    parser.add_argument(
+        "--json",
+        nargs="?",
+        const="-",
+        help="print values and table as docs/results has them; with a file name, write every beam of every granule",
+    )
     parser.add_argument("--folder", type=Path, default=Path("build/surfaces"))
     options = parser.parse_args()
     if options.surface == ["list"]:
@@ -209,7 +225,9 @@ def main() -> None:
     config = freeboard.Config.checked(classifier=None if options.classifier == "default" else options.classifier)
     scores: list[Score] = []
     rows = []
-    print(f"seeds {options.seeds}, {options.length_km:g} km, classifier {options.classifier}: mean (worst seed)")
+    is_result = options.json == "-"
+    if not is_result:
+        print(f"seeds {options.seeds}, {options.length_km:g} km, classifier {options.classifier}: mean (worst seed)")
     for name in names:
         found = []
         for seed in seeds:
@@ -221,11 +239,14 @@ def main() -> None:
             for word, is_strong in (("strong", True), ("weak", False))
         ]
     print(file=sys.stderr)
+    about = {"seeds": options.seeds, "length_km": options.length_km, "classifier": options.classifier}
+    if is_result:
+        print(json.dumps(as_result(scores, about=about, rows=rows), indent=1))
+        return
     print(as_markdown(list(COLUMNS), rows) if options.markdown else as_text(list(COLUMNS), rows))
     if options.json:
-        about = {"seeds": options.seeds, "length_km": options.length_km, "classifier": options.classifier}
         text = json.dumps({**about, "beams": [{**asdict(s), "ratio": s.ratio} for s in scores]}, indent=1)
-        options.json.write_text(text.replace("NaN", "null"), encoding="utf-8")
+        Path(options.json).write_text(text.replace("NaN", "null"), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 A page names a result in two ways. A number is a link to its file, and the part after ``#`` is the path of its value:
 
-    recall [0.93](results/atl07.json#all_files.all.nearest.recall), [93 %](results/atl07.json#all_files.all.nearest.recall)
+    IoU [0.91](results/glaciers.json#sensors.all.iou), or [91 %](results/glaciers.json#sensors.all.iou)
 
 The new number is written as the old one was: as many decimals, the same sign of thousands, a share in per cent where
 the old one has that sign, a list of two numbers as a range. A table, or the origin of a file, stands between two
@@ -59,7 +59,7 @@ def slug(key: str) -> str:
 
 
 def value(result: dict[str, Any], path: str) -> Any:
-    """Return the value at a path such as ``all_files.all.nearest.recall``, from ``values`` or else from the file itself."""
+    """Return the value at a path such as ``sensors.all.iou``, from ``values`` or else from the file itself."""
     for root in (result.get("values", {}), result):
         found: Any = root
         for part in path.split("."):
