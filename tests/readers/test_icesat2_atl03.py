@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from polynya.errors import ChecksumError, NoSeaIceError, ProductError
+from polynya.errors import ChecksumError, EmptyBeamError, NoSeaIceError, ProductError
 from polynya.readers import icesat2_atl03 as atl03
 from polynya.readers import icesat2_first_photon, icesat2_photon_index
 from tests.real_files import real
@@ -363,6 +363,93 @@ def test_photon_index_that_does_not_fit_is_refused(begin, count, n):
         index(begin, count, n)
 
 
+@pytest.mark.parametrize(
+    ("begin", "case"),
+    [
+        ([1, 0, 4, 9], "whole"),
+        ([1001, 0, 1004, 1009], "not re-based"),
+        ([1, 0, 5, 9], "another entry is off by one, too"),
+        ([0, 0, 0, 0], None),
+        ([1, 0, 4, 8], None),
+    ],
+)
+def test_one_photon_too_many_is_clipped_at_the_end(begin, case):
+    """The counts add up to 10, heights holds 9. Unless the index says that it is the last one, nothing is cut."""
+    segments = {"ph_index_beg": np.array(begin, np.int64), "segment_ph_cnt": np.array([3, 0, 5, 2], np.int32)}
+    notes: list = []
+    if case is None:
+        try:
+            _, count = icesat2_photon_index.photon_index(segments, 9, Path("a.h5"), "gt1r", notes)
+        except ProductError:
+            return
+        assert count.tolist() != [3, 0, 5, 1] and not notes
+        return
+    first, count = icesat2_photon_index.photon_index(segments, 9, Path("a.h5"), "gt1r", notes)
+    assert count.tolist() == [3, 0, 5, 1] and [first[i] for i in (0, 2, 3)] == [0, 3, 8], case
+    assert [n.code for n in notes] == ["photon_index_clipped"] and notes[0].text.startswith("gt1r: ")
+
+
+def test_two_photons_too_many_are_damage():
+    with pytest.raises(ProductError, match="order the granule again"):
+        index([1, 0, 4, 9], [3, 0, 5, 2], 8)
+
+
+# --- degraded orbit and pointing
+
+
+def test_degraded_geosegments_are_left_out_or_kept(granule):
+    intact = atl03.index(granule, beam=BEAM)
+    bad = np.array([3, 4, 5, 40])
+    with h5py.File(granule, "r+") as f:
+        for at, value in zip(bad, (1, 2, 2, 7), strict=True):
+            f[f"{BEAM}/geolocation/podppd_flag"][at] = value
+    found = atl03.index(granule, beam=BEAM)
+    rest = np.setdiff1d(np.arange(intact.geosegments.num_rows), bad)
+    for name in intact.geosegments.column_names:
+        np.testing.assert_array_equal(
+            found.geosegments[name].to_numpy(), intact.geosegments[name].to_numpy()[rest], err_msg=name
+        )
+    assert found.n_degraded == 4 and (found.geosegments["podppd_flag"].to_numpy() == 0).all()
+    (note,) = (n.text for n in found.notes if n.code == "degraded_left_out")
+    assert "4 geosegments (0.1 km) have podppd_flag 1 (1), 2 (2), 7 (1)" in note
+    kept = atl03.index(granule, beam=BEAM, keep_degraded=True)
+    assert kept.n_degraded == 4 and kept.geosegments.num_rows == intact.geosegments.num_rows
+    assert kept.geosegments["podppd_flag"].to_numpy()[bad].tolist() == [1, 2, 2, 7]
+    assert [n.code for n in kept.notes] == ["degraded_kept"]
+
+
+def test_degraded_geosegments_outside_the_box_are_not_counted(granule):
+    with h5py.File(granule, "r+") as f:
+        lat = f[f"{BEAM}/geolocation/reference_photon_lat"][()]
+        f[f"{BEAM}/geolocation/podppd_flag"][...] = np.where(lat > np.median(lat), 2, 0)
+    south = (-180.0, -90.0, 180.0, float(np.median(lat)))
+    assert atl03.index(granule, beam=BEAM, bbox=south).n_degraded == 0
+    with pytest.raises(EmptyBeamError, match="keep-degraded") as caught:
+        atl03.index(granule, beam=BEAM, bbox=(-180.0, float(np.median(lat)) + 1e-9, 180.0, 90.0))
+    assert caught.value.code == "degraded_pointing" and caught.value.reason.startswith(f"{BEAM}: ")
+
+
+# --- filters and sun
+
+
+def test_filters_are_read_only_where_they_are_asked_for(granule):
+    with h5py.File(granule) as f:
+        weight = f[f"{BEAM}/heights/weight_ph"][()]
+    data = atl03.read(granule, beam=BEAM, filters=("weight_ph",))
+    np.testing.assert_array_equal(data.photons["weight_ph"].to_numpy(), weight)
+    assert "weight_ph" not in atl03.read(granule, beam=BEAM).photons.column_names
+    with pytest.raises(ProductError, match=r"signal_class_ph is missing in release 006; .*Leave --signal-class out\."):
+        atl03.index(granule, beam=BEAM, filters=("signal_class_ph",))
+
+
+def test_the_sun_is_computed_where_the_granule_has_none(granule):
+    stored = atl03.index(granule, beam=BEAM).geosegments["solar_elevation"].to_numpy()
+    with h5py.File(granule, "r+") as f:
+        del f[f"{BEAM}/geolocation/solar_elevation"]
+    found = atl03.index(granule, beam=BEAM).geosegments["solar_elevation"].to_numpy()
+    assert found.shape == stored.shape and np.abs(found - stored).max() < 0.07  # ATL03's own is good to 0.06 degrees
+
+
 def test_subset_that_is_not_re_based_reads_the_same(granule):
     intact = atl03.read(granule, beam=BEAM)
     with h5py.File(granule, "r+") as f:
@@ -453,6 +540,76 @@ def test_first_photon_table_of_fill_or_of_wrong_shape(granule):
     assert data.first_photon is None and "cal19_fill" in [n.code for n in data.notes]
     with pytest.raises(ProductError, match=r"axes that do not fit each other .*--no-first-photon-bias"):
         atl03.read(granule, beam="gt1l")
+
+
+def edited_table(granule: Path, change) -> atl03.BeamIndex:
+    """Read a beam after changing its CAL-19: change(strength, bias), both with the dead times first."""
+    root = f"ancillary_data/calibrations/first_photon_bias/{BEAM}"
+    with h5py.File(granule, "r+") as f:
+        dead, width = (np.asarray(f[f"{root}/{n}"][()], np.float64) for n in ("dead_time", "width"))
+        strength, bias = (np.asarray(f[f"{root}/{n}"][()], np.float64) for n in ("strength", "ffb_corr"))
+        strength, _, bias = icesat2_first_photon.dead_time_first(dead.size, strength, width, bias)
+        strength, bias = np.array(strength), np.array(bias)
+        change(strength, bias)
+        for name, values in (
+            ("strength", strength),
+            ("ffb_corr", bias),
+            ("width", np.broadcast_to(width, (dead.size, width.shape[-1])) if width.ndim == 1 else width),
+        ):
+            del f[f"{root}/{name}"]
+            f[f"{root}/{name}"] = np.where(np.isfinite(values), values, 3.4028235e38)
+    return atl03.index(granule, beam=BEAM)
+
+
+@pytest.mark.parametrize("is_axis_missing", [False, True])
+def test_first_photon_table_is_held_at_its_last_valid_strength(granule, is_axis_missing):
+    from polynya.physics.first_photon_bias import lookup
+
+    whole = atl03.index(granule, beam=BEAM).first_photon
+    last = whole.strength.size // 2
+
+    def change(strength, bias):
+        bias[:, last + 1 :] = np.nan
+        if is_axis_missing:
+            strength[:, last + 1 :] = np.nan
+
+    found = edited_table(granule, change)
+    strengths, width = np.linspace(0.1, 2.0 * whole.strength[-1], 200), np.full(200, 0.3)
+    np.testing.assert_allclose(
+        lookup(found.first_photon, strength=strengths, width_m=width),
+        lookup(whole, strength=np.minimum(strengths, whole.strength[last]), width_m=width),
+        atol=1e-12,
+    )
+    (note,) = (n.text for n in found.notes if n.code == "cal19_held")
+    assert f"{BEAM}: " in note and "held" in note
+
+
+def test_first_photon_table_with_a_hole_is_not_used(granule):
+    def change(strength, bias):
+        bias[:, 3, 2] = np.nan
+
+    found = edited_table(granule, change)
+    assert found.first_photon is None and "cal19_fill" in [n.code for n in found.notes]
+
+
+def test_slices_of_other_dead_times_do_not_matter():
+    """Of five dead times only the two around the beam's own are used, whatever their order."""
+    dead = np.array([3.0, 1.0, 2.0, 5.0, 4.0])
+    for own, expected in ((2.2, {2.0, 3.0}), (0.5, {1.0, 2.0}), (9.0, {4.0, 5.0}), (4.0, {3.0, 4.0})):
+        assert set(dead[icesat2_first_photon._around(dead, own)]) == expected
+    assert icesat2_first_photon._around(np.array([3.0]), 2.0).tolist() == [0]
+
+
+def test_first_photon_table_says_itself_how_far_it_is_valid(granule):
+    """Release 007 stores the largest valid strength beside the table."""
+    whole = atl03.index(granule, beam=BEAM).first_photon
+    limit = float(whole.strength[2]) + 1e-6
+    with h5py.File(granule, "r+") as f:
+        f[f"ancillary_data/calibrations/first_photon_bias/{BEAM}/max_valid_stren_strong"] = np.array([limit])
+    found = atl03.index(granule, beam=BEAM)
+    np.testing.assert_allclose(found.first_photon.bias_m[:3], whole.bias_m[:3], atol=1e-15)
+    np.testing.assert_allclose(found.first_photon.bias_m[3:], np.broadcast_to(whole.bias_m[2], whole.bias_m[3:].shape))
+    assert "cal19_held" in [n.code for n in found.notes]
 
 
 # --- time
