@@ -17,7 +17,7 @@ from ... import __version__, io, schema
 from ...errors import ProductError
 from ...labels import corrections, transfer
 from ...physics import drift
-from ...readers import icesat2, icesat2_atl03, sentinel2
+from ...readers import icesat2, icesat2_atl03, icesat2_releases, sentinel2
 from ...scenes import classes as scene_classes
 from . import tracks as label_tracks
 from .config import Config
@@ -362,6 +362,7 @@ def _about(granule: icesat2.Granule) -> dict[str, object]:
         "granule": granule.granule_id,
         "product": granule.product,
         "release": granule.release,
+        "datum": icesat2_releases.datum(granule.release),
         "polynya": __version__,
         "is_simulated": granule.is_simulated,
         "resolution_m": 2.0,
