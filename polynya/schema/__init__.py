@@ -199,7 +199,6 @@ TRUTH = TableSpec(
         variable("total_freeboard", F4, "m", "true freeboard, mean over the 2 m cell, 0 over water"),
         variable("total_freeboard_footprint", F4, "m", "the same, as the 11 m footprint sees it on average"),
         variable("cloud_transmission", F4, "1", "two-way transmission of cloud, 1 is clear"),
-        variable("swell_height", F4, "m", "significant wave height of swell, in surface_height only; 0 for none"),
     ),
 )
 

@@ -34,7 +34,6 @@ def truth_table(
         "total_freeboard": freeboard,
         "total_freeboard_footprint": freeboard + 0.02,
         "cloud_transmission": np.ones(n),
-        "swell_height": np.zeros(n),
     }
     return pa.concat_tables(
         [schema.table(schema.TRUTH, {**columns, "beam": b, "is_strong": np.full(n, b.endswith("r"))}) for b in beams]

@@ -489,6 +489,5 @@ def _truth(flight: _Flight, beam: BeamTrack, under: _Seen, sea_surface: Callable
         "total_freeboard": np.where(surface_class == schema.OPEN_WATER, 0.0, board),
         "total_freeboard_footprint": board_seen,
         "cloud_transmission": under.clear.reshape(four).mean(axis=1)[inside],
-        "swell_height": flight.sea.swell_height(centre - flight.start),
     }
     return schema.table(schema.TRUTH, columns)

@@ -364,6 +364,5 @@ def _truth(beam: Beam, segments: Segments, track: BeamTrack, owner: np.ndarray, 
         "total_freeboard": unknown,
         "total_freeboard_footprint": unknown,
         "cloud_transmission": unknown,
-        "swell_height": unknown,
     }
     return schema.table(schema.TRUTH, columns)

@@ -450,7 +450,8 @@ def test_swell_moves_ice_and_water_and_leaves_the_sea_surface_and_freeboard(tmp_
         np.testing.assert_array_equal(calm[same], swell[same])
     lift = swell.surface_height - calm.surface_height
     assert 4.0 * lift.std() == pytest.approx(0.5, rel=0.2)
-    assert (swell.swell_height == 0.5).all() and (calm.swell_height == 0.0).all()
+    told = json.loads(pq.read_schema(made["swell"].truth).metadata[b"sea"])
+    assert told["swell_height"] == 0.5 and told["swell_decay_km"] == "infinite"
     with h5py.File(made["swell"].granule) as handle:
         data = beam_arrays(handle, "gt1r")
     good = (data["confidence"] == 4) & (data["quality"] == 0)
