@@ -144,3 +144,41 @@ def test_a_result_of_an_earlier_network_says_so():
 def test_a_page_that_names_what_is_not_there_is_rejected(page):
     with pytest.raises(SystemExit, match=r"nowhere|nothing"):
         render.rendered(page)
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    """Run a small script as a measurement in a folder of its own; return whether it went well and the result file."""
+    monkeypatch.setattr(render, "RESULTS", tmp_path / "results")
+    monkeypatch.setattr(results.render_results, "RESULTS", tmp_path / "results")
+    (tmp_path / "results").mkdir()
+
+    def run(text: str, **options):
+        (tmp_path / "trial.py").write_text(text)
+        files = {key: [] for key in results.SHOWN} | {"atl07": ["a.h5", "b.h5"]}
+        m = results.Measurement(
+            name="trial", what="a trial", command=f"{tmp_path / 'trial.py'} {{atl07}} --n 2", **options
+        )
+        return results.make(m, files=files, log=tmp_path / "log"), tmp_path / "results" / "trial.json"
+
+    return run
+
+
+def test_a_measurement_becomes_a_result_file_with_its_origin(measured):
+    good, file = measured(
+        "import json, sys\nprint(json.dumps({'values': {'words': sys.argv[1:], 'x': 1 / 3, 'n': float('nan')}}))",
+        networks=("track-unet",),
+    )
+    found = json.loads(file.read_text())
+    assert good and found["values"] == {"words": ["a.h5", "b.h5", "--n", "2", "--json"], "x": 0.333333, "n": None}
+    assert found["command"].endswith("trial.py ATL07.h5 ... --n 2") and found["networks"]["track-unet"]
+    assert re.fullmatch(r"[0-9a-f]{7,}", found["commit"]) and re.fullmatch(r"\d{4}-\d\d-\d\d", found["date"])
+
+
+def test_a_measurement_that_fails_leaves_the_earlier_result(measured, capsys):
+    _, file = measured('print(\'{"values": {"x": 1}}\')')
+    before = file.read_text()
+    good, _ = measured("raise SystemExit('no')")
+    assert not good and file.read_text() == before and "failed with exit 1" in capsys.readouterr().err
+    good, _ = measured("print('{}')", needs=("data",))
+    assert not good and file.read_text() == before and "--data" in capsys.readouterr().err
