@@ -347,6 +347,12 @@ def scored(a: argparse.Namespace) -> dict[str, object]:
 
 
 SETS = ("test", "real_east", "real_west")
+WITHOUT_NETWORK = ("everything glacier", "classical rule", "DEM rule")
+
+
+def without_calibration(scores: dict[str, float]) -> dict[str, float]:
+    """Return the scores of a map of 0 and 1, which has no probabilities to calibrate."""
+    return {k: v for k, v in scores.items() if k not in ("calibration_error", "brier_skill")}
 
 
 def as_result(full: dict) -> dict[str, object]:
@@ -362,7 +368,8 @@ def as_result(full: dict) -> dict[str, object]:
             continue
         of = {k: v if isinstance(v, list) else [v] for k, v in found.items()}
         values[part] = {named(k): v[0] if len(v) == 1 else v for k, v in of.items()}
-        cells = [[c.strip() for c in line(k, v, KEYS).strip("|").split("|")] for k, v in of.items()]
+        shown = {k: [without_calibration(v)] if k in WITHOUT_NETWORK else of[k] for k, v in found.items()}
+        cells = [[c.strip() for c in line(k, v, KEYS).strip("|").split("|")] for k, v in shown.items()]
         columns = [c.strip() for c in HEAD.split("\n")[0].strip("|").split("|")]
         tables[part] = {"columns": ["sensors" if part == "sensors" else "map", *columns[1:]], "rows": cells}
     scenes = {k: v for k, v in full.items() if any(f" {s} " in k for s in SETS[1:]) and not k.startswith("areas")}
@@ -407,8 +414,7 @@ def print_maps(tests: dict[str, Test], found: dict[str, list], rule: ice_rules.D
         print(HEAD.format("map"))
         for label, maps in test.without_networks(rule).items():
             scores = full[f"{name} {label}"] = test.score(maps)
-            shown = {k: v for k, v in scores.items() if k not in ("calibration_error", "brier_skill")}
-            print(line(label, [shown], KEYS))
+            print(line(label, [without_calibration(scores)], KEYS))
         for label, networks in found.items():
             scores = [test.score(test.predict(n)) for n in networks]
             full[f"{name} {label}"] = scores
