@@ -107,8 +107,8 @@ def git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def result(m: Measurement, found: dict[str, Any]) -> dict[str, Any]:
-    """Return a result file: where it comes from, then the numbers."""
+def beginning(m: Measurement) -> dict[str, Any]:
+    """Return where a result comes from, as things stand before the measurement."""
     out: dict[str, Any] = {"what": m.what, "command": shown(m.command)}
     out["commit"] = git("log", "-1", "--format=%h", "--", "polynya", "benchmarks")
     if git("status", "--porcelain", "--", "polynya", "benchmarks"):
@@ -118,8 +118,13 @@ def result(m: Measurement, found: dict[str, Any]) -> dict[str, Any]:
         out["networks"] = {n: render_results.shipped(n) for n in m.networks}
     if m.machine:
         out["machine"] = f"{os.cpu_count()} cores"
+    return out
+
+
+def numbers(found: dict[str, Any]) -> dict[str, Any]:
+    """Return values and tables of what a benchmark printed."""
     values = found.get("values", {k: v for k, v in found.items() if k != "tables"})
-    return {**out, "values": rounded(values), "tables": found.get("tables", {})}
+    return {"values": rounded(values), "tables": found.get("tables", {})}
 
 
 def make(m: Measurement, *, files: dict[str, list[str]], log: Path) -> bool:
@@ -130,6 +135,7 @@ def make(m: Measurement, *, files: dict[str, list[str]], log: Path) -> bool:
         return False
     log.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, *words(m.command, files), "--json"]
+    about = beginning(m)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     with (log / f"{m.name}.log").open("w", encoding="utf-8") as messages:
         done = subprocess.run(
@@ -144,7 +150,7 @@ def make(m: Measurement, *, files: dict[str, list[str]], log: Path) -> bool:
     if done.returncode:
         print(f"{m.name}: failed with exit {done.returncode}; see {log / m.name}.log", file=sys.stderr)
         return False
-    text = json.dumps(result(m, json.loads(done.stdout)), indent=1, ensure_ascii=False)
+    text = json.dumps({**about, **numbers(json.loads(done.stdout))}, indent=1, ensure_ascii=False)
     (render_results.RESULTS / f"{m.name}.json").write_text(text + "\n", encoding="utf-8")
     print(f"{m.name}: written", flush=True)
     return True
