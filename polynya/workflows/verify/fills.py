@@ -13,7 +13,7 @@ import numpy as np
 
 from ...physics import sea_surface
 from ...readers.icesat2_atl10 import Control
-from .beams import END_POINT, FILLED, FROM_LEADS, Beam, follows
+from .beams import END_POINT, FILLED, FROM_LEADS, INFERRED, Beam, follows
 
 GROUND_SPEED_MAX = 7500.0
 """Metres per second, generous: turns NASA's limits in time into a distance that no section of the granule exceeds."""
@@ -90,10 +90,7 @@ def fill(beam: Beam, control: Control, *, raw_h: np.ndarray, raw_sigma: np.ndarr
     is_next = follows(beam)
     for i in np.flatnonzero(np.isin(beam.section_flag, FILLED)).tolist():
         is_copy = beam.section_flag[i] == END_POINT
-        sides = [
-            _side(beam, control, (raw_h, raw_sigma), (i, step), is_next=is_next, is_adjacent=is_copy)
-            for step in (-1, 1)
-        ]
+        sides = [_side(beam, control, (raw_h, raw_sigma), (i, step), is_next=is_next) for step in (-1, 1)]
         if is_copy:
             source, is_certain[i] = _copied(beam, control, sides, i, is_next=is_next, prefer=way[1])
             if source is None:
@@ -134,11 +131,11 @@ def _side(
     start: tuple[int, int],
     *,
     is_next: np.ndarray,
-    is_adjacent: bool,
 ) -> Source | None:
-    """Return the next section with leads from section ``start[0]`` in direction ``start[1]``, None where there is none
-    or where it cannot be known."""
+    """Return the next valid section from section ``start[0]`` in direction ``start[1]``, None where there is none or
+    where it cannot be known: the adjacent one, for ``INFERRED`` the one behind others of that flag."""
     i, step = start
+    is_adjacent = beam.section_flag[i] != INFERRED
     j = i
     while 0 <= j + step < beam.section_h.size and is_next[max(j, j + step)]:
         j += step
@@ -150,7 +147,7 @@ def _side(
                 time=float(beam.section_time[j]),
                 place=j,
             )
-        if is_adjacent:
+        if is_adjacent or beam.section_flag[j] != INFERRED:
             return None
     reach = control.maxpadtime if is_adjacent else control.maxgaptime
     found = _outside(beam, control, j, step)

@@ -109,7 +109,7 @@ def confident_x(granule, beam: str) -> np.ndarray:
 @pytest.mark.parametrize("spec", [schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE], ids=lambda s: s.name)
 def test_tables_match_the_schema(usual, spec):
     table = usual.tables[spec.name]
-    assert table.column_names == [*spec.names, "geometry"] and table.num_rows > 0
+    assert table.column_names == [*spec.names, "geometry", "bbox"] and table.num_rows > 0
     for variable in spec.variables:
         field = table.schema.field(variable.name)
         assert field.type == variable.dtype, variable.name
