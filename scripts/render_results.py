@@ -125,8 +125,8 @@ def shipped(network: str) -> str | None:
 
 
 def of_earlier_networks(result: dict[str, Any]) -> list[str]:
-    """Return the networks of a result that are not the shipped ones of that name any more."""
-    return [n for n, digits in result.get("networks", {}).items() if shipped(n) not in (None, digits)]
+    """Return the networks of a result that are not shipped any more, or are trained again under the same name."""
+    return [n for n, digits in result.get("networks", {}).items() if shipped(n) != digits]
 
 
 def origin(result: dict[str, Any]) -> str:
@@ -141,7 +141,7 @@ def origin(result: dict[str, Any]) -> str:
     if "transcribed" in result:
         out += f" *{result['transcribed']}*"
     if old := of_earlier_networks(result):
-        out += f" **{' and '.join(old)}: trained again since, so these are not the numbers of the shipped network.**"
+        out += f" **{' and '.join(old)}: replaced or trained again since, so these are not the numbers of the shipped network.**"
     return out
 
 

@@ -137,7 +137,8 @@ def test_a_result_of_an_earlier_network_says_so():
     now = render.shipped("track-unet")
     of = {"command": "c", "commit": "a", "date": "2026-01-02", "values": {}}
     assert "trained again since" not in render.origin({**of, "networks": {"track-unet": now}})
-    assert "track-unet: trained again since" in render.origin({**of, "networks": {"track-unet": "0" * 16}})
+    for networks in ({"track-unet": "0" * 16}, {"nowhere": now}):
+        assert f"{next(iter(networks))}: replaced or trained again" in render.origin({**of, "networks": networks})
 
 
 @pytest.mark.parametrize("page", ["[1](results/nowhere.json#a)", "[1](results/verify.json#nothing.of.it)"])
