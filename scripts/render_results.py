@@ -141,7 +141,7 @@ def origin(result: dict[str, Any]) -> str:
     if "transcribed" in result:
         out += f" *{result['transcribed']}*"
     if old := of_earlier_networks(result):
-        out += f" **{' and '.join(old)}: replaced or trained again since; these numbers are not the shipped network's.**"
+        out += f" **{' and '.join(old)}: replaced or trained again since; not the shipped network's numbers.**"
     return out
 
 
