@@ -247,6 +247,22 @@ def test_simulate_writes_what_it_names(monkeypatch, capsys, tmp_path):
     assert code == 2 and err.count("\n") == 1 and "autumn" in err and not (tmp_path / "t.h5").exists()
 
 
+def test_surfaces_are_asked_for_by_name(monkeypatch, capsys, tmp_path):
+    import pyarrow.parquet as pq
+
+    simulate = ("simulate", "atl03", tmp_path / "s.h5", "--length-km", 1, "--beams", "gt1l")
+    words = ("--surface", "bright-patches:5", "--surface", "swell:.3:200,mss-bumps", "--ice", "closed")
+    code, out, _ = run_main(monkeypatch, capsys, *simulate, *words)
+    about = pq.read_schema(out.split()[1]).metadata
+    asked, ice = json.loads(about[b"surfaces"]), json.loads(about[b"ice"])
+    assert code == 0 and asked["swell"] == {"height": 0.3, "wavelength": 200.0, "decay_km": None}
+    assert ice["bright_patches_per_km"] == 5.0 and ice["lead_share"] == 0.0
+    code, _, err = run_main(monkeypatch, capsys, *simulate, "--overwrite", "--surface", "puddles")
+    assert code == 2 and err.count("\n") == 1 and "there is no surface 'puddles'; expected specular-ponds" in err
+    code, _, err = run_main(monkeypatch, capsys, *simulate, "--from-atl07", "x.h5", "--surface", "swell")
+    assert code == 2 and "--surface and --ice belong to drawn ice" in err
+
+
 def test_evaluate_against_the_simulations_truth(monkeypatch, capsys, small_granule, tmp_path):
     out = tmp_path / "out"
     assert run_main(monkeypatch, capsys, "freeboard", small_granule, "-o", out)[0] == 0

@@ -20,6 +20,7 @@ from polynya.errors import OutputError, UsageError
 from polynya.physics import solar
 from polynya.simulate import pair as simulator
 from polynya.simulate.pair import Options
+from polynya.simulate.sea_ice.surfaces import Surfaces
 from polynya.simulate.sentinel2 import scene
 
 DRIFT = (310.0, -140.0)
@@ -221,6 +222,23 @@ def test_the_same_seed_gives_the_same_pair_whatever_the_format(tmp_path):
         np.testing.assert_array_equal(a["gt1r/heights/h_ph"][()], b["gt1r/heights/h_ph"][()])
     other = simulator.draw_conditions(Options(seed=9, length_km=1.0))
     assert other.shift_east != one.about["shift_east_m"]
+
+
+def test_ponds_are_dark_in_the_image_and_thick_ice_in_both_truths(tmp_path):
+    made = {}
+    for ponds in (0.0, 12.0):
+        surfaces = Surfaces(leads="none", dark_ponds=ponds, specular_ponds=0.0, melt_patches=0.0)
+        options = Options(
+            length_km=2.0, season="melt", seed=6, beams="gt2r", cloud_cover=0.0, image="geotiff", surfaces=surfaces
+        )
+        made[ponds] = simulator.simulate_pair(tmp_path / f"{ponds:g}", options)
+    bare, ponded = (read(made[p].bands)[0].astype(float) for p in made)
+    assert np.mean(ponded[bare > 0] < 0.8 * bare[bare > 0]) > 0.1
+    for pair in made.values():
+        assert set(pq.read_table(pair.truth)["surface_class"].to_pylist()) == {0}
+        assert pair.about["settings"]["surfaces"]["leads"] == "none"
+        classes = read(pair.image_truth)[0]
+        assert set(np.unique(classes)) <= {0, 255}
 
 
 def test_conditions_cover_their_ranges():

@@ -34,6 +34,29 @@ class Swell:
     wavelength: float | None = None
     decay_km: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise UsageError for a number that is out of range."""
+        wavelength = 200.0 if self.wavelength is None else self.wavelength
+        decay = 20.0 if self.decay_km is None else self.decay_km
+        if not (0.0 <= self.height <= 20.0 and 10.0 <= wavelength <= 2000.0 and decay > 0.0):
+            raise UsageError(
+                f"swell of {self.height:g} m, wavelength {wavelength:g} m, decay {decay:g} km; expected a height of 0"
+                " to 20 m, a wavelength of 10 to 2000 m, a decay above 0 km. Choose other numbers."
+            )
+
+
+LEADS = ("drawn", "none", "dark", "specular", "refrozen")
+"""Words for the leads of a :class:`Surfaces`."""
+_LIMITED = (
+    "specular_ponds",
+    "dark_ponds",
+    "drained_share",
+    "melt_patches",
+    "bright_patches",
+    "lead_scatter",
+    "mss_bumps",
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Surfaces:
@@ -70,6 +93,21 @@ class Surfaces:
     lead_scatter: float | None = None
     mss_bumps: float | None = None
     swell: Swell | None = None
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a word that does not exist or a number that is out of range."""
+        if self.leads not in LEADS:
+            raise UsageError(f"leads is {self.leads!r}; expected {', '.join(LEADS)}. Choose one of them.")
+        low, high = self.refrozen_thickness
+        if not 0.0 < low <= high <= 1.0:
+            raise UsageError(
+                f"refrozen_thickness is {low:g} to {high:g} m; expected thin ice, low before high, at most 1. Choose"
+                " other numbers."
+            )
+        for name in _LIMITED:
+            value, limit = getattr(self, name), 1.0 if name in ("drained_share", "lead_scatter", "mss_bumps") else 100.0
+            if value is not None and not 0.0 <= value <= limit:
+                raise UsageError(f"{name} is {value:g}; expected 0 to {limit:g}. Choose a number in that range.")
 
     def settings(self) -> dict[str, object]:
         """Return what a file states about what was asked for."""
@@ -238,11 +276,6 @@ def with_surfaces(parameters: IceParameters, surfaces: Surfaces) -> IceParameter
     Returns
     -------
     IceParameters
-
-    Raises
-    ------
-    UsageError
-        If ``leads`` is no word that is known.
     """
     asked = {
         "specular_ponds_per_km": surfaces.specular_ponds,
@@ -264,6 +297,4 @@ def with_surfaces(parameters: IceParameters, surfaces: Surfaces) -> IceParameter
             "bright_ice_thickness": surfaces.refrozen_thickness,
         },
     }
-    if surfaces.leads not in leads:
-        raise UsageError(f"leads is {surfaces.leads!r}; expected {', '.join(leads)}. Choose one of them.")
     return replace(parameters, **leads[surfaces.leads], **{k: v for k, v in asked.items() if v is not None})

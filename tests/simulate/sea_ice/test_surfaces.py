@@ -52,6 +52,26 @@ def test_wrong_words_are_named(words, message):
         parse(words)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"leads": "open"}, "leads is 'open'; expected drawn, none, dark, specular, refrozen"),
+        ({"specular_ponds": -1.0}, "specular_ponds is -1; expected 0 to 100"),
+        ({"lead_scatter": float("nan")}, "lead_scatter is nan; expected 0 to 1"),
+        ({"refrozen_thickness": (0.4, 0.1)}, "0.4 to 0.1 m; expected thin ice, low before high"),
+    ],
+)
+def test_wrong_records_are_named(arguments, message):
+    with pytest.raises(UsageError, match=message):
+        Surfaces(**arguments)
+
+
+@pytest.mark.parametrize("arguments", [{"height": -0.1}, {"wavelength": 1.0}, {"decay_km": 0.0}])
+def test_wrong_swell_is_named(arguments):
+    with pytest.raises(UsageError, match="expected a height of 0 to 20 m"):
+        Swell(**{"height": 0.3, **arguments})
+
+
 def test_every_word_stands_alone():
     for word in WORDS:
         assert parse([word]) != Surfaces()
@@ -71,8 +91,6 @@ def test_what_is_not_asked_for_stays_as_drawn():
     asked = with_surfaces(drawn, Surfaces(specular_ponds=2.0))
     assert asked.specular_ponds_per_km == 2.0
     assert replace(asked, specular_ponds_per_km=drawn.specular_ponds_per_km) == drawn
-    with pytest.raises(UsageError, match="leads is 'open'"):
-        with_surfaces(drawn, Surfaces(leads="open"))
 
 
 @pytest.mark.parametrize(("word", "kind"), [("dark", profile.DARK), ("specular", profile.SPECULAR)])
