@@ -94,6 +94,12 @@ def freeboard(
     min_weight: Annotated[
         int | None, typer.Option(metavar="N", help="Heights only from photons of at least this weight_ph.")
     ] = None,
+    join: Annotated[
+        bool,
+        typer.Option(
+            "--join", help="Granules given together that follow each other along an orbit share leads at their border."
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")
     ] = 0,
@@ -135,6 +141,7 @@ def freeboard(
         keep_degraded=keep_degraded,
         signal_class=signal_class,
         min_weight=min_weight,
+        join=join,
         netcdf=netcdf,
     )
     records = workflow.run(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -89,6 +89,9 @@ class BeamSegments:
     has_cal19 : bool
         Whether the granule carries a usable first-photon-bias table for the beam.
     notes : tuple of schema.Note
+    own_rows : slice
+        The beam's own segments, where those of neighbouring granules stand before and behind them
+        (:mod:`polynya.tracks.joined_segments`).
     """
 
     granule_id: str
@@ -106,6 +109,7 @@ class BeamSegments:
     n_photons_read: int
     has_cal19: bool
     notes: tuple[schema.Note, ...]
+    own_rows: slice = field(default_factory=functools.partial(slice, None))
 
     @property
     def x(self) -> np.ndarray:

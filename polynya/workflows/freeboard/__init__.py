@@ -16,6 +16,7 @@ from ...engine.protocol import Engine, Record
 from ...errors import UsageError
 from ...predict import tracks as predict_tracks
 from ...report import terminal
+from . import joining
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
 from .config import Config, read_grids, split_grid
 from .granule import Item, process
@@ -86,7 +87,11 @@ def run(
             f"GRANULE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
             " own folder. Name it once."
         )
-    items = [Item(path=str(Path(g)), folder=str(Path(out) / n)) for g, n in zip(granules, names, strict=True)]
+    around = joining.find(granules) if config.join else [()] * len(names)
+    items = [
+        Item(path=str(Path(g)), folder=str(Path(out) / n), neighbours=others)
+        for g, n, others in zip(granules, names, around, strict=True)
+    ]
     cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(items)))

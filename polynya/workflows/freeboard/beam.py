@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 
 from ... import schema
-from ...errors import EmptyBeamError
+from ...errors import EmptyBeamError, NoSeaIceError
 from ...physics import (
     averages,
     leads,
@@ -22,7 +24,7 @@ from ...physics import (
 )
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2_atl03
-from ...tracks import beam_segments, features
+from ...tracks import beam_segments, features, joined_segments
 from . import local_reference, missing_reference
 from .local_reference import Grids
 
@@ -62,7 +64,12 @@ class BeamTables:
 
 
 def beam_tables(
-    data: icesat2_atl03.BeamIndex, *, settings: BeamSettings | None = None, grids: Grids | None = None, threads: int = 2
+    data: icesat2_atl03.BeamIndex,
+    *,
+    settings: BeamSettings | None = None,
+    grids: Grids | None = None,
+    neighbours: Sequence[icesat2_atl03.BeamIndex] = (),
+    threads: int = 2,
 ) -> BeamTables:
     """Turn one beam's photons into segments, leads and sea surface.
 
@@ -74,6 +81,8 @@ def beam_tables(
         What decides the tables.
     grids : Grids, optional
         The user's grids of land and ice concentration.
+    neighbours : sequence of icesat2_atl03.BeamIndex
+        Stretches of neighbouring granules next to the beam's ends: their leads serve the beam's sea surface.
     threads : int
         Threads that inflate chunks.
 
@@ -90,6 +99,8 @@ def beam_tables(
     """
     settings, grids = settings or BeamSettings(), grids or Grids()
     segments = beam_segments.beam_segments(data, settings.segments, threads=threads)
+    if neighbours:
+        segments = _with_neighbours(segments, neighbours, settings.segments, threads)
     beam, name, notes = segments.beam, segments.beam.name, list(segments.notes)
     found, surface, x, apart, middle, geo, correction = (
         segments.statistics,
@@ -133,9 +144,11 @@ def beam_tables(
         board_error = local_sea_surface.freeboard_uncertainty(surface.uncertainty, reference_error)
         board_error = np.hypot(board_error, found_reference.swell.rms)
 
-    rows = np.flatnonzero(segments.is_near_surface)
+    is_own = np.zeros(x.size, bool)
+    is_own[segments.own_rows] = True
+    rows = np.flatnonzero(segments.is_near_surface & is_own)
     is_next_to_gap = np.zeros(x.size, bool)  # of the segments that stay: what is dropped below leaves a gap too
-    is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(x[rows], gap_m=segments.gap_m), rows.size)
+    is_next_to_gap[rows] = tracks.near_gap(tracks.pieces(apart[rows], gap_m=segments.gap_m), rows.size)
     own = sea_surface.nearest_section(x, middle)
     flag = quality.quality_flag(
         {
@@ -196,15 +209,15 @@ def beam_tables(
         "first_photon_bias": surface.first_photon_bias,
         "sea_surface_uncertainty_common": found_reference.common,
     }
-    if rows.size < x.size:
+    columns = {k: v[rows] for k, v in columns.items()} if rows.size < x.size else columns
+    if rows.size < np.count_nonzero(is_own):
         notes.append(
             schema.Note(
                 code="segments_dropped",
-                text=f"{name}: {x.size - rows.size} segments without a surface within"
+                text=f"{name}: {np.count_nonzero(is_own) - rows.size} segments without a surface within"
                 f" {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface were dropped",
             )
         )
-        columns = {k: v[rows] for k, v in columns.items()}
     if rows.size == 0:
         raise EmptyBeamError.of(
             segments.granule_id,
@@ -262,6 +275,10 @@ def beam_tables(
             "height_unsmoothed": sections.height_unsmoothed[order],
         },
     )
+    if neighbours:  # theirs stand in their own tables
+        lead_table = lead_table.filter(pa.array(is_own[lead_rows]))
+        mine = np.isin(centre, local_sea_surface.section_centres(apart[is_own], method=settings.sea_surface))
+        section_table = section_table.filter(pa.array(mine[order]))
     segment_table = table_of(schema.SEGMENTS, columns)
     has = np.isfinite(columns["total_freeboard"])
     numbers = {
@@ -270,9 +287,9 @@ def beam_tables(
         "n_photons_read": segments.n_photons_read,
         "n_geosegments_degraded": data.n_degraded,
         "n_segments": int(rows.size),
-        "n_leads": int(lead.x.size),
-        "n_leads_used": int(sections.is_lead_used.sum()),
-        "n_sections": int(np.isfinite(sections.height).sum()),
+        "n_leads": lead_table.num_rows,
+        "n_leads_used": int(schema.to_numpy(lead_table["is_used"]).sum()),
+        "n_sections": int(np.isfinite(schema.to_numpy(section_table["sea_surface_height"])).sum()),
         "share_with_freeboard": float(has.mean()),
         "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
         "flags": {n: float(np.mean((columns["quality_flag"] & bit) > 0)) for bit, n in schema.QUALITY_BITS},
@@ -289,6 +306,20 @@ def beam_tables(
         missing=missing_reference.missing(correction, own[rows]),
         notes=tuple(notes),
     )
+
+
+def _with_neighbours(
+    own: beam_segments.BeamSegments,
+    neighbours: Sequence[icesat2_atl03.BeamIndex],
+    settings: beam_segments.Settings,
+    threads: int,
+) -> beam_segments.BeamSegments:
+    """Put the segments of neighbours beside a beam's own; a neighbour without sea ice has none."""
+    others = []
+    for data in neighbours:
+        with contextlib.suppress(NoSeaIceError):
+            others.append(beam_segments.beam_segments(data, settings, threads=threads))
+    return joined_segments.join(own, others)
 
 
 def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:

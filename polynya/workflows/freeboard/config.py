@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -52,6 +53,8 @@ class Config(BaseModel):
         Values of ``signal_class_ph`` (release 007) of photons that make heights.
     min_weight : int, optional
         Smallest ``weight_ph`` of photons that make heights.
+    join : bool
+        Granules that are given together and follow each other along an orbit share leads beside their border.
     netcdf : bool
         Also write CF NetCDF.
     """
@@ -75,6 +78,7 @@ class Config(BaseModel):
     keep_degraded: bool = False
     signal_class: tuple[Annotated[int, Field(ge=-1, le=5)], ...] | None = None
     min_weight: int | None = Field(default=None, ge=0, le=65535)
+    join: bool = False
     netcdf: bool = False
 
     @field_validator("signal_class", mode="before")
@@ -156,16 +160,18 @@ class Config(BaseModel):
             classifier=classifier,
         )
 
-    def key(self, granule: Path) -> io.Key:
+    def key(self, granule: Path, *, neighbours: Sequence[Path] = ()) -> io.Key:
         """Return everything that decides a granule's numbers: settings, the network, the content of every file.
 
         Parameters
         ----------
         granule : Path
             The ATL03 file.
+        neighbours : sequence of Path
+            Files whose leads serve it, too.
         """
         settings = self.model_dump(mode="json", exclude={"classifier", *GRIDS})
-        inputs = {"granule": granule}
+        inputs = {"granule": granule} | {f"neighbour {n.name}": n for n in neighbours}
         for name in GRIDS:
             if (given := getattr(self, name)) is not None:
                 inputs[name], settings[f"{name}_variable"] = split_grid(given)

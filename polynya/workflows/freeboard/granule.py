@@ -23,7 +23,7 @@ from ...readers import icesat2, icesat2_atl03, icesat2_releases
 from ...report import beams as report_beams
 from ...tracks import beam_segments
 from . import classifier as freeboard_classifier
-from . import messages, missing_reference
+from . import joining, messages, missing_reference
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
 from .config import Config, read_grids
 
@@ -46,10 +46,13 @@ class Item:
         An ATL03 file.
     folder : str
         Where its results go.
+    neighbours : tuple of str
+        ATL03 files that continue it at its ends, whose leads may serve it too.
     """
 
     path: str
     folder: str
+    neighbours: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -95,7 +98,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     started = time.perf_counter()
     path, folder = Path(item.path), Path(item.folder)
     outputs = {name: str(folder / file) for name, file in FILES.items()}
-    key = config.key(path)
+    key = config.key(path, neighbours=[Path(n) for n in item.neighbours])
     old = None if overwrite else io.finished(folder, key)
     if old is not None:
         numbers = old.get("numbers", {})
@@ -103,6 +106,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             item=item.name, status=SKIPPED, message=f"done before, in {folder}", outputs=outputs, numbers=numbers
         )
     granule = icesat2_atl03.open_granule(path)
+    around = [icesat2_atl03.open_granule(n) for n in item.neighbours]
     chosen = icesat2.select_beams(granule, config.beams)
     grids = read_grids(config)
     selected = config.classifier_used()
@@ -111,16 +115,18 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     about = _about(granule, config, classifier_line)
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         settings = config.beam_settings(grids, classifier=classifier)
-        beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, threads=threads)
+        beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, around=around, threads=threads)
         results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
         if not results:
             raise _no_beam(granule, empty, config)
         sentences = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
+        if around:
+            sentences.append(f"Leads of {' and '.join(g.granule_id for g in around)} serve beside the border, too.")
         numbers = _numbers(results, time.perf_counter() - started)
         record = io.run_record(
             command=io.command_line(),
             config=config.model_dump(mode="json"),
-            inputs=[_input(granule)],
+            inputs=[_input(g) for g in (granule, *around)],
             seed=None,
             key=hashed(),
             classifier=classifier_line,
@@ -212,6 +218,7 @@ def _beams(
     config: Config,
     settings: BeamSettings,
     grids: Grids,
+    around: list[icesat2.Granule],
     threads: int,
 ) -> Iterator[Beam]:
     """Yield beams with their tables, largest beams first."""
@@ -219,14 +226,7 @@ def _beams(
     def one(beam: icesat2.Beam) -> Beam:
         started = time.perf_counter()
         try:
-            data = icesat2_atl03.index(
-                granule.path,
-                beam=beam.name,
-                bbox=config.bbox,
-                granule=granule,
-                keep_degraded=config.keep_degraded,
-                filters=config.photon_filter().variables,
-            )
+            data = joining.index(granule, beam, config=config)
             if data is None:
                 raise EmptyBeamError.of(
                     granule.path.name,
@@ -234,7 +234,11 @@ def _beams(
                     reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else ""),
                 )
             result = beam_tables(
-                data, settings=settings, grids=grids, threads=1 if threads > 1 and len(chosen) > 1 else threads
+                data,
+                settings=settings,
+                grids=grids,
+                neighbours=joining.margins(data, around, config=config),
+                threads=1 if threads > 1 and len(chosen) > 1 else threads,
             )
             drawn = tuple(report_beams.prepare(result.segments))
         except ProductError as error:  # the other beams may be whole

@@ -55,7 +55,7 @@ def missing(correction: corrections.Corrections, own: np.ndarray) -> MissingRefe
         absent=correction.absent,
         has_mean_sea_surface=bool(np.any((source == corrections.MSS_DEM) | (source == corrections.MSS_GRID))),
         share_bridged=float(np.mean(source[own] == corrections.MSS_BRIDGED)),
-        is_cut=bool(correction.piece[-1] > 0),
+        is_cut=bool(np.ptp(correction.piece[own]) > 0),
     )
 
 
