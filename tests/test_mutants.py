@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -17,8 +18,9 @@ spec.loader.exec_module(mutants)
 
 
 @pytest.fixture
-def project(tmp_path) -> Path:
-    """A project of one function, one number that nothing tests, and one test."""
+def project(tmp_path, monkeypatch) -> Path:
+    """A project of one function, one number that nothing tests, and one test; its pytest starts without our plugins."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (tmp_path / "polynya").mkdir()
     (tmp_path / "polynya" / "__init__.py").write_text("")
     (tmp_path / "polynya" / "ice.py").write_text(
@@ -49,37 +51,44 @@ def try_all(project: Path, capsys, *rows: dict, words: tuple[str, ...] = ()) -> 
     return status, done.out + done.err
 
 
-def test_a_change_that_a_test_notices_is_caught_and_the_project_is_left_alone(project, capsys):
-    before = (project / "polynya" / "ice.py").read_bytes()
-    status, said = try_all(project, capsys, {"old": "return 9.0 * freeboard", "new": "return 8.0 * freeboard"})
-    assert status == 0 and "[1/1] caught" in said and "1 of 1 mutants caught" in said
-    assert (project / "polynya" / "ice.py").read_bytes() == before
-
-
-def test_a_change_that_no_test_notices_has_survived(project, capsys):
-    rows = (
-        {"name": "noticed", "old": "9.0", "new": "8.0"},
-        {"name": "unnoticed", "old": "UNTESTED = 3", "new": "UNTESTED = 4"},
+def test_each_change_is_caught_has_survived_or_could_not_be_made_and_the_project_is_left_alone(project, capsys):
+    """The signature stands on three lines; where a pattern has a space there may be a break or nothing."""
+    cases = (
+        ({"old": "return 9.0 * freeboard", "new": "return 8.0 * freeboard"}, "caught", ""),
+        ({"old": "UNTESTED = 3", "new": "UNTESTED = 4"}, "SURVIVED", "tests/test_ice.py::test_thickness passed"),
+        (
+            {"old": "thickness( freeboard, ):", "new": "thickness(freeboard, factor=2.0):\n    freeboard *= factor"},
+            "caught",
+            "",
+        ),
+        ({"old": "10.0", "new": "8.0"}, "ERROR", "pattern not found in polynya/ice.py: '10.0'; expected once"),
+        ({"old": "freeboard", "new": "ice"}, "ERROR", "pattern found 2 times"),
+        ({"old": "9.0", "new": "8.0", "file": "snow.py"}, "ERROR", "no file polynya/snow.py"),
+        ({"old": "return 9.0", "new": "return return"}, "ERROR", "pytest ended with 4"),
     )
-    status, said = try_all(project, capsys, *rows)
-    assert status == 1 and "[1/2] caught   ice.py: noticed" in said and "[2/2] SURVIVED ice.py: unnoticed" in said
-    assert "1 of 2 mutants caught" in said
-    assert try_all(project, capsys, *rows, words=("unnoticed",))[0] == 1
-    assert try_all(project, capsys, *rows, words=("--jobs", "2"))[1].count("SURVIVED") == 1
+    before = {p: p.read_bytes() for p in project.rglob("*.py")}
+    status, said = try_all(project, capsys, *({"name": f"row {k}", **row} for k, (row, _, _) in enumerate(cases)))
+    assert status == 1 and "2 of 7 mutants caught" in said
+    parts = re.split(r"^\[\d/7\] ", said, flags=re.MULTILINE)[1:]
+    for k, (part, (row, result, why)) in enumerate(zip(parts, cases, strict=True)):
+        first, *more = part.splitlines()
+        assert first == f"{result:8} {row.get('file', 'ice.py')}: row {k}" and why in "".join(more[:1]), part
+    assert {p: p.read_bytes() for p in project.rglob("*.py")} == before
 
 
-@pytest.mark.parametrize(
-    ("row", "text"),
-    [
-        ({"old": "10.0", "new": "8.0"}, "pattern not found in polynya/ice.py: '10.0'; expected once"),
-        ({"old": "freeboard", "new": "ice"}, "pattern found 2 times"),
-        ({"old": "9.0", "new": "8.0", "file": "snow.py"}, "no file polynya/snow.py"),
-        ({"old": "return 9.0", "new": "return return"}, "pytest ended with 4"),
-    ],
-)
-def test_a_change_that_cannot_be_made_is_an_error(project, capsys, row, text):
-    status, said = try_all(project, capsys, row)
-    assert status == 1 and "[1/1] ERROR" in said and text in said
+def test_all_caught_is_success_and_words_choose(project, capsys):
+    rows = (
+        {"name": "long", "old": "UNTESTED = 3", "new": "UNTESTED = 4"},
+        {"name": "brief", "old": "9.0", "new": "7.0", "short": True},
+    )
+    status, said = try_all(project, capsys, *rows, words=("--short",))
+    assert status == 0 and "[1/1] caught   ice.py: brief" in said and "1 of 1 mutants caught" in said
+    assert "long" not in said
+    status, said = try_all(project, capsys, *rows, words=("--jobs", "2"))
+    assert status == 1 and "[1/2] SURVIVED ice.py: long" in said and "[2/2] caught   ice.py: brief" in said
+    status, said = try_all(project, capsys, *rows, words=("long",))
+    assert status == 1 and "[1/1] SURVIVED" in said and "brief" not in said
+    assert try_all(project, capsys, *rows, words=("nosuch",))[0] == 1
 
 
 @pytest.mark.parametrize(
@@ -94,20 +103,6 @@ def test_tests_that_cannot_judge_are_an_error(project, capsys, test, text):
     (project / "tests" / "test_bad.py").write_text("def test_bad():\n    assert False\n")
     status, said = try_all(project, capsys, {"old": "9.0", "new": "8.0", "tests": [test]})
     assert status == 1 and text in said and "caught" not in said
-
-
-def test_a_formatter_breaks_no_pattern(project, capsys):
-    """The signature stands on three lines; where the pattern has a space there may be a break or nothing."""
-    row = {"old": "thickness( freeboard, ):", "new": "thickness(freeboard, factor=2.0):\n    freeboard *= factor"}
-    status, said = try_all(project, capsys, row)
-    assert status == 0, said
-
-
-def test_only_those_marked_as_short(project, capsys):
-    rows = ({"name": "long", "old": "9.0", "new": "8.0"}, {"name": "brief", "old": "9.0", "new": "7.0", "short": True})
-    status, said = try_all(project, capsys, *rows, words=("--short",))
-    assert status == 0 and "brief" in said and "long" not in said
-    assert try_all(project, capsys, *rows, words=("nosuch",))[0] == 1
 
 
 def test_every_mutant_of_the_table_can_be_made():
