@@ -226,9 +226,9 @@ def outcome(path: Path, *, product: str, out: Path) -> dict[str, object]:
     wrong: list[str] = found["wrong"]  # type: ignore[assignment]
     results = []
     try:
-        text = info.as_text(info.run(path))
-        json.dumps(info.as_json(info.run(path)), allow_nan=False)
-        results.append(text)
+        told = info.run(path)
+        json.dumps(info.as_json(told), allow_nan=False)
+        results.append(info.as_text(told))
     except PolynyaError as error:
         results.append(None)
         found["info"] = one_line(error)
