@@ -101,7 +101,7 @@ def segments_on(path, *, offset: float, later: str = "0s", reader=icesat2_atl07,
             )
             + 1.0
         )
-        own = np.array([np.argmin(np.abs(x - c)) for c in cell])
+        own = np.searchsorted((x[1:] + x[:-1]) / 2, cell)  # the nearest centre
         inside = np.abs(cell - x[own]) <= length[own] / 2
         cell, own = cell[inside], own[inside]
         n = cell.size
