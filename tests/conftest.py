@@ -1,10 +1,15 @@
-"""Fixtures that several rooms share: small simulated granules, written once a session."""
+"""Order of the files, threads, and fixtures that several rooms share: small simulated granules, written once a session."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
+
+# The workers of xdist share the cores out. Two threads in each wait for each other in a busy loop, and for no gain:
+# networks of tests are tiny. Read when numpy's and torch's libraries are loaded; what tests set themselves holds.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
