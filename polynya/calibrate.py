@@ -12,7 +12,6 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
-from scipy.special import log_softmax, softmax
 
 from . import metrics
 from .errors import ProductError
@@ -46,6 +45,8 @@ class Calibration:
 
     def probabilities(self, logits: np.ndarray) -> np.ndarray:
         """Return calibrated probabilities (n, classes) of logits (n, classes)."""
+        from scipy.special import softmax  # slow to import, and networks that are exported do without
+
         return softmax(self.apply(logits), axis=-1)
 
     def apply(self, outputs: np.ndarray) -> np.ndarray:
@@ -93,6 +94,7 @@ def fit(logits: np.ndarray, targets: np.ndarray, *, method: str) -> Calibration:
         If no sample is labelled.
     """
     from scipy.optimize import minimize, minimize_scalar  # takes a second to import, and prediction does without
+    from scipy.special import log_softmax, softmax
 
     classes = logits.shape[1]
     if method == "none":

@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from .schema import Estimate
 
@@ -141,6 +140,7 @@ def estimate(
     drawn = drawn[np.isfinite(drawn)]
     if drawn.size < 20:
         return Estimate(value=value, low=np.nan, high=np.nan, n=total)
+    from scipy.special import ndtr
     from scipy.stats import t as student_t  # takes a second to import
 
     tail = float(ndtr(-np.sqrt(m / (m - 1)) * student_t.ppf(0.975, m - 1)))

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
+import importlib.util
 import json
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -164,8 +167,8 @@ def check_runtime(runtime: str) -> None:
         )
 
 
-LOADING = threading.Lock()
-"""Held while a network is loaded: OpenVINO's first array must come from one thread."""
+LOADING, COMPILING = threading.Lock(), threading.Lock()
+"""Held while a network is opened (each only once), and compiled: OpenVINO's first array must come from one thread."""
 
 
 def session(path: Path):
@@ -199,6 +202,14 @@ def evaluator(session, path: Path, *, runtime: str, threads: int) -> tuple[str, 
     )
 
 
+def _version_of_openvino() -> str | None:
+    """Return the version that is installed, None where it is not; nothing of it is imported."""
+    try:
+        return importlib.metadata.version("openvino") if importlib.util.find_spec("openvino") else None
+    except (ValueError, importlib.metadata.PackageNotFoundError):
+        return None
+
+
 def _onnxruntime(session) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
     import onnxruntime
 
@@ -207,25 +218,36 @@ def _onnxruntime(session) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
 
 
 def _openvino(path: Path, threads: int, *, must: bool) -> tuple[str, Callable[[np.ndarray], np.ndarray]] | None:
-    """Return OpenVINO's version and call, single precision; None where it is not installed."""
-    try:
-        import openvino
-    except ImportError as error:
+    """Return OpenVINO's version and call, single precision; None where it is not installed.
+
+    Importing and compiling take tenths of a second: a thread does both while the caller reads what is to be evaluated.
+    """
+    version = _version_of_openvino()
+    if version is None:
         if must:
             raise UsageError(
                 "runtime openvino: it is not installed; expected the extra [cpu]. pip install 'polynya[cpu]', or use"
                 " onnxruntime."
-            ) from error
+            )
         return None
-    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
-    model = openvino.Core().compile_model(str(path), "CPU", options)
-    # The first array given to OpenVINO sets up its numpy bridge under a lock that waits for the interpreter: two
-    # threads that come first together
-    # wait for each other for ever. So one comes first here, where only one thread is (the cache's lock holds the
-    # others).
-    openvino.Tensor(np.zeros(1, np.float32))
+    loader = ThreadPoolExecutor(1)
+    compiled = loader.submit(_compiled, path, threads)
+    loader.shutdown(wait=False)
 
     def evaluate(batch: np.ndarray) -> np.ndarray:
-        return np.array(model.create_infer_request().infer([batch])[0])
+        return np.array(compiled.result().create_infer_request().infer([batch])[0])
 
-    return f"openvino {openvino.__version__.split('-')[0]}", evaluate
+    return f"openvino {version}", evaluate
+
+
+def _compiled(path: Path, threads: int):
+    options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
+    with COMPILING:
+        import openvino
+
+        model = openvino.Core().compile_model(str(path), "CPU", options)
+        # The first array given to OpenVINO sets up its numpy bridge under a lock that waits for the interpreter: two
+        # threads that come first together wait for each other for ever. So one comes first here, where the lock holds
+        # the others.
+        openvino.Tensor(np.zeros(1, np.float32))
+    return model

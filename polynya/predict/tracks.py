@@ -21,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -104,18 +105,43 @@ def load(
     """
     predict_runtime.check_runtime(runtime)
     path = predict_runtime.locate(name)
+    check(path, classes=classes)
     with predict_runtime.LOADING:
-        found = _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+        return _load(str(name), path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
+
+
+def check(path: Path, *, classes: tuple[str, ...] | None = CLASSES) -> None:
+    """Reject a file that :func:`load` would reject; nothing is compiled.
+
+    Parameters
+    ----------
+    path : Path
+        An ``.onnx`` file.
+    classes : tuple of str or None
+        What the network must tell apart, as for :func:`load`.
+
+    Raises
+    ------
+    ProductError
+        If the file is not an export of polynya, or does not agree with its own description.
+    """
+    with predict_runtime.LOADING:
+        _, description, _ = _open(path.resolve(), path.stat().st_mtime_ns)
     if classes is not None:
-        _check_surface(path.name, found.description, classes)
-    return found
+        _check_surface(path.name, description, classes)
+
+
+@functools.lru_cache(maxsize=4)
+def _open(path: Path, stamp: int) -> tuple[Any, OfTracks, dict[str, object]]:
+    opened = predict_runtime.session(path)
+    description, about = predict_runtime.described(opened, path, wanted=OfTracks)
+    _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
+    return opened, description, about
 
 
 @functools.lru_cache(maxsize=4)
 def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Classifier:
-    opened = predict_runtime.session(path)
-    description, about = predict_runtime.described(opened, path, wanted=OfTracks)
-    _agree(path.name, description, opened.get_inputs(), opened.get_outputs())
+    opened, description, about = _open(path, stamp)
     used, evaluate = predict_runtime.evaluator(opened, path, runtime=runtime, threads=threads)
     return Classifier(
         name=name,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from pydantic import field_validator
-from scipy.special import expit
 
 from .. import calibrate
 from ..errors import ProductError, UsageError
@@ -136,6 +135,8 @@ class ManyOf(Settings):
 
     def values(self, outputs: np.ndarray, calibration: calibrate.Calibration) -> np.ndarray:
         """Return calibrated probabilities (n, labels)."""
+        from scipy.special import expit
+
         return expit(calibration.apply(outputs))
 
     def fit(self, outputs: np.ndarray, targets: np.ndarray, *, method: str) -> calibrate.Calibration:
@@ -167,6 +168,8 @@ class ManyOf(Settings):
     def sums(self, outputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
         """Return samples with and without each label by bin of probability, (labels, bins, 2)."""
         present, known = self.decode(targets)
+        from scipy.special import expit
+
         bins = np.clip((expit(np.asarray(outputs, np.float64)) * N_BINS).astype(int), 0, N_BINS - 1)
         out = np.zeros((self.channels, N_BINS, 2))
         for k in range(self.channels):

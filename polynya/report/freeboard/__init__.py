@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ...errors import ProductError, one_line
 from ...schema import CLASS_NAMES, LEADS, QUALITY_BITS, SEA_SURFACE, SEA_SURFACE_SOURCES, SEGMENTS
@@ -141,7 +140,7 @@ def render(
     title = granule_name(run, name)
     facts = facts_of(beams, run=run)
     n_leads = leads.num_rows if leads is not None else 0
-    n_used = pc.sum(leads["is_used"]).as_py() or 0 if leads is not None else 0
+    n_used = int(array(leads, "is_used").sum()) if leads is not None else 0
     body: list[str] = [header(title, facts), summary(beams, stats, n_leads=n_leads, n_used=n_used, run=run)]
     body.append(key_numbers(stats, n_leads=n_leads))
     data: list[tuple[str, str, str]] = []

@@ -79,7 +79,7 @@ def run(
     config = config or Config()
     network = config.classifier_used().path
     if network is not None:
-        predict_tracks.load(network)  # a file that is none fails once, not with every granule
+        predict_tracks.check(network)  # a file that is none fails once, not with every granule
     names = [io.folder_name(g) for g in granules]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import contextlib
+import importlib
 import logging
 import time
 from collections.abc import Iterator
@@ -29,6 +30,9 @@ from .config import Config, read_grids
 
 log = logging.getLogger("polynya.freeboard")
 
+SMALL_BYTES = 100_000_000
+"""Smaller files (six million photons) are classified by onnxruntime: OpenVINO is faster for many segments, but takes
+longer to start than it saves there. The classes are the same."""
 TABLES = (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
 """The tables of a granule; :class:`BeamTables` has an attribute of each one's name."""
 SAID = ("degraded_left_out", "degraded_kept", "photon_index_clipped", "time_contradicts", "cal19_held")
@@ -93,8 +97,6 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     PolynyaError
         If the granule cannot be read, holds no sea ice, or the output cannot be written.
     """
-    from ...report import freeboard as report
-
     started = time.perf_counter()
     path, folder = Path(item.path), Path(item.folder)
     outputs = {name: str(folder / file) for name, file in FILES.items()}
@@ -110,7 +112,8 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     chosen = icesat2.select_beams(granule, config.beams)
     grids = read_grids(config)
     selected = config.classifier_used()
-    classifier = predict_tracks.load(selected.path, threads=threads) if selected.path else None
+    runtime = "onnxruntime" if path.stat().st_size < SMALL_BYTES else "auto"
+    classifier = predict_tracks.load(selected.path, runtime=runtime, threads=threads) if selected.path else None
     classifier_line, network = freeboard_classifier.describe(classifier)
     about = _about(granule, config, classifier_line)
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
@@ -143,6 +146,8 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             notes=[n.text for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
+        from ...report import freeboard as report  # imported by now, while the first beams were computed
+
         report.write(
             temporary,
             beams=drawn,
@@ -205,10 +210,15 @@ def _write_tables(
                         table.replace_schema_metadata(spec.schema(about=about).metadata),
                         folder / f"{spec.name}_{beam.name}.nc",
                     )
-            results[beam.name] = replace(beam.tables, segments=beam.tables.segments.schema.empty_table())
+            results[beam.name] = replace(beam.tables, segments=_without_rows(beam.tables.segments))
             drawn += beam.drawn
             del beam, table  # the next beam's tables come
     return results, drawn, empty
+
+
+def _without_rows(table: pa.Table) -> pa.Table:
+    """Return the table's columns alone: a slice would keep its memory, and ``empty_table`` imports pandas."""
+    return pa.Table.from_batches([], schema=table.schema)
 
 
 def _beams(
@@ -259,6 +269,7 @@ def _beams(
     if threads > 1 and len(order) > 1:
         with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:
             waiting = collections.deque(pool.submit(one, b) for b in order)
+            importlib.import_module("polynya.report.freeboard")  # what the end needs, while nothing is there to write
             try:
                 while waiting:
                     yield waiting.popleft().result()  # a future keeps its result: none is kept here
