@@ -217,7 +217,8 @@ def mean_freeboard(
         order = np.argsort(x, kind="stable")
         x, f, sr, sv, sc = x[order], f[order], sr[order], sv[order], sc[order]
     pieces = _pieces(x, f, sr, sv, sc, section_x=section_x, errors=errors)
-    return {length: _means(pieces, length, errors) for length in lengths_m}
+    sections = _sections(pieces.section_x, errors)
+    return {length: _means(pieces, length, errors, sections) for length in lengths_m}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -269,8 +270,16 @@ def _pieces(x, f, sr, sv, sc, *, section_x, errors) -> _Pieces:
     )
 
 
-def _sections(centres: np.ndarray, errors: CorrelatedErrors) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return the smoother M and the covariance shape M R0 Mᵀ of unit section noise."""
+@dataclass(frozen=True, kw_only=True)
+class _Sections:
+    """How the errors of sections belong together."""
+
+    smoother: sparse.csr_matrix  # M
+    shape: sparse.csr_matrix  # covariance shape M R0 Mᵀ of unit section noise
+    correlation: sparse.spmatrix
+
+
+def _sections(centres: np.ndarray, errors: CorrelatedErrors) -> _Sections:
     count = centres.size
     half = errors.smoother_sections // 2
     if half == 0 or count == 1:
@@ -291,7 +300,10 @@ def _sections(centres: np.ndarray, errors: CorrelatedErrors) -> tuple[sparse.csr
         band = sparse.diags(np.maximum(shared, 0.0), lag, shape=(count, count))
         overlap = overlap + band + band.T
     smoother = sparse.csr_matrix(smoother)
-    return smoother, sparse.csr_matrix(smoother @ overlap @ smoother.T)
+    shape = sparse.csr_matrix(smoother @ overlap @ smoother.T)
+    scale = 1.0 / np.sqrt(shape.diagonal())
+    correlation = sparse.diags(scale) @ shape @ sparse.diags(scale)
+    return _Sections(smoother=smoother, shape=shape, correlation=correlation)
 
 
 def _kappa(ratio: float) -> float:
@@ -301,7 +313,7 @@ def _kappa(ratio: float) -> float:
     return 2.0 * (ratio - 1.0 + np.exp(-ratio)) / ratio**2
 
 
-def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors) -> FreeboardMeans:
+def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors, sections: _Sections) -> FreeboardMeans:
     if np.isfinite(length):
         per_bin = round(length / GRID_M)
         number = (pieces.cell + pieces.origin_cell) // per_bin
@@ -315,14 +327,11 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors) -> Freeboar
 
     n = total(pieces.n)
     random = np.sqrt(total(pieces.variance)) / n
-    smoother, shape = _sections(pieces.section_x, errors)
     by_section = (row, pieces.section)
     q = sparse.csr_matrix((pieces.sv / n[row], by_section), shape=(count, pieces.section_x.size))
-    scale = 1.0 / np.sqrt(shape.diagonal())
-    correlation = sparse.diags(scale) @ shape @ sparse.diags(scale)
-    sea_surface = _quadratic(q, correlation)
+    sea_surface = _quadratic(q, sections.correlation)
     share = sparse.csr_matrix((pieces.n / n[row], by_section), shape=q.shape)
-    corrections = _corrections(pieces, row, n, share=share, smoother=smoother, shape=shape, errors=errors)
+    corrections = _corrections(pieces, row, n, share=share, sections=sections, errors=errors)
     common = total(pieces.sc) / n
     whole = np.sqrt(random**2 + sea_surface + corrections + common**2)
     return FreeboardMeans(
@@ -344,7 +353,7 @@ def _quadratic(rows: sparse.csr_matrix, middle: sparse.spmatrix) -> np.ndarray:
 
 
 def _corrections(
-    pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, smoother, shape, errors: CorrelatedErrors
+    pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, sections: _Sections, errors: CorrelatedErrors
 ) -> np.ndarray:
     """Return the variance of each bin's mean from the corrections' errors, m²."""
     depth = errors.section_length_m
@@ -360,12 +369,12 @@ def _corrections(
         (pieces.n / n[row], (row, pieces.cell + pieces.origin_cell - lowest)), shape=(share.shape[0], width)
     )
     if errors.is_absorbed:
-        u = u - share @ smoother @ _boxes(centres, used, depth, lowest, width)
+        u = u - share @ sections.smoother @ _boxes(centres, used, depth, lowest, width)
     u = sparse.csr_matrix(u)
     u.sum_duplicates()
     u.sort_indices()
     variance = np.zeros(share.shape[0])
-    sampling = _quadratic(share, shape) if errors.is_absorbed else 0.0
+    sampling = _quadratic(share, sections.shape) if errors.is_absorbed else 0.0
     for sigma, correlation_m in errors.terms():
         if sigma <= 0:
             continue

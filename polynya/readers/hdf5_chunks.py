@@ -57,20 +57,21 @@ class _Chunk:
 
 def has_fast_path(node: h5py.Dataset) -> bool:
     """Return whether :func:`read_columns` inflates this dataset itself."""
-    if node.chunks is None or node.ndim not in (1, 2) or node.dtype.kind not in "fiu":
-        return False
-    if node.ndim == 2 and node.chunks[1] != node.shape[1]:
-        return False
-    if node.dtype.byteorder == ">":
-        return False
-    if not node.id.get_type().equal(h5py.h5t.py_create(node.dtype)):  # bits laid out otherwise: libhdf5 converts them
-        return False
-    return _pipeline(node) in _KNOWN_PIPELINES
+    return _pipeline(node) is not None
 
 
-def _pipeline(node: h5py.Dataset) -> tuple[int, ...]:
+def _pipeline(node: h5py.Dataset) -> tuple[int, ...] | None:
+    """Return the filters of a dataset, None where libhdf5 must read it."""
+    chunks, dtype = node.chunks, node.dtype
+    if chunks is None or node.ndim not in (1, 2) or dtype.kind not in "fiu" or dtype.byteorder == ">":
+        return None
+    if node.ndim == 2 and chunks[1] != node.shape[1]:
+        return None
+    if not node.id.get_type().equal(h5py.h5t.py_create(dtype)):  # bits laid out otherwise: libhdf5 converts them
+        return None
     plist = node.id.get_create_plist()
-    return tuple(int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
+    filters = tuple(int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
+    return filters if filters in _KNOWN_PIPELINES else None
 
 
 def read_whole(handle: h5py.File, path: Path | str, *, name: str) -> np.ndarray:
@@ -134,13 +135,16 @@ def read_columns(
     try:
         for column in columns:
             node = handle[column.name]
-            last = node.shape[0] if stop is None else min(stop, node.shape[0])
+            shape = node.shape
+            last = shape[0] if stop is None else min(stop, shape[0])
             n = max(last - start, 0)
-            if n and has_fast_path(node):
-                is_column = node.ndim == 1 or column.column is not None
-                target = np.empty(n if is_column else (n, node.shape[1]), node.dtype)
-                chunks = _chunks_of(node, path, size, start, last)
-                covered = sum(min(c.first + node.chunks[0], last) - max(c.first, start) for c in chunks)
+            pipeline = _pipeline(node) if n else None
+            if pipeline is not None:
+                is_column = len(shape) == 1 or column.column is not None
+                target = np.empty(n if is_column else (n, shape[1]), node.dtype)
+                rows = node.chunks[0]
+                chunks = _chunks_of(node, path, size, start, last, pipeline)
+                covered = sum(min(c.first + rows, last) - max(c.first, start) for c in chunks)
                 if covered != n and not allow_holes:
                     raise ProductError(
                         f"{path.name}: {column.name} lacks {n - covered} of {n} rows (a chunk is not in the file);"
@@ -152,10 +156,10 @@ def read_columns(
                     fd=fd,
                     file=path.name,
                     column=column,
-                    pipeline=_pipeline(node),
-                    dtype=node.dtype,
-                    rows=node.chunks[0],
-                    width=node.shape[1] if node.ndim == 2 else 1,
+                    pipeline=pipeline,
+                    dtype=target.dtype,
+                    rows=rows,
+                    width=shape[1] if len(shape) == 2 else 1,
                     start=start,
                     stop=last,
                     target=target,
@@ -187,7 +191,9 @@ def _slow(node: h5py.Dataset, path: Path, column: Column, start: int, stop: int)
     return np.ascontiguousarray(data)
 
 
-def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop: int) -> list[_Chunk]:
+def _chunks_of(
+    node: h5py.Dataset, path: Path, file_size: int, start: int, stop: int, pipeline: tuple[int, ...]
+) -> list[_Chunk]:
     rows = node.chunks[0]
     found: list[_Chunk] = []
 
@@ -200,7 +206,6 @@ def _chunks_of(node: h5py.Dataset, path: Path, file_size: int, start: int, stop:
 
     node.id.chunk_iter(visit)
     seen = set()
-    pipeline = _pipeline(node)
     for chunk in found:
         # Deflate is skipped where it does not shrink a chunk; no writer skips the others.
         skipped = {f for i, f in enumerate(pipeline) if chunk.mask >> i & 1}

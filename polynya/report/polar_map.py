@@ -219,13 +219,28 @@ def frame_around(
 
 def path(x: np.ndarray, y: np.ndarray, *, close: bool = False) -> str:
     """Return SVG path commands through pixel points, repeats at 0.1 pixel left out."""
-    points = np.rint(np.column_stack([x, y]) * 10.0).astype(np.int64)
-    if len(points) > 1:
-        points = points[np.concatenate([[True], (np.diff(points, axis=0) != 0).any(axis=1)])]
-    text = "M" + "L".join(f"{a / 10:g} {b / 10:g}" for a, b in points.tolist())
-    if len(points) == 1:
-        text += "h0"
+    text = paths(x, y, [(0, len(x))])[0]
     return text + "Z" if close else text
+
+
+def paths(x: np.ndarray, y: np.ndarray, parts: Sequence[tuple[int, int]]) -> list[str]:
+    """Return SVG path commands through some runs of pixel points, repeats at 0.1 pixel left out.
+
+    Parameters
+    ----------
+    x, y : numpy.ndarray, shape (n,)
+        Pixels.
+    parts : sequence of (first, stop)
+        The points of each path; they may overlap.
+    """
+    a, b = (np.rint(np.asarray(v) * 10.0).astype(np.int64) for v in (x, y))
+    is_new = ((np.diff(a) != 0) | (np.diff(b) != 0)).tolist()
+    texts = [f"{p / 10:g} {q / 10:g}" for p, q in zip(a.tolist(), b.tolist(), strict=True)]
+    out = []
+    for first, stop in parts:
+        points = [texts[k] for k in range(first, stop) if k == first or is_new[k - 1]]
+        out.append("M" + "L".join(points) + ("h0" if len(points) == 1 else ""))
+    return out
 
 
 def land(frame: Frame) -> str:
@@ -352,9 +367,9 @@ def coloured_track(
         index = np.where(np.isfinite(value), np.rint(np.nan_to_num(share) * (len(VIRIDIS) - 1)), -1).astype(int)
         start = np.flatnonzero(np.concatenate([[True], np.diff(index) != 0]))
         stop = np.append(start[1:], len(index))
-        for i, j in zip(start.tolist(), stop.tolist(), strict=True):
-            last = min(j + 1, len(index))
-            groups.setdefault((int(index[i]), wide), []).append(path(px[i:last], py[i:last]))
+        lines = paths(px, py, list(zip(start.tolist(), np.minimum(stop + 1, len(index)).tolist(), strict=True)))
+        for colour_index, line in zip(index[start].tolist(), lines, strict=True):
+            groups.setdefault((colour_index, wide), []).append(line)
     out = []
     for (index, wide), commands in sorted(groups.items()):
         colour = "#9aa0a6" if index < 0 else VIRIDIS[index]
