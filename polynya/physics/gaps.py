@@ -95,10 +95,10 @@ def is_spike(x: np.ndarray, values: np.ndarray, *, is_known: np.ndarray) -> np.n
     numpy.ndarray of bool, shape (g,)
     """
     out = np.zeros(values.size, bool)
-    rows = np.flatnonzero(is_known)
+    rows = slice(None) if is_known.all() else np.flatnonzero(is_known)
     known, place = np.ascontiguousarray(values[rows], np.float64), x[rows]
-    jumps = (np.abs(np.diff(known)) > STEP_M) & (np.diff(place) <= REACH_M)
-    if jumps.any():  # else no spike: most tracks end here
+    jumps = np.flatnonzero(np.abs(np.diff(known)) > STEP_M)
+    if np.any(place[jumps + 1] - place[jumps] <= REACH_M):  # else no spike: most tracks end here
         level = tracks.running_median(known, tracks.pieces(place, gap_m=REACH_M), SPIKE_HALF_COUNT)
         out[rows] = np.abs(known - level) > SPIKE_M
     return out

@@ -29,7 +29,7 @@ QUALITY_WORDS = {
     "sea_surface_filled": "sea surface filled from neighbouring sections, not from leads within reach",
     "saturated_shots": "saturated shots, as over mirror-like water",
     "degraded_pointing": "the satellite's orbit or pointing is degraded: heights may be wrong by decimetres",
-    "correction_interpolated": "a correction or the mean sea surface is interpolated or held across a gap",
+    "correction_interpolated": "a correction or the mean sea surface is interpolated or held, or cuts the track nearby",
     "melt_season": "melt season: ponds return light as leads do, so the sea surface is less certain",
     "water_contradicts_ice_concentration": "more water found than the ice concentration leaves room for",
     "leads_scatter": "leads differ in height by more than their errors: some may be ice",

@@ -161,7 +161,8 @@ def beam_tables(
             "sea_surface_filled": quality.is_filled(source),
             "saturated_shots": quality.is_saturated(geo["full_sat_fract"][own]),
             "degraded_pointing": (geo["podppd_flag"][own] != 0) & (data.n_degraded > 0),
-            "correction_interpolated": correction.is_interpolated[own],
+            "correction_interpolated": correction.is_interpolated[own]
+            | (np.isnan(reference) & missing_reference.is_beside_cut(x, segments.part)),
             "melt_season": found_reference.has("melt_season"),
             "water_contradicts_ice_concentration": found_reference.has("water_contradicts_ice_concentration"),
             "leads_scatter": found_reference.has("leads_scatter"),

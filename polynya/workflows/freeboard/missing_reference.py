@@ -9,6 +9,8 @@ import numpy as np
 
 from ...physics import corrections
 
+LEADS_REACH_M = 20_000.0
+"""Leads make the sea surface 10 km away, and fill it 10 km further."""
 WORDS = {"tide_ocean": "ocean tide", "tide_equilibrium": "equilibrium tide", "dac": "dynamic atmosphere correction"}
 EFFECTS = {
     "tide_ocean": "the ocean tide (decimetres, near some coasts metres)",
@@ -59,6 +61,23 @@ def missing(correction: corrections.Corrections, own: np.ndarray) -> MissingRefe
     )
 
 
+def is_beside_cut(x: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Return which segments lie so near a cut of the track that leads beyond it would have served; bool, shape (n,).
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance, not decreasing, metres.
+    part : numpy.ndarray of int64, shape (n,)
+        Number of the part of the track.
+    """
+    cut = x[np.flatnonzero(np.diff(part)) + 1]
+    if cut.size == 0:
+        return np.zeros(x.size, bool)
+    right = np.clip(np.searchsorted(cut, x), 0, cut.size - 1)
+    return np.minimum(np.abs(x - cut[right]), np.abs(x - cut[np.maximum(right - 1, 0)])) <= LEADS_REACH_M
+
+
 def sentences(beams: Mapping[str, MissingReference]) -> list[str]:
     """Return one sentence for corrections that are missing and one for each way of standing in for the MSS.
 
@@ -74,7 +93,7 @@ def sentences(beams: Mapping[str, MissingReference]) -> list[str]:
         out.append(
             f"The granule has no {_list([WORDS[a] for a in absent])}{where}: heights above the mean sea surface contain"
             f" {_list([EFFECTS[a] for a in absent])} (bit 8). Freeboard is a height above the water nearby and hardly"
-            " changes."
+            " changes; it is NaN where that water is then more than 0.5 m from the mean sea surface."
         )
     none = [n for n, b in beams.items() if not b.has_mean_sea_surface]
     if none:

@@ -15,7 +15,7 @@ from polynya.readers import icesat2_atl03
 from polynya.readers.height_grid import Grid
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.tracks import beam_segments
-from polynya.workflows.freeboard import BeamSettings, beam_tables
+from polynya.workflows.freeboard import BeamSettings, beam_tables, missing_reference
 from polynya.workflows.freeboard.missing_reference import MissingReference, sentences
 
 BEAM = "gt1r"
@@ -92,6 +92,27 @@ def test_nothing_crosses_a_long_hole_of_the_mean_sea_surface(granule, usual, tmp
     assert found.missing.is_cut
 
 
+def test_what_a_cut_takes_has_a_bit(granule, tmp_path):
+    """4 km without a lead of their own beside a step: no freeboard, and a bit that says that the reference is why."""
+    with h5py.File(granule) as f:
+        x = f[f"{BEAM}/geolocation/segment_dist_x"][:]
+    path = edited(granule, tmp_path / "cut.h5", "dem_flag", 4000, 4020, 0)
+    with h5py.File(path, "r+") as f:
+        f[f"{BEAM}/geophys_corr/dem_h"][...] += np.where(x - x[0] < 4000, 0.3, 0.0)
+    now = columns(tables(path))
+    bare = np.isnan(now["total_freeboard"])
+    assert bare.sum() > 500
+    assert np.all(now["quality_flag"][bare] & BITS["correction_interpolated"])
+    assert not np.any(now["quality_flag"][~bare & (np.abs(now["x_atc"] - 4010) > 40)] & BITS["correction_interpolated"])
+
+
+def test_what_is_beside_a_cut():
+    x = np.arange(0.0, 100_000.0, 1000.0)
+    found = missing_reference.is_beside_cut(x, (x >= 30_000).astype(int) + (x >= 31_000) + (x >= 75_000))
+    np.testing.assert_array_equal(found, ((x >= 10_000) & (x <= 51_000)) | ((x >= 55_000) & (x <= 95_000)))
+    assert not missing_reference.is_beside_cut(x, np.zeros(x.size, int)).any()
+
+
 def test_a_step_between_two_sources_moves_no_freeboard(granule, usual, tmp_path):
     path = edited(granule, tmp_path / "step.h5", "dem_flag", 10_000, 15_000, 4)
     with h5py.File(path, "r+") as f:
@@ -161,7 +182,8 @@ def test_one_sentence_names_the_corrections_that_are_missing():
     assert found == [
         "The granule has no ocean tide and dynamic atmosphere correction on gt1l: heights above the mean sea surface"
         " contain the ocean tide (decimetres, near some coasts metres) and the answer of the sea to air pressure and"
-        " wind (up to about 0.5 m) (bit 8). Freeboard is a height above the water nearby and hardly changes."
+        " wind (up to about 0.5 m) (bit 8). Freeboard is a height above the water nearby and hardly changes; it is NaN"
+        " where that water is then more than 0.5 m from the mean sea surface."
     ]
 
 
