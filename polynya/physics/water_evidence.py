@@ -30,7 +30,7 @@ granules all probable leads over water do, none of those on smooth bright floes,
 ponds."""
 REACH_M, NEAR_M = 25_000.0, 15_000.0
 """Leads within reach of a section's centre are judged together: within the shorter distance where they are eight."""
-REGION_M = 50_000.0
+SMOOTH_M, REGION_M = 12_000.0, 50_000.0
 """A section is doubted no less than those this near on average: by chance, ponds of one stretch stand at one level."""
 ENOUGH = 8
 ONE_FLOE_M = 1_000.0
@@ -39,9 +39,9 @@ LEVEL_M, KERNEL_M = 0.05, 0.02
 """Leads this close to the lowest level share it; the level is the lowest mode of a kernel density of that width."""
 MODE_SHARE = 0.15
 """A mode holds this share of the leads, and two of them where there are five."""
-FALSE_HEIGHT_M = 0.17
+FALSE_HEIGHT_M = 0.19
 """How high ponds and smooth floes stand above the water where all of a section's leads are such."""
-MOST_DOUBT = 0.35
+MOST_DOUBT = 0.5
 """More probably than this the leads are no water: there is no sea surface."""
 MELT_DOUBT = CONCENTRATION_DOUBT = 0.25
 """Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
@@ -215,9 +215,10 @@ def assess(
         if is_high[rows].any():
             doubt[k], level[k] = _mixture(leads.x[rows], leads.height[rows], is_low[rows])
         scatter[k] = _scatter(leads, rows[is_low[rows]])
-    doubt = np.maximum(doubt, np.where(setting.is_melt, MELT_DOUBT, 0.0))
+    near, around = (_mean_around(centre, doubt, is_seen, reach) for reach in (SMOOTH_M, REGION_M))
+    worst = np.maximum(near, around)
+    doubt = np.maximum(near, np.where(setting.is_melt, MELT_DOUBT, 0.0))
     doubt = np.maximum(doubt, np.where(crowded, CONCENTRATION_DOUBT, 0.0))
-    worst = np.maximum(doubt, _mean_around(centre, doubt, is_seen))
     is_told = ~is_seen | (has_low & (worst <= MOST_DOUBT))
     flag[scatter > SCATTER_M] |= BITS["leads_scatter"]
     flag[~is_told] |= BITS["leads_only_bright"]
@@ -230,10 +231,10 @@ def assess(
     return Doubt(is_usable=usable, common=common, is_told=is_told, flag=flag)
 
 
-def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray) -> np.ndarray:
-    """Return the mean doubt of the sections with leads within 50 km of each: ponds are not everywhere but here."""
-    low = np.searchsorted(centre, centre - REGION_M)
-    high = np.searchsorted(centre, centre + REGION_M, side="right")
+def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray, reach: float) -> np.ndarray:
+    """Return the mean doubt of the sections with leads within reach (m) of each."""
+    low = np.searchsorted(centre, centre - reach)
+    high = np.searchsorted(centre, centre + reach, side="right")
     total, count = (np.concatenate([[0.0], np.cumsum(v)]) for v in (np.where(is_seen, doubt, 0.0), is_seen))
     return (total[high] - total[low]) / np.maximum(count[high] - count[low], 1.0)
 
@@ -272,7 +273,8 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     members = weight[is_low & (np.abs(height - level) <= LEVEL_M)].sum()
     if members == 0.0:
         return 1.0, level
-    joined = dip * min(weight[~is_low].sum() / members, 1.0)
+    others = ~is_low & (np.abs(height - level) > LEVEL_M)  # at the level of the low ones they do no harm
+    joined = dip * min(weight[others].sum() / members, 1.0)
     is_above = height > level + LEVEL_M
     above, shares = height[is_above], weight[is_above]
     if above.size == 0:
@@ -280,7 +282,9 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     middle = float(np.average(above, weights=shares))
     spread = max(float(np.sqrt(np.average((above - middle) ** 2, weights=shares))), LEVEL_M)
     low, high = ((level + side * LEVEL_M - middle) / spread for side in (-1.0, 1.0))
-    return float(min(max(shares.sum() * (ndtr(high) - ndtr(low)) / members, joined), 1.0)), level
+    expected = shares.sum() * (ndtr(high) - ndtr(low)) / members
+    other = shares[~is_low[is_above]].sum() / shares.sum()
+    return float(min(max(expected * min(2.0 * other, 1.0), joined), 1.0)), level
 
 
 def _lowest_mode(height: np.ndarray, weight: np.ndarray, is_low: np.ndarray) -> tuple[float, float]:
