@@ -56,8 +56,8 @@ class TableWriter:
             compression_level=1,
             use_dictionary=[n for n in spec.names if n not in (*real, *times)],
             write_statistics=[*(n for n in spec.names if n in PRUNED_BY), *boxes],
-            use_byte_stream_split=[*real, *boxes],
-            column_encoding=dict.fromkeys(times, "DELTA_BINARY_PACKED"),
+            column_encoding=dict.fromkeys((*real, *boxes), "BYTE_STREAM_SPLIT")
+            | dict.fromkeys(times, "DELTA_BINARY_PACKED"),
             store_schema=True,
         )
 
