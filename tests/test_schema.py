@@ -282,3 +282,14 @@ def test_netcdf_carries_units_and_flags(tmp_path):
         assert data["time"].attrs["units"].startswith("nanoseconds since 2018-01-01")
         assert data["time"].attrs["units_metadata"] == "leap_seconds: utc"
     assert [p.name for p in tmp_path.iterdir()] == ["t.nc"]
+
+
+def test_booleans_come_back_from_slices_and_chunks():
+    values = np.random.default_rng(0).random(100) < 0.3
+    whole = schema.from_numpy(values)
+    assert schema.to_numpy(whole).dtype == bool
+    for start, stop in ((0, 100), (0, 0), (3, 4), (13, 99)):
+        np.testing.assert_array_equal(schema.to_numpy(whole.slice(start, stop - start)), values[start:stop])
+    parts = pa.chunked_array([whole.slice(5, 20), whole.slice(0, 0), whole.slice(64, 9)])
+    np.testing.assert_array_equal(schema.to_numpy(parts), np.concatenate([values[5:25], values[64:73]]))
+    assert schema.to_numpy(pa.chunked_array([], pa.bool_())).size == 0

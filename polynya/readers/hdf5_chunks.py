@@ -48,7 +48,9 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Chunk:
+class Chunk:
+    """Where a chunk lies in the file."""
+
     first: int  # row of the dataset this chunk starts at
     offset: int
     size: int
@@ -95,6 +97,7 @@ def read_columns(
     stop: int | None = None,
     threads: int = 2,
     allow_holes: bool = True,
+    index: dict[tuple[Path, str], list[Chunk]] | None = None,
 ) -> dict[str, np.ndarray]:
     """Read rows ``start:stop`` of several datasets of equal length, each compressed byte once.
 
@@ -113,6 +116,8 @@ def read_columns(
     allow_holes : bool
         Whether rows of chunks that the file does not hold become the fill value, as HDF5 has it. Where a
         product writes every row, a hole is a damaged index: pass False to reject it.
+    index : dict of (path, name) to list of Chunk, optional
+        Filled with where the chunks of each dataset lie, and used by the next call for other rows.
 
     Returns
     -------
@@ -143,7 +148,11 @@ def read_columns(
                 is_column = len(shape) == 1 or column.column is not None
                 target = np.empty(n if is_column else (n, shape[1]), node.dtype)
                 rows = node.chunks[0]
-                chunks = _chunks_of(node, path, size, start, last, pipeline)
+                known = {} if index is None else index
+                if (path, column.name) not in known:
+                    known[path, column.name] = _all_chunks(node)
+                held = [c for c in known[path, column.name] if c.first < last and c.first + rows > start]
+                chunks = _checked(held, node, path, size, pipeline)
                 covered = sum(min(c.first + rows, last) - max(c.first, start) for c in chunks)
                 if covered != n and not allow_holes:
                     raise ProductError(
@@ -191,20 +200,28 @@ def _slow(node: h5py.Dataset, path: Path, column: Column, start: int, stop: int)
     return np.ascontiguousarray(data)
 
 
-def _chunks_of(
-    node: h5py.Dataset, path: Path, file_size: int, start: int, stop: int, pipeline: tuple[int, ...]
-) -> list[_Chunk]:
-    rows = node.chunks[0]
-    found: list[_Chunk] = []
+def _all_chunks(node: h5py.Dataset) -> list[Chunk]:
+    found: list[Chunk] = []
 
     def visit(info: h5py.h5d.StoreInfo) -> None:
-        first = int(info.chunk_offset[0])
-        if first < stop and first + rows > start:
-            found.append(
-                _Chunk(first=first, offset=int(info.byte_offset or 0), size=int(info.size), mask=int(info.filter_mask))
+        found.append(
+            Chunk(
+                first=int(info.chunk_offset[0]),
+                offset=int(info.byte_offset or 0),
+                size=int(info.size),
+                mask=int(info.filter_mask),
             )
+        )
 
     node.id.chunk_iter(visit)
+    return found
+
+
+def _checked(
+    found: list[Chunk], node: h5py.Dataset, path: Path, file_size: int, pipeline: tuple[int, ...]
+) -> list[Chunk]:
+    """Return chunks in the order of the file, or raise where one cannot be where the index says."""
+    rows = node.chunks[0]
     seen = set()
     for chunk in found:
         # Deflate is skipped where it does not shrink a chunk; no writer skips the others.
@@ -230,11 +247,10 @@ def _chunks_of(
     base = _base_address(node, path, found[0]) if found and node.file.userblock_size else 0
     if base:
         found = [replace(c, offset=c.offset + base) for c in found]
-    found.sort(key=lambda c: c.offset)
-    return found
+    return sorted(found, key=lambda c: c.offset)
 
 
-def _base_address(node: h5py.Dataset, path: Path, chunk: _Chunk) -> int:
+def _base_address(node: h5py.Dataset, path: Path, chunk: Chunk) -> int:
     """Return what to add to the offsets of chunks in a file with a user block.
 
     Offsets in the file count from the end of the user block. Some versions of libhdf5 report them so, others count
@@ -259,7 +275,7 @@ class _Job:
     stop: int
     target: np.ndarray
 
-    def run(self, chunks: Sequence[_Chunk]) -> None:
+    def run(self, chunks: Sequence[Chunk]) -> None:
         item = self.dtype.itemsize
         expected = self.rows * self.width * item
         scratch = np.empty(expected, np.uint8)
@@ -283,7 +299,7 @@ class _Job:
                 values = values if self.column.column is None else values[:, self.column.column]
             into[:] = values[a:b].reshape(into.shape)
 
-    def _decode(self, raw: bytes, chunk: _Chunk, expected: int) -> bytes | bytearray:
+    def _decode(self, raw: bytes, chunk: Chunk, expected: int) -> bytes | bytearray:
         if len(raw) != chunk.size:
             self._broken(chunk, f"only {len(raw)} of {chunk.size} bytes are in the file")
         data: bytes | bytearray = raw
@@ -304,7 +320,7 @@ class _Job:
             self._broken(chunk, f"it inflates to {len(data)} bytes instead of {expected}")
         return data
 
-    def _broken(self, chunk: _Chunk, why: str) -> None:
+    def _broken(self, chunk: Chunk, why: str) -> None:
         raise ChecksumError(
             f"{self.file}: {self.column.name} is damaged in the chunk at row {chunk.first}: {why}; "
             "expected a chunk whose checksum fits. Download the file again."

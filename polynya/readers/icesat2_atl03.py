@@ -9,7 +9,7 @@ dictionaries; the variables are listed in :mod:`.icesat2_photon_variables`. Rele
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import h5py
@@ -20,7 +20,7 @@ from ..errors import EmptyBeamError, NoSeaIceError, ProductError
 from ..physics import first_photon_bias, solar
 from ..schema import Note, from_numpy, to_numpy
 from . import icesat2
-from .hdf5_chunks import Column, read_columns
+from .hdf5_chunks import Chunk, Column, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
 from .icesat2_photon_index import CUT_WRONGLY, photon_index
@@ -78,6 +78,8 @@ class BeamIndex:
         20 m segments whose ``podppd_flag`` is not 0: left out, or kept where that was asked for.
     filters : tuple of str
         Names of :data:`PHOTON_FILTERS` that :func:`photons` reads too.
+    chunks : dict
+        Where the photons' chunks lie, filled by the first call of :func:`photons`.
     """
 
     granule: Granule
@@ -90,6 +92,7 @@ class BeamIndex:
     notes: tuple[Note, ...]
     n_degraded: int = 0
     filters: tuple[str, ...] = ()
+    chunks: dict[tuple[Path, str], list[Chunk]] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_cal19(self) -> bool:
@@ -298,7 +301,16 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
     fields = (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in beam.filters))
     with icesat2.open_hdf5(path) as handle, reading(path, name):
         columns = [Column(name=f"{name}/{f.path}", column=f.column) for f in fields]
-        data = read_columns(handle, path, columns=columns, start=start, stop=stop, threads=threads, allow_holes=False)
+        data = read_columns(
+            handle,
+            path,
+            columns=columns,
+            start=start,
+            stop=stop,
+            threads=threads,
+            allow_holes=False,
+            index=beam.chunks,
+        )
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
         for item in PHOTONS:
             _check_values(out[item.name], item, path, name)

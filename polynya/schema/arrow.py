@@ -114,7 +114,7 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     Parameters
     ----------
     column : pyarrow.Array or pyarrow.ChunkedArray, length n
-        Numbers.
+        Numbers or booleans.
 
     Returns
     -------
@@ -126,6 +126,12 @@ def to_numpy(column: pa.Array | pa.ChunkedArray) -> np.ndarray:
     ``to_numpy`` of pyarrow does the same but imports pandas on the way, a quarter of a second.
     """
     parts = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    if pa.types.is_boolean(column.type) and not column.null_count:
+        bits = [np.unpackbits(np.frombuffer(p.buffers()[1], np.uint8), bitorder="little") for p in parts if len(p)]
+        held = [p for p in parts if len(p)]
+        return np.concatenate(
+            [np.empty(0, bool), *(b[p.offset : p.offset + len(p)].view(bool) for b, p in zip(bits, held, strict=True))]
+        )
     plain = pa.types.is_integer(column.type) or pa.types.is_floating(column.type)
     if not plain or column.null_count:
         return np.asarray(column.to_numpy(zero_copy_only=False) if isinstance(column, pa.Array) else column.to_numpy())

@@ -93,12 +93,12 @@ def test_user_block_whatever_the_library_reports(tmp_path, reported_from, monkey
             f["x"].id.get_chunk_info(0).byte_offset
         )
         move = 0 if is_from_start == (reported_from == "start of the file") else 1024 if not is_from_start else -1024
-        found = hdf5_chunks._Chunk
+        found = hdf5_chunks.Chunk
 
-        def moved(*, first: int, offset: int, size: int, mask: int) -> hdf5_chunks._Chunk:
+        def moved(*, first: int, offset: int, size: int, mask: int) -> hdf5_chunks.Chunk:
             return found(first=first, offset=offset + move, size=size, mask=mask)
 
-        monkeypatch.setattr(hdf5_chunks, "_Chunk", moved)
+        monkeypatch.setattr(hdf5_chunks, "Chunk", moved)
         monkeypatch.setattr(
             hdf5_chunks, "replace", lambda c, offset: found(first=c.first, offset=offset, size=c.size, mask=c.mask)
         )
@@ -165,3 +165,17 @@ def test_any_length_and_chunk(tmp_path_factory, n, rows, seed):
         f.create_dataset("x", data=data, chunks=(min(rows, n),), compression="gzip", shuffle=True)
     with h5py.File(path) as f:
         np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name="x")], threads=2)["x"], data)
+
+
+def test_an_index_serves_other_rows_and_keeps_files_apart(tmp_path):
+    index = {}
+    for seed in (0, 1):
+        data = np.random.default_rng(seed).integers(0, 1000, 1000).astype("i4")
+        path = tmp_path / f"{seed}.h5"
+        with h5py.File(path, "w") as f:
+            f.create_dataset("x", data=data, chunks=(70 + seed,), compression="gzip", shuffle=True)
+        with h5py.File(path) as f:
+            for start, stop in ((0, 100), (433, 700), (999, 1000), (0, 1000)):
+                found = read_columns(f, path, columns=[Column(name="x")], start=start, stop=stop, index=index)
+                np.testing.assert_array_equal(found["x"], data[start:stop])
+    assert [len(v) for v in index.values()] == [15, 15]
