@@ -464,7 +464,7 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
     if n and not (np.isfinite(x).all() and np.ptp(x) < MAX_EXTENT_M and np.all(np.diff(x) > -1.0)):
         raise ProductError(
             f"{path.name}: {beam}/geolocation/segment_dist_x is not increasing within one orbit; expected metres from"
-            " the equator crossing, in order. The file is damaged: download it again."
+            f" the equator crossing, in order. {CUT_WRONGLY}"
         )
     return out
 

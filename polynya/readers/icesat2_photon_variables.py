@@ -101,7 +101,7 @@ PHOTON_FILTERS = (
         "weight_ph",
         "heights",
         "1",
-        "i",
+        "fi",
         required=False,
         about="density of the photons around: 0-255 of a 20 m segment's own scale before release 007, one scale for all"
         " granules from 007 on",

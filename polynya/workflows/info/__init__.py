@@ -18,98 +18,25 @@ from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
 from .next_command import MEDIUM, Prospect, prospect
+from .records import BeamInfo, Info
+
+__all__ = ["BeamInfo", "Info", "as_json", "as_text", "extent", "run"]
 
 READERS = {r.PRODUCT: r for r in (icesat2_atl03, icesat2_atl07, icesat2_atl10)}
 CHEAP_PHOTONS = 2_000_000
 """Confidences are counted in beams of up to this many photons: larger ones would make the command slow."""
+REQUIRED = {
+    "ATL07": {f"{icesat2_atl07.LAYOUT[v.group]}/{v.name}" for v in icesat2_atl07.VARIABLES if v.required},
+    "ATL10": {
+        f"{layout[v.group]}/{v.name}"
+        for layout in (icesat2_atl10.LAYOUT_006, icesat2_atl10.LAYOUT_003)
+        for v in icesat2_atl10.SEGMENTS
+        if v.required
+    },
+}
+"""Variables without which a beam of NASA's products cannot be verified."""
 MSS_FLAG = 3
 """``dem_flag`` where ``dem_h`` is the mean sea surface."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class BeamInfo:
-    """One beam.
-
-    Attributes
-    ----------
-    name : str
-    strength : str
-        ``strong``, ``weak``, or ``unknown`` where nothing says.
-    spot : int
-        ATLAS spot 1-6, 0 where unknown.
-    counts : dict of str to int
-        ATL03: ``photons``, ``geosegments`` (20 m segments) and, where it is cheap,
-        ``photons_of_medium_or_high_confidence`` (sea-ice column). ATL07: ``segments``, ``specular_leads``,
-        ``dark_leads``, ``sea_surface_segments``. ATL10: ``segments``, ``freeboards``, ``leads``, ``sections``,
-        ``sections_with_sea_surface``.
-    shares : dict of str to float
-        ATL03: ``sea_ice`` (20 m segments that ``surf_type`` calls sea ice), ``mean_sea_surface`` (those whose
-        ``dem_h`` is one) and, where there are any, ``degraded`` (those with a ``podppd_flag``), 0-1.
-    missing : tuple of str
-        Groups and variables that a whole granule would hold in this beam.
-    """
-
-    name: str
-    strength: str
-    spot: int
-    counts: dict[str, int]
-    shares: dict[str, float]
-    missing: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Info:
-    """What :func:`run` found.
-
-    Attributes
-    ----------
-    path : Path
-    size_bytes : int
-    product, release, granule_id : str
-        ``release`` is empty where the file does not say.
-    is_release_checked : bool
-        Whether polynya's reader of this release was checked on real files.
-    doi : str
-        Of this release; empty where the file does not say which it is.
-    reference_frame, tide_model : str
-        Of this release's heights and positions, and of its tides.
-    orientation, orientation_source : str
-        ``backward``, ``forward``, ``transition`` or ``unknown``, and where that stands in the file.
-    is_simulated : bool
-    simulation : dict
-        What ``polynya_simulation`` says, empty for real granules.
-    start, end : str
-        First and last time of the segments, ISO 8601 UTC; empty where no beam holds data.
-    extent : tuple of float or None
-        West, south, east, north, degrees; west > east crosses the antimeridian. None without data.
-    beams : tuple of BeamInfo
-    missing : tuple of str
-        Groups and beams that a whole granule would hold.
-    notes : tuple of str
-    next_commands : tuple of str
-        What to run next; empty where the granule cannot be used.
-    """
-
-    path: Path
-    size_bytes: int
-    product: str
-    release: str
-    granule_id: str
-    is_release_checked: bool
-    doi: str
-    reference_frame: str
-    tide_model: str
-    orientation: str
-    orientation_source: str
-    is_simulated: bool
-    simulation: dict[str, object]
-    start: str
-    end: str
-    extent: tuple[float, float, float, float] | None
-    beams: tuple[BeamInfo, ...]
-    missing: tuple[str, ...]
-    notes: tuple[str, ...]
-    next_commands: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -428,10 +355,11 @@ def _next(granule: icesat2.Granule, beams: Sequence[BeamInfo], outlook: Prospect
         if not outlook.is_possible:
             return ()
         first = " ".join([f"polynya freeboard {file} -o OUT", *outlook.options])
-        if granule.is_simulated:
+        if granule.is_simulated and granule.path.with_name(f"{granule.path.stem}_truth.parquet").is_file():
             return (first, f"polynya evaluate OUT/{granule.path.stem} --reference {granule.path.stem}_truth.parquet")
         return (first,)
-    if not any(b.counts["segments"] for b in beams):
+    full = [b for b in beams if b.counts["segments"]]
+    if not full or any(REQUIRED[granule.product] & set(b.missing) for b in full):
         return ()
     if granule.product == "ATL07":
         has_histograms = any(b.counts["segments"] and "photon-height histograms" not in b.missing for b in beams)

@@ -310,6 +310,22 @@ def test_gridded_products_are_named(tmp_path, product):
         assert "\n" not in str(caught.value)
 
 
+def test_no_evaluation_without_the_truth(granule):
+    assert info.run(granule).next_commands == (f"polynya freeboard {granule.name} -o OUT",)
+
+
+@pytest.mark.real
+def test_no_verification_without_what_it_needs(tmp_path):
+    from polynya.workflows import verify
+
+    path = Path(shutil.copy(real(ATL07), tmp_path / ATL07))
+    with h5py.File(path, "r+") as f:
+        del f["gt3l/sea_ice_segments/heights/height_segment_type"]
+    assert info.run(path).next_commands == ()
+    with pytest.raises(ProductError, match="height_segment_type is missing"):
+        verify.run(path)
+
+
 @pytest.mark.real
 def test_no_command_for_an_atl10_without_segments(tmp_path):
     path = Path(shutil.copy(real(JANUARY_3), tmp_path / JANUARY_3))
