@@ -43,6 +43,7 @@ SEGMENT_COLUMNS = (
     "sea_surface_source",
     "total_freeboard",
     "total_freeboard_uncertainty",
+    "first_photon_bias",
 )
 COMMON = "sea_surface_uncertainty_common"
 """Tables of earlier versions lack it: 0 there."""

@@ -10,6 +10,7 @@ import pyarrow as pa
 from .. import metrics, schema
 from ..errors import ProductError
 from ..physics.averages import CorrelatedErrors, mean_freeboard
+from ..physics.heights import first_photon_error, independent_error
 from ..tracks import collocation
 from .rows import (
     CLASS_BLOCK_M,
@@ -221,9 +222,9 @@ def _mean_rows(a: dict[str, np.ndarray], truth: np.ndarray, beam: np.ndarray, op
         means = mean_freeboard(
             x,
             a["total_freeboard"][rows] - truth[rows],
-            sigma_random=noise[rows],
+            sigma_random=independent_error(noise[rows], a["first_photon_bias"][rows]),
             sigma_sea_surface=np.sqrt(np.maximum(a["sea_surface_uncertainty"][rows] ** 2 - common[rows] ** 2, 0.0)),
-            sigma_common=common[rows],
+            sigma_common=np.hypot(common[rows], first_photon_error(a["first_photon_bias"][rows])),
             lengths_m=MEAN_LENGTHS_M,
             errors=CorrelatedErrors(mss_m=0.0, tide_m=0.0, dac_m=0.0),
         )

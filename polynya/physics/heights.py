@@ -59,6 +59,40 @@ class HeightErrors:
     first_photon_unknown_m: float = 0.017
 
 
+def first_photon_error(bias: np.ndarray, *, errors: HeightErrors | None = None) -> np.ndarray:
+    """Return the part of ``height_uncertainty`` that a beam's segments share, metres, shape (n,).
+
+    Parameters
+    ----------
+    bias : numpy.ndarray, shape (n,)
+        First-photon bias that was subtracted, metres; NaN where none was.
+    errors : HeightErrors, optional
+        Terms of the uncertainty.
+    """
+    errors = errors or HeightErrors()
+    return np.where(np.isfinite(bias), errors.first_photon_share * np.abs(bias), errors.first_photon_unknown_m)
+
+
+def independent_error(uncertainty: np.ndarray, bias: np.ndarray, *, errors: HeightErrors | None = None) -> np.ndarray:
+    """Return the part of ``height_uncertainty`` that falls in means of freeboard, metres, shape (n,).
+
+    Parameters
+    ----------
+    uncertainty, bias : numpy.ndarray, shape (n,)
+        ``height_uncertainty`` and the first-photon bias, NaN where none was subtracted, metres.
+    errors : HeightErrors, optional
+        Terms of the uncertainty.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Without the first-photon error, which a beam shares, and without late photons, which ice and water share.
+    """
+    errors = errors or HeightErrors()
+    shared = first_photon_error(bias, errors=errors) ** 2 + errors.tail_m**2
+    return np.sqrt(np.maximum(np.asarray(uncertainty, np.float64) ** 2 - shared, 0.0))
+
+
 @dataclass(frozen=True, kw_only=True)
 class SurfaceHeights:
     """Heights of n segments above the mean sea surface, arrays of shape (n,).
@@ -154,10 +188,9 @@ def surface_heights(
     rate = np.where(np.isfinite(rate), rate, n / shots)
     if table is None:
         bias = np.full(n.size, np.nan)
-        bias_error = np.full(n.size, errors.first_photon_unknown_m)
     else:
         bias = first_photon_bias.lookup(table, strength=rate, width_m=2.563 * pooled)
-        bias_error = errors.first_photon_share * np.abs(bias)
+    bias_error = first_photon_error(bias, errors=errors)
     height = np.where(some, mean, np.nan) - np.where(np.isfinite(bias), bias, 0.0)
     # One or two photons metres away from everything around them are noise that passed for signal under cloud.
     usual_level = tracks.block_quantile(x, height, block_m=20.0, window_m=250.0, inner=0.5, outer=0.5)

@@ -209,7 +209,7 @@ def sections(
         )
     doubt = known.doubt if method == DEFAULT else None
     if doubt is not None:
-        height = np.where(doubt.is_told, height, np.nan)
+        height = np.where(doubt.has_evidence, height, np.nan)
     measured = np.isfinite(height)
     used &= np.any(measured[:, None] & (np.abs(lead.x[None, :] - centre[:, None]) <= rule.section_length_m / 2), axis=0)
     filled, sigma, source = sea_surface.fill(
@@ -232,7 +232,7 @@ def sections(
     for part in parts:
         smoothed[part] = sea_surface.smooth(filled[part])
     # Nothing is filled nearer to land, nor where leads are there that may all be ice.
-    blocked = np.zeros(centre.size, bool) if doubt is None else ~doubt.is_told
+    blocked = np.zeros(centre.size, bool) if doubt is None else ~doubt.has_evidence
     if around.land_distance is not None:
         blocked = blocked | (around.land_distance < limits.land_distance_m)
     smoothed, sigma = np.where(blocked, np.nan, smoothed), np.where(blocked, np.nan, sigma)

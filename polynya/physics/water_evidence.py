@@ -6,7 +6,7 @@ than one. The evidence that does not rest on brightness is height: water is the 
 one level, where ponds and floes lie at the level of their floes. Here each lead is compared with the thick ice within a
 kilometre; around each section, the leads that stand lower are compared with those that do not.
 
-The rule, its constants and what they were chosen on: ``docs/decisions/0019-common-cause-of-false-leads.md``.
+The rule, its constants and what they were chosen on: ``docs/decisions/0020-common-cause-of-false-leads.md``.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ class Doubt:
         Leads that stand lower than the ice around them, or have no thick ice around them, and share the lowest level.
     common : numpy.ndarray, shape (s,)
         One standard uncertainty of the reference that all leads share, metres.
-    is_told : numpy.ndarray of bool, shape (s,)
+    has_evidence : numpy.ndarray of bool, shape (s,)
         Whether the evidence is enough for a sea surface at all.
     flag : numpy.ndarray of int16, shape (s,)
         Bits of ``schema.QUALITY_BITS``: melt season, ice concentration, scatter, only brightness.
@@ -78,7 +78,7 @@ class Doubt:
 
     is_usable: np.ndarray
     common: np.ndarray
-    is_told: np.ndarray
+    has_evidence: np.ndarray
     flag: np.ndarray
 
 
@@ -219,16 +219,16 @@ def assess(
     worst = np.maximum(near, around)
     doubt = np.maximum(near, np.where(setting.is_melt, MELT_DOUBT, 0.0))
     doubt = np.maximum(doubt, np.where(crowded, CONCENTRATION_DOUBT, 0.0))
-    is_told = ~is_seen | (has_low & (worst <= MOST_DOUBT))
+    has_evidence = ~is_seen | (has_low & (worst <= MOST_DOUBT))
     flag[scatter > SCATTER_M] |= BITS["leads_scatter"]
-    flag[~is_told] |= BITS["leads_only_bright"]
+    flag[~has_evidence] |= BITS["leads_only_bright"]
     common = np.sqrt(REFROZEN_M**2 + (SCATTER_SHARE * scatter) ** 2 + doubt * FALSE_HEIGHT_M**2)
     usable = is_low.copy()
     if s:
         near = np.searchsorted(0.5 * (centre[1:] + centre[:-1]), leads.x)
         off = leads.height - level[near]
         usable &= ~(np.abs(off) > LEVEL_M + 2.0 * leads.uncertainty)
-    return Doubt(is_usable=usable, common=common, is_told=is_told, flag=flag)
+    return Doubt(is_usable=usable, common=common, has_evidence=has_evidence, flag=flag)
 
 
 def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray, reach: float) -> np.ndarray:

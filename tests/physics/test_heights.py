@@ -242,3 +242,15 @@ def test_terms_of_the_uncertainty_by_default():
     np.testing.assert_allclose(corrected**2 - bare**2, 0.008**2 + 0.010**2 + (0.3 * 0.04) ** 2, rtol=1e-3)
     uncorrected = estimate(found, starts, errors=None).uncertainty
     np.testing.assert_allclose(uncorrected**2 - bare**2, 0.008**2 + 0.010**2 + 0.017**2, rtol=1e-3)
+
+
+def test_what_means_of_freeboard_reduce_and_what_not():
+    """The first-photon error is shared along a beam: 30 % of the bias, 0.017 m where none is subtracted. Late photons
+    are shared by ice and water. What is left of the uncertainty is each segment's own."""
+    bias = np.array([0.02, -0.01, np.nan])
+    shared = heights.first_photon_error(bias)
+    np.testing.assert_allclose(shared, [0.006, 0.003, 0.017])
+    own = np.array([0.04, 0.05, 0.06])
+    whole = np.sqrt(own**2 + shared**2 + 0.010**2)
+    np.testing.assert_allclose(heights.independent_error(whole, bias), own)
+    assert heights.independent_error(np.array([0.001]), np.array([0.1]))[0] == 0.0

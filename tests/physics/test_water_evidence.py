@@ -89,7 +89,7 @@ def test_swell_is_taken_out_of_the_low_ice():
 
 def test_leads_lower_than_the_ice_are_believed():
     doubt = assess(some_leads(places(12), 0.01 * np.random.default_rng(1).standard_normal(12)), -0.2)
-    assert doubt.is_told.all() and doubt.is_usable.all() and (doubt.flag == 0).all()
+    assert doubt.has_evidence.all() and doubt.is_usable.all() and (doubt.flag == 0).all()
     np.testing.assert_allclose(doubt.common, water_evidence.REFROZEN_M)
 
 
@@ -97,7 +97,7 @@ def test_leads_lower_than_the_ice_are_believed():
 def test_no_number_of_bright_patches_at_the_level_of_the_ice_gives_a_sea_surface(n):
     height = 0.3 + 0.08 * np.random.default_rng(n).standard_normal(n)
     doubt = assess(some_leads(places(n), height), 0.0)
-    assert not doubt.is_told.any() and not doubt.is_usable.any()
+    assert not doubt.has_evidence.any() and not doubt.is_usable.any()
     assert doubt.flag[0] & BITS["leads_only_bright"]
 
 
@@ -108,7 +108,7 @@ def test_ponds_alone_give_none_though_some_are_lower_than_the_ice(seed):
     height = 0.25 + 0.09 * rng.standard_normal(40)
     contrast = -0.02 + 0.06 * rng.standard_normal(40) + 0.3 * (height - 0.25)
     doubt = assess(some_leads(places(40, seed), height), contrast)
-    assert not doubt.is_told.any() or doubt.common[0] >= 0.07
+    assert not doubt.has_evidence.any() or doubt.common[0] >= 0.07
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -118,7 +118,7 @@ def test_leads_among_ponds_are_told_apart(seed):
     contrast = np.repeat([-0.2, 0.0], 15)
     order = rng.permutation(30)
     doubt = assess(some_leads(places(30, seed), height[order]), contrast[order])
-    assert doubt.is_told.all() and doubt.common[0] < 0.06
+    assert doubt.has_evidence.all() and doubt.common[0] < 0.06
     np.testing.assert_array_equal(doubt.is_usable, (order < 15))
 
 
@@ -126,7 +126,7 @@ def test_melt_and_ice_concentration_widen_the_error():
     lead = some_leads(places(12), 0.0)
     plain = assess(lead, -0.2)
     melt = assess(lead, -0.2, is_melt=np.array([True]))
-    assert melt.is_told.all() and melt.common[0] > 3.0 * plain.common[0] and melt.flag[0] == BITS["melt_season"]
+    assert melt.has_evidence.all() and melt.common[0] > 3.0 * plain.common[0] and melt.flag[0] == BITS["melt_season"]
     for concentration, is_crowded in ((0.7, False), (0.99, True), (np.nan, False)):
         found = assess(lead, -0.2, water_share=np.array([0.2]), ice_concentration=np.array([concentration]))
         assert ((found.flag[0] & BITS["water_contradicts_ice_concentration"]) > 0) == is_crowded
@@ -150,14 +150,14 @@ def test_one_told_stretch_among_doubted_ones_is_doubted():
     is_middle = np.abs(x - 30_000.0) < 13_000.0
     height = np.where(is_middle, 0.1, 0.25 + 0.09 * rng.standard_normal(x.size))
     contrast = np.where(is_middle, -0.08, 0.0)
-    assert not assess(some_leads(x, height), contrast, centre=centre).is_told.any()
+    assert not assess(some_leads(x, height), contrast, centre=centre).has_evidence.any()
     alone = some_leads(x[is_middle], height[is_middle])
-    assert assess(alone, contrast[is_middle], centre=centre[1:2]).is_told.all()
+    assert assess(alone, contrast[is_middle], centre=centre[1:2]).has_evidence.all()
 
 
 def test_sections_without_leads_are_not_doubted():
     doubt = assess(some_leads([], []), [], centre=(0.0, 5000.0))
-    assert doubt.is_told.all() and (doubt.flag == 0).all() and doubt.is_usable.size == 0
+    assert doubt.has_evidence.all() and (doubt.flag == 0).all() and doubt.is_usable.size == 0
 
 
 @pytest.mark.parametrize(

@@ -489,7 +489,7 @@ def test_saturated_snow_is_cut_at_one():
     assert max(shares) > 0.3 and np.std(shares) > 0.05
 
 
-def test_the_place_is_told_and_sometimes_unknown():
+def test_the_place_has_evidence_and_sometimes_unknown():
     tile = piece(region="NZL", latitude=-43.0, longitude=170.0)
     told = source([tile], samples(unknown_region=0.25, draws=100.0), location="region")
     batch = told.batch(told.plan(np.random.default_rng(0)))

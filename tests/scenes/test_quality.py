@@ -179,7 +179,7 @@ def test_everest_is_saturated_half_empty_and_in_register():
     assert [r.is_flagged for r in quality.registration] == [False] and quality.registration[0].is_confident
 
 
-def test_fill_that_a_file_does_not_declare_is_told(tmp_path):
+def test_fill_that_a_file_does_not_declare_has_evidence(tmp_path):
     bands = np.full((6, 40, 50), 0.3, np.float32)
     bands[:, :10] = 0.0
     bands[:5, 20] = 0.0  # one band still sees something: no fill

@@ -14,6 +14,7 @@ from ... import schema
 from ...errors import EmptyBeamError, NoSeaIceError
 from ...physics import (
     averages,
+    heights,
     leads,
     local_sea_surface,
     quality,
@@ -371,9 +372,9 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
     means = averages.mean_freeboard(
         columns["x_atc"],
         columns["total_freeboard"],
-        sigma_random=columns["height_uncertainty"],
+        sigma_random=heights.independent_error(columns["height_uncertainty"], columns["first_photon_bias"]),
         sigma_sea_surface=np.sqrt(np.maximum(columns["sea_surface_uncertainty"] ** 2 - common**2, 0.0)),
-        sigma_common=common,
+        sigma_common=np.hypot(common, heights.first_photon_error(columns["first_photon_bias"])),
         section_x=centre[np.isfinite(height)],
         lengths_m=(*(1000.0 * k for k in MEAN_LENGTHS_KM), np.inf),
         errors=errors,

@@ -51,7 +51,7 @@ class Reference:
         Bits that the evidence for water sets.
     swell : swell.Swell
         At the segments.
-    is_told : numpy.ndarray of bool, shape (s,)
+    has_evidence : numpy.ndarray of bool, shape (s,)
         False where leads are there, but only brightness says that they are water.
     """
 
@@ -63,7 +63,7 @@ class Reference:
     common: np.ndarray
     flag: np.ndarray
     swell: swell.Swell
-    is_told: np.ndarray
+    has_evidence: np.ndarray
 
     def has(self, name: str) -> np.ndarray:
         """Return which segments have a bit of ``schema.QUALITY_BITS``, bool, shape (n,)."""
@@ -161,7 +161,7 @@ def at_beam(
         common=np.where(np.isfinite(height), np.interp(x, centre, sections.common), np.nan),
         flag=doubt.flag[own],
         swell=waves,
-        is_told=doubt.is_told,
+        has_evidence=doubt.has_evidence,
     )
 
 

@@ -484,7 +484,7 @@ def test_turns_and_threads_change_nothing_for_a_network_without_direction(simula
 @pytest.mark.parametrize(
     ("region", "told", "value"), [("auto", "ALP", 3.0), ("HMA", "HMA", -3.0), ("unknown", "unknown", 1.0)]
 )
-def test_the_region_that_a_network_is_told(region, told, value, disc, tmp_path):
+def test_the_region_that_a_network_has_evidence(region, told, value, disc, tmp_path):
     net = pieces.linear_network(tmp_path / "net.onnx", {}, regions={"ALP": 3.0, "HMA": -3.0, "unknown": 1.0})
     glaciers.run([disc], out=tmp_path / "out", config=config(net, region=region))
     assert io.read_json(tmp_path / "out/run.json")["region"] == told
@@ -564,7 +564,7 @@ def test_a_scene_without_ice(network, tmp_path):
     )
 
 
-def test_ice_below_the_least_area_is_told_of(network, tmp_path):
+def test_ice_below_the_least_area_has_evidence_of(network, tmp_path):
     logit = np.full((60, 300), -8.0)
     logit[20:24, 20:24] = 8.0  # 0.0064 km2
     logit[5:55, 200:290] = 8.0

@@ -125,7 +125,7 @@ def test_a_glacier_network_may_name_its_other_class_as_it_likes(tmp_path, scene)
     np.testing.assert_allclose(strip[1], 1.0 / (1.0 + np.exp(40.0 * 0.3 - 20.0)), atol=1e-5)
 
 
-def test_a_network_that_states_no_errors_of_areas_is_told(tmp_path, scene):
+def test_a_network_that_states_no_errors_of_areas_has_evidence(tmp_path, scene):
     """Alone or in an ensemble, unless the user gives the correlation."""
     silent = str(pieces.linear_network(tmp_path / "silent.onnx"))
     stated = str(pieces.linear_network(tmp_path / "stated.onnx", areas={"between_blocks": 0.3, "sd": 0.8}))

@@ -11,7 +11,7 @@ from ..glaciers import pieces
 from ..glaciers.test_glaciers import cli
 
 
-def test_a_scene_folder_is_told_apart_sensor_by_sensor(tmp_path):
+def test_a_scene_folder_has_evidence_apart_sensor_by_sensor(tmp_path):
     scene = pieces.write_scene(
         tmp_path / "s", pieces.grid(40, 30), optical=np.full((6, 40, 30), 0.3), dem=np.full((2, 40, 30), 3000.0)
     )

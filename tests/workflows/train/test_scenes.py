@@ -495,7 +495,7 @@ def test_of_too_many_judged_samples_every_so_many_are_kept(tiles, trained):
             np.testing.assert_allclose(getattr(some, name), getattr(every, name)[::3], atol=1e-5)
 
 
-def test_mixed_precision_is_another_training_and_is_told(tiles, tmp_path):
+def test_mixed_precision_is_another_training_and_has_evidence(tiles, tmp_path):
     """bfloat16 products round otherwise than float32 ones; ``auto`` becomes one of both, and the record says which."""
     found = {}
     for kind in ("float32", "bfloat16", "auto"):
