@@ -43,6 +43,8 @@ FALSE_HEIGHT_M = 0.19
 """How high ponds and smooth floes stand above the water where all of a section's leads are such."""
 MOST_DOUBT = 0.5
 """More probably than this the leads are no water: there is no sea surface."""
+SAID_DOUBT = 0.05
+"""From this doubt on, leads of two levels get the bit of leads that scatter."""
 MELT_DOUBT = CONCENTRATION_DOUBT = 0.25
 """Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
 REFROZEN_M = 0.018
@@ -220,7 +222,7 @@ def assess(
     doubt = np.maximum(near, np.where(setting.is_melt, MELT_DOUBT, 0.0))
     doubt = np.maximum(doubt, np.where(crowded, CONCENTRATION_DOUBT, 0.0))
     has_evidence = ~is_seen | (has_low & (worst <= MOST_DOUBT))
-    flag[scatter > SCATTER_M] |= BITS["leads_scatter"]
+    flag[(scatter > SCATTER_M) | (near > SAID_DOUBT)] |= BITS["leads_scatter"]
     flag[~has_evidence] |= BITS["leads_only_bright"]
     common = np.sqrt(REFROZEN_M**2 + (SCATTER_SHARE * scatter) ** 2 + doubt * FALSE_HEIGHT_M**2)
     usable = is_low.copy()

@@ -122,6 +122,17 @@ def test_leads_among_ponds_are_told_apart(seed):
     np.testing.assert_array_equal(doubt.is_usable, (order < 15))
 
 
+def test_doubt_is_said():
+    """A third of the leads stand 0.15 m above the others, at the level of the ice: σ grows by more than the errors, and
+    the bit says so; without them there is neither."""
+    x = places(18)
+    height = np.where(np.arange(18) % 3 == 0, 0.10, 0.0) + np.linspace(-0.02, 0.02, 18)
+    contrast = np.where(np.arange(18) % 3 == 0, 0.0, -0.1)
+    doubt = assess(some_leads(x, height), contrast)
+    assert doubt.common[0] > 2.0 * water_evidence.REFROZEN_M and doubt.flag[0] & BITS["leads_scatter"]
+    assert assess(some_leads(x, height - 0.1 * (contrast == 0.0)), -0.1).flag[0] == 0
+
+
 def test_melt_and_ice_concentration_widen_the_error():
     lead = some_leads(places(12), 0.0)
     plain = assess(lead, -0.2)
