@@ -1,4 +1,4 @@
-"""Threads, and fixtures that several rooms share: small simulated granules, written once a session."""
+"""Order of the files, threads, and fixtures that several rooms share: small simulated granules, written once a session."""
 
 from __future__ import annotations
 
@@ -10,6 +10,32 @@ import pytest
 # The workers of xdist share the cores out. Two threads in each wait for each other in a busy loop, and for no gain:
 # networks of tests are tiny. Read when numpy's and torch's libraries are loaded; what tests set themselves holds.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+ROOT = Path(__file__).resolve().parent
+FIRST = (
+    "test_acceptance.py",
+    "workflows/train/test_two_processes.py",
+    "workflows/glaciers/test_glaciers.py",
+    "test_mutations.py",
+    "workflows/freeboard/test_freeboard.py",
+    "test_train.py",
+    "workflows/label/test_label.py",
+    "simulate/icesat2/test_atl03.py",
+    "simulate/test_pair.py",
+    "workflows/test_change.py",
+)
+"""The longest files. Workers that take whole files take these first, so that at the end none works alone; the first two
+share no compiled code, so that on a new clone it is compiled once and not by both."""
+
+
+def pytest_configure(config):
+    if hasattr(config.option, "loadscopereorder"):  # else xdist sorts files by their number of tests
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items):
+    place = {ROOT / name: k for k, name in enumerate(FIRST)}
+    items.sort(key=lambda item: place.get(item.path, len(FIRST)))
 
 
 @pytest.fixture(scope="session")

@@ -88,12 +88,12 @@ class Source:
 
     def node(self, rng: random.Random) -> str:
         """Draw a node, mostly among those that polynya reads."""
-        return rng.choice(self.read if rng.random() < 0.75 else self.nodes)
+        return rng.choice(self.read if rng.random() < 0.9 else self.nodes)
 
     def chunk(self, rng: random.Random) -> tuple[str, int, int]:
         """Draw a chunk, mostly among those that polynya reads."""
         read = set(self.read)
-        return rng.choice([c for c in self.chunks if c[0] in read] if rng.random() < 0.75 else self.chunks)
+        return rng.choice([c for c in self.chunks if c[0] in read] if rng.random() < 0.9 else self.chunks)
 
     def is_metadata(self, at: int) -> bool:
         return not any(offset <= at < offset + size for _, offset, size in self.chunks)

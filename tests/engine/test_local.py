@@ -128,30 +128,6 @@ def test_no_items():
     assert list(LocalEngine(workers=3).map(task, [])) == []
 
 
-def test_several_granules_through_workers_equal_one_by_one(small_granule, tmp_path):
-    """The real task in worker processes gives the numbers that it gives here."""
-    import shutil
-
-    from polynya import io
-    from polynya.workflows import freeboard
-
-    twin = shutil.copy(small_granule, tmp_path / "ATL03_20200115091200_02800604_006_01.h5")
-    broken = tmp_path / "broken.h5"
-    broken.write_bytes(b"no")
-    records = freeboard.run([small_granule, twin, broken], out=tmp_path / "many", workers=2)
-    assert [Path(r.item).name for r in records] == [small_granule.name, Path(twin).name, "broken.h5"]
-    assert [r.status for r in records] == [DONE, DONE, FAILED]
-    freeboard.run([small_granule], out=tmp_path / "one", workers=1)
-    alone = io.read_table(tmp_path / "one" / small_granule.stem / "segments.parquet")
-    for granule in (small_granule, Path(twin)):
-        many = io.read_table(tmp_path / "many" / granule.stem / "segments.parquet")
-        for name in alone.column_names:
-            if name != "granule":
-                assert many[name].to_pylist() == alone[name].to_pylist() or many.to_pandas()[name].equals(
-                    alone.to_pandas()[name]
-                ), name
-
-
 def test_an_interrupt_inside_a_compiled_function_stops_the_run():
     """Compiled code wraps an interrupt in an ordinary error: it must not pass for a bad granule."""
 

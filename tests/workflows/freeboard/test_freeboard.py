@@ -481,6 +481,7 @@ def test_a_second_run_skips_and_other_settings_are_refused(granule, tmp_path):
 
 
 def test_worker_processes_give_what_one_gives(granule, dry_granule, tmp_path):
+    """The real task in worker processes gives the tables that it gives here, in the order asked for."""
     broken = tmp_path / "broken.h5"
     broken.write_bytes(granule.read_bytes()[:30_000])
     items = [granule, broken, dry_granule]
