@@ -1,4 +1,4 @@
-"""Order of the files, threads, and fixtures that several rooms share: small simulated granules, written once a session."""
+"""Order of files, threads, and fixtures that several rooms share: small simulated granules, written once a session."""
 
 from __future__ import annotations
 
