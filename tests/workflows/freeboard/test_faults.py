@@ -305,10 +305,11 @@ def test_an_epoch_of_another_mission_is_refused(granule, tmp_path):
     assert "download" not in str(caught.value)
 
 
-def test_times_that_contradict_the_granules_own_are_said(granule, tmp_path):
+@pytest.mark.parametrize("seconds", [18.0, -86400.0])
+def test_times_that_contradict_the_granules_own_are_said(granule, tmp_path, seconds):
     with h5py.File(granule, "r+") as f:
         for group in ("geolocation", "heights", "bckgrd_atlas"):
-            f[f"{STRONG}/{group}/delta_time"][...] = f[f"{STRONG}/{group}/delta_time"][()] + 86400.0
+            f[f"{STRONG}/{group}/delta_time"][...] = f[f"{STRONG}/{group}/delta_time"][()] + seconds
     found = work(granule, tmp_path, **RULE)
     said = [m for m in found.run["messages"] if "delta_time says" in m]
     assert len(said) == 1 and said[0].startswith(f"{STRONG}: ") and "data_start_utc" in said[0]
