@@ -190,7 +190,10 @@ def _mean_sea_surface(
         use = ~is_known & np.isfinite(geoid)
         surface[use], source[use] = (geoid + bridged.values)[use], MSS_BRIDGED
         is_far = bridged.length > gaps.REACH_M
-        is_interpolated, is_cut = use & ~is_far, use & (is_far | bridged.is_steep)
+        is_interpolated, is_cut = use & ~is_far, use & (bridged.is_steep | (bridged.length > gaps.CUT_M))
+        level = gaps.bridge(x, mss, is_known=is_known)
+        is_level = use & bridged.is_steep & ~level.is_steep & (level.length <= MSS_REACH_M)
+        surface[is_level], is_cut[is_level] = level.values[is_level], False  # the geoid steps, not the MSS
     is_found = np.isfinite(surface)
     if not is_found.all():
         level = gaps.bridge(x, surface, is_known=is_found)

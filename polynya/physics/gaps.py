@@ -14,11 +14,15 @@ from . import tracks
 
 REACH_M = 10_000.0
 """Bridges are trusted over this length: tides, the atmosphere and MSS minus geoid change by centimetres over it."""
+CUT_M = 20_000.0
+"""Nothing is shared across longer bridges, even where both sides agree: the middle may be a decimetre wrong."""
 STEP_M = 0.05
 """Values on two sides that differ by more than this over a short distance are of two sources."""
 BRIDGE_SLOPE = 1e-5
-"""Steepest change of a correction or of MSS minus geoid that is believed, m/m: 1 cm per km (the slope of real sea
-surfaces is 2.0 to 3.8 cm per 10 km; Kwok and Morison, 2016, doi:10.1002/2015JC011357)."""
+"""Change of a correction or of MSS minus geoid that is believed beside the trend on both sides of a gap, m/m: 1 cm per
+km (the slope of real sea surfaces is 2.0 to 3.8 cm per 10 km; Kwok and Morison, 2016, doi:10.1002/2015JC011357)."""
+TREND_M = 5_000.0
+"""The trend beside a gap is that of known values this far apart, or as far as there are some."""
 SURFACE_SLOPE = 2e-3
 """No sea surface is as steep as this, m/m: the deflection of the vertical at sea stays below 0.5 mm per m."""
 SPIKE_M = 0.2
@@ -40,7 +44,8 @@ class Bridge:
     is_between : numpy.ndarray of bool
         Inside a gap that has a known value on either side.
     is_steep : numpy.ndarray of bool
-        Inside a gap whose two sides do not agree: they differ by more than :data:`STEP_M` and :data:`BRIDGE_SLOPE`.
+        Inside a gap whose two sides do not agree: they differ by more than :data:`STEP_M` and :data:`BRIDGE_SLOPE`,
+        as they are and beside the mean trend of both sides.
     """
 
     values: np.ndarray
@@ -74,8 +79,20 @@ def bridge(x: np.ndarray, values: np.ndarray, *, is_known: np.ndarray) -> Bridge
     length, is_between, is_steep = np.zeros(values.size), np.zeros(values.size, bool), np.zeros(values.size, bool)
     length[gap] = x[gap[last]] - x[gap[first]]
     is_between[gap] = (place > 0) & (place < rows.size)
-    is_steep[gap] = np.abs(filled[right] - filled[left]) > np.maximum(STEP_M, BRIDGE_SLOPE * (x[right] - x[left]))
+    across = x[right] - x[left]
+    step = filled[right] - filled[left]
+    beyond = step - 0.5 * across * (_trend(x, filled, rows, left, -TREND_M) + _trend(x, filled, rows, right, TREND_M))
+    is_steep[gap] = np.minimum(np.abs(step), np.abs(beyond)) > np.maximum(STEP_M, BRIDGE_SLOPE * across)
     return Bridge(values=filled, length=length, is_between=is_between, is_steep=is_steep)
+
+
+def _trend(x: np.ndarray, values: np.ndarray, rows: np.ndarray, at: np.ndarray, away_m: float) -> np.ndarray:
+    """Return the slope from known values to those about a distance away from them, m/m; 0 where that is under 1 km."""
+    place = x[rows]
+    other = np.clip(np.searchsorted(place, x[at] + away_m, side="left" if away_m < 0 else "right"), 0, rows.size)
+    other = rows[other if away_m < 0 else np.maximum(other - 1, 0)]
+    run = x[other] - x[at]
+    return np.where(np.abs(run) >= 1000.0, (values[other] - values[at]) / np.where(run == 0.0, 1.0, run), 0.0)
 
 
 def is_spike(x: np.ndarray, values: np.ndarray, *, is_known: np.ndarray) -> np.ndarray:

@@ -108,12 +108,38 @@ def test_holes_of_the_mean_sea_surface_are_bridged_along_the_geoid(name, kind):
 
 
 def test_a_long_hole_is_a_piece_of_its_own_and_nothing_steps():
-    hole = (along >= 9000) & (along < 25_000)
+    hole = (along >= 9000) & (along < 30_000)
     found, truth = corrections(track(dem_flag=np.where(hole, 1, 3))), corrections(track())
     np.testing.assert_allclose(found.total, truth.total, atol=1e-9)
-    np.testing.assert_array_equal(found.piece, np.select([along < 9000, along < 25_000], [0, 1], 2))
+    np.testing.assert_array_equal(found.piece, np.select([along < 9000, along < 30_000], [0, 1], 2))
     np.testing.assert_array_equal(found.is_geoid, hole)
     assert not found.is_interpolated.any()
+
+
+def test_a_hole_of_15_km_is_bridged_without_a_cut_and_without_the_bit_of_short_ones():
+    hole = (along >= 9000) & (along < 24_000)
+    found = corrections(track(dem_flag=np.where(hole, 1, 3)))
+    np.testing.assert_allclose(found.total, corrections(track()).total, atol=1e-9)
+    np.testing.assert_array_equal(found.is_geoid, hole)
+    assert not found.piece.any() and not found.is_interpolated.any()
+
+
+def test_a_geoid_that_steps_in_a_short_hole_is_not_used():
+    """The MSS has one trend on both sides of 1 km: it is interpolated itself, and nothing is cut."""
+    hole = (along >= 9000) & (along < 10_000)
+    geoid = track()["geoid"] - 1.2 * (along >= 9500)
+    found, truth = corrections(track(dem_flag=np.where(hole, 1, 3), geoid=geoid)), corrections(track())
+    np.testing.assert_allclose(found.total, truth.total, atol=0.01)
+    assert not found.piece.any() and np.array_equal(found.is_interpolated, hole)
+
+
+def test_a_difference_that_rises_along_the_whole_track_is_no_disagreement():
+    """MSS - geoid rises by 5 cm per km, on both sides of a hole and in it: 0.45 m over 9 km, and one piece."""
+    hole = (along >= 9000) & (along < 18_000)
+    geoid = track()["geoid"] - 5e-5 * along
+    found = corrections(track(dem_flag=np.where(hole, 1, 3), geoid=geoid))
+    np.testing.assert_allclose(found.total, corrections(track()).total, atol=1e-9)
+    assert not found.piece.any()
 
 
 @pytest.mark.parametrize("length_m", [20, 1000, 9000])

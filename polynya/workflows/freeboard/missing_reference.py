@@ -32,6 +32,8 @@ class MissingReference:
         Whether any segment of the beam has one.
     share_bridged : float
         Share of the segments whose MSS was bridged.
+    share_none : float
+        Share of the beam's 20 m geosegments with neither an MSS nor a geoid: no height there.
     is_cut : bool
         Whether the corrections cut the track into parts that share no sea surface.
     """
@@ -39,6 +41,7 @@ class MissingReference:
     absent: tuple[str, ...] = ()
     has_mean_sea_surface: bool = True
     share_bridged: float = 0.0
+    share_none: float = 0.0
     is_cut: bool = False
 
 
@@ -57,6 +60,7 @@ def missing(correction: corrections.Corrections, own: np.ndarray) -> MissingRefe
         absent=correction.absent,
         has_mean_sea_surface=bool(np.any((source == corrections.MSS_DEM) | (source == corrections.MSS_GRID))),
         share_bridged=float(np.mean(source[own] == corrections.MSS_BRIDGED)),
+        share_none=float(np.mean(source == corrections.MSS_NONE)),
         is_cut=bool(np.ptp(correction.piece[own]) > 0),
     )
 
@@ -109,10 +113,17 @@ def sentences(beams: Mapping[str, MissingReference]) -> list[str]:
             f"The mean sea surface has holes{_beams(bridged, beams)} ({share} of a beam's segments): the geoid, moved"
             " to the mean sea surface on both sides, stands in (bit 2; holes of up to 10 km also have bit 512)."
         )
+    nothing = [n for n, b in beams.items() if b.share_none > 0]
+    if nothing:
+        most = max(b.share_none for b in beams.values())
+        out.append(
+            f"{max(most, 0.001):.1%} of the track has neither a mean sea surface nor a geoid{_beams(nothing, beams)}:"
+            " there is no height there. Pass --mss GRID."
+        )
     cut = [n for n, b in beams.items() if b.is_cut]
     if cut:
         out.append(
-            f"The track is cut{_beams(cut, beams)} where the mean sea surface is missing over more than 10 km, or where"
+            f"The track is cut{_beams(cut, beams)} where the mean sea surface is missing over more than 20 km, or where"
             " it or a correction steps: no lead and no sea surface is used across, and freeboard is NaN on a side"
             " without water of its own."
         )
