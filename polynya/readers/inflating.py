@@ -11,14 +11,14 @@ import zlib
 from collections.abc import Callable
 from types import ModuleType
 
-Inflate = Callable[[bytes, int], "bytes | bytearray"]
+Inflate = Callable[["bytes | bytearray", int], "bytes | bytearray"]
 """A stream and the length it should inflate to, to its bytes; what is damaged raises the library's own error."""
 
 
 def _streamed(module: ModuleType) -> Inflate:
     """Return the call of a module with zlib's own interface."""
 
-    def inflate(data: bytes, expected: int) -> bytes:
+    def inflate(data: bytes | bytearray, expected: int) -> bytes:
         stream = module.decompressobj()
         out = stream.decompress(data, expected + 1)
         if not stream.eof:
