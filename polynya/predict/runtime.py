@@ -205,9 +205,13 @@ def evaluator(session, path: Path, *, runtime: str, threads: int) -> tuple[str, 
 def _version_of_openvino() -> str | None:
     """Return the version that is installed, None where it is not; nothing of it is imported."""
     try:
-        return importlib.metadata.version("openvino") if importlib.util.find_spec("openvino") else None
-    except (ValueError, importlib.metadata.PackageNotFoundError):
+        if importlib.util.find_spec("openvino") is None:
+            return None
+        return importlib.metadata.version("openvino")
+    except ValueError:  # imports of it are blocked
         return None
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
 
 
 def _onnxruntime(session) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:
@@ -243,7 +247,13 @@ def _openvino(path: Path, threads: int, *, must: bool) -> tuple[str, Callable[[n
 def _compiled(path: Path, threads: int):
     options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
     with COMPILING:
-        import openvino
+        try:
+            import openvino
+        except ImportError as error:
+            raise UsageError(
+                f"runtime openvino: it is installed, but cannot be imported ({one_line(error)[:160]}); expected one"
+                " that works. Install it again, or uninstall it: onnxruntime then does the work."
+            ) from error
 
         model = openvino.Core().compile_model(str(path), "CPU", options)
         # The first array given to OpenVINO sets up its numpy bridge under a lock that waits for the interpreter: two

@@ -354,3 +354,25 @@ def test_openvino_survives_several_threads_that_come_first_together():
             [sys.executable, "-c", OPENVINO_FIRST_CALLS, name], capture_output=True, text=True, timeout=60, check=True
         )
         assert done.stdout.strip() == "done"
+
+
+def test_without_openvino_onnxruntime_does_the_work(tmp_path, monkeypatch):
+    path = networks.sequence_network(tmp_path / "n.onnx")
+    monkeypatch.setitem(sys.modules, "openvino", None)
+    assert predict_tracks.load(path).runtime.startswith("onnxruntime ")
+    with pytest.raises(UsageError, match=r"runtime openvino: it is not installed"):
+        predict_tracks.load(path, runtime="openvino")
+
+
+def test_an_openvino_that_cannot_be_imported_is_named(tmp_path, monkeypatch):
+    path = networks.sequence_network(tmp_path / "n.onnx")
+    broken = tmp_path / "openvino"
+    broken.mkdir()
+    (broken / "__init__.py").write_text("raise ImportError('libtbb.so: no such file')")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "openvino", raising=False)
+    found = predict_tracks.load(path, runtime="openvino")
+    x = 2.0 * np.arange(40) + 1.0
+    features = {f: np.ones(x.size, np.float32) for f in found.description.features}
+    with pytest.raises(UsageError, match=r"cannot be imported .*libtbb.so"):
+        predict_tracks.classify(found, features, x=x)
