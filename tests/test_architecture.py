@@ -438,3 +438,10 @@ def test_every_workflow_is_a_command():
     for name in workflows:
         module = importlib.import_module(f"polynya.workflows.{name}")
         assert module.run.__doc__ and "Raises" in module.run.__doc__
+
+
+def test_the_order_of_test_files_names_files():
+    from tests import conftest
+
+    assert len(set(conftest.FIRST)) == len(conftest.FIRST)
+    assert all((conftest.ROOT / name).is_file() for name in conftest.FIRST)
