@@ -8,7 +8,7 @@ from pyproj import Geod, Transformer
 
 from polynya.schema import OPEN_WATER
 from polynya.simulate.icesat2.ground_track import reference_track
-from polynya.simulate.sea_ice import ice_map
+from polynya.simulate.sea_ice import ice_map, patches
 from polynya.simulate.sea_ice import picture as ice_picture
 from polynya.simulate.sea_ice.presets import IMAGE, SEASONS
 from polynya.simulate.sentinel2 import metadata, sky
@@ -64,17 +64,20 @@ def test_the_tile_is_in_its_band_and_nobodys():
     assert tile_name(75.0, 32660) == "60XXX"
 
 
+NONE = np.empty(0)
+BARE = patches.Patches(start=NONE, length=NONE, kind=np.empty(0, np.int8), level=NONE, rate=NONE, across=NONE)
+
+
 def painted(frame, curves, *, shift=(0.0, 0.0), water=0.03):
     parts = ice_map.Floes(
         points=np.array([[0.0, 0.0], [3000.0, 0.0]]), level=np.full(2, 0.3), bright=np.ones(2), warp=np.empty((0, 4))
     )
-    none = np.empty(0)
     cover = ice_map.IceMap(
         parameters=None,
         curves=curves,
         floes=parts,
-        ridges=ice_map.Ridges(x=none, y=none, half=none, tan=none, bend=none, sail=none),
-        patches=np.empty((0, 3)),
+        ridges=ice_map.Ridges(x=NONE, y=NONE, half=NONE, tan=NONE, bend=NONE, sail=NONE),
+        patches=BARE,
     )
     return ice_picture.paint(
         cover,
@@ -113,7 +116,6 @@ def test_the_shift_is_what_must_be_added_to_the_track(frame, shift):
 
 
 def test_a_ridge_throws_its_shadow_away_from_the_sun(frame):
-    none = np.empty((0, 3))
     curves = straight(x=-50000.0, y=0.0, slope=0.0, width=20.0, reach=200.0)
     floes = ice_map.Floes(
         points=np.array([[0.0, 0.0], [3000.0, 0.0]]), level=np.full(2, 0.3), bright=np.ones(2), warp=np.empty((0, 4))
@@ -129,7 +131,7 @@ def test_a_ridge_throws_its_shadow_away_from_the_sun(frame):
     dark = {}
     for azimuth in (0.0, 180.0):
         surfaces = ice_picture.paint(
-            ice_map.IceMap(parameters=None, curves=curves, floes=floes, ridges=ridges, patches=none),
+            ice_map.IceMap(parameters=None, curves=curves, floes=floes, ridges=ridges, patches=BARE),
             frame,
             ice_picture.Appearance(shift=(0.0, 0.0), sun=(5.0, azimuth), snow=0.8, water=0.03, mottle=0.0, skin=0.0),
             seed=np.random.SeedSequence(2),
