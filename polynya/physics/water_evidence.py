@@ -271,43 +271,32 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     # Ponds of one floe lie at one height: those within a kilometre at one level count as one.
     alike = (np.abs(x[:, None] - x) <= ONE_FLOE_M) & (np.abs(height[:, None] - height) <= LEVEL_M)
     weight = 1.0 / alike.sum(axis=1)
-    level, dip = _lowest_mode(height, weight, is_low)
-    members = weight[is_low & (np.abs(height - level) <= LEVEL_M)].sum()
-    if members == 0.0:
-        return 1.0, level
-    others = ~is_low & (np.abs(height - level) > LEVEL_M)  # at the level of the low ones they do no harm
-    joined = dip * min(weight[others].sum() / members, 1.0)
-    is_above = height > level + LEVEL_M
-    above, shares = height[is_above], weight[is_above]
-    if above.size == 0:
-        return float(joined), level
-    middle = float(np.average(above, weights=shares))
-    spread = max(float(np.sqrt(np.average((above - middle) ** 2, weights=shares))), LEVEL_M)
-    low, high = ((level + side * LEVEL_M - middle) / spread for side in (-1.0, 1.0))
-    expected = shares.sum() * (ndtr(high) - ndtr(low)) / members
-    other = shares[~is_low[is_above]].sum() / shares.sum()
-    return float(min(max(expected * min(2.0 * other, 1.0), joined), 1.0)), level
-
-
-def _lowest_mode(height: np.ndarray, weight: np.ndarray, is_low: np.ndarray) -> tuple[float, float]:
-    """Return the lowest height at which leads crowd, and how little parts them from those above.
-
-    The height is the lowest mode of the leads' kernel density that holds enough of them. The second value is the least
-    density between it and the next mode, relative to its own: 0 where they are apart, 1 where no mode is above it.
-    """
     grid = np.arange(height[is_low].min() - KERNEL_M, height.max() + 3.0 * KERNEL_M, 0.25 * KERNEL_M)
     density = np.exp(-0.5 * ((grid[:, None] - height[None, :]) / KERNEL_M) ** 2) @ weight
+    at = _lowest_mode(grid, density, height, weight)
+    level = float(grid[at])
+    members = weight[is_low & (np.abs(height - level) <= LEVEL_M)].sum()
+    others = ~is_low & (np.abs(height - level) > LEVEL_M)  # at the level of the low ones they do no harm
+    if members == 0.0 or not others.any():
+        return (1.0 if members == 0.0 else 0.0), level
+    middle = float(np.average(height[others], weights=weight[others]))
+    between = density[at : max(int(np.searchsorted(grid, middle)), at) + 1]
+    joined = between.min() / density[at] * min(weight[others].sum() / members, 1.0)
+    spread = max(float(np.sqrt(np.average((height[others] - middle) ** 2, weights=weight[others]))), LEVEL_M)
+    low, high = ((level + side * LEVEL_M - middle) / spread for side in (-1.0, 1.0))
+    above = weight[others | (height > level + LEVEL_M)].sum()
+    expected = above * (ndtr(high) - ndtr(low)) / members
+    return float(min(max(expected, joined), 1.0)), level
+
+
+def _lowest_mode(grid: np.ndarray, density: np.ndarray, height: np.ndarray, weight: np.ndarray) -> int:
+    """Return where on the grid the lowest mode of a density lies that holds enough of the leads."""
     peaks = np.flatnonzero((density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:])) + 1
     least = max(MODE_SHARE * weight.sum(), 2.0 if weight.sum() >= ENOUGH else 0.5)
     for peak in peaks:
         if weight[np.abs(height - grid[peak]) <= LEVEL_M].sum() >= least:
-            break
-    else:
-        peak = int(np.argmax(density))
-    later = peaks[peaks > peak]
-    highest = later[np.argmax(density[later])] if later.size else peak
-    dip = float(density[peak:highest].min() / density[peak]) if highest > peak else 1.0
-    return float(grid[peak]), dip
+            return int(peak)
+    return int(np.argmax(density))
 
 
 def _scatter(leads: Leads, rows: np.ndarray) -> float:
