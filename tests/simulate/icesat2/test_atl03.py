@@ -63,7 +63,7 @@ def moments(path: Path, beam: str) -> dict[str, np.ndarray]:
         data = beam_arrays(handle, beam)
         background = handle[f"{beam}/bckgrd_atlas/bckgrd_rate"][()]
     good = (data["confidence"] >= 3) & (data["quality"] == 0)
-    _, shot = np.unique(data["pulse"], return_inverse=True)
+    shot = data["pulse"] - data["pulse"].min()
     every, high = np.bincount(shot)[shot], np.bincount(shot, weights=data["confidence"] >= 3)[shot]
     cell = np.floor(data["x"] / 2.0).astype(np.int64)
     cell -= cell.min()
