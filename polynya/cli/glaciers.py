@@ -150,6 +150,15 @@ def glaciers(
         seed=seed,
     )
     if not each:
+        old = (
+            None
+            if overwrite
+            else workflow.done_before(scene, out=out, config=config, inventory=inventory, reference=reference)
+        )
+        if old is not None:
+            text = f"{out}: done before from the same files and settings; pass --overwrite to map it again"
+            print(json.dumps({"status": protocol.SKIPPED, "folder": str(out), **old}, indent=1) if as_json else text)
+            return
         result = workflow.run(
             scene,
             out=out,

@@ -185,6 +185,37 @@ def run(
     )
 
 
+def done_before(
+    paths: Sequence[Path | str],
+    *,
+    out: Path | str,
+    config: Config | None = None,
+    inventory: Path | str | None = None,
+    reference: Path | str | None = None,
+) -> dict[str, object] | None:
+    """Return the record of a finished result of the same files, settings and networks, None where there is none.
+
+    Parameters
+    ----------
+    paths : sequence of Path or str
+        Files of one scene.
+    out : Path or str
+        Where its result would go.
+    config, inventory, reference : optional
+        As for :func:`run`.
+
+    Raises
+    ------
+    PolynyaError
+        If the scene cannot be read, or ``out`` holds another result or something else.
+    """
+    if not Path(out).exists():
+        return None
+    config = config or Config()
+    key = result_key(paths, open_scene(paths, config), config, inventory=inventory, reference=reference)
+    return io.finished(Path(out), key)
+
+
 def open_scene(paths: Sequence[Path | str], config: Config) -> Scene:
     """Open the files of one scene with the region and the date that the settings give.
 

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ... import engine as engines
-from ... import io
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import UsageError
 from ...report import terminal
 from .. import glaciers
-from .key import result_key
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,10 +158,8 @@ def process(
     """
     folder = Path(item.folder)
     outputs = {"folder": item.folder}
-    if not overwrite and folder.exists():
-        scene = glaciers.open_scene([item.path], config)
-        if io.finished(folder, result_key([item.path], scene, config, inventory=inventory)) is not None:
-            return Record(item=item.name, status=SKIPPED, message="was done before", outputs=outputs)
+    if not overwrite and glaciers.done_before([item.path], out=folder, config=config, inventory=inventory) is not None:
+        return Record(item=item.name, status=SKIPPED, message="was done before", outputs=outputs)
     result = glaciers.run(
         [item.path], out=folder, config=config, inventory=inventory, overwrite=overwrite, threads=threads
     )

@@ -426,6 +426,21 @@ def test_each_does_not_take_another_scene_of_one_name_for_done(disc, network, tm
     assert code == 1 and "holds a result of another scene" in json.loads(said)[0]["message"]
 
 
+def test_one_scene_is_mapped_once(disc, network, tmp_path):
+    """The same command again maps nothing; other settings say what is there and replace nothing but on --overwrite."""
+    words = ["glaciers", disc, "-o", tmp_path / "out", "--network", network, "--runtime", "onnxruntime"]
+    assert cli(*words)[0] == 0
+    before = (tmp_path / "out/run.json").read_bytes()
+    code, said, _ = cli(*words)
+    assert code == 0 and "done before from the same files and settings" in said
+    code, said, _ = cli(*words, "--json")
+    assert code == 0 and json.loads(said)["status"] == "skipped" and json.loads(said)["area_km2"] > 1.0
+    code, _, error = cli(*words, "--threshold", "0.9")
+    assert code != 0 and "--overwrite" in error and (tmp_path / "out/run.json").read_bytes() == before
+    assert cli(*words, "--threshold", "0.9", "--overwrite")[0] == 0
+    assert io.read_json(tmp_path / "out/run.json")["config"]["threshold"] == 0.9
+
+
 def test_each_maps_a_scene_anew_whose_pixels_changed(disc, network, tmp_path):
     """The same name, time and size of file: only the pixels tell that the result is not of this scene any more."""
     scene = shutil.copytree(disc, tmp_path / "scenes/a")
