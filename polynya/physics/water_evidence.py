@@ -17,6 +17,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from ..schema import THICK_ICE
+from .lead_error import APART_M
 from .leads import Leads
 from .quality import BITS
 
@@ -45,9 +46,13 @@ MOST_DOUBT = 0.5
 """More probably than this the leads are no water: there is no sea surface."""
 SAID_DOUBT = 0.05
 """From this doubt on, leads of two levels get the bit of leads that scatter."""
+MANY_HIGH, MANY_DOUBT = 0.5, 0.25
+"""Where more than half of the leads are not lower than the ice, the others are doubted at least so much."""
+LONE_DOUBT = 0.1
+"""Least doubt of a sea surface that rests on one body of water: it has none to agree with."""
 MELT_DOUBT = CONCENTRATION_DOUBT = 0.25
 """Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
-REFROZEN_M = 0.018
+REFROZEN_M = 0.022
 """Leads may all be frozen over: 0.05 to 0.45 m of ice float 0.005 to 0.045 m above the water, 0.025 m in the root mean
 square, and look like water while they are smooth and bright."""
 SCATTER_M, SCATTER_SHARE = 0.03, 0.5
@@ -124,7 +129,13 @@ def is_melt_season(time: np.ndarray, *, latitude: np.ndarray, solar_elevation: n
 
 
 def contrast(
-    leads: Leads, x: np.ndarray, height: np.ndarray, *, surface_class: np.ndarray, swell_rms: np.ndarray | None = None
+    leads: Leads,
+    x: np.ndarray,
+    height: np.ndarray,
+    *,
+    surface_class: np.ndarray,
+    segment_m: float = 2.0,
+    swell_rms: np.ndarray | None = None,
 ) -> np.ndarray:
     """Return how high leads stand against the low parts of the thick ice around them.
 
@@ -136,6 +147,8 @@ def contrast(
         Segments: along-track distance and height, metres.
     surface_class : numpy.ndarray of int8, shape (n,)
         Of the segments; thick ice counts.
+    segment_m : float
+        Usual length of a segment, metres: a mean is over three and more.
     swell_rms : numpy.ndarray, shape (m,), optional
         Standard deviation of the surface by swell at each lead, metres: it lowers the low quantile of the ice, which is
         put back.
@@ -149,11 +162,12 @@ def contrast(
     ice = np.flatnonzero((surface_class == THICK_ICE) & np.isfinite(height))
     if ice.size == 0:
         return out
-    number = np.floor(x[ice] / BLOCK_M).astype(np.int64)
+    block = max(BLOCK_M, 3.0 * segment_m)
+    number = np.floor(x[ice] / block).astype(np.int64)
     start = np.flatnonzero(np.diff(number, prepend=number[0] - 1))
     count = np.diff(np.append(start, ice.size))
-    full = count >= 3
-    place = ((number[start] + 0.5) * BLOCK_M)[full]
+    full = count >= min(3, round(block / segment_m))
+    place = ((number[start] + 0.5) * block)[full]
     level = (np.add.reduceat(height[ice].astype(np.float64), start) / count)[full]
     added = np.zeros(leads.x.size) if swell_rms is None else np.asarray(swell_rms, np.float64)
     for k in range(leads.x.size):
@@ -216,6 +230,10 @@ def assess(
         is_seen[k], has_low[k] = rows.size > 0, is_low[rows].any()
         if is_high[rows].any():
             doubt[k], level[k] = _mixture(leads.x[rows], leads.height[rows], is_low[rows])
+        if rows.size and np.mean(is_high[rows]) > MANY_HIGH:
+            doubt[k] = max(doubt[k], MANY_DOUBT)
+        if rows.size and np.ptp(leads.x[rows]) <= APART_M:
+            doubt[k] = max(doubt[k], LONE_DOUBT)
         scatter[k] = _scatter(leads, rows[is_low[rows]])
     near, around = (_mean_around(centre, doubt, is_seen, reach) for reach in (SMOOTH_M, REGION_M))
     worst = np.maximum(near, around)

@@ -70,6 +70,17 @@ def test_without_thick_ice_in_five_kilometres_there_is_no_contrast():
     assert np.isfinite(water_evidence.contrast(lead, x + 5000.0, height, surface_class=kind)).all()
 
 
+@pytest.mark.parametrize("length", [2.0, 10.0, 30.0])
+def test_contrast_is_found_with_segments_of_any_length(length):
+    """Means over three segments and more: 30 m segments fill no block of 20 m."""
+    x = np.arange(0.5 * length, 4000.0, length)
+    kind = np.full(x.size, THICK_ICE, np.int8)
+    found = water_evidence.contrast(
+        some_leads([2000.0], [0.0]), x, np.full(x.size, 0.3), surface_class=kind, segment_m=length
+    )
+    np.testing.assert_allclose(found, [-0.3])
+
+
 def test_swell_is_taken_out_of_the_low_ice():
     """Normal heights with a wave on them: the low quantile sinks by the wave and is put back."""
     rng = np.random.default_rng(0)
@@ -131,6 +142,20 @@ def test_doubt_is_said():
     doubt = assess(some_leads(x, height), contrast)
     assert doubt.common[0] > 2.0 * water_evidence.REFROZEN_M and doubt.flag[0] & BITS["leads_scatter"]
     assert assess(some_leads(x, height - 0.1 * (contrast == 0.0)), -0.1).flag[0] == 0
+
+
+def test_one_body_of_water_has_none_to_agree_with():
+    lone = assess(some_leads([0.0, 300.0], [0.0, 0.01]), -0.3)
+    two = assess(some_leads([0.0, 3000.0], [0.0, 0.01]), -0.3)
+    assert lone.has_evidence.all() and two.has_evidence.all() and lone.common[0] > 2.0 * two.common[0]
+
+
+def test_where_most_leads_are_not_low_the_others_are_doubted():
+    """Two levels far apart: nothing else speaks against the low ones, but six in ten leads are no water."""
+    height = np.where(np.arange(20) % 5 < 2, 0.0, 0.5)
+    many = assess(some_leads(places(20), height), np.where(height == 0.0, -0.3, 0.0))
+    fewer = assess(some_leads(places(20), 0.5 - height), np.where(height == 0.5, -0.3, 0.0))
+    assert many.has_evidence.all() and many.common[0] > 0.09 > fewer.common[0]
 
 
 def test_melt_and_ice_concentration_widen_the_error():

@@ -18,7 +18,7 @@ import pyarrow as pa
 from ... import __version__, io, schema
 from ...engine.protocol import DONE, SKIPPED, Record
 from ...errors import EmptyBeamError, NoSeaIceError, ProductError
-from ...physics import beam_differences
+from ...physics import beam_differences, local_sea_surface
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2, icesat2_atl03, icesat2_releases
 from ...report import beams as report_beams
@@ -122,7 +122,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
         results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
         if not results:
             raise _no_beam(granule, empty, config)
-        sentences = [*_messages(granule, results, empty), *([selected.message] if selected.message else [])]
+        sentences = [*_messages(granule, results, empty, config), *([selected.message] if selected.message else [])]
         if around:
             sentences.append(f"Leads of {' and '.join(g.granule_id for g in around)} serve beside the border, too.")
         numbers = _numbers(results, time.perf_counter() - started)
@@ -312,7 +312,9 @@ def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]
     return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
 
 
-def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, ProductError]) -> list[str]:
+def _messages(
+    granule: icesat2.Granule, results: dict[str, BeamTables], empty: dict[str, ProductError], config: Config
+) -> list[str]:
     out = []
     dry = [n for n, r in results.items() if r.numbers["share_with_freeboard"] == 0]
     if len(dry) == len(results):
@@ -322,7 +324,8 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             if not found
             else (
                 f"{found} leads were found, but none gives a sea surface that passes the screening (too uncertain to be"
-                " water, land, ice concentration, or more than 0.5 m from the mean sea surface)"
+                " water, no lower than the ice around, land, ice concentration, or more than 0.5 m from the mean sea"
+                " surface)"
             )
         )
         out.append(
@@ -334,7 +337,11 @@ def _messages(granule: icesat2.Granule, results: dict[str, BeamTables], empty: d
             f"No sea surface could be determined on {', '.join(dry)} (no usable open water within reach): freeboard is"
             " NaN there."
         )
-    out += messages.of_doubts({n: r.numbers["flags"] for n, r in results.items()})
+    out += messages.of_doubts(
+        {n: r.numbers["flags"] for n, r in results.items()},
+        method=config.sea_surface,
+        is_default=config.sea_surface == local_sea_surface.DEFAULT,
+    )
     if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")
     out += missing_reference.sentences({n: r.missing for n, r in results.items()})
@@ -362,6 +369,11 @@ def _no_beam(granule: icesat2.Granule, empty: dict[str, ProductError], config: C
         return ProductError(
             f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"
             " box that the track crosses. See polynya info for the granule's extent."
+        )
+    if all(isinstance(e, NoSeaIceError) and e.code == "degraded_pointing" for e in empty.values()):
+        return NoSeaIceError(
+            f"{granule.path.name}: orbit or pointing is degraded along every beam ({reasons}); expected podppd_flag 0."
+            " Pass --keep-degraded to work on it all the same, with quality bit 256."
         )
     return NoSeaIceError(
         f"{granule.path.name}: no beam holds sea ice to work on ({reasons}); expected photons of medium or high sea-ice"

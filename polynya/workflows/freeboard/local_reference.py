@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +22,8 @@ from ...schema import OPEN_WATER
 from ...tracks import beam_segments
 
 LAND_KM = 25.0
+LARGEST_FLAG = 2.55
+"""Byte flags of grids in fractions reach so far (251 to 255 times 0.01): larger values are per cent."""
 SHARE_M = 25_000.0
 """The share of open water around a section is counted within this distance of its centre."""
 
@@ -126,7 +128,12 @@ def at_beam(
         centre,
         is_candidate=is_candidate,
         contrast=water_evidence.contrast(
-            lead, x, area.height, surface_class=types.surface_class, swell_rms=waves.rms[middle]
+            lead,
+            x,
+            area.height,
+            surface_class=types.surface_class,
+            segment_m=float(np.median(area.length)),
+            swell_rms=waves.rms[middle],
         ),
         setting=water_evidence.Setting(
             is_melt=water_evidence.is_melt_season(
@@ -158,7 +165,7 @@ def at_beam(
         height=height,
         uncertainty=uncertainty,
         source=source,
-        common=np.where(np.isfinite(height), np.interp(x, centre, sections.common), np.nan),
+        common=_common_at(x, height, sections),
         flag=doubt.flag[own],
         swell=waves,
         has_evidence=doubt.has_evidence,
@@ -179,6 +186,14 @@ def is_usable(lead: leads.Leads, evidence: surface_type.Evidence, *, swell_rms: 
     """
     lowest = evidence.lowest[(lead.first + lead.last) // 2] if lead.x.size else np.empty(0)
     return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M + 2.0 * swell_rms)
+
+
+def _common_at(x: np.ndarray, height: np.ndarray, sections: local_sea_surface.Sections) -> np.ndarray:
+    """Return the common part at segments: linear between sections that have a height, NaN where a segment has none."""
+    known = np.isfinite(sections.common)
+    if not known.any():
+        return np.full(x.size, np.nan)
+    return np.where(np.isfinite(height), np.interp(x, sections.centre[known], sections.common[known]), np.nan)
 
 
 def _share(x: np.ndarray, is_water: np.ndarray, centre: np.ndarray) -> np.ndarray:
@@ -218,9 +233,9 @@ def ice_concentration(grids: Grids, latitude: np.ndarray, longitude: np.ndarray)
     """
     if grids.ice_concentration is None:
         return None
-    ice = height_grid.sample(grids.ice_concentration, longitude=longitude, latitude=latitude)
     cells = grids.ice_concentration.values
-    full = 100.0 if np.any((cells > 1.5) & (cells <= 100.0)) else 1.0
-    return (
-        np.where((ice < 0) | (ice > full), np.nan, ice) / full
-    )  # beyond the full value lie flags: land, coast, missing
+    full = 100.0 if np.any((cells > LARGEST_FLAG) & (cells <= 100.0)) else 1.0
+    # Beyond the full value lie flags (land, coast, missing): they must not mix with their neighbours.
+    known = np.where((cells >= 0.0) & (cells <= full), cells, np.nan)
+    grid = replace(grids.ice_concentration, values=known)
+    return height_grid.sample(grid, longitude=longitude, latitude=latitude) / full

@@ -18,21 +18,35 @@ DOUBTS = {
         " surface is less certain"
     ),
     "leads_scatter": (
-        "leads differ in height by more than their errors: some may be ice, so the sea surface is less certain"
+        "leads differ in height by more than their errors: some may be ice, or the sea surface bends or moves, so it is"
+        " less certain"
     ),
     "swell": ("swell runs through the ice: freeboard includes the waves, and its uncertainty says so"),
 }
 """Quality bits that need a sentence, worst first: what is true where they are set."""
 
 
-def of_doubts(flags: Mapping[str, Mapping[str, float]]) -> list[str]:
+FORMAL = (
+    "The sea surface of --sea-surface {method} is taken from all leads, and its uncertainty is formal: what the quality"
+    " bits say of melt, brightness, scatter or swell neither removes nor widens it. The default, leads, does both."
+)
+"""What holds for the methods other than the default."""
+
+
+def of_doubts(flags: Mapping[str, Mapping[str, float]], *, method: str, is_default: bool) -> list[str]:
     """Return one sentence per cause of doubt that occurs.
 
     Parameters
     ----------
     flags : mapping of str to mapping of str to float
         By beam, the share of its segments that has each quality bit.
+    method : str
+        Of the sea surface.
+    is_default : bool
+        Whether it is the one that takes doubt into account; else one sentence says that it does not.
     """
+    if not is_default:
+        return [FORMAL.format(method=method)]
     out = []
     for name, text in DOUBTS.items():
         shares = {beam: share[name] for beam, share in flags.items() if share.get(name, 0.0) > 0.0}

@@ -507,6 +507,17 @@ def test_the_same_name_twice_is_refused(granule, tmp_path):
         freeboard.run([granule, shutil.copy(granule, tmp_path / "a" / granule.name)], out=tmp_path / "out")
 
 
+def test_the_mean_of_the_track_is_over_every_freeboard(usual):
+    """Also beside sections without a height, where the common part of the error is that of the nearest that has one."""
+    has = np.isfinite(usual["total_freeboard"])
+    assert np.isfinite(usual["sea_surface_uncertainty_common"][has]).all()
+    assert np.isnan(usual["sea_surface_uncertainty_common"][~np.isfinite(usual["sea_surface_height"])]).all()
+    rows = {r["beam"]: r for r in usual.run["means"] if r["length_km"] == "track"}
+    for beam, row in rows.items():
+        assert row["n"] == np.sum(has & usual.beam(beam))
+        assert row["freeboard"] == pytest.approx(usual.run["beams"][beam]["mean_freeboard"], abs=1e-6)
+
+
 def test_run_json_tells_the_whole_story(granule, usual):
     run = usual.run
     assert run["polynya"] == polynya.__version__ and run["config"] == json.loads(Config().model_dump_json())

@@ -46,3 +46,13 @@ def test_ice_concentration_in_per_cent_and_as_a_fraction_are_one_thing():
             ice = grid(lambda lon, lat, full=full, north=north: np.where(lat < 75.2, 0.8 * full, north))
             found = local_reference.ice_concentration(local_reference.Grids(ice_concentration=ice), *place)
             np.testing.assert_allclose(found, [0.8, 0.8, expected])
+
+
+def test_flags_of_fractions_are_no_per_cent():
+    """A grid in fractions whose byte flags became 2.51 to 2.54 (251 to 254 times 0.01) stays one in fractions, and a
+    flag does not mix with its neighbours."""
+    ice = grid(lambda lon, lat: np.where(lat < 75.2, 0.97, 2.54))
+    grids = local_reference.Grids(ice_concentration=ice)
+    found = local_reference.ice_concentration(grids, np.array([74.5, 75.0, 75.19, 75.5]), np.zeros(4))
+    np.testing.assert_allclose(found[:2], 0.97)
+    assert np.isnan(found[3]) and (np.isnan(found[2]) or abs(found[2] - 0.97) < 1e-6)
