@@ -33,7 +33,7 @@ QUALITY_WORDS = {
     "melt_season": "melt season: ponds return light as leads do, so the sea surface is less certain",
     "water_contradicts_ice_concentration": "more water found than the ice concentration leaves room for",
     "leads_scatter": "leads differ in height by more than their errors: some may be ice",
-    "leads_only_bright": "only brightness speaks for water: no lead is darker or lower than the ice around it",
+    "leads_only_bright": "only brightness speaks for water: too few leads are lower than the ice around them",
     "swell": "swell runs through the ice: leads lie on crests and in troughs",
 }
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 DOUBTS = {
     "leads_only_bright": (
-        "only brightness speaks for water: no lead stands clearly lower than the ice around it. Smooth bright ice and"
-        " melt ponds look the same, so there is no sea surface and freeboard is NaN there"
+        "only brightness speaks for water: too few leads stand clearly lower than the ice around them. Smooth bright"
+        " ice and melt ponds look the same, so there is no sea surface and freeboard is NaN there"
     ),
     "melt_season": (
-        "the snow melts (melt season, sun above 15 degrees): ponds return light as leads do, so the sea surface is less"
+        "snow may melt (melt season, sun above 15 degrees): ponds return light as leads do, so the sea surface is less"
         " certain"
     ),
     "water_contradicts_ice_concentration": (
