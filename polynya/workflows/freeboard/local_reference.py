@@ -165,7 +165,7 @@ def at_beam(
         height=height,
         uncertainty=uncertainty,
         source=source,
-        common=_common_at(x, height, sections),
+        common=common_at(x, height, sections),
         flag=doubt.flag[own],
         swell=waves,
         has_evidence=doubt.has_evidence,
@@ -188,8 +188,21 @@ def is_usable(lead: leads.Leads, evidence: surface_type.Evidence, *, swell_rms: 
     return leads.screen_leads(lead, ceiling=lowest + surface_type.ABOVE_LOWEST_M + 2.0 * swell_rms)
 
 
-def _common_at(x: np.ndarray, height: np.ndarray, sections: local_sea_surface.Sections) -> np.ndarray:
-    """Return the common part at segments: linear between sections that have a height, NaN where a segment has none."""
+def common_at(x: np.ndarray, height: np.ndarray, sections: local_sea_surface.Sections) -> np.ndarray:
+    """Return the common part of the uncertainty at segments.
+
+    Parameters
+    ----------
+    x, height : numpy.ndarray, shape (n,)
+        Along-track distance and reference height of the segments, metres; NaN where a segment has no reference.
+    sections : local_sea_surface.Sections
+        Of the beam.
+
+    Returns
+    -------
+    numpy.ndarray, shape (n,)
+        Metres: linear between the sections that have a height, held beyond them; NaN where the segment has none.
+    """
     known = np.isfinite(sections.common)
     if not known.any():
         return np.full(x.size, np.nan)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from polynya.physics import local_sea_surface
 from polynya.readers.height_grid import Grid
 from polynya.workflows.freeboard import local_reference
 
@@ -56,3 +57,24 @@ def test_flags_of_fractions_are_no_per_cent():
     found = local_reference.ice_concentration(grids, np.array([74.5, 75.0, 75.19, 75.5]), np.zeros(4))
     np.testing.assert_allclose(found[:2], 0.97)
     assert np.isnan(found[3]) and (np.isnan(found[2]) or abs(found[2] - 0.97) < 1e-6)
+
+
+def test_the_common_part_beside_a_section_without_a_height_is_that_of_the_next():
+    """Every segment that has a reference has it: means leave out segments where a part of the error is missing."""
+    some = np.array([np.nan, 0.1, 0.2, np.nan])
+    sections = local_sea_surface.Sections(
+        centre=np.arange(4) * 5000.0,
+        length=10_000.0,
+        height=some,
+        uncertainty=some,
+        common=some / 5.0,
+        source=np.zeros(4, np.int8),
+        n_leads=np.ones(4, np.int64),
+        height_unsmoothed=some,
+        is_lead_used=np.empty(0, bool),
+    )
+    x = np.array([1000.0, 3000.0, 5000.0, 7500.0, 12_000.0, 14_000.0])
+    height, _, _ = local_sea_surface.at_segments(x, sections, is_stepped=False)
+    found = local_reference.common_at(x, height, sections)
+    np.testing.assert_array_equal(np.isfinite(found), np.isfinite(height))
+    np.testing.assert_allclose(found[1:5], [0.02, 0.02, 0.03, 0.04])
