@@ -133,6 +133,26 @@ def test_leads_among_ponds_are_told_apart(seed):
     np.testing.assert_array_equal(doubt.is_usable, (order < 15))
 
 
+def test_all_leads_may_be_frozen_over():
+    """Ice of 0.05 to 0.45 m floats a tenth of that above the water: 0.005 to 0.045 m."""
+    doubt = assess(some_leads(places(12), 0.0), -0.2)
+    assert doubt.common[0] == pytest.approx(0.022) and 0.005 < doubt.common[0] < 0.045
+
+
+def test_ponds_of_one_floe_count_as_one():
+    """Six low leads within half a kilometre say less than six over the whole stretch."""
+    rng = np.random.default_rng(2)
+    height = np.concatenate([np.full(6, 0.10), 0.28 + 0.07 * rng.standard_normal(5)])
+    contrast = np.repeat([-0.1, 0.0], [6, 5])
+    far = np.linspace(-12_000.0, 12_000.0, 5) + 700.0
+    found = []
+    for x in (np.linspace(0.0, 500.0, 6), np.linspace(-11_000.0, 11_000.0, 6)):
+        place = np.concatenate([x, far])
+        order = np.argsort(place)
+        found.append(assess(some_leads(place[order], height[order]), contrast[order]).common[0])
+    assert found[0] > found[1] + 0.01
+
+
 def test_doubt_is_said():
     """A third of the leads stand 0.15 m above the others, at the level of the ice: σ grows by more than the errors, and
     the bit says so; without them there is neither."""

@@ -36,7 +36,7 @@ longer to start than it saves there. The classes are the same."""
 TABLES = (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
 """The tables of a granule; :class:`BeamTables` has an attribute of each one's name."""
 SAID = ("degraded_left_out", "degraded_kept", "photon_index_clipped", "time_contradicts", "cal19_held")
-"""Codes of notes that a user is told, too: something in the granule is not as it should be."""
+"""Codes of notes that are messages, too: something in the granule is not as it should be."""
 FILES = {**{s.name: f"{s.name}.parquet" for s in TABLES}, "report": "report.html", "run": "run.json"}
 
 

@@ -19,7 +19,7 @@ MARGIN_M = 30_000.0
 KEEP_OUTSIDE_M = 1_000.0
 """Segments this far outside the scene still get a row."""
 SAID = ("degraded_left_out", "photon_index_clipped", "time_contradicts")
-"""Codes of notes that a user is told, too: something in the granule is not as it should be."""
+"""Codes of notes that are messages, too: something in the granule is not as it should be."""
 
 
 @dataclass(frozen=True, kw_only=True)
