@@ -11,6 +11,7 @@ ICESat-2: Horvat et al. (2020, doi:10.1029/2020GL087629), Brouwer et al. (2022, 
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -132,35 +133,62 @@ def _spectra(x: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     covered = np.concatenate([[0], np.cumsum(count > 0)])
     begin = np.arange(0, n - width + 1, step)
     begin = begin[covered[begin + width] - covered[begin] >= LEAST_COVER * width]
-    taper = np.hanning(width)
+    at = begin[:, None] + np.arange(width)
+    y, is_seen = mean[at], count[at] > 0
     place = np.arange(width)
+    for k in np.flatnonzero(~is_seen.all(axis=1)):
+        y[k] = np.interp(place, place[is_seen[k]], y[k, is_seen[k]])
+    middle = np.median(y, axis=1, keepdims=True)
+    spread = 1.4826 * np.median(np.abs(y - middle), axis=1, keepdims=True)
+    y = np.clip(y, middle - OUTLIER * spread, middle + OUTLIER * spread)
     slope = (place - place.mean()) / np.sum((place - place.mean()) ** 2)
-    out = np.empty((begin.size, width // 2 + 1))
-    for k, a in enumerate(begin):
-        there = np.flatnonzero(count[a : a + width])
-        y = np.interp(place, there, mean[a : a + width][there])
-        middle = np.median(y)
-        spread = 1.4826 * np.median(np.abs(y - middle))
-        y = np.clip(y, middle - OUTLIER * spread, middle + OUTLIER * spread)
-        y = y - y.mean() - (slope @ y) * (place - place.mean())
-        out[k] = np.abs(np.fft.rfft(y * taper)) ** 2 * 2.0 / (width * np.sum(taper**2))
-    return (first + begin + 0.5 * width) * CELL_M, out
+    tilt = np.array([slope @ row for row in y]).reshape(-1, 1)
+    y = y - y.mean(axis=1, keepdims=True) - tilt * (place - place.mean())
+    taper = np.hanning(width)
+    spectra = np.abs(np.fft.rfft(y * taper, axis=1)) ** 2 * 2.0 / (width * np.sum(taper**2))
+    return (first + begin + 0.5 * width) * CELL_M, spectra
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Band:
+    """A band of wavenumbers and what gives the background under it: the power law through the bands beside it."""
+
+    number: np.ndarray
+    side: np.ndarray
+    fit: np.ndarray
+    law: np.ndarray
+
+
+@functools.cache
+def _bands(n: int) -> tuple[_Band, ...]:
+    """Return the bands that are looked at in spectra of n wavenumbers."""
+    number = np.arange(n)
+    design = np.stack([np.ones(n - 1), np.log(number[1:])], axis=1)
+    out = []
+    for k in range(int(np.ceil(WINDOW_M / LONGEST_M)), int(WINDOW_M / SHORTEST_M) + 1):
+        band = (number >= k / BAND) & (number <= k * BAND)
+        side = ((number >= k / SIDE_OUT) & (number < k / SIDE_IN)) | ((number > k * SIDE_IN) & (number <= k * SIDE_OUT))
+        out.append(
+            _Band(
+                number=number[band],
+                side=number[side],
+                fit=np.linalg.pinv(design[side[1:]]),
+                law=design[band[1:]],
+            )
+        )
+    return tuple(out)
 
 
 def _peaks(spectra: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the highest peak of each spectrum: ratio to its background, wavelength (m), standard deviation (m)."""
-    number = np.arange(spectra.shape[1])
     logs = np.log(spectra + 1e-12)
     ratio, wavelength, rms = (np.zeros(spectra.shape[0]) for _ in range(3))
-    for k in range(int(np.ceil(WINDOW_M / LONGEST_M)), int(WINDOW_M / SHORTEST_M) + 1):
-        band = (number >= k / BAND) & (number <= k * BAND)
-        side = ((number >= k / SIDE_OUT) & (number < k / SIDE_IN)) | ((number > k * SIDE_IN) & (number <= k * SIDE_OUT))
-        design = np.stack([np.ones(number.size - 1), np.log(number[1:])], axis=1)
-        fit = np.linalg.pinv(design[side[1:]]) @ logs[:, side].T
-        background = np.exp(design[band[1:]] @ fit).T
-        usual, power = background.sum(axis=1), spectra[:, band].sum(axis=1)
-        excess = np.maximum(spectra[:, band] - background, 0.0)
-        middle = (excess @ number[band]) / np.maximum(excess.sum(axis=1), 1e-12)
+    for band in _bands(spectra.shape[1]):
+        background = np.exp(band.law @ (band.fit @ logs[:, band.side].T)).T
+        here = spectra[:, band.number]
+        usual, power = background.sum(axis=1), here.sum(axis=1)
+        excess = np.maximum(here - background, 0.0)
+        middle = (excess @ band.number) / np.maximum(excess.sum(axis=1), 1e-12)
         better = power > ratio * usual
         ratio = np.where(better, power / usual, ratio)
         wavelength = np.where(better, WINDOW_M / np.maximum(middle, 1.0), wavelength)

@@ -24,6 +24,8 @@ from .quality import BITS
 BLOCK_M, BESIDE_M, AROUND_M, FAR_M = 20.0, 20.0, 1_000.0, 5_000.0
 """Ice around a lead: means over blocks, from so far beside its edge to one kilometre, to five where there are few."""
 LEAST_BLOCKS = 10
+LEADS_AT_ONCE = 256
+"""Leads whose surroundings are gathered in one table."""
 LOW_QUANTILE = 0.1
 LOWER_M = 0.06
 """A lead is lower than the ice around it if it stands this much below the low quantile of that ice. In simulated
@@ -170,22 +172,55 @@ def contrast(
     place = ((number[start] + 0.5) * block)[full]
     level = (np.add.reduceat(height[ice].astype(np.float64), start) / count)[full]
     added = np.zeros(leads.x.size) if swell_rms is None else np.asarray(swell_rms, np.float64)
-    for k in range(leads.x.size):
-        half = 0.5 * leads.length[k]
-        for reach in (AROUND_M, FAR_M):
-            a, b = np.searchsorted(place, leads.x[k] + (half + reach) * np.array([-1.0, 1.0]))
-            beside = level[a:b][np.abs(place[a:b] - leads.x[k]) > half + BESIDE_M]
-            if beside.size >= LEAST_BLOCKS:
-                out[k] = leads.height[k] - _low(beside, added[k])
-                break
+    low = _low_around(place, level, leads.x, half=0.5 * leads.length, reach=AROUND_M, swell_rms=added)
+    few = np.flatnonzero(np.isnan(low))
+    low[few] = _low_around(place, level, leads.x[few], half=0.5 * leads.length[few], reach=FAR_M, swell_rms=added[few])
+    return leads.height - low
+
+
+def _low_around(
+    place: np.ndarray, level: np.ndarray, x: np.ndarray, *, half: np.ndarray, reach: float, swell_rms: np.ndarray
+) -> np.ndarray:
+    """Return the low quantile of the blocks of ice beside leads, as it would be without swell.
+
+    Parameters
+    ----------
+    place, level : numpy.ndarray, shape (b,)
+        Of the blocks: along-track distance, increasing, and height, metres.
+    x, half, swell_rms : numpy.ndarray, shape (m,)
+        Of the leads: place, half their length and the standard deviation of the surface by swell, metres.
+    reach : float
+        Blocks count so far from a lead's edge, metres.
+
+    Returns
+    -------
+    numpy.ndarray, shape (m,)
+        Metres; NaN where there are fewer than ten blocks.
+    """
+    first, end = np.searchsorted(place, x - (half + reach)), np.searchsorted(place, x + (half + reach))
+    out = np.full(x.size, np.nan)
+    order = np.argsort(end - first)  # the rows of a table are of like length
+    for start in range(0, x.size, LEADS_AT_ONCE):
+        k = order[start : start + LEADS_AT_ONCE]
+        at = first[k, None] + np.arange(np.max(end[k] - first[k]))
+        is_out = at >= end[k, None]
+        at[is_out] = 0
+        is_out |= ~(np.abs(place[at] - x[k, None]) > half[k, None] + BESIDE_M)
+        heights = np.sort(np.where(is_out, np.inf, level[at]), axis=1)
+        n = at.shape[1] - np.count_nonzero(is_out, axis=1)
+        k, heights, n = k[n >= LEAST_BLOCKS], heights[n >= LEAST_BLOCKS], n[n >= LEAST_BLOCKS]
+        middle = _quantile(heights, n, 0.5)
+        below = middle - _quantile(heights, n, LOW_QUANTILE)
+        out[k] = middle - np.sqrt(np.maximum(below**2 - (1.2816 * swell_rms[k]) ** 2, 0.0))
     return out
 
 
-def _low(heights: np.ndarray, swell_rms: float) -> float:
-    """Return the low quantile of heights, as it would be without swell."""
-    middle, low = np.quantile(heights, (0.5, LOW_QUANTILE))
-    below = middle - low
-    return float(middle - np.sqrt(max(below**2 - (1.2816 * swell_rms) ** 2, 0.0)))
+def _quantile(values: np.ndarray, n: np.ndarray, q: float) -> np.ndarray:
+    """Return a quantile of the first n values of each sorted row, linear between two, as ``numpy.quantile``."""
+    row, place = np.arange(n.size), (n - 1) * q
+    low = np.floor(place).astype(np.int64)
+    a, b, share = values[row, low], values[row, np.minimum(low + 1, n - 1)], place - low
+    return np.where(share < 0.5, a + (b - a) * share, b - (b - a) * (1.0 - share))
 
 
 def assess(
@@ -201,7 +236,7 @@ def assess(
     Parameters
     ----------
     leads : Leads
-        m leads along one beam.
+        m leads along one beam, in order.
     centre : numpy.ndarray, shape (s,)
         Section centres, metres along the track.
     is_candidate : numpy.ndarray of bool, shape (m,)
@@ -225,16 +260,22 @@ def assess(
     flag[setting.is_melt] |= BITS["melt_season"]
     flag[crowded] |= BITS["water_contradicts_ice_concentration"]
     scatter, is_seen, has_low = np.zeros(s), np.zeros(s, bool), np.zeros(s, bool)
-    for k in range(s):
-        rows = _around(leads.x, centre[k], is_candidate)
-        is_seen[k], has_low[k] = rows.size > 0, is_low[rows].any()
-        if is_high[rows].any():
-            doubt[k], level[k] = _mixture(leads.x[rows], leads.height[rows], is_low[rows])
-        if rows.size and np.mean(is_high[rows]) > MANY_HIGH:
+    candidate = np.flatnonzero(is_candidate)
+    x, height, error, low = leads.x[candidate], leads.height[candidate], leads.uncertainty[candidate], is_low[candidate]
+    n_low = np.concatenate([[0], np.cumsum(low)])
+    for k, (a, b) in enumerate(zip(*_around(x, centre), strict=True)):
+        if a == b:
+            continue
+        is_seen[k], lows = True, n_low[b] - n_low[a]
+        has_low[k] = lows > 0
+        if lows < b - a:
+            doubt[k], level[k] = _mixture(x[a:b], height[a:b], low[a:b])
+        if (b - a - lows) / (b - a) > MANY_HIGH:
             doubt[k] = max(doubt[k], MANY_DOUBT)
-        if rows.size and np.ptp(leads.x[rows]) <= APART_M:
+        if x[b - 1] - x[a] <= APART_M:
             doubt[k] = max(doubt[k], LONE_DOUBT)
-        scatter[k] = _scatter(leads, rows[is_low[rows]])
+        chosen = slice(a, b) if lows == b - a else a + np.flatnonzero(low[a:b])
+        scatter[k] = _scatter(x[chosen], height[chosen], error[chosen])
     near, around = (_mean_around(centre, doubt, is_seen, reach) for reach in (SMOOTH_M, REGION_M))
     worst = np.maximum(near, around)
     doubt = np.maximum(near, np.where(setting.is_melt, MELT_DOUBT, 0.0))
@@ -259,11 +300,28 @@ def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray, rea
     return (total[high] - total[low]) / np.maximum(count[high] - count[low], 1.0)
 
 
-def _around(x: np.ndarray, centre: float, is_candidate: np.ndarray) -> np.ndarray:
-    """Return the candidates that are judged together with a section: within 15 km where they are eight, else 25 km."""
-    away = np.abs(x - centre)
-    near = np.flatnonzero(is_candidate & (away <= NEAR_M))
-    return near if near.size >= ENOUGH else np.flatnonzero(is_candidate & (away <= REACH_M))
+def _around(x: np.ndarray, centre: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which candidates are judged together with sections, ``first:last``: within 15 km where they are eight,
+    else within 25 km."""
+    first, last = np.searchsorted(x, centre - NEAR_M), np.searchsorted(x, centre + NEAR_M, side="right")
+    few = last - first < ENOUGH
+    first[few] = np.searchsorted(x, centre[few] - REACH_M)
+    last[few] = np.searchsorted(x, centre[few] + REACH_M, side="right")
+    return first, last
+
+
+def _of_one_floe(x: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Return how many of k leads may be ponds of one floe with each, itself among them: ponds of one floe lie at one
+    height, so those within a kilometre at one level count as one."""
+    count = np.ones(x.size, np.int64)
+    for step in range(1, x.size):
+        is_near = x[step:] - x[:-step] <= ONE_FLOE_M
+        if not is_near.any():
+            break
+        is_alike = is_near & (np.abs(height[step:] - height[:-step]) <= LEVEL_M)
+        count[step:] += is_alike
+        count[:-step] += is_alike
+    return count
 
 
 def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[float, float]:
@@ -275,7 +333,7 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     Parameters
     ----------
     x, height : numpy.ndarray, shape (k,)
-        Of the leads around a section, metres.
+        Of the leads around a section, in order along the track, metres.
     is_low : numpy.ndarray of bool, shape (k,)
         Those lower than the ice around them; others are among them.
 
@@ -286,9 +344,7 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     """
     if not is_low.any():
         return 1.0, np.nan
-    # Ponds of one floe lie at one height: those within a kilometre at one level count as one.
-    alike = (np.abs(x[:, None] - x) <= ONE_FLOE_M) & (np.abs(height[:, None] - height) <= LEVEL_M)
-    weight = 1.0 / alike.sum(axis=1)
+    weight = 1.0 / _of_one_floe(x, height)
     grid = np.arange(height[is_low].min() - KERNEL_M, height.max() + 3.0 * KERNEL_M, 0.25 * KERNEL_M)
     density = np.exp(-0.5 * ((grid[:, None] - height[None, :]) / KERNEL_M) ** 2) @ weight
     at = _lowest_mode(grid, density, height, weight)
@@ -317,13 +373,20 @@ def _lowest_mode(grid: np.ndarray, density: np.ndarray, height: np.ndarray, weig
     return int(np.argmax(density))
 
 
-def _scatter(leads: Leads, rows: np.ndarray) -> float:
+def _scatter(x: np.ndarray, height: np.ndarray, error: np.ndarray) -> float:
     """Return the scatter of leads about a line along the track beyond their errors, metres: robust, 0 for fewer than
     five."""
-    if rows.size < 5:
+    if x.size < 5:
         return 0.0
-    away = leads.x[rows] - np.mean(leads.x[rows])
-    tilt = np.clip(np.sum(away * leads.height[rows]) / np.sum(away**2), -MOST_TILT, MOST_TILT)
-    height = leads.height[rows] - tilt * away
-    spread = 1.4826 * np.median(np.abs(height - np.median(height)))
-    return float(np.sqrt(max(spread**2 - np.median(leads.uncertainty[rows]) ** 2, 0.0)))
+    away = x - np.mean(x)
+    tilt = np.clip(np.sum(away * height) / np.sum(away**2), -MOST_TILT, MOST_TILT)
+    level = height - tilt * away
+    spread = 1.4826 * _median(np.abs(level - _median(level)))
+    return float(np.sqrt(max(spread**2 - _median(error) ** 2, 0.0)))
+
+
+def _median(values: np.ndarray) -> float:
+    """Return the median of a few values: ``numpy.median`` takes five times as long to check them."""
+    ordered = np.sort(values)
+    n = ordered.size
+    return 0.5 * float(ordered[(n - 1) // 2] + ordered[n // 2])

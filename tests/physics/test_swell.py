@@ -87,3 +87,62 @@ def test_screening_under_swell_chooses_no_troughs():
     assert keep.all()
     height, error, _, used = leads.combine(moved, np.array([5000.0]), is_usable=keep)
     assert used.sum() > 35 and abs(height[0]) < 2.0 * error[0] and error[0] > 0.1 / np.sqrt(40)
+
+
+def plain_spectra(x, height) -> tuple[np.ndarray, np.ndarray]:
+    """Return centres and spectra, window by window."""
+    width, step = round(swell.WINDOW_M / swell.CELL_M), round(swell.STEP_M / swell.CELL_M)
+    cell = np.floor(x / swell.CELL_M).astype(int)
+    place, taper = np.arange(width), np.hanning(width)
+    slope = (place - place.mean()) / np.sum((place - place.mean()) ** 2)
+    centre, spectra = [], []
+    for a in range(cell[0], cell[-1] - width + 2, step):
+        is_here = (cell >= a) & (cell < a + width)
+        there = np.unique(cell[is_here])
+        if there.size < swell.LEAST_COVER * width:
+            continue
+        y = np.interp(place, there - a, [np.mean(height[cell == c]) for c in there])
+        middle = np.median(y)
+        spread = 1.4826 * np.median(np.abs(y - middle))
+        y = np.clip(y, middle - swell.OUTLIER * spread, middle + swell.OUTLIER * spread)
+        y = y - y.mean() - (slope @ y) * (place - place.mean())
+        centre.append((a + 0.5 * width) * swell.CELL_M)
+        spectra.append(np.abs(np.fft.rfft(y * taper)) ** 2 * 2.0 / (width * np.sum(taper**2)))
+    return np.array(centre), np.array(spectra)
+
+
+def plain_peak(spectrum) -> tuple[float, float, float]:
+    """Return ratio, wavelength and standard deviation of the highest peak, wavenumber by wavenumber."""
+    number, best = np.arange(spectrum.size), (0.0, 0.0, 0.0)
+    logs = np.log(spectrum + 1e-12)
+    for k in range(int(np.ceil(swell.WINDOW_M / swell.LONGEST_M)), int(swell.WINDOW_M / swell.SHORTEST_M) + 1):
+        band = (number >= k / swell.BAND) & (number <= k * swell.BAND)
+        below = (number >= k / swell.SIDE_OUT) & (number < k / swell.SIDE_IN)
+        side = below | ((number > k * swell.SIDE_IN) & (number <= k * swell.SIDE_OUT))
+        power_law = np.polynomial.Polynomial.fit(np.log(number[side]), logs[side], 1)
+        background = np.exp(power_law(np.log(number[band])))
+        usual, power = background.sum(), spectrum[band].sum()
+        excess = np.maximum(spectrum[band] - background, 0.0)
+        if power > best[0] * usual:
+            middle = np.sum(excess * number[band]) / max(excess.sum(), 1e-12)
+            best = power / usual, swell.WINDOW_M / max(middle, 1.0), np.sqrt(max(power - usual, 0.0))
+    return best
+
+
+def test_windows_taken_together_are_those_taken_one_by_one():
+    """Holes in the track, a wave that decays, ridges: the same windows, the same height and wavelength in each."""
+    rng = np.random.default_rng(4)
+    x = np.arange(0.0, 60_000.0, 2.0)
+    x = x[(x % 6000.0 > 700.0) | (x > 35_000.0)]
+    height = ice(rng, x) + 0.25 * np.exp(-x / 20_000.0) * np.sin(2.0 * np.pi * x / 150.0)
+    found = swell.detect(x, height)
+    centre, spectra = plain_spectra(x, height)
+    around = [spectra[max(k - swell.AVERAGED, 0) : k + swell.AVERAGED + 1].mean(axis=0) for k in range(centre.size)]
+    ratio, wavelength, rms = np.array([plain_peak(s) for s in around]).T
+    sure = (ratio >= swell.LEAST_RATIO) & (rms >= swell.LEAST_RMS_M)
+    assert sure.sum() > 3 and not sure.all()
+    for k in np.flatnonzero(sure):
+        at = np.argmin(np.abs(x - centre[k]))
+        if abs(x[at] - centre[k]) < 100.0:
+            assert found.rms[at] == pytest.approx(rms[k], rel=1e-9)
+            assert found.wavelength[at] == pytest.approx(wavelength[k], rel=1e-9)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from polynya.physics import leads, water_evidence
+from polynya.physics.lead_error import APART_M
 from polynya.physics.quality import BITS
 from polynya.schema import OPEN_WATER, THICK_ICE, THIN_ICE
 
@@ -235,3 +238,97 @@ def test_melt_season(when, latitude, sun, is_melt):
         np.array([when], "datetime64[ns]"), latitude=np.array([latitude]), solar_elevation=np.array([sun])
     )
     assert found[0] == is_melt
+
+
+# ------------------------------------------------------------------------------- the same, lead by lead and plainly
+
+
+def plain_contrast(lead, place, level, swell_rms) -> np.ndarray:
+    out = np.full(lead.x.size, np.nan)
+    for k, half in enumerate(0.5 * lead.length):
+        for reach in (water_evidence.AROUND_M, water_evidence.FAR_M):
+            away = np.abs(place - lead.x[k])
+            beside = level[(away > half + water_evidence.BESIDE_M) & (away <= half + reach)]
+            if beside.size >= water_evidence.LEAST_BLOCKS:
+                middle, low = np.quantile(beside, (0.5, water_evidence.LOW_QUANTILE))
+                swell = 1.2816 * swell_rms[k]
+                out[k] = lead.height[k] - (middle - np.sqrt(max((middle - low) ** 2 - swell**2, 0.0)))
+                break
+    return out
+
+
+def many_leads(m: int, rng: np.random.Generator) -> leads.Leads:
+    height = np.where(rng.random(m) < 0.5, 0.01 * rng.standard_normal(m), 0.25 + 0.09 * rng.standard_normal(m))
+    x = np.sort(np.concatenate([rng.uniform(0.0, 2e5, m // 2), rng.uniform(9e4, 9.5e4, m - m // 2)]))
+    found = some_leads(x, height)
+    length = np.where(rng.random(m) < 0.1, rng.uniform(8.0, 3000.0, m), 20.0)
+    return dataclasses.replace(found, length=length, uncertainty=rng.uniform(0.01, 0.03, m))
+
+
+@pytest.mark.parametrize("m", [0, 1, 700])
+def test_contrast_of_many_leads_is_that_of_each(m):
+    """Quantiles of a table of sorted rows are those of ``numpy.quantile`` lead by lead, but for the last digit of a
+    square."""
+    rng = np.random.default_rng(m)
+    lead = many_leads(m, rng)
+    place = np.flatnonzero(np.sin(np.arange(10_000) / 400.0) > -0.4) * 20.0 + 10.0
+    level = 0.3 + 0.1 * rng.standard_normal(place.size)
+    x = (place[:, None] + np.array([-4.0, -2.0, 0.0, 2.0, 4.0])).ravel()
+    swell_rms = np.where(rng.random(m) < 0.5, 0.0, 0.1 * rng.random(m))
+    found = water_evidence.contrast(
+        lead, x, np.repeat(level, 5), surface_class=np.full(x.size, THICK_ICE, np.int8), swell_rms=swell_rms
+    )
+    level = np.add.reduce(np.repeat(level, 5).reshape(-1, 5), axis=1) / 5.0
+    np.testing.assert_allclose(found, plain_contrast(lead, place, level, swell_rms), rtol=0.0, atol=1e-15)
+    assert m < 2 or 0.05 < np.isnan(found).mean() < 0.5
+
+
+def plain_scatter(x, height, error) -> float:
+    if x.size < 5:
+        return 0.0
+    away = x - np.mean(x)
+    tilt = np.clip(np.sum(away * height) / np.sum(away**2), -water_evidence.MOST_TILT, water_evidence.MOST_TILT)
+    level = height - tilt * away
+    spread = 1.4826 * np.median(np.abs(level - np.median(level)))
+    return float(np.sqrt(max(spread**2 - np.median(error) ** 2, 0.0)))
+
+
+@pytest.mark.parametrize("m", [0, 1, 12, 700])
+def test_sections_are_judged_by_the_leads_around_each(m):
+    """Every section against leads chosen by masks, medians by ``numpy.median``: the same scatter and bits where all
+    leads are low."""
+    rng = np.random.default_rng(m)
+    lead = many_leads(m, rng)
+    is_candidate, centre = rng.random(m) < 0.7, np.arange(0.0, 2.05e5, 5000.0)
+    scatter, doubt, is_seen = np.zeros(centre.size), np.zeros(centre.size), np.zeros(centre.size, bool)
+    for k, c in enumerate(centre):
+        away = np.abs(lead.x - c)
+        rows = np.flatnonzero(is_candidate & (away <= water_evidence.NEAR_M))
+        if rows.size < water_evidence.ENOUGH:
+            rows = np.flatnonzero(is_candidate & (away <= water_evidence.REACH_M))
+        is_seen[k] = rows.size > 0
+        scatter[k] = plain_scatter(lead.x[rows], lead.height[rows], lead.uncertainty[rows])
+        if rows.size and np.ptp(lead.x[rows]) <= APART_M:
+            doubt[k] = water_evidence.LONE_DOUBT
+    near = np.array(
+        [
+            doubt[at & is_seen].sum() / max((at & is_seen).sum(), 1)
+            for at in (np.abs(centre - c) <= water_evidence.SMOOTH_M for c in centre)
+        ]
+    )
+    found = water_evidence.assess(
+        lead,
+        centre,
+        is_candidate=is_candidate,
+        contrast=np.full(m, -0.3),
+        setting=water_evidence.Setting(is_melt=np.zeros(centre.size, bool), water_share=np.zeros(centre.size)),
+    )
+    common = np.sqrt(
+        water_evidence.REFROZEN_M**2
+        + (water_evidence.SCATTER_SHARE * scatter) ** 2
+        + near * water_evidence.FALSE_HEIGHT_M**2
+    )
+    np.testing.assert_allclose(found.common, common, rtol=1e-15, atol=1e-16)
+    is_loose = (scatter > water_evidence.SCATTER_M) | (near > water_evidence.SAID_DOUBT)
+    np.testing.assert_array_equal(found.flag, np.where(is_loose, BITS["leads_scatter"], 0))
+    assert m < 12 or is_loose.any()
