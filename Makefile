@@ -79,8 +79,10 @@ $(DATA)/.made: | setup-train
 	"$(BIN)/python" scripts/make_training_data.py $(DATA) $(if $(ATL07),--atl07 $(ATL07))
 	@touch $@
 
+TRACKS = --data $(DATA)/train --train-only $(DATA)/short --train-only $(DATA)/surfaces $(if $(ATL07),--train-only $(DATA)/atl07)
 weights: setup-train $(DATA)/.made
-	"$(BIN)/polynya" train track-unet --data $(DATA)/train --train-only $(DATA)/short --train-only $(DATA)/surfaces $(if $(ATL07),--train-only $(DATA)/atl07) -o build/track-unet --threads 2 --resume
+	"$(BIN)/polynya" train track-unet-wide $(TRACKS) -o build/track-unet-wide --threads 2 --resume
+	"$(BIN)/polynya" train track-unet $(TRACKS) --teacher build/track-unet-wide/track-unet-wide.safetensors -o build/track-unet --threads 2 --resume
 	"$(BIN)/python" scripts/ship_network.py build/track-unet polynya/weights --data $(DATA)
 
 table: setup-train $(DATA)/.made

@@ -103,7 +103,7 @@ class Description(BaseModel):
     weights_sha256 : str
     is_drawn : bool
         True for the graph whose dropout draws anew at every call.
-    recipe, seed, data, metrics, start_from, polynya, torch, numpy
+    recipe, seed, data, metrics, start_from, teacher, polynya, torch, numpy
         What it was trained by and on, its scores, and the versions.
     """
 
@@ -128,6 +128,7 @@ class Description(BaseModel):
     data: dict[str, Any] = Field(default_factory=dict)
     metrics: dict[str, Any] = Field(default_factory=dict)
     start_from: dict[str, Any] | None = None
+    teacher: dict[str, Any] | None = None
     polynya: str = ""
     torch: str = ""
     numpy: str = ""

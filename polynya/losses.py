@@ -7,8 +7,9 @@ bit costs nothing.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import UsageError
@@ -80,6 +81,32 @@ def sample_losses(
 def _of(log_p: Tensor, kind: str, gamma: float) -> Tensor:
     """Return -log p, or the focal -(1 - p)^gamma log p without cancellation and without an infinite slope at p = 1."""
     return -log_p * (-torch.expm1(log_p)).clamp(min=1e-12) ** gamma if kind == "focal" else -log_p
+
+
+def from_teacher(teacher: nn.Module, inputs: Tensor, outputs: Tensor, known: np.ndarray) -> Tensor:
+    """Return the cross-entropy of outputs with the probabilities of a teacher (Hinton, Vinyals and Dean 2015).
+
+    Parameters
+    ----------
+    teacher : torch.nn.Module
+        A trained network, in evaluation mode; no gradient goes into it.
+    inputs : Tensor, shape (batch, ...)
+        What both networks see.
+    outputs : Tensor, shape (batch, classes, ...)
+        Of the network that learns, before softmax.
+    known : numpy.ndarray of bool, shape (batch, ...)
+        Samples that count.
+
+    Returns
+    -------
+    Tensor, shape (n,)
+        Of the samples that count, nats.
+    """
+    with torch.no_grad():
+        answer = teacher(inputs)
+    theirs = (answer[0] if isinstance(answer, tuple) else answer).float().softmax(1)
+    each = -(theirs * F.log_softmax(outputs, 1)).sum(1)
+    return each[torch.from_numpy(known).to(each.device)]
 
 
 def balanced_alpha(counts: Tensor) -> Tensor:

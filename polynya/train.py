@@ -23,9 +23,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
-from . import checkpoint
+from . import checkpoint, losses
 from .errors import PolynyaError, UsageError
-from .recipes import Optimiser, Recipe
+from .recipes import Recipe
+from .recipes.rates import learning_rate
 from .targets.protocol import Target, Weighting
 
 
@@ -83,6 +84,8 @@ class Training:
     digest : str
         Of everything that makes the training; a state of another is rejected.
     processes : Processes
+    teacher : torch.nn.Module or None
+        A trained network of the same inputs and classes, whose answers are part of the loss.
     on_step, on_epoch : callable or None
         Called with (epoch, share of it done), and with the history after each epoch.
     """
@@ -94,6 +97,7 @@ class Training:
     state: Path | None = None
     digest: str = ""
     processes: Processes = ALONE
+    teacher: nn.Module | None = None
     on_step: Callable[[int, float], None] | None = None
     on_epoch: Callable[[list[dict]], None] | None = None
 
@@ -188,36 +192,6 @@ def stop(processes: Processes) -> None:
     """Leave the group of processes."""
     if processes.size > 1 and dist.is_initialized():
         dist.destroy_process_group()
-
-
-def learning_rate(settings: Optimiser, progress: float) -> float:
-    """Return the learning rate.
-
-    Parameters
-    ----------
-    settings : Optimiser
-        Of the recipe.
-    progress : float
-        0 (first step) to 1 (the end of the last).
-    """
-    top = settings.rate
-    if settings.schedule == "onecycle":
-        if progress < 0.3:
-            return _between(top / 25.0, top, progress / 0.3)
-        return _between(top, top / 1e4, (progress - 0.3) / 0.7)
-    if settings.schedule == "restarts":  # a cosine between each two ends (Loshchilov and Hutter 2017, arXiv:1608.03983)
-        ends = (0.0, *settings.restarts, 1.0)
-        k = max(i for i, end in enumerate(ends[:-1]) if progress >= end - 1e-9)
-        return _between(top, 0.0, (progress - ends[k]) / (ends[k + 1] - ends[k]))
-    rise = min(1.0, progress / settings.warmup) if settings.warmup > 0 else 1.0
-    if settings.schedule == "cosine":
-        return rise * _between(top, 0.0, max(0.0, progress - settings.warmup) / (1.0 - settings.warmup))
-    return rise * top
-
-
-def _between(first: float, last: float, share: float) -> float:
-    """Half a cosine from first to last."""
-    return last + (first - last) * 0.5 * (1.0 + math.cos(math.pi * min(max(share, 0.0), 1.0)))
 
 
 @dataclass
@@ -440,19 +414,25 @@ def _scored_batches(
 def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, t: Training) -> tuple[Tensor, int]:
     """Return the summed loss of this process's share of a batch, and its labelled samples.
 
+    With a teacher, a share of the loss is the cross-entropy with its probabilities instead of the labels.
     A network with deep supervision returns its outputs and auxiliary ones; their loss counts ``loss.auxiliary`` times.
     """
     p = t.processes
     mine = items[p.rank :: p.size]
     b = source.batch(mine if len(mine) else items[:1])  # a process without a share still has to take part
     targets = b.targets if len(mine) else t.target.nothing(b.targets.shape)
+    inputs = torch.from_numpy(b.inputs).to(p.device, non_blocking=True)
     with torch.autocast(p.device.type, torch.bfloat16, enabled=t.recipe.optimiser.precision == "bfloat16"):
-        answer = model(torch.from_numpy(b.inputs).to(p.device, non_blocking=True))
+        answer = model(inputs)
     first, *more = (part.float() for part in (answer if isinstance(answer, tuple) else (answer,)))
     loss = t.target.losses(first.movedim(1, -1), targets, t.weighting).sum()
+    known = t.target.known(targets)
+    if t.teacher is not None:
+        share = t.recipe.loss.teacher
+        loss = (1.0 - share) * loss + share * losses.from_teacher(t.teacher, inputs, first, known).sum()
     for other in more:
         loss = loss + t.recipe.loss.auxiliary * t.target.losses(other.movedim(1, -1), targets, t.weighting).sum()
-    return loss, int(t.target.known(targets).sum())
+    return loss, int(known.sum())
 
 
 def _validate(model: nn.Module, source: Source, t: Training) -> dict[str, object]:

@@ -125,3 +125,21 @@ def test_balanced_weights_average_to_one():
 def test_an_unknown_loss_is_refused():
     with pytest.raises(UsageError, match="loss dice: expected one of cross_entropy, weighted, focal"):
         losses.sample_losses(torch.zeros(1, 3), torch.ones(1, dtype=torch.uint8), kind="dice")
+
+
+def test_a_pupil_that_answers_as_its_teacher_pays_the_entropy_and_is_not_moved():
+    torch.manual_seed(4)
+    teacher = torch.nn.Conv1d(2, 3, 3, padding=1).eval()
+    x = torch.randn(5, 2, 7)
+    known = np.random.default_rng(4).random((5, 7)) > 0.4
+    z = teacher(x).detach().requires_grad_()
+    found = losses.from_teacher(teacher, x, z, known)
+    p = torch.softmax(z.detach(), 1).movedim(1, -1)[torch.from_numpy(known)]
+    assert found.shape == (known.sum(),)
+    assert torch.allclose(found, torch.distributions.Categorical(probs=p).entropy(), atol=1e-6)
+    found.sum().backward()
+    assert z.grad.abs().max() < 1e-6 and all(w.grad is None for w in teacher.parameters())
+    moved = torch.zeros_like(z, requires_grad=True)
+    losses.from_teacher(teacher, x, moved, known).sum().backward()
+    gap = torch.softmax(moved, 1) - torch.softmax(z, 1)  # the slope of a cross-entropy with fixed probabilities
+    assert torch.allclose(moved.grad, gap.detach() * torch.from_numpy(known)[:, None], atol=1e-6)

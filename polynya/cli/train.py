@@ -46,6 +46,16 @@ def train(
             metavar="FILE", help="NAME.safetensors of a network of the same shape to start from (finetuning)."
         ),
     ] = None,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help=(
+                "NAME.safetensors of a large network of the same features, data and split: the recipe's small one"
+                " learns its probabilities beside the labels (distillation)."
+            ),
+        ),
+    ] = None,
     cross_fit: Annotated[
         list[str] | None,
         typer.Option(
@@ -114,6 +124,7 @@ def train(
         data=data,
         train_only=train_only or (),
         start_from=start_from,
+        teacher=teacher,
         cross_fit=cross_fit or (),
         out=out,
         split=config,

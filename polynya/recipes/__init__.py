@@ -36,7 +36,8 @@ class Loss(_Settings):
     or none.
 
     ``smoothing`` is the share of a label that is spread over all classes; ``auxiliary`` weighs the loss of a
-    deep-supervision head.
+    deep-supervision head. ``teacher`` is the share of a teacher's answers in the loss of distillation, where
+    ``polynya train --teacher`` gives one (Hinton, Vinyals and Dean 2015, arXiv:1503.02531).
     """
 
     kind: Literal["cross_entropy", "weighted", "focal"] = "cross_entropy"
@@ -44,6 +45,7 @@ class Loss(_Settings):
     gamma: float = Field(2.0, ge=0)
     smoothing: float = Field(0.0, ge=0, lt=1)
     auxiliary: float = Field(0.5, ge=0)
+    teacher: float = Field(0.5, gt=0, le=1)
 
 
 class Optimiser(_Settings):
@@ -291,7 +293,7 @@ _UNUSED = {
     "tracks": ("sensors", "target", "classes", "positive", "location", "scene", "sensor_table", "scaling", "settings"),
 }
 _LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling")
-_LATE = ("smoothing", "auxiliary", "restarts", "precision", "cell_m", "labels")
+_LATE = ("smoothing", "auxiliary", "teacher", "restarts", "precision", "cell_m", "labels")
 
 
 def scaling_of(plan: Recipe) -> dict[str, tuple[tuple[float, float], ...]]:

@@ -27,7 +27,7 @@ from ...predict import runtime as predict_runtime
 from ...report import training as report
 from ...samples import class_bits, splits
 from ...targets import OneOf
-from . import cross_fitting, folder, progress
+from . import cross_fitting, earlier, folder, progress
 from .folder import STATE, Result
 
 log = logging.getLogger("polynya.train")
@@ -74,6 +74,7 @@ def run(
     epochs: int | None = None,
     train_only: Sequence[Path | str] = (),
     start_from: Path | str | None = None,
+    teacher: Path | str | None = None,
     cross_fit: Sequence[str] = (),
     resume: bool = False,
     overwrite: bool = False,
@@ -93,6 +94,10 @@ def run(
         More data for training only, whatever the split.
     start_from : Path or str, optional
         ``NAME.safetensors`` of a network of the same shape whose weights are the first ones (finetuning).
+    teacher : Path or str, optional
+        ``NAME.safetensors`` of a network of the same inputs and classes, trained on the same data: a share of the loss
+        (``loss.teacher`` of the recipe) asks for its probabilities instead of the labels, so that a small network
+        learns what a large one found (distillation).
     cross_fit : sequence of str
         ``NETWORK.safetensors=TILES`` each (:mod:`polynya.workflows.train.cross_fitting`): ground of ``train_only`` and
         a network of the recipe that was not trained on it. A third of the calibration is fitted on their out-of-fold
@@ -149,6 +154,7 @@ def run(
     try:
         options = {
             "start_from": Path(start_from).name if start_from else None,
+            "teacher": Path(teacher).name if teacher else None,
             "cross_fit": [_named(p) for p in pairs] or None,
         }
         key = folder.result_key(
@@ -162,6 +168,7 @@ def run(
             },
             networks={
                 **({"start_from": Path(start_from)} if start_from else {}),
+                **({"teacher": Path(teacher)} if teacher else {}),
                 **{f"cross_fit {k}": p.network for k, p in enumerate(pairs, 1)},
             },
         )
@@ -176,6 +183,7 @@ def run(
                 description=description.model_copy(update=data_.learned),
                 folds=tuple(cross_fitting.open_pairs(pairs, plan=plan, description=description)),
                 start_from=None if start_from is None else Path(start_from),
+                teacher=None if teacher is None else Path(teacher),
                 options={k: v for k, v in options.items() if v},
                 out=out,
                 key=key,
@@ -216,6 +224,7 @@ class _Task:
     description: Description
     folds: tuple[cross_fitting.Fold, ...]
     start_from: Path | None
+    teacher: Path | None
     options: dict[str, object]
     out: Path
     key: io.Key
@@ -255,8 +264,9 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
     processes.wait()
     torch.manual_seed(task.seed)
     model = checkpoint.build(description)
-    first = None if task.start_from is None else _start_from(task.start_from, model, description)
-    digest = _digest(task, first)
+    first = None if task.start_from is None else earlier.start_from(task.start_from, model, description)
+    teacher, taught = (None, None) if task.teacher is None else earlier.teacher(task.teacher, description)
+    digest = _digest(task, first, taught)
     with progress.shown(plan.epochs, show=show_progress and leads) as (on_step, on_epoch):
 
         def finish_epoch(history: list[dict]) -> None:
@@ -277,6 +287,7 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
                 state=task.out / STATE,
                 digest=digest,
                 processes=processes,
+                teacher=None if teacher is None else teacher.to(processes.device),
                 on_step=on_step,
                 on_epoch=finish_epoch,
             ),
@@ -285,6 +296,8 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
         return Result(out=task.out, outputs={}, numbers={}, is_leader=False)
     model.load_state_dict(trained.weights)
     described, numbers = _finish(task, model, trained, first)
+    if taught:
+        described = described.model_copy(update={"teacher": taught})
     saved = checkpoint.save(task.out, network=model.to("cpu"), description=described)
     numbers["onnx_parity"] = saved.parity
     return _write(task, described, saved, numbers, history=trained.history, digests={"digest": digest, "key": key})
@@ -425,24 +438,6 @@ def _write(
     return Result(out=task.out, outputs={k: task.out / v for k, v in outputs.items()}, numbers=numbers)
 
 
-def _start_from(path: Path, model: Any, description: Description) -> dict[str, Any]:
-    """Load another network's weights into the model; return what they are."""
-    from ... import checkpoint
-
-    other, start = checkpoint.load(path)
-    theirs, ours = other.state_dict(), model.state_dict()
-    if {k: v.shape for k, v in theirs.items()} != {k: v.shape for k, v in ours.items()}:
-        raise UsageError(
-            f"--start-from {path.name}: is a {start.model['name']} of another shape; expected the recipe's"
-            f" {description.model['name']} with the same settings. Give another network, or the recipe it was"
-            " trained with."
-        )
-    model.load_state_dict(theirs)
-    ground = [*start.data.get("ground", []), *(start.start_from or {}).get("ground", [])]
-    about = {"file": path.name, "weights_sha256": start.weights_sha256}
-    return {**about, **({"ground": ground} if ground else {})}
-
-
 def _alpha(plan: recipes.Recipe, counts: np.ndarray, description: Description) -> tuple[float, ...] | None:
     """Return the loss's class weights; balanced ones from the training part."""
     alpha = plan.loss.alpha
@@ -461,7 +456,7 @@ def _alpha(plan: recipes.Recipe, counts: np.ndarray, description: Description) -
     return alpha
 
 
-def _digest(task: _Task, first: dict | None) -> str:
+def _digest(task: _Task, first: dict | None, taught: dict | None) -> str:
     """Return a hash of everything that makes the weights."""
     parts = [
         task.plan.digest(),
@@ -469,5 +464,6 @@ def _digest(task: _Task, first: dict | None) -> str:
         task.seed,
         task.data.fingerprint(),
         *([first] if first else []),
+        *([{"teacher": taught}] if taught else []),
     ]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:16]

@@ -283,6 +283,46 @@ def test_the_command(monkeypatch, capsys, labels, tmp_path):
     assert io.read_json(out / "run.json")["seed"] == 3
 
 
+def test_a_small_network_learns_from_a_large_one(trained, labels, tmp_path):
+    """All of the loss from the teacher: the pupil's probabilities come near its teacher's, and its files say whose."""
+    name = trained.outputs["onnx"].stem
+    plan = RECIPES["window" if name == "w" else "sequence"]
+    recipe = tmp_path / "pupil.yaml"
+    recipe.write_text(yaml.safe_dump({**plan, "name": "pupil", "epochs": 1, "loss": {"teacher": 1.0}}))
+
+    def run(folder: str, epochs: int) -> tuple[dict, np.ndarray]:
+        result = workflow.run(
+            recipe,
+            data=[labels],
+            out=tmp_path / folder,
+            split=SPLIT,
+            device="cpu",
+            threads=1,
+            seed=5,
+            epochs=epochs,
+            teacher=trained.outputs["weights"],
+        )
+        return io.read_json(result.outputs["description"]), called_by_predict(result, labels)[1]
+
+    (about, near), (_, far) = run("out", 12), run("one", 1)
+    teacher = called_by_predict(trained, labels)[1]
+    assert about["teacher"] == {
+        "file": f"{name}.safetensors",
+        "weights_sha256": io.read_json(trained.outputs["description"])["weights_sha256"],
+    }
+    assert np.abs(near - teacher).mean() < min(0.1, np.abs(far - teacher).mean())
+    with pytest.raises(UsageError, match=r"its features is another; expected .*height'\], found .*background_rate"):
+        recipe.write_text(yaml.safe_dump({**plan, "name": "blind", "features": ["height"]}))
+        workflow.run(
+            recipe,
+            data=[labels],
+            out=tmp_path / "blind",
+            split=SPLIT,
+            device="cpu",
+            teacher=trained.outputs["weights"],
+        )
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
