@@ -25,6 +25,8 @@ MSS_REACH_M = 3_000.0
 """Without a geoid the MSS itself is interpolated over this length at most: its shape is not known there."""
 LIMITS_M = {"tide_ocean": 15.0, "tide_equilibrium": 0.5, "dac": 2.0}
 """Larger values than these are errors: the highest tides on Earth reach 8 m above and below the mean."""
+TERMS = {name: 1 << k for k, name in enumerate(LIMITS_M)}
+"""Bit of each correction in ``Corrections.terms_interpolated`` and ``terms_missing``."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,9 +46,10 @@ class Corrections:
         What was subtracted; NaN where switched off, or where no value is there along the whole beam.
     is_interpolated : numpy.ndarray of bool
         True where a correction or the MSS was missing and was bridged over at most ``gaps.REACH_M``.
-    is_missing : numpy.ndarray of bool
-        True where a correction that is switched on is missing over more than that: it is interpolated between or held
-        at the nearest values, and 0 where there is none.
+    terms_interpolated, terms_missing : numpy.ndarray of int8
+        Which of ``tide_ocean`` (1), ``tide_equilibrium`` (2) and ``dac`` (4) are switched on and were missing: bridged
+        over at most ``gaps.REACH_M``, or missing over more than that. Then they are interpolated between or held at the
+        nearest values, and 0 where there is none.
     piece : numpy.ndarray of int64
         Number of the piece of track, not decreasing: nothing may be exchanged between pieces.
     absent : tuple of str
@@ -60,9 +63,15 @@ class Corrections:
     tide_equilibrium: np.ndarray
     dac: np.ndarray
     is_interpolated: np.ndarray
-    is_missing: np.ndarray
+    terms_interpolated: np.ndarray
+    terms_missing: np.ndarray
     piece: np.ndarray
     absent: tuple[str, ...]
+
+    @property
+    def is_missing(self) -> np.ndarray:
+        """Where a correction that is switched on is missing over more than ``gaps.REACH_M``; bool, shape (g,)."""
+        return self.terms_missing > 0
 
     @property
     def is_geoid(self) -> np.ndarray:
@@ -165,10 +174,19 @@ def corrections(
         mss_source=source,
         **values,
         is_interpolated=np.any([t.is_interpolated for t in everything], axis=0),
-        is_missing=np.any([t.is_missing for t in everything], axis=0),
+        terms_interpolated=_terms(x.size, {n: t.is_interpolated for n, t in terms.items()}),
+        terms_missing=_terms(x.size, {n: t.is_missing for n, t in terms.items()}),
         piece=gaps.pieces_between(x, total, is_cut=np.any([t.is_cut for t in everything], axis=0)),
         absent=tuple(name for name, term in terms.items() if x.size and not np.isfinite(term.values).any()),
     )
+
+
+def _terms(size: int, is_there: dict[str, np.ndarray]) -> np.ndarray:
+    """Return a bit of :data:`TERMS` for every correction where it is there; int8, shape (size,)."""
+    out = np.zeros(size, np.int8)
+    for name, mask in is_there.items():
+        out[mask] |= TERMS[name]
+    return out
 
 
 def _mean_sea_surface(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def granule_text(record: object) -> str:
-    """Return the text for a finished granule: counts, the result, and what was written.
+    """Return the text for a finished granule: counts, the result, one line per message, and what was written.
 
     Parameters
     ----------
@@ -21,22 +21,32 @@ def granule_text(record: object) -> str:
         Anything with its attributes.
     """
     n = record.numbers
+    files = [p for name, p in record.outputs.items() if not name.startswith("netcdf_")]
+    netcdf = [Path(p) for name, p in record.outputs.items() if name.startswith("netcdf_")]
+    if netcdf:
+        files.append(f"{netcdf[0].parent / '*.nc'} ({len(netcdf)} files)")
     if record.status == "skipped":
-        lines = [f"{Path(record.item).name}: {record.message}"]
-    else:
-        result = "no freeboard"
-        if n.get("share_with_freeboard"):
-            result = (
-                f"mean total freeboard {n['mean_freeboard']:.3f} m over {100 * n['share_with_freeboard']:.0f} % of the"
-                " segments"
-            )
-        lines = [
-            f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {int(n['n_leads_used'])} leads used,"
-            f" {result} ({record.seconds:.1f} s)"
-        ]
-        if record.message:
-            lines.append(record.message)
-    return "\n  ".join([*lines, *record.outputs.values()])
+        return "\n  ".join([f"{Path(record.item).name}: {record.message}", *files])
+    result = "no freeboard"
+    if n.get("share_with_freeboard"):
+        result = (
+            f"mean total freeboard {_with_uncertainty(n)} over {100 * n['share_with_freeboard']:.0f} % of the segments"
+        )
+    used = int(n["n_leads_used"])
+    head = (
+        f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {used} lead{'s' if used != 1 else ''} used,"
+        f" {result} ({record.seconds:.1f} s)"
+    )
+    return "\n  ".join([head, *(f"- {line}" for line in record.message.splitlines()), *files])
+
+
+def _with_uncertainty(numbers: dict[str, float]) -> str:
+    """Return the mean freeboard with one standard uncertainty, and the part that more segments do not reduce."""
+    mean, sigma = numbers["mean_freeboard"], numbers.get("mean_freeboard_uncertainty")
+    if sigma is None or not math.isfinite(sigma):
+        return f"{mean:.3f} m"
+    shared = numbers["mean_freeboard_uncertainty_correlated"]
+    return f"{mean:.3f} ± {sigma:.3f} m (correlated part {shared:.3f} m)"
 
 
 def verification_text(verification: object) -> str:

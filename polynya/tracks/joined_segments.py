@@ -66,13 +66,32 @@ def _kept(beam: BeamSegments, own: BeamSegments, *, is_before: bool) -> BeamSegm
     index, edge = own.statistics.index, 0 if is_before else -1
     if np.floor(own.x[edge] / own.statistics.length[edge]) == index[edge]:  # cells, not runs of photons
         is_outside &= beam.statistics.index != index[edge]
-    rows = np.flatnonzero(is_outside)
+    return stretch(beam, is_outside)
+
+
+def stretch(beam: BeamSegments, is_kept: np.ndarray) -> BeamSegments:
+    """Return a stretch of a beam.
+
+    Parameters
+    ----------
+    beam : BeamSegments
+        n segments, none of a neighbour.
+    is_kept : numpy.ndarray of bool, shape (n,)
+        Segments that follow each other.
+
+    Returns
+    -------
+    BeamSegments
+        With the geosegments of the whole beam.
+    """
+    rows = np.flatnonzero(is_kept)
     numbers = beam.statistics.index[rows]
     low, high = (int(numbers[0]), int(numbers[-1]) + 1) if rows.size else (0, 0)
     names = [f.name for f in fields(heights.SurfaceHeights)]
     return replace(
         beam,
         statistics=segments.select(beam.statistics, low=low, high=high),
+        starts=tracks.pieces(beam.x_separate[rows], gap_m=beam.gap_m),
         surface=heights.SurfaceHeights(**{n: getattr(beam.surface, n)[rows] for n in names}),
         part=beam.part[rows],
         is_near_surface=beam.is_near_surface[rows],

@@ -7,6 +7,7 @@ import io
 import pytest
 import rich.console
 
+from polynya.engine.protocol import Record
 from polynya.report import terminal
 
 
@@ -53,3 +54,23 @@ def test_no_bar_is_drawn_into_a_file(screen):
     with terminal.progress(4, show=True) as bar:
         bar.advance(4.0)
     assert text.getvalue() == ""
+
+
+def record(**numbers: float) -> Record:
+    counts = {"n_segments": 1000, "n_leads_used": 1, "share_with_freeboard": 0.5, "mean_freeboard": 0.26}
+    return Record(
+        item="a/b.h5", status="done", message="One.\nTwo.", outputs={"run": "b/run.json"}, numbers=counts | numbers
+    )
+
+
+def test_one_line_per_message():
+    lines = terminal.granule_text(record()).splitlines()
+    assert (
+        lines[0] == "b.h5: 1,000 segments, 1 lead used, mean total freeboard 0.260 m over 50 % of the segments (0.0 s)"
+    )
+    assert lines[1:] == ["  - One.", "  - Two.", "  b/run.json"]
+
+
+def test_a_mean_with_its_uncertainty():
+    found = terminal.granule_text(record(mean_freeboard_uncertainty=0.0214, mean_freeboard_uncertainty_correlated=0.02))
+    assert "mean total freeboard 0.260 ± 0.021 m (correlated part 0.020 m) over" in found

@@ -342,7 +342,8 @@ def summary(
 
 
 def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
-    """Return the uncertainty (m) of the run's longest means, weighted by their number, and what they are means over.
+    """Return the uncertainty (m) of the run's longest means, weighted by their number (those of whole tracks by their
+    segments), and what they are means over.
 
     Beams share tides, mean sea surface and often leads, so the uncertainty is averaged over beams and not divided by
     the root of their number.
@@ -352,7 +353,8 @@ def uncertainty_of_mean(means: object) -> tuple[float, str] | None:
     for row in rows:
         try:
             length = np.inf if row["length_km"] == "track" else float(row["length_km"])
-            n, value = float(row.get("n_bins") or row.get("n") or 0), float(row["uncertainty"])
+            count = row.get("n") if np.isinf(length) else row.get("n_bins")  # one mean a beam, or many
+            n, value = float(count or row.get("n") or 0), float(row["uncertainty"])
         except (KeyError, TypeError, ValueError):
             continue
         if np.isfinite(value) and n > 0:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 
 from ... import schema
-from ...errors import EmptyBeamError, NoSeaIceError
+from ...errors import EmptyBeamError
 from ...physics import (
     averages,
     heights,
@@ -25,8 +24,8 @@ from ...physics import (
 )
 from ...predict import tracks as predict_tracks
 from ...readers import icesat2_atl03
-from ...tracks import beam_segments, features, joined_segments
-from . import local_reference, missing_reference
+from ...tracks import beam_segments, features
+from . import border, local_reference, missing_reference
 from .local_reference import Grids
 
 MEAN_LENGTHS_KM = (1, 10, 25)
@@ -52,7 +51,10 @@ class BeamSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class BeamTables:
-    """What one beam gives: three tables that match the schema, and numbers for run.json."""
+    """What one beam gives: three tables that match the schema, numbers for run.json, and what there is to say.
+
+    ``joined`` names the neighbouring granules whose leads served.
+    """
 
     segments: pa.Table
     leads: pa.Table
@@ -60,6 +62,7 @@ class BeamTables:
     numbers: dict[str, object]
     means: list[dict[str, object]]
     has_cal19: bool
+    joined: tuple[str, ...]
     missing: missing_reference.MissingReference
     notes: tuple[schema.Note, ...]
 
@@ -100,9 +103,17 @@ def beam_tables(
     """
     settings, grids = settings or BeamSettings(), grids or Grids()
     segments = beam_segments.beam_segments(data, settings.segments, threads=threads)
+    notes = list(segments.notes)
     if neighbours:
-        segments = _with_neighbours(segments, neighbours, settings.segments, threads)
-    beam, name, notes = segments.beam, segments.beam.name, list(segments.notes)
+        segments, left_out = border.join(
+            segments,
+            neighbours,
+            settings=settings.segments,
+            reference=functools.partial(_default_reference, settings=settings, grids=grids, threads=threads),
+            threads=threads,
+        )
+        notes += left_out
+    beam, name = segments.beam, segments.beam.name
     found, surface, x, apart, middle, geo, correction = (
         segments.statistics,
         segments.surface,
@@ -112,30 +123,7 @@ def beam_tables(
         segments.geosegments,
         segments.correction,
     )
-    area = local_sea_surface.Surface(
-        x=apart,
-        height=surface.height,
-        uncertainty=surface.uncertainty,
-        n_photons=surface.n_photons,
-        length=found.length,
-    )
-
-    # Classes, and the leads they make.
-    evidence = beam_segments.evidence(segments)
-    types = (
-        _classes_by_rule(area, evidence)
-        if settings.classifier is None
-        else _classes_by_network(segments, evidence, settings.classifier, threads)
-    )
-    found_reference = local_reference.at_beam(
-        segments,
-        area,
-        types=types,
-        evidence=evidence,
-        method=settings.sea_surface,
-        is_calibrated=settings.classifier is not None,
-        grids=grids,
-    )
+    types, found_reference = _classes_and_reference(segments, settings, grids, threads)
     lead, sections = found_reference.lead, found_reference.sections
     reference, reference_error, source = found_reference.height, found_reference.uncertainty, found_reference.source
     board, board_error = sea_surface.freeboard(
@@ -292,6 +280,8 @@ def beam_tables(
         "n_leads": lead_table.num_rows,
         "n_leads_used": int(schema.to_numpy(lead_table["is_used"]).sum()),
         "n_sections": int(np.isfinite(schema.to_numpy(section_table["sea_surface_height"])).sum()),
+        "km_of_one_lead": _kilometres(found.length[rows], found_reference.is_of_one_lead[rows] & has),
+        "share_with_ice_concentration": found_reference.share_with_ice_concentration,
         "share_with_freeboard": float(has.mean()),
         "mean_freeboard": float(np.mean(columns["total_freeboard"][has])) if has.any() else None,
         "flags": {n: float(np.mean((columns["quality_flag"] & bit) > 0)) for bit, n in schema.QUALITY_BITS},
@@ -305,23 +295,47 @@ def beam_tables(
         numbers=numbers,
         means=means,
         has_cal19=segments.has_cal19,
-        missing=missing_reference.missing(correction, own[rows]),
+        joined=tuple(border.serving(segments, found_reference, neighbours)),
+        missing=missing_reference.missing(correction, own[rows], length=found.length[rows]),
         notes=tuple(notes),
     )
 
 
-def _with_neighbours(
-    own: beam_segments.BeamSegments,
-    neighbours: Sequence[icesat2_atl03.BeamIndex],
-    settings: beam_segments.Settings,
-    threads: int,
-) -> beam_segments.BeamSegments:
-    """Put the segments of neighbours beside a beam's own; a neighbour without sea ice has none."""
-    others = []
-    for data in neighbours:
-        with contextlib.suppress(NoSeaIceError):
-            others.append(beam_segments.beam_segments(data, settings, threads=threads))
-    return joined_segments.join(own, others)
+def _classes_and_reference(
+    segments: beam_segments.BeamSegments, settings: BeamSettings, grids: Grids, threads: int
+) -> tuple[surface_type.SurfaceTypes, local_reference.Reference]:
+    """Return the classes of segments, and the sea surface of the leads that they make."""
+    surface = segments.surface
+    area = local_sea_surface.Surface(
+        x=segments.x_separate,
+        height=surface.height,
+        uncertainty=surface.uncertainty,
+        n_photons=surface.n_photons,
+        length=segments.statistics.length,
+    )
+    evidence = beam_segments.evidence(segments)
+    types = (
+        _classes_by_rule(area, evidence)
+        if settings.classifier is None
+        else _classes_by_network(segments, evidence, settings.classifier, threads)
+    )
+    return types, local_reference.at_beam(
+        segments,
+        area,
+        types=types,
+        evidence=evidence,
+        method=settings.sea_surface,
+        is_calibrated=settings.classifier is not None,
+        grids=grids,
+    )
+
+
+def _default_reference(
+    segments: beam_segments.BeamSegments, *, settings: BeamSettings, grids: Grids, threads: int
+) -> local_reference.Reference:
+    """Return the sea surface by the default method, whose uncertainty holds what is known of the leads."""
+    default = replace(settings, sea_surface=local_sea_surface.DEFAULT)
+    return _classes_and_reference(segments, default, grids, threads)[1]
 
 
 def _classes_by_rule(area: local_sea_surface.Surface, evidence: surface_type.Evidence) -> surface_type.SurfaceTypes:
@@ -355,6 +369,10 @@ def _classes_by_network(
     surface[evidence.is_cloud] = schema.UNCLASSIFIED
     probability[evidence.is_cloud] = np.nan
     return surface_type.SurfaceTypes(surface_class=surface, probability=probability)
+
+
+def _kilometres(length: np.ndarray, is_counted: np.ndarray) -> float:
+    return float(np.sum(length[is_counted])) / 1000.0
 
 
 def _at_segments(x: np.ndarray, middle: np.ndarray, values: np.ndarray) -> np.ndarray:

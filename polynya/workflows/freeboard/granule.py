@@ -35,7 +35,14 @@ SMALL_BYTES = 100_000_000
 longer to start than it saves there. The classes are the same."""
 TABLES = (schema.SEGMENTS, schema.LEADS, schema.SEA_SURFACE)
 """The tables of a granule; :class:`BeamTables` has an attribute of each one's name."""
-SAID = ("degraded_left_out", "degraded_kept", "photon_index_clipped", "time_contradicts", "cal19_held")
+SAID = (
+    "neighbour_left_out",
+    "degraded_left_out",
+    "degraded_kept",
+    "photon_index_clipped",
+    "time_contradicts",
+    "cal19_held",
+)
 """Codes of notes that are messages, too: something in the granule is not as it should be."""
 FILES = {**{s.name: f"{s.name}.parquet" for s in TABLES}, "report": "report.html", "run": "run.json"}
 
@@ -105,7 +112,11 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     if old is not None:
         numbers = old.get("numbers", {})
         return Record(
-            item=item.name, status=SKIPPED, message=f"done before, in {folder}", outputs=outputs, numbers=numbers
+            item=item.name,
+            status=SKIPPED,
+            message=f"done before, in {folder}",
+            outputs=outputs | _netcdf(folder),
+            numbers=numbers,
         )
     granule = icesat2_atl03.open_granule(path)
     around = [icesat2_atl03.open_granule(n) for n in item.neighbours]
@@ -123,8 +134,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
         if not results:
             raise _no_beam(granule, empty, config)
         sentences = [*_messages(granule, results, empty, config), *([selected.message] if selected.message else [])]
-        if around:
-            sentences.append(f"Leads of {' and '.join(g.granule_id for g in around)} serve beside the border, too.")
+        sentences += joining.sentences(results, around, config=config)
         numbers = _numbers(results, time.perf_counter() - started)
         record = io.run_record(
             command=io.command_line(),
@@ -155,7 +165,18 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             sea_surface=pa.concat_tables([r.sea_surface for r in results.values()]),
             threads=threads,
         )
-    return Record(item=item.name, status=DONE, message=" ".join(sentences), outputs=outputs, numbers=numbers)
+    return Record(
+        item=item.name,
+        status=DONE,
+        message="\n".join(sentences),
+        outputs=outputs | _netcdf(folder),
+        numbers=numbers,
+    )
+
+
+def _netcdf(folder: Path) -> dict[str, str]:
+    """Return the folder's NetCDF files by name."""
+    return {f"netcdf_{p.stem}": str(p) for p in sorted(folder.glob("*.nc"))}
 
 
 def _about(granule: icesat2.Granule, config: Config, classifier: str) -> dict[str, object]:
@@ -243,13 +264,15 @@ def _beams(
                     code="no_photons",
                     reason=f"{beam.name}: no photons" + (" inside --bbox" if config.bbox else ""),
                 )
+            margins, unread = joining.margins(data, around, config=config)
             result = beam_tables(
                 data,
                 settings=settings,
                 grids=grids,
-                neighbours=joining.margins(data, around, config=config),
+                neighbours=margins,
                 threads=1 if threads > 1 and len(chosen) > 1 else threads,
             )
+            result = replace(result, notes=(*result.notes, *unread))
             drawn = tuple(report_beams.prepare(result.segments))
         except ProductError as error:  # the other beams may be whole
             return Beam(name=beam.name, error=error)
@@ -309,7 +332,27 @@ def _numbers(results: dict[str, BeamTables], seconds: float) -> dict[str, float]
         if sum(weight)
         else float("nan")
     )
-    return {**total, "share_with_freeboard": share, "mean_freeboard": mean, "seconds": round(seconds, 3)}
+    return {
+        **total,
+        "share_with_freeboard": share,
+        "mean_freeboard": mean,
+        **_uncertainty_of_mean(results),
+        "seconds": round(seconds, 3),
+    }
+
+
+def _uncertainty_of_mean(results: dict[str, BeamTables]) -> dict[str, float]:
+    """Return the uncertainty of the mean over all beams, and its correlated part, metres.
+
+    Beams share tides, mean sea surface and often leads, so the uncertainties of their tracks are averaged, and not
+    divided by the root of their number.
+    """
+    rows = [m for r in results.values() for m in r.means if m["length_km"] == "track"]
+    total = sum(m["n"] for m in rows)
+    return {
+        f"mean_freeboard_{key}": sum(m["n"] * m[key] for m in rows) / total if total else float("nan")
+        for key in ("uncertainty", "uncertainty_correlated")
+    }
 
 
 def _messages(
@@ -323,9 +366,9 @@ def _messages(
             "No open water is within reach on any beam"
             if not found
             else (
-                f"{found} leads were found, but none gives a sea surface that passes the screening (too uncertain to be"
-                " water, no lower than the ice around, land, ice concentration, or more than 0.5 m from the mean sea"
-                " surface)"
+                f"{found} {'leads were' if found > 1 else 'lead was'} found, but none gives a sea surface that passes"
+                " the screening (too uncertain to be water, no lower than the ice around, land, ice concentration, or"
+                " more than 0.5 m from the mean sea surface)"
             )
         )
         out.append(
@@ -338,13 +381,14 @@ def _messages(
             " NaN there."
         )
     out += messages.of_doubts(
-        {n: r.numbers["flags"] for n, r in results.items()},
+        {n: r.numbers for n, r in results.items()},
         method=config.sea_surface,
         is_default=config.sea_surface == local_sea_surface.DEFAULT,
     )
     if granule.is_simulated:
         out.append("This granule is simulated, not satellite data.")
-    out += missing_reference.sentences({n: r.missing for n, r in results.items()})
+    out += missing_reference.sentences({n: r.missing for n, r in results.items()}, mss=config.mss)
+    out += messages.of_ice_concentration({n: r.numbers for n, r in results.items()}, grid=config.ice_concentration)
     uncorrected = [n for n, r in results.items() if not r.has_cal19]
     if uncorrected:
         out.append(
@@ -365,6 +409,14 @@ def _no_beam(granule: icesat2.Granule, empty: dict[str, ProductError], config: C
     if damaged:
         return damaged[0]
     reasons = "; ".join(sorted(_reason(name, e) for name, e in empty.items()))[:420]
+    if config.mss and all(
+        isinstance(e, NoSeaIceError) and e.code in ("no_surface", "no_reference") for e in empty.values()
+    ):
+        return ProductError(
+            f"--mss {config.mss}: no surface of {granule.path.name} lies within {beam_segments.MAX_HEIGHT_M:g} m of"
+            f" this mean sea surface ({reasons}); expected metres above the WGS 84 ellipsoid along the track. Check the"
+            " grid's units, datum and extent, or leave --mss out."
+        )
     if config.bbox and all(isinstance(e, NoSeaIceError) and e.code == "no_photons" for e in empty.values()):
         return ProductError(
             f"{granule.path.name}: no photon lies inside --bbox {' '.join(f'{v:g}' for v in config.bbox)}; expected a"

@@ -55,6 +55,10 @@ class Reference:
         At the segments.
     has_evidence : numpy.ndarray of bool, shape (s,)
         False where leads are there, but only brightness says that they are water.
+    is_of_one_lead : numpy.ndarray of bool, shape (n,)
+        Of :func:`is_of_one_lead`.
+    share_with_ice_concentration : float or None
+        Share of the sections where the user's grid has a value; None without a grid.
     """
 
     lead: leads.Leads
@@ -66,6 +70,8 @@ class Reference:
     flag: np.ndarray
     swell: swell.Swell
     has_evidence: np.ndarray
+    is_of_one_lead: np.ndarray
+    share_with_ice_concentration: float | None
 
     def has(self, name: str) -> np.ndarray:
         """Return which segments have a bit of ``schema.QUALITY_BITS``, bool, shape (n,)."""
@@ -169,7 +175,33 @@ def at_beam(
         flag=doubt.flag[own],
         swell=waves,
         has_evidence=doubt.has_evidence,
+        is_of_one_lead=is_of_one_lead(x, lead.x[sections.is_lead_used]) & np.isfinite(height),
+        share_with_ice_concentration=None if ice is None or not ice.size else float(np.mean(np.isfinite(ice))),
     )
+
+
+def is_of_one_lead(x: np.ndarray, used: np.ndarray) -> np.ndarray:
+    """Return where the sea surface rests on one lead: no other that was used is within reach of a segment.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance of the segments, metres.
+    used : numpy.ndarray, shape (k,)
+        That of the leads that entered sections, increasing, metres. Leads within
+        :data:`polynya.physics.lead_error.APART_M` of each other are one.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (n,)
+        False where no lead is within :data:`polynya.physics.water_evidence.REACH_M`.
+    """
+    low = np.searchsorted(used, x - water_evidence.REACH_M)
+    high = np.searchsorted(used, x + water_evidence.REACH_M, side="right")
+    if not used.size:
+        return np.zeros(x.size, bool)
+    apart = used[np.maximum(high - 1, 0)] - used[np.minimum(low, used.size - 1)]
+    return (high > low) & (apart <= lead_error.APART_M)
 
 
 def is_usable(lead: leads.Leads, evidence: surface_type.Evidence, *, swell_rms: np.ndarray | float = 0.0) -> np.ndarray:

@@ -24,6 +24,7 @@ from polynya.physics.quality import BITS
 from polynya.predict import runtime as predict_runtime
 from polynya.predict import tracks as predict_tracks
 from polynya.report import freeboard as report
+from polynya.report import terminal
 from polynya.simulate.icesat2.atl03 import simulate
 from polynya.workflows import freeboard
 from polynya.workflows.freeboard import Config, classifier
@@ -332,6 +333,11 @@ def test_sea_surface_methods(granule, usual, tmp_path, method):
     low, high = {"nasa": (-0.25, 0.0), "minimum": (-1.0, -0.02), "nearest": (-1.0, 0.0), "mean": (-0.1, 0.1)}[method]
     assert low < np.nanmean(level - own) < high  # order statistics of noisy 2 m heights lean low, the mean does not
     assert found.run["sea_surface_method"] == method
+    formal = f"The uncertainty of --sea-surface {method} is formal: the sea surface is taken from all leads"
+    page = Path(found.record.outputs["report"]).read_text(encoding="utf-8")
+    for said in ("\n".join(found.run["messages"]), page, terminal.granule_text(found.record)):
+        assert said.count(formal) == 1
+    assert "formal" not in usual.record.message
 
 
 def file_value(granule, name: str, x: np.ndarray, beam: str = "gt2r") -> np.ndarray:
@@ -439,8 +445,31 @@ def test_ice_concentration_screens(granule, usual, tmp_path, value, has):
         np.testing.assert_array_equal(found["total_freeboard"], usual["total_freeboard"])
 
 
+def test_an_ice_concentration_beside_the_track_is_said(granule, usual, tmp_path):
+    path = write_grid(tmp_path / "ice.tif", 0.3)
+    with rasterio.open(path, "r+") as f:
+        f.write(np.full((f.height, f.width), 254.0, f.dtypes[0]), 1)
+    found = work(granule, tmp_path / "out", ice_concentration=str(path))
+    np.testing.assert_array_equal(found["total_freeboard"], usual["total_freeboard"])
+    assert f"--ice-concentration {path} has no value along the track: " in found.record.message
+    assert [b["share_with_ice_concentration"] for b in found.run["beams"].values()] == [0.0, 0.0]
+
+
+def test_a_sea_surface_that_is_none_is_named(granule, tmp_path):
+    """Centimetres for metres: nothing lies near it, and the grid is at fault, not the granule."""
+    path = write_grid(tmp_path / "mss.tif", -5400.0)
+    (record,) = freeboard.run([granule], out=tmp_path / "out", config=Config.checked(mss=str(path)))
+    assert record.status == "failed" and record.message.startswith(f"--mss {path}: no surface of {granule.name} lies")
+    assert "Choose another granule" not in record.message and "\n" not in record.message
+
+
 def test_netcdf(granule, usual, tmp_path):
     found = work(granule, tmp_path, netcdf=True)
+    again = freeboard.run([granule], out=tmp_path, config=Config(netcdf=True))[0]
+    files = {n: p for n, p in found.record.outputs.items() if n.startswith("netcdf_")}
+    assert again.status == "skipped" and again.outputs == found.record.outputs
+    assert {Path(p) for p in files.values()} == set((tmp_path / granule.stem).glob("*.nc"))
+    assert files["netcdf_leads_gt2l"].endswith("leads_gt2l.nc") and "*.nc (6 files)" in terminal.granule_text(again)
     folder = tmp_path / granule.stem
     for beam in ("gt2l", "gt2r"):
         with xr.open_dataset(folder / f"segments_{beam}.nc", engine="h5netcdf") as data:
@@ -549,10 +578,23 @@ def test_run_json_tells_the_whole_story(granule, usual):
     assert (
         run["messages"][-1] == "This granule is simulated, not satellite data."
         and all("quality bit leads_scatter" in message for message in run["messages"][:-1])
-        and usual.record.message == " ".join(run["messages"])
+        and usual.record.message == "\n".join(run["messages"])
     )
     text = json.dumps(run)
     assert "NaN" not in text
+
+
+def test_the_mean_has_its_uncertainty(usual):
+    """What beams share does not average away: between those of the beams, weighted by their segments."""
+    rows = [m for m in usual.run["means"] if m["length_km"] == "track"]
+    weights, numbers = [m["n"] for m in rows], usual.run["numbers"]
+    for key in ("uncertainty", "uncertainty_correlated"):
+        expected = np.average([m[key] for m in rows], weights=weights)
+        assert numbers[f"mean_freeboard_{key}"] == pytest.approx(expected)
+    words = f"{numbers['mean_freeboard']:.3f} ± {numbers['mean_freeboard_uncertainty']:.3f} m (correlated part "
+    assert words in terminal.granule_text(usual.record)
+    page = Path(usual.record.outputs["report"]).read_text(encoding="utf-8")
+    assert f'id="mean-uncertainty">{numbers["mean_freeboard_uncertainty"]:.3f}<' in page
 
 
 def test_means_keep_the_correlated_error(usual):
@@ -579,7 +621,7 @@ def test_no_water_in_reach_is_nan_and_said_plainly(dry_granule, tmp_path):
     )
     assert found.record.exit_code == 0 and found.record.message.startswith("No open water is within reach on any beam")
     assert (
-        " ".join(found.run["messages"]) == found.record.message
+        "\n".join(found.run["messages"]) == found.record.message
         and len(found.run["messages"]) == 2
         and found.run["numbers"]["mean_freeboard"] is None
     )

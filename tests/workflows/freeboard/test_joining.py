@@ -135,6 +135,46 @@ def test_a_step_between_the_granules_is_not_joined(halves, apart, tmp_path):
         np.testing.assert_allclose(first, alone, atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("off_m", "words"), [(0.8, "m above the mean"), (-0.8, "m below the mean"), (-0.5, "m below that")]
+)
+def test_a_neighbour_at_another_level_does_not_outvote_the_own_leads(halves, apart, tmp_path, off_m, words):
+    """All photons of the second granule lie off: no correction steps, but its leads are at another level."""
+    other = Path(shutil.copy(halves[1], tmp_path / SECOND))
+    with h5py.File(other, "r+") as f:
+        f[f"{BEAM}/heights/h_ph"][...] = f[f"{BEAM}/heights/h_ph"][...] + np.float32(off_m)
+    config = Config(classifier="rule", join=True)
+    records = freeboard.run([halves[0], other], out=tmp_path / "out", config=config, workers=1)
+    first = {"segments": pq.read_table(records[0].outputs["segments"])}
+    for name in ("sea_surface_height", "total_freeboard"):
+        n = values(first, "segments", name).size
+        np.testing.assert_array_equal(values(first, "segments", name), values(apart, "segments", name)[:n])
+    stem = SECOND.removesuffix(".h5")
+    said = records[0].message
+    assert f"{BEAM} of the neighbour {stem} was left out: its " in said and words in said
+    assert f"Nothing of {stem} was joined" in said
+    assert all("serve beside the border" not in r.message for r in records)
+
+
+@pytest.mark.parametrize("part", ["heights/lat_ph", "geolocation/segment_ph_cnt"])
+def test_a_neighbours_beam_that_cannot_be_read_is_named(halves, apart, tmp_path, part):
+    other = Path(shutil.copy(halves[1], tmp_path / SECOND))
+    with h5py.File(other, "r+") as f:
+        del f[f"{BEAM}/{part}"]
+    config = Config(classifier="rule", join=True)
+    first, second = freeboard.run([halves[0], other], out=tmp_path / "out", config=config, workers=1)
+    assert second.status == "failed" and first.status == "done"
+    assert f"{BEAM} of the neighbour {SECOND} was left out: " in first.message and part in first.message
+    found = {"segments": pq.read_table(first.outputs["segments"])}
+    own = values(found, "segments", "total_freeboard")
+    np.testing.assert_array_equal(own, values(apart, "segments", "total_freeboard")[: own.size])
+
+
+def test_nothing_to_join_is_said(halves, tmp_path):
+    (record,) = freeboard.run(halves[:1], out=tmp_path, config=Config(classifier="rule", join=True), workers=1)
+    assert "Nothing was joined: none of the granules given with --join continues this one" in record.message
+
+
 def test_neighbours_are_found_in_any_order(halves, whole, tmp_path):
     first, second = map(str, halves)
     other = simulate(tmp_path / "ATL03_20200315091200_02800703_006_01.h5", length_km=1, beams=BEAM, seed=3).granule

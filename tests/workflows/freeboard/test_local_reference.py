@@ -59,6 +59,18 @@ def test_flags_of_fractions_are_no_per_cent():
     assert np.isnan(found[3]) and (np.isnan(found[2]) or abs(found[2] - 0.97) < 1e-6)
 
 
+def test_one_lead_within_25_km_stands_alone():
+    """Leads within 500 m of each other are one body of water; where none is near nothing rests on one."""
+    x = np.arange(0.0, 200_000.0, 1000.0)
+    found = local_reference.is_of_one_lead(x, np.array([50_000.0, 50_400.0, 110_000.0, 150_000.0]))
+    alone = (
+        (np.abs(x - 50_200.0) <= 25_200.0) | (np.abs(x - 110_000.0) <= 25_000.0) | (np.abs(x - 150_000.0) <= 25_000.0)
+    )
+    both = (x >= 125_000.0) & (x <= 135_000.0)  # within 25 km of the last two
+    np.testing.assert_array_equal(found, alone & ~both)
+    assert not local_reference.is_of_one_lead(x, np.empty(0)).any()
+
+
 def test_the_common_part_beside_a_section_without_a_height_is_that_of_the_next():
     """Every segment that has a reference has it: means leave out segments where a part of the error is missing."""
     some = np.array([np.nan, 0.1, 0.2, np.nan])

@@ -149,6 +149,17 @@ def test_a_tide_that_ends_is_held(granule, usual, tmp_path):
     np.testing.assert_allclose(now["tide_ocean"][gone], now["tide_ocean"][~gone][-1], atol=1e-4)
 
 
+def test_what_of_a_correction_is_missing_is_measured(granule, tmp_path):
+    path = edited(granule, tmp_path / "tide.h5", "tide_ocean", 12_500, 30_000, np.nan)
+    path = edited(path, tmp_path / "dac.h5", "dac", 2000, 5000, np.nan)
+    path = edited(path, tmp_path / "none.h5", "tide_equilibrium", -1, 30_000, np.nan)
+    found = tables(path)
+    cells = 0.002 * np.count_nonzero(columns(found)["x_atc"] > 12_500)
+    assert found.missing.absent == ("tide_equilibrium",)  # said once, with no length
+    assert found.missing.missing_km == {"tide_ocean": pytest.approx(cells, abs=0.03)}
+    assert found.missing.interpolated_km == {"dac": pytest.approx(3.0, abs=0.2)}
+
+
 def test_holes_of_a_grid_are_bridged(granule, tmp_path):
     """A grid 0.2 m below the granule's MSS, with a hole of 3 km: nothing of ``dem_h`` enters."""
     with h5py.File(granule) as f:
@@ -191,6 +202,25 @@ def test_one_sentence_names_the_corrections_that_are_missing():
         " wind (up to about 0.5 m) (bit 8). Freeboard is a height above the water nearby and hardly changes; it is NaN"
         " where that water is then more than 0.5 m from the mean sea surface."
     ]
+
+
+def test_a_correction_that_is_missing_in_part_is_said_with_its_length():
+    beams = {
+        "gt1r": MissingReference(missing_km={"dac": 12.54}, interpolated_km={"tide_ocean": 0.02}),
+        "gt1l": MissingReference(missing_km={"dac": 10.9}),
+    }
+    found = sentences(beams)
+    assert [f.split(":")[0] for f in found] == [
+        "The ocean tide is missing on under 0.1 km of gt1r",
+        "The dynamic atmosphere correction is missing on 10.9 km of gt1l, 12.5 km of gt1r",
+    ]
+    assert "(bit 512)" in found[0] and "(bit 8)" in found[1] and "air pressure" in found[1]
+
+
+def test_a_grid_that_was_given_is_named():
+    for beam in (MissingReference(has_mean_sea_surface=False), MissingReference(share_none=0.24)):
+        (found,) = sentences({"gt1l": beam}, mss="mine.nc:mss")
+        assert found.endswith("Check that --mss mine.nc:mss covers the track, or pass another grid.")
 
 
 def test_what_stands_in_for_the_mean_sea_surface_is_said():
