@@ -18,6 +18,7 @@ from . import (
     review,
     train,
     evaluate,
+    compare,
 )
 
 # isort: on
@@ -27,6 +28,7 @@ __all__ = [
     "FINISHED_WITH_FAILURES",
     "app",
     "change",
+    "compare",
     "evaluate",
     "freeboard",
     "glaciers",

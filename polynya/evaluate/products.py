@@ -16,7 +16,6 @@ leads, no longer trusted by NASA) and 0 (cloud) are reported apart and enter no 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -25,10 +24,22 @@ from .. import metrics, schema
 from ..errors import ProductError
 from ..metrics import Blocks
 from ..tracks import collocation
+from .collocated import (
+    CLOUD,
+    MAX_TIME_DIFFERENCE,
+    TYPE_GROUPS,
+    UNKNOWN,
+    WATER,
+    Reference,
+    classes_of,
+    collocate,
+    column,
+    nasa_leads,
+    other_orbit,
+)
 from .rows import (
     CLASS_BLOCK_M,
     LEAD_COLUMNS,
-    MIN_COVER,
     SECTION_COLUMNS,
     SEGMENT_COLUMNS,
     SURFACE_BLOCK_M,
@@ -43,32 +54,6 @@ from .rows import (
     track,
     whole_scores,
 )
-
-MAX_TIME_DIFFERENCE = np.timedelta64(10, "m")
-ICE, WATER, UNKNOWN = schema.THICK_ICE, schema.OPEN_WATER, schema.UNCLASSIFIED
-SPECULAR, DARK, CLOUD = (2, 3, 4, 5), (6, 7, 8, 9), (0,)
-TYPE_GROUPS = {"ice": (1,), "specular_lead": SPECULAR, "dark_lead": DARK}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """NASA's tables of one granule, by beam, in the product's own names.
-
-    Attributes
-    ----------
-    product : str
-        ``ATL07`` or ``ATL10``.
-    segments : dict of str to pyarrow.Table
-        With ``time``, ``seg_dist_x``, ``height_segment_height``, ``height_segment_type``,
-        ``height_segment_length_seg``; ATL10 also ``beam_fb_height``.
-    leads, sections : dict of str to pyarrow.Table
-        ATL10's leads and reference surface sections; empty for ATL07.
-    """
-
-    product: str
-    segments: dict[str, pa.Table]
-    leads: dict[str, pa.Table]
-    sections: dict[str, pa.Table]
 
 
 def against_product(
@@ -111,13 +96,13 @@ def against_product(
     ours = track(segments, SEGMENT_COLUMNS, what="segments")
     options = {"n_resamples": n_resamples, "seed": seed}
     parts = [
-        _collocate(ours, beam, reference.segments[beam], resolution_m)
+        collocate(ours, beam, reference.segments[beam], resolution_m)
         for beam in ours.slices
         if reference.segments.get(beam) is not None
     ]
     parts = [p for p in parts if p is not None]
     if not any(p["matched"].any() for p in parts):
-        raise ProductError(_other_orbit(ours, reference))
+        raise ProductError(other_orbit(ours, reference))
     nasa = {n: np.concatenate([p[n] for p in parts]) for n in parts[0]}
     product = reference.product
     short = cut(nasa["x"], nasa["beam"], CLASS_BLOCK_M, **options)
@@ -158,105 +143,6 @@ def against_product(
     return tidy(rows, about={"reference": product, "seed": seed, "n_resamples": n_resamples})
 
 
-def _column(table: pa.Table, name: str) -> np.ndarray:
-    if name not in table.column_names:
-        raise ProductError(
-            f"reference: column {name} is missing; found {table.column_names[:12]}. Read the granule with polynya's"
-            " reader."
-        )
-    column = table[name].combine_chunks()
-    if pa.types.is_timestamp(column.type):
-        return (
-            column.cast(pa.timestamp("ns", tz=column.type.tz))
-            .cast(pa.int64())
-            .to_numpy(zero_copy_only=False)
-            .view("datetime64[ns]")
-        )
-    return np.asarray(column.to_numpy(zero_copy_only=False))
-
-
-def _classes(types: np.ndarray) -> np.ndarray:
-    """NASA's types as our classes: 1 ice, 2-5 water, others unknown."""
-    return np.where(np.isin(types, SPECULAR), WATER, np.where(types == 1, ICE, UNKNOWN)).astype(np.int64)
-
-
-def _collocate(ours: Track, beam: str, table: pa.Table, resolution_m: float | None) -> dict[str, np.ndarray] | None:
-    """Bring one beam's segments to NASA's: means, classes, and which NASA segments are covered at the same time."""
-    if table.num_rows == 0:
-        return None
-    centre = _column(table, "seg_dist_x").astype(np.float64)
-    order = np.argsort(centre, kind="stable")
-    order = order[np.isfinite(centre[order])]
-    centre = centre[order]
-    length = _column(table, "height_segment_length_seg").astype(np.float64)[order]
-    kind = _column(table, "height_segment_type").astype(np.int64)[order]
-    where = ours.slices[beam]
-    x = ours["x_atc"][where]
-    classes = ours["surface_class"][where].astype(np.int64)
-    first, last = collocation.within(centre - 0.5 * length, centre + 0.5 * length, x)
-    start, end = collocation.extents(x, resolution_m=resolution_m)
-    close = collocation.nearest(centre, x)
-    together = np.abs(ours["time"][where][close] - _column(table, "time")[order]) <= MAX_TIME_DIFFERENCE
-    # Weak beams leave many cells empty, evenly: what counts is how much of NASA's segment ours span.
-    inner_first, inner_last = np.minimum(first, x.size - 1), np.maximum(last - 1, 0)
-    covered = end[inner_last] - start[inner_first] >= MIN_COVER * length
-    photons = ours["n_photons"][where].astype(np.float64)
-    out = {
-        "x": centre,
-        "beam": np.full(centre.size, schema.BEAM_NAMES.index(beam)),
-        "strong": np.full(centre.size, bool(ours["is_strong"][where][0])),
-        "type": kind,
-        "truth": _classes(kind),
-        "height": _column(table, "height_segment_height").astype(np.float64)[order],
-        "matched": covered & together & (last > first),
-    }
-    out["height_mean"] = np.where(
-        out["matched"], collocation.mean_over(ours["height"][where], first, last, weights=photons)[0], np.nan
-    )
-    out["freeboard_mean"] = np.where(
-        out["matched"], collocation.mean_over(ours["total_freeboard"][where], first, last, weights=photons)[0], np.nan
-    )
-    counts = np.stack([collocation.sums_over(classes == k, first, last) for k in (0, 1, 2, -1)])
-    out["class"] = _majority(counts)
-    own = collocation.nearest(x, centre)
-    inside = (np.abs(x - centre[own]) <= 0.5 * length[own]) & together[own]
-    own_counts = np.stack([np.bincount(own[inside & (classes == k)], minlength=centre.size) for k in (0, 1, 2, -1)])
-    out["class_nearest"], out["n_nearest"] = _majority(own_counts), own_counts.sum(axis=0)
-    good = inside & np.isfinite(ours["height"][where])
-    weight = np.bincount(own[good], weights=photons[good], minlength=centre.size)
-    total = np.bincount(own[good], weights=photons[good] * ours["height"][where][good], minlength=centre.size)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        out["height_nearest"] = np.where(weight > 0, total / weight, np.nan)
-    if "beam_fb_height" in table.column_names:
-        out["beam_fb_height"] = _column(table, "beam_fb_height").astype(np.float64)[order]
-    return out
-
-
-def _majority(counts: np.ndarray) -> np.ndarray:
-    """Most frequent of ice (thick and thin together), water and unclassified; rows of counts are thick, thin, water,
-    none."""
-    merged = np.stack([counts[0] + counts[1], counts[2], counts[3]])
-    return np.array([ICE, WATER, UNKNOWN])[np.argmax(merged, axis=0)]
-
-
-def _other_orbit(ours: Track, reference: Reference) -> str:
-    beams = ", ".join(ours.slices) or "no beam"
-    theirs = {b: t for b, t in reference.segments.items() if t.num_rows}
-
-    def day(values: np.ndarray) -> str:
-        values = values[~np.isnat(values)]
-        return str(values.min())[:16] + "Z" if values.size else "no time"
-
-    mine = day(ours["time"])
-    found = day(np.concatenate([_column(t, "time") for t in theirs.values()])) if theirs else "no segment"
-    return (
-        f"reference: no {reference.product} segment lies on our track (ours: {beams} from {mine}; the reference:"
-        f" {', '.join(theirs) or 'no beam'} from {found}); expected the same beams, along-track distances and times"
-        f" within 10 minutes. It is another orbit or place: give the {reference.product} granule of the same track and"
-        " cycle."
-    )
-
-
 def _type_rows(truth, predicted, matched, types, strong, blocks: Blocks, *, reference: str) -> Iterator[Row]:
     names = ("ice", "", "specular_lead")
     for region, chosen in regions(strong):
@@ -283,15 +169,15 @@ def _segment_rows(ours: Track, reference: Reference, options: dict) -> Iterator[
         table = reference.segments.get(beam)
         if table is None or table.num_rows == 0:
             continue
-        centre = _column(table, "seg_dist_x").astype(np.float64)
+        centre = column(table, "seg_dist_x").astype(np.float64)
         order = np.argsort(centre, kind="stable")
         order = order[np.isfinite(centre[order])]
         own = order[collocation.nearest(ours["x_atc"][where], centre[order])]
-        near = np.abs(ours["x_atc"][where] - centre[own]) <= 0.5 * _column(table, "height_segment_length_seg")[own]
-        near &= np.abs(ours["time"][where] - _column(table, "time")[own]) <= MAX_TIME_DIFFERENCE
-        types[where] = np.where(near, _column(table, "height_segment_type").astype(np.int64)[own], -1)
-        truth[where] = _classes(types[where])
-        height[where] = np.where(near, _column(table, "height_segment_height")[own], np.nan)
+        near = np.abs(ours["x_atc"][where] - centre[own]) <= 0.5 * column(table, "height_segment_length_seg")[own]
+        near &= np.abs(ours["time"][where] - column(table, "time")[own]) <= MAX_TIME_DIFFERENCE
+        types[where] = np.where(near, column(table, "height_segment_type").astype(np.int64)[own], -1)
+        truth[where] = classes_of(types[where])
+        height[where] = np.where(near, column(table, "height_segment_height")[own], np.nan)
         inside[where] = near
     strong, seen = ours["is_strong"], f"{reference.product}: our segments"
     blocks = cut(ours["x_atc"], ours.beam, CLASS_BLOCK_M, **options)
@@ -308,29 +194,6 @@ def _segment_rows(ours: Track, reference: Reference, options: dict) -> Iterator[
     )
 
 
-def _nasa_leads(reference: Reference, beam: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start, end and height of NASA's leads: ATL10's list, or runs of specular segments of ATL07."""
-    listed = reference.leads.get(beam)
-    if listed is not None:
-        x, length = _column(listed, "lead_dist_x").astype(np.float64), _column(listed, "lead_length").astype(np.float64)
-        return x - 0.5 * length, x + 0.5 * length, _column(listed, "lead_height").astype(np.float64)
-    table = reference.segments[beam]
-    x = _column(table, "seg_dist_x").astype(np.float64)
-    order = np.argsort(x, kind="stable")
-    x, half = x[order], 0.5 * _column(table, "height_segment_length_seg").astype(np.float64)[order]
-    height = _column(table, "height_segment_height").astype(np.float64)[order]
-    lead = np.isin(_column(table, "height_segment_type").astype(np.int64)[order], SPECULAR)
-    breaks = np.concatenate([[True], x[1:] - half[1:] > x[:-1] + half[:-1]])[: x.size]
-    first, count = metrics.runs(lead, breaks=breaks)
-    if first.size == 0:
-        return np.zeros(0), np.zeros(0), np.zeros(0)
-    positions = np.add.reduceat  # a run holds only leads, so its extremes are those of its members
-    members = np.concatenate([np.arange(f, f + c) for f, c in zip(first, count, strict=True)])
-    at = np.concatenate([[0], np.cumsum(count)[:-1]])
-    start, end = np.minimum.reduceat((x - half)[members], at), np.maximum.reduceat((x + half)[members], at)
-    return start, end, positions(height[members], at) / count
-
-
 def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -> Iterator[Row]:
     """Score lead detection and lead heights against NASA's leads that our segments cover."""
     found = {"x": [], "beam": [], "strong": [], "hit": [], "difference": []}
@@ -338,7 +201,7 @@ def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -
     for beam, where in ours.slices.items():
         if reference.segments.get(beam) is None:
             continue
-        start, end, height = _nasa_leads(reference, beam)
+        start, end, height = nasa_leads(reference, beam)
         strong = bool(ours["is_strong"][where][0])
         number = schema.BEAM_NAMES.index(beam)
         x = ours["x_atc"][where]
@@ -365,8 +228,8 @@ def _lead_rows(leads: Track, ours: Track, reference: Reference, options: dict) -
             found[name].append(value)
         table = reference.segments[beam]
         centre, half = (
-            _column(table, "seg_dist_x").astype(np.float64),
-            0.5 * _column(table, "height_segment_length_seg").astype(np.float64),
+            column(table, "seg_dist_x").astype(np.float64),
+            0.5 * column(table, "height_segment_length_seg").astype(np.float64),
         )
         scored = metrics.overlaps(a, b, centre - half, centre + half)  # where NASA has a segment
         right.append(metrics.overlaps(a, b, start, end)[scored])
@@ -392,8 +255,8 @@ def _section_rows(sections: Track, reference: Reference, options: dict) -> Itera
         if table is None or table.num_rows == 0 or mine.size == 0:
             continue
         x, height = (
-            _column(table, "beam_refsurf_dist_x").astype(np.float64),
-            _column(table, "beam_refsurf_height").astype(np.float64),
+            column(table, "beam_refsurf_dist_x").astype(np.float64),
+            column(table, "beam_refsurf_height").astype(np.float64),
         )
         partner = mine[collocation.nearest(x, sections["x_atc"][mine])]
         near = np.abs(sections["x_atc"][partner] - x) <= 0.5 * SURFACE_BLOCK_M

@@ -46,6 +46,25 @@ def nearest(x: np.ndarray, sorted_x: np.ndarray) -> np.ndarray:
     return np.where(np.abs(x - sorted_x[lower]) <= np.abs(sorted_x[upper] - x), lower, upper).astype(np.int64)
 
 
+def covered(x: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    """Tell which places lie in any of some intervals, their ends included.
+
+    Parameters
+    ----------
+    x : numpy.ndarray
+        (n,) places, m.
+    start, end : numpy.ndarray
+        (m,) intervals, m; in any order, they may overlap each other.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n,) bool.
+    """
+    begun = np.searchsorted(np.sort(start), x, side="right")
+    return begun > np.searchsorted(np.sort(end), x, side="left")
+
+
 def sums_over(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
     """Sum values over half-open ranges of positions; NaN counts as zero; (n,) float64."""
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(np.asarray(values, np.float64)))])
