@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
+import inspect
+import os
 import pkgutil
+from dataclasses import asdict
 
 from .. import modules
 from ..errors import UsageError
-from .protocol import Engine
+from .protocol import Engine, Options
 
 DEFAULT = "local"
+PARTS = ("protocol", "claims", "child")
+"""Files of this folder that engines are made of."""
 
 
 def names() -> list[str]:
-    """Return the names of the engines that come with polynya: the files of this folder with a ``build``."""
-    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name != "protocol")
+    """Return the names of the engines that come with polynya: the other files of this folder."""
+    return sorted(m.name for m in pkgutil.iter_modules(__path__) if m.name not in PARTS)
 
 
-def load(name: str, *, workers: int) -> Engine:
+def cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def load(name: str, *, workers: int, options: Options | None = None) -> Engine:
     """Return an engine by its name.
 
     Parameters
@@ -26,11 +36,13 @@ def load(name: str, *, workers: int) -> Engine:
         (``mylab.engines.slurm``); it has ``build(*, workers) -> Engine``.
     workers : int
         Items at a time; at least 1.
+    options : Options, optional
+        What else the user asks for.
 
     Raises
     ------
     UsageError
-        If there is no such module, or it builds no engine.
+        If there is no such module, it builds no engine, or it knows nothing of an option.
     """
     module, why = None, ""
     if "." in name or name in names():
@@ -48,4 +60,12 @@ def load(name: str, *, workers: int) -> Engine:
             f"--engine {name}: the module has no build(*, workers) that returns an engine; expected one. See"
             " polynya/engine/local.py."
         )
-    return module.build(workers=max(workers, 1))
+    asked = {k: v for k, v in asdict(options or Options()).items() if v}
+    taken = inspect.signature(module.build).parameters
+    for option in asked:
+        if option not in taken:
+            raise UsageError(
+                f"--{option.replace('_', '-')} {asked[option]}: the engine {name} has no such option; expected one of"
+                f" {', '.join(o for o in taken if o != 'workers') or 'none'}. Leave it out, or choose another --engine."
+            )
+    return module.build(workers=max(workers, 1), **asked)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
+import functools
+import queue
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from .protocol import AnyItem, Record, Task, attempt, failed
+from . import claims
+from .child import Child, DiedError, Limits, StoppedError, check, died
+from .protocol import AnyItem, Record, Task, around_others, attempt
+
+TRIES = 2
+"""How often an item is begun whose process dies: the second time alone, with the memory of all."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,79 +23,107 @@ class LocalEngine:
     Attributes
     ----------
     workers : int
-        Processes; 1 runs everything in the calling process.
+        Processes; 1 runs everything in the calling process, unless there are limits.
+    limits : Limits
+        Of every item.
     """
 
     workers: int = 1
+    limits: Limits = field(default_factory=Limits)
 
     def map(self, task: Task[AnyItem], items: Sequence[AnyItem]) -> Iterator[Record]:
         """Yield one record per item, as they finish."""
-        if self.workers <= 1 or len(items) <= 1:
-            for item in items:
-                yield attempt(task, item)
-            return
-        yield from self._pool(task, list(items))
+        run = claims.new_run()
+        if (self.workers <= 1 or len(items) <= 1) and not self.limits:
+            once = functools.partial(_here, task, run=run)
+        else:
+            once = functools.partial(self._pool, task, run=run)
+        yield from around_others(once, items)
 
-    def _pool(self, task: Task[AnyItem], items: list[AnyItem]) -> Iterator[Record]:
-        # A worker that dies (killed for memory, a crash in a C library) breaks the whole pool, and the
-        # pool cannot say which item did it: those under way are tried again, each alone.
-        waiting = list(reversed(items))
+    def _pool(self, task: Task[AnyItem], items: Sequence[AnyItem], *, run: str, wait: bool) -> Iterator[Record]:
+        waiting: queue.SimpleQueue[AnyItem] = queue.SimpleQueue()
+        for item in items:
+            waiting.put(item)
+        found: queue.SimpleQueue[Record | tuple[AnyItem, DiedError] | BaseException] = queue.SimpleQueue()
+        children = [Child(limits=self.limits) for _ in range(min(max(self.workers, 1), len(items)))]
+        threads = [
+            threading.Thread(
+                target=_work, args=(functools.partial(c.run, task, run=run, wait=wait), waiting, found), daemon=True
+            )
+            for c in children
+        ]
         suspects: list[AnyItem] = []
-        while waiting or suspects:
-            alone = bool(suspects)
-            context = multiprocessing.get_context("spawn")
-            with ProcessPoolExecutor(
-                1 if alone else self.workers, mp_context=context, initializer=_end_with, initargs=(os.getpid(),)
-            ) as pool:
-                running: dict[Future[Record], AnyItem] = {}
-                try:
-                    while True:
-                        source = suspects if alone else waiting
-                        while source and len(running) < (1 if alone else self.workers):
-                            item = source.pop()
-                            running[pool.submit(attempt, task, item)] = item
-                        if not running:
-                            break
-                        finished, _ = wait(running, return_when=FIRST_COMPLETED)
-                        for future in finished:
-                            record = future.result()
-                            del running[future]
-                            yield record
-                except BrokenProcessPool:
-                    if alone:
-                        for item in running.values():
-                            yield failed(
-                                item,
-                                f"{item.name}: the worker process died on it (out of memory, or a crash while reading);"
-                                " expected it to finish. Use fewer --workers or a --bbox, or download the file again.",
-                            )
-                    else:
-                        suspects.extend(running.values())
-                except BaseException:  # stopped, or the caller lost interest: what is under way can be done again
-                    pool.shutdown(wait=False, cancel_futures=True)
-                    for worker in multiprocessing.active_children():
-                        worker.terminate()
-                    raise
+        try:
+            for thread in threads:
+                thread.start()
+            for _ in items:
+                got = found.get()
+                if isinstance(got, BaseException):
+                    raise got
+                if isinstance(got, Record):
+                    yield got
+                else:
+                    suspects.append(got[0])
+            for thread in threads:
+                thread.join()
+            for item in suspects:
+                yield _alone(children[0], task, item, run=run, wait=wait)
+        finally:
+            for child in children:  # stopped, or the caller lost interest: what is under way can be done again
+                child.stop()
+            for thread in threads:
+                if thread.ident is not None:
+                    thread.join()
+            for child in children:
+                child.close()
 
 
-def build(*, workers: int) -> LocalEngine:
+def build(*, workers: int, timeout_s: float = 0.0, memory_gb: float = 0.0) -> LocalEngine:
     """Return the engine of this file.
 
     Parameters
     ----------
     workers : int
-        Processes; 1 runs everything in the calling process.
+        Processes; 1 runs everything in the calling process, unless there are limits.
+    timeout_s : float
+        Seconds that one item may take; 0 for no limit.
+    memory_gb : float
+        Memory that the work on one item may use, GB; 0 for no limit.
+
+    Raises
+    ------
+    UsageError
+        If a limit cannot be kept.
     """
-    return LocalEngine(workers=workers)
+    return LocalEngine(workers=workers, limits=check(Limits(timeout_s=timeout_s, memory_gb=memory_gb)))
 
 
-def _end_with(parent: int) -> None:
-    """Leave interrupts to the parent, and end when it is gone: a worker alone would hold pipes and memory."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def _here(task: Task[AnyItem], items: Sequence[AnyItem], *, run: str, wait: bool) -> Iterator[Record]:
+    for item in items:
+        yield attempt(task, item, run=run, wait=wait)
 
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1.0)
-        os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+def _work(one: Task[AnyItem], waiting: queue.SimpleQueue[AnyItem], found: queue.SimpleQueue) -> None:
+    """Take items until none is left: the thread of one worker process."""
+    while True:
+        try:
+            item = waiting.get_nowait()
+        except queue.Empty:
+            return
+        try:
+            found.put(one(item))
+        except DiedError as error:
+            found.put((item, error))
+        except StoppedError:
+            return
+        except BaseException as error:
+            found.put(error)
+            return
+
+
+def _alone(child: Child, task: Task[AnyItem], item: AnyItem, *, run: str, wait: bool) -> Record:
+    try:
+        record = child.run(task, item, run=run, wait=wait)
+    except DiedError as error:
+        record = died(item, error, tries=TRIES)
+    return replace(record, tries=TRIES)

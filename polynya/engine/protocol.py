@@ -5,11 +5,14 @@ takes one item, reads files, writes files and returns a :class:`Record`. It is i
 skipped when done. An item is a small frozen record with a ``name``: what the task must know of this item and of no
 other. No array crosses an engine, so the same task runs in worker processes here and on a cluster elsewhere.
 
-An engine is one file with ``build(*, workers) -> Engine``.
+An engine is one file with ``build(*, workers) -> Engine``. What else a user may ask of it are further parameters of
+``build``, each with a default, named as in :class:`Options`.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
@@ -18,12 +21,39 @@ from typing import Protocol, TypeVar
 
 from .. import io
 from ..errors import PolynyaError, one_line
+from ..io import atomic
+from . import claims
 
 DONE, SKIPPED, FAILED = "done", "skipped", "failed"
+BUSY = "busy"
+"""Another command works on the item: never the last word, see :func:`around_others`."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What a user may ask of an engine; an engine takes those that its ``build`` has parameters for.
+
+    Attributes
+    ----------
+    master : str
+        Address of a cluster; empty for the engine's own choice.
+    timeout_s : float
+        Seconds that one item may take; 0 for no limit.
+    memory_gb : float
+        Memory that the work on one item may use, GB; 0 for no limit.
+    """
+
+    master: str = ""
+    timeout_s: float = 0.0
+    memory_gb: float = 0.0
 
 
 class Item(Protocol):
-    """What a task gets: a small frozen record, no array in it."""
+    """What a task gets: a small frozen record, no array in it.
+
+    One whose result has one file or folder says it as ``place`` (str): two commands with one output then share the
+    items between them, see :mod:`polynya.engine.claims`.
+    """
 
     @property
     def name(self) -> str:
@@ -50,6 +80,12 @@ class Record:
     exit_code : int
         What the command line would exit with, were this the only item.
     seconds : float
+    started : str
+        When, UTC.
+    worker : str
+        Computer and process that worked on it.
+    tries : int
+        How often it was begun in this run, as far as the engine knows.
     """
 
     item: str
@@ -59,6 +95,9 @@ class Record:
     numbers: dict[str, float] = field(default_factory=dict)
     exit_code: int = 0
     seconds: float = 0.0
+    started: str = ""
+    worker: str = ""
+    tries: int = 1
 
 
 AnyItem = TypeVar("AnyItem", bound=Item)
@@ -82,7 +121,7 @@ def _stop_behind(error: BaseException | None) -> BaseException | None:
     return None
 
 
-def attempt(task: Task[AnyItem], item: AnyItem) -> Record:
+def attempt(task: Task[AnyItem], item: AnyItem, *, run: str = "", wait: bool = True) -> Record:
     """Run a task on one item; whatever goes wrong becomes a failed record with one line.
 
     Parameters
@@ -91,31 +130,69 @@ def attempt(task: Task[AnyItem], item: AnyItem) -> Record:
         Takes the item and returns a record.
     item : Item
         What it works on.
+    run : str
+        Of :func:`polynya.engine.claims.new_run`, where an item may be tried twice at a time.
+    wait : bool
+        Where another command works on the item, wait for it; otherwise the record is ``busy``.
 
     Returns
     -------
     Record
     """
-    started = time.perf_counter()
+    started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
+    with claims.holding(getattr(item, "place", ""), run=run, wait=wait) as is_free:
+        if is_free:
+            started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
+            record = _attempted(task, item)
+        else:
+            record = Record(item=item.name, status=BUSY, message="another command works on it")
+    return replace(
+        record,
+        seconds=time.perf_counter() - started,
+        started=now.isoformat(timespec="milliseconds"),
+        worker=f"{atomic.host()}:{os.getpid()}",
+    )
+
+
+def _attempted(task: Task[AnyItem], item: AnyItem) -> Record:
     try:
-        record = task(item)
+        return task(item)
     except PolynyaError as error:
-        record = failed(item, one_line(error), exit_code=error.exit_code)
+        return failed(item, one_line(error), exit_code=error.exit_code)
     except (KeyboardInterrupt, SystemExit):
         raise
     except MemoryError:
-        record = failed(item, f"{item.name}: not enough memory. Use fewer --workers, or a --bbox.")
+        return failed(item, f"{item.name}: not enough memory. Use fewer --workers, or a --bbox.")
     except Exception as error:
         stop = _stop_behind(error)
         if stop is not None:
             raise stop from None
         where = traceback.extract_tb(error.__traceback__)[-1]
-        record = failed(
+        return failed(
             item,
             f"{item.name}: polynya failed on it ({one_line(error)}, at {where.name} line {where.lineno}); expected"
             " every readable input to work. Please report it with this line.",
         )
-    return replace(record, seconds=time.perf_counter() - started)
+
+
+def around_others(once: Callable[..., Iterator[Record]], items: Sequence[AnyItem]) -> Iterator[Record]:
+    """Yield one record per item: those that other commands work on are left to the end, and then waited for.
+
+    Parameters
+    ----------
+    once : callable
+        ``once(items, wait=False)`` yields one record per item; ``wait`` as of :func:`attempt`.
+    items : sequence of Item
+        All of the run.
+    """
+    busy = set()
+    for record in once(items, wait=False):
+        if record.status == BUSY:
+            busy.add(record.item)
+        else:
+            yield record
+    if busy:
+        yield from once([i for i in items if i.name in busy], wait=True)
 
 
 def failed(item: Item, message: str, *, exit_code: int = 1) -> Record:

@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from ..errors import OutputError, UsageError, one_line
@@ -24,6 +24,37 @@ SIDE_FILES = (".aux.xml", "-wal", "-shm", "-journal")
 """Endings of files that GDAL, QGIS and SQLite write beside a listed file; they can be made again."""
 _PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.(?P<kind>part|old)")
 _LONGEST_NAME = 150
+_listeners: list[Callable[[Path], object]] = []
+
+
+@contextlib.contextmanager
+def listening(listener: Callable[[Path], object]) -> Iterator[None]:
+    """Call a function with every temporary name of this process before something is written under it.
+
+    Who outlives a process that may be killed knows by it what to :func:`clear`.
+
+    Parameters
+    ----------
+    listener : callable
+        Takes the path; called from the thread that writes.
+    """
+    _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
+
+
+def announce(path: Path) -> None:
+    """Tell those who listen of something that is to go when this process dies.
+
+    Parameters
+    ----------
+    path : Path
+        A temporary name, or a claim.
+    """
+    for listener in _listeners:
+        listener(path)
 
 
 @contextlib.contextmanager
@@ -41,6 +72,7 @@ def writing(path: Path) -> Iterator[Path]:
         If the folder cannot be made or written to, or the disk is full.
     """
     temporary = temporary_name(path)
+    announce(temporary)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
@@ -79,6 +111,7 @@ def writing_folder(path: Path, *, overwrite: bool = False, record: str = RECORD)
         sweep(path)
         check_place(path, overwrite=overwrite, record=record)
         temporary = temporary_name(path)
+        announce(temporary)
         temporary.mkdir()
     except OSError as error:
         raise _cannot_be_written(path, error) from error
@@ -285,21 +318,44 @@ def sweep(path: Path) -> None:
         found = _PART.fullmatch(name)
         if found is None or own is None or found["name"] != own["name"] or found["host"] != own["host"]:
             continue
-        if _is_alive(int(found["process"])):
+        if is_alive(int(found["process"])):
             continue
-        part = path.with_name(name)
-        if found["kind"] == "old" and not os.path.lexists(path):
-            with contextlib.suppress(OSError):
-                os.rename(part, path)
-            continue
-        if part.is_dir() and not part.is_symlink():
-            shutil.rmtree(part, ignore_errors=True)
-        else:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
+        _clear(path.with_name(name), path, kind=found["kind"])
 
 
-def _is_alive(process: int) -> bool:
+def clear(part: Path) -> None:
+    """Remove what a dead process left under a temporary name; an earlier result gets its own name back.
+
+    Parameters
+    ----------
+    part : Path
+        As :func:`announce` told it; nothing happens where nothing is.
+    """
+    found = _PART.fullmatch(part.name)
+    kind = "" if found is None else found["kind"]
+    _clear(part, part if found is None else part.with_name(found["name"]), kind=kind)
+
+
+def _clear(part: Path, path: Path, *, kind: str) -> None:
+    if kind == "old" and not os.path.lexists(path):
+        with contextlib.suppress(OSError):
+            os.rename(part, path)
+        return
+    if part.is_dir() and not part.is_symlink():
+        shutil.rmtree(part, ignore_errors=True)
+    else:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def is_alive(process: int) -> bool:
+    """Return whether a process of this computer runs.
+
+    Parameters
+    ----------
+    process : int
+        Its number.
+    """
     if os.name == "nt":  # there a signal of 0 is an interrupt
         return True
     try:
@@ -336,6 +392,7 @@ def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) ->
     if overwrite and not is_free(path):
         check_replaceable(path, record=record)  # hours may have passed
         old = temporary_name(path, kind="old")
+        announce(old)
         with contextlib.suppress(FileNotFoundError):  # another process replaces it, too
             os.rename(path, old)
     try:

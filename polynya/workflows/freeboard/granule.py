@@ -70,6 +70,11 @@ class Item:
         """The path."""
         return self.path
 
+    @property
+    def place(self) -> str:
+        """Where its result goes."""
+        return self.folder
+
 
 @dataclass(frozen=True, kw_only=True)
 class Beam:

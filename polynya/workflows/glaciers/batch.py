@@ -34,6 +34,11 @@ class SceneItem:
         """The path."""
         return self.path
 
+    @property
+    def place(self) -> str:
+        """Where its result goes."""
+        return self.folder
+
 
 def run_each(
     scenes: Sequence[Path | str],

@@ -48,6 +48,11 @@ class Pair:
         """The table's file, which tells a pair from the others of a run."""
         return self.out
 
+    @property
+    def place(self) -> str:
+        """Where its result goes."""
+        return self.out
+
     def key(self, config: Config) -> io.Key:
         """Return everything that decides the labels: settings, the shift, the content of every file.
 

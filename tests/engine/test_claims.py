@@ -1,0 +1,112 @@
+"""Claims: who works on an item, seen by others; those of the dead are broken."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from polynya.engine import claims
+from polynya.io import atomic
+
+
+def dead_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+def test_a_claim_is_there_while_the_block_works_and_no_longer(tmp_path):
+    place = tmp_path / "out" / "granule"
+    with claims.holding(place, run="a") as is_free:
+        assert is_free and claims.is_held(place, run="a") and not claims.is_held(place, run="b")
+        assert [p.name for p in place.parent.iterdir()] == [".granule.claim"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_there_or_written_stays(tmp_path):
+    place = tmp_path / "out" / "granule"
+    with claims.holding(place):
+        place.write_text("a result")
+    assert [p.name for p in place.parent.iterdir()] == ["granule"]
+
+
+def test_another_run_is_told_and_the_same_run_goes_on(tmp_path):
+    with claims.holding(tmp_path / "x", run="a"):
+        with claims.holding(tmp_path / "x", run="b", wait=False) as is_free:
+            assert not is_free
+        with claims.holding(tmp_path / "x", run="a", wait=False) as is_free:
+            assert is_free
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_runs_without_a_name_are_different_runs(tmp_path):
+    with claims.holding(tmp_path / "x"), claims.holding(tmp_path / "x", wait=False) as is_free:
+        assert not is_free
+
+
+def test_who_waits_gets_it_afterwards(tmp_path):
+    order = []
+
+    def second():
+        with claims.holding(tmp_path / "x", run="b") as is_free:
+            order.append(("second", is_free))
+
+    with claims.holding(tmp_path / "x", run="a"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(0.4)
+        order.append("first ends")
+    thread.join(10)
+    assert order == ["first ends", ("second", True)]
+
+
+@pytest.mark.parametrize("host", ["here", "elsewhere"])
+def test_the_claim_of_a_dead_process_is_broken(tmp_path, monkeypatch, host):
+    """Here it is known at once; of another computer, when its time has stood still."""
+    monkeypatch.setattr(claims, "STALE_S", 0.6)
+    words = {"host": atomic.host() if host == "here" else "other", "process": dead_process(), "run": "a"}
+    claims.path_of(tmp_path / "x").write_text(json.dumps(words))
+    began = time.monotonic()
+    with claims.holding(tmp_path / "x", run="b") as is_free:
+        assert is_free and claims.is_held(tmp_path / "x", run="b")
+    assert (time.monotonic() - began > 0.5) == (host == "elsewhere")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_claim_with_a_heartbeat_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(claims, "STALE_S", 0.6)
+    monkeypatch.setattr(claims, "BEAT_S", 0.1)
+    came = []
+
+    def second():
+        with claims.holding(tmp_path / "x", run="b"):
+            came.append(time.monotonic())
+
+    with claims.holding(tmp_path / "x", run="a"):
+        thread = threading.Thread(target=second)
+        thread.start()
+        time.sleep(1.5)
+        assert not came
+    thread.join(10)
+    assert came
+
+
+def test_only_the_own_claim_is_given_back_for_a_process(tmp_path):
+    path = claims.path_of(tmp_path / "x")
+    with claims.holding(tmp_path / "x", run="a"):
+        claims.give_back(path, process=os.getpid() + 1)
+        assert path.exists()
+        claims.give_back(path, process=os.getpid())
+        assert not path.exists()
+
+
+def test_where_nothing_can_be_written_the_task_says_so(tmp_path):
+    (tmp_path / "file").write_text("")
+    with claims.holding(tmp_path / "file" / "x", run="a", wait=False) as is_free:
+        assert is_free
