@@ -39,7 +39,7 @@ $(STAMP): pyproject.toml constraints.txt
 setup-train: $(TORCH)
 
 $(TORCH): $(STAMP)
-	$(INSTALL) '.[fastio,dev,train,cpu,cloud]'
+	$(INSTALL) '.[fastio,dev,train,cpu,cloud,spark]'
 	@touch "$(TORCH)"
 
 setup-docs: $(SITE)

@@ -29,6 +29,8 @@ from .child import Child, DiedError, Limits, check, died
 from .protocol import AnyItem, Record, Task, around_others, failed
 
 OLDEST_JAVA = 17
+QUIET = Path(__file__).parent.parent / "data/spark_log4j2.properties"
+"""What Spark says on stderr while it starts: errors."""
 SYSTEM_JAVAS = ("/usr/lib/jvm", "/Library/Java/JavaVirtualMachines", "/opt/java")
 TRIES = 2
 """How often an item is begun whose process dies, on one worker."""
@@ -91,29 +93,32 @@ def build(*, workers: int, master: str = "", timeout_s: float = 0.0, memory_gb: 
 def _all(context: Any, work: Any, master: str, items: Sequence[AnyItem], *, wait: bool) -> Iterator[Record]:
     """Run one job over items; those that a broken job leaves without a record run each in a job of their own."""
     got: set[str] = set()
-    problem = None
-    for record in _job(context, functools.partial(work, wait=wait), items, problems := []):
+    problems: list[Exception] = []
+    job = functools.partial(_job, context, functools.partial(work, wait=wait), problems=problems)
+    for record in job(items):
         if record.item not in got:
             got.add(record.item)
             yield record
     if not problems:
         return
-    problem = problems[0]
-    _raise_if_hopeless(context, problem, master)
+    _raise_if_hopeless(context, problems[0], master)
     for item in items:
         if item.name in got:
             continue
-        found = list(_job(context, functools.partial(work, wait=wait), [item], problems := []))
+        problems.clear()
+        found = list(job([item]))
         if problems:
             _raise_if_hopeless(context, problems[0], master)
-        yield replace(found[0], tries=found[0].tries + 1) if found else failed(
-            item,
-            f"{item.name}: its executors died on it ({_cause(problems[0])}); expected it to finish. Give executors more"
-            " memory (spark.executor.memoryOverhead), pass --memory-gb, or download the file again.",
-        )
+            yield failed(
+                item,
+                f"{item.name}: its executors died on it ({_cause(problems[0])}); expected it to finish. Give executors"
+                " more memory (spark.executor.memoryOverhead), pass --memory-gb, or download the file again.",
+            )
+        else:
+            yield replace(found[0], tries=found[0].tries + 1)
 
 
-def _job(context: Any, work: Any, items: Sequence[AnyItem], problems: list[Exception]) -> Iterator[Record]:
+def _job(context: Any, work: Any, items: Sequence[AnyItem], *, problems: list[Exception]) -> Iterator[Record]:
     """Run one job with a task an item and yield the records as tasks finish; the error of a broken job is appended."""
     import pyspark
     from pyspark.accumulators import AccumulatorParam
@@ -231,16 +236,22 @@ def _context(session: Any, master: str) -> Any:
     return context
 
 
-def _new_session(builder: Any, master: str) -> Any:
+def _new_session(sessions: Any, master: str) -> Any:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    made = builder.builder.appName("polynya")
+    if not master and not {"PYSPARK_GATEWAY_PORT", "SPARK_CONF_DIR", "SPARK_HOME"} & set(os.environ):
+        master = "local[*]"  # nothing on this machine can say otherwise
+    made = sessions.builder.appName("polynya")
     if master:
         made = made.master(master)
     if "PYSPARK_GATEWAY_PORT" not in os.environ:  # under spark-submit its options decide
-        paths = os.pathsep.join(dict.fromkeys(os.path.abspath(p) for p in sys.path if p and os.path.isdir(p)))
+        os.environ.setdefault("SPARK_SUBMIT_OPTS", f"-Dlog4j2.configurationFile={QUIET.as_uri()}")
         made = made.config("spark.log.level", "ERROR").config("spark.ui.showConsoleProgress", "false")
-        if not master or re.match(r"local(\[|$)|spark://(127\.|localhost)", master):
-            made = made.config("spark.executorEnv.PYTHONPATH", paths)
+        if master.startswith("local"):
+            os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")  # nobody else is asked, so nobody else needs a port
+            made = made.config("spark.ui.enabled", "false")
+        if re.match(r"local|spark://(127\.|localhost)", master):
+            paths = [os.path.abspath(p) for p in sys.path if p and os.path.isdir(p)]
+            made = made.config("spark.executorEnv.PYTHONPATH", os.pathsep.join(dict.fromkeys(paths)))
     try:
         return made.getOrCreate()
     except Exception as error:

@@ -3,55 +3,198 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import pickle
+import re
+import shutil
+import subprocess
 import sys
+import threading
+import time
 
 import pytest
 
 from polynya import engine
-from polynya.engine.protocol import DONE, FAILED, Record
-from polynya.errors import ProductError, UsageError
+from polynya.engine.local import LocalEngine
+from polynya.engine.protocol import DONE, FAILED, SKIPPED, Options, Record, attempt
+from polynya.errors import UsageError
+
+from .tasks import Item, begun, folders, obey, write
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class Item:
-    """A small item."""
-
-    name: str
-
-
-def task(item: Item) -> Record:
-    """Fail where the item says so; module-level, so that other processes can import it."""
-    if item.name.startswith("bad"):
-        raise ProductError(f"{item.name}: is damaged. Download it again.")
-    if item.name.startswith("bug"):
-        raise ZeroDivisionError("division by zero")
-    return Record(item=item.name, status=DONE, outputs={"process": str(os.getpid())}, numbers={"n": 1.0})
-
-
-def available(name: str, workers: int) -> object:
-    try:
-        return engine.load(name, workers=workers)
-    except UsageError as error:
-        if "cannot be imported" in str(error):
-            pytest.skip(str(error))
-        raise
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-@pytest.mark.parametrize("name", engine.names())
-def test_an_engine_gives_one_record_per_item_whatever_happens(name, workers):
-    names = ["good1", "bad", "good2", "bug", "good3"]
-    records = {r.item: r for r in available(name, workers).map(task, [Item(name=n) for n in names])}
+def test_one_record_per_item_whatever_happens(make):
+    names = ["good1", "bad", "good2", "bug", "good3", "usage"]
+    records = {r.item: r for r in make().map(obey, [Item(name=n) for n in names])}
     assert {n: r.status for n, r in records.items()} == {n: DONE if n.startswith("good") else FAILED for n in names}
-    assert records["bad"].message == "bad: is damaged. Download it again."
+    assert records["bad"].message == "bad: is damaged. Download it again." and records["bad"].exit_code == 1
+    assert records["usage"].exit_code == 2
     assert "polynya failed on it" in records["bug"].message and "\n" not in records["bug"].message
+    assert all(r.started.endswith("+00:00") and r.tries == 1 for r in records.values())
+    assert {r.worker.rpartition(":")[2] for r in records.values() if r.status == DONE} == {
+        r.outputs["process"] for r in records.values() if r.status == DONE
+    }
+    assert records["good1"].outputs["process"] != str(os.getpid())
 
 
-@pytest.mark.parametrize("name", engine.names())
-def test_an_engine_without_items_gives_nothing(name):
-    assert list(available(name, 2).map(task, [])) == []
+def test_no_items_give_no_records(make):
+    assert list(make().map(obey, [])) == []
+
+
+def test_a_crash_costs_its_item_only_and_leaves_nothing(make, tmp_path):
+    items = folders(tmp_path, "crash", "good1", "good2", "good3")
+    records = {r.item: r for r in make().map(write, items)}
+    assert {n: r.status for n, r in records.items()} == {
+        "crash": FAILED, "good1": DONE, "good2": DONE, "good3": DONE,
+    }  # fmt: skip
+    assert "the worker process died on it, 2 times of 2 (SIGKILL;" in records["crash"].message
+    assert records["crash"].tries == 2 and records["crash"].exit_code == 1 and begun(tmp_path, "crash") == 2
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good1", "good2", "good3"]
+
+
+def test_what_died_once_is_tried_again(make, tmp_path):
+    items = folders(tmp_path, "once", "good")
+    records = {r.item: r for r in make().map(write, items)}
+    assert (records["once"].status, records["once"].tries) == (DONE, 2)
+    assert (records["good"].status, records["good"].tries) == (DONE, 1)
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good", "once"]
+
+
+def test_what_is_done_is_skipped_and_stays_the_same_file(make, tmp_path):
+    items = folders(tmp_path, "a", "b", "c")
+    assert [r.status for r in make().map(write, items)] == [DONE] * 3
+    before = {p: p.stat().st_ino for p in (tmp_path / "results").rglob("*")}
+    assert [r.status for r in make().map(write, items)] == [SKIPPED] * 3
+    assert {p: p.stat().st_ino for p in (tmp_path / "results").rglob("*")} == before
+
+
+def test_an_item_that_hangs_ends_with_one_line(make, tmp_path):
+    items = folders(tmp_path, "hang", "good1", "good2")
+    began = time.monotonic()
+    records = {r.item: r for r in make(timeout_s=1.5).map(write, items)}
+    assert time.monotonic() - began < 60
+    assert {n: r.status for n, r in records.items()} == {"hang": FAILED, "good1": DONE, "good2": DONE}
+    assert records["hang"].message.startswith("hang: took longer than 1.5 s (--timeout-s); expected")
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good1", "good2"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is measured in /proc")
+def test_an_item_that_takes_too_much_memory_ends_with_one_line(make, tmp_path):
+    items = folders(tmp_path, "hungry", "good1", "good2")
+    records = {r.item: r for r in make(memory_gb=1.0).map(write, items)}
+    assert {n: r.status for n, r in records.items()} == {"hungry": FAILED, "good1": DONE, "good2": DONE}
+    assert re.match(r"hungry: needed \d\.\d+ GB of memory, more than 1 GB \(--memory-gb\)", records["hungry"].message)
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good1", "good2"]
+
+
+def test_who_stops_in_the_middle_leaves_whole_results_and_nothing_else(make, tmp_path):
+    items = folders(tmp_path, "good", "hang1", "hang2", "later")
+    records = make().map(write, items)
+    assert next(records).item == "good"
+    while not begun(tmp_path, "hang1"):
+        time.sleep(0.02)
+    records.close()
+    end = time.monotonic() + 20
+    while len(list((tmp_path / "results").iterdir())) > 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert {p.name for p in (tmp_path / "results").iterdir()} <= {"good", "later"}
+
+
+def test_two_commands_share_the_items(make, tmp_path):
+    """Both give a record for every item; each item is done once."""
+    items = folders(tmp_path, *(f"slow{n}" for n in range(6)))
+    found: list[list[Record]] = [[], []]
+    threads = [threading.Thread(target=lambda k=k: found[k].extend(make().map(write, items))) for k in (0, 1)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    assert [sorted(r.item for r in f) for f in found] == [sorted(i.name for i in items)] * 2
+    done = [r.item for f in found for r in f if r.status == DONE]
+    assert sorted(done) == sorted(i.name for i in items)
+    assert {begun(tmp_path, i.name) for i in items} == {1}
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == sorted(i.name for i in items)
+
+
+def test_an_output_that_cannot_be_written_is_one_line_an_item(make, tmp_path):
+    items = folders(tmp_path, "a", "b")
+    (tmp_path / "results").write_text("a file where a folder is to be")
+    for record in make().map(write, items):
+        assert record.status == FAILED and "\n" not in record.message
+        assert "cannot be written" in record.message and str(tmp_path) in record.message
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(make, tmp_path, small_disk):
+    items = folders(tmp_path, "good", "large")
+    items = [dataclasses.replace(i, place=str(small_disk / i.name)) for i in items]
+    assert [r.status for r in make().map(write, items[:1])] == [DONE]
+    records = {r.item: r for r in make().map(write, items)}
+    assert records["good"].status == SKIPPED and records["large"].status == FAILED
+    assert "No space left on device" in records["large"].message and "\n" not in records["large"].message
+    assert sorted(p.name for p in small_disk.iterdir()) == ["good"]
+    assert sorted(p.name for p in (small_disk / "good").iterdir()) == ["run.json", "table.txt"]
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", place], capture_output=True, check=False)
+    if done.returncode:
+        pytest.skip("a small disk needs the right to mount one")
+    yield place
+    subprocess.run(["umount", place], check=True)
+
+
+def test_two_attempts_of_one_run_give_one_result(tmp_path):
+    """As speculation does it: both work, the first result stays, the other is no error."""
+    item = folders(tmp_path, "slow")[0]
+    found: list[Record] = []
+    threads = [threading.Thread(target=lambda: found.append(attempt(write, item, run="a"))) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert [r.status for r in found] == [DONE, DONE] and begun(tmp_path, "slow") == 2
+    assert [p.name for p in (tmp_path / "results").iterdir()] == ["slow"]
+    assert sorted(p.name for p in (tmp_path / "results/slow").iterdir()) == ["run.json", "table.txt"]
+
+
+def test_engines_write_the_same_files_and_records(make, small_granule, tmp_path):
+    """Freeboard of two granules, and of one that has gone: as one process alone writes them."""
+    from polynya.workflows import freeboard
+
+    second = tmp_path / "ATL03_20200116091200_02900603_006_01.h5"
+    shutil.copy(small_granule, second)
+    given = [small_granule, second, tmp_path / "ATL03_20200117091200_03000603_006_01.h5"]
+    config = freeboard.Config(classifier="rule")
+    here, there = tmp_path / "here", tmp_path / "there"
+    records = [
+        freeboard.run(given, out=o, config=config, workers=1, engine=e)
+        for o, e in ((here, LocalEngine(workers=1)), (there, make()))
+    ]
+    assert [r.status for r in records[1]] == [DONE, DONE, FAILED]
+    for mine, theirs in zip(*records, strict=True):
+        assert (mine.item, mine.status, mine.message) == (theirs.item, theirs.status, theirs.message)
+        assert {**mine.numbers, "seconds": 0} == {**theirs.numbers, "seconds": 0}
+    files = sorted(p.relative_to(here) for p in here.rglob("*"))
+    assert files == sorted(p.relative_to(there) for p in there.rglob("*")) and len(files) == 12
+    for file in files:
+        if file.suffix == ".parquet":
+            assert (here / file).read_bytes() == (there / file).read_bytes()
+        elif file.name == "run.json":
+            assert timeless(here / file) == timeless(there / file)
+
+
+def timeless(path) -> dict:
+    """Return a record without what a clock says."""
+
+    def bare(value):
+        if isinstance(value, dict):
+            return {k: bare(v) for k, v in value.items() if k not in ("seconds", "time")}
+        return [bare(v) for v in value] if isinstance(value, list) else value
+
+    return bare(json.loads(path.read_text()))
 
 
 def test_the_folder_is_the_registry():
@@ -73,7 +216,7 @@ def test_an_engine_of_ones_own_is_found_by_its_dotted_name(tmp_path, monkeypatch
     (tmp_path / "enginelab/needs.py").write_text("import nowhere_to_be_found\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     mine = engine.load("enginelab.one_by_one", workers=2)
-    assert [r.status for r in mine.map(task, [Item(name="good"), Item(name="bad")])] == [DONE, FAILED]
+    assert [r.status for r in mine.map(obey, [Item(name="good"), Item(name="bad")])] == [DONE, FAILED]
     with pytest.raises(UsageError, match=r"--engine enginelab\.empty: the module has no build"):
         engine.load("enginelab.empty", workers=1)
     with pytest.raises(UsageError, match=r"no such engine \(nowhere_to_be_found cannot be imported\)"):
@@ -86,6 +229,16 @@ def test_engines_that_are_not_there(name):
     with pytest.raises(UsageError, match="no such engine") as caught:
         engine.load(name, workers=1)
     assert "expected local" in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_options_reach_the_engines_that_know_them(tmp_path, monkeypatch):
+    made = engine.load("local", workers=2, options=Options(timeout_s=5, memory_gb=2))
+    assert (made.limits.timeout_s, made.limits.memory_gb) == (5, 2)
+    with pytest.raises(UsageError, match=r"--master yarn: the engine local has no such option; expected one of"):
+        engine.load("local", workers=2, options=Options(master="yarn"))
+    with pytest.raises(UsageError, match=r"--timeout-s -1: expected 0"):
+        engine.load("local", workers=2, options=Options(timeout_s=-1))
+    assert engine.load("spark", workers=2, options=Options(master="yarn", timeout_s=5)).master == "yarn"
 
 
 def test_a_task_and_its_item_are_small_however_many_there_are():
