@@ -61,9 +61,7 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table; replaces only such a table.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
-    brief: Annotated[
-        bool, typer.Option("--brief", help="Freeboard: only the main numbers, against simulation truth.")
-    ] = False,
+    brief: Annotated[bool, typer.Option("--brief", help="Freeboard: only the main numbers.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
     """Compare a result with a reference.

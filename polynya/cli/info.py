@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from .root import app
+from .root import FINISHED_WITH_FAILURES, app, say
 
 
 @app.command()
@@ -18,26 +17,34 @@ def info(
         typer.Argument(
             metavar="FILE...",
             help=(
-                "An ICESat-2 granule (ATL03, ATL07, ATL10); the files of one glacier scene, as polynya glaciers takes"
-                " them; or a tile set."
+                "ICESat-2 granules (ATL03, ATL07, ATL10) and tile sets, any number of them; or the files of one glacier"
+                " scene, as polynya glaciers takes them."
             ),
         ),
     ],
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Describe a file: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.
+    """Describe files: product, release, beams or sensors, extent, time, counts, what is missing, what to run next.
 
     \b
-    polynya info ATL03_granule.h5
+    polynya info granules/ATL03_*.h5
     polynya info S2A_MSIL1C_scene.SAFE dem=copdem.tif
     """
-    from ..workflows.info import scene
-
-    if scene.is_scene(files):
-        about = scene.run(files)
-        print(json.dumps(about, indent=1) if as_json else scene.as_text(about))
-        return
+    from ..errors import PolynyaError, one_line
     from ..workflows import info as workflow
 
-    result = workflow.run(Path(files[0]))
-    print(json.dumps(workflow.as_json(result), indent=1) if as_json else workflow.as_text(result))
+    parts, found, failures = workflow.parts(files), [], 0
+    for part in parts:
+        try:
+            found.append(workflow.describe(part))
+        except PolynyaError as error:
+            if len(parts) == 1:
+                raise
+            failures += 1
+            say(f"polynya: {one_line(error)}")
+    if as_json:
+        rows = [about for about, _ in found]
+        print(json.dumps(rows[0] if len(parts) == 1 else rows, indent=1))
+    elif found:
+        print("\n\n".join(text for _, text in found))
+    raise typer.Exit(0 if not failures else FINISHED_WITH_FAILURES if found else 1)

@@ -72,7 +72,7 @@ class Record:
     status : str
         ``done``, ``skipped`` (it was done before) or ``failed``.
     message : str
-        One line: the error, or what the user should know of the result.
+        The error, in one line; or what the user should know of the result, one line per sentence.
     outputs : dict of str to str
         Name -> path of what was written.
     numbers : dict of str to float

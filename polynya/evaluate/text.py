@@ -167,48 +167,85 @@ def _confusion_lines(mine: dict, regions_here: list[str]) -> list[str]:
     return lines
 
 
+BRIEF_TRUTH = (
+    ("recall of thick ice", "recall", "thick_ice", "truth"),
+    ("recall of thin ice", "recall", "thin_ice", "truth"),
+    ("recall of open water", "recall", "open_water", "truth"),
+    ("sea surface, bias (m)", "sea_surface_bias", "all", "truth"),
+    ("sea surface, RMSE (m)", "sea_surface_rmse", "all", "truth"),
+    ("freeboard, bias (m)", "freeboard_bias", "all", "truth: footprint mean"),
+    ("freeboard, RMSE (m)", "freeboard_rmse", "all", "truth: footprint mean"),
+    ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", "truth: footprint mean"),
+    ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", "truth: footprint mean"),
+    ("median sigma (m)", "freeboard_median_sigma", "all", "truth: footprint mean"),
+)
+"""The handful of numbers against the truth of a simulation: label, metric, class and what it was compared with."""
+BRIEF_PRODUCT = (
+    ("recall of specular leads", "recall", "specular_lead", "{}: nearest segment"),
+    ("precision of specular leads", "precision", "specular_lead", "{}: nearest segment"),
+    ("recall of ice", "recall", "ice", "{}: nearest segment"),
+    ("height of ice, bias (m)", "height_bias", "ice", "{}: segment extents"),
+    ("height of specular leads, bias (m)", "height_bias", "specular_lead", "{}: segment extents"),
+    ("sea surface sections, bias (m)", "section_height_bias", "all", "{}"),
+    ("freeboard, bias (m)", "freeboard_bias", "all", "{}: segment extents"),
+    ("freeboard, RMSE (m)", "freeboard_rmse", "all", "{}: segment extents"),
+)
+"""The same against NASA's segments; ``{}`` is the product."""
+
+
 def brief(table: pa.Table) -> str:
     """Return the handful of numbers that say whether a result is good, a column per beam strength.
 
     Parameters
     ----------
     table : pyarrow.Table
-        Of :data:`polynya.schema.EVALUATION`, against simulation truth.
+        Of :data:`polynya.schema.EVALUATION`.
 
     Returns
     -------
     str
+        The classes that the macro-F1 averages are named: one that does not occur in the reference has no F1. "-"
+        where nothing could be compared.
     """
-    rows = table.to_pylist()
+    found = {(r["metric"], r["class"], r["region"], r["reference"]): r for r in table.to_pylist()}
+    about = (table.schema.metadata or {}).get(b"reference", b"the reference").decode()
+    is_truth = any(k[3] == "truth" for k in found)
+    of_classes = "truth" if is_truth else f"{about}: nearest segment"
+    names = [n for n in dict.fromkeys(k[1] for k in found if k[0] == "recall" and k[3] == of_classes)]
+    if is_truth:
+        names = [n for n in names if n in NAMES]
 
-    def find(metric: str, region: str, *, cls: str = "all", footprint: bool = False) -> dict | None:
-        for r in rows:
-            if (r["metric"], r["class"], r["region"]) == (metric, cls, region) and footprint == (
-                "footprint" in r["reference"]
-            ):
-                return r
-        return None
+    def occurring(region: str) -> list[str]:
+        rows = [found.get(("recall", n, region, of_classes)) for n in names]
+        return [n.replace("_", " ") for n, row in zip(names, rows, strict=True) if row and row["n"]]
 
-    wanted = [
-        ("segments", "macro_f1", "all", False),
-        ("macro-F1 of the classes", "macro_f1", "all", False),
-        ("recall of thick ice", "recall", "thick_ice", False),
-        ("recall of thin ice", "recall", "thin_ice", False),
-        ("recall of open water", "recall", "open_water", False),
-        ("sea surface, bias (m)", "sea_surface_bias", "all", False),
-        ("sea surface, RMSE (m)", "sea_surface_rmse", "all", False),
-        ("freeboard, bias (m)", "freeboard_bias", "all", True),
-        ("freeboard, RMSE (m)", "freeboard_rmse", "all", True),
-        ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", True),
-        ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", True),
-        ("median sigma (m)", "freeboard_median_sigma", "all", True),
-    ]
-    lines = ["against the simulation's truth (freeboard: footprint mean)    strong      weak"]
-    for label, metric, cls, footprint in wanted:
-        cells = []
-        for region in ("strong", "weak"):
-            row = find(metric, region, cls=cls, footprint=footprint)
-            cells.append(f"{row['n']:,}" if row and label == "segments" else _number(row))
-        lines.append(f"{label:<58}{cells[0]:>10}{cells[1]:>10}")
-    lines.append("Simulated numbers are not skill on real data. The whole table: the same command without --brief.")
+    regions = ("strong", "weak")
+    present = [occurring(r) for r in regions]
+    every = [n.replace("_", " ") for n in names]
+    lines = [f"{f'against {about}':<58}{'strong':>10}{'weak':>10}"]
+
+    def line(label: str, cells: list[str]) -> None:
+        lines.append(f"{label:<58}" + "".join(f"{c:>10}" for c in cells))
+
+    macro = [found.get(("macro_f1", "all", r, of_classes)) for r in regions]
+    line("segments of known class", [f"{row['n']:,}" if row else "-" for row in macro])
+    line("macro-F1 of the classes that occur", [_number(row) for row in macro])
+    line("  classes that occur", [f"{len(p)} of {len(every)}" for p in present])
+    for label, metric, cls, reference in BRIEF_TRUTH if is_truth else BRIEF_PRODUCT:
+        rows = [found.get((metric, cls, r, reference.format(about))) for r in regions]
+        if is_truth or any(r and r["n"] for r in rows):
+            line(label, [_number(row) for row in rows])
+    for region, here in zip(regions, present, strict=True):
+        absent = [n for n in every if n not in here]
+        if here and absent:
+            lines.append(
+                f"No {' and no '.join(absent)} in the reference on {region} beams: the macro-F1 leaves it out."
+            )
+    if is_truth:
+        lines.append(
+            "Freeboard is compared with the mean over the footprint. Simulated numbers are not skill on real data."
+        )
+    else:
+        lines.append(f"Ours minus {about}'s. Our thin ice counts as ice: {about} has none.")
+    lines.append("The whole table: the same command without --brief.")
     return "\n".join(lines)

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from ..errors import EmptyBeamError, NoSeaIceError, ProductError
 from ..physics import first_photon_bias, solar
-from ..schema import Note, from_numpy, to_numpy
+from ..schema import Note, counted, from_numpy, to_numpy
 from . import icesat2
 from .hdf5_chunks import Chunk, Column, read_columns
 from .icesat2 import Beam, Granule, reading
@@ -251,8 +251,8 @@ def _degraded(flag: np.ndarray, degraded: np.ndarray, beam: str, *, is_kept: boo
     which = ", ".join(f"{v} ({c})" for v, c in zip(values, counts, strict=True))
     length = n * GEOSEGMENT_M / 1000.0
     what = (
-        f"{beam}: {n} geosegments ({length:.1f} km) have podppd_flag {which}: orbit or pointing is degraded, or a"
-        " calibration manoeuvre runs;"
+        f"{beam}: {counted(n, 'geosegment')} ({length:.1f} km) with podppd_flag {which}: orbit or pointing is degraded, or"
+        " a calibration manoeuvre runs;"
     )
     if is_kept:
         return Note(code="degraded_kept", text=f"{what} kept, with the quality bit degraded_pointing")

@@ -162,9 +162,8 @@ def text(record: object) -> str:
     if why:
         lines.append(f"without a label: {why}")
     if n.get("n_corrections"):
-        lines.append(f"{int(n['n_corrections'])} corrections merged")
-    if record.message:
-        lines.append(record.message)
+        lines.append(f"{schema.counted(int(n['n_corrections']), 'correction')} merged")
+    lines += [f"- {line}" for line in record.message.splitlines()]
     return "\n  ".join([*lines, *record.outputs.values()])
 
 

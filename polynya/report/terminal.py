@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..schema import counted
+
 if TYPE_CHECKING:
     import rich.progress
 
@@ -24,7 +26,7 @@ def granule_text(record: object) -> str:
     files = [p for name, p in record.outputs.items() if not name.startswith("netcdf_")]
     netcdf = [Path(p) for name, p in record.outputs.items() if name.startswith("netcdf_")]
     if netcdf:
-        files.append(f"{netcdf[0].parent / '*.nc'} ({len(netcdf)} files)")
+        files.append(f"{netcdf[0].parent / '*.nc'} ({counted(len(netcdf), 'file')})")
     if record.status == "skipped":
         return "\n  ".join([f"{Path(record.item).name}: {record.message}", *files])
     result = "no freeboard"
@@ -32,11 +34,8 @@ def granule_text(record: object) -> str:
         result = (
             f"mean total freeboard {_with_uncertainty(n)} over {100 * n['share_with_freeboard']:.0f} % of the segments"
         )
-    used = int(n["n_leads_used"])
-    head = (
-        f"{Path(record.item).name}: {int(n['n_segments']):,} segments, {used} lead{'s' if used != 1 else ''} used,"
-        f" {result} ({record.seconds:.1f} s)"
-    )
+    counts = f"{counted(int(n['n_segments']), 'segment')}, {counted(int(n['n_leads_used']), 'lead')} used"
+    head = f"{Path(record.item).name}: {counts}, {result} ({record.seconds:.1f} s)"
     return "\n  ".join([head, *(f"- {line}" for line in record.message.splitlines()), *files])
 
 
@@ -82,7 +81,11 @@ def totals_text(verifications: Sequence[Any], totals: Sequence[Any]) -> str:
         Of :func:`polynya.workflows.verify.totals`.
     """
     n = sum(v.passed for v in verifications)
-    return "\n".join(["all files", "", *_check_rows(totals), "", f"{n} of {len(verifications)} files passed."])
+    bare = [c.name for c in totals if not c.n]
+    last = f"{n} of {counted(len(verifications), 'file')} passed" + (
+        f"; not checkable in any: {'; '.join(bare)}." if bare else "."
+    )
+    return "\n".join(["all files", "", *_check_rows(totals), "", last])
 
 
 def _check_rows(checks: Sequence[Any]) -> list[str]:

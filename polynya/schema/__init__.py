@@ -14,7 +14,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from .arrow import check, from_numpy, table, to_numpy
-from .records import DATUM, Estimate, Note, TableSpec, Variable, variable
+from .records import DATUM, Estimate, Note, TableSpec, Variable, counted, variable
 
 __all__ = [
     "DATUM",
@@ -23,6 +23,7 @@ __all__ = [
     "TableSpec",
     "Variable",
     "check",
+    "counted",
     "from_numpy",
     "table",
     "to_numpy",

@@ -135,3 +135,16 @@ class Estimate:
     low: float
     high: float
     n: int
+
+
+def counted(n: int, noun: str) -> str:
+    """Return a number with its noun, in the plural but for one.
+
+    Parameters
+    ----------
+    n : int
+        How many.
+    noun : str
+        In the singular; its plural has an s.
+    """
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

@@ -221,3 +221,15 @@ def test_nine_minutes_apart_is_still_the_same_pass():
     get = lookup(evaluate.against_product(segments, reference({"gt1r": regular(minutes=9.0)})))
     assert get("share_matched", reference="ATL10")["value"] == 1.0
     assert math.isnan(get("height_bias", "dark_lead", "all", EXTENT)["value"])
+
+
+@pytest.mark.parametrize("product", ["ATL07", "ATL10"])
+def test_brief_names_the_product_and_what_it_counts(product):
+    table = evaluate.against_product(
+        segment_table(truth_table(beams=("gt1r",), lead_cells=LEAD)), reference({"gt1r": regular()}, product=product)
+    )
+    text = evaluate.brief(table)
+    rows = {line[:58].strip(): line[58:].split() for line in text.splitlines()}
+    assert rows[f"against {product}"] == ["strong", "weak"] and "truth" not in text and "imulat" not in text
+    assert rows["classes that occur"][:3] == ["2", "of", "2"]
+    assert rows["recall of specular leads"][0] == "1.000" and rows["precision of specular leads"][1] == "-"

@@ -215,6 +215,16 @@ def test_truth_without_sea_surface_still_scores_heights_and_classes():
     assert get("recall", "open_water")["value"] == 1.0 and get("lead_recall")["n"] == 3
 
 
+def test_brief_names_the_classes_that_its_mean_leaves_out():
+    truth = truth_table(beams=("gt1r",), lead_cells=LEADS)
+    lines = evaluate.brief(evaluate.against_truth(segment_table(truth), truth)).splitlines()
+    assert lines[0].split() == ["against", "truth", "of", "a", "simulated", "granule", "strong", "weak"]
+    rows = {line[:58].strip(): line[58:].split() for line in lines}
+    assert rows["classes that occur"] == ["2", "of", "3", "0", "of", "3"]
+    assert rows["macro-F1 of the classes that occur"] == ["1.000", "-"] and rows["recall of thin ice"] == ["-", "-"]
+    assert "No thin ice in the reference on strong beams: the macro-F1 leaves it out." in lines
+
+
 def test_summary_shows_numbers_intervals_and_what_is_missing():
     truth = truth_table(beams=("gt1r",), lead_cells=LEADS)
     text = evaluate.summary(evaluate.against_truth(segment_table(truth, height_error=0.0125), truth))

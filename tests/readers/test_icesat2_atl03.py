@@ -411,7 +411,7 @@ def test_degraded_geosegments_are_left_out_or_kept(granule):
         )
     assert found.n_degraded == 4 and (found.geosegments["podppd_flag"].to_numpy() == 0).all()
     (note,) = (n.text for n in found.notes if n.code == "degraded_left_out")
-    assert "4 geosegments (0.1 km) have podppd_flag 1 (1), 2 (2), 7 (1)" in note
+    assert "4 geosegments (0.1 km) with podppd_flag 1 (1), 2 (2), 7 (1)" in note
     kept = atl03.index(granule, beam=BEAM, keep_degraded=True)
     assert kept.n_degraded == 4 and kept.geosegments.num_rows == intact.geosegments.num_rows
     assert kept.geosegments["podppd_flag"].to_numpy()[bad].tolist() == [1, 2, 2, 7]

@@ -204,8 +204,8 @@ def beam_tables(
         notes.append(
             schema.Note(
                 code="segments_dropped",
-                text=f"{name}: {np.count_nonzero(is_own) - rows.size} segments without a surface within"
-                f" {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface were dropped",
+                text=f"{name}: dropped {schema.counted(int(is_own.sum()) - rows.size, 'segment')} without a surface"
+                f" within {beam_segments.MAX_HEIGHT_M:g} m of the mean sea surface",
             )
         )
     if rows.size == 0:

@@ -371,7 +371,7 @@ def _messages(
             "No open water is within reach on any beam"
             if not found
             else (
-                f"{found} {'leads were' if found > 1 else 'lead was'} found, but none gives a sea surface that passes"
+                f"{schema.counted(found, 'lead')} found, but none gives a sea surface that passes"
                 " the screening (too uncertain to be water, no lower than the ice around, land, ice concentration, or"
                 " more than 0.5 m from the mean sea surface)"
             )

@@ -17,10 +17,11 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
+from . import scene
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
 
-__all__ = ["BeamInfo", "Info", "as_json", "as_text", "extent", "run"]
+__all__ = ["BeamInfo", "Info", "as_json", "as_text", "describe", "extent", "parts", "run"]
 
 READERS = {r.PRODUCT: r for r in (icesat2_atl03, icesat2_atl07, icesat2_atl10)}
 CHEAP_PHOTONS = 2_000_000
@@ -46,6 +47,48 @@ class _Track:
     seconds: np.ndarray
     latitude: np.ndarray
     longitude: np.ndarray
+
+
+def parts(files: Sequence[str]) -> list[list[str]]:
+    """Return what is described by itself: every HDF5 file, or all files together as one scene.
+
+    Parameters
+    ----------
+    files : sequence of str
+        As given.
+    """
+    if len(files) > 1 and all(Path(f).suffix.lower() in scene.TILE_SETS for f in files):
+        return [[f] for f in files]
+    return [list(files)]
+
+
+def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
+    """Describe one granule, tile set or scene.
+
+    Parameters
+    ----------
+    part : sequence of str
+        Of :func:`parts`.
+
+    Returns
+    -------
+    about : dict
+        For machines.
+    text : str
+        For people.
+
+    Raises
+    ------
+    ProductError
+        If a file is damaged, or none of these.
+    UsageError
+        If several files are given that cannot be one scene.
+    """
+    if scene.is_scene(part):
+        about = scene.run(part)
+        return about, scene.as_text(about)
+    found = run(Path(part[0]))
+    return as_json(found), as_text(found)
 
 
 def run(path: Path | str) -> Info:
@@ -399,7 +442,7 @@ def as_text(info: Info) -> str:
         crosses = ", crosses the antimeridian" if west > east else ""
         row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
     for i, beam in enumerate(info.beams):
-        counts = ", ".join(f"{n:,} {k.replace('_', ' ')}" for k, n in beam.counts.items())
+        counts = ", ".join(_counted(n, k.replace("_", " ")) for k, n in beam.counts.items())
         shares = "".join(f", {100 * v:.0f} % {k.replace('_', ' ')}" for k, v in beam.shares.items())
         spot = f"spot {beam.spot}" if beam.spot else "spot unknown"
         row("beams" if i == 0 else "", f"{beam.name} {beam.strength:<7} {spot}  {counts}{shares}")
@@ -415,6 +458,14 @@ def as_text(info: Info) -> str:
     for i, command in enumerate(info.next_commands):
         row("next" if i == 0 else "", command)
     return "\n".join(lines)
+
+
+def _counted(n: int, words: str) -> str:
+    """Return a count of beams' contents, which are named in the plural."""
+    if n != 1:
+        return f"{n:,} {words}"
+    first, _, rest = words.partition(" of ")
+    return f"1 {first.removesuffix('s')}" + (f" of {rest}" if rest else "")
 
 
 def _shortened(names: Sequence[str]) -> str:

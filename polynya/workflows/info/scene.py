@@ -17,6 +17,7 @@ from ...readers import glacier_tiles
 from ...readers.scene_layer import Source, pixel_metres
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
+from ...schema import counted
 from ..glaciers import DEFAULT
 
 TILE_SETS = (".h5", ".hdf5")
@@ -33,8 +34,8 @@ def is_scene(paths: Sequence[Path | str]) -> bool:
     first = Path(paths[0])
     if len(paths) > 1 and any(Path(p).suffix.lower() in TILE_SETS for p in paths):
         raise UsageError(
-            "info: several files, one of them HDF5; expected one granule, one tile set, or the files of one scene. Ask"
-            " file by file."
+            "info: several files, some of them HDF5; expected granules and tile sets only, or the files of one scene."
+            " Ask for the scene by itself."
         )
     return (
         len(paths) > 1
@@ -160,7 +161,8 @@ def as_text(about: dict[str, object]) -> str:
 
     if about["kind"] == "tiles":
         lines.append(
-            f"{about['name']}: {about['tiles']} tiles of {about['scenes']} scenes, {about['size_bytes'] / 1e6:.1f} MB"
+            f"{about['name']}: {counted(about['tiles'], 'tile')} of {counted(about['scenes'], 'scene')},"
+            f" {about['size_bytes'] / 1e6:.1f} MB"
             + (", simulated: no measurement" if about["simulated"] == about["tiles"] else "")
         )
         row("regions", ", ".join(f"{k} {v}" for k, v in about["regions"].items()))

@@ -135,7 +135,7 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
             )
         numbers = _numbers(labels) | {"seconds": time.perf_counter() - started}
         _write(labels, outputs, key=hashed(), config=config, numbers=numbers, size=Path(pair.granule).stat().st_size)
-    return Record(item=pair.name, status=DONE, message=" ".join(labels.notes), outputs=outputs, numbers=numbers)
+    return Record(item=pair.name, status=DONE, message="\n".join(labels.notes), outputs=outputs, numbers=numbers)
 
 
 def _finished(outputs: dict[str, str], key: io.Key, *, overwrite: bool) -> dict | None:

@@ -343,8 +343,8 @@ def _finish(
         notes = [
             *notes,
             (
-                f"{len(held) - len(used)} of {len(held)} corrections are of other granules or beams and change nothing"
-                " here."
+                f"{len(held) - len(used)} of {schema.counted(len(held), 'correction')} belong to other granules or"
+                " beams and change nothing here."
             ),
         ]
     label, flag = schema.to_numpy(table["label"]), schema.to_numpy(table["label_flag"])

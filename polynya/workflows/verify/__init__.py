@@ -16,6 +16,7 @@ import pyarrow as pa
 from ...errors import ProductError
 from ...physics import nasa_surface_type, sea_surface, solar
 from ...readers import icesat2, icesat2_atl07, icesat2_atl10
+from ...schema import counted
 from .beams import Beam, freeboard_reference, locate_leads, section_positions
 from .sections import EDGE_CHECK, FILLED_CHECK, LEADS_CHECK, SIGMA_CHECK, expected_sections
 
@@ -37,6 +38,14 @@ NUMERIC_CHECKS = (
     ("freeboard", "m"),
     ("freeboard uncertainty", "m"),
 )
+SUBJECTS = {
+    "leads": ("lead position", "lead height", "lead sigma"),
+    "section heights": (LEADS_CHECK, FILLED_CHECK, SIGMA_CHECK),
+    "freeboard": ("freeboard", "freeboard uncertainty"),
+    "surface types": (TYPE_CHECK,),
+}
+"""What a reader of the last line asks for, and the checks that answer."""
+NOTHING = "nothing of it in the file"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +101,25 @@ class Verification:
 
     @property
     def summary(self) -> str:
-        """One sentence for people."""
-        failed = [c.name for c in self.checks if c.status == FAIL]
+        """One sentence for people: what failed or passed, and what could not be checked."""
+        failed = list(dict.fromkeys(c.name for c in self.checks if c.status == FAIL))
+        passed = list(dict.fromkeys(c.name for c in self.checks if c.status == PASS))
         if failed:
-            return f"{len(failed)} checks failed: {', '.join(dict.fromkeys(failed))}"
-        n = sum(c.status == PASS for c in self.checks)
-        return f"{n} check{'s' if n > 1 else ''} passed" if n else "nothing could be checked"
+            return f"{counted(sum(c.status == FAIL for c in self.checks), 'check')} failed: {', '.join(failed)}"
+        if not passed:
+            return "nothing could be checked"
+        return "; ".join([f"passed: {', '.join(passed)}", *self.not_checkable])
+
+    @property
+    def not_checkable(self) -> list[str]:
+        """Phrases for the subjects of which no value could be checked, with the reason."""
+        why: dict[str, list[str]] = {}
+        for subject, names in SUBJECTS.items():
+            checks = [c for c in self.checks if c.name in names and c.region == "file"]
+            if checks and not any(c.n for c in checks):
+                notes = dict.fromkeys(c.note for c in checks if c.note != NOTHING)
+                why.setdefault("; ".join(notes) or NOTHING, []).append(subject)
+        return [f"{' and '.join(subjects)} not checkable: {reason}" for reason, subjects in why.items()]
 
 
 def run(path: Path | str, *, tolerance_m: float = TOLERANCE_M, type_tolerance: float = TYPE_TOLERANCE) -> Verification:
@@ -226,7 +248,7 @@ def _numeric(name: str, region: str, errors: np.ndarray, tolerance: float, units
             tolerance=tolerance,
             units=units,
             status=NOT_CHECKABLE,
-            note=note or "nothing of it in the file",
+            note=note or NOTHING,
         )
     worst = float(np.max(np.where(np.isnan(errors), np.inf, errors)))
     return Check(
@@ -254,7 +276,7 @@ def _lead_errors(beam: Beam, notes: dict[str, list[str]]) -> dict[str, np.ndarra
         lost = int(np.count_nonzero(inside)) - int(np.count_nonzero(inside & (place >= 0)))
         if lost:
             notes.setdefault("lead height", []).append(
-                f"{beam.name}: {lost} leads within its extent could not be placed on segments and are NOT checked"
+                f"{beam.name}: {counted(lost, 'lead')} within its extent could not be placed on segments: NOT checked"
             )
     if rows.size == 0:
         return {}
@@ -264,7 +286,7 @@ def _lead_errors(beam: Beam, notes: dict[str, list[str]]) -> dict[str, np.ndarra
     runs = set(zip(run_first.tolist(), run_count.tolist(), strict=True))
     whole = sum((int(a), int(n)) in runs for a, n in zip(first, count, strict=True))
     notes.setdefault("lead height", []).append(
-        f"{beam.name}: {whole} of {rows.size} leads are whole runs of flagged segments"
+        f"{beam.name}: whole runs of flagged segments make {whole} of {counted(rows.size, 'lead')}"
     )
     return {
         "lead position": position_error[rows],
@@ -287,7 +309,7 @@ def _freeboard_errors(
     outside = int((~known).sum())
     if outside:
         notes.setdefault("section of a segment", []).append(
-            f"{beam.name}: {outside} segments belong to sections outside the subset"
+            f"{beam.name}: {counted(outside, 'segment')} of sections outside the subset"
         )
     h_ref, sigma_ref, how = freeboard_reference(beam, index, release=release)
     if how:
@@ -298,10 +320,12 @@ def _freeboard_errors(
     out["freeboard"] = np.abs(value - beam.freeboard)[use]
     use = np.isfinite(beam.freeboard_unc) & has_value & np.isfinite(uncertainty)
     out["freeboard uncertainty"] = np.abs(uncertainty - beam.freeboard_unc)[use]
+    if not has_value.any():
+        notes.setdefault("freeboard", []).append("the file holds no freeboard")
     alone = int((has_value & ~np.isfinite(value)).sum())
     if alone:
         notes.setdefault("freeboard", []).append(
-            f"{beam.name}: {alone} freeboards have their section outside the subset"
+            f"{beam.name}: {counted(alone, 'freeboard')} of sections outside the subset"
         )
     return out
 
@@ -342,7 +366,7 @@ def _surface_types(granule: icesat2.Granule, tables: dict[str, pa.Table], tolera
         theirs.append(column["height_segment_type"][use])
         regions.append(np.full(int(use.sum()), icesat2.strength_name(beam)))
     mine, nasa, region = (np.concatenate(a) if a else np.empty(0) for a in (ours, theirs, regions))
-    note = f"{n_nan} segments without a photon rate (or width, sun, type) left out" if n_nan else ""
+    note = f"{counted(n_nan, 'segment')} without a photon rate (or width, sun, type) left out" if n_nan else ""
     differ = mine != nasa
     name = TYPE_CHECK
     if nasa.size == 0:

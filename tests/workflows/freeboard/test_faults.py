@@ -81,7 +81,7 @@ def test_degraded_stretches_are_left_out(degraded, usual, tmp_path):
     x, beam = found["x_atc"], found.beam(STRONG)
     assert not np.any(beam & (x > low) & (x < high))  # no photon of theirs makes a segment
     n = round((high - low) / 20.0057)
-    note = f"{STRONG}: {n} geosegments ({n * 0.02:.1f} km) have podppd_flag 2 ({n - 10}), 5 (10)"
+    note = f"{STRONG}: {n} geosegments ({n * 0.02:.1f} km) with podppd_flag 2 ({n - 10}), 5 (10)"
     assert [w for w in found.run["notes"] if w.startswith(note)] and note in messages(found)
     assert found.run["beams"][STRONG]["n_geosegments_degraded"] == n
     assert found.run["beams"][WEAK]["n_geosegments_degraded"] == 0

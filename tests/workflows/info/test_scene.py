@@ -63,7 +63,20 @@ def test_what_is_none_of_them_is_one_line(tmp_path):
 
 
 def test_several_granules_or_tile_sets_are_no_scene(tmp_path):
+    """Each is described by itself; one that cannot be read stops no other."""
     tiles = write_tiles(tmp_path / "t 1.h5", [piece((20, 30), k) for k in range(2)])
-    code, _, said = cli("info", tiles, tiles)
-    assert code == 2 and "Ask file by file" in said
+    code, out, said = cli("info", tiles, tiles)
+    assert code == 0 and out.count("t 1.h5: 2 tiles of") == 2 and not said
+    bad = tmp_path / "bad.h5"
+    bad.write_text("text")
+    code, out, said = cli("info", bad, tiles, "--json")
+    assert (
+        code == 3 and said.count("\n") == 1 and "bad.h5" in said and [a["name"] for a in json.loads(out)] == ["t 1.h5"]
+    )
+    code, out, _ = cli("info", tiles, "--json")
+    assert code == 0 and json.loads(out)["tiles"] == 2
+    code, out, said = cli("info", bad, bad)
+    assert code == 1 and not out and said.count("\n") == 2
+    code, _, said = cli("info", tiles, tmp_path / "scene.tif")
+    assert code == 2 and "Ask for the scene by itself" in said
     assert f"--data '{tiles}' -o OUT --split block" in cli("info", tiles)[1]

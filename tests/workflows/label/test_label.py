@@ -320,7 +320,7 @@ def test_corrections_win_and_the_later_one_last(labelled, folder, granule, tmp_p
     correct(file, "ATL03_of_another_place", (x[0], x[50]), 2)
     correct(file, granule.stem, (x[0], x[50]), 2, beam="gt1l")
     record = one(granule, out, image=str(folder / "scene.tif"), corrections=str(file), overwrite=True)
-    assert "2 of 4 corrections are of other granules or beams and change nothing here." in record.message
+    assert "2 of 4 corrections belong to other granules or beams and change nothing here." in record.message
     assert about(out)["n_corrections"] == 2 and np.array_equal(columns(out, "label")["label"], found["label"])
 
 

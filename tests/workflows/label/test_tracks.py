@@ -33,7 +33,7 @@ def test_degraded_stretches_get_no_label(granule):
     found, notes = tracks(granule)
     inside = (found[STRONG] > x[50]) & (found[STRONG] < x[70])
     assert not inside.any() and found[STRONG].size > 500
-    assert [n for n in notes if n.startswith(f"{STRONG}: 20 geosegments (0.4 km) have podppd_flag 2 (20)")]
+    assert [n for n in notes if n.startswith(f"{STRONG}: 20 geosegments (0.4 km) with podppd_flag 2 (20)")]
     with h5py.File(granule, "r+") as f:
         f[f"{STRONG}/geolocation/podppd_flag"][...] = 4
     found, notes = tracks(granule)

@@ -454,7 +454,7 @@ def test_surface_types_are_listed_by_class_and_judged_together(tmp_path):
     result = verify.run(write(tmp_path / "a.h5", beams={"gt1r": (seg, *STRONG[1:])}))
     check = rows(result, "surface type")
     assert check.n == n - 1 and check.max_error == pytest.approx(3 / (n - 1)) and check.status == "pass"
-    assert "1 segments without a photon rate" in check.note
+    assert "1 segment without a photon rate" in check.note
     five = next(c for c in result.checks if c.name.startswith("surface type 5"))
     assert five.n == len(lead_rows) - 3 and five.max_error == 0 and five.status == "listed"
     assert f"{len(lead_rows)} claimed" in five.note
@@ -478,6 +478,19 @@ def test_sections_without_any_surface_are_not_a_pass(tmp_path):
     for name in ("lead height", FROM_LEADS, FILLED, EDGE, "section sigma", "freeboard", "freeboard uncertainty"):
         assert found[name] == "not checkable"
     assert found["section of a segment"] == "pass"
+    assert result.summary.startswith("passed: ") and "; leads and section heights not checkable" in result.summary
+
+
+def test_a_file_without_freeboard_is_no_checked_freeboard(tmp_path):
+    """The last line says what was checked and what was not, with the reason."""
+    seg = {**STRONG[0], "fb": [FILL] * len(STRONG[0]["fb"])}
+    result = verify.run(write(tmp_path / "a.h5", beams={"gt1r": (seg, *STRONG[1:])}))
+    assert result.passed and result.summary.startswith("passed: lead position, lead height, ")
+    assert result.summary.endswith("; freeboard not checkable: the file holds no freeboard")
+    whole = verify.run(write(tmp_path / "b.h5", beams=BEAMS))
+    assert "not checkable: freeboard" not in whole.summary
+    text = terminal.totals_text([result], verify.totals([result]))
+    assert "1 of 1 file passed; not checkable in any: " in text and "freeboard; freeboard uncertainty." in text
 
 
 def test_index_that_starts_elsewhere_is_still_one_constant(tmp_path):
