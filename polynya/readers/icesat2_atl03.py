@@ -251,8 +251,8 @@ def _degraded(flag: np.ndarray, degraded: np.ndarray, beam: str, *, is_kept: boo
     which = ", ".join(f"{v} ({c})" for v, c in zip(values, counts, strict=True))
     length = n * GEOSEGMENT_M / 1000.0
     what = (
-        f"{beam}: {counted(n, 'geosegment')} ({length:.1f} km) with podppd_flag {which}: orbit or pointing is degraded, or"
-        " a calibration manoeuvre runs;"
+        f"{beam}: {counted(n, 'geosegment')} ({length:.1f} km) with podppd_flag {which}: orbit or pointing is degraded,"
+        " or a calibration manoeuvre runs;"
     )
     if is_kept:
         return Note(code="degraded_kept", text=f"{what} kept, with the quality bit degraded_pointing")
