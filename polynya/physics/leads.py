@@ -11,7 +11,7 @@ stand out above. Equations in ``docs/freeboard.md``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numba as nb
 import numpy as np
@@ -224,6 +224,23 @@ def _lead_means(x, h, s, n, cell, heads, tails, edge):  # pragma: no cover - com
             mean[k] = np.nan
             sigma[k] = np.nan
     return centre, length, mean, sigma, photons
+
+
+def joined(one: Leads, other: Leads) -> Leads:
+    """Return the bodies of two sets along one beam together, by their place.
+
+    Parameters
+    ----------
+    one, other : Leads
+        That share no segment. What swell adds is that of the one, 0 for the other.
+    """
+    order = np.argsort(np.concatenate([one.x, other.x]), kind="stable")
+
+    def together(name: str) -> np.ndarray:
+        return np.concatenate([getattr(one, name), getattr(other, name)])[order]
+
+    swell = None if one.swell is None else np.concatenate([one.swell, np.zeros(other.x.size)])[order]
+    return Leads(swell=swell, **{f.name: together(f.name) for f in fields(Leads) if f.name != "swell"})
 
 
 def mean_over(leads: Leads, values: np.ndarray) -> np.ndarray:

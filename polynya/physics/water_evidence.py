@@ -103,11 +103,15 @@ class Setting:
         Share of the track around that is classified as open water.
     ice_concentration : numpy.ndarray, optional
         Fraction 0-1, NaN where unknown.
+    is_chosen_by_height : bool
+        Whether the leads were classified by their height (the rule does): then that they are low is no evidence, and
+        where more than half of the bright and smooth bodies are not, there is no sea surface.
     """
 
     is_melt: np.ndarray
     water_share: np.ndarray
     ice_concentration: np.ndarray | None = None
+    is_chosen_by_height: bool = False
 
 
 def is_melt_season(time: np.ndarray, *, latitude: np.ndarray, solar_elevation: np.ndarray) -> np.ndarray:
@@ -271,7 +275,7 @@ def assess(
         if lows < b - a:
             doubt[k], level[k] = _mixture(x[a:b], height[a:b], low[a:b])
         if (b - a - lows) / (b - a) > MANY_HIGH:
-            doubt[k] = max(doubt[k], MANY_DOUBT)
+            doubt[k] = 1.0 if setting.is_chosen_by_height else max(doubt[k], MANY_DOUBT)
         if x[b - 1] - x[a] <= APART_M:
             doubt[k] = max(doubt[k], LONE_DOUBT)
         chosen = slice(a, b) if lows == b - a else a + np.flatnonzero(low[a:b])

@@ -332,3 +332,11 @@ def test_ice_is_rejected_above_two_errors_and_noise_below_three(errors, n):
     sigma = np.append(np.full(5, 1e-3), 1.0)
     lead = lead_list(np.linspace(1e3, 9e3, 6), np.append(np.zeros(5), errors * np.hypot(1.0, 0.015)), sigma)
     assert leads.combine(lead, np.array([5000.0]))[2].tolist() == [n]
+
+
+def test_two_sets_of_bodies_stand_in_the_order_of_the_track():
+    one = leads.with_swell(lead_list([100.0, 300.0], [0.0, 0.1], 0.02), np.array([0.03, 0.04]))
+    both = leads.joined(one, lead_list([200.0], [0.5], 0.01))
+    assert both.x.tolist() == [100.0, 200.0, 300.0] and both.height.tolist() == [0.0, 0.5, 0.1]
+    assert both.swell.tolist() == [0.03, 0.0, 0.04] and both.uncertainty[1] == 0.01
+    assert leads.joined(one, lead_list([], [], 0.01)).x.tolist() == one.x.tolist()

@@ -181,6 +181,15 @@ def test_where_most_leads_are_not_low_the_others_are_doubted():
     assert many.has_evidence.all() and many.common[0] > 0.09 > fewer.common[0]
 
 
+@pytest.mark.parametrize(("n_high", "has_surface"), [(4, True), (6, False)])
+def test_leads_that_were_chosen_because_they_are_low_are_no_evidence_among_others(n_high, has_surface):
+    x = places(5 + n_high)
+    height = np.r_[np.zeros(5), np.full(n_high, 0.3)]
+    found = assess(some_leads(x, height), height - 0.2, is_chosen_by_height=True)
+    assert found.has_evidence[0] == has_surface
+    assert assess(some_leads(x, height), height - 0.2).has_evidence[0]  # a classifier that does not see the height
+
+
 def test_melt_and_ice_concentration_widen_the_error():
     lead = some_leads(places(12), 0.0)
     plain = assess(lead, -0.2)

@@ -18,7 +18,7 @@ from ...physics import (
     water_evidence,
 )
 from ...readers import height_grid
-from ...schema import OPEN_WATER
+from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
 from ...tracks import beam_segments
 
 LAND_KM = 25.0
@@ -129,17 +129,24 @@ def at_beam(
     latitude, longitude = geo["reference_photon_lat"][near], geo["reference_photon_lon"][near]
     ice = ice_concentration(grids, latitude, longitude)
     here = np.clip(np.searchsorted(x, centre), 0, x.size - 1)
+    judged, is_judged = lead, is_candidate
+    if not is_calibrated:
+        # The rule calls nothing water that is not low: what is as bright and smooth and stands higher must be seen too.
+        others = area.leads(np.where(_is_bright_ice(types, evidence), OPEN_WATER, THICK_ICE))
+        judged = leads.joined(lead, others)
+        is_judged = np.ones(judged.x.size, bool)
+    at_judged = (judged.first + judged.last) // 2
     doubt = water_evidence.assess(
-        lead,
+        judged,
         centre,
-        is_candidate=is_candidate,
+        is_candidate=is_judged,
         contrast=water_evidence.contrast(
-            lead,
+            judged,
             x,
             area.height,
             surface_class=types.surface_class,
             segment_m=float(np.median(area.length)),
-            swell_rms=waves.rms[middle],
+            swell_rms=waves.rms[at_judged],
         ),
         setting=water_evidence.Setting(
             is_melt=water_evidence.is_melt_season(
@@ -147,6 +154,7 @@ def at_beam(
             ),
             water_share=_share(x, types.surface_class == OPEN_WATER, centre),
             ice_concentration=ice,
+            is_chosen_by_height=not is_calibrated,
         ),
     )
     sections = local_sea_surface.sections(
@@ -156,7 +164,9 @@ def at_beam(
         centre=centre,
         method=method,
         assessment=local_sea_surface.LeadAssessment(
-            is_usable=is_level & is_candidate & doubt.is_usable, error=error, doubt=doubt
+            is_usable=is_level & is_candidate & doubt.is_usable[np.isin(judged.first, lead.first)],
+            error=error,
+            doubt=doubt,
         ),
         surroundings=local_sea_surface.Surroundings(
             land_distance=land_distance(grids, latitude, longitude), ice_concentration=ice
@@ -202,6 +212,13 @@ def is_of_one_lead(x: np.ndarray, used: np.ndarray) -> np.ndarray:
         return np.zeros(x.size, bool)
     apart = used[np.maximum(high - 1, 0)] - used[np.minimum(low, used.size - 1)]
     return (high > low) & (apart <= lead_error.APART_M)
+
+
+def _is_bright_ice(types: surface_type.SurfaceTypes, evidence: surface_type.Evidence) -> np.ndarray:
+    """Return the segments that NASA's tree would call a specular lead but for their height, and that are none here."""
+    is_bright = np.minimum(evidence.bright, evidence.rate_pooled) > surface_type.RATE_SPECULAR
+    is_smooth = evidence.width_pooled < surface_type.WIDTH_ROUGH
+    return is_bright & is_smooth & ((types.surface_class == THICK_ICE) | (types.surface_class == THIN_ICE))
 
 
 def is_usable(lead: leads.Leads, evidence: surface_type.Evidence, *, swell_rms: np.ndarray | float = 0.0) -> np.ndarray:
