@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import h5py
@@ -57,6 +57,32 @@ class Chunk:
     mask: int
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept:
+    """What calls for other rows of the same datasets share; each fills it for the next.
+
+    Attributes
+    ----------
+    chunks : dict of (path, name) to list of Chunk
+        Where the chunks of each dataset lie.
+    arrays : dict of str to numpy.ndarray, optional
+        Memory for the values of each dataset: the next call overwrites what the last one returned. None gives each
+        call memory of its own, which the machine clears page by page.
+    """
+
+    chunks: dict[tuple[Path, str], list[Chunk]] = field(default_factory=dict)
+    arrays: dict[str, np.ndarray] | None = None
+
+    def room(self, name: str, n: int, dtype: np.dtype) -> np.ndarray:
+        """Return an array for n values."""
+        if self.arrays is None:
+            return np.empty(n, dtype)
+        held = self.arrays.get(name)
+        if held is None or held.size < n or held.dtype != dtype:
+            held = self.arrays[name] = np.empty(n, dtype)
+        return held[:n]
+
+
 def has_fast_path(node: h5py.Dataset) -> bool:
     """Return whether :func:`read_columns` inflates this dataset itself."""
     return _pipeline(node) is not None
@@ -97,7 +123,7 @@ def read_columns(
     stop: int | None = None,
     threads: int = 2,
     allow_holes: bool = True,
-    index: dict[tuple[Path, str], list[Chunk]] | None = None,
+    kept: Kept | None = None,
 ) -> dict[str, np.ndarray]:
     """Read rows ``start:stop`` of several datasets of equal length, each compressed byte once.
 
@@ -116,8 +142,8 @@ def read_columns(
     allow_holes : bool
         Whether rows of chunks that the file does not hold become the fill value, as HDF5 has it. Where a
         product writes every row, a hole is a damaged index: pass False to reject it.
-    index : dict of (path, name) to list of Chunk, optional
-        Filled with where the chunks of each dataset lie, and used by the next call for other rows.
+    kept : Kept, optional
+        Shared with calls for other rows of the same datasets.
 
     Returns
     -------
@@ -133,6 +159,7 @@ def read_columns(
         If a dataset cannot be read at all.
     """
     path = Path(path)
+    kept = kept or Kept()
     size = path.stat().st_size
     out: dict[str, np.ndarray] = {}
     jobs = []
@@ -146,12 +173,11 @@ def read_columns(
             pipeline = _pipeline(node) if n else None
             if pipeline is not None:
                 is_column = len(shape) == 1 or column.column is not None
-                target = np.empty(n if is_column else (n, shape[1]), node.dtype)
+                target = kept.room(column.name, n, node.dtype) if is_column else np.empty((n, shape[1]), node.dtype)
                 rows = node.chunks[0]
-                known = {} if index is None else index
-                if (path, column.name) not in known:
-                    known[path, column.name] = _all_chunks(node)
-                held = [c for c in known[path, column.name] if c.first < last and c.first + rows > start]
+                if (path, column.name) not in kept.chunks:
+                    kept.chunks[path, column.name] = _all_chunks(node)
+                held = [c for c in kept.chunks[path, column.name] if c.first < last and c.first + rows > start]
                 chunks = _checked(held, node, path, size, pipeline)
                 covered = sum(min(c.first + rows, last) - max(c.first, start) for c in chunks)
                 if covered != n and not allow_holes:

@@ -20,7 +20,7 @@ from ..errors import EmptyBeamError, NoSeaIceError, ProductError
 from ..physics import first_photon_bias, solar
 from ..schema import Note, counted, from_numpy, to_numpy
 from . import icesat2
-from .hdf5_chunks import Chunk, Column, read_columns
+from .hdf5_chunks import Chunk, Column, Kept, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
 from .icesat2_photon_index import CUT_WRONGLY, photon_index
@@ -276,7 +276,9 @@ def _compare_times(delta_time: np.ndarray, granule: Granule, beam: str, notes: l
         )
 
 
-def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict[str, np.ndarray]:
+def photons(
+    beam: BeamIndex, *, start: int, stop: int, threads: int = 2, arrays: dict[str, np.ndarray] | None = None
+) -> dict[str, np.ndarray]:
     """Read some of a beam's photons; only the chunks that hold them are touched, each byte once.
 
     Parameters
@@ -287,6 +289,8 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
         Rows of the file's photons, half-open.
     threads : int
         Threads that inflate chunks.
+    arrays : dict of str to numpy.ndarray, optional
+        Memory that the calls for one beam share, empty at first: what a call returned is overwritten by the next.
 
     Returns
     -------
@@ -310,7 +314,7 @@ def photons(beam: BeamIndex, *, start: int, stop: int, threads: int = 2) -> dict
             stop=stop,
             threads=threads,
             allow_holes=False,
-            index=beam.chunks,
+            kept=Kept(chunks=beam.chunks, arrays=arrays),
         )
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
         for item in PHOTONS:

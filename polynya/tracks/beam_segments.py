@@ -303,13 +303,14 @@ def resample(
     whole = isinstance(resolution, segments.PhotonRuns) or data.stop - data.start <= BLOCK_PHOTONS
     edges = np.array([0, count.size]) if whole else _block_edges(count, BLOCK_PHOTONS)
     pieces, highest = [], -2
+    arrays: dict[str, np.ndarray] = {}  # of one block after the other
     for a, b in itertools.pairwise(edges):
         low, high = max(a - 2, 0), min(b + 2, count.size)
         rows = low + np.flatnonzero(count[low:high] > 0)
         if rows.size == 0:
             continue
         start, stop = int(first[rows].min()), int((first[rows] + count[rows]).max())
-        photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads)
+        photons = icesat2_atl03.photons(data, start=start, stop=stop, threads=threads, arrays=arrays)
         highest = max(highest, int(photons["signal_conf_ph"].max()))
         piece = make(
             usable(photons), geosegments=segments.Geosegments(first=first[rows] - start, count=count[rows], x=x[rows])

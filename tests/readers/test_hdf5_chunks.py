@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from polynya.errors import PolynyaError
 from polynya.readers import hdf5_chunks, inflating
-from polynya.readers.hdf5_chunks import Column, has_fast_path, read_columns
+from polynya.readers.hdf5_chunks import Column, Kept, has_fast_path, read_columns
 
 FILTERS = [
     {},
@@ -168,7 +168,7 @@ def test_any_length_and_chunk(tmp_path_factory, n, rows, seed):
 
 
 def test_an_index_serves_other_rows_and_keeps_files_apart(tmp_path):
-    index = {}
+    kept = Kept()
     for seed in (0, 1):
         data = np.random.default_rng(seed).integers(0, 1000, 1000).astype("i4")
         path = tmp_path / f"{seed}.h5"
@@ -176,6 +176,26 @@ def test_an_index_serves_other_rows_and_keeps_files_apart(tmp_path):
             f.create_dataset("x", data=data, chunks=(70 + seed,), compression="gzip", shuffle=True)
         with h5py.File(path) as f:
             for start, stop in ((0, 100), (433, 700), (999, 1000), (0, 1000)):
-                found = read_columns(f, path, columns=[Column(name="x")], start=start, stop=stop, index=index)
+                found = read_columns(f, path, columns=[Column(name="x")], start=start, stop=stop, kept=kept)
                 np.testing.assert_array_equal(found["x"], data[start:stop])
-    assert [len(v) for v in index.values()] == [15, 15]
+    assert [len(v) for v in kept.chunks.values()] == [15, 15]
+
+
+def test_memory_is_used_again_where_it_is_enough(tmp_path):
+    """Shorter, longer, a hole after other values, another type: the values are those of a call without memory."""
+    path, arrays = tmp_path / "a.h5", {}
+    rng = np.random.default_rng(0)
+    with h5py.File(path, "w") as f:
+        for name, dtype in (("x", "f8"), ("y", "i2")):
+            f.create_dataset(name, data=rng.integers(0, 1000, 1000).astype(dtype), chunks=(70,), compression="gzip")
+        f.create_dataset("z", shape=(1000,), dtype="f8", chunks=(70,), compression="gzip", fillvalue=-1.0)
+    with h5py.File(path) as f:
+        for name in "xyz":
+            for start, stop in ((0, 500), (433, 700), (0, 900), (0, 1000)):
+                arrays = {"x": arrays.get("x", np.empty(0))}
+                kept = Kept(arrays=arrays)
+                before = arrays["x"]
+                found = read_columns(f, path, columns=[Column(name=name)], start=start, stop=stop, kept=kept)[name]
+                np.testing.assert_array_equal(found, f[name][start:stop])
+                assert found.base is arrays[name]
+                assert name != "x" or (arrays["x"] is before) == (before.size >= stop - start)

@@ -82,33 +82,27 @@ def resample(
         resolution_m.n_photons if runs else 0,
         resolution_m.max_length_m if runs else 0.0,
     )
-    used = np.flatnonzero(sums[:, N] > 0)
-    sums = sums[used]
-    offsets, heights = _heights_by_cell(cells, above, used, sums[:, N])
+    used, n_photons = _used(sums)
+    offsets, heights = _heights_by_cell(cells, above, used, n_photons)
     mean, median, sd = height_statistics(heights, offsets)
-    n, n_shots = sums[:, N], sums[:, SHOTS]
-    with np.errstate(invalid="ignore"):  # a cell without a shot has no rate
-        rate, rate_high, background_counts, background_rate = (
-            (sums[:, k] / n_shots).astype(np.float32) for k in (ALL, HIGH, COUNTS, RATES)
-        )
-    east = sums[:, LON_FIRST] + sums[:, LON] / n
+    x, latitude, longitude, delta_time, base, rates_by_shot, n_shots, length = _columns(sums, used, cell, runs)
     return Segments(
-        index=(used + (0 if runs else int(cell0))).astype(np.int64),
-        x_atc=sums[:, X] / n,
-        latitude=sums[:, LAT] / n,
-        longitude=np.where(east >= 180.0, east - 360.0, np.where(east < -180.0, east + 360.0, east)),
-        delta_time=sums[:, TIME_FIRST] + sums[:, TIME] / n,
-        length=(sums[:, X_HIGH] - sums[:, X_LOW]).astype(np.float32) if runs else np.full(used.size, cell, np.float32),
-        n_photons=n.astype(np.int32),
-        n_shots=n_shots.astype(np.int32),
+        index=used + (0 if runs else int(cell0)),
+        x_atc=x,
+        latitude=latitude,
+        longitude=longitude,
+        delta_time=delta_time,
+        length=length,
+        n_photons=n_photons,
+        n_shots=n_shots,
         mean=mean,
         median=median,
         sd=sd,
-        reference=sums[:, BASE] / n,
-        photon_rate=rate,
-        photon_rate_high=rate_high,
-        background_counts=background_counts,
-        background_rate=background_rate,
+        reference=base,
+        photon_rate=rates_by_shot[0],
+        photon_rate_high=rates_by_shot[1],
+        background_counts=rates_by_shot[2],
+        background_rate=rates_by_shot[3],
         heights=heights,
         offsets=offsets,
     )
@@ -310,8 +304,47 @@ def _assign(  # noqa: C901, PLR0913
 
 
 @nb.njit(cache=True, nogil=True)
+def _used(sums):  # pragma: no cover - compiled
+    """Return the cells that hold photons, and how many."""
+    size = 0
+    for k in range(sums.shape[0]):
+        size += sums[k, N] > 0.0
+    used = np.empty(size, np.int64)
+    count = np.empty(size, np.int32)
+    i = 0
+    for k in range(sums.shape[0]):
+        if sums[k, N] > 0.0:
+            used[i], count[i] = k, np.int32(sums[k, N])
+            i += 1
+    return used, count
+
+
+@nb.njit(cache=True, nogil=True, error_model="numpy")
+def _columns(sums, used, cell, runs):  # pragma: no cover - compiled
+    """Return means over photons, means over shots (NaN in a cell without a shot), shots and length of cells."""
+    m = used.size
+    x, latitude, longitude = np.empty(m), np.empty(m), np.empty(m)
+    delta_time, base = np.empty(m), np.empty(m)
+    rates = np.empty((4, m), np.float32)
+    shots = np.empty(m, np.int32)
+    length = np.empty(m, np.float32)
+    for k in range(m):
+        row = sums[used[k]]
+        n = row[N]
+        x[k], latitude[k], base[k] = row[X] / n, row[LAT] / n, row[BASE] / n
+        delta_time[k] = row[TIME_FIRST] + row[TIME] / n
+        east = row[LON_FIRST] + row[LON] / n
+        longitude[k] = east - 360.0 if east >= 180.0 else (east + 360.0 if east < -180.0 else east)
+        for j, column in enumerate((ALL, HIGH, COUNTS, RATES)):
+            rates[j, k] = row[column] / row[SHOTS]
+        shots[k] = np.int32(row[SHOTS])
+        length[k] = row[X_HIGH] - row[X_LOW] if runs else cell
+    return x, latitude, longitude, delta_time, base, rates, shots, length
+
+
+@nb.njit(cache=True, nogil=True)
 def _heights_by_cell(cells, above, used, n):  # pragma: no cover - compiled
-    """Sort heights by cell, in file order inside; return the cells' offsets and the heights."""
+    """Sort heights by cell, in file order inside, where the used cells hold n; return their offsets and the heights."""
     offsets = np.zeros(used.size + 1, np.int64)
     place = np.zeros(used[-1] + 1 if used.size else 1, np.int64)
     for k in range(used.size):
