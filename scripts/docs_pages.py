@@ -86,4 +86,6 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     up = "../" * page.file.src_uri.count("/")
     for place, name in ELSEWHERE.items():
         markdown = markdown.replace(f"](../{up}{name}", f"]({up}{place}")
+    for room in ROOMS:
+        markdown = markdown.replace(f"](../{up}polynya/{room})", f"]({up}api/{room}.md)")
     return re.sub(r"\]\((\.\./)+polynya/weights/", f"]({up}cards/", markdown)

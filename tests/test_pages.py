@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-DOCS = Path(__file__).resolve().parent.parent / "docs"
+ROOT = Path(__file__).resolve().parent.parent
+DOCS = ROOT / "docs"
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted(DOCS.rglob("*.md")), *sorted((ROOT / "polynya" / "weights").glob("*.md"))]
+LINK = re.compile(r"\]\((?P<target>[^)\s#]+)[^)\s]*\)")
+CODE = re.compile(r"^```.*?^```$|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"^```\w+ title=\"(?P<path>[\w/.]+)\"\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -120,3 +124,19 @@ def test_the_sensors_of_the_page_open_a_scene_and_make_a_network(written):
     network = runtime.load(saved(folder, "mylab/lakes.yaml"), runtime="onnxruntime")
     assert network.description.sensor_table == "mylab.lakes" and network.description.classes == ("land", "lake")
     assert network.evaluate(np.zeros((1, 3, 32, 32), np.float32)).shape == (1, 2, 32, 32)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_between_files_lead_somewhere(page):
+    """Also where the repository is read as it stands, and not as a site."""
+    targets = [m["target"] for m in LINK.finditer(CODE.sub("", page.read_text(encoding="utf-8")))]
+    local = [t for t in targets if not t.startswith(("http://", "https://", "mailto:"))]
+    assert [t for t in local if not (page.parent / t).exists()] == []
+
+
+def test_every_quality_bit_is_explained():
+    from polynya.schema import QUALITY_BITS
+
+    text = (DOCS / "conventions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \| `(\w+)` \| \S", text, re.MULTILINE)
+    assert [(int(bit), name) for bit, name in rows] == [*QUALITY_BITS]

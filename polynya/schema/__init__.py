@@ -75,6 +75,7 @@ _WHERE = (_GRANULE, _BEAM, _STRONG, _TIME, _LAT, _LON)
 _CLASS = variable("surface_class", pa.int8(), "1", "surface class", flags=SURFACE_CLASSES)
 
 F4 = pa.float32()
+_CALIBRATED = "calibrated on simulated granules where a network classified, a score where the rule did"
 
 SEGMENTS = TableSpec(
     name="segments",
@@ -105,9 +106,9 @@ SEGMENTS = TableSpec(
         variable("background_rate", F4, "Hz", "background photon rate of the 50-shot block"),
         variable("solar_elevation", F4, "degree", "solar elevation", standard_name="solar_elevation_angle"),
         _CLASS,
-        variable("probability_thick", F4, "1", "probability-like score of thick ice"),
-        variable("probability_thin", F4, "1", "probability-like score of thin ice"),
-        variable("probability_water", F4, "1", "probability-like score of open water"),
+        variable("probability_thick", F4, "1", f"probability of thick ice: {_CALIBRATED}"),
+        variable("probability_thin", F4, "1", f"probability of thin ice: {_CALIBRATED}"),
+        variable("probability_water", F4, "1", f"probability of open water: {_CALIBRATED}"),
         variable("sea_surface_height", F4, "m", "local sea surface height above the mean sea surface"),
         variable("sea_surface_uncertainty", F4, "m", "one standard uncertainty of sea_surface_height"),
         variable(
@@ -146,8 +147,10 @@ LEADS = TableSpec(
         variable("height", F4, "m", "water height above the mean sea surface"),
         variable("height_uncertainty", F4, "m", "one standard uncertainty of height"),
         variable("photon_rate", F4, "1", "mean photons per laser shot"),
-        variable("is_specular", pa.bool_(), "", "true where the photon rate says a mirror-like return"),
-        variable("probability_water", F4, "1", "mean probability-like score of open water"),
+        variable(
+            "is_specular", pa.bool_(), "", "true where photon_rate is above 11, as for a strong beam: a specular return"
+        ),
+        variable("probability_water", F4, "1", f"mean probability of open water: {_CALIBRATED}"),
         variable("is_used", pa.bool_(), "", "true where the lead entered a sea surface section"),
     ),
 )

@@ -185,7 +185,7 @@ def test_lead_table_lists_the_leads_and_says_how_many_more(folder, tmp_path):
             (row[10], lead.height_uncertainty, 3),
         ):
             assert value(cell) == pytest.approx(expected, abs=0.51 * 10.0**-digits)
-        assert row[12:] == ["mirror-like" if lead.is_specular else "dark", "yes" if lead.is_used else "no"]
+        assert row[12:] == ["specular" if lead.is_specular else "weaker", "yes" if lead.is_used else "no"]
     many = pa.concat_tables([pq.read_table(folder / "leads.parquet")] * 3)
     freeboard.write(folder, out=tmp_path / "many.html", leads=many)
     text = (tmp_path / "many.html").read_text(encoding="utf-8")

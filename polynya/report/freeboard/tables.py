@@ -186,7 +186,7 @@ def lead_table(leads: pa.Table | None, *, origin: float) -> Markup:
                 number(c["height"][k], 3),
                 number(c["height_uncertainty"][k], 3),
                 number(c["photon_rate"][k], 1),
-                "mirror-like" if c["is_specular"][k] else "dark",
+                "specular" if c["is_specular"][k] else "weaker",
                 "yes" if c["is_used"][k] else "no",
             ]
         )
@@ -212,7 +212,8 @@ def lead_table(leads: pa.Table | None, *, origin: float) -> Markup:
     used = int(np.count_nonzero(c["is_used"]))
     return Markup(
         f'<section id="leads">{title}<p>{n:,} lead{"s" if n != 1 else ""}; {used:,} entered a sea-surface section.'
-        " Height is above the mean sea surface. "
+        " Height is above the mean sea surface. A return is specular above 11 photons per shot of a strong beam (a weak"
+        " beam's are multiplied by 4): calm water. Weaker ones come from dark, rough or narrow leads. "
         "Click a column to sort, a distance to see the lead in the"
         f" panel.</p>{table(head, rows, text_columns=3, identifier='lead-table', sort_keys=True)}{more}</section>"
     )
@@ -399,8 +400,8 @@ def legend() -> Markup:
         (
             "Missing freeboard (NaN)",
             (
-                "no sea surface within reach of the segment, or the segment has no height. Nothing is guessed; such"
-                " segments are grey on the map and leave gaps in the panel."
+                "no sea surface within reach of the segment, too little evidence that its leads are water, or no"
+                " height. Such segments are grey on the map and leave gaps in the panel."
             ),
         ),
         (
@@ -414,8 +415,8 @@ def legend() -> Markup:
         (
             "Lead",
             (
-                "a run of neighbouring open-water segments. Mirror-like leads return many photons from calm water; dark"
-                " ones few."
+                "a run of neighbouring open-water segments. Calm water returns many photons (specular); dark, rough and"
+                " narrow leads fewer."
             ),
         ),
     )

@@ -15,6 +15,8 @@ DEFAULT = "track-unet"
 """The shipped network that classifies where nothing else is asked for."""
 RESOLUTION = "2"
 """What networks are trained on."""
+LISTS = ("tables", "granule_parts")
+"""Of a network's training data: a row per granule. They stand in the network's file, which run.json names by hash."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +95,7 @@ def describe(classifier: predict_tracks.Classifier | None) -> tuple[str, dict[st
     )
     keep = {k: about[k] for k in ("polynya", "seed", "weights_sha256", "calibration", "decision_weights") if k in about}
     if isinstance(about.get("data"), dict):
-        keep["data"] = {k: v for k, v in about["data"].items() if k != "tables"}
+        keep["data"] = {k: v for k, v in about["data"].items() if k not in LISTS}
     return line, {
         "name": d.name,
         "file": classifier.path.name,

@@ -365,8 +365,8 @@ def network_notes(
     image = scene.table.name_of("reflectance")
     if image in mapper.always and image not in used:
         notes.append(
-            f"no {image} image: {mapper.name} was never trained without one; on real ground such maps were worthless,"
-            " and their intervals did not show it"
+            f"no {image} image: {mapper.name} was never trained without one: this map has no known skill, and its"
+            " intervals do not show that"
         )
     if any(_overlaps(scene, piece) for piece in mapper.ground):
         notes.append(f"{mapper.name} was trained on ground of this scene: its scores here are no skill")
