@@ -7,6 +7,7 @@ from __future__ import annotations
 # isort: off
 from . import (
     freeboard,
+    grid,
     verify,
     info,
     simulate,
@@ -32,6 +33,7 @@ __all__ = [
     "evaluate",
     "freeboard",
     "glaciers",
+    "grid",
     "info",
     "label",
     "main",

@@ -18,7 +18,7 @@ from .records import (
     versions,
     write_json,
 )
-from .tables import TableWriter, read_table, to_geopandas, write_table
+from .tables import TableWriter, read_beams, read_table, to_geopandas, write_table
 
 __all__ = [
     "BBOX",
@@ -38,6 +38,7 @@ __all__ = [
     "lists",
     "plain",
     "point_wkb",
+    "read_beams",
     "read_json",
     "read_table",
     "run_record",

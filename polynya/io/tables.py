@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -118,6 +119,56 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
         file = pq.ParquetFile(path)
         names = columns or [n for n in file.schema_arrow.names if n not in MADE]
         return file.read(columns=names)
+    except (pa.ArrowInvalid, OSError, KeyError) as error:
+        raise ProductError(
+            f"{path.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make it"
+            " again."
+        ) from error
+
+
+def read_beams(path: Path | str, *, columns: list[str]) -> Iterator[tuple[str, pa.Table]]:
+    """Yield a table of a granule beam by beam: no more than one beam is in memory.
+
+    Parameters
+    ----------
+    path : Path or str
+        A table that polynya wrote, with a column ``beam``: its row groups hold one beam each, beam after beam.
+    columns : list of str
+        Columns to read.
+
+    Yields
+    ------
+    beam : str
+        Its name.
+    table : pyarrow.Table
+        Its rows, with the file's metadata.
+
+    Raises
+    ------
+    ProductError
+        If the file is missing, is not Parquet, or lacks a column.
+    """
+    path = regular_file(path, expected="a table that polynya wrote. Run polynya freeboard first, or check the path")
+    names = [*columns, *([] if "beam" in columns else ["beam"])]
+    try:
+        with pq.ParquetFile(path) as file:
+            lacking = [n for n in names if n not in file.schema_arrow.names]
+            if lacking:
+                raise ProductError(
+                    f"{path.name}: has no column {lacking[0]}; expected a table of this release of polynya freeboard."
+                    " Make it again."
+                )
+            name, held = "", []
+            for k in range(file.num_row_groups):
+                group = file.read_row_group(k, columns=names)
+                beam = str(group["beam"][0].as_py()) if group.num_rows else name
+                if held and beam != name:
+                    yield name, pa.concat_tables(held).select(columns)
+                    held = []
+                name = beam
+                held.append(group)
+            if held:
+                yield name, pa.concat_tables(held).select(columns)
     except (pa.ArrowInvalid, OSError, KeyError) as error:
         raise ProductError(
             f"{path.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make it"

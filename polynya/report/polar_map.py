@@ -377,26 +377,85 @@ def coloured_track(
     return f'<g class="track">{"".join(out)}</g>'
 
 
-def colour_bar(*, low: float, high: float, label: str, width: int = 240) -> Markup:
-    """Return a horizontal colour bar with five ticks."""
+def colour_bar(
+    *,
+    low: float,
+    high: float,
+    label: str,
+    width: int = 240,
+    decimals: int = 2,
+    missing: str = "no sea surface",
+) -> Markup:
+    """Return a horizontal colour bar with five ticks.
+
+    Parameters
+    ----------
+    low, high : float
+        Values of the first and last colour.
+    label : str
+        Under the bar.
+    width : int
+        Length of the bar, pixels.
+    decimals : int
+        Digits after the point of the ticks.
+    missing : str
+        What grey means; empty where nothing is grey.
+    """
     cell = width / len(VIRIDIS)
     boxes = "".join(
         f'<rect x="{12 + k * cell:.2f}" y="4" width="{cell + 0.3:.2f}" height="12" fill="{c}"/>'
         for k, c in enumerate(VIRIDIS)
     )
     ticks = "".join(
-        f'<text x="{12 + width * k / 4:.1f}" y="29" text-anchor="middle">{low + (high - low) * k / 4:.2f}</text>'
+        f'<text x="{12 + width * k / 4:.1f}" y="29" text-anchor="middle">'
+        f"{low + (high - low) * k / 4:.{decimals}f}</text>"
         for k in range(5)
     )
     grey = (
-        f'<rect x="{width + 60}" y="4" width="22" height="12" fill="#9aa0a6"/><text x="{width + 88}" y="14">no sea'
-        " surface</text>"
+        f'<rect x="{width + 60}" y="4" width="22" height="12" fill="#9aa0a6"/><text x="{width + 88}" y="14">'
+        f"{escape(missing)}</text>"
+        if missing
+        else ""
     )
     return Markup(
         f'<svg class="bar" viewBox="-30 0 {width + 220} 48" width="{width + 220}" height="48" role="img"'
         f' aria-label="{escape(label)}">{boxes}{ticks}<text x="{12 + width / 2:.1f}" y="44"'
         f' text-anchor="middle">{escape(label)}</text>{grey}</svg>'
     )
+
+
+def coloured_cells(
+    frame: Frame, x: np.ndarray, y: np.ndarray, value: np.ndarray, *, side: float, low: float, high: float
+) -> str:
+    """Return square cells coloured by a value; cells without one are left out.
+
+    Parameters
+    ----------
+    frame : Frame
+        The rectangle that is drawn.
+    x, y : numpy.ndarray, shape (n,)
+        Centres of the cells, metres.
+    value : numpy.ndarray, shape (n,)
+        What is shown.
+    side : float
+        Side of a cell, metres.
+    low, high : float
+        Values of the first and last colour.
+    """
+    good = np.isfinite(value)
+    x, y, value = x[good], y[good], value[good]
+    left, top = frame.pixels(x - 0.5 * side, y + 0.5 * side)
+    wide = max(side * frame.scale, 1.5)
+    share = np.clip((value - low) / max(high - low, 1e-12), 0.0, 1.0)
+    index = np.rint(share * (len(VIRIDIS) - 1)).astype(int)
+    out = []
+    for k in np.unique(index):
+        boxes = "".join(
+            f"M{a:.1f} {b:.1f}h{wide:.1f}v{wide:.1f}h{-wide:.1f}z"
+            for a, b in zip(left[index == k].tolist(), top[index == k].tolist(), strict=True)
+        )
+        out.append(f'<path d="{boxes}" fill="{VIRIDIS[k]}"/>')
+    return f'<g class="cells">{"".join(out)}</g>'
 
 
 def scale_bar(frame: Frame) -> str:

@@ -1,0 +1,91 @@
+"""Maps of a season."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .root import FINISHED_WITH_FAILURES, app, say
+
+
+@app.command()
+def grid(
+    results: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="OUT...", help="Granules' folders that polynya freeboard wrote, or folders of such folders."
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="GRID", help="Gets maps (NetCDF, GeoTIFFs, page) and sums (per granule)."),
+    ],
+    cell: Annotated[
+        str, typer.Option(metavar="LENGTH", help="Side of a cell, 10km to 200km; 25km is the grid of ATL20.")
+    ] = "25km",
+    crs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="EPSG:N",
+            help=(
+                "EPSG:3413 (north) or EPSG:3976 (south), by default that of the first granule; EPSG:3411 or EPSG:3412"
+                " for the cells of ATL20 itself."
+            ),
+        ),
+    ] = None,
+    period: Annotated[str, typer.Option(help="month, day, or all for one map of everything.")] = "month",
+    leave_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="BIT,BIT",
+            help=(
+                "Quality bits whose segments do not count, with commas; by default few_photons,"
+                " geoid_instead_of_mean_sea_surface, correction_missing, background_contaminated, degraded_pointing."
+                " Add sea_surface_filled to be strict; none keeps all."
+            ),
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Granules at a time; 0 means one per core.")] = 0,
+    engine: Annotated[
+        str, typer.Option(metavar="NAME", help="What sums the granules: local, or a module of your own with build().")
+    ] = "local",
+    overwrite: Annotated[
+        bool,
+        typer.Option("--overwrite", help="Replace maps of other granules or settings; sums that still hold are kept."),
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Make monthly maps of freeboard, classes, leads, floes and sea surface, with the uncertainty of every mean.
+
+    Each granule is summed once; the sums are whole numbers, so any number of workers and any order give the same maps.
+    The same command resumes where it stopped. With more granules, pass --overwrite: only the new ones are summed.
+
+    The uncertainty of a cell has a random part, a part that the beams of one pass share (passes average it), and a
+    common part (nothing averages it). Cells of few passes or one day are flagged.
+
+    \b
+    polynya freeboard granules/*.h5 -o ross
+    polynya grid ross -o ross_season
+    polynya grid ross --cell 50km --crs EPSG:3976 --period day -o ross_days
+    """
+    from ..workflows import grid as workflow
+
+    config = workflow.Config.checked(cell=cell, crs=crs, period=period, leave_out=leave_out)
+    outputs = workflow.run(
+        results,
+        out=out,
+        config=config,
+        workers=workers,
+        overwrite=overwrite,
+        engine=engine,
+        show_progress=sys.stderr.isatty(),
+    )
+    failed = [r for r in outputs.records if r.status == "failed"]
+    for record in failed:
+        say(f"polynya: {record.message}")
+    print(json.dumps(workflow.as_json(outputs), indent=1) if as_json else workflow.as_text(outputs))
+    raise typer.Exit(FINISHED_WITH_FAILURES if failed else 0)

@@ -1,0 +1,93 @@
+"""Gridded products as CF NetCDF, and each variable as a cloud-optimised GeoTIFF."""
+
+from __future__ import annotations
+
+import datetime as dt
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import __version__
+from . import rasters
+from .atomic import writing
+from .netcdf import CONVENTIONS
+from .records import command_line
+
+if TYPE_CHECKING:  # heavy, and only for the signatures
+    import xarray
+    from odc.geo.geobox import GeoBox
+
+FILL = {"i": -1}
+"""Value of missing pixels of a GeoTIFF, by kind of number; floating point has NaN."""
+
+
+def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
+    """Write a gridded dataset as compressed CF NetCDF-4, with history.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        With CF attributes, coordinates, bounds and a grid mapping; times as datetime64.
+    path : Path
+        Replaced if it is there.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    data = data.assign_attrs(
+        Conventions=CONVENTIONS,
+        source=data.attrs.get("source", f"polynya {__version__}"),
+        history=f"{now} polynya {__version__}: {' '.join(command_line())}",
+    )
+    encoding: dict[str, dict[str, object]] = {}
+    for name, variable in data.variables.items():
+        if variable.dtype.kind in "fiu" and variable.ndim > 1:
+            encoding[str(name)] = {"zlib": True, "complevel": 4, "shuffle": True}
+        if variable.dtype.kind == "M":
+            encoding[str(name)] = {"units": "days since 1970-01-01T00:00:00", "dtype": "float64"}
+        if variable.ndim == 0 or name in data.coords or variable.dtype.kind != "f":
+            encoding.setdefault(str(name), {})["_FillValue"] = None
+        else:
+            encoding.setdefault(str(name), {})["_FillValue"] = np.array(np.nan, variable.dtype)[()]
+    with writing(Path(path)) as temporary:
+        data.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
+    return Path(path)
+
+
+def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags: dict[str, str]) -> Path:
+    """Write one variable of one period as a cloud-optimised GeoTIFF.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (rows, columns)
+        float32, or integers whose negative values are missing.
+    path : Path
+        The file to write.
+    geobox : odc.geo.geobox.GeoBox
+        The grid.
+    name : str
+        Description of the band.
+    tags : dict of str to str
+        Units, long name and the like.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nodata = float(FILL[values.dtype.kind]) if values.dtype.kind in FILL else float("nan")
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
+        plain = Path(folder) / "plain.tif"
+        with rasters.create(plain, geobox=geobox, dtype=str(values.dtype), nodata=nodata) as file:
+            file.write(values, 1)
+            file.set_band_description(1, name)
+            file.update_tags(**tags)
+            file.update_tags(1, **tags)
+        # A mean of uncertainties is no uncertainty, one of flags no flag: overviews take one pixel of each four.
+        return rasters.to_cog(plain, path, overviews="NEAREST")
