@@ -49,6 +49,9 @@ def grid(
             ),
         ),
     ] = None,
+    cog: Annotated[
+        bool, typer.Option("--cog/--no-cog", help="Also write each variable of each period as a GeoTIFF.")
+    ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Granules at a time; 0 means one per core.")] = 0,
     engine: Annotated[
         str, typer.Option(metavar="NAME", help="What sums the granules: local, or a module of your own with build().")
@@ -74,7 +77,7 @@ def grid(
     """
     from ..workflows import grid as workflow
 
-    config = workflow.Config.checked(cell=cell, crs=crs, period=period, leave_out=leave_out)
+    config = workflow.Config.checked(cell=cell, crs=crs, period=period, leave_out=leave_out, cog=cog)
     outputs = workflow.run(
         results,
         out=out,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,13 +44,14 @@ def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
         source=data.attrs.get("source", f"polynya {__version__}"),
         history=f"{now} polynya {__version__}: {' '.join(command_line())}",
     )
+    bounds = {v.attrs["bounds"] for v in data.variables.values() if "bounds" in v.attrs}
     encoding: dict[str, dict[str, object]] = {}
     for name, variable in data.variables.items():
         if variable.dtype.kind in "fiu" and variable.ndim > 1:
             encoding[str(name)] = {"zlib": True, "complevel": 4, "shuffle": True}
         if variable.dtype.kind == "M":
             encoding[str(name)] = {"units": "days since 1970-01-01T00:00:00", "dtype": "float64"}
-        if variable.ndim == 0 or name in data.coords or variable.dtype.kind != "f":
+        if variable.ndim == 0 or name in data.coords or name in bounds or variable.dtype.kind != "f":
             encoding.setdefault(str(name), {})["_FillValue"] = None
         else:
             encoding.setdefault(str(name), {})["_FillValue"] = np.array(np.nan, variable.dtype)[()]
@@ -80,10 +81,12 @@ def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags
     OutputError
         If it cannot be written.
     """
+    from rasterio.shutil import delete
+
     path.parent.mkdir(parents=True, exist_ok=True)
     nodata = float(FILL[values.dtype.kind]) if values.dtype.kind in FILL else float("nan")
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".") as folder:
-        plain = Path(folder) / "plain.tif"
+    plain = Path(f"/vsimem/{secrets.token_hex(8)}.tif")  # some hundred kilobytes: GDAL's own memory, not the disk
+    try:
         with rasters.create(plain, geobox=geobox, dtype=str(values.dtype), nodata=nodata) as file:
             file.write(values, 1)
             file.set_band_description(1, name)
@@ -91,3 +94,5 @@ def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags
             file.update_tags(1, **tags)
         # A mean of uncertainties is no uncertainty, one of flags no flag: overviews take one pixel of each four.
         return rasters.to_cog(plain, path, overviews="NEAREST")
+    finally:
+        delete(str(plain))

@@ -205,7 +205,11 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
             inside.insert(2, _dots(frame, x[flagged], y[flagged], side=grid.cell_m))
         picture = svg(frame, inside, identifier=f"map-{name}-{shown.name}", label=f"{shown.title}, {name}")
         bar = colour_bar(
-            low=low, high=high, label=f"{shown.label}; last colour: and above", decimals=shown.decimals, missing=""
+            low=low,
+            high=high,
+            label=f"{shown.label} (last colour: {high:g} and above)",
+            decimals=shown.decimals,
+            missing="",
         )
         n = int(np.isfinite(value).sum())
         out.append(
@@ -232,7 +236,7 @@ def _scale(value: np.ndarray, shown: _Map) -> tuple[float, float]:
 
 def _dots(frame: Frame, x: np.ndarray, y: np.ndarray, *, side: float) -> str:
     px, py = frame.pixels(x, y)
-    radius = float(np.clip(0.12 * side * frame.scale, 0.6, 3.0))
+    radius = float(np.clip(0.15 * side * frame.scale, 0.6, 3.0))
     dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}"/>' for a, b in zip(px, py, strict=True))
     return f'<g fill="#c2185b" stroke="#fff" stroke-width="{radius / 4:.2f}">{dots}</g>'
 
@@ -281,10 +285,10 @@ def _bars(count: np.ndarray, edges: Sequence[float], *, title: str, what: str, s
         )
     for k, edge in enumerate(edges):
         label = f"{edge / 1000:g} km" if edge >= 1000 else f"{edge:g} m" if edge else "0"
-        label += "+" if k == len(edges) - 1 else ""
+        is_last = k == len(edges) - 1
         out.append(
             f'<path class="axis" d="M{LEFT + k * step:.1f} {TOP + tall}v4"/><text x="{LEFT + k * step:.1f}"'
-            f' y="{TOP + tall + 16}" text-anchor="middle">{label}</text>'
+            f' y="{TOP + tall + 16}" text-anchor="{"end" if is_last else "middle"}">{label}{"+" * is_last}</text>'
         )
     out.append(
         f'<path class="axis" d="M{LEFT} {TOP + tall}h{wide}"/><text x="{LEFT + wide / 2}" y="{CHORD_PIXELS[1] - 6}"'

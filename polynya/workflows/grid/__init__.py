@@ -38,7 +38,7 @@ class Outputs:
     folder : Path
         The maps.
     files : dict of str to str
-        ``netcdf``, ``page``, ``cog`` (a folder) and ``run``.
+        ``netcdf``, ``page``, ``cog`` (a folder, where it was asked for) and ``run``.
     records : tuple of Record
         One per granule, in the order of the names.
     periods : tuple of dict
@@ -101,6 +101,8 @@ def run(
     """
     inputs = find(results, sums=Path(out) / "sums")
     config = (config or Config()).with_crs(is_north=inputs.is_north)
+    if not overwrite:
+        _check_granules(Path(out) / "maps", inputs)
     cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(inputs.items)))
@@ -129,11 +131,11 @@ def _write_maps(
     key = io.Key(
         workflow="grid",
         version=RESULTS_VERSION,
-        settings={**config.settings(), "about": dict(inputs.about)},
+        settings={**config.settings(), "about": dict(inputs.about), "cog": config.cog},
         inputs={f"sums of {i.granule}": Path(r.outputs["sums"]) for i, r in good},
     )
     files = {"netcdf": "grid.nc", "page": "index.html", "cog": "cog", "run": "run.json"}
-    files = {k: str(folder / v) for k, v in files.items()}
+    files = {k: str(folder / v) for k, v in files.items() if k != "cog" or config.cog}
     try:
         old = io.finished(folder, key)
     except OutputError:
@@ -160,7 +162,8 @@ def _write_maps(
         about = {**inputs.about, "source": f"polynya {__version__}, {len(good)} granules of ICESat-2 ATL03"}
         data = products.dataset(estimates, config=config, days=days, about=about)
         grids.write_netcdf(data, temporary / "grid.nc")
-        products.write_cogs(data, temporary / "cog", config=config)
+        if config.cog:
+            products.write_cogs(data, temporary / "cog", config=config)
         from ...report import season
 
         page = season.Season(
@@ -185,6 +188,19 @@ def _write_maps(
         )
         io.write_json(record, temporary / "run.json")
     return Outputs(folder=folder, files=files, records=tuple(records), periods=periods, messages=messages, is_new=True)
+
+
+def _check_granules(folder: Path, inputs: Inputs) -> None:
+    """Raise, before granules are summed, where maps of other granules are in the way."""
+    if io.is_free(folder) or _lacks_granules(folder):
+        return
+    held = io.read_json(folder / "run.json").get("inputs", [])
+    old, new = {g.get("granule") for g in held}, {i.granule for i in inputs.items}
+    if old != new:
+        raise OutputError(
+            f"{folder}: holds maps of {len(old)} granules, {len(new - old)} others are given now and {len(old - new)}"
+            " are not; expected the same granules. Pass --overwrite to make the maps again, or another -o."
+        )
 
 
 def _lacks_granules(folder: Path) -> bool:

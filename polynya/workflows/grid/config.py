@@ -37,6 +37,8 @@ class Config(BaseModel):
         ``month``, ``day``, or ``all`` for one map of everything.
     leave_out : tuple of str
         Names of ``schema.QUALITY_BITS``: segments with one of them do not count.
+    cog : bool
+        Also write each variable of each period as a GeoTIFF.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +47,7 @@ class Config(BaseModel):
     crs: Literal["EPSG:3413", "EPSG:3976", "EPSG:3411", "EPSG:3412"] | None = None
     period: Literal["month", "day", "all"] = "month"
     leave_out: tuple[str, ...] = LEAVE_OUT
+    cog: bool = True
 
     @field_validator("cell", mode="before")
     @classmethod

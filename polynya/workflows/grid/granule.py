@@ -65,6 +65,11 @@ class Item:
         """The path."""
         return self.path
 
+    @property
+    def place(self) -> str:
+        """Folder of its sums: two commands with one output share the granules between them."""
+        return self.folder
+
 
 def track_of(granule: str) -> str:
     """Return the pass that a granule is part of: reference ground track and cycle, or its name where that has none.

@@ -61,11 +61,11 @@ def dataset(
         ("floe", FLOE_EDGES_M, found.floe_count),
     ):
         dimension = f"{name}_length_bin"
-        whole = np.zeros((shape[0], len(edges) - 1, *shape[1:]), np.int32)
-        whole[place[0], :, place[1], place[2]] = count
+        whole = np.zeros((len(edges) - 1, *shape), np.int32)
+        whole[(slice(None), *place)] = count.T
         attributes = {"long_name": f"number of {name} chords per length bin", "units": "1", "grid_mapping": "crs"}
         out[f"{name}_count"] = (
-            ("time", dimension, "y", "x"),
+            (dimension, "time", "y", "x"),
             whole,
             {**attributes, "coordinates": "latitude longitude"},
         )
@@ -142,6 +142,7 @@ def _space(grid: gridding.Grid) -> dict[str, tuple]:
         },
     )
     mapping = {k: v for k, v in crs.to_cf().items() if v is not None}
+    mapping["latitude_of_projection_origin"] = 90.0 if grid.is_north else -90.0  # CF asks for it, PROJ does not give it
     out["crs"] = ((), np.int32(0), {**mapping, "long_name": f"projection {grid.crs}"})
     return out
 
