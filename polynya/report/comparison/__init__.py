@@ -16,12 +16,12 @@ Beams = Mapping[str, Mapping[str, np.ndarray]]
 """Columns along each beam."""
 
 QUANTITIES = {
-    "freeboard": "freeboard, mean of ours",
-    "freeboard_same_scale": "freeboard, at NASA's scale",
+    "freeboard": "freeboard",
+    "freeboard_same_scale": "freeboard, cut after",
     "sea_level": "sea level",
     "height": "height",
     "lead_height": "lead height",
-    "mean_sea_surface": "mean sea surface used",
+    "mean_sea_surface": "mean sea surface",
 }
 """In the order of the page."""
 SECTION_KM = 10.0
@@ -412,14 +412,14 @@ def _by_beam(scores: list[dict]) -> Markup:
 def _words() -> Markup:
     words = (
         (
-            "Freeboard, mean of ours",
+            "Freeboard",
             "The mean of our freeboards inside one NASA segment. Each is at least 0, so over water noise makes this"
             " mean"
             " positive.",
         ),
         (
-            "Freeboard, at NASA\u2019s scale",
-            "Our mean height less our mean sea level, at least 0 afterwards, as NASA does it on its longer segments.",
+            "Freeboard, cut after",
+            "Our mean height less our mean sea level, cut at 0 after averaging, as NASA does on its longer segments.",
         ),
         (
             "Sea level",

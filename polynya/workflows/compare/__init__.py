@@ -203,11 +203,12 @@ def _of_level(tables: dict[str, pa.Table], product: str, label: str) -> list[str
     """Return what limits one comparison: other mean sea surfaces, no freeboard, few sections."""
     out = []
     found = _scores(tables, product, label)
-    shift = found["mean_sea_surface", "bias"]["value"]
-    if np.isfinite(shift) and abs(shift) > LEVEL_M:
+    shift, rms = (found["mean_sea_surface", n]["value"] for n in ("bias", "rmse"))
+    if rms > LEVEL_M:
         out.append(
-            f"{product}, {label}: our mean sea surface lies {shift:+.3f} m from NASA's, so heights and sea levels above"
-            " it differ by as much the other way; freeboards do not."
+            f"{product}, {label}: our mean sea surface is another than NASA's ({shift:+.3f} m on average, RMS"
+            f" {rms:.3f} m);"
+            " heights and sea levels above it differ by as much the other way, freeboards do not."
         )
     if product == "ATL10":
         mine, theirs = (found["coverage_freeboard", f"{n}_km"]["value"] for n in ("ours", "theirs"))

@@ -16,6 +16,7 @@ from ...engine.protocol import Engine, Record
 from ...errors import UsageError
 from ...predict import tracks as predict_tracks
 from ...report import terminal
+from .. import run_page
 from . import joining
 from .beam import BeamSettings, BeamTables, Grids, beam_tables
 from .config import Config, read_grids, split_grid
@@ -101,4 +102,7 @@ def run(
         for record in engine.map(task, items):
             records[record.item] = record
             bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    return [records[i.name] for i in items]
+    found = [records[i.name] for i in items]
+    folders = {i.name: i.folder for i in items}
+    run_page.write(found, out=out, command="freeboard", results=folders, quantity=run_page.FREEBOARD)
+    return found

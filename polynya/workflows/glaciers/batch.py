@@ -11,7 +11,7 @@ from ... import engine as engines
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import UsageError
 from ...report import terminal
-from .. import glaciers
+from .. import glaciers, run_page
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +98,8 @@ def run_each(
             records.append(record)
             bar.advance(text=names[record.item])
             bar.line(f"{len(records)}/{len(items)} {names[record.item]}: {record.status} {record.message}")
+    folders = {i.name: i.folder for i in items}
+    run_page.write(records, out=out, command="glaciers", results=folders, quantity=run_page.GLACIER_AREA)
     return records
 
 

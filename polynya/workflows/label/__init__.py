@@ -19,6 +19,7 @@ from ... import io, schema
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import ProductError, UsageError
 from ...report import terminal
+from .. import run_page
 from .config import Config
 from .pairs import COLUMNS, Pair, read_pairs
 
@@ -88,7 +89,11 @@ def run(
         for record in engine.map(task, pairs):
             records[record.item] = record
             bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    return [records[p.name] for p in pairs]
+    found = [records[p.name] for p in pairs]
+    tables = {p.name: p.out for p in pairs}
+    common = os.path.commonpath([Path(p.out).resolve().parent for p in pairs])
+    run_page.write(found, out=common, command="label", results=tables, quantity=run_page.LABELS)
+    return found
 
 
 def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:

@@ -177,7 +177,7 @@ def test_a_comparison_that_is_done_is_read_again_and_another_is_refused(truth, o
 def test_a_shifted_mean_sea_surface_is_named(truth, ours, tmp_path):
     given = files(tmp_path, truth, ours, mss=1.3)
     found = compare.run([ours], out=tmp_path / "page", atl10=given["atl10"])
-    assert any("our mean sea surface lies -0.300 m from NASA's" in m for m in found.messages)
+    assert any("-0.300 m on average, RMS 0.300 m" in m for m in found.messages)
     assert score(found, "mean_sea_surface", "bias")["value"] == pytest.approx(-0.3, abs=1e-6)
 
 

@@ -527,7 +527,11 @@ def test_worker_processes_give_what_one_gives(granule, dry_granule, tmp_path):
             continue
         for name in ("segments", "leads", "sea_surface"):
             assert pq.read_table(a.outputs[name]).to_pandas().equals(pq.read_table(b.outputs[name]).to_pandas()), name
-    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted([granule.stem, dry_granule.stem])
+    page = ["index.html", "index.run.json", "runs.parquet"]
+    assert sorted(p.name for p in (tmp_path / "two").iterdir()) == sorted([granule.stem, dry_granule.stem, *page])
+    runs = pq.read_table(tmp_path / "two" / "runs.parquet").to_pylist()
+    assert [r["state"] for r in runs] == ["done", "failed", "done"]
+    assert runs[0]["value"] == together[0].numbers["mean_freeboard"] and runs[1]["reason"] == together[1].message
 
 
 def test_the_same_name_twice_is_refused(granule, tmp_path):

@@ -26,6 +26,7 @@ from polynya.workflows import glaciers
 
 from . import pieces
 
+PAGE = ("index.html", "index.run.json", "runs.parquet")
 ALWAYS = {
     "probability.tif",
     "confidence.tif",
@@ -371,7 +372,7 @@ def test_each_skips_what_is_done_and_goes_on_after_a_bad_scene(disc, network, tm
     ]
     code, said, _ = cli(*words)
     assert code == 3 and [r["status"] for r in json.loads(said)] == ["done", "failed", "done"]
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b"} and "optical.tif" in json.loads(said)[1][
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"a", "b", *PAGE} and "optical.tif" in json.loads(said)[1][
         "message"
     ]
     first = (tmp_path / "out/a/run.json").stat().st_mtime_ns
@@ -400,7 +401,7 @@ def test_scenes_of_one_name_get_folders_of_their_own(disc, network, tmp_path):
         "--runtime",
         "onnxruntime",
     )
-    assert code == 0 and {p.name for p in (tmp_path / "out").iterdir()} == {"one_date1", "two_date1"}
+    assert code == 0 and {p.name for p in (tmp_path / "out").iterdir()} == {"one_date1", "two_date1", *PAGE}
     code, _, said = cli(
         "glaciers",
         tmp_path / "one/date1",

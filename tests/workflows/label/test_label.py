@@ -466,7 +466,13 @@ def test_many_pairs_with_one_failure(folder, granule, truth, tmp_path):
         "a_shift.html",
         "b.parquet",
         "b.run.json",
+        "index.html",
+        "index.run.json",
+        "runs.parquet",
     ]
+    runs = {r["name"]: r for r in pq.read_table(tmp_path / "out" / "runs.parquet").to_pylist()}
+    assert {n: r["state"] for n, r in runs.items()} == states and runs["a"]["report"] == "a_shift.html"
+    assert runs["b"]["value"] > 0 and len(runs["b"]["track_latitude"]) > 2
 
 
 @pytest.mark.parametrize(

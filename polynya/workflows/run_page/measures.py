@@ -1,0 +1,79 @@
+"""The one number by which a page ranks items, and how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measure:
+    """A result in one number.
+
+    Attributes
+    ----------
+    value : float
+        NaN without one.
+    weight : float
+        In a mean over items.
+    random, correlated : float
+        One standard uncertainty: the part that averaging over items reduces, and the part that they may share. NaN
+        where none is known.
+    """
+
+    value: float = float("nan")
+    weight: float = 1.0
+    random: float = float("nan")
+    correlated: float = float("nan")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quantity:
+    """What an item's number is.
+
+    Attributes
+    ----------
+    name, units : str
+        As people read them.
+    is_sum : bool
+        Over items it adds up; otherwise a weighted mean is formed.
+    measure : callable
+        Takes the numbers of a record and its run.json, and returns a :class:`Measure`.
+    """
+
+    name: str
+    units: str
+    is_sum: bool
+    measure: Callable[[Mapping[str, float], Mapping[str, object]], Measure]
+
+
+def _number(found: Mapping[str, object], name: str) -> float:
+    value = found.get(name)
+    return float(value) if isinstance(value, (int, float)) else float("nan")
+
+
+def _freeboard(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    value, share = _number(numbers, "mean_freeboard"), _number(numbers, "share_with_freeboard")
+    if not share > 0:
+        return Measure()
+    whole, correlated = (_number(numbers, f"mean_freeboard_uncertainty{n}") for n in ("", "_correlated"))
+    return Measure(
+        value=value,
+        weight=share * _number(numbers, "n_segments"),
+        random=max(whole**2 - correlated**2, 0.0) ** 0.5,
+        correlated=correlated,
+    )
+
+
+def _glaciers(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    half = 0.5 * (_number(run, "area_high_km2") - _number(run, "area_low_km2"))
+    return Measure(value=_number(run, "area_km2"), random=0.0, correlated=half / 1.96)
+
+
+def _label(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "n_labelled"))
+
+
+FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
+GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
+LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
