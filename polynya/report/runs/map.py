@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from urllib.parse import quote
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _item(frame: Frame, k: int, row: Mapping, where: tuple[np.ndarray, np.ndarra
     value = number(row["value"], 3) if row["value"] is not None else row["state"]
     words = f"<title>{escape(row['name'])}: {escape(value)}</title>"
     inner = f'<g class="item" data-item="{k}">{words}{shape}</g>'
-    return f'<a href="{escape(row["report"])}">{inner}</a>' if row["report"] else inner
+    return f'<a href="{escape(quote(row["report"]))}">{inner}</a>' if row["report"] else inner
 
 
 def _tint(row: Mapping, *, low: float, high: float) -> str:

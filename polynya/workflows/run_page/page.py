@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from ... import __version__, io, schema
 from ...engine.protocol import FAILED, Record
-from ...errors import OutputError
+from ...errors import OutputError, ProductError
 from ...report import runs as report
 from ...schema.runs import DONE, RUNS
 from ...schema.runs import FAILED as FAILED_ROW
@@ -105,10 +105,12 @@ def write(
 
 
 def _held(path: Path) -> list[dict]:
-    """Return the rows of earlier batches, numbers that are missing as None."""
-    if not path.exists():
+    """Return the rows of earlier batches, numbers that are missing as None; none of a table that cannot be used."""
+    try:
+        table = io.read_table(path)
+    except ProductError:
         return []
-    rows = io.read_table(path).to_pylist()
+    rows = table.to_pylist() if table.column_names == RUNS.names else []
     return [{n: None if isinstance(v, float) and np.isnan(v) else v for n, v in row.items()} for row in rows]
 
 
@@ -190,9 +192,12 @@ def _row(
 
 
 def _files_of(result: Path) -> tuple[dict, list[Path]]:
-    """Return a result's record, and its files."""
+    """Return a result's record, and its files; nothing of one that cannot be read."""
     record = result / "run.json" if result.is_dir() else result.with_suffix(".run.json")
-    run = io.read_json(record)
+    try:
+        run = io.read_json(record)
+    except ProductError:  # gone since, or damaged
+        return {}, []
     listed = [record.parent / str(n) for n in run.get("contents", [])]
     order = {"segments.parquet": 0, "probability.tif": 0, "report.html": 0}
     return run, sorted((f for f in listed if f.is_file()), key=lambda f: (order.get(f.name, 1), f.name))

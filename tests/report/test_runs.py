@@ -1,0 +1,81 @@
+"""Maps and tables of a run's page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from polynya.report import runs
+from polynya.report.polar_map import VIRIDIS
+from polynya.report.runs.map import RED, maps
+
+
+def row(name, *, state="done", value=0.3, latitude=(80.0, 80.5, 81.0), longitude=(0.0, 0.0, 0.0), **more):
+    return {
+        "command": "freeboard",
+        "name": name,
+        "item": name,
+        "state": state,
+        "reason": "",
+        "report": f"{name}/report.html" if state == "done" else "",
+        "data_time": None,
+        "finished": None,
+        "seconds": 1.0,
+        "quantity": "mean total freeboard",
+        "units": "m",
+        "value": value,
+        "weight": 1.0,
+        "uncertainty_random": 0.0,
+        "uncertainty_correlated": 0.02,
+        "is_simulated": False,
+        "track_latitude": list(latitude),
+        "track_longitude": list(longitude),
+        "is_area": False,
+        **more,
+    }
+
+
+def colour_of(text, name):
+    group = re.search(rf"<title>{name}: .*?</g>", text).group()
+    return re.findall(r'stroke="(#[0-9a-f]{6})"', group)[-1]
+
+
+def test_tracks_have_the_colour_of_their_result():
+    text = maps(
+        [
+            row("low", value=0.1),
+            row("high", value=0.5, longitude=(5.0,) * 3),
+            row("none", value=None, longitude=(10.0,) * 3),
+            row("bad", value=None, state="failed", longitude=(15.0,) * 3),
+        ]
+    )
+    assert colour_of(text, "high") == VIRIDIS[-1] and colour_of(text, "low") == VIRIDIS[6]
+    assert colour_of(text, "bad") == RED and colour_of(text, "none") not in VIRIDIS
+    assert text.count('href="low/report.html"') == 1 and "bad/report" not in text
+
+
+def test_both_hemispheres_and_items_without_a_place():
+    text = maps([row("a"), row("b", latitude=(-70.0, -71.0, -72.0)), row("c", latitude=(), longitude=())])
+    assert 'id="map-north"' in text and 'id="map-south"' in text and "1 item without a place" in text
+    assert maps([row("c", latitude=(), longitude=())]) == ""
+
+
+def test_a_gap_is_not_bridged_by_a_line():
+    text = maps([row("a", latitude=(75.0, 76.0, None, 82.0, 83.0), longitude=(0.0, 0.0, None, 0.0, 0.0))])
+    group = re.search(r"<title>a: .*?</g>", text).group()
+    assert re.findall(r' d="([^"]+)"', group)[-1].count("M") == 2
+
+
+def test_names_are_escaped_and_links_are_quoted():
+    text = runs.render([row("a <b> #1"), row("c")], is_sum={}, folder="x & y")
+    assert "a &lt;b&gt; #1" in text and "<b>" not in text and 'href="a%20%3Cb%3E%20%231/report.html"' in text
+    assert "<h1>x &amp; y</h1>" in text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"), [("done", "2 of 2 items have a result."), ("failed", "1 failed, see below")]
+)
+def test_the_first_line_says_what_became_of_all(state, words):
+    text = runs.render([row("a"), row("b", state=state, reason="b.h5: why; expected this.")], is_sum={}, folder="x")
+    assert words in text and ("Failures" in text) == (state == "failed")
