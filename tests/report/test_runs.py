@@ -10,6 +10,8 @@ from polynya.report import runs
 from polynya.report.polar_map import VIRIDIS
 from polynya.report.runs.map import RED, maps
 
+from .test_browser import BROWSER, opened
+
 
 def row(name, *, state="done", value=0.3, latitude=(80.0, 80.5, 81.0), longitude=(0.0, 0.0, 0.0), **more):
     return {
@@ -79,3 +81,32 @@ def test_names_are_escaped_and_links_are_quoted():
 def test_the_first_line_says_what_became_of_all(state, words):
     text = runs.render([row("a"), row("b", state=state, reason="b.h5: why; expected this.")], is_sum={}, folder="x")
     assert words in text and ("Failures" in text) == (state == "failed")
+
+
+PRESSES = """
+const said = [], body = document.querySelector("#runs-table tbody"), names = () => [...body.rows].filter(r => !r.hidden)
+  .map(r => r.querySelector("[data-item]").textContent).join("");
+const head = [...document.querySelectorAll("#runs-table th button")].find(b => b.textContent.startsWith("mean"));
+said.push("first:" + names()); head.click(); said.push("up:" + names()); head.click(); said.push("down:" + names());
+document.querySelector('button[data-state="failed"]').click(); said.push("failed:" + names());
+document.querySelector('button[data-state=""]').click();
+const box = document.getElementById("filter"); box.value = "cloud b"; box.dispatchEvent(new Event("input"));
+said.push("filter:" + names()); said.push("shown:" + document.getElementById("shown").textContent);
+document.body.dataset.said = said.join("|");
+"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium to run the page's script in")
+def test_the_table_sorts_and_filters(tmp_path):
+    rows = [
+        row("a", value=0.30),
+        row("b", value=0.4, reason="thick cloud"),
+        row("c", state="failed", value=None, reason="cloud"),
+        row("d", value=0.05),
+    ]
+    page = tmp_path / "index.html"
+    page.write_text(runs.render(rows, is_sum={}, folder="x"), encoding="utf-8")
+    dom = opened(page, tmp_path, script=PRESSES)
+    said = dict(s.split(":", 1) for s in re.search(r'data-said="([^"]*)"', dom).group(1).split("|"))
+    assert said["first"] == "abcd" and said["up"] == "dabc" and said["down"] == "badc"  # what is missing comes last
+    assert said["failed"] == "c" and said["filter"] == "b" and said["shown"] == "1 of 4"

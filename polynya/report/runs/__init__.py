@@ -73,9 +73,10 @@ def _summary(rows: Sequence[Mapping], failed: Sequence[Mapping]) -> Markup:
 def _failures(failed: Sequence[Mapping]) -> Markup:
     if not failed:
         return Markup("")
-    rows = [
-        f"<li><code>{escape(r['name'])}</code> <span class=why>{escape(r['reason'])}</span></li>" for r in failed[:200]
-    ]
+    rows = []
+    for r in failed[:200]:
+        name = "" if r["reason"].startswith(r["name"]) else f"<code>{escape(r['name'])}</code> "
+        rows.append(f'<li>{name}<span class="why">{escape(r["reason"])}</span></li>')
     more = f"<p>and {len(failed) - 200:,} more: see the table.</p>" if failed[200:] else ""
     return Markup(f'<section id="failures"><h2>Failures</h2><ul class="messages">{"".join(rows)}</ul>{more}</section>')
 

@@ -89,7 +89,7 @@ def _map(
     x = np.concatenate([v[0] for v in where.values()])
     y = np.concatenate([v[1] for v in where.values()])
     good = np.isfinite(x) & np.isfinite(y)
-    frame = frame_around(x[good], y[good], projection, width=WIDTH, height=HEIGHT, least_m=60_000.0)
+    frame = frame_around(x[good], y[good], projection, width=WIDTH, height=HEIGHT, least_m=30_000.0)
     drawn = [_item(frame, k, row, where[k], low=low, high=high) for k, row, _, _ in part]
     name = "North" if projection.sign > 0 else "South"
     inside = [f'<path class="land" d="{land(frame)}"/>', graticule(frame), *drawn, scale_bar(frame)]
