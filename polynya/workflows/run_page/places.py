@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 
 from ... import schema
 from ...errors import ProductError
+from ...io import opening
 from ...readers import icesat2
 
 POINTS, GROUPS = 48, 8
@@ -118,10 +119,9 @@ def _broken(latitude: np.ndarray, longitude: np.ndarray, x: np.ndarray) -> Place
 
 
 def _of_raster(path: Path) -> Place:
-    import rasterio  # heavy, and only where there are rasters
-    import rasterio.warp
+    import rasterio.warp  # heavy, and only where there are rasters
 
-    with rasterio.open(path) as source:
+    with opening.open_raster(path) as source:
         left, bottom, right, top = source.bounds
         xs, ys = [left, right, right, left, left], [top, top, bottom, bottom, top]
         longitude, latitude = rasterio.warp.transform(source.crs, "EPSG:4326", xs, ys)
