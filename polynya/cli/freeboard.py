@@ -9,13 +9,21 @@ from typing import Annotated
 
 import typer
 
+from . import engines
 from .root import FINISHED_WITH_FAILURES, app, say
 
 
 @app.command()
 def freeboard(
     granules: Annotated[
-        list[Path], typer.Argument(metavar="GRANULE...", help="ATL03 granules (HDF5), as the archive delivers them.")
+        list[str],
+        typer.Argument(
+            metavar="GRANULE...",
+            help=(
+                "ATL03 granules (HDF5), as the archive delivers them: files, a folder, a pattern in quotes, a .txt"
+                " list, or addresses (s3://, gs://, https://)."
+            ),
+        ),
     ],
     out: Annotated[
         Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where results go: one folder per granule.")
@@ -103,9 +111,10 @@ def freeboard(
     workers: Annotated[
         int, typer.Option(min=0, help="Granules at a time (threads for a single one); 0 means one per core.")
     ] = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="What runs many granules: local, or a module of your own with build().")
-    ] = "local",
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Process finished granules again.")] = False,
     netcdf: Annotated[bool, typer.Option("--netcdf", help="Also write the tables as CF NetCDF.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
@@ -118,8 +127,10 @@ def freeboard(
     \b
     polynya freeboard ATL03_granule.h5 -o ross
     polynya freeboard granules/*.h5 -o ross --beams strong --workers 8
+    polynya freeboard granules.txt -o ross --engine spark --master spark://HOST:7077
     polynya freeboard ATL03_granule.h5 -o ross --classifier rule
     """
+    from .. import io
     from ..engine import protocol as records_as
     from ..report import terminal
     from ..workflows import freeboard as workflow
@@ -144,13 +155,14 @@ def freeboard(
         join=join,
         netcdf=netcdf,
     )
+    runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
     records = workflow.run(
-        granules,
+        io.expand(granules, endings=(".h5", ".hdf5")),
         out=out,
         config=config,
         workers=workers,
         overwrite=overwrite,
-        engine=engine,
+        engine=runner,
         show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in records if r.status == "failed"]

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from ..sensors import table
+from . import engines
 from .root import app
 
 
@@ -109,12 +110,10 @@ def glaciers(
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Number of windows that run in parallel.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the intervals.")] = 0,
-    engine: Annotated[
-        str,
-        typer.Option(
-            metavar="NAME", help="With --each, what runs the scenes: local, or a module of your own with build()."
-        ),
-    ] = "local",
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier result.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for machines.")] = False,
 ) -> None:
@@ -176,6 +175,9 @@ def glaciers(
             "--reference: is for one scene; expected none of it with --each. Leave it out, or score each with polynya"
             " evaluate."
         )
+    runner = engines.load(
+        engine, workers=int(engine != "spark"), master=master, timeout_s=timeout_s, memory_gb=memory_gb
+    )
     records = batch.run_each(
         scene,
         out=out,
@@ -183,7 +185,7 @@ def glaciers(
         inventory=inventory,
         overwrite=overwrite,
         threads=threads,
-        engine=engine,
+        engine=runner,
         show_progress=not as_json,
     )
     print(json.dumps([protocol.as_json(r) for r in records], indent=1) if as_json else batch.records_text(records))

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from . import engines
 from .root import FINISHED_WITH_FAILURES, app, say
 
 
@@ -33,7 +34,7 @@ def label(
     pairs: Annotated[
         Path | None,
         typer.Option(
-            metavar="CSV",
+            metavar="CSV|PARQUET",
             help=(
                 "Many pairs: columns granule, image (or truth), and optionally shift_east, shift_north, corrections,"
                 " name."
@@ -64,9 +65,10 @@ def label(
         Path | None, typer.Option(metavar="FILE", help="Corrections that polynya review saved; they have priority.")
     ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Pairs at a time; 0 means one per core.")] = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="What runs many pairs: local, or a module of your own with build().")
-    ] = "local",
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Label finished pairs again.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
 ) -> None:
@@ -79,6 +81,7 @@ def label(
     polynya label ATL03_granule.h5 --image S2B_MSIL1C_scene.SAFE -o labels.parquet
     polynya label ATL03_granule.h5 --image scene.tif --shift 240 -130 -o labels.parquet --overwrite
     polynya label --pairs pairs.csv -o labels --workers 4
+    polynya label --pairs pairs.parquet -o labels --engine spark --master spark://HOST:7077
     """
     from ..engine import protocol as records_as
     from ..errors import UsageError
@@ -121,12 +124,13 @@ def label(
                 corrections=str(corrections or ""),
             )
         ]
+    runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
     records = workflow.run(
         items,
         config=config,
         workers=workers,
         overwrite=overwrite,
-        engine=engine,
+        engine=runner,
         show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in records if r.status == "failed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, lists, writing, writing_folder
 from .geoparquet import BBOX, GEOMETRY, point_wkb
+from .input_lists import expand
 from .netcdf import to_xarray, write_netcdf
 from .records import (
     Key,
@@ -18,6 +19,7 @@ from .records import (
     versions,
     write_json,
 )
+from .remote import fetched, is_address, local_path, name_of
 from .tables import TableWriter, read_beams, read_table, to_geopandas, write_table
 
 __all__ = [
@@ -30,12 +32,17 @@ __all__ = [
     "check_replaceable",
     "command_line",
     "digest_of",
+    "expand",
+    "fetched",
     "finished",
     "folder_name",
     "hashing",
+    "is_address",
     "is_free",
     "key_as_dict",
     "lists",
+    "local_path",
+    "name_of",
     "plain",
     "point_wkb",
     "read_beams",

@@ -6,7 +6,6 @@ The story of one beam is :func:`.beam.beam_tables`; of one granule, :func:`.gran
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -51,7 +50,7 @@ def run(
     Parameters
     ----------
     granules : sequence of path
-        ATL03 files.
+        ATL03 files, or their addresses (``s3://``, ``gs://``, ``https://``), which are fetched one by one.
     out : path
         One folder per granule is made in it; a granule whose result is there is skipped.
     config : Config, optional
@@ -73,7 +72,8 @@ def run(
     Raises
     ------
     UsageError
-        If two granules have the same name or one's name names no folder, or there is no such classifier or engine.
+        If two granules have the same name or one's name names no folder, one at an address is to be joined, or there
+        is no such classifier or engine.
     ProductError
         If the classifier's file is no network.
     """
@@ -81,19 +81,23 @@ def run(
     network = config.classifier_used().path
     if network is not None:
         predict_tracks.check(network)  # a file that is none fails once, not with every granule
-    names = [io.folder_name(g) for g in granules]
+    granules = [g if io.is_address(g) else str(Path(g)) for g in granules]
+    names = [io.folder_name(io.name_of(g)) for g in granules]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise UsageError(
             f"GRANULE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
             " own folder. Name it once."
         )
+    remote = next((g for g in granules if io.is_address(g)), None)
+    if config.join and remote is not None:
+        raise UsageError(f"--join: {remote} is an address; expected files on this computer. Fetch them first.")
     around = joining.find(granules) if config.join else [()] * len(names)
     items = [
-        Item(path=str(Path(g)), folder=str(Path(out) / n), neighbours=others)
+        Item(path=g, folder=str(Path(out) / n), neighbours=others)
         for g, n, others in zip(granules, names, around, strict=True)
     ]
-    cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = workers or engines.cores()
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(items)))
     task = functools.partial(process, config=config, overwrite=overwrite, threads=cores if len(items) == 1 else 1)

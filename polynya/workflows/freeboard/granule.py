@@ -54,7 +54,7 @@ class Item:
     Attributes
     ----------
     path : str
-        An ATL03 file.
+        An ATL03 file, or its address.
     folder : str
         Where its results go.
     neighbours : tuple of str
@@ -109,10 +109,9 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     PolynyaError
         If the granule cannot be read, holds no sea ice, or the output cannot be written.
     """
-    started = time.perf_counter()
-    path, folder = Path(item.path), Path(item.folder)
+    folder = Path(item.folder)
     outputs = {name: str(folder / file) for name, file in FILES.items()}
-    key = config.key(path, neighbours=[Path(n) for n in item.neighbours])
+    key = config.key(io.local_path(item.path), neighbours=[Path(n) for n in item.neighbours])
     old = None if overwrite else io.finished(folder, key)
     if old is not None:
         numbers = old.get("numbers", {})
@@ -123,6 +122,22 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             outputs=outputs | _netcdf(folder),
             numbers=numbers,
         )
+    with io.fetched(item.path) as path:
+        return _compute(item, path, key=key, outputs=outputs, config=config, overwrite=overwrite, threads=threads)
+
+
+def _compute(
+    item: Item,
+    path: Path,
+    *,
+    key: io.Key,
+    outputs: dict[str, str],
+    config: Config,
+    overwrite: bool,
+    threads: int,
+) -> Record:
+    """Compute and write the result of a granule that is a file on this computer."""
+    started = time.perf_counter()
     granule = icesat2_atl03.open_granule(path)
     around = [icesat2_atl03.open_granule(n) for n in item.neighbours]
     chosen = icesat2.select_beams(granule, config.beams)
@@ -132,7 +147,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     classifier = predict_tracks.load(selected.path, runtime=runtime, threads=threads) if selected.path else None
     classifier_line, network = freeboard_classifier.describe(classifier)
     about = _about(granule, config, classifier_line)
-    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
+    with io.writing_folder(Path(item.folder), overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         settings = config.beam_settings(grids, classifier=classifier)
         beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, around=around, threads=threads)
         results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
@@ -174,7 +189,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
         item=item.name,
         status=DONE,
         message="\n".join(sentences),
-        outputs=outputs | _netcdf(folder),
+        outputs=outputs | _netcdf(Path(item.folder)),
         numbers=numbers,
     )
 

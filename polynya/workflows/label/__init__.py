@@ -7,8 +7,8 @@ The story of one pair is :mod:`.pair`. Beside ``NAME.parquet`` go ``NAME.run.jso
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ from ...errors import ProductError, UsageError
 from ...report import terminal
 from .. import run_page
 from .config import Config
-from .pairs import COLUMNS, Pair, read_pairs
+from .pairs import COLUMNS, FILES, Pair, read_pairs
 
 if TYPE_CHECKING:
     from .pair import Labels
@@ -80,7 +80,7 @@ def run(
             raise UsageError(
                 f"-o {out}: {blocked.name} is a file; expected a folder to write into. Choose another place."
             )
-    cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = workers or engines.cores()
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(pairs)))
     task = functools.partial(process, config=config, overwrite=overwrite)
@@ -117,10 +117,6 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
     PolynyaError
         If an input cannot be read, the two do not fit each other, or the output cannot be written.
     """
-    from ...labels import corrections
-    from . import pair as label_pair
-
-    started = time.perf_counter()
     out = Path(pair.out)
     outputs = {"labels": str(out), "run": str(out.with_name(f"{out.stem}.run.json"))}
     if pair.image:
@@ -130,6 +126,18 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
     if old is not None:
         numbers = old.get("numbers", {})
         return Record(item=pair.name, status=SKIPPED, message=f"done before: {out}", outputs=outputs, numbers=numbers)
+    with contextlib.ExitStack() as fetched:
+        there = {r: t for r in FILES if io.is_address(t := getattr(pair, r))}
+        pair = dataclasses.replace(pair, **{r: str(fetched.enter_context(io.fetched(t))) for r, t in there.items()})
+        return _label(pair, key=key, outputs=outputs, config=config)
+
+
+def _label(pair: Pair, *, key: io.Key, outputs: dict[str, str], config: Config) -> Record:
+    """Label a pair whose files are on this computer, and write what comes of it."""
+    from ...labels import corrections
+    from . import pair as label_pair
+
+    started = time.perf_counter()
     with io.hashing(key) as hashed:
         corrected = corrections.read(pair.corrections) if pair.corrections else []
         if pair.truth:
@@ -138,7 +146,12 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
             labels = label_pair.from_image(
                 pair.granule, pair.image, config=config, shift=pair.shift, corrected=corrected
             )
-        numbers = _numbers(labels) | {"seconds": time.perf_counter() - started}
+        seconds = time.perf_counter() - started
+        numbers = _numbers(labels) | {
+            "seconds": seconds,
+            "read_seconds": labels.read_seconds,
+            "label_seconds": seconds - labels.read_seconds,
+        }
         _write(labels, outputs, key=hashed(), config=config, numbers=numbers, size=Path(pair.granule).stat().st_size)
     return Record(item=pair.name, status=DONE, message="\n".join(labels.notes), outputs=outputs, numbers=numbers)
 

@@ -5,6 +5,7 @@ Also without a scene: labels from the truth of a simulation.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,8 @@ class Labels:
     granule : icesat2.Granule
     notes : tuple of str
         What the user should know.
+    read_seconds : float
+        Until photons were segments and the truth was read; the scene's pixels are read with the labelling.
     """
 
     table: pa.Table
@@ -56,6 +59,7 @@ class Labels:
     scene: sentinel2.Scene | None
     granule: icesat2.Granule
     notes: tuple[str, ...]
+    read_seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,7 @@ def from_image(
     UsageError
         If the scene has no time and none is given.
     """
+    began = time.perf_counter()
     config = config or Config()
     scene = sentinel2.open_scene(image)
     grid = scene.geobox.affine
@@ -129,6 +134,7 @@ def from_image(
         )
     granule = icesat2_atl03.open_granule(granule_path)
     tracks, notes = read_tracks(granule, beams=config.beams, bbox=label_tracks.around(scene.geobox))
+    read_seconds = time.perf_counter() - began
     tracks, places = label_tracks.over(scene, tracks)
     minutes = label_tracks.minutes(
         granule, scene, tracks, places, image_time=config.scene_time(), max_minutes=config.max_minutes
@@ -196,6 +202,7 @@ def from_image(
         scene=scene,
         granule=granule,
         notes=tuple(notes),
+        read_seconds=read_seconds,
     )
 
 
@@ -271,6 +278,7 @@ def from_truth(
     ProductError
         If the truth is another granule's.
     """
+    began = time.perf_counter()
     granule = icesat2_atl03.open_granule(granule_path)
     table = (
         (pq.read_schema(truth).metadata or {}).get(b"polynya_table", b"").decode()
@@ -292,6 +300,7 @@ def from_truth(
         )
     is_atl07 = metadata.get("product") == ATL07_TRUTH
     tracks, notes = read_tracks(granule, beams=beams)
+    read_seconds = time.perf_counter() - began
     cells, names = schema.to_numpy(known["x_atc"]), np.array(known["beam"].cast(pa.string()).to_pylist())
     classes = schema.to_numpy(known["surface_class"])
     pieces = []
@@ -317,6 +326,7 @@ def from_truth(
         scene=None,
         granule=granule,
         notes=tuple(notes),
+        read_seconds=read_seconds,
     )
 
 

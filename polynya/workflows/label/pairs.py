@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
+
 from ... import io
 from ...errors import ProductError, UsageError, one_line
 from ...io import opening
@@ -17,6 +20,10 @@ RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other labels."""
 COLUMNS = ("granule", "image", "truth", "shift_east", "shift_north", "corrections", "name")
 """Columns of a table of pairs; ``granule`` and one of ``image`` and ``truth`` must be there."""
+
+FILES = ("granule", "image", "truth", "corrections")
+"""Columns that name a file, or its address."""
+PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,12 +79,12 @@ class Pair:
             workflow="label",
             version=RESULTS_VERSION,
             settings={**config.model_dump(mode="json", exclude={"weights"}), "shift": self.shift},
-            inputs={role: Path(text) for role, text in files.items() if text},
+            inputs={role: io.local_path(text) for role, text in files.items() if text},
         )
 
 
 def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
-    """Read a table of pairs (CSV with a header); relative paths are relative to the table.
+    """Read a table of pairs (CSV with a header, or Parquet); relative paths are relative to the table.
 
     Parameters
     ----------
@@ -98,14 +105,7 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
         If a column, a cell or a name does not fit.
     """
     path = Path(path)
-    text = opening.read_text(path, expected="a table of pairs as CSV. Check the path")
-    try:
-        reader = csv.DictReader(StringIO(text, newline=""))
-        rows, names = list(reader), [n.strip() for n in reader.fieldnames or []]
-    except csv.Error as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path."
-        ) from error
+    rows, names = _rows_of_parquet(path) if path.suffix.lower() in PARQUET else _rows_of_csv(path)
     unknown = [n for n in names if n not in COLUMNS]
     if unknown or "granule" not in names or not {"image", "truth"} & set(names):
         raise UsageError(
@@ -125,9 +125,32 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
     return pairs
 
 
+def _rows_of_csv(path: Path) -> tuple[list[dict], list[str]]:
+    text = opening.read_text(path, expected="a table of pairs as CSV. Check the path")
+    try:
+        reader = csv.DictReader(StringIO(text, newline=""))
+        return list(reader), [n.strip() for n in reader.fieldnames or []]
+    except csv.Error as error:
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path."
+        ) from error
+
+
+def _rows_of_parquet(path: Path) -> tuple[list[dict], list[str]]:
+    """Return the rows as those of a CSV: numbers as text, nothing where a cell is missing."""
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise ProductError(
+            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as Parquet. Check the path."
+        ) from error
+    rows = [{k: "" if v is None or v != v else str(v) for k, v in row.items()} for row in table.to_pylist()]
+    return rows, list(table.column_names)
+
+
 def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> Pair:
     cells = {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None}
-    where = f"{path.name} line {number}"
+    where = f"{path.name} {'line' if path.suffix.lower() not in PARQUET else 'row, counted with the header,'} {number}"
     if not cells.get("granule") or bool(cells.get("image")) == bool(cells.get("truth")):
         raise UsageError(
             f"{where}: granule '{cells.get('granule', '')}', image '{cells.get('image', '')}', truth"
@@ -144,10 +167,9 @@ def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> 
                 f"{where}: shift_east '{cells.get('shift_east', '')}', shift_north '{cells.get('shift_north', '')}';"
                 " expected two numbers in metres, or both empty. Correct the line."
             )
-    here = {
-        k: str(path.parent / cells[k]) if cells.get(k) else "" for k in ("granule", "image", "truth", "corrections")
-    }
-    name = cells.get("name") or Path(cells["granule"]).stem
+    here = {k: cells.get(k, "") for k in FILES}
+    here = {k: str(path.parent / v) if v and not io.is_address(v) else v for k, v in here.items()}
+    name = cells.get("name") or Path(io.name_of(cells["granule"])).stem
     if Path(name).name != name:
         raise UsageError(f"{where}: name '{name}'; expected a plain file name. Correct the line.")
     return Pair(
