@@ -6,6 +6,7 @@
 # make table   set up, train all recipes with three seeds on that data and print the table of docs/networks.md
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
+# make cluster set up, run freeboard and labels of 24 granules on two local Spark workers, killed again and again
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
 # make docs    build the documentation site into site/, warnings as errors
@@ -22,10 +23,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test bench score weights table glacier-weights glacier-table results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table results lint docs mutants clean
 
 help:
-	@sed -n '1,12p' Makefile | sed 's/^# //'
+	@sed -n '1,13p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -116,6 +117,12 @@ ATL10 ?= $(wildcard ../shared/data/icesat2/*ATL10*.h5)
 
 results: setup-train
 	@"$(BIN)/python" scripts/results.py $(RUN) $(if $(ATL03),--atl03 $(ATL03)) $(if $(ATL07),--atl07 $(ATL07)) $(if $(ATL10),--atl10 $(ATL10))
+
+# CLUSTER="GRANULES KILLS": so many simulated granules, and so many workers that are killed while they are computed.
+CLUSTER ?= 24 20
+
+cluster: setup-train
+	POLYNYA_CLUSTER="$(CLUSTER)" "$(BIN)/python" -m pytest -n 0 -s tests/cluster
 
 CODE := polynya tests benchmarks scripts
 

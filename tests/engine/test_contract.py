@@ -191,7 +191,7 @@ def timeless(path) -> dict:
 
     def bare(value):
         if isinstance(value, dict):
-            return {k: bare(v) for k, v in value.items() if k not in ("seconds", "time")}
+            return {k: bare(v) for k, v in value.items() if k != "time" and not k.endswith("seconds")}
         return [bare(v) for v in value] if isinstance(value, list) else value
 
     return bare(json.loads(path.read_text()))
