@@ -6,6 +6,6 @@ from pathlib import Path
 if not __package__:  # run by its path: the folder of the package is no place to import from
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
-from polynya.cli import main  # noqa: E402
+from polynya.cli import main
 
 main()
