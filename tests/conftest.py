@@ -15,6 +15,8 @@ ROOT = Path(__file__).resolve().parent
 FIRST = (
     "test_acceptance.py",
     "workflows/train/test_two_processes.py",
+    "cluster/test_cluster.py",
+    "engine/test_contract.py",
     "workflows/glaciers/test_glaciers.py",
     "test_mutations.py",
     "workflows/freeboard/test_freeboard.py",

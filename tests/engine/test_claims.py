@@ -80,7 +80,7 @@ def test_the_claim_of_a_dead_process_is_broken(tmp_path, monkeypatch, host):
 
 
 def test_a_claim_with_a_heartbeat_is_kept(tmp_path, monkeypatch):
-    monkeypatch.setattr(claims, "STALE_S", 0.6)
+    monkeypatch.setattr(claims, "STALE_S", 1.5)
     monkeypatch.setattr(claims, "BEAT_S", 0.1)
     came = []
 
@@ -91,7 +91,7 @@ def test_a_claim_with_a_heartbeat_is_kept(tmp_path, monkeypatch):
     with claims.holding(tmp_path / "x", run="a"):
         thread = threading.Thread(target=second)
         thread.start()
-        time.sleep(1.5)
+        time.sleep(2.5)
         assert not came
     thread.join(10)
     assert came

@@ -71,10 +71,10 @@ def test_what_is_done_is_skipped_and_stays_the_same_file(make, tmp_path):
 def test_an_item_that_hangs_ends_with_one_line(make, tmp_path):
     items = folders(tmp_path, "hang", "good1", "good2")
     began = time.monotonic()
-    records = {r.item: r for r in make(timeout_s=1.5).map(write, items)}
-    assert time.monotonic() - began < 60
+    records = {r.item: r for r in make(timeout_s=4).map(write, items)}
+    assert time.monotonic() - began < 120
     assert {n: r.status for n, r in records.items()} == {"hang": FAILED, "good1": DONE, "good2": DONE}
-    assert records["hang"].message.startswith("hang: took longer than 1.5 s (--timeout-s); expected")
+    assert records["hang"].message.startswith("hang: took longer than 4 s (--timeout-s); expected")
     assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good1", "good2"]
 
 
