@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -89,9 +90,15 @@ class Cluster:
                 stderr=log,
                 cwd=self.folder,
                 start_new_session=True,
+                preexec_fn=_die_with_us,
             )
         self._begun.append(process)
         return process
+
+
+def _die_with_us() -> None:
+    """Ask the kernel to kill this process when the tests end, however they end."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def _free_port() -> int:
