@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from polynya.report import runs
 from polynya.report.polar_map import VIRIDIS
 from polynya.report.runs.map import RED, maps
+from polynya.report.runs.timeline import timeline
 
 from .test_browser import BROWSER, opened
 
@@ -34,6 +36,10 @@ def row(name, *, state="done", value=0.3, latitude=(80.0, 80.5, 81.0), longitude
         "track_latitude": list(latitude),
         "track_longitude": list(longitude),
         "is_area": False,
+        "batch": None,
+        "started": None,
+        "worker": "",
+        "tries": 1,
         **more,
     }
 
@@ -81,6 +87,21 @@ def test_names_are_escaped_and_links_are_quoted():
 def test_the_first_line_says_what_became_of_all(state, words):
     text = runs.render([row("a"), row("b", state=state, reason="b.h5: why; expected this.")], is_sum={}, folder="x")
     assert words in text and ("Failures" in text) == (state == "failed")
+
+
+def test_the_timeline_shows_who_worked_when_how_evenly_and_how_often():
+    def at(name, worker, begin, seconds, *, tries=1, hour=12):
+        batch = dt.datetime(2026, 1, 1, hour, tzinfo=dt.UTC)
+        started = batch + dt.timedelta(seconds=begin)
+        return row(name, batch=batch, started=started, worker=worker, seconds=seconds, tries=tries)
+
+    rows = [at("a", "one", 0, 10), at("b", "two", 0, 20), at("c", "one", 10, 30, tries=3)]
+    text = timeline([*rows, at("old", "three", 0, 999, hour=11), row("skipped", batch=rows[0]["batch"])])
+    assert "3 items on 2 workers in 40" in text and "60" in text and "old" not in text
+    assert "longest 30.0" in text and "1.5 times the median" in text and "2 retries" in text
+    bars = {n: float(w) for w, n in re.findall(r'width="([0-9.]+)"[^>]*><title>([abc])', text)}
+    assert bars["b"] == pytest.approx(2 * bars["a"], abs=0.2) and bars["c"] == pytest.approx(3 * bars["a"], abs=0.2)
+    assert timeline([row("x")]) == "" and timeline([at("x", "one", 0, 5)]) == ""
 
 
 PRESSES = """

@@ -11,6 +11,7 @@ import numpy as np
 from ...schema.runs import FAILED
 from ..html import DASH, Markup, escape, number, page, table
 from .map import maps
+from .timeline import timeline
 from .totals import totals
 
 
@@ -35,6 +36,7 @@ def render(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool], folder: str) 
         maps(rows),
         _failures(failed),
         _table(rows),
+        timeline(rows),
         _words(),
     ]
     return page(title=f"{folder}: {len(rows)} items", body=body, scripts=("runs_page.js",))

@@ -86,8 +86,10 @@ def write(
     held = _held(out / TABLE)
     old = {(r["command"], r["name"]): r for r in held}
     rows = dict(old)
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     for record in records:
-        row = _row(record, out=out, command=command, result=Path(results[record.item]), quantity=quantity, old=old)
+        result = Path(results[record.item])
+        row = _row(record, out=out, command=command, result=result, quantity=quantity, old=old, now=now)
         rows[command, row["name"]] = row
     kept = [r for k, r in rows.items() if k not in old or r is not old[k] or _is_there(r, out)]
     if kept == held and (out / PAGE).exists():
@@ -136,6 +138,7 @@ def _row(
     result: Path,
     quantity: Quantity,
     old: Mapping[tuple[str, str], dict],
+    now: dt.datetime,
 ) -> dict:
     """Return an item's row: that of an earlier batch where the result is the same."""
     name = _relative(result.with_suffix("") if result.suffix == ".parquet" else result, out)
@@ -148,8 +151,12 @@ def _row(
         "reason": record.message.replace("\n", " "),
         "report": "",
         "data_time": None,
-        "finished": dt.datetime.now(dt.UTC).replace(microsecond=0),
+        "finished": now,
         "seconds": float(record.seconds),
+        "batch": now,
+        "started": _time(record.started, fraction=True),
+        "worker": record.worker,
+        "tries": record.tries,
         "quantity": quantity.name,
         "units": quantity.units,
         "value": None,
@@ -213,10 +220,10 @@ def _placed(place: places.Place, *, otherwise: dt.datetime | None = None) -> dic
     }
 
 
-def _time(text: object) -> dt.datetime | None:
-    """Return a time that a record states, in whole seconds UTC."""
+def _time(text: object, *, fraction: bool = False) -> dt.datetime | None:
+    """Return a time that a record states, UTC; in whole seconds, or with their fraction."""
     try:
-        found = dt.datetime.fromisoformat(str(text)[:19])
+        found = dt.datetime.fromisoformat(str(text)[: 23 if fraction else 19])
     except ValueError:
         return None
     return found.replace(tzinfo=dt.UTC)
