@@ -122,7 +122,8 @@ def freeboard(
     """Compute 2 m surface classes, local sea surface and freeboard from ATL03 photons.
 
     For every granule FOLDER gets a folder with segments.parquet, leads.parquet, sea_surface.parquet (GeoParquet),
-    report.html (open it in a browser) and run.json. The same command resumes where it stopped.
+    report.html (open it in a browser) and run.json; several granules also give index.html (map, totals, failures) and
+    runs.parquet. The same command resumes where it stopped.
 
     \b
     polynya freeboard ATL03_granule.h5 -o ross
@@ -182,4 +183,6 @@ def freeboard(
             f"{done} of {len(records)} granules are in {out}"
             + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else ".")
         )
+        if io.lists(out / "index.run.json", out / "index.html"):
+            print(f"all of them on one page: {out / 'index.html'}")
     raise typer.Exit(code)

@@ -121,7 +121,8 @@ def glaciers(
 
     FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg,
     uncertainty_band.gpkg, report.html and run.json; spread.tif if predictions were averaged; evaluation.parquet with
-    --reference. Missing and misregistered sensors are left out and named. More: docs/glaciers.md.
+    --reference. Missing and misregistered sensors are left out and named. --each also gives index.html (map, totals,
+    failures, links) and runs.parquet. More: docs/glaciers.md.
 
     \b
     polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg

@@ -75,7 +75,8 @@ def label(
     """Label 2 m segments from the Sentinel-2 scene under the track; the ice drift is removed.
 
     Writes the table, NAME.run.json and NAME_shift.html (check it: it shows whether the shift is right). Where the
-    shift is uncertain, no segment is labelled.
+    shift is uncertain, no segment is labelled. Many pairs also give FOLDER/index.html (map, failures, links) and
+    runs.parquet.
 
     \b
     polynya label ATL03_granule.h5 --image S2B_MSIL1C_scene.SAFE -o labels.parquet
