@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -29,6 +30,8 @@ simulate_app = typer.Typer(
 app.add_typer(simulate_app, name="simulate")
 
 FINISHED_WITH_FAILURES = 3
+OBJECTS_AT_ONCE = 20_000
+"""New objects after which Python looks for cycles: at its usual 700 it does so hundreds of times while it imports."""
 
 RENAMED_OPTIONS = {
     "glaciers": {
@@ -48,6 +51,7 @@ def main() -> None:
     """Run the command line; every error is one line on stderr and an exit code."""
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _stop)
+    gc.set_threshold(OBJECTS_AT_ONCE)
     try:
         check_renamed(sys.argv[1:])
         app()

@@ -73,18 +73,17 @@ def bounding_boxes(longitude: np.ndarray, latitude: np.ndarray) -> pa.StructArra
     pyarrow.StructArray, length n
         Of the type of :data:`BBOX`: a point is never outside its box.
     """
-    corners = (
-        _rounded(longitude, np.greater, -np.inf),
-        _rounded(latitude, np.greater, -np.inf),
-        _rounded(longitude, np.less, np.inf),
-        _rounded(latitude, np.less, np.inf),
-    )
+    (xmin, xmax), (ymin, ymax) = _around(longitude), _around(latitude)
+    corners = (xmin, ymin, xmax, ymax)
     return pa.StructArray.from_arrays([schema.from_numpy(c) for c in corners], fields=list(BBOX.type))
 
 
-def _rounded(value: np.ndarray, is_bad: np.ufunc, towards: float) -> np.ndarray:
+def _around(value: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the nearest numbers of single precision that are not above and not below each value."""
     near = value.astype(np.float32)
-    return np.nextafter(near, np.float32(towards), out=near, where=is_bad(near, value))
+    is_above, is_below = near > value, near < value
+    other = np.nextafter(near, np.where(is_above, np.float32(-np.inf), np.float32(np.inf)))
+    return np.where(is_above, other, near), np.where(is_below, other, near)
 
 
 class Bounds:

@@ -53,8 +53,7 @@ class TableWriter:
         self._writer = pq.ParquetWriter(
             path,
             target,
-            compression="zstd",
-            compression_level=1,
+            compression="lz4",
             use_dictionary=[n for n in spec.names if n not in (*real, *times)],
             write_statistics=[*(n for n in spec.names if n in PRUNED_BY), *boxes],
             column_encoding=dict.fromkeys((*real, *boxes), "BYTE_STREAM_SPLIT")
@@ -72,7 +71,9 @@ class TableWriter:
             table = table.append_column(GEOMETRY, point_wkb(lon, lat)).append_column(BBOX, bounding_boxes(lon, lat))
             self._bounds.add(lon, lat)
         rows = math.ceil(n / math.ceil(n / GROUP_ROWS))
-        self._writer.write_table(table.cast(self._schema), row_group_size=rows)
+        is_alike = table.schema.equals(self._schema)  # but for what the metadata say
+        table = pa.Table.from_arrays(table.columns, schema=self._schema) if is_alike else table.cast(self._schema)
+        self._writer.write_table(table, row_group_size=rows)
 
     def close(self) -> None:
         """Write the footer, with GeoParquet's metadata."""

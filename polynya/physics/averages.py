@@ -403,7 +403,7 @@ def _exponential(u: sparse.csr_matrix, length_m: float) -> np.ndarray:
     if u.shape[0] * span * span <= 4e7 * 4 and span <= 400:
         local = np.zeros((u.shape[0], span))
         rows = np.repeat(np.arange(u.shape[0]), np.diff(u.indptr))
-        np.add.at(local, (rows, u.indices - first[rows]), u.data)
+        local[rows, u.indices - first[rows]] = u.data
         kernel = decay ** np.abs(np.subtract.outer(np.arange(span), np.arange(span)))
         return np.maximum(np.einsum("ij,ij->i", local @ kernel, local), 0.0)
     out = np.empty(u.shape[0])

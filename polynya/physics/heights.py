@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numba as nb
 import numpy as np
 
 from . import first_photon_bias, tracks
@@ -29,6 +30,10 @@ STRAY_M = 2.0
 """A segment of one or two photons further than this from the median surface within 250 m is noise (m)."""
 GAP_M = 20.0
 """Nothing is smoothed across a stretch this long without a segment."""
+SPREAD_M, USUAL_SPREAD_M = 10.0, 0.15
+"""The photons' spread is pooled over ± the first (m), and the second where no photon is near (m)."""
+LEAST_HALF_M = 0.15
+"""Least half width of the photon window (m)."""
 PRIOR_PHOTONS = 6.0
 """Weight of the neighbourhood's spread against the segment's own, in photons."""
 
@@ -163,25 +168,12 @@ def surface_heights(
     half = np.full(n.size, FIRST_WINDOW_M)
     for _ in range(TRIMS):
         used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
-        photons = used.astype(np.float64)
-        near, _ = tracks.running_mean(x, mean.astype(np.float64), photons, starts, CENTRE_M * reach)
-        around = np.where(np.isfinite(near), near, around)
-        degrees = np.maximum(photons - 1.0, 0.0)
-        variance = np.where(degrees > 0, sd.astype(np.float64) ** 2 * photons / np.maximum(degrees, 1.0), np.nan)
-        usual = np.sqrt(_pool(x, variance, degrees, starts, near=10.0, fallback=np.full(n.size, 0.15**2)))
-        usual = usual / TRUNCATION
-        half = np.maximum(TRIM * usual, 0.15)
-        centre = own * np.where(used > 0, mean, centre) + (1.0 - own) * around
+        _narrow(x, used, mean, sd, starts, CENTRE_M * reach, own, around, centre, half)
     used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
     some = used > 0
-    used_n = np.where(some, used, 0).astype(np.float64)
-    # Spread about the segment means, pooled: sum of squares over degrees of freedom.
-    squares = np.where(some, sd.astype(np.float64) ** 2 * used_n, 0.0)
-    free = np.maximum(used_n - 1.0, 0.0)
-    pooled = np.sqrt(
-        tracks.running_mean(x, np.where(free > 0, squares / np.maximum(free, 1e-9), np.nan), free, starts, 10.0)[0]
-    )
-    pooled = np.where(np.isfinite(pooled), pooled, 0.15) / TRUNCATION
+    squares, free, variance = _degrees(used, sd)
+    pooled = np.sqrt(tracks.running_mean(x, variance, free, starts, SPREAD_M)[0])
+    pooled = np.where(np.isfinite(pooled), pooled, USUAL_SPREAD_M) / TRUNCATION
     shots = np.maximum(s.n_shots.astype(np.float64), 1.0)
     rate, _ = tracks.running_mean(x, s.photon_rate_high.astype(np.float64), shots, starts, 5.0)
     # A lone photon whose shot began in the cell before leaves a cell without a shot: one shot it is.
@@ -190,36 +182,84 @@ def surface_heights(
         bias = np.full(n.size, np.nan)
     else:
         bias = first_photon_bias.lookup(table, strength=rate, width_m=2.563 * pooled)
-    bias_error = first_photon_error(bias, errors=errors)
     height = np.where(some, mean, np.nan) - np.where(np.isfinite(bias), bias, 0.0)
     # One or two photons metres away from everything around them are noise that passed for signal under cloud.
     usual_level = tracks.block_quantile(x, height, block_m=20.0, window_m=250.0, inner=0.5, outer=0.5)
-    stray = (used_n < 3) & (np.abs(height - usual_level) > STRAY_M)
-    height = np.where(stray, np.nan, height)
-    some &= ~stray
-    variance = (squares / TRUNCATION**2 + PRIOR_PHOTONS * pooled**2) / (free + PRIOR_PHOTONS)
-    uncertainty = np.sqrt(
-        variance / np.maximum(used_n, 1.0) + bias_error**2 + errors.instrument_m**2 + errors.tail_m**2
-    )
+    height = np.where((used < 3) & (np.abs(height - usual_level) > STRAY_M), np.nan, height)
+    shared = (errors.first_photon_share, errors.first_photon_unknown_m, errors.instrument_m**2, errors.tail_m**2)
     return SurfaceHeights(
         height=height.astype(np.float32),
-        uncertainty=np.where(some, uncertainty, np.nan).astype(np.float32),
+        uncertainty=_uncertainty(height, used, squares, free, pooled, bias, shared),
         first_photon_bias=bias.astype(np.float32),
         n_photons=used.astype(np.int32),
         sd=(sd / TRUNCATION).astype(np.float32),
         spread=pooled.astype(np.float32),
         rate=rate.astype(np.float32),
-        is_contaminated=3.0 * used_n < 2.0 * n,
+        is_contaminated=3 * used < 2 * s.n_photons,
     )
 
 
-def _pool(
-    x: np.ndarray, values: np.ndarray, weights: np.ndarray, starts: np.ndarray, *, near: float, fallback: np.ndarray
-) -> np.ndarray:
-    """Weighted mean over ± ``near`` metres, or over ten times that where fewer than thirty photons are so near."""
-    close, weight = tracks.running_mean(x, values, weights, starts, near)
-    wide, _ = tracks.running_mean(x, values, weights, starts, 10.0 * near)
-    share = np.clip(weight / 30.0, 0.0, 1.0)
-    mixed = share * np.where(np.isfinite(close), close, 0.0) + (1.0 - share) * wide
-    mixed = np.where(np.isfinite(mixed), mixed, close)
-    return np.where(np.isfinite(mixed), mixed, fallback)
+@nb.njit(cache=True, nogil=True)
+def _degrees(used, sd):  # pragma: no cover - compiled
+    """Return the photons' sum of squares about their mean, its degrees of freedom and the variance: NaN for one photon
+    and none."""
+    squares, free, variance = np.zeros(used.size), np.zeros(used.size), np.full(used.size, np.nan)
+    for i in range(used.size):
+        if used[i] > 0:
+            squares[i] = np.float64(sd[i]) ** 2 * used[i]
+            free[i] = used[i] - 1.0
+        if free[i] > 0.0:
+            variance[i] = squares[i] / free[i]
+    return squares, free, variance
+
+
+@nb.njit(cache=True, nogil=True)
+def _narrow(x, used, mean, sd, starts, near_m, own, around, centre, half):  # noqa: PLR0913 - a compiled kernel
+    """Centre and narrow the windows, in place, by the photons that are inside.
+
+    Parameters
+    ----------
+    x : numpy.ndarray, shape (n,)
+        Along-track distance, metres.
+    used, mean, sd : numpy.ndarray, shape (n,)
+        Of :func:`polynya.physics.segments.window_statistics`.
+    starts : numpy.ndarray
+        Pieces of the track.
+    near_m : float
+        Half width of the neighbourhood that centres the window of poor segments, metres.
+    own : numpy.ndarray, shape (n,)
+        Weight of a segment's own mean in its centre, 0 to 1.
+    around : numpy.ndarray, shape (n,)
+        Mean height of the neighbourhood, metres: kept where no photon is near.
+    centre, half : numpy.ndarray, shape (n,)
+        Middle and half width of the windows, metres.
+    """
+    _, free, variance = _degrees(used, sd)
+    near, _ = tracks.running_mean(x, mean.astype(np.float64), used.astype(np.float64), starts, near_m)
+    close, weight = tracks.running_mean(x, variance, free, starts, SPREAD_M)
+    wide, _ = tracks.running_mean(x, variance, free, starts, 10.0 * SPREAD_M)
+    for i in range(x.size):
+        if np.isfinite(near[i]):
+            around[i] = near[i]
+        # Over ten times the distance where fewer than thirty photons are so near.
+        share = min(weight[i] / 30.0, 1.0)
+        spread = (share * close[i] if np.isfinite(close[i]) else share * 0.0) + (1.0 - share) * wide[i]
+        if not np.isfinite(spread):
+            spread = close[i] if np.isfinite(close[i]) else USUAL_SPREAD_M**2
+        half[i] = max(TRIM * (np.sqrt(spread) / TRUNCATION), LEAST_HALF_M)
+        centre[i] = own[i] * (np.float64(mean[i]) if used[i] > 0 else centre[i]) + (1.0 - own[i]) * around[i]
+
+
+@nb.njit(cache=True, nogil=True)
+def _uncertainty(height, used, squares, free, pooled, bias, shared):  # pragma: no cover - compiled
+    """Return the standard uncertainty of heights, metres; NaN without a photon, and where a height was taken for
+    noise."""
+    share, unknown, instrument, tail = shared
+    out = np.full(height.size, np.nan, np.float32)
+    for i in range(height.size):
+        if used[i] == 0 or np.isnan(height[i]):
+            continue
+        error = share * abs(bias[i]) if np.isfinite(bias[i]) else unknown
+        variance = (squares[i] / TRUNCATION**2 + PRIOR_PHOTONS * pooled[i] ** 2) / (free[i] + PRIOR_PHOTONS)
+        out[i] = np.sqrt(variance / used[i] + error**2 + instrument + tail)
+    return out

@@ -295,7 +295,7 @@ def at_segments(x: np.ndarray, found: Sections, *, is_stepped: bool) -> tuple[np
     nearest = sea_surface.nearest_section(x, centre)
     height, sigma, source = found.height[nearest], found.uncertainty[nearest], found.source[nearest]
     if not is_stepped and centre.size > 1:
-        right = np.clip(np.searchsorted(centre, x), 1, centre.size - 1)
+        right = np.clip(tracks.rank(centre, x), 1, centre.size - 1)
         left = right - 1
         f = (x - centre[left]) / (centre[right] - centre[left])
         both = np.isfinite(found.height[left]) & np.isfinite(found.height[right]) & (f >= 0) & (f <= 1)

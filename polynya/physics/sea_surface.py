@@ -20,6 +20,7 @@ import numpy as np
 
 from ..errors import UsageError
 from ..schema import SOURCE_LEADS, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
+from . import tracks
 
 METHODS = ("nasa", "minimum", "mean", "nearest")
 N_LOWEST = 10
@@ -377,7 +378,7 @@ def nearest_section(x: np.ndarray, section_x: np.ndarray) -> np.ndarray:
     x, centre = np.asarray(x, np.float64), np.asarray(section_x, np.float64)
     if centre.size == 0:
         return np.full(x.shape, -1, np.int64)
-    return np.searchsorted((centre[1:] + centre[:-1]) / 2.0, x, side="right")
+    return tracks.rank((centre[1:] + centre[:-1]) / 2.0, x, side="right")
 
 
 def freeboard(

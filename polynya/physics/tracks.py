@@ -6,6 +6,8 @@ every function here works inside pieces. Windows are in metres or in segments, w
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numba as nb
 import numpy as np
 
@@ -57,6 +59,28 @@ def separate(x: np.ndarray, part: np.ndarray) -> np.ndarray:
 def together(x: np.ndarray) -> np.ndarray:
     """Return distances of :func:`separate` where they were, metres."""
     return x - APART_M * np.rint(x / APART_M)
+
+
+def rank(edges: np.ndarray, x: np.ndarray, *, side: Literal["left", "right"] = "left") -> np.ndarray:
+    """Return ``numpy.searchsorted(edges, x, side)``, fast for many places in order along a track.
+
+    Parameters
+    ----------
+    edges : numpy.ndarray, shape (m,)
+        In order, metres.
+    x : numpy.ndarray, shape (n,)
+        Metres; where they are in order and more than the edges, the edges are looked for among them.
+    side : str
+        ``left`` counts the edges below each place, ``right`` those at it too.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,)
+    """
+    if x.size <= 2 * edges.size or not (np.all(x[1:] >= x[:-1]) and np.all(edges[1:] >= edges[:-1])):
+        return np.searchsorted(edges, x, side=side)
+    at = np.searchsorted(x, edges, side="right" if side == "left" else "left")
+    return np.repeat(np.arange(edges.size + 1), np.diff(at, prepend=0, append=x.size))
 
 
 def near_gap(starts: np.ndarray, n: int) -> np.ndarray:

@@ -14,7 +14,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import ndtr
 
 from ..schema import THICK_ICE
 from .lead_error import APART_M
@@ -346,6 +345,8 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     chance, level : float
         0 to 1, and metres: NaN where no lead is low.
     """
+    from scipy.special import ndtr  # slow to import, and many tracks have no lead that is not low
+
     if not is_low.any():
         return 1.0, np.nan
     weight = 1.0 / _of_one_floe(x, height)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import ProductError, one_line
-from ..schema import QUALITY_BITS, TableSpec
+from ..schema import QUALITY_BITS, TableSpec, to_numpy
 
 SEGMENT_COLUMNS = (
     "beam",
@@ -183,7 +183,9 @@ def array(table: pa.Table, name: str) -> np.ndarray:
     """Return a column as numpy: time as int64 nanoseconds, floating point with NaN, integers with 0 where null."""
     column = table[name]
     if pa.types.is_timestamp(column.type):
-        column = column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64())
+        if column.type.unit != "ns":
+            column = column.cast(pa.timestamp("ns", tz=column.type.tz))
+        column = pa.chunked_array([c.view(pa.int64()) for c in column.chunks], pa.int64())
         column = column.fill_null(np.iinfo(np.int64).min) if column.null_count else column
     elif column.null_count:
         column = column.fill_null(
@@ -201,9 +203,9 @@ def array(table: pa.Table, name: str) -> np.ndarray:
 
 def _plain(values: pa.Array) -> np.ndarray:
     """Return an array without nulls as numpy from its buffer (``to_numpy``, ``pa.scalar``, ``pa.array`` import pandas:
-    0.2 s)."""
+    0.2 s; ``cast`` imports pyarrow.compute: 0.1 s)."""
     if pa.types.is_boolean(values.type):
-        values = values.cast(pa.uint8())
+        return to_numpy(values).view(np.uint8)
     buffer = values.buffers()[1]
     dtype = np.dtype(values.type.to_pandas_dtype())
     if buffer is None or len(values) == 0:

@@ -64,7 +64,10 @@ def _column(variable: Variable, value: Any, n: int) -> pa.Array:
         return pa.array(list(value), TEXT).dictionary_encode()
     array = np.asarray(value)
     if pa.types.is_timestamp(dtype):
-        return from_numpy(array.astype("datetime64[ns]")).cast(dtype)
+        times = from_numpy(array.astype("datetime64[ns]"))
+        if dtype.unit != "ns":
+            return times.cast(dtype)
+        return pa.Array.from_buffers(dtype, n, times.buffers())  # a cast imports pyarrow.compute, a tenth of a second
     if pa.types.is_floating(dtype) or pa.types.is_integer(dtype):
         return from_numpy(array.astype(dtype.to_pandas_dtype(), copy=False))
     if pa.types.is_boolean(dtype):

@@ -182,3 +182,17 @@ def test_empty_track():
     assert (
         tracks.running_median(none, starts, 3).size == 0 and tracks.pooled_ratio(none, none, starts, 5.0, 3).size == 0
     )
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("n", [0, 1, 5, 400])
+def test_rank_is_a_search_among_the_edges(side, n):
+    """In order or not, with ties, with NaN, with fewer places than edges."""
+    rng = np.random.default_rng(n)
+    edges = np.sort(rng.integers(0, 50, 20)).astype(np.float64)
+    for x in (rng.integers(-5, 60, n), np.sort(rng.integers(-5, 60, n)), np.sort(rng.uniform(-5.0, 60.0, n))):
+        x = x.astype(np.float64)
+        for e in (edges, edges[:1], edges[:0], edges[::-1]):
+            np.testing.assert_array_equal(tracks.rank(e, x, side=side), np.searchsorted(e, x, side=side))
+        x[n // 2 :] = np.nan
+        np.testing.assert_array_equal(tracks.rank(edges, x, side=side), np.searchsorted(edges, x, side=side))

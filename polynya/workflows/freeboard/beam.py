@@ -199,7 +199,7 @@ def beam_tables(
         "first_photon_bias": surface.first_photon_bias,
         "sea_surface_uncertainty_common": found_reference.common,
     }
-    columns = {k: v[rows] for k, v in columns.items()} if rows.size < x.size else columns
+    columns = {k: v.take(rows, mode="clip") for k, v in columns.items()} if rows.size < x.size else columns
     if rows.size < np.count_nonzero(is_own):
         notes.append(
             schema.Note(

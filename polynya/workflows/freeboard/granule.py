@@ -273,6 +273,7 @@ def _beams(
     threads: int,
 ) -> Iterator[Beam]:
     """Yield beams with their tables, largest beams first."""
+    order = sorted(chosen, key=lambda b: not b.is_strong)
 
     def one(beam: icesat2.Beam) -> Beam:
         started = time.perf_counter()
@@ -290,7 +291,7 @@ def _beams(
                 settings=settings,
                 grids=grids,
                 neighbours=margins,
-                threads=1 if threads > 1 and len(chosen) > 1 else threads,
+                threads=threads if beam is order[-1] else 1,  # beside the last one a thread may have nothing to do
             )
             result = replace(result, notes=(*result.notes, *unread))
             drawn = tuple(report_beams.prepare(result.segments))
@@ -308,7 +309,6 @@ def _beams(
         )
         return Beam(name=beam.name, tables=result, drawn=drawn)
 
-    order = sorted(chosen, key=lambda b: not b.is_strong)
     if threads > 1 and len(order) > 1:
         with ThreadPoolExecutor(min(threads, len(order), 4)) as pool:
             waiting = collections.deque(pool.submit(one, b) for b in order)
@@ -325,17 +325,18 @@ def _beams(
 
 
 def _differences(results: dict[str, BeamTables]) -> list[dict[str, object]]:
-    columns = ["beam", "x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
-    tables = [r.sea_surface.select(columns) for r in results.values() if r.sea_surface.num_rows]
+    columns = ["x_atc", "sea_surface_height", "sea_surface_uncertainty", "sea_surface_source"]
+    tables = {name: r.sea_surface.select(columns) for name, r in results.items() if r.sea_surface.num_rows}
     if len(tables) < 2:
         return []
-    table = pa.concat_tables([t.set_column(0, "beam", t["beam"].cast(pa.string())) for t in tables])
+    table = pa.concat_tables(list(tables.values()))
+    beam = np.repeat(np.array(list(tables)), [t.num_rows for t in tables.values()])
     measured = schema.to_numpy(table["sea_surface_source"]) == schema.SOURCE_LEADS
     found = beam_differences.beam_differences(
         schema.to_numpy(table["x_atc"])[measured],
         schema.to_numpy(table["sea_surface_height"])[measured],
         uncertainty=schema.to_numpy(table["sea_surface_uncertainty"])[measured],
-        beam=np.array(table["beam"].to_pylist(), dtype=str)[measured],
+        beam=beam[measured],
     )
     return [asdict(d) for d in found if d.n]
 

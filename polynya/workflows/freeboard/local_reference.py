@@ -17,7 +17,7 @@ from ...physics import (
     tracks,
     water_evidence,
 )
-from ...readers import height_grid
+from ...readers import height_grid, icesat2
 from ...schema import OPEN_WATER, THICK_ICE, THIN_ICE
 from ...tracks import beam_segments
 
@@ -150,7 +150,9 @@ def at_beam(
         ),
         setting=water_evidence.Setting(
             is_melt=water_evidence.is_melt_season(
-                segments.time[here], latitude=latitude, solar_elevation=segments.solar_elevation[here]
+                icesat2.utc(segments.statistics.delta_time[here]),
+                latitude=latitude,
+                solar_elevation=segments.solar_elevation[here],
             ),
             water_share=_share(x, types.surface_class == OPEN_WATER, centre),
             ice_concentration=ice,
