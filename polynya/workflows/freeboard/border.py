@@ -159,6 +159,8 @@ def serving(segments: BeamSegments, reference: Reference, neighbours: Sequence[i
     neighbours : sequence of icesat2_atl03.BeamIndex
         What was to be joined.
     """
+    if not neighbours:
+        return []
     own, x = segments.own_rows, segments.x
     first, last = own.start or 0, (x.size if own.stop is None else own.stop) - 1
     lead = reference.lead
