@@ -59,12 +59,12 @@ def write(
     body = [
         _head(title, about),
         _summary(scores, about),
+        _beams(tables, tracks),
+        _distributions(tables["distributions"]),
         _differences(scores),
         _coverage(scores),
         _leads(scores),
         _roughness(scores),
-        _distributions(tables["distributions"]),
-        _beams(tables, tracks),
         _by_beam(scores),
         _words(),
     ]
@@ -136,7 +136,7 @@ def _differences(scores: list[dict]) -> Markup:
     for quantity, name in QUANTITIES.items():
         for reference, resolution in _pairs(scores):
             part = _chosen(scores, quantity=quantity, reference=reference, resolution=resolution, surface="all")
-            for region in ("all", "strong", "weak"):
+            for region in ("all",) if quantity == "mean_sea_surface" else ("all", "strong", "weak"):
                 bias = _value(part, quantity, "bias", region=region)
                 if bias["n"]:
                     rows.append([name, reference, resolution, region, *_numbers(part, quantity, region, bias)])

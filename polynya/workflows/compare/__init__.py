@@ -191,6 +191,7 @@ def _messages(ours: list[Ours], theirs: list[Theirs], tables: dict[str, pa.Table
         alone = [b for b in first.result.segments.slices if b not in comparison.shared_beams(first.result, t.reference)]
         if alone:
             out.append(f"{product} has no segment on {', '.join(alone)}: only the other beams are compared.")
+        out += _of_mean_sea_surface(tables, product, first.result.label)
         out += [m for o in ours for m in _of_level(tables, product, o.result.label)]
     if any(t.reference.product == "ATL07" for t in theirs):
         out.append(
@@ -199,17 +200,23 @@ def _messages(ours: list[Ours], theirs: list[Theirs], tables: dict[str, pa.Table
     return out
 
 
-def _of_level(tables: dict[str, pa.Table], product: str, label: str) -> list[str]:
-    """Return what limits one comparison: other mean sea surfaces, no freeboard, few sections."""
-    out = []
+def _of_mean_sea_surface(tables: dict[str, pa.Table], product: str, label: str) -> list[str]:
+    """Return that the two use other mean sea surfaces, where they do."""
     found = _scores(tables, product, label)
     shift, rms = (found["mean_sea_surface", n]["value"] for n in ("bias", "rmse"))
-    if rms > LEVEL_M:
-        out.append(
-            f"{product}, {label}: our mean sea surface is another than NASA's ({shift:+.3f} m on average, RMS"
-            f" {rms:.3f} m);"
-            " heights and sea levels above it differ by as much the other way, freeboards do not."
-        )
+    if not rms > LEVEL_M:
+        return []
+    return [
+        f"{product}: our mean sea surface is another than NASA's ({shift:+.3f} m on average, RMS"
+        f" {rms:.3f} m);"
+        " heights and sea levels above it differ by as much the other way, freeboards do not."
+    ]
+
+
+def _of_level(tables: dict[str, pa.Table], product: str, label: str) -> list[str]:
+    """Return what limits one comparison: no freeboard, few sections."""
+    out = []
+    found = _scores(tables, product, label)
     if product == "ATL10":
         mine, theirs = (found["coverage_freeboard", f"{n}_km"]["value"] for n in ("ours", "theirs"))
         for name, km in (("ours", mine), ("ATL10", theirs)):
