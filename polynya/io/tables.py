@@ -159,7 +159,8 @@ def read_beams(path: Path | str, *, columns: list[str]) -> Iterator[tuple[str, p
                     f"{path.name}: has no column {lacking[0]}; expected a table of this release of polynya freeboard."
                     " Make it again."
                 )
-            name, held = "", []
+            name = ""
+            held: list[pa.Table] = []
             for k in range(file.num_row_groups):
                 group = file.read_row_group(k, columns=names)
                 beam = str(group["beam"][0].as_py()) if group.num_rows else name
