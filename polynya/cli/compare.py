@@ -35,7 +35,10 @@ def compare(
     reference: Annotated[
         Path | None,
         typer.Option(
-            "--reference", "-r", metavar="FILE", hidden=True, help="ATL20 or ATL21, for a grid of polynya grid."
+            "--reference",
+            "-r",
+            metavar="FILE",
+            help="ATL20 of the same month, where OUT is a folder that polynya grid wrote.",
         ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap behind the uncertainties.")] = 0,
@@ -53,13 +56,20 @@ def compare(
     polynya freeboard ATL03_granule.h5 -o ross
     polynya freeboard ATL03_granule.h5 -o ross150 --resolution 150ph
     polynya compare ross/ATL03_granule ross150/ATL03_granule --atl07 ATL07.h5 --atl10 ATL10.h5 -o compared
+    polynya compare ross_season --reference ATL20-02_20191101.h5 -o compared_maps
     """
     from .. import io
+    from ..errors import UsageError
     from ..report.comparison.text import text
     from ..workflows import compare as workflow
 
     if reference is not None:
-        _compare_grids(results, reference=reference, out=out, atl07=atl07, atl10=atl10)
+        if atl07 is not None or atl10 is not None or len(results) != 1:
+            raise UsageError(
+                "--reference: goes with one grid, and with no --atl07 and --atl10; expected polynya compare GRID"
+                " --reference ATL20 -o FOLDER. Compare granules and grids one by one."
+            )
+        _compare_grids(results[0], reference=reference, out=out, overwrite=overwrite, as_json=as_json)
         return
     found = workflow.run(results, out=out, atl07=atl07, atl10=atl10, seed=seed, overwrite=overwrite)
     scores = found.tables["comparison"].to_pylist()
@@ -72,17 +82,10 @@ def compare(
     say(f"{'done before, in' if found.was_done else 'wrote'} {out / workflow.PAGE}")
 
 
-def _compare_grids(results: list[Path], *, reference: Path, out: Path, atl07: Path | None, atl10: Path | None) -> None:
-    """Compare a monthly grid with NASA's gridded product: the work is that of ``workflows/compare/grids.py``."""
-    from ..errors import UsageError
+def _compare_grids(grid: Path, *, reference: Path, out: Path, overwrite: bool, as_json: bool) -> None:
+    """Compare a monthly grid with NASA's gridded freeboard."""
+    from ..workflows.compare import grids
 
-    if atl07 is not None or atl10 is not None or len(results) != 1:
-        raise UsageError(
-            "--reference: goes with one grid, and with no --atl07 and --atl10; expected polynya compare GRID"
-            " --reference"
-            " ATL20 -o FOLDER. Compare granules and grids one by one."
-        )
-    raise UsageError(
-        f"--reference {reference}: grids cannot be compared yet; expected results of polynya freeboard with --atl07 or"
-        f" --atl10. Leave it out ({results[0]}, {out})."
-    )
+    found = grids.run_grids(grid, reference=reference, out=out, overwrite=overwrite)
+    print(json.dumps(grids.as_json(found), indent=1) if as_json else grids.as_text(found))
+    say(f"wrote {out}")
