@@ -192,7 +192,7 @@ def _write_maps(
 
 def _check_granules(folder: Path, inputs: Inputs) -> None:
     """Raise, before granules are summed, where maps of other granules are in the way."""
-    if io.is_free(folder) or _lacks_granules(folder):
+    if not (folder / "run.json").is_file() or _lacks_granules(folder):
         return
     held = io.read_json(folder / "run.json").get("inputs", [])
     old, new = {g.get("granule") for g in held}, {i.granule for i in inputs.items}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from polynya.errors import OutputError, ProductError, UsageError
 from polynya.schema.gridded import GRID_VARIABLES
 from polynya.workflows import grid
 from polynya.workflows.grid import config as settings
+from tests.io.test_netcdf import CHECK
 
 from . import results
 
@@ -160,6 +163,17 @@ def test_any_order_and_engine_gives_the_same_bytes(season, made, maps, tmp_path)
     for name, _ in SEASON:
         mine, theirs = (Path(o.folder).parent / "sums" / name / "sums.parquet" for o in (made, other))
         assert mine.read_bytes() == theirs.read_bytes()
+
+
+def test_the_compliance_checker_has_nothing_to_correct(made, tmp_path):
+    pytest.importorskip("compliance_checker", reason="of the extra [dev]")
+    path = str(made.files["netcdf"])
+    words = [sys.executable, "-c", CHECK, str(tmp_path / "found.json"), path]
+    ran = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    (checks,) = json.loads((tmp_path / "found.json").read_text(encoding="utf-8")).values()
+    assert [m for p in checks["cf:1.11"]["all_priorities"] for m in p["msgs"]] == []
+    assert checks["cf:1.11"]["scored_points"] == checks["cf:1.11"]["possible_points"] > 0
 
 
 def test_finished_work_is_not_done_again(season, made):
