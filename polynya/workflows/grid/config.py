@@ -54,13 +54,15 @@ class Config(BaseModel):
     def _cell(cls, value: object) -> object:
         text = str(value).strip().lower()
         for ending, scale in (("km", 1.0), ("m", 1e-3), ("", 1.0)):
-            number = text.removesuffix(ending).strip()
             if text.endswith(ending):
                 try:
-                    return float(number) * scale
+                    side = float(text.removesuffix(ending)) * scale
                 except ValueError:
                     break
-        raise ValueError("give a length like 25km or 12.5km, from 10 to 200 km")
+                if 10.0 <= side <= 200.0:
+                    return side
+                break
+        raise ValueError("give a length from 10 to 200 km, like 25km or 12.5km")
 
     @field_validator("crs", mode="before")
     @classmethod

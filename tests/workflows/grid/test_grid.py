@@ -319,8 +319,8 @@ def test_lengths_of_cells(given, expected):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"cell": "wide"}, "--cell wide: give a length like 25km"),
-        ({"cell": "1km"}, "--cell 1km: Input should be greater than or equal to 10"),
+        ({"cell": "wide"}, "--cell wide: give a length from 10 to 200 km"),
+        ({"cell": "1km"}, "--cell 1km: give a length from 10 to 200 km"),
         ({"crs": "EPSG:4326"}, "--crs EPSG:4326"),
         ({"period": "week"}, "--period week"),
         ({"leave_out": "clouds"}, "clouds is no quality bit; give names of few_photons"),
