@@ -19,7 +19,7 @@ def ours(tmp_path_factory):
     """November 2019: two passes through a few cells."""
     place = tmp_path_factory.mktemp("ours")
     for day, track, board in ((4, 1, 0.3), (9, 2, 0.4)):
-        results.write(place / "out", results.name_of(f"2019-11-{day:02d}", track=track), board=board)
+        results.write(place / "out", results.name_of(f"2019-11-{day:02d}", track=track), board=board, n=20_000)
     grid.run([place / "out"], out=place / "grid", workers=1, config=grid.Config(cog=False))
     return place / "grid"
 
