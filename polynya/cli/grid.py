@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from . import engines
 from .root import FINISHED_WITH_FAILURES, app, say
 
 
@@ -53,9 +54,10 @@ def grid(
         bool, typer.Option("--cog/--no-cog", help="Also write each variable of each period as a GeoTIFF.")
     ] = True,
     workers: Annotated[int, typer.Option(min=0, help="Granules at a time; 0 means one per core.")] = 0,
-    engine: Annotated[
-        str, typer.Option(metavar="NAME", help="What sums the granules: local, or a module of your own with build().")
-    ] = "local",
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
     overwrite: Annotated[
         bool,
         typer.Option("--overwrite", help="Replace maps of other granules or settings; sums that still hold are kept."),
@@ -74,17 +76,19 @@ def grid(
     polynya freeboard granules/*.h5 -o ross
     polynya grid ross -o ross_season
     polynya grid ross --cell 50km --crs EPSG:3976 --period day -o ross_days
+    polynya grid ross -o ross_season --engine spark --master spark://HOST:7077
     """
     from ..workflows import grid as workflow
 
     config = workflow.Config.checked(cell=cell, crs=crs, period=period, leave_out=leave_out, cog=cog)
+    runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
     outputs = workflow.run(
         results,
         out=out,
         config=config,
         workers=workers,
         overwrite=overwrite,
-        engine=engine,
+        engine=runner,
         show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in outputs.records if r.status == "failed"]

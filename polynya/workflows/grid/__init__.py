@@ -7,7 +7,6 @@ the sums (integers: any order and any partition give the same bits), turn them i
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -103,7 +102,7 @@ def run(
     config = (config or Config()).with_crs(is_north=inputs.is_north)
     if not overwrite:
         _check_granules(Path(out) / "maps", inputs)
-    cores = workers or (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
+    cores = workers or engines.cores()
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(inputs.items)))
     task = functools.partial(process, config=config, overwrite=overwrite)
