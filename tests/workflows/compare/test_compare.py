@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from polynya.errors import OutputError, ProductError, UsageError
+from polynya.readers import icesat2_atl10
 from polynya.workflows import compare
 from tests.evaluate.tracks import lead_table, segment_table, truth_table
 from tests.real_files import real
+from tests.workflows.evaluate.test_evaluate import segments_on
 
 from .nasa_files import Nasa, write
 
@@ -251,3 +253,23 @@ def test_photons_drawn_from_a_real_atl07_give_back_its_heights(tmp_path):
     other = real("processed_ATL07-01_20190226002919_09100201_003_02.h5")
     with pytest.raises(ProductError, match="is of reference ground track 910; expected 849"):
         compare.run(outs[:1], out=tmp_path / "other", atl07=other)
+
+
+@pytest.mark.real
+def test_a_real_atl10_without_freeboards_says_so(tmp_path):
+    """Ours lie 0.01 m above NASA's own segments; the box is near land, so ATL10 has heights and leads only."""
+    path = real("ATL10_subset_bbox_RossSea.h5")
+    folder = tmp_path / "ATL03_20200101183000_00920610_006_01"
+    folder.mkdir()
+    segments = segments_on(path, offset=0.01, reader=icesat2_atl10, strong="r")
+    pq.write_table(segments.replace_schema_metadata({"resolution_m": "2.0"}), folder / "segments.parquet")
+    pq.write_table(lead_table([]), folder / "leads.parquet")
+    (folder / "run.json").write_text(json.dumps({"inputs": [{"granule": folder.name, "orientation": "forward"}]}))
+    found = compare.run([folder], out=tmp_path / "page", atl10=path)
+    row = score(found, "height", "median")
+    assert row["value"] == pytest.approx(0.01, abs=3e-3) and row["n"] > 3000
+    assert score(found, "coverage_freeboard", "theirs_km")["value"] == 0.0
+    assert score(found, "freeboard", "bias")["n"] == 0
+    assert any("ATL10 has no freeboard where both have segments" in m for m in found.messages)
+    leads = score(found, "leads", "by_theirs")
+    assert leads["value"] == leads["n"] > 50  # ours has none
