@@ -64,6 +64,7 @@ def run_main(monkeypatch, capsys, *words: object) -> tuple[int, str, str]:
         ("train",),
         ("verify",),
         ("evaluate",),
+        ("grid",),
         ("info",),
     ],
 )

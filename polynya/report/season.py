@@ -150,8 +150,8 @@ def _sentence(row: dict) -> str:
     if mean is None or not np.isfinite(mean):
         return f'<p class="result">{escape(name)}no freeboard: no ice segment has a sea surface.</p>'
     parts = ", ".join(
-        f"{number(row[f'total_freeboard_uncertainty_{k}'], 4)} {text}"
-        for k, text in (("random", "random"), ("track", "per pass"), ("common", "common"))
+        f"{number(row[f'total_freeboard_uncertainty_{k}'], decimals)} {text}"
+        for k, text, decimals in (("random", "random", 5), ("track", "per pass", 4), ("common", "common", 4))
     )
     return (
         f'<p class="result">{escape(name)}mean total freeboard <strong>{number(mean, 3)} ±'

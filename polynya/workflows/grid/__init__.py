@@ -273,7 +273,7 @@ def as_text(outputs: Outputs) -> str:
         if mean is not None and mean == mean:
             board = (
                 f"mean total freeboard {mean:.3f} ± {p['total_freeboard_uncertainty']:.3f} m (random"
-                f" {p['total_freeboard_uncertainty_random']:.4f}, per pass"
+                f" {p['total_freeboard_uncertainty_random']:.5f}, per pass"
                 f" {p['total_freeboard_uncertainty_track']:.4f}, common {p['total_freeboard_uncertainty_common']:.4f})"
             )
         lines.append(

@@ -46,8 +46,9 @@ def test_any_partition_and_order_gives_the_same_bits(rows, count, random):
     cut = random.randrange(count + 1)
     nested = gridding.merge([gridding.merge(pieces[cut:]), gridding.merge(pieces[:cut])])
     assert same(gridding.merge(pieces), whole) and same(nested, whole)
-    a, b = gridding.estimates(nested), gridding.estimates(whole)
-    for name in GRID_NAMES:
+    with np.errstate(invalid="ignore"):
+        a, b = gridding.estimates(nested), gridding.estimates(whole)
+    for name in GRID_NAMES:  # drawn numbers make no sense as means, but their bits must agree
         assert a.values[name].tobytes() == b.values[name].tobytes(), name
 
 
