@@ -33,6 +33,8 @@ def card(d: dict, *, commit: str, size: int) -> str:
             f" {s['calibration_error']:.4f} | {s['brier_skill']:.3f} | {int(sum(m['confusion'][k])):,} |"
         )
     labels = data["labels"]["train"]
+    t = d.get("teacher")
+    learned = [f"- Learned from `{t['file']}`, sha256 {t['weights_sha256'][:16]}, beside the labels."] if t else []
     lines = [
         f"# Model card: {d['name']}",
         "",
@@ -56,12 +58,14 @@ def card(d: dict, *, commit: str, size: int) -> str:
             f" largest weight x probability, weights {', '.join(f'{w:.2f}' for w in d['decision_weights'])}, fitted on"
             " the same granules."
         ),
+        *learned,
         "",
         "## Data",
         "",
         (
             f"- {len(simulated)} simulated granules (`scripts/make_training_data.py`, simulator of commit {commit}):"
-            " winter, spring and summer, strong and weak beams, a part of them with a Sentinel-2 scene (`simulate"
+            " every season and surface that the simulator has, strong and weak beams, a part of them with a Sentinel-2"
+            " scene (`simulate"
             " pair`); labels are the simulation's truth."
         ),
         (

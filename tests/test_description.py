@@ -131,8 +131,8 @@ def test_a_file_of_a_newer_polynya_is_rejected_in_one_line():
 
 
 def test_only_files_without_a_version_mean_their_last_class():
-    held = given()
-    assert "predicts" not in held and description.read(held).positive == 2
+    held = {k: v for k, v in given().items() if k not in ("predicts", "description_version")}
+    assert description.read(held).positive == 2
     new = description.read(held).as_json()
     new.pop("predicts")
     with pytest.raises(ProductError, match=r"predicts: Field required"):

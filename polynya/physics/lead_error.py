@@ -21,8 +21,9 @@ APART_M = 500.0
 """Leads nearer than this are one body of water or of ice, and under the same cloud: they are right or wrong
 together."""
 
-PROBABLE = 0.7
-"""A lead that is water with this probability is probable: it may enter a section."""
+PROBABLE = 0.55
+"""A lead that is water with this probability is probable: it may enter a section. How sure all of them are together is
+judged by :mod:`polynya.physics.water_evidence`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +110,7 @@ def is_probable(error: LeadError, *, is_usable: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of bool, shape (m,)
-        Usable leads of probability 0.7 and more. Where there is none there is no sea surface: a smooth low floe in
+        Usable leads of probability 0.55 and more. Where there is none there is no sea surface: a smooth low floe in
         closed ice looks like water at even odds, also on real pack ice.
     """
     return is_usable & (error.probability >= PROBABLE)

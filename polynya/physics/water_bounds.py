@@ -20,10 +20,12 @@ LIGHT_A_LOGIT = 0.01
 """Every hundredth of transmission above that leaves a network one unit of log odds more room."""
 RATE_STEEPNESS, WIDTH_PENALTY = 13.0, 15.0
 """Log odds of water of a smooth surface: the first times ln(rate / 11 photons per shot), less the second times its
-width in metres. Fitted to simulated granules, where even odds came out at 11.0: NASA's bound."""
-LEAST_BY_RATE, MOST_BY_RATE = 0.4, 0.97
-"""Rate and width alone make water no more probable than the second: the share of simulated segments above 14 photons
-per shot that are water. Below the first they decide no class, and the network's calibrated probability stays."""
+width in metres. Even odds are at NASA's bound of 11."""
+LEAST_BY_RATE, MOST_BY_RATE = 0.4, 0.54
+"""Rate and width alone make water no more probable than the second, which is the share of simulated segments of 15.5 to
+17 photons per shot that are water; ponds, smooth floes and bright thin ice are the rest. It is below what a lead needs
+to enter a sea surface: brightness alone names a class and is no evidence for a level. Below the first they decide no
+class, and the network's calibrated probability stays."""
 WIDE_IS_WATER = 5e-5
 """What a width beyond NASA's bound leaves of water."""
 
@@ -32,9 +34,9 @@ def within(probability: np.ndarray, evidence: Evidence) -> np.ndarray:
     """Hold a network's probabilities to what NASA's bounds say of rate and width, where its training knows too little.
 
     NASA calls a smooth surface of more than 11 photons per shot (as measured, pooled over half a segment of ATL07)
-    water. In simulated granules that is when it is as likely as not; the odds grow with the rate and fall with the
-    width. A surface within NASA's bound of smoothness is water at least as probably as that: real tracks whose snow is
-    brighter, or whose first level is decimetres off, mislead a network there. Under thick cloud, which training hardly
+    water; here its odds grow with the rate and fall with the width. A surface within NASA's bound of smoothness is
+    water at least as probably as that, up to 0.54: real tracks whose snow is brighter, or whose first level is
+    decimetres off, mislead a network there. Under thick cloud, which training hardly
     holds, it is no more probable than that either, from 4.5 photons per shot on (below, it may be a dark lead) or where
     it is wide.
 

@@ -50,10 +50,11 @@ SAID_DOUBT = 0.05
 MANY_HIGH, MANY_DOUBT = 0.5, 0.25
 """Where more than half of the leads are not lower than the ice, the others are doubted at least so much."""
 LONE_DOUBT = 0.1
-"""Least doubt of a sea surface that rests on one body of water: it has none to agree with."""
-MELT_DOUBT = CONCENTRATION_DOUBT = 0.25
+"""Least doubt of a sea surface that rests on one body of water, where no calibrated probability says how sure it is:
+it has none to agree with."""
+MELT_DOUBT, CONCENTRATION_DOUBT = 0.05, 0.25
 """Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
-REFROZEN_M = 0.022
+REFROZEN_M = 0.02
 """Leads may all be frozen over: 0.05 to 0.45 m of ice float 0.005 to 0.045 m above the water, 0.025 m in the root mean
 square, and look like water while they are smooth and bright."""
 SCATTER_M, SCATTER_SHARE = 0.03, 0.5
@@ -233,6 +234,7 @@ def assess(
     is_candidate: np.ndarray,
     contrast: np.ndarray,
     setting: Setting,
+    probability: np.ndarray | None = None,
 ) -> Doubt:
     """Judge leads and sections by the evidence that brightness does not give.
 
@@ -248,6 +250,9 @@ def assess(
         Of :func:`contrast`.
     setting : Setting
         Place and time of the sections.
+    probability : numpy.ndarray, shape (m, 3), optional
+        Of thick ice, thin ice and water, calibrated: where water is middling for all, they may all be wrong for one
+        reason; and where thick ice is the likelier of the two others, that is ponds or smooth floes.
 
     Returns
     -------
@@ -266,6 +271,8 @@ def assess(
     candidate = np.flatnonzero(is_candidate)
     x, height, error, low = leads.x[candidate], leads.height[candidate], leads.uncertainty[candidate], is_low[candidate]
     n_low = np.concatenate([[0], np.cumsum(low)])
+    all_wrong = _AllWrong.of(x[low], None if probability is None else probability[candidate, 2][low])
+    ice = _ice_around(leads.x, centre, probability)
     for k, (a, b) in enumerate(zip(*_around(x, centre), strict=True)):
         if a == b:
             continue
@@ -275,8 +282,9 @@ def assess(
             doubt[k], level[k] = _mixture(x[a:b], height[a:b], low[a:b])
         if (b - a - lows) / (b - a) > MANY_HIGH:
             doubt[k] = 1.0 if setting.is_chosen_by_height else max(doubt[k], MANY_DOUBT)
-        if x[b - 1] - x[a] <= APART_M:
+        if probability is None and x[b - 1] - x[a] <= APART_M:
             doubt[k] = max(doubt[k], LONE_DOUBT)
+        doubt[k] = max(doubt[k], ice[k] * all_wrong.between(n_low[a], n_low[b]))
         chosen = slice(a, b) if lows == b - a else a + np.flatnonzero(low[a:b])
         scatter[k] = _scatter(x[chosen], height[chosen], error[chosen])
     near, around = (_mean_around(centre, doubt, is_seen, reach) for reach in (SMOOTH_M, REGION_M))
@@ -293,6 +301,43 @@ def assess(
         off = leads.height - level[near]
         usable &= ~(np.abs(off) > LEVEL_M + 2.0 * leads.uncertainty)
     return Doubt(is_usable=usable, common=common, has_evidence=has_evidence, flag=flag)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _AllWrong:
+    """The chance that none of the low leads in a row is water."""
+
+    body: np.ndarray
+    log_wrong: np.ndarray
+
+    @classmethod
+    def of(cls, x: np.ndarray, probability: np.ndarray | None) -> _AllWrong:
+        """Take leads in order along the track; those within 500 m of the next are one body, as probable as the
+        likeliest of them."""
+        if probability is None or x.size == 0:
+            return cls(body=np.zeros(x.size, np.int64), log_wrong=np.zeros(1))
+        heads = np.flatnonzero(np.diff(x, prepend=-np.inf) > APART_M)
+        body = np.searchsorted(heads, np.arange(x.size), side="right") - 1
+        best = np.clip(np.maximum.reduceat(np.asarray(probability, np.float64), heads), 0.5, 1.0 - 1e-6)
+        return cls(body=body, log_wrong=np.concatenate([[0.0], np.cumsum(np.log((1.0 - best) / best))]))
+
+    def between(self, first: int, last: int) -> float:
+        """Return the chance for the leads ``first:last``, 0 where there are none or nothing is known of them."""
+        if first == last or self.log_wrong.size == 1:
+            return 0.0
+        total = self.log_wrong[self.body[last - 1] + 1] - self.log_wrong[self.body[first]]
+        return float(np.exp(total))
+
+
+def _ice_around(x: np.ndarray, centre: np.ndarray, probability: np.ndarray | None) -> np.ndarray:
+    """Return the share of thick ice in what all leads within reach of each section are where they are no water, 0 to
+    1."""
+    if probability is None:
+        return np.zeros(centre.size)
+    low, high = np.searchsorted(x, centre - REACH_M), np.searchsorted(x, centre + REACH_M, side="right")
+    sums = (np.concatenate([[0.0], np.cumsum(np.nan_to_num(v))]) for v in (probability[:, 0], probability[:, 1]))
+    thick, thin = (total[high] - total[low] for total in sums)
+    return thick / np.maximum(thick + thin, 1e-6)
 
 
 def _mean_around(centre: np.ndarray, doubt: np.ndarray, is_seen: np.ndarray, reach: float) -> np.ndarray:

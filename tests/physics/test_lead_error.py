@@ -117,7 +117,7 @@ def test_what_a_classifier_says_of_a_lead():
 
 def test_only_probable_leads_enter():
     usable = np.array([True, True, True, False, True])
-    assert lead_error.is_probable(error_of([0.9, 0.6, 0.7, 0.8, np.nan]), is_usable=usable).tolist() == [
+    assert lead_error.is_probable(error_of([0.9, 0.54, 0.55, 0.8, np.nan]), is_usable=usable).tolist() == [
         True,
         False,
         True,

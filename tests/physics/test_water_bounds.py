@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from polynya.physics import nasa_surface_type, surface_type, water_bounds
+from polynya.physics import lead_error, nasa_surface_type, surface_type, water_bounds
 
 
 def evidence(rate, *, width=0.0, transmission=1.0) -> surface_type.Evidence:
@@ -45,10 +45,11 @@ def chance(odds):
 
 def test_a_smooth_bright_surface_is_water_at_least_as_likely_as_its_rate_says():
     np.testing.assert_allclose(
-        water([11.0, 12.0, 13.0], 0.001), [0.5, chance((12 / 11) ** 13), chance((13 / 11) ** 13)], rtol=1e-4
+        water([10.8, 11.0, 11.1], 0.001), [chance((10.8 / 11) ** 13), 0.5, chance((11.1 / 11) ** 13)], rtol=1e-4
     )
-    np.testing.assert_allclose(water([15.0, 30.0], 0.001), 0.97, rtol=1e-5)  # no surer by the rate alone
-    np.testing.assert_allclose(water(12.0, 0.001, width=0.05), chance((12 / 11) ** 13 * np.exp(-0.75)), rtol=1e-4)
+    np.testing.assert_allclose(water([12.0, 30.0], 0.001), 0.54, rtol=1e-5)  # no surer by the rate alone
+    assert water(30.0, 0.001)[0] < lead_error.PROBABLE  # which names a class and puts no lead into a sea surface
+    np.testing.assert_allclose(water(11.5, 0.001, width=0.05), chance((11.5 / 11) ** 13 * np.exp(-0.75)), rtol=1e-4)
     np.testing.assert_allclose(water([11.0, 15.0], 0.99), 0.99, rtol=1e-6)  # a network that is surer is believed
 
 

@@ -139,7 +139,7 @@ def test_leads_among_ponds_are_told_apart(seed):
 def test_all_leads_may_be_frozen_over():
     """Ice of 0.05 to 0.45 m floats a tenth of that above the water: 0.005 to 0.045 m."""
     doubt = assess(some_leads(places(12), 0.0), -0.2)
-    assert doubt.common[0] == pytest.approx(0.022) and 0.005 < doubt.common[0] < 0.045
+    assert doubt.common[0] == water_evidence.REFROZEN_M and 0.005 < doubt.common[0] < 0.045
 
 
 def test_ponds_of_one_floe_count_as_one():
@@ -190,11 +190,48 @@ def test_leads_that_were_chosen_because_they_are_low_are_no_evidence_among_other
     assert assess(some_leads(x, height), height - 0.2).has_evidence[0]  # a classifier that does not see the height
 
 
+def common_of(doubt: float) -> float:
+    return float(np.hypot(water_evidence.REFROZEN_M, water_evidence.FALSE_HEIGHT_M * np.sqrt(doubt)))
+
+
+def with_probability(x, water, thick_share: float) -> water_evidence.Doubt:
+    """Judge level leads of such probabilities; the rest is thick ice by this share, else thin."""
+    water = np.asarray(water)
+    probability = np.column_stack([thick_share * (1 - water), (1 - thick_share) * (1 - water), water])
+    lead = some_leads(x, 0.0)
+    nowhere = {"is_melt": np.zeros(1, bool), "water_share": np.zeros(1)}
+    return water_evidence.assess(
+        lead,
+        np.zeros(1),
+        is_candidate=np.ones(lead.x.size, bool),
+        contrast=np.full(lead.x.size, -0.2),
+        setting=water_evidence.Setting(**nowhere),
+        probability=probability,
+    )
+
+
+@pytest.mark.parametrize("thick_share", [0.0, 0.3, 1.0])
+def test_middling_leads_may_all_be_ponds(thick_share):
+    """The odds against water multiply over bodies of water; only the part that would be thick ice stands high."""
+    far, near = [-3000.0, 0.0, 3000.0], [-300.0, 0.0, 300.0]
+    three = with_probability(far, [0.6, 0.75, 0.8], thick_share)
+    assert three.common[0] == pytest.approx(common_of(thick_share * (4 / 6) * (1 / 3) * (1 / 4)))
+    one = with_probability(near, [0.6, 0.75, 0.8], thick_share)  # one body, as probable as its likeliest lead
+    assert one.common[0] == pytest.approx(common_of(thick_share / 4))
+    sure = with_probability(far, [0.999, 0.999, 0.999], thick_share)
+    assert sure.common[0] == pytest.approx(common_of(0.0), rel=1e-4)
+
+
+def test_even_odds_of_thick_ice_give_no_sea_surface():
+    assert not with_probability([0.0, 3000.0], [0.55, 0.56], 1.0).has_evidence[0]
+    assert with_probability([0.0, 3000.0], [0.55, 0.56], 0.2).has_evidence[0]
+
+
 def test_melt_and_ice_concentration_widen_the_error():
     lead = some_leads(places(12), 0.0)
     plain = assess(lead, -0.2)
     melt = assess(lead, -0.2, is_melt=np.array([True]))
-    assert melt.has_evidence.all() and melt.common[0] > 3.0 * plain.common[0] and melt.flag[0] == BITS["melt_season"]
+    assert melt.has_evidence.all() and melt.common[0] > 2.0 * plain.common[0] and melt.flag[0] == BITS["melt_season"]
     for concentration, is_crowded in ((0.7, False), (0.99, True), (np.nan, False)):
         found = assess(lead, -0.2, water_share=np.array([0.2]), ice_concentration=np.array([concentration]))
         assert ((found.flag[0] & BITS["water_contradicts_ice_concentration"]) > 0) == is_crowded

@@ -18,7 +18,7 @@ from ..options import validated
 from . import classifier as freeboard_classifier
 from .beam import BeamSettings, Grids
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised only when the same inputs and settings give other numbers."""
 GRIDS = ("mss", "land", "ice_concentration")
 """Settings that name a grid file."""

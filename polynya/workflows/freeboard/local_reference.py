@@ -158,6 +158,7 @@ def at_beam(
             ice_concentration=ice,
             is_chosen_by_height=not is_calibrated,
         ),
+        probability=_mean_probability(lead, types.probability) if is_calibrated else None,
     )
     sections = local_sea_surface.sections(
         area,
@@ -214,6 +215,11 @@ def is_of_one_lead(x: np.ndarray, used: np.ndarray) -> np.ndarray:
         return np.zeros(x.size, bool)
     apart = used[np.maximum(high - 1, 0)] - used[np.minimum(low, used.size - 1)]
     return (high > low) & (apart <= lead_error.APART_M)
+
+
+def _mean_probability(lead: leads.Leads, probability: np.ndarray) -> np.ndarray:
+    """Return the mean probability of each class over each lead, shape (m, 3)."""
+    return np.column_stack([leads.mean_over(lead, probability[:, k].astype(np.float64)) for k in range(3)])
 
 
 def _is_bright_ice(types: surface_type.SurfaceTypes, evidence: surface_type.Evidence) -> np.ndarray:
