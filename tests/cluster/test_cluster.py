@@ -22,7 +22,7 @@ from tests.engine.test_contract import timeless
 from .standalone import Cluster
 
 N, KILLS = (int(n) for n in os.environ.get("POLYNYA_CLUSTER", "4 1").split())
-LENGTH_KM = 3.0 if N <= 4 else 8.0
+LENGTH_KM = 3.0 if N <= 4 else 5.0
 
 pytestmark = [
     pytest.mark.cluster,
