@@ -68,11 +68,11 @@ bench: setup-train
 	"$(BIN)/python" benchmarks/bench_train.py
 	"$(BIN)/python" benchmarks/bench_glaciers.py --scene
 
-SEEDS ?= 2601-2606
+SEEDS ?= 2701-2706
 
 score: setup
 	"$(BIN)/python" benchmarks/score_simulated.py --seeds $(SEEDS)
-	$(if $(ATL07),"$(BIN)/python" benchmarks/score_atl07.py $(ATL07) --seeds 51-54)
+	$(if $(ATL07),"$(BIN)/python" benchmarks/score_atl07.py $(ATL07) --seeds 61-65)
 
 DATA  := build/data
 

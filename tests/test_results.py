@@ -64,11 +64,11 @@ def test_the_commands_are_scripts_that_print_json():
 
 NO_RESULT = {
     ("README.md", ""): {"3.11", "1.1", "2.0"},
-    ("docs/networks.md", ""): {"0.90"},
+    ("docs/networks.md", ""): {"0.90", "0.88"},
     ("docs/glacier_networks.md", ""): {"0.75", "0.77", "0.21", "0.5", "6.0"},
     ("docs/glaciers.md", ""): {"0.95", "0.01", "3.2"},
     ("docs/ross_sea.md", ""): {"7.7", "47.6"},
-    ("docs/freeboard.md", "## Numbers"): {"0.90", "2.5"},
+    ("docs/freeboard.md", "## Numbers"): {"0.90", "0.88", "2.5"},
     ("docs/labels.md", "### The U-Net"): {"90.2", "99.0", "0.7"},
     ("docs/labels.md", "### How good it is"): set(),
 }
