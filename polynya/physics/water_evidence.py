@@ -59,6 +59,9 @@ REFROZEN_M = 0.02
 square, and look like water while they are smooth and bright."""
 SCATTER_M, SCATTER_SHARE = 0.03, 0.5
 """Leads that scatter by more than this beyond their errors get a bit; this share of the scatter is common to all."""
+SWELL_SHARE = 0.5
+"""So much of the swell's standard deviation all leads may share: what is dark, bright and low enough for a lead is found
+in troughs rather than on crests. In simulated granules sea surfaces stood 0.5 to 0.6 of it too low."""
 MOST_TILT = 4e-6
 """Tilt of the sea surface that is no scatter: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016), m/m."""
 CONCENTRATION_ROOM = 0.05
@@ -103,6 +106,8 @@ class Setting:
         Share of the track around that is classified as open water.
     ice_concentration : numpy.ndarray, optional
         Fraction 0-1, NaN where unknown.
+    swell_rms : numpy.ndarray, optional
+        Standard deviation of the surface by swell, metres.
     is_chosen_by_height : bool
         Whether the leads were classified by their height (the rule does): then that they are low is no evidence, and
         where more than half of the bright and smooth bodies are not, there is no sea surface.
@@ -111,6 +116,7 @@ class Setting:
     is_melt: np.ndarray
     water_share: np.ndarray
     ice_concentration: np.ndarray | None = None
+    swell_rms: np.ndarray | None = None
     is_chosen_by_height: bool = False
 
 
@@ -294,7 +300,8 @@ def assess(
     has_evidence = ~is_seen | (has_low & (worst <= MOST_DOUBT))
     flag[(scatter > SCATTER_M) | (near > SAID_DOUBT)] |= BITS["leads_scatter"]
     flag[~has_evidence] |= BITS["leads_only_bright"]
-    common = np.sqrt(REFROZEN_M**2 + (SCATTER_SHARE * scatter) ** 2 + doubt * FALSE_HEIGHT_M**2)
+    swell = 0.0 if setting.swell_rms is None else SWELL_SHARE * setting.swell_rms
+    common = np.sqrt(REFROZEN_M**2 + (SCATTER_SHARE * scatter) ** 2 + doubt * FALSE_HEIGHT_M**2 + swell**2)
     usable = is_low.copy()
     if s:
         near = np.searchsorted(0.5 * (centre[1:] + centre[:-1]), leads.x)

@@ -238,6 +238,11 @@ def test_melt_and_ice_concentration_widen_the_error():
         assert (found.common[0] > plain.common[0]) == is_crowded
 
 
+def test_leads_share_a_part_of_the_swell():
+    found = assess(some_leads(places(12), 0.0), -0.2, swell_rms=np.array([0.1]))
+    assert found.common[0] == pytest.approx(np.hypot(water_evidence.REFROZEN_M, 0.05))
+
+
 def test_scatter_beyond_errors_is_common_and_a_tilt_is_none():
     rng = np.random.default_rng(5)
     x = places(30)

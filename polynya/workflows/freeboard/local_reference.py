@@ -156,6 +156,7 @@ def at_beam(
             ),
             water_share=_share(x, types.surface_class == OPEN_WATER, centre),
             ice_concentration=ice,
+            swell_rms=waves.rms[here],
             is_chosen_by_height=not is_calibrated,
         ),
         probability=_mean_probability(lead, types.probability) if is_calibrated else None,
