@@ -118,7 +118,8 @@ def test_freeboard_with_workers_killed_in_the_middle_equals_the_local_run(cluste
         run.kill()
     assert run.returncode == 0, error[-3000:]
     records = json.loads(said)["granules"]
-    assert [r["status"] for r in records] == ["done"] * N
+    # a worker that dies after its result has its name, and before it says so: the next one finds it done
+    assert len(records) == N and {r["status"] for r in records} <= {"done", "skipped"}
     assert len(kills) == KILLS and all(n >= 3 for _, n in kills)  # worker, executor and what ran in it
     files = sorted(p.relative_to(here) for p in here.glob("*/*"))
     assert files == sorted(p.relative_to(there) for p in there.glob("*/*")) and len(files) == 5 * N
