@@ -6,7 +6,7 @@ import glob
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ..errors import UsageError
+from ..errors import ProductError
 from . import opening, remote
 
 LISTS = (".txt", ".lst")
@@ -27,10 +27,8 @@ def expand(words: Iterable[Path | str], *, endings: Sequence[str]) -> list[str]:
 
     Raises
     ------
-    UsageError
-        If a folder, a pattern or a list names nothing.
     ProductError
-        If a list cannot be read.
+        If a folder, a pattern or a list names nothing, or a list cannot be read.
     """
     found: list[str] = []
     for word in words:
@@ -45,7 +43,7 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
     if path.is_dir():
         inside = sorted(str(p) for p in path.iterdir() if p.name.lower().endswith(endings) and p.name[0] != ".")
         if not inside:
-            raise UsageError(
+            raise ProductError(
                 f"{word}: is a folder without a file {' or '.join('*' + e for e in endings)}; expected granules in it."
                 f" For folders below it pass '{path / '**' / ('*' + endings[0])}', in quotes."
             )
@@ -54,12 +52,12 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
         lines = opening.read_text(path, expected="a list of files, one a line. Check the path").splitlines()
         names = [s for s in map(str.strip, lines) if s and not s.startswith("#")]
         if not names:
-            raise UsageError(f"{word}: lists nothing; expected one file or address a line. Add them.")
+            raise ProductError(f"{word}: lists nothing; expected one file or address a line. Add them.")
         return [n if remote.is_address(n) else str(path.parent / n) for n in names]
     if glob.has_magic(word) and not path.exists():
         matches = sorted(glob.glob(word, recursive=True))
         if not matches:
-            raise UsageError(f"{word}: matches nothing; expected a pattern of files that are there. Check it.")
+            raise ProductError(f"{word}: matches nothing; expected a pattern of files that are there. Check it.")
         return matches
     return [word]
 
@@ -67,5 +65,5 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
 def _matches_at(word: str) -> list[str]:
     matches = remote.matching(word)
     if not matches:
-        raise UsageError(f"{word}: matches nothing; expected a pattern of objects that are there. Check it.")
+        raise ProductError(f"{word}: matches nothing; expected a pattern of objects that are there. Check it.")
     return matches

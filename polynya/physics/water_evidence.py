@@ -60,8 +60,8 @@ square, and look like water while they are smooth and bright."""
 SCATTER_M, SCATTER_SHARE = 0.03, 0.5
 """Leads that scatter by more than this beyond their errors get a bit; this share of the scatter is common to all."""
 SWELL_SHARE = 0.5
-"""So much of the swell's standard deviation all leads may share: what is dark, bright and low enough for a lead is found
-in troughs rather than on crests. In simulated granules sea surfaces stood 0.5 to 0.6 of it too low."""
+"""So much of the swell's standard deviation all leads may share: what is bright and low enough for a lead is found in
+troughs rather than on crests. In simulated granules sea surfaces stood 0.5 to 0.6 of it too low."""
 MOST_TILT = 4e-6
 """Tilt of the sea surface that is no scatter: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016), m/m."""
 CONCENTRATION_ROOM = 0.05

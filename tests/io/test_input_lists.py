@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from polynya.errors import UsageError
+from polynya.errors import ProductError
 from polynya.io import expand
 
 
@@ -51,7 +51,7 @@ def test_a_name_with_brackets_that_is_a_file_is_that_file(folder):
     [("none", "is a folder without a file *.h5"), ("*.nc", "matches nothing"), ("empty.txt", "lists nothing")],
 )
 def test_what_names_nothing_is_one_line(folder, word, says):
-    with pytest.raises(UsageError) as caught:
+    with pytest.raises(ProductError) as caught:
         expand([folder / word], endings=(".h5",))
     assert says in str(caught.value) and "\n" not in str(caught.value)
 
@@ -62,5 +62,5 @@ def test_a_pattern_of_addresses(tmp_path):
     for name in ("b", "a"):
         files.pipe(f"/season/{name}.h5", b"x")
     assert expand(["memory://season/*.h5"], endings=(".h5",)) == ["memory:///season/a.h5", "memory:///season/b.h5"]
-    with pytest.raises(UsageError, match=r"memory://season/\*\.nc: matches nothing"):
+    with pytest.raises(ProductError, match=r"memory://season/\*\.nc: matches nothing"):
         expand(["memory://season/*.nc"], endings=(".h5",))

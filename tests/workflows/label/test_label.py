@@ -394,6 +394,7 @@ def test_a_stopped_worker_leaves_what_another_finished_meanwhile(folder, granule
 
     def stopped(path: Path, **arguments: object) -> None:
         monkeypatch.setattr(report_of_labels, "write", real)
+        (tmp_path / ".labels.parquet.claim").unlink()  # the other one took this worker for dead
         assert one(granule, out, **pair).status == "done"
         finished.update({p: p.read_bytes() for p in tmp_path.iterdir() if not p.name.startswith(".")})
         raise error("stopped")
