@@ -631,9 +631,12 @@ def test_a_stopped_overwrite_is_not_taken_for_done(folder, granule, tmp_path):
     assert one(granule, out, image=pair["image"], shift=(0.0, 0.0), overwrite=True).status == "done"
 
 
-def test_a_task_carries_its_own_pair_only():
+def test_a_task_carries_its_own_pair_only(tmp_path):
     """With ten thousand pairs, a task is as small as with one."""
-    pairs = [label.Pair(granule=f"granules/ATL03_{k}.h5", out=f"labels/{k}.parquet", image="s") for k in range(10_000)]
+    out = tmp_path / "labels"
+    pairs = [
+        label.Pair(granule=f"granules/ATL03_{k}.h5", out=str(out / f"{k}.parquet"), image="s") for k in range(10_000)
+    ]
     sizes = []
 
     class Engine:
