@@ -55,13 +55,13 @@ it has none to agree with."""
 MELT_DOUBT, CONCENTRATION_DOUBT = 0.05, 0.25
 """Least doubt in the melt season, and where there is more water than the ice concentration leaves room for."""
 REFROZEN_M = 0.02
-"""Leads may all be frozen over: 0.05 to 0.45 m of ice float 0.005 to 0.045 m above the water, 0.025 m in the root mean
-square, and look like water while they are smooth and bright."""
+"""Leads may all be frozen over: 0.05 to 0.45 m of ice float 0.005 to 0.045 m above the water, 0.025 m on average, and
+look like water while they are smooth and bright. Twice this reaches 0.04 m."""
 SCATTER_M, SCATTER_SHARE = 0.03, 0.5
 """Leads that scatter by more than this beyond their errors get a bit; this share of the scatter is common to all."""
 SWELL_SHARE = 0.5
 """So much of the swell's standard deviation all leads may share: what is bright and low enough for a lead is found in
-troughs rather than on crests. In simulated granules sea surfaces stood 0.5 to 0.6 of it too low."""
+troughs rather than on crests. On simulated granules the sea surface stood 0.2 to 0.7 of it too low."""
 MOST_TILT = 4e-6
 """Tilt of the sea surface that is no scatter: 2.0 to 3.8 cm per 10 km (Kwok and Morison, 2016), m/m."""
 CONCENTRATION_ROOM = 0.05

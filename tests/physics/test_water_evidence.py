@@ -137,9 +137,10 @@ def test_leads_among_ponds_are_told_apart(seed):
 
 
 def test_all_leads_may_be_frozen_over():
-    """Ice of 0.05 to 0.45 m floats a tenth of that above the water: 0.005 to 0.045 m."""
+    """Ice of 0.05 to 0.45 m floats a tenth of that above the water: 0.005 to 0.045 m. Two standard uncertainties reach
+    where leads of 0.25 to 0.45 m stand on average, 0.035 m."""
     doubt = assess(some_leads(places(12), 0.0), -0.2)
-    assert doubt.common[0] == water_evidence.REFROZEN_M and 0.005 < doubt.common[0] < 0.045
+    assert doubt.common[0] == water_evidence.REFROZEN_M and 0.035 <= 2.0 * doubt.common[0] <= 0.045
 
 
 def test_ponds_of_one_floe_count_as_one():
@@ -235,7 +236,7 @@ def test_melt_and_ice_concentration_widen_the_error():
     for concentration, is_crowded in ((0.7, False), (0.99, True), (np.nan, False)):
         found = assess(lead, -0.2, water_share=np.array([0.2]), ice_concentration=np.array([concentration]))
         assert ((found.flag[0] & BITS["water_contradicts_ice_concentration"]) > 0) == is_crowded
-        assert (found.common[0] > plain.common[0]) == is_crowded
+        assert (found.common[0] > 4.0 * plain.common[0]) == is_crowded
 
 
 def test_leads_share_a_part_of_the_swell():

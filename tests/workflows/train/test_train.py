@@ -311,6 +311,15 @@ def test_a_small_network_learns_from_a_large_one(trained, labels, tmp_path):
         "weights_sha256": io.read_json(trained.outputs["description"])["weights_sha256"],
     }
     assert np.abs(near - teacher).mean() < min(0.1, np.abs(far - teacher).mean())
+    with pytest.raises(UsageError, match=r"its mean is another; expected"):  # scaled otherwise: other granules
+        workflow.run(
+            recipe,
+            data=[labels],
+            out=tmp_path / "other",
+            split=SPLIT.model_copy(update={"seed": 1}),
+            device="cpu",
+            teacher=trained.outputs["weights"],
+        )
     with pytest.raises(UsageError, match=r"its features is another; expected .*height'\], found .*background_rate"):
         recipe.write_text(yaml.safe_dump({**plan, "name": "blind", "features": ["height"]}))
         workflow.run(
