@@ -119,7 +119,7 @@ class Child:
         try:
             self._start()
             self._connection.send((functools.partial(attempt, task, run=run, wait=wait), item, item.name))
-            return self._answer(item, written)
+            return self._answer(item, written, waits=wait and claims.can_be_claimed(getattr(item, "place", "")))
         except (EOFError, OSError) as error:
             code = self._end(written)
             if self._stopped.is_set():
@@ -155,14 +155,14 @@ class Child:
             self._process, self._connection, self._held = process, here, held
         there.close()
         lifeline.close()
-        self._next(deadline=0.0)  # imports are no part of an item's time
+        self._next(Limits())  # imports are no part of an item's time and memory
 
-    def _answer(self, item: AnyItem, written: list[Path]) -> Record:
+    def _answer(self, item: AnyItem, written: list[Path], *, waits: bool) -> Record:
         limit = self._limits.timeout_s
-        deadline = time.monotonic() + limit if limit else 0.0
+        deadline = time.monotonic() + limit if limit and not waits else 0.0
         while True:
             try:
-                kind, value = self._next(deadline=deadline)
+                kind, value = self._next(self._limits, deadline=deadline)
             except TimeoutError:
                 self._end(written)
                 return failed(
@@ -185,11 +185,11 @@ class Child:
                 )
             written.append(Path(value))
             if limit and value.endswith(".claim"):
-                deadline = time.monotonic() + limit  # until then it may have waited for another command
+                deadline = time.monotonic() + limit  # until then it waited for another command
 
-    def _next(self, *, deadline: float) -> tuple[str, Any]:
+    def _next(self, limits: Limits, *, deadline: float = 0.0) -> tuple[str, Any]:
         while True:
-            wait_s = _LOOK_S if deadline or self._limits.memory_gb else 3600.0
+            wait_s = _LOOK_S if deadline or limits.memory_gb else 3600.0
             ready = connection.wait([self._connection, self._process.sentinel], timeout=wait_s)
             if self._connection in ready or self._connection.poll():
                 return self._connection.recv()
@@ -197,8 +197,8 @@ class Child:
                 raise EOFError
             if deadline and time.monotonic() > deadline:
                 raise TimeoutError
-            used = _memory_gb(self._process.pid) if self._limits.memory_gb else 0.0
-            if used > self._limits.memory_gb:
+            used = _memory_gb(self._process.pid) if limits.memory_gb else 0.0
+            if used > limits.memory_gb:
                 raise MemoryError(f"{used:.2f}")
 
     def _end(self, written: list[Path]) -> int | None:

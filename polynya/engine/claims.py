@@ -12,9 +12,10 @@ import os
 import secrets
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from ..errors import UsageError
 from ..io import atomic
 
 BEAT_S = 5.0
@@ -23,6 +24,7 @@ STALE_S = 60.0
 """A claim whose time stands still for so long belongs to nobody any more; as others see it, no clock is compared."""
 _LOOK_S = 0.25
 _LONGEST_NAME = 200
+_held = threading.local()
 
 
 def new_run() -> str:
@@ -47,6 +49,8 @@ def path_of(place: Path | str) -> Path:
 def holding(place: Path | str, *, run: str = "", wait: bool = True) -> Iterator[bool]:
     """Hold the claim of a result while the block works; yield whether to work.
 
+    Who listens (:func:`polynya.io.atomic.listening`) is told of the claim when the waiting is over.
+
     Parameters
     ----------
     place : Path or str
@@ -55,17 +59,25 @@ def holding(place: Path | str, *, run: str = "", wait: bool = True) -> Iterator[
         Of :func:`new_run`; a claim of the same run is taken over.
     wait : bool
         Wait until another run gives its claim back, or dies; otherwise yield False.
+
+    Raises
+    ------
+    UsageError
+        If this thread itself holds it for another run, and would wait for itself.
     """
-    if not str(place) or not Path(place).name:
+    if not can_be_claimed(place):
         yield True
         return
     path = path_of(place)
+    mine = _held.__dict__.setdefault("words", set())
     made = _make_parents(path.parent)
     try:
-        words = _take(path, run=run, wait=wait)
+        words = _take(path, run=run, wait=wait, mine=mine)
         if words is None:
             yield False
             return
+        mine.add(words)
+        atomic.announce(path)
         stop = threading.Event()
         beating = threading.Thread(target=_beat, args=(path, words, stop), name="claim", daemon=True)
         beating.start()
@@ -73,13 +85,25 @@ def holding(place: Path | str, *, run: str = "", wait: bool = True) -> Iterator[
             yield True
         finally:
             stop.set()
-            if _read(path) == words:
+            mine.discard(words)
+            if words and _read(path) == words:
                 with contextlib.suppress(OSError):
                     path.unlink()
     finally:
         for folder in made:  # where nothing was written, nothing stays
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+
+def can_be_claimed(place: Path | str) -> bool:
+    """Return whether there is a result whose name a claim can stand beside.
+
+    Parameters
+    ----------
+    place : Path or str
+        The result's file or folder; empty where an item has none.
+    """
+    return bool(str(place)) and bool(Path(place).name)
 
 
 def is_held(place: Path | str, *, run: str) -> bool:
@@ -116,14 +140,29 @@ def give_back(path: Path, *, process: int) -> None:
             path.parent.rmdir()
 
 
-def _take(path: Path, *, run: str, wait: bool) -> str | None:
+def sweep(places: Iterable[Path | str]) -> None:
+    """Remove what dead processes of this computer left behind of results.
+
+    Parameters
+    ----------
+    places : iterable of Path or str
+        The results' files or folders; empty ones are left out.
+    """
+    together: dict[Path, list[Path]] = {}
+    for path in (Path(p) for p in places if can_be_claimed(p)):
+        together.setdefault(path.parent, []).append(path)
+    for paths in together.values():
+        with contextlib.suppress(OSError):
+            atomic.sweep(*paths)
+
+
+def _take(path: Path, *, run: str, wait: bool, mine: set[str]) -> str | None:
     """Return the words of the claim that is taken now, empty where none can be written; None where another holds it."""
     words = json.dumps({"host": atomic.host(), "process": os.getpid(), "run": run, "word": secrets.token_hex(4)})
     seen, since = None, time.monotonic()
     while True:
         try:
             _create(path, words)
-            atomic.announce(path)
             return words
         except FileExistsError:
             pass
@@ -137,9 +176,15 @@ def _take(path: Path, *, run: str, wait: bool) -> str | None:
         if state != seen:
             seen, since = state, time.monotonic()
         if _is_dead(holder) or time.monotonic() - since > STALE_S:
-            _break(path, held)
+            if not _break(path, held):
+                return ""  # nobody's, and it cannot be removed: the result itself gets its name by one rename
         elif not wait:
             return None
+        elif held in mine:
+            raise UsageError(
+                f"{path.name}: held by the same thread that waits for it, in {path.parent}; expected another command."
+                " Give the work inside another output folder."
+            )
         else:
             time.sleep(_LOOK_S)
 
@@ -158,20 +203,27 @@ def _replace(path: Path, words: str) -> bool:
         temporary.write_text(words)
         os.replace(temporary, path)
     except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         return False
-    atomic.announce(path)
     return True
 
 
-def _break(path: Path, held: str) -> None:
-    """Remove a claim that belongs to nobody, unless it is another one by now."""
+def _break(path: Path, held: str) -> bool:
+    """Remove a claim that belongs to nobody, unless it is another one by now; return whether it is gone."""
     aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
-    with contextlib.suppress(OSError):
+    try:
         os.rename(path, aside)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
         if _read(aside) != held:
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
+            os.link(aside, path)
+    with contextlib.suppress(OSError):
         aside.unlink()
+    return True
 
 
 def _beat(path: Path, words: str, stop: threading.Event) -> None:

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from .. import io
-from ..errors import PolynyaError, one_line
+from ..errors import PolynyaError, UsageError, one_line
 from ..io import atomic
 from . import claims
 
@@ -140,12 +140,15 @@ def attempt(task: Task[AnyItem], item: AnyItem, *, run: str = "", wait: bool = T
     Record
     """
     started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
-    with claims.holding(getattr(item, "place", ""), run=run, wait=wait) as is_free:
-        if is_free:
-            started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
-            record = _attempted(task, item)
-        else:
-            record = Record(item=item.name, status=BUSY, message="another command works on it")
+    try:
+        with claims.holding(getattr(item, "place", ""), run=run, wait=wait) as is_free:
+            if is_free:
+                started, now = time.perf_counter(), dt.datetime.now(dt.UTC)
+                record = _attempted(task, item)
+            else:
+                record = Record(item=item.name, status=BUSY, message="another command works on it")
+    except UsageError as error:  # of the claim: the work itself raises nothing
+        record = failed(item, one_line(error), exit_code=error.exit_code)
     return replace(
         record,
         seconds=time.perf_counter() - started,
@@ -193,6 +196,8 @@ def around_others(once: Callable[..., Iterator[Record]], items: Sequence[AnyItem
             yield record
     if busy:
         yield from once([i for i in items if i.name in busy], wait=True)
+    # a copy that was lost with its worker after the other one was done: nobody works on the item again
+    claims.sweep(getattr(i, "place", "") for i in items)
 
 
 def failed(item: Item, message: str, *, exit_code: int = 1) -> Record:

@@ -119,6 +119,8 @@ def writing_folder(path: Path, *, overwrite: bool = False, record: str = RECORD)
         yield temporary
         _list_contents(temporary, record)
         _take_place(temporary, path, overwrite=overwrite, record=record)
+        with contextlib.suppress(OSError):  # one who was being killed may have been alive still when this began
+            sweep(path)
     except OSError as error:
         raise _cannot_be_written(path, error) from error
     finally:
@@ -306,21 +308,28 @@ def host() -> str:
     return f"{word}-{hashlib.sha256(full.encode()).hexdigest()[:6]}"
 
 
-def sweep(path: Path) -> None:
-    """Remove what runs for ``path`` left behind that died on this computer; those of other computers stay.
+def sweep(*paths: Path) -> None:
+    """Remove what runs for results left behind that died on this computer; those of other computers stay.
 
     Where a run died while it replaced an earlier result, and nothing has its name, that result gets it back.
+
+    Parameters
+    ----------
+    paths : Path
+        The results; every folder is read once.
     """
-    own = _PART.fullmatch(temporary_name(path).name)
-    with os.scandir(path.parent) as entries:
-        parts = [e.name for e in entries if own is not None and e.name.startswith(f".{own['name']}.")]
-    for name in parts:
-        found = _PART.fullmatch(name)
-        if found is None or own is None or found["name"] != own["name"] or found["host"] != own["host"]:
-            continue
-        if is_alive(int(found["process"])):
-            continue
-        _clear(path.with_name(name), path, kind=found["kind"])
+    wanted: dict[Path, dict[str, Path]] = {}
+    for path in paths:
+        own = _PART.fullmatch(temporary_name(path).name)
+        if own is not None:
+            wanted.setdefault(path.parent, {})[own["name"]] = path
+    for folder, results in wanted.items():
+        with os.scandir(folder) as entries:
+            parts = [found for e in entries if (found := _PART.fullmatch(e.name)) is not None]
+        for found in parts:
+            if found["name"] not in results or found["host"] != host() or is_alive(int(found["process"])):
+                continue
+            _clear(folder / found[0], results[found["name"]], kind=found["kind"])
 
 
 def clear(part: Path) -> None:
@@ -349,7 +358,7 @@ def _clear(part: Path, path: Path, *, kind: str) -> None:
 
 
 def is_alive(process: int) -> bool:
-    """Return whether a process of this computer runs.
+    """Return whether a process of this computer runs; one that ended and that nobody asked after yet does not.
 
     Parameters
     ----------
@@ -364,7 +373,16 @@ def is_alive(process: int) -> bool:
         return False
     except (OSError, OverflowError):
         return True
-    return True
+    return _state(process) not in ("Z", "X")
+
+
+def _state(process: int) -> str:
+    """Return the letter of a process' state where the system tells it: in a container, the dead may stay for long."""
+    try:
+        said = Path(f"/proc/{process}/stat").read_bytes()
+    except OSError:
+        return ""
+    return said.rpartition(b")")[2].split()[0].decode()
 
 
 def _files_in(folder: Path) -> set[str]:

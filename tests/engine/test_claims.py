@@ -12,6 +12,7 @@ import time
 import pytest
 
 from polynya.engine import claims
+from polynya.errors import UsageError
 from polynya.io import atomic
 
 
@@ -110,3 +111,63 @@ def test_where_nothing_can_be_written_the_task_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with claims.holding(tmp_path / "file" / "x", run="a", wait=False) as is_free:
         assert is_free
+
+
+def test_who_would_wait_for_itself_is_told(tmp_path):
+    with claims.holding(tmp_path / "x", run="a"):
+        expected = pytest.raises(UsageError, match=r"held by the same thread.*another output folder")
+        with expected, claims.holding(tmp_path / "x", run="b"):
+            raise AssertionError("it went on")
+        assert claims.is_held(tmp_path / "x", run="a")
+    with claims.holding(tmp_path / "x", run="b") as is_free:
+        assert is_free
+
+
+def test_a_dead_claim_that_cannot_be_removed_holds_nobody_up(tmp_path, monkeypatch):
+    """As in a folder of somebody else's with the sticky bit: the result itself can be written, or says why not."""
+    path = claims.path_of(tmp_path / "x")
+    path.write_text(json.dumps({"host": atomic.host(), "process": dead_process(), "run": "a"}))
+
+    def refuse(*_):
+        raise PermissionError("not yours")
+
+    monkeypatch.setattr(claims.os, "rename", refuse)
+    came = []
+
+    def work():
+        with claims.holding(tmp_path / "x", run="b") as is_free:
+            came.append(is_free)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert came == [True] and path.exists()
+
+
+def test_a_claim_that_cannot_be_replaced_leaves_no_other_file(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError("not yours")
+
+    with claims.holding(tmp_path / "x", run="a"):
+        monkeypatch.setattr(claims.os, "replace", refuse)
+        with claims.holding(tmp_path / "x", run="a") as is_free:
+            assert is_free and [p.name for p in tmp_path.iterdir()] == [".x.claim"]
+
+
+def test_a_broken_claim_that_was_another_one_comes_back(tmp_path):
+    path = claims.path_of(tmp_path / "x")
+    path.write_text("of another, who came in between")
+    assert claims._break(path, "of the dead")
+    assert path.read_text() == "of another, who came in between"
+    assert [p.name for p in tmp_path.iterdir()] == [".x.claim"]
+
+
+def test_who_listens_is_told_when_the_waiting_is_over(tmp_path):
+    told = []
+    with atomic.listening(told.append):
+        with claims.holding(tmp_path / "x", run="a"):
+            assert told == [claims.path_of(tmp_path / "x")]
+            with claims.holding(tmp_path / "x", run="b", wait=False) as is_free:
+                assert not is_free and len(told) == 1
+        with claims.holding("", run="a"):
+            assert len(told) == 1

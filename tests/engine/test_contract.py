@@ -16,9 +16,11 @@ import time
 import pytest
 
 from polynya import engine
+from polynya.engine import claims
 from polynya.engine.local import LocalEngine
 from polynya.engine.protocol import DONE, FAILED, SKIPPED, Options, Record, attempt
 from polynya.errors import UsageError
+from polynya.io import atomic
 
 from .tasks import Item, begun, folders, obey, write
 
@@ -85,6 +87,56 @@ def test_an_item_that_takes_too_much_memory_ends_with_one_line(make, tmp_path):
     assert {n: r.status for n, r in records.items()} == {"hungry": FAILED, "good1": DONE, "good2": DONE}
     assert re.match(r"hungry: needed \d\.\d+ GB of memory, more than 1 GB \(--memory-gb\)", records["hungry"].message)
     assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["good1", "good2"]
+
+
+def test_the_time_that_an_item_waits_for_another_command_is_not_its_own(make, tmp_path):
+    items = folders(tmp_path, "good")
+    found: list[Record] = []
+    with claims.holding(items[0].place, run="another command"):
+        thread = threading.Thread(target=lambda: found.extend(make(timeout_s=3).map(write, items)))
+        thread.start()
+        end = time.monotonic() + 60
+        while not list((tmp_path / "results").glob(".good.claim")) and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(8)
+        assert not found
+    thread.join(60)
+    assert [r.status for r in found] == [DONE] and found[0].seconds < 3
+
+
+def test_work_inside_work_on_the_same_result_is_one_line(tmp_path):
+    item = folders(tmp_path, "outer")[0]
+
+    def outer(item):
+        inner = attempt(write, item, run="b")
+        assert inner.status == FAILED and "held by the same thread" in inner.message
+        return inner
+
+    began = time.monotonic()
+    assert attempt(outer, item, run="a").status == FAILED
+    assert time.monotonic() - began < claims.STALE_S / 2
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="memory is measured in /proc")
+def test_a_worker_that_needs_more_than_the_limit_to_begin_costs_its_item_only(make, tmp_path):
+    records = list(make(memory_gb=0.001).map(write, folders(tmp_path, "slow1", "slow2")))
+    assert [r.status for r in records] == [FAILED] * 2
+    assert all("more than 0.001 GB (--memory-gb)" in r.message for r in records)
+
+
+def test_what_a_lost_copy_left_behind_goes_at_the_end(make, tmp_path):
+    """As speculation and a lost worker do it: the other copy was done before, nobody works on the item again."""
+    items = folders(tmp_path, "slow1", "slow2")
+    (tmp_path / "results").mkdir()
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    left = tmp_path / f"results/.slow1.{atomic.host()}.{process.pid}.0a1b2c3d.part"
+    records = make().map(write, items)
+    first = next(records).item
+    left = left.with_name(left.name.replace("slow1", first))
+    left.mkdir()
+    assert len(list(records)) == 1
+    assert sorted(p.name for p in (tmp_path / "results").iterdir()) == ["slow1", "slow2"]
 
 
 def test_who_stops_in_the_middle_leaves_whole_results_and_nothing_else(make, tmp_path):

@@ -333,3 +333,29 @@ def test_places_that_cannot_be_written(tmp_path, make):
         pytest.fail("the block must not run")
     assert "\n" not in str(caught.value) and caught.value.exit_code == 1
     assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/stat"), reason="the state of a process is read in /proc")
+def test_who_ended_and_was_not_asked_after_is_dead():
+    """In a container without an init the dead stay listed: what they left behind would stay, too."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    end = time.monotonic() + 30
+    while atomic.is_alive(process.pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    os.kill(process.pid, 0)  # it is listed still
+    assert not atomic.is_alive(process.pid)
+    process.wait()
+    assert not atomic.is_alive(process.pid) and atomic.is_alive(os.getpid())
+
+
+def test_a_part_whose_writer_died_during_the_work_goes_too(tmp_path):
+    """A worker that is being killed may be alive still when the next one begins."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        part = tmp_path / f".granule.{atomic.host()}.{process.pid}.0a1b2c3d.part"
+        part.mkdir()
+        with atomic.writing_folder(tmp_path / "granule") as temporary:
+            assert part.exists()
+            (temporary / "run.json").write_text("{}")
+            process.kill()
+            process.wait()
+    assert [p.name for p in tmp_path.iterdir()] == ["granule"]
