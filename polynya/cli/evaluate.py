@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from .root import app, say
+from . import engines
+from .root import FINISHED_WITH_FAILURES, app, say
+
+if TYPE_CHECKING:
+    from ..engine.protocol import Engine
 
 
 @app.command()
 def evaluate(
     out: Annotated[
-        Path,
+        Path | None,
         typer.Argument(
-            metavar="OUT",
+            metavar="[OUT]",
             help=(
                 "A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability"
-                " or classes, or a folder with them."
+                " or classes, or a folder with them. None with --pairs."
             ),
         ),
-    ],
+    ] = None,
     reference: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--reference",
             "-r",
@@ -34,7 +39,20 @@ def evaluate(
                 " raster."
             ),
         ),
-    ],
+    ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV|PARQUET",
+            help=(
+                "Many results: columns result and reference, for glaciers perhaps scene, strata, within, region, and"
+                " name."
+            ),
+        ),
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="With --pairs: where the tables of scores go.")
+    ] = None,
     scene: Annotated[
         list[str] | None,
         typer.Option(
@@ -61,22 +79,45 @@ def evaluate(
         Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table; replaces only such a table.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap intervals.")] = 0,
+    workers: Annotated[int, typer.Option(min=0, help="With --pairs: results at a time; 0 means one per core.")] = 0,
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="With --pairs: score finished pairs again.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Freeboard: only the main numbers.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
     """Compare a result with a reference.
 
-    Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster.
+    Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster. Many results
+    (--pairs) give a table each, scores.parquet with all of them, and the page of the batch.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
     polynya evaluate outlines.gpkg -r rgi.gpkg --scene scene1
     polynya evaluate probability.tif -r truth.tif --scene scene1 --table scores.parquet
+    polynya evaluate --pairs pairs.csv -o scores --workers 2
     """
     from .. import io, schema
     from ..errors import UsageError
     from ..workflows import evaluate as workflow
 
+    if pairs is not None:
+        if out or reference or scene or strata or within or region or table or brief:
+            raise UsageError(
+                "--pairs: goes with no OUT, --reference, --scene, --strata, --within, --region, --table or --brief;"
+                " expected these as columns. Put them into the table."
+            )
+        runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
+        _many(pairs, folder, seed=seed, workers=workers, overwrite=overwrite, engine=runner, as_json=as_json)
+    if out is None or reference is None:
+        raise UsageError(
+            "OUT: a result and its --reference are needed; expected both, or --pairs with -o. See polynya evaluate"
+            " --help."
+        )
+    if folder is not None:
+        raise UsageError("-o: goes with --pairs only; expected --table FILE.parquet for one result. Use that.")
     if table is not None:
         _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
     if workflow.is_scene(out):
@@ -103,6 +144,34 @@ def evaluate(
         io.write_table(result, table, spec=spec)
         say(f"wrote {table}")
     print(json.dumps(io.plain(result.to_pylist())) if as_json else as_text(result))
+
+
+def _many(
+    pairs: Path, folder: Path | None, *, seed: int, workers: int, overwrite: bool, engine: Engine, as_json: bool
+) -> NoReturn:
+    from ..engine import protocol as records_as
+    from ..errors import UsageError
+    from ..workflows.evaluate import batch
+
+    if folder is None:
+        raise UsageError("-o: is missing; expected where the tables of scores go. Pass -o FOLDER with --pairs.")
+    records = batch.run(
+        batch.read_pairs(pairs, out=folder),
+        seed=seed,
+        workers=workers,
+        overwrite=overwrite,
+        engine=engine,
+        show_progress=sys.stderr.isatty(),
+    )
+    failed = [r for r in records if r.status == "failed"]
+    code = failed[0].exit_code if failed and len(records) == 1 else FINISHED_WITH_FAILURES if failed else 0
+    if as_json:
+        print(json.dumps({"exit_code": code, "pairs": [records_as.as_json(r) for r in records]}, indent=1))
+    for record in failed:
+        say(f"polynya: {record.message}")
+    if not as_json:
+        print(batch.text(records))
+    raise typer.Exit(code)
 
 
 def _check_table(path: Path, *, specs: tuple[str, ...]) -> None:

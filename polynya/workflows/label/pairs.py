@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import math
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from ... import io
-from ...errors import ProductError, UsageError, one_line
-from ...io import opening
+from ...errors import UsageError
+from ...io import pairs
 from .config import Config
 
 RESULTS_VERSION = 1
@@ -23,7 +18,6 @@ COLUMNS = ("granule", "image", "truth", "shift_east", "shift_north", "correction
 
 FILES = ("granule", "image", "truth", "corrections")
 """Columns that name a file, or its address."""
-PARQUET = (".parquet", ".pq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -105,53 +99,15 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
         If a column, a cell or a name does not fit.
     """
     path = Path(path)
-    rows, names = _rows_of_parquet(path) if path.suffix.lower() in PARQUET else _rows_of_csv(path)
-    unknown = [n for n in names if n not in COLUMNS]
-    if unknown or "granule" not in names or not {"image", "truth"} & set(names):
-        raise UsageError(
-            f"{path.name}: columns {', '.join(names) or 'none'}; expected granule, image (or truth), and perhaps"
-            f" {', '.join(COLUMNS[3:])}. Correct its first line."
-        )
-    pairs = [_pair(path, number, row, Path(out)) for number, row in enumerate(rows, start=2)]
-    outs = [p.out for p in pairs]
-    double = sorted({Path(o).stem for o in outs if outs.count(o) > 1})
-    if double:
-        raise UsageError(
-            f"{path.name}: {', '.join(double[:3])} occurs more than once; expected names that differ, since each pair"
-            " gets its own file. Add a column name."
-        )
-    if not pairs:
-        raise UsageError(f"{path.name}: holds no pair; expected one line per pair below the header. Add them.")
-    return pairs
+    rows = pairs.read(path, columns=COLUMNS, needed=COLUMNS[:1], any_of=("image", "truth"))
+    found = [_pair(path, row, Path(out)) for row in rows]
+    pairs.check_different(path, [p.out for p in found])
+    return found
 
 
-def _rows_of_csv(path: Path) -> tuple[list[dict], list[str]]:
-    text = opening.read_text(path, expected="a table of pairs as CSV. Check the path")
-    try:
-        reader = csv.DictReader(StringIO(text, newline=""))
-        return list(reader), [n.strip() for n in reader.fieldnames or []]
-    except csv.Error as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as CSV. Check the path."
-        ) from error
-
-
-def _rows_of_parquet(path: Path) -> tuple[list[dict], list[str]]:
-    """Return the rows as those of a CSV: numbers as text, nothing where a cell is missing."""
-    try:
-        table = pq.read_table(path)
-    except (OSError, pa.ArrowException) as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as Parquet. Check the path."
-        ) from error
-    rows = [{k: "" if v is None or v != v else str(v) for k, v in row.items()} for row in table.to_pylist()]
-    return rows, list(table.column_names)
-
-
-def _pair(path: Path, number: int, row: dict[str | None, object], out: Path) -> Pair:
-    cells = {str(k).strip(): str(v or "").strip() for k, v in row.items() if k is not None}
-    where = f"{path.name} {'line' if path.suffix.lower() not in PARQUET else 'row, counted with the header,'} {number}"
-    if not cells.get("granule") or bool(cells.get("image")) == bool(cells.get("truth")):
+def _pair(path: Path, row: pairs.Row, out: Path) -> Pair:
+    cells, where = row.cells, row.where
+    if bool(cells.get("image")) == bool(cells.get("truth")):
         raise UsageError(
             f"{where}: granule '{cells.get('granule', '')}', image '{cells.get('image', '')}', truth"
             f" '{cells.get('truth', '')}'; expected a granule and one of the others. Correct the line."

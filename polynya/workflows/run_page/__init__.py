@@ -13,9 +13,9 @@ from pathlib import Path
 from ... import io
 from ...engine.protocol import FAILED, Record
 from ...errors import PolynyaError, one_line
-from .measures import FREEBOARD, GLACIER_AREA, LABELS, Measure, Quantity
+from .measures import FREEBOARD, FREEBOARD_BIAS, GLACIER_AREA, GLACIER_IOU, LABELS, Measure, Quantity
 
-__all__ = ["FREEBOARD", "GLACIER_AREA", "LABELS", "Measure", "Quantity", "write"]
+__all__ = ["FREEBOARD", "FREEBOARD_BIAS", "GLACIER_AREA", "GLACIER_IOU", "LABELS", "Measure", "Quantity", "write"]
 
 log = logging.getLogger("polynya.run_page")
 

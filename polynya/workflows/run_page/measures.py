@@ -74,6 +74,18 @@ def _label(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
     return Measure(value=_number(numbers, "n_labelled"))
 
 
+def _freeboard_bias(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "freeboard_bias"), weight=max(_number(numbers, "n_compared"), 0.0))
+
+
+def _glacier_iou(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "iou"), weight=max(_number(numbers, "n_compared"), 0.0))
+
+
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
+FREEBOARD_BIAS = Quantity(name="freeboard, bias to the reference", units="m", is_sum=False, measure=_freeboard_bias)
+GLACIER_IOU = Quantity(name="glacier IoU with the reference", units="1", is_sum=False, measure=_glacier_iou)
+QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU)
+"""All that a page may hold: each command has its own."""

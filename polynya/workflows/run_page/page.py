@@ -19,12 +19,12 @@ from ...report import runs as report
 from ...schema.runs import DONE, RUNS
 from ...schema.runs import FAILED as FAILED_ROW
 from . import places
-from .measures import FREEBOARD, GLACIER_AREA, LABELS, Quantity
+from .measures import QUANTITIES, Quantity
 
 PAGE, TABLE, RECORD = "index.html", "runs.parquet", "index.run.json"
 WAIT_S = 60.0
 """How long another command that writes the same page is waited for."""
-_SUMS = {q.name: q.is_sum for q in (FREEBOARD, GLACIER_AREA, LABELS)}
+_SUMS = {q.name: q.is_sum for q in QUANTITIES}
 
 
 @contextlib.contextmanager
@@ -194,8 +194,13 @@ def _row(
         "polynya": str(run.get("polynya", "")),
         "versions": json.dumps(run.get("versions", {})),
         "numbers": json.dumps(io.plain(dict(numbers))),
-        **_placed(places.of_result(files), otherwise=_time(inputs[0].get("time"))),
+        **_placed(places.of_result([*files, *_located_by(record)]), otherwise=_time(inputs[0].get("time"))),
     }
+
+
+def _located_by(record: Record) -> list[Path]:
+    """Return what says where an item lies if its own files do not: scores have no position."""
+    return [Path(p) for name, p in record.outputs.items() if name == "located_by" and Path(p).is_file()]
 
 
 def _files_of(result: Path) -> tuple[dict, list[Path]]:
