@@ -217,10 +217,11 @@ def _chords(s: BeamSegments, leads: BeamLeads, *, kept: np.ndarray, lead_of: np.
     is_held = np.bincount(lead_of[kept & (lead_of >= 0)], minlength=leads.x.size) > 0
     begin, end = leads.x - 0.5 * leads.length, leads.x + 0.5 * leads.length
     lead_rows = _Rows(at=_nearest(s.x, leads.x[is_held]), values=_counted("lead", leads.length[is_held], LEAD_EDGES_M))
-    # Steps of more than GAP_M between classified segments, counted up to each place.
+    # A step of more than GAP_M between classified segments cuts a floe that any part of it lies in.
     seen = s.x[s.surface_class >= 0]
-    gap_at = seen[1:][np.diff(seen) > GAP_M]
-    is_whole = np.searchsorted(gap_at, begin[1:], side="right") == np.searchsorted(gap_at, end[:-1], side="right")
+    step = np.flatnonzero(np.diff(seen) > GAP_M)
+    before = np.searchsorted(seen[step], begin[1:], side="left")
+    is_whole = before == np.searchsorted(seen[step + 1], end[:-1], side="right")
     is_whole &= is_held[1:] & is_held[:-1]
     chord = begin[1:] - end[:-1]
     middle = 0.5 * (begin[1:] + end[:-1])

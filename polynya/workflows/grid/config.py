@@ -11,7 +11,7 @@ from ...errors import UsageError
 from ...physics import gridding, quality
 from ..options import validated
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give other numbers."""
 LEAVE_OUT = (
     "few_photons",

@@ -113,6 +113,41 @@ def test_a_floe_that_is_not_seen_whole_is_cut(cause):
     assert value(sums, "n_leads") == (2 if cause == "lead left out" else 3)
 
 
+@pytest.mark.parametrize("side", ["behind the first lead", "before the second lead"])
+def test_a_gap_beside_a_lead_cuts_the_floe(side):
+    """400 m without a segment touch a lead: what lies there was not seen, on either side of the floe."""
+    x = 1e6 + 2.0 * np.arange(2_000) + 1.0
+    leads = gridding.BeamLeads(x=1e6 + np.array([1_020.0, 3_020.0]), length=np.full(2, 40.0))
+    begin = 1e6 + (1_040.0 if side == "behind the first lead" else 2_600.0)
+    seen = (x < begin) | (x > begin + 400.0)
+    sums = sums_of(only(beam(2_000, x=x), seen), leads)
+    assert value(sums, "n_floes") == 0 and value(sums, "n_floes_cut") == 3 and value(sums, "n_leads") == 2
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_track_flown_the_other_way_has_the_same_floes(seed):
+    rng = np.random.default_rng(seed)
+    x = 2.0 * np.arange(10_000) + 1.0
+    begin = 100.0 + 600.0 * np.arange(30) + 2.0 * rng.integers(0, 200, 30)
+    length = 2.0 * rng.integers(4, 40, 30)
+    classes = np.zeros(10_000, int)
+    for start in rng.integers(0, 9_900, 25):
+        classes[start : start + 60] = UNCLASSIFIED
+    # Clouds may end where a lead does, or begin there.
+    for k in rng.integers(0, 30, 8):
+        edge = int((begin[k] + length[k] * rng.integers(0, 2)) / 2)
+        classes[edge : edge + 60] = UNCLASSIFIED
+
+    def floes(places, kinds, middles):
+        leads = gridding.BeamLeads(x=middles, length=length)
+        sums = sums_of(beam(10_000, x=places, surface_class=kinds), leads)
+        return [value(sums, n) for n in ("n_floes", "floe_length", "n_floes_cut", "n_leads")]
+
+    middles = begin + length / 2
+    there = floes(x, classes, middles)
+    assert floes(x, classes[::-1], 20_000.0 - middles) == there and there[0] > 0
+
+
 def test_a_chord_beyond_the_last_edge_counts_in_the_last_bin():
     x = 1e6 + 2.0 * np.arange(40_000) + 1.0
     leads = gridding.BeamLeads(x=1e6 + np.array([100.0, 79_900.0]), length=np.array([10.0, 10.0]))
