@@ -87,6 +87,8 @@ SUMS = (
 )
 QUANTUM = {s.name: s.quantum for s in SUMS}
 SUM_NAMES = tuple(QUANTUM)
+SIGNED = ("freeboard", "freeboard_all", "sea_surface", "variance")
+"""Sums that may be negative: the others count something, or add squares, lengths, probabilities or errors."""
 
 GRID_SUMS = TableSpec(
     name="grid_sums",

@@ -14,7 +14,7 @@ from ... import io, schema
 from ...engine.protocol import DONE, SKIPPED, Record
 from ...errors import OutputError, ProductError
 from ...physics import gridding
-from ...schema.gridded import GRID_SUMS, SUM_NAMES
+from ...schema.gridded import GRID_SUMS, SIGNED, SUM_NAMES
 from .config import RESULTS_VERSION, Config, periods_of
 
 SEGMENT_COLUMNS = (
@@ -222,13 +222,20 @@ def read_sums(path: Path | str) -> gridding.Sums:
     Raises
     ------
     ProductError
-        If it is missing, or is no such table.
+        If it is missing, is no such table, or holds a number that no granule gives.
     """
     table = schema.check(io.read_table(path), GRID_SUMS)
+    values = {n: schema.to_numpy(table[n]) for n in SUM_NAMES}
+    negative = next((n for n in SUM_NAMES if n not in SIGNED and np.any(values[n] < 0)), None)
+    if negative:
+        raise ProductError(
+            f"{path}: {negative} is negative ({values[negative].min()}); expected 0 or more, as every granule gives."
+            " The file is damaged: remove its folder, and run the same command again."
+        )
     return gridding.Sums(
         period=schema.to_numpy(table["period"]).astype(np.int64),
         cell=schema.to_numpy(table["cell"]),
         track=np.array(table["track"].to_pylist(), dtype=str),
         day=schema.to_numpy(table["day"]).astype(np.int64),
-        values={n: schema.to_numpy(table[n]) for n in SUM_NAMES},
+        values=values,
     )

@@ -9,15 +9,17 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import rasterio
 import xarray as xr
 
 from polynya import engine, io
 from polynya.errors import OutputError, ProductError, UsageError
-from polynya.schema.gridded import GRID_VARIABLES
+from polynya.schema.gridded import GRID_SUMS, GRID_VARIABLES
 from polynya.workflows import grid
 from polynya.workflows.grid import config as settings
+from polynya.workflows.grid.granule import read_sums
 from tests.io.test_netcdf import CHECK
 
 from . import results
@@ -218,6 +220,16 @@ def test_a_result_that_was_made_again_is_summed_again(tmp_path):
         grid.run([tmp_path / "b"], out=tmp_path / "g", workers=1, config=SMALL)
     changed = grid.run([tmp_path / "b"], out=tmp_path / "g", workers=1, overwrite=True, config=SMALL)
     assert changed.periods[0]["total_freeboard"] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_sums_that_no_granule_gives_are_one_line(season, made):
+    """A negative sum of squares would make a mean vanish in silence."""
+    whole = io.read_table(made.folder.parent / "sums" / SEASON[0][0] / "sums.parquet")
+    column = whole.column_names.index("noise")
+    bad = whole.set_column(column, whole.schema.field(column), pa.array([-5] * whole.num_rows, pa.int64()))
+    io.write_table(bad, season.parent / "sums.parquet", spec=GRID_SUMS)
+    with pytest.raises(ProductError, match=r"sums\.parquet: noise is negative \(-5\); expected 0 or more"):
+        read_sums(season.parent / "sums.parquet")
 
 
 def test_granules_of_one_orbit_are_one_pass(tmp_path):
