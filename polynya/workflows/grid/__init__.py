@@ -92,9 +92,9 @@ def run(
     Raises
     ------
     UsageError
-        If a granule is given twice, results differ in what decides their numbers, or there is no result.
+        If a granule is given twice, or results differ in what decides their numbers.
     ProductError
-        If no granule can be summed, or none has a segment on the grid.
+        If a folder is missing or holds no result, no granule can be summed, or none has a segment on the grid.
     OutputError
         If the maps cannot be written, or the folder holds other maps.
     """

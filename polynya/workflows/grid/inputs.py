@@ -51,9 +51,9 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     Raises
     ------
     UsageError
-        If there is no result, a granule is there twice, or results differ in what decides their numbers.
+        If a granule is there twice, or results differ in what decides their numbers.
     ProductError
-        If a record cannot be read.
+        If a folder is missing or holds no result, or a record cannot be read.
     """
     folders = sorted({p.resolve(): p for r in results for p in _folders(Path(r))}.values(), key=lambda p: p.name)
     about: dict[str, str] = {}
@@ -98,9 +98,10 @@ def _folders(path: Path) -> Iterable[Path]:
         return [path]
     inner = sorted(p.parent for p in path.glob("*/segments.parquet")) if path.is_dir() else []
     if not inner:
-        raise UsageError(
-            f"{path}: holds no result of polynya freeboard (segments.parquet in it, or in a folder in it); expected a"
-            " folder that polynya freeboard wrote. Run it first, or check the path."
+        what = "holds no result of polynya freeboard (segments.parquet in it, or in a folder in it)"
+        raise ProductError(
+            f"{path}: {what if path.exists() else 'no such folder'}; expected a folder that polynya freeboard wrote."
+            " Run it first, or check the path."
         )
     return inner
 

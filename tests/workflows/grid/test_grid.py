@@ -309,9 +309,9 @@ def test_no_granule_counts_twice(tmp_path):
 
 def test_what_is_no_result_is_one_line(tmp_path):
     (tmp_path / "empty").mkdir()
-    for path in (tmp_path / "empty", tmp_path / "missing"):
-        with pytest.raises(UsageError, match="holds no result of polynya freeboard"):
-            grid.run([path], out=tmp_path / "g")
+    for name, words in (("empty", "empty: holds no result of polynya freeboard"), ("missing", "missing: no such")):
+        with pytest.raises(ProductError, match=words):
+            grid.run([tmp_path / name], out=tmp_path / "g")
     folder = results.write(tmp_path / "out", results.name_of("2019-11-04", track=1), n=600)
     io.write_json({"inputs": [{"granule": "x"}]}, folder / "run.json")
     with pytest.raises(ProductError, match="has no settings of polynya freeboard"):
@@ -380,5 +380,6 @@ def test_the_command_says_what_it_wrote(season, tmp_path, monkeypatch, capsys):
     code, out, _ = run_main(monkeypatch, capsys, *words, "--json")
     found = json.loads(out)
     assert code == 0 and not found["is_new"] and found["periods"][0]["n_tracks"] == 6 and len(found["granules"]) == 6
-    code, _, err = run_main(monkeypatch, capsys, "grid", tmp_path, "-o", tmp_path / "x")
-    assert code == 2 and err.startswith("polynya: ") and err.count("\n") == 1
+    for bad in (tmp_path, tmp_path / "missing"):
+        code, _, err = run_main(monkeypatch, capsys, "grid", bad, "-o", tmp_path / "x")
+        assert code == 1 and err.startswith("polynya: ") and err.count("\n") == 1 and not (tmp_path / "x").exists()
