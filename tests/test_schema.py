@@ -102,6 +102,20 @@ def test_segment_columns_the_issue_asks_for():
     assert schema.SEGMENTS.names[: len(wanted.split())] == wanted.split()
 
 
+@pytest.mark.parametrize(
+    ("n", "noun", "text"),
+    [
+        (1, "day", "1 day"),
+        (0, "day", "0 days"),
+        (1, "pass", "1 pass"),
+        (2, "pass", "2 passes"),
+        (1200, "cell", "1,200 cells"),
+    ],
+)
+def test_a_number_goes_with_its_noun(n, noun, text):
+    assert schema.counted(n, noun) == text
+
+
 def test_classes_and_bits():
     assert dict(schema.SURFACE_CLASSES) == {0: "thick_ice", 1: "thin_ice", 2: "open_water", -1: "unclassified"}
     bits = [b for b, _ in schema.QUALITY_BITS]

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from ..physics import gridding
+from ..schema import counted
 from ..schema.gridded import FLOE_EDGES_M, GRID_VARIABLES, LEAD_EDGES_M, SAMPLING_FLAGS
 from .histograms import nice_top
 from .html import Markup, escape, number, page, percent, table, write_text
@@ -156,8 +157,8 @@ def _sentence(row: dict) -> str:
     return (
         f'<p class="result">{escape(name)}mean total freeboard <strong>{number(mean, 3)} ±'
         f" {number(row['total_freeboard_uncertainty'], 3, 'm')}</strong> ({parts}) over all ice segments of"
-        f" {row['n_tracks']:,} passes on {row['n_days']} days, in {row['n_cells']:,} cells;"
-        f" {row['n_cells_flagged']:,} of these are flagged.</p>"
+        f" {counted(row['n_tracks'], 'pass')} on {counted(row['n_days'], 'day')}, in {counted(row['n_cells'], 'cell')};"
+        f" {row['n_cells_flagged']:,} flagged.</p>"
     )
 
 
@@ -213,7 +214,7 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
         )
         n = int(np.isfinite(value).sum())
         out.append(
-            f"<figure><h3>{shown.title}</h3>{picture}{bar}<figcaption>{n:,} cells; median"
+            f"<figure><h3>{shown.title}</h3>{picture}{bar}<figcaption>{counted(n, 'cell')}; median"
             f" {number(np.nanmedian(value), shown.decimals + (shown.decimals > 0))}.</figcaption></figure>"
         )
     head = "Maps" if name == "all" else f"Maps of {name}"
@@ -245,20 +246,21 @@ def _chords(season: Season, period: int, *, name: str) -> str:
     here = season.estimates.period == period
     cut = int(season.estimates.values["n_floes_cut"][here].sum())
     leads = _bars(
-        season.estimates.lead_count[here].sum(axis=0), LEAD_EDGES_M, title="Chords of leads", what="leads", style="c2"
+        season.estimates.lead_count[here].sum(axis=0), LEAD_EDGES_M, title="Chords of leads", noun="lead", style="c2"
     )
     floes = _bars(
         season.estimates.floe_count[here].sum(axis=0),
         FLOE_EDGES_M,
         title="Chords of floes",
-        what=f"whole floes; {cut:,} more were cut by gaps, cloud or the ends of tracks, long ones more often",
+        noun="whole floe",
+        note=f"; {cut:,} more cut by gaps, cloud or the ends of tracks, long ones more often",
         style="c0",
     )
     head = "Leads and floes" if name == "all" else f"Leads and floes of {name}"
     return f'<section><h2>{escape(head)}</h2><div class="figures">{leads}{floes}</div></section>'
 
 
-def _bars(count: np.ndarray, edges: Sequence[float], *, title: str, what: str, style: str) -> Markup:
+def _bars(count: np.ndarray, edges: Sequence[float], *, title: str, noun: str, style: str, note: str = "") -> Markup:
     """Return a bar per length bin, all of one width; their edges are labelled."""
     total = int(count.sum())
     if total == 0:
@@ -294,7 +296,7 @@ def _bars(count: np.ndarray, edges: Sequence[float], *, title: str, what: str, s
         f'<path class="axis" d="M{LEFT} {TOP + tall}h{wide}"/><text x="{LEFT + wide / 2}" y="{CHORD_PIXELS[1] - 6}"'
         f' text-anchor="middle">length along the track</text><text x="12" y="{TOP + tall / 2}" text-anchor="middle"'
         f' transform="rotate(-90 12 {TOP + tall / 2})">% of chords</text></svg>'
-        f"<figcaption>{total:,} {escape(what)}.</figcaption></figure>"
+        f"<figcaption>{counted(total, noun)}{escape(note)}.</figcaption></figure>"
     )
     return Markup("".join(out))
 

@@ -145,6 +145,6 @@ def counted(n: int, noun: str) -> str:
     n : int
         How many.
     noun : str
-        In the singular; its plural has an s.
+        In the singular; its plural has an s, or es where it ends in s.
     """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"

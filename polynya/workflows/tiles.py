@@ -17,6 +17,7 @@ from ..readers import glacier_tiles, rgi_outlines
 from ..scenes import scene as glacier_scene
 from ..scenes.scene import Scene
 from ..scenes.sources import is_scene_folder
+from ..schema import counted
 from ..sensors import UNLABELLED, table
 from .options import validated
 
@@ -319,7 +320,7 @@ def as_text(result: Result) -> str:
     """Return a few lines for people."""
     share = result.glacier / max(result.labelled, 1)
     lines = [
-        f"{result.path}: {result.tiles} tiles of {', '.join(result.scenes)};"
+        f"{result.path}: {counted(result.tiles, 'tile')} of {', '.join(result.scenes)};"
         f" {result.labelled / max(result.pixels, 1):.0%} of the pixels are labelled, {share:.1%} of these are glacier"
     ]
     return "\n".join([*lines, *(f"  {n}" for n in result.notes)])

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pytest
 
-from polynya.report.comparison import figures
+from polynya.report.comparison import figures, text
 from polynya.report.comparison.figures import BOTTOM, LEFT, RIGHT, TOP, Axes, Line, along, binned, bridged, steps
 
 
@@ -47,3 +47,12 @@ def test_steps_are_percent_of_the_whole():
     edges = np.array([0.0, 0.1, 0.2, 0.3, 0.4])
     text = steps([("NASA", "ATL10", np.array([0.0, 0.5, 0.5, 0.0]))], edges, title="t", x_label="m")
     assert "% of the track per 10 cm" in text and ">50<" in text
+
+
+def test_one_section_is_in_the_singular():
+    base = {"reference": "ATL10", "resolution": "2 m", "region": "all", "surface": "all", "quantity": "height", "n": 4}
+    rows = [
+        {**base, "statistic": s, "value": 0.1, "uncertainty": 0.02, "n_sections": 1}
+        for s in ("bias", "median", "rmse", "robust_sd")
+    ]
+    assert "(n 4 in 1 section)" in text.text(rows)

@@ -13,6 +13,7 @@ from polynya.report.runs.map import RED, maps
 from polynya.report.runs.timeline import timeline
 
 from .test_browser import BROWSER, opened
+from .test_season import singular
 
 
 def row(name, *, state="done", value=0.3, latitude=(80.0, 80.5, 81.0), longitude=(0.0, 0.0, 0.0), **more):
@@ -87,6 +88,12 @@ def test_names_are_escaped_and_links_are_quoted():
 def test_the_first_line_says_what_became_of_all(state, words):
     text = runs.render([row("a"), row("b", state=state, reason="b.h5: why; expected this.")], is_sum={}, folder="x")
     assert words in text and ("Failures" in text) == (state == "failed")
+
+
+def test_one_item_is_in_the_singular():
+    text = runs.render([row("a")], is_sum={}, folder="x")
+    assert "1 of 1 item has a result." in text and "mean over 1 item<" in text and "x: 1 item<" in text
+    assert singular(text) == []
 
 
 def test_the_timeline_shows_who_worked_when_how_evenly_and_how_often():

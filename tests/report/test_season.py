@@ -86,7 +86,24 @@ def test_every_map_has_its_cells_and_flagged_ones_a_dot(page):
 
 def test_chords_are_counted_in_bars(page):
     assert "12 leads." in page and re.search(r"<title>20-50 m: 6</title>", page)
-    assert "6 whole floes; 12 more were cut" in page
+    assert "6 whole floes; 12 more cut" in page
+
+
+def test_one_of_everything_is_in_the_singular():
+    leads = gridding.BeamLeads(x=1e6 + np.array([100.0, 900.0]), length=np.array([30.0, 60.0]))
+    here = beam(cell=np.full(1000, 63290), height=np.random.default_rng(1).normal(0, 0.1, 1000))
+    found = gridding.estimates(sums_of(here, leads))
+    one = {k: 1 for k in ("n_cells", "n_cells_flagged", "n_tracks", "n_days")}
+    text = season.render(made(estimates=found, periods=({**made().periods[0], **one},)))
+    assert "1 pass on 1 day, in 1 cell; 1 flagged" in text and "1 cell; median" in text and "1 whole floe;" in text
+    assert singular(text) == []
+
+
+def singular(text: str) -> list[str]:
+    """Return the plurals that follow a 1."""
+    return re.findall(
+        r"(?<![\d.,])1 (?:whole )?(?:pass|day|cell|lead|floe|item|section|segment|granule|row)e?s\b", text
+    )
 
 
 def test_a_period_without_freeboard_says_so():

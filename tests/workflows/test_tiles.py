@@ -163,7 +163,7 @@ def test_the_command_line(tmp_path):
     )
     assert (
         done.exit_code == 0
-        and "1 tiles of s; 100% of the pixels are labelled, 50.0% of these are glacier" in done.stdout
+        and "1 tile of s; 100% of the pixels are labelled, 50.0% of these are glacier" in done.stdout
     )
     again = CliRunner().invoke(
         app, ["tiles", str(scene_folder), "--outlines", str(rgi), "-o", str(tmp_path / "t.h5"), "--overwrite", "--json"]

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ...schema import counted
 from ..html import DASH, Markup, escape, number, page, percent, table, write_text
 from .figures import BINS, Line, along, binned, bridged, steps
 
@@ -404,7 +405,7 @@ def _by_beam(scores: list[dict]) -> Markup:
         return Markup("")
     head = ("quantity", "product", "ours", "beam", *_NUMBERS)
     return Markup(
-        f'<section id="beams"><h2>By beam</h2><details><summary>{len(rows)} rows</summary>'
+        f'<section id="beams"><h2>By beam</h2><details><summary>{counted(len(rows), "row")}</summary>'
         f"{table(head, rows, text_columns=4)}</details></section>"
     )
 

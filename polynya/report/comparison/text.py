@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from ...schema import counted
+
 QUANTITIES = ("freeboard", "freeboard_same_scale", "sea_level", "height", "lead_height", "mean_sea_surface")
 
 
@@ -35,7 +37,7 @@ def _differences(part: Sequence[dict]) -> list[str]:
         lines.append(
             f"  {quantity:<21} {bias['value']:+.3f}{known} m, median {found['median']['value']:+.3f}, RMSE"
             f" {found['rmse']['value']:.3f}, robust sd {found['robust_sd']['value']:.3f} (n {bias['n']:,} in"
-            f" {bias['n_sections']} sections)"
+            f" {counted(bias['n_sections'], 'section')})"
         )
     return lines or ["  nothing in common has a value"]
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ...schema import counted
 from ...schema.runs import FAILED
 from ..html import DASH, Markup, escape, number, page, table
 from .map import maps
@@ -39,7 +40,7 @@ def render(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool], folder: str) 
         timeline(rows),
         _words(),
     ]
-    return page(title=f"{folder}: {len(rows)} items", body=body, scripts=("runs_page.js",))
+    return page(title=f"{folder}: {counted(len(rows), 'item')}", body=body, scripts=("runs_page.js",))
 
 
 def _head(rows: Sequence[Mapping], folder: str) -> Markup:
@@ -54,7 +55,7 @@ def _head(rows: Sequence[Mapping], folder: str) -> Markup:
         facts.append(("Last result", max(finished).strftime("%Y-%m-%d %H:%M UTC")))
     if any(r["is_simulated"] for r in rows):
         n = sum(bool(r["is_simulated"]) for r in rows)
-        facts.append(("Simulated", f"{n} of {len(rows)} items: not satellite data"))
+        facts.append(("Simulated", f"{n} of {counted(len(rows), 'item')}: not satellite data"))
     cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
     return Markup(
         f'<header><p class="brand">polynya \u00b7 runs</p><h1>{escape(folder)}</h1><dl'
@@ -65,7 +66,7 @@ def _head(rows: Sequence[Mapping], folder: str) -> Markup:
 def _summary(rows: Sequence[Mapping], failed: Sequence[Mapping]) -> Markup:
     done = len(rows) - len(failed)
     empty = sum(r["state"] != FAILED and r["value"] is None for r in rows)
-    words = f"{done:,} of {len(rows):,} items have a result"
+    words = f"{done:,} of {counted(len(rows), 'item')} {'has' if done == 1 else 'have'} a result"
     if empty:
         words += f", {empty:,} of them without a value"
     words += f"; {len(failed):,} failed, see below. The same command tries them again." if failed else "."

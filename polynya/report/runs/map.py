@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from ...schema import counted
 from ...schema.runs import FAILED
 from ..html import Markup, escape, number
 from ..polar_map import (
@@ -56,7 +57,7 @@ def maps(rows: Sequence[Mapping]) -> Markup:
         units = "" if first["units"] == "1" else f", {first['units']}"
         bar = colour_bar(low=low, high=high, label=f"{first['quantity']}{units}", missing="done, no value")
     failed = f'<span><i class="sw" style="background:{RED}"></i>failed</span>'
-    words = f"{nowhere:,} item{'s' if nowhere != 1 else ''} without a place." if nowhere else ""
+    words = f"{counted(nowhere, 'item')} without a place." if nowhere else ""
     return Markup(
         f'<section id="map"><h2>Where</h2>{"".join(figures)}<div class="caption">{bar}<div'
         f' class="swatches">{failed}</div>'
@@ -93,7 +94,7 @@ def _map(
     drawn = [_item(frame, k, row, where[k], low=low, high=high) for k, row, _, _ in part]
     name = "North" if projection.sign > 0 else "South"
     inside = [f'<path class="land" d="{land(frame)}"/>', graticule(frame), *drawn, scale_bar(frame)]
-    return svg(frame, inside, identifier=f"map-{name.lower()}", label=f"{name}: {len(part)} items")
+    return svg(frame, inside, identifier=f"map-{name.lower()}", label=f"{name}: {counted(len(part), 'item')}")
 
 
 def _item(frame: Frame, k: int, row: Mapping, where: tuple[np.ndarray, np.ndarray], *, low: float, high: float) -> str:

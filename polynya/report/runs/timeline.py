@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...schema import counted
 from ...schema.runs import FAILED
 from ..html import Markup, escape, number
 from ..polar_map import VIRIDIS
@@ -36,7 +37,7 @@ def timeline(rows: Sequence[Mapping]) -> Markup:
     again = sum(int(r["tries"] or 1) - 1 for r in worked)
     middle = float(np.median(length))
     words = (
-        f"{len(worked):,} items on {len(workers)} worker{'s' if len(workers) != 1 else ''} in"
+        f"{counted(len(worked), 'item')} on {counted(len(workers), 'worker')} in"
         f" {number(wall, 1, 's')}: {number(float(length.sum()), 1, 's')} of work, {number(length.sum() / wall, 1)} at a"
         f" time. The longest {number(float(length.max()), 1, 's')},"
         f" {number(length.max() / middle, 1) if middle > 0 else 'many'} times the median."

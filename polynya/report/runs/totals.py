@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...schema import counted
 from ..html import Markup, escape, number
 
 
@@ -93,7 +94,7 @@ def totals(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool]) -> Markup:
                 f"{quantity}: random part {number(found.random, decimals + 1, units)}, part that items may share"
                 f" {number(found.correlated, decimals, units)}"
             )
-        name = f"{quantity}, {'sum' if adds else 'mean'} over {found.n:,} items"
+        name = f"{quantity}, {'sum' if adds else 'mean'} over {counted(found.n, 'item')}"
         cells.append(f"<div><dd>{escape(shown)}</dd><dt>{escape(name)}</dt></div>")
     seconds = float(np.sum([r["seconds"] or 0.0 for r in rows]))
     cells.append(f"<div><dd>{escape(_duration(seconds))}</dd><dt>work, all items together</dt></div>")

@@ -17,6 +17,7 @@ from ...errors import UsageError
 from ...evaluate import comparison
 from ...evaluate.section_bias import FROM_BOOTSTRAP
 from ...report import comparison as report
+from ...schema import counted
 from . import inputs
 from .inputs import Ours, Theirs
 
@@ -225,9 +226,8 @@ def _of_level(tables: dict[str, pa.Table], product: str, label: str) -> list[str
     level = found["sea_level", "bias"]
     if level["n"] and level["uncertainty_from"] != FROM_BOOTSTRAP:
         out.append(
-            f"{product}, {label}: only {level['n_sections']} sections of 10 km have a sea level in both: the"
-            f" uncertainty"
-            " of its difference is what the products state, taken as one shared error."
+            f"{product}, {label}: a sea level in both in only {counted(level['n_sections'], 'section')} of 10 km: the"
+            " uncertainty of its difference is what the products state, taken as one shared error."
         )
     return out
 

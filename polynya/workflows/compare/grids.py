@@ -234,7 +234,7 @@ def as_text(found: GridComparison) -> str:
         Of :func:`compare`.
     """
     lines = [f"ours, {found.period}, minus {found.reference}", *(f"  {_line(d)}" for d in found.differences)]
-    lines.append(f"  {found.n_ours_only:,} cells ours only, {found.n_theirs_only:,} cells NASA's only")
+    lines.append(f"  {schema.counted(found.n_ours_only, 'cell')} ours only, {found.n_theirs_only:,} NASA's only")
     return "\n".join([*lines, *(f"  {m}" for m in found.messages)])
 
 

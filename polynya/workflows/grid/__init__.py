@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import __version__, io
+from ... import __version__, io, schema
 from ... import engine as engines
 from ...engine.protocol import FAILED, Engine, Record
 from ...errors import OutputError, ProductError
@@ -114,7 +114,8 @@ def run(
     records = [found[i.name] for i in inputs.items]
     good = [(i, r) for i, r in zip(inputs.items, records, strict=True) if r.status != FAILED]
     if not good:
-        raise ProductError(f"{records[0].message} None of {len(records)} granules could be summed.")
+        others = f" None of {len(records)} granules could be summed." if len(records) > 1 else ""
+        raise ProductError(records[0].message + others)
     return _write_maps(Path(out) / "maps", inputs, config, records=records, good=good, overwrite=overwrite)
 
 
@@ -149,7 +150,8 @@ def _write_maps(
     sums = gridding.merge([read_sums(r.outputs["sums"]) for _, r in good])
     if sums.cell.size == 0:
         raise ProductError(
-            f"{good[0][0].granule}: no segment of {len(good)} granules lies on the grid {config.crs}; expected one of"
+            f"{good[0][0].granule}: no segment of {schema.counted(len(good), 'granule')} lies on the grid"
+            f" {config.crs}; expected one of"
             " its hemisphere. Give another --crs."
         )
     days = (int(sums.day.min()), int(sums.day.max()))
@@ -158,7 +160,10 @@ def _write_maps(
     periods = tuple(_periods(estimates, totals, config))
     messages = tuple(_messages(inputs, records))
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
-        about = {**inputs.about, "source": f"polynya {__version__}, {len(good)} granules of ICESat-2 ATL03"}
+        about = {
+            **inputs.about,
+            "source": f"polynya {__version__}, {schema.counted(len(good), 'granule')} of ICESat-2 ATL03",
+        }
         data = products.dataset(estimates, config=config, days=days, about=about)
         grids.write_netcdf(data, temporary / "grid.nc")
         if config.cog:
@@ -197,8 +202,9 @@ def _check_granules(folder: Path, inputs: Inputs) -> None:
     old, new = {g.get("granule") for g in held}, {i.granule for i in inputs.items}
     if old != new:
         raise OutputError(
-            f"{folder}: holds maps of {len(old)} granules, {len(new - old)} others are given now and {len(old - new)}"
-            " are not; expected the same granules. Pass --overwrite to make the maps again, or another -o."
+            f"{folder}: holds maps of {schema.counted(len(old), 'granule')}, {len(new - old)} of those given now not"
+            f" among them, {len(old - new)} of them not given; expected the same granules. Pass --overwrite to make the"
+            " maps again, or another -o."
         )
 
 
@@ -242,12 +248,12 @@ def _messages(inputs: Inputs, records: Sequence[Record]) -> list[str]:
     out = list(inputs.messages)
     if failed:
         out.append(
-            f"{len(failed)} of {len(records)} granules failed and are NOT in the maps: the same command tries them"
-            " again."
+            f"{len(failed)} of {schema.counted(len(records), 'granule')} failed and"
+            f" {'is' if len(failed) == 1 else 'are'} NOT in the maps: the same command tries again."
         )
     outside = sum(int(r.numbers.get("n_outside", 0)) for r in records)
     if outside:
-        out.append(f"{outside:,} segments lie outside the grid or in the other hemisphere and are left out.")
+        out.append(f"Left out: {schema.counted(outside, 'segment')} outside the grid or in the other hemisphere.")
     return out
 
 
@@ -277,8 +283,8 @@ def as_text(outputs: Outputs) -> str:
                 f" {p['total_freeboard_uncertainty_track']:.4f}, common {p['total_freeboard_uncertainty_common']:.4f})"
             )
         lines.append(
-            f"{p['period']}: {p['n_cells']:,} cells ({p['n_cells_flagged']:,} flagged), {p['n_tracks']} passes on"
-            f" {p['n_days']} days, {board}"
+            f"{p['period']}: {schema.counted(p['n_cells'], 'cell')} ({p['n_cells_flagged']:,} flagged),"
+            f" {schema.counted(p['n_tracks'], 'pass')} on {schema.counted(p['n_days'], 'day')}, {board}"
         )
     if not outputs.is_new:
         lines.append("The maps were there already.")

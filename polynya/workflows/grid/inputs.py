@@ -83,7 +83,7 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     _check_names([i.granule for i in items])
     messages = []
     if simulated:
-        messages.append(f"{simulated} of {len(items)} granules are simulated, not satellite data.")
+        messages.append(f"Simulated, not satellite data: {simulated} of {schema.counted(len(items), 'granule')}.")
     if about["sea_surface"] != "leads":
         messages.append(
             f"The sea surface is of --sea-surface {about['sea_surface']}: its uncertainty is formal and knows no doubt"

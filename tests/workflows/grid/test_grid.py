@@ -202,7 +202,7 @@ def test_a_damaged_granule_costs_itself_only_and_is_tried_again(tmp_path):
     (bad / "segments.parquet").write_bytes(whole[:-2_000])
     first = grid.run([out], out=tmp_path / "g", workers=1, config=SMALL)
     assert [r.status for r in first.records] == ["done", "failed"]
-    assert any("1 of 2 granules failed and are NOT in the maps" in m for m in first.messages)
+    assert any("1 of 2 granules failed and is NOT in the maps" in m for m in first.messages)
     page = Path(first.files["page"]).read_text(encoding="utf-8")
     assert "failed: segments.parquet: cannot be read as Parquet" in page and "1 of 2" in page
     (bad / "segments.parquet").write_bytes(whole)
@@ -236,6 +236,7 @@ def test_granules_of_one_orbit_are_one_pass(tmp_path):
     for region in (10, 11):
         results.write(tmp_path / "out", results.name_of("2019-11-04", track=7, region=region))
     found = grid.run([tmp_path / "out"], out=tmp_path / "g", workers=1, config=SMALL)
+    assert re.match(r"2019-11: 1 cell \(1 flagged\), 1 pass on 1 day, mean", grid.as_text(found))
     assert found.periods[0]["n_tracks"] == 1
     assert found.periods[0]["total_freeboard_uncertainty_track"] > 0.04
 
@@ -261,14 +262,14 @@ def test_the_other_hemisphere_is_left_out_with_a_word(tmp_path):
     north = results.write(tmp_path, results.name_of("2019-11-05", track=8), epsg=3413, start=(-300_000.0, -500_000.0))
     both = grid.run([south, north], out=tmp_path / "g", workers=1, config=SMALL)
     assert both.periods[0]["n_tracks"] == 1
-    assert any("18,000 segments lie outside the grid or in the other hemisphere" in m for m in both.messages)
+    assert any("Left out: 18,000 segments outside the grid or in the other hemisphere" in m for m in both.messages)
     only = grid.run([north], out=tmp_path / "n", workers=1, config=grid.Config(cog=False))
     with xr.open_dataset(only.files["netcdf"], engine="h5netcdf") as data:
         assert data.sizes["y"] == 448 and data.sizes["x"] == 304
         assert data.crs.attrs["straight_vertical_longitude_from_pole"] == -45.0
         row, column = np.argwhere(data.n_segments.values[0] > 0)[0]
         assert data.latitude.values[row, column] > 80
-    with pytest.raises(ProductError, match=r"no segment of 1 granules lies on the grid EPSG:3976"):
+    with pytest.raises(ProductError, match=r"no segment of 1 granule lies on the grid EPSG:3976"):
         grid.run([north], out=tmp_path / "w", workers=1, config=grid.Config(crs="EPSG:3976"))
 
 
@@ -376,7 +377,7 @@ def test_the_command_says_what_it_wrote(season, tmp_path, monkeypatch, capsys):
     assert re.match(
         r"all: \d+ cells \(\d+ flagged\), 6 passes on 4 days, mean total freeboard 0\.\d{3} ± 0\.\d{3} m", out
     )
-    assert "6 of 6 granules are simulated" in out and str(tmp_path / "g" / "maps" / "grid.nc") in out
+    assert "Simulated, not satellite data: 6 of 6 granules" in out and str(tmp_path / "g" / "maps" / "grid.nc") in out
     code, out, _ = run_main(monkeypatch, capsys, *words, "--json")
     found = json.loads(out)
     assert code == 0 and not found["is_new"] and found["periods"][0]["n_tracks"] == 6 and len(found["granules"]) == 6
