@@ -109,6 +109,45 @@ def nice_top(highest: float) -> tuple[float, float]:
     return float(np.ceil(highest / tick - 1e-9) * tick), tick
 
 
+_STEPS = (1.0, 1.2, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """The ends of a scale with five ticks, and the digits after the point that write all of them exactly."""
+
+    low: float
+    high: float
+    decimals: int
+
+
+def nice_scale(low: float, high: float, *, is_whole: bool = False) -> Scale:
+    """Return the smallest scale with five round ticks that holds a range.
+
+    Parameters
+    ----------
+    low, high : float
+        Finite. A range that is not negative and begins below half of its end is shown from zero, and so is a single
+        value.
+    is_whole : bool
+        Numbers of something: ticks are whole.
+    """
+    if low == high:
+        low, high = min(low, 0.0), max(high, 0.0)
+    elif 0.0 <= low < 0.5 * high:
+        low = 0.0
+    span = high - low if high > low else 1.0
+    power = 10.0 ** np.floor(np.log10(span / 4))
+    for step in (float(np.round(m * power * t, 12)) for t in (1.0, 10.0) for m in _STEPS):
+        start = float(np.floor(low / step + 1e-9) * step)
+        if is_whole and step != round(step):
+            continue
+        if start + 4 * step >= high - 1e-9 * span:
+            break
+    digits = next((d for d in range(12) if abs(step * 10**d - round(step * 10**d)) < 1e-6 * step * 10**d), 12)
+    return Scale(low=round(start, 12), high=round(start + 4 * step, 12), decimals=digits)
+
+
 def axis_range(histogram_mm: np.ndarray, *, from_zero: bool) -> tuple[float, float]:
     """Return a range in whole decimetres that holds 99 % of the counts (0.5 % left out at each end)."""
     low, high = quantile(histogram_mm, 0.005), quantile(histogram_mm, 0.995)

@@ -11,7 +11,7 @@ import numpy as np
 from ..physics import gridding
 from ..schema import counted
 from ..schema.gridded import FLOE_EDGES_M, GRID_VARIABLES, LEAD_EDGES_M, SAMPLING_FLAGS
-from .histograms import nice_top
+from .histograms import Scale, nice_scale, nice_top
 from .html import Markup, escape, number, page, percent, table, write_text
 from .polar_map import (
     NORTH,
@@ -28,7 +28,7 @@ from .polar_map import (
 
 MAP_PIXELS = (540, 430)
 CHORD_PIXELS = (540, 250)
-LEFT, RIGHT, TOP, BOTTOM = 52, 12, 26, 42
+LEFT, RIGHT, TOP, BOTTOM = 52, 26, 26, 42
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,20 +66,21 @@ class _Map:
     name: str
     title: str
     label: str
-    decimals: int = 2
+    decimals: int = 3
     least: float = 0.1
     is_signed: bool = False
+    is_number: bool = False
 
 
 MAPS = (
     _Map(name="total_freeboard", title="Total freeboard of ice", label="m", least=0.2),
-    _Map(name="total_freeboard_uncertainty", title="Its standard uncertainty", label="m", decimals=3, least=0.02),
-    _Map(name="lead_fraction", title="Share of leads", label="share of segments", decimals=3, least=0.01),
-    _Map(name="thin_ice_fraction", title="Share of thin ice", label="share of segments", decimals=3, least=0.01),
+    _Map(name="total_freeboard_uncertainty", title="Its standard uncertainty", label="m", least=0.02),
+    _Map(name="lead_fraction", title="Share of leads", label="share of segments", least=0.01),
+    _Map(name="thin_ice_fraction", title="Share of thin ice", label="share of segments", least=0.01),
     _Map(name="sea_surface_height", title="Sea surface above the mean sea surface", label="m", is_signed=True),
     _Map(name="roughness", title="Roughness within 1 km", label="m"),
     _Map(name="floe_length", title="Mean chord of floes", label="m", decimals=0, least=100.0),
-    _Map(name="n_tracks", title="Passes", label="passes in the cell", decimals=0, least=4.0),
+    _Map(name="n_tracks", title="Passes", label="passes in the cell", decimals=0, least=4.0, is_number=True),
 )
 
 
@@ -194,45 +195,43 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
         if not np.isfinite(value).any():
             out.append(f"<figure><figcaption>{shown.title}: no cell has a value.</figcaption></figure>")
             continue
-        low, high = _scale(value, shown)
+        scale = _scale(value, shown)
         inside = [
             f'<path class="land" d="{coast}"/>',
-            coloured_cells(frame, x, y, value, side=grid.cell_m, low=low, high=high),
+            coloured_cells(frame, x, y, value, side=grid.cell_m, low=scale.low, high=scale.high),
             lines,
             scale_bar(frame),
         ]
-        if shown.name == "total_freeboard":
-            flagged = np.isfinite(value) & (season.estimates.values["sampling_flag"][here] != 0)
+        if shown.name != "n_tracks":
+            flagged = np.isfinite(value) & (values["sampling_flag"] != 0)
             inside.insert(2, _dots(frame, x[flagged], y[flagged], side=grid.cell_m))
         picture = svg(frame, inside, identifier=f"map-{name}-{shown.name}", label=f"{shown.title}, {name}")
         bar = colour_bar(
-            low=low,
-            high=high,
-            label=f"{shown.label} (last colour: {high:g} and above)",
-            decimals=shown.decimals,
+            low=scale.low,
+            high=scale.high,
+            label=f"{shown.label} ({f'first colour: {scale.low:g} and below, ' if shown.is_signed else ''}last colour:"
+            f" {scale.high:g} and above)",
+            decimals=scale.decimals,
             missing="",
         )
         n = int(np.isfinite(value).sum())
         out.append(
             f"<figure><h3>{shown.title}</h3>{picture}{bar}<figcaption>{counted(n, 'cell')}; median"
-            f" {number(np.nanmedian(value), shown.decimals + (shown.decimals > 0))}.</figcaption></figure>"
+            f" {number(np.nanmedian(value), shown.decimals)}.</figcaption></figure>"
         )
     head = "Maps" if name == "all" else f"Maps of {name}"
     note = (
         '<p class="note">A dot marks a flagged cell: few passes, one day, few segments, or doubt about its sea surface'
-        " (see the table of flags). Cells without a value are not drawn.</p>"
+        " (see the table of flags): all its means are less certain than they look. Cells without a value are not"
+        " drawn.</p>"
     )
     return f'<section><h2>{escape(head)}</h2>{note}<div class="figures">{"".join(out)}</div></section>'
 
 
-def _scale(value: np.ndarray, shown: _Map) -> tuple[float, float]:
-    low, high = np.nanquantile(value, [0.02, 0.98])
-    if shown.is_signed:
-        step = 0.05
-        low, high = np.floor(low / step) * step, np.ceil(high / step) * step
-        return float(low), float(max(high, low + shown.least))
-    top, _ = nice_top(max(float(high), shown.least))
-    return 0.0, top
+def _scale(value: np.ndarray, shown: _Map) -> Scale:
+    low, high = (float(q) for q in np.nanquantile(value, [0.02, 0.98]))
+    low = low if shown.is_signed else 0.0
+    return nice_scale(low, max(high, low + shown.least), is_whole=shown.is_number)
 
 
 def _dots(frame: Frame, x: np.ndarray, y: np.ndarray, *, side: float) -> str:
@@ -290,7 +289,7 @@ def _bars(count: np.ndarray, edges: Sequence[float], *, title: str, noun: str, s
         is_last = k == len(edges) - 1
         out.append(
             f'<path class="axis" d="M{LEFT + k * step:.1f} {TOP + tall}v4"/><text x="{LEFT + k * step:.1f}"'
-            f' y="{TOP + tall + 16}" text-anchor="{"end" if is_last else "middle"}">{label}{"+" * is_last}</text>'
+            f' y="{TOP + tall + 16}" text-anchor="middle">{label}{"+" * is_last}</text>'
         )
     out.append(
         f'<path class="axis" d="M{LEFT} {TOP + tall}h{wide}"/><text x="{LEFT + wide / 2}" y="{CHORD_PIXELS[1] - 6}"'

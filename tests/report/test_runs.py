@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import re
 
 import pytest
@@ -62,6 +63,30 @@ def test_tracks_have_the_colour_of_their_result():
     assert colour_of(text, "high") == VIRIDIS[-1] and colour_of(text, "low") == VIRIDIS[6]
     assert colour_of(text, "bad") == RED and colour_of(text, "none") not in VIRIDIS
     assert text.count('href="low/report.html"') == 1 and "bad/report" not in text
+
+
+def ticks(text):
+    """The numbers under the first colour bar, in order."""
+    bar = re.search(r'<svg class="bar".*?</svg>', text, re.DOTALL)[0]
+    return [float(t) for t in re.findall(r'y="29" text-anchor="middle">([^<]*)<', bar)]
+
+
+@pytest.mark.parametrize("values", [(0.33,), (0.33, 0.33), (0.0,), (0.31, 0.34), (0.05, 0.5)])
+def test_a_freeboard_scale_never_begins_below_zero(values):
+    text = maps([row(f"r{k}", value=v) for k, v in enumerate(values)])
+    low, *_, high = ticks(text)
+    assert 0.0 <= low <= min(values) and high >= max(values) and high > low
+    steps = {round(b - a, 6) for a, b in itertools.pairwise(ticks(text))}
+    assert len(steps) == 1  # the ticks are written exactly
+
+
+def test_two_quantities_have_no_colour_in_common():
+    """A folder that freeboard and label wrote into: 20,000 labels must not make every freeboard dark."""
+    labels = {"command": "label", "quantity": "labelled segments", "units": "1"}
+    text = maps([row("a", value=0.2), row("b", value=0.4), row("c", value=20_000.0, **labels)])
+    assert colour_of(text, "b") == VIRIDIS[-1] and colour_of(text, "c") == VIRIDIS[-1]
+    assert 'id="map-north"' in text and 'id="map-north-2"' in text and text.count('class="bar"') == 2
+    assert "mean total freeboard, m<" in text and "labelled segments<" in text
 
 
 def test_both_hemispheres_and_items_without_a_place():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 
 import numpy as np
@@ -78,10 +79,32 @@ def test_every_map_has_its_cells_and_flagged_ones_a_dot(page):
         assert figure is not None, shown.name
         cells = re.search(r'<g class="cells">(.*?)</g>', figure[0], re.DOTALL)[1]
         assert cells.count("M") == 3, shown.name
+        # All three cells have two passes, so every mean of theirs is marked; the map of passes says it itself.
+        assert len(re.findall(r"<circle cx=", figure[0])) == (0 if shown.name == "n_tracks" else 3), shown.name
     board = re.search(r'<svg id="map-2020-01-total_freeboard".*?</svg>', page, re.DOTALL)[0]
-    assert len(re.findall(r"<circle cx=", board)) == 3
     fills = re.findall(r'fill="(#\w{6})"', re.search(r'<g class="cells">(.*?)</g>', board, re.DOTALL)[1])
     assert len(set(fills)) == 3  # 0.2, 0.35 and 0.5 m have three colours
+
+
+def test_labels_of_lengths_do_not_overlap(page):
+    """Eleven pixels high, a letter is at most 7 pixels wide."""
+    for title in ("Chords of leads", "Chords of floes"):
+        figure = re.search(rf'<svg viewBox="0 0 (\d+) \d+" role="img" aria-label="{title}">.*?</svg>', page, re.DOTALL)
+        found = re.findall(r'<text x="([\d.]+)" y="[\d.]+" text-anchor="(\w+)">([\d.]+ k?m\+?)<', figure[0])
+        assert len(found) >= 9
+        spans = []
+        for x, anchor, text in found:
+            wide = 7.0 * len(text)
+            left = float(x) - wide * {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+            spans.append((left, left + wide))
+        assert all(a[1] <= b[0] for a, b in itertools.pairwise(spans)), (title, spans)
+        assert spans[-1][1] <= float(figure[1])
+
+
+def test_ticks_of_a_colour_bar_are_round(page):
+    for bar in re.findall(r'<svg class="bar".*?</svg>', page, re.DOTALL):
+        ticks = [float(t) for t in re.findall(r'y="29" text-anchor="middle">([^<]*)<', bar)]
+        assert len({round(b - a, 6) for a, b in itertools.pairwise(ticks)}) == 1, ticks
 
 
 def test_chords_are_counted_in_bars(page):

@@ -9,6 +9,7 @@ import numpy as np
 
 from ...schema import counted
 from ...schema.runs import FAILED
+from ..histograms import nice_scale
 from ..html import Markup, escape, number
 from ..polar_map import (
     NORTH,
@@ -30,10 +31,12 @@ GREY, RED = "#8b939c", "#c2185b"
 WIDTH, HEIGHT = 820, 560
 LEAST_PX = 7.0
 """An item smaller than this on the map gets a dot."""
+Placed = tuple[int, Mapping, np.ndarray, np.ndarray]
+"""Number of a row, the row, latitude and longitude of its points, degrees."""
 
 
 def maps(rows: Sequence[Mapping]) -> Markup:
-    """Return a map for each hemisphere that has items.
+    """Return a map for each hemisphere that has items, and for each quantity: two of them have no scale in common.
 
     Parameters
     ----------
@@ -42,27 +45,37 @@ def maps(rows: Sequence[Mapping]) -> Markup:
     """
     placed = [(k, r, *_points(r)) for k, r in enumerate(rows)]
     nowhere = sum(lat.size == 0 for _, _, lat, _ in placed)
-    values = np.array([r["value"] for r in rows if r["value"] is not None], np.float64)
-    low, high = _range(values)
-    figures = []
-    for projection in (NORTH, SOUTH):
-        part = [p for p in placed if p[2].size and (np.nanmedian(p[2]) >= 0) == (projection.sign > 0)]
-        if part:
-            figures.append(f"<figure>{_map(part, projection, low=low, high=high)}</figure>")
-    if not figures:
+    drawn = [p for p in placed if p[2].size]
+    quantities = list(dict.fromkeys((r["quantity"], r["units"]) for _, r, _, _ in drawn))
+    if not quantities:
         return Markup("")
-    bar = ""
-    if values.size:
-        first = next(r for r in rows if r["value"] is not None)
-        units = "" if first["units"] == "1" else f", {first['units']}"
-        bar = colour_bar(low=low, high=high, label=f"{first['quantity']}{units}", missing="done, no value")
-    failed = f'<span><i class="sw" style="background:{RED}"></i>failed</span>'
+    parts = "".join(
+        _of_quantity([p for p in drawn if (p[1]["quantity"], p[1]["units"]) == q], *q, nth=k)
+        for k, q in enumerate(quantities)
+    )
     words = f"{counted(nowhere, 'item')} without a place." if nowhere else ""
     return Markup(
-        f'<section id="map"><h2>Where</h2>{"".join(figures)}<div class="caption">{bar}<div'
-        f' class="swatches">{failed}</div>'
-        f"<p>Click a track for its report; hold the pointer over it for its name. {escape(words)}</p></div></section>"
+        f'<section id="map"><h2>Where</h2>{parts}<p class="note">Click a track for its report; hold the pointer over it'
+        f" for its name. {escape(words)}</p></section>"
     )
+
+
+def _of_quantity(placed: Sequence[Placed], quantity: str, units: str, *, nth: int) -> str:
+    """Return the maps of the items that are ranked by one quantity, with their colours."""
+    values = [r["value"] for _, r, _, _ in placed if r["value"] is not None]
+    scale = nice_scale(min(values, default=0.0), max(values, default=0.0), is_whole=units == "1")
+    ending = f"-{nth + 1}" if nth else ""
+    out = []
+    for projection in (NORTH, SOUTH):
+        part = [p for p in placed if (np.nanmedian(p[2]) >= 0) == (projection.sign > 0)]
+        if part:
+            out.append(f"<figure>{_map(part, projection, low=scale.low, high=scale.high, ending=ending)}</figure>")
+    bar = ""
+    if values:
+        label = quantity if units == "1" else f"{quantity}, {units}"
+        bar = colour_bar(low=scale.low, high=scale.high, label=label, decimals=scale.decimals, missing="done, no value")
+    failed = f'<span><i class="sw" style="background:{RED}"></i>failed</span>'
+    return f'{"".join(out)}<div class="caption">{bar}<div class="swatches">{failed}</div></div>'
 
 
 def _points(row: Mapping) -> tuple[np.ndarray, np.ndarray]:
@@ -73,19 +86,7 @@ def _points(row: Mapping) -> tuple[np.ndarray, np.ndarray]:
     return found[0], found[1]
 
 
-def _range(values: np.ndarray) -> tuple[float, float]:
-    """Return values of the first and last colour."""
-    if not values.size:
-        return 0.0, 1.0
-    low, high = float(values.min()), float(values.max())
-    if low >= 0 and low < 0.5 * high:
-        low = 0.0
-    return (low, high) if high > low else (low - 0.5, high + 0.5)
-
-
-def _map(
-    part: Sequence[tuple[int, Mapping, np.ndarray, np.ndarray]], projection: Projection, *, low: float, high: float
-) -> Markup:
+def _map(part: Sequence[Placed], projection: Projection, *, low: float, high: float, ending: str) -> Markup:
     where = {k: project(lat, lon, projection) for k, _, lat, lon in part}
     x = np.concatenate([v[0] for v in where.values()])
     y = np.concatenate([v[1] for v in where.values()])
@@ -94,7 +95,7 @@ def _map(
     drawn = [_item(frame, k, row, where[k], low=low, high=high) for k, row, _, _ in part]
     name = "North" if projection.sign > 0 else "South"
     inside = [f'<path class="land" d="{land(frame)}"/>', graticule(frame), *drawn, scale_bar(frame)]
-    return svg(frame, inside, identifier=f"map-{name.lower()}", label=f"{name}: {counted(len(part), 'item')}")
+    return svg(frame, inside, identifier=f"map-{name.lower()}{ending}", label=f"{name}: {counted(len(part), 'item')}")
 
 
 def _item(frame: Frame, k: int, row: Mapping, where: tuple[np.ndarray, np.ndarray], *, low: float, high: float) -> str:
