@@ -209,8 +209,9 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
         bar = colour_bar(
             low=scale.low,
             high=scale.high,
-            label=f"{shown.label} ({f'first colour: {scale.low:g} and below, ' if shown.is_signed else ''}last colour:"
-            f" {scale.high:g} and above)",
+            label=f"{shown.label} (ends: {scale.low:g} and below, {scale.high:g} and above)"
+            if shown.is_signed
+            else f"{shown.label} (last colour: {scale.high:g} and above)",
             decimals=scale.decimals,
             missing="",
         )
