@@ -25,7 +25,7 @@ class Inputs:
     items : tuple of Item
         One per granule, sorted by name.
     is_north : bool
-        Where the first one lies.
+        Where the first one lies that can be read.
     about : mapping of str to str
         What all share: resolution, sea surface method, classifier.
     messages : tuple of str
@@ -90,7 +90,7 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
             " about leads, so the means here are less certain than they say."
         )
     items.sort(key=lambda i: i.granule)
-    return Inputs(items=tuple(items), is_north=_is_north(Path(items[0].path)), about=about, messages=tuple(messages))
+    return Inputs(items=tuple(items), is_north=_is_north(items), about=about, messages=tuple(messages))
 
 
 def _folders(path: Path) -> Iterable[Path]:
@@ -149,7 +149,15 @@ def _check_names(names: list[str]) -> None:
         seen[what] = name
 
 
-def _is_north(folder: Path) -> bool:
-    for _, table in io.read_beams(folder / "segments.parquet", columns=["latitude"]):
-        return bool(np.median(schema.to_numpy(table["latitude"])) > 0)
-    raise ProductError(f"{folder.name}: segments.parquet has no row; expected segments. Make the result again.")
+def _is_north(items: Sequence[Item]) -> bool:
+    """Return where the first granule lies that can be read; one that cannot fails alone, later."""
+    first: ProductError | None = None
+    for item in items:
+        folder = Path(item.path)
+        try:
+            for _, table in io.read_beams(folder / "segments.parquet", columns=["latitude"]):
+                return bool(np.median(schema.to_numpy(table["latitude"])) > 0)
+            raise ProductError(f"{folder.name}: segments.parquet has no row; expected segments. Make the result again.")
+        except ProductError as error:
+            first = first or error
+    raise first or ProductError("OUT: holds no granule; expected one or more. Run polynya freeboard first.")

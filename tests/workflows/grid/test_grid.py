@@ -115,6 +115,22 @@ def test_means_of_a_cell_are_those_of_its_segments(season, maps):
     assert int(alone.sampling_flag) == 3  # few_tracks, one_day
 
 
+def test_a_pass_over_the_pole_and_the_antimeridian_loses_nothing(tmp_path):
+    """40 km along x = 0.5 km, over 180 and 0 degrees and within 1 km of the pole: every segment is in its cell."""
+    results.write(
+        tmp_path / "out", results.name_of("2019-11-04", track=1), start=(500.0, -20_010.0), heading=(0.0, 1.0), n=20_000
+    )
+    found = grid.run([tmp_path / "out"], out=tmp_path / "g", workers=1, config=grid.Config(cog=False))
+    with xr.open_dataset(found.files["netcdf"], engine="h5netcdf") as data:
+        seen = data.n_classified.values[0]
+        rows, columns = np.nonzero(seen)
+        # 2 m segments: 10,005 before y = 0 and 9,995 after it, on each of two beams 90 m apart
+        assert seen[rows, columns].tolist() == [2 * 9_995, 2 * 10_005]
+        assert data.x.values[columns].tolist() == [12_500.0] * 2 and data.y.values[rows].tolist() == [12_500, -12_500]
+        assert np.nanmax(np.abs(data.total_freeboard.values[0] - 0.3)) < 1e-6
+        assert sorted(data.longitude.values[rows, columns].round(1).tolist()) == [45.0, 135.0]
+
+
 def test_empty_cells_have_no_mean_and_are_flagged(maps):
     empty = maps.n_segments.values == 0
     assert empty.sum() > 200_000
@@ -209,6 +225,17 @@ def test_a_damaged_granule_costs_itself_only_and_is_tried_again(tmp_path):
     second = grid.run([out], out=tmp_path / "g", workers=1, config=SMALL)  # without --overwrite
     assert [r.status for r in second.records] == ["skipped", "done"] and second.periods[0]["n_tracks"] == 2
     assert good.exists()
+
+
+def test_a_damaged_first_granule_costs_itself_only(tmp_path):
+    """The hemisphere comes from the first granule that can be read."""
+    bad = results.write(tmp_path / "out", results.name_of("2019-11-04", track=1), n=600)
+    results.write(tmp_path / "out", results.name_of("2019-11-05", track=2), n=600)
+    (bad / "segments.parquet").write_bytes((bad / "segments.parquet").read_bytes()[:-2_000])
+    found = grid.run([tmp_path / "out"], out=tmp_path / "g", workers=1, config=SMALL)
+    assert [r.status for r in found.records] == ["failed", "done"] and found.periods[0]["n_tracks"] == 1
+    with pytest.raises(ProductError, match=r"segments\.parquet: cannot be read as Parquet"):
+        grid.run([bad], out=tmp_path / "alone", workers=1, config=SMALL)
 
 
 def test_a_result_that_was_made_again_is_summed_again(tmp_path):
