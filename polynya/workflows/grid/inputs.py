@@ -84,6 +84,12 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     messages = []
     if simulated:
         messages.append(f"Simulated, not satellite data: {simulated} of {schema.counted(len(items), 'granule')}.")
+    unnamed = [i.granule for i in items if not NAME.search(i.granule)]
+    if unnamed:
+        messages.append(
+            f"No ground track and cycle in the name of {schema.counted(len(unnamed), 'granule')} ({unnamed[0]}): each"
+            " counts as a pass of its own. If two are of one pass, the uncertainty per pass is too small."
+        )
     if about["sea_surface"] != "leads":
         messages.append(
             f"The sea surface is of --sea-surface {about['sea_surface']}: its uncertainty is formal and knows no doubt"

@@ -268,6 +268,18 @@ def test_granules_of_one_orbit_are_one_pass(tmp_path):
     assert found.periods[0]["total_freeboard_uncertainty_track"] > 0.04
 
 
+def test_granules_that_were_renamed_are_passes_of_their_own_and_the_run_says_so(tmp_path):
+    for name in ("monday", "tuesday"):
+        results.write(tmp_path / "out", name, n=600, time="2019-11-04T12:00:00")
+    found = grid.run([tmp_path / "out"], out=tmp_path / "g", workers=1, config=SMALL)
+    assert found.periods[0]["n_tracks"] == 2
+    (said,) = [m for m in found.messages if "of its own" in m]
+    assert "No ground track and cycle in the name of 2 granules (monday)" in said
+    whole = results.write(tmp_path / "named", results.name_of("2019-11-04", track=7), n=600)
+    named = grid.run([whole], out=tmp_path / "n", workers=1, config=SMALL)
+    assert not [m for m in named.messages if "of its own" in m]
+
+
 def test_quality_bits_are_left_out_by_the_rule(tmp_path):
     flag = np.zeros(9_000, np.int16)
     flag[:2_000], flag[2_000:3_000], flag[3_000:3_500] = 1, 64, 256
