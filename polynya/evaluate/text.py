@@ -167,28 +167,23 @@ def _confusion_lines(mine: dict, regions_here: list[str]) -> list[str]:
     return lines
 
 
+FOOTPRINT, NEAREST, EXTENTS = "truth: footprint mean", "{}: nearest segment", "{}: segment extents"
+_ERRORS = (("bias", "bias"), ("RMSE", "rmse"))
 BRIEF_TRUTH = (
-    ("recall of thick ice", "recall", "thick_ice", "truth"),
-    ("recall of thin ice", "recall", "thin_ice", "truth"),
-    ("recall of open water", "recall", "open_water", "truth"),
-    ("sea surface, bias (m)", "sea_surface_bias", "all", "truth"),
-    ("sea surface, RMSE (m)", "sea_surface_rmse", "all", "truth"),
-    ("freeboard, bias (m)", "freeboard_bias", "all", "truth: footprint mean"),
-    ("freeboard, RMSE (m)", "freeboard_rmse", "all", "truth: footprint mean"),
-    ("truth inside 1 sigma", "freeboard_coverage_1sigma", "all", "truth: footprint mean"),
-    ("truth inside 2 sigma", "freeboard_coverage_2sigma", "all", "truth: footprint mean"),
-    ("median sigma (m)", "freeboard_median_sigma", "all", "truth: footprint mean"),
+    *((f"recall of {c.replace('_', ' ')}", "recall", c, "truth") for c in NAMES),
+    *((f"sea surface, {label} (m)", f"sea_surface_{m}", "all", "truth") for label, m in _ERRORS),
+    *((f"freeboard, {label} (m)", f"freeboard_{m}", "all", FOOTPRINT) for label, m in _ERRORS),
+    *((f"truth inside {k} sigma", f"freeboard_coverage_{k}sigma", "all", FOOTPRINT) for k in (1, 2)),
+    ("median sigma (m)", "freeboard_median_sigma", "all", FOOTPRINT),
 )
 """The handful of numbers against the truth of a simulation: label, metric, class and what it was compared with."""
 BRIEF_PRODUCT = (
-    ("recall of specular leads", "recall", "specular_lead", "{}: nearest segment"),
-    ("precision of specular leads", "precision", "specular_lead", "{}: nearest segment"),
-    ("recall of ice", "recall", "ice", "{}: nearest segment"),
-    ("height of ice, bias (m)", "height_bias", "ice", "{}: segment extents"),
-    ("height of specular leads, bias (m)", "height_bias", "specular_lead", "{}: segment extents"),
+    *((f"{m} of specular leads", m, "specular_lead", NEAREST) for m in ("recall", "precision")),
+    ("recall of ice", "recall", "ice", NEAREST),
+    ("height of ice, bias (m)", "height_bias", "ice", EXTENTS),
+    ("height of specular leads, bias (m)", "height_bias", "specular_lead", EXTENTS),
     ("sea surface sections, bias (m)", "section_height_bias", "all", "{}"),
-    ("freeboard, bias (m)", "freeboard_bias", "all", "{}: segment extents"),
-    ("freeboard, RMSE (m)", "freeboard_rmse", "all", "{}: segment extents"),
+    *((f"freeboard, {label} (m)", f"freeboard_{m}", "all", EXTENTS) for label, m in _ERRORS),
 )
 """The same against NASA's segments; ``{}`` is the product."""
 

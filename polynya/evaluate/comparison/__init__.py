@@ -13,7 +13,7 @@ import pyarrow as pa
 from ..collocated import Reference
 from . import matching, scores
 from .distributions import distributions
-from .matching import COLUMNS, Result, shared_beams
+from .matching import COLUMNS, Pair, Result
 from .tables import DISTRIBUTIONS, LEADS, SCORES, SECTIONS, SEGMENTS, TABLES
 
 __all__ = [
@@ -24,10 +24,10 @@ __all__ = [
     "SECTIONS",
     "SEGMENTS",
     "TABLES",
+    "Pair",
     "Reference",
     "Result",
     "compare",
-    "shared_beams",
 ]
 
 
@@ -51,17 +51,17 @@ def compare(results: Sequence[Result], references: Sequence[Reference], *, seed:
     parts: dict[str, list[pa.Table]] = {spec.name: [] for spec in TABLES}
     for reference in references:
         for ours in results:
-            matched = matching.segments(ours, reference)
-            sections, leads = matching.sections(ours, reference), matching.leads(ours, reference)
+            pair = Pair(ours=ours, reference=reference)
+            matched, sections, leads = matching.segments(pair), matching.sections(pair), matching.leads(pair)
             rows = [
                 *scores.differences(matched, sections, leads, seed=seed),
-                *scores.coverage(ours, reference),
+                *scores.coverage(pair),
                 *scores.roughness(matched),
                 *scores.found_leads(leads, matched),
             ]
-            parts[SCORES.name].append(scores.table(ours, reference, rows))
+            parts[SCORES.name].append(scores.table(pair, rows))
             parts[SEGMENTS.name].append(matched)
             parts[SECTIONS.name].append(sections)
             parts[LEADS.name].append(leads)
-            parts[DISTRIBUTIONS.name].append(distributions(ours, reference, matched))
+            parts[DISTRIBUTIONS.name].append(distributions(pair, matched))
     return {name: pa.concat_tables(tables) for name, tables in parts.items()}

@@ -9,9 +9,8 @@ import pyarrow as pa
 
 from ... import schema
 from ...tracks import collocation
-from ..collocated import Reference
 from . import tables
-from .matching import Result
+from .matching import Pair, Result
 
 EDGES = {
     "height": np.round(np.arange(-100, 401, 5) / 100.0, 2),
@@ -21,17 +20,15 @@ EDGES = {
 """Edges of the bins, m; what lies beyond counts in the first and last one."""
 
 
-def distributions(ours: Result, reference: Reference, matched: pa.Table) -> pa.Table:
+def distributions(pair: Pair, matched: pa.Table) -> pa.Table:
     """Return the distributions of heights, freeboards and freeboard differences, weighted by length of track.
 
     Ours as they are count where they lie in a matched segment of NASA's (with a freeboard, for freeboards).
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables of the same track.
+    pair : Pair
+        The two to compare.
     matched : pyarrow.Table
         Of :func:`.matching.segments`.
 
@@ -41,7 +38,7 @@ def distributions(ours: Result, reference: Reference, matched: pa.Table) -> pa.T
         Of :data:`.tables.DISTRIBUTIONS`; a distribution without a sample has no rows.
     """
     rows: dict[str, list] = {n: [] for n in ("quantity", "source", "low", "high", "share")}
-    for quantity, source, values, weights in _samples(ours, matched):
+    for quantity, source, values, weights in _samples(pair.ours, matched):
         edges = EDGES[quantity]
         good = np.isfinite(values) & (weights > 0)
         if not good.any():
@@ -53,7 +50,7 @@ def distributions(ours: Result, reference: Reference, matched: pa.Table) -> pa.T
         rows["low"] += edges[:-1].tolist()
         rows["high"] += edges[1:].tolist()
         rows["share"] += (counts / counts.sum()).tolist()
-    return schema.table(tables.DISTRIBUTIONS, {**rows, "reference": reference.product, "resolution": ours.label})
+    return schema.table(tables.DISTRIBUTIONS, {**rows, **pair.about})
 
 
 def _samples(ours: Result, matched: pa.Table) -> Iterator[tuple[str, str, np.ndarray, np.ndarray]]:

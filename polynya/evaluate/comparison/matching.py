@@ -63,58 +63,61 @@ class Result:
         )
 
 
-def shared_beams(ours: Result, reference: Reference) -> list[str]:
-    """Return the beams on which both have segments.
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A result of ours and a product of NASA of the same track.
 
-    Parameters
+    Attributes
     ----------
     ours : Result
-        Our result.
     reference : Reference
-        NASA's tables.
     """
-    return [b for b in ours.segments.slices if b in reference.segments and reference.segments[b].num_rows]
+
+    ours: Result
+    reference: Reference
+
+    @property
+    def beams(self) -> list[str]:
+        """Beams on which both have segments."""
+        theirs = self.reference.segments
+        return [b for b in self.ours.segments.slices if b in theirs and theirs[b].num_rows]
+
+    @property
+    def about(self) -> dict[str, str]:
+        """The columns that say which comparison a row is of."""
+        return {"reference": self.reference.product, "resolution": self.ours.label}
+
+    def is_strong(self, beam: str) -> bool:
+        """Return whether a beam of ours is strong."""
+        return bool(self.ours.segments["is_strong"][self.ours.segments.slices[beam]][0])
+
+    def common_range(self, beam: str) -> tuple[float, float]:
+        """Return the stretch of one of the beams (m) in which both have segments, whatever lies between."""
+        x = self.ours.segments["x_atc"][self.ours.segments.slices[beam]]
+        theirs = column(self.reference.segments[beam], "seg_dist_x").astype(np.float64)
+        half = 0.5 * column(self.reference.segments[beam], "height_segment_length_seg").astype(np.float64)
+        return max(float(x[0]), float(np.nanmin(theirs - half))), min(float(x[-1]), float(np.nanmax(theirs + half)))
 
 
-def common_range(ours: Result, reference: Reference, beam: str) -> tuple[float, float]:
-    """Return the stretch of one beam (m) in which both have segments, whatever lies between.
-
-    Parameters
-    ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables.
-    beam : str
-        One of :func:`shared_beams`.
-    """
-    x = ours.segments["x_atc"][ours.segments.slices[beam]]
-    theirs = column(reference.segments[beam], "seg_dist_x").astype(np.float64)
-    half = 0.5 * column(reference.segments[beam], "height_segment_length_seg").astype(np.float64)
-    return max(float(x[0]), float(np.nanmin(theirs - half))), min(float(x[-1]), float(np.nanmax(theirs + half)))
-
-
-def segments(ours: Result, reference: Reference) -> pa.Table:
+def segments(pair: Pair) -> pa.Table:
     """Return NASA's segments that ours cover, with what ours say together.
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables of the same track.
+    pair : Pair
+        The two to compare.
 
     Returns
     -------
     pyarrow.Table
         Of :data:`.tables.SEGMENTS`; empty where none is covered at the same time.
     """
-    parts = [_segments_of(ours, reference, beam) for beam in shared_beams(ours, reference)]
-    return _table(tables.SEGMENTS, [p for p in parts if len(p["x_atc"])], ours, reference)
+    parts = [_segments_of(pair, beam) for beam in pair.beams]
+    return _table(tables.SEGMENTS, [p for p in parts if len(p["x_atc"])], pair)
 
 
-def _segments_of(ours: Result, reference: Reference, beam: str) -> dict[str, object]:
-    table = reference.segments[beam]
+def _segments_of(pair: Pair, beam: str) -> dict[str, object]:
+    ours, table = pair.ours, pair.reference.segments[beam]
     found = collocate(ours.segments, beam, table, ours.resolution_m)
     rows = np.flatnonzero(found["matched"]) if found is not None else np.zeros(0, np.int64)
     if found is None or rows.size == 0:
@@ -176,25 +179,24 @@ def _within(
     return np.where(enough, spread, np.nan), np.where(enough, noise, np.nan), n.astype(np.int64)
 
 
-def sections(ours: Result, reference: Reference) -> pa.Table:
+def sections(pair: Pair) -> pa.Table:
     """Return NASA's sections inside the common range, and our sea surface there.
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables of the same track.
+    pair : Pair
+        The two to compare.
 
     Returns
     -------
     pyarrow.Table
         Of :data:`.tables.SECTIONS`; NaN where we have no sea surface within :data:`NEAR_M`.
     """
+    ours = pair.ours
     parts = []
-    for beam in shared_beams(ours, reference):
-        low, high = common_range(ours, reference, beam)
-        theirs = sea_level(reference, beam)
+    for beam in pair.beams:
+        low, high = pair.common_range(beam)
+        theirs = sea_level(pair.reference, beam)
         keep = (theirs.x >= low - NEAR_M) & (theirs.x <= high + NEAR_M)
         where = ours.segments.slices[beam]
         mine = np.flatnonzero(np.isfinite(ours.segments["sea_surface_height"][where])) + where.start
@@ -208,7 +210,7 @@ def sections(ours: Result, reference: Reference) -> pa.Table:
         parts.append(
             {
                 "beam": beam,
-                "is_strong": np.full(x.size, bool(ours.segments["is_strong"][where][0])),
+                "is_strong": np.full(x.size, pair.is_strong(beam)),
                 "x_atc": x,
                 "n_leads_theirs": theirs.n_leads[keep],
                 "sea_level_theirs": theirs.height[keep],
@@ -217,10 +219,10 @@ def sections(ours: Result, reference: Reference) -> pa.Table:
                 "sea_level_uncertainty_ours": sigma,
             }
         )
-    return _table(tables.SECTIONS, parts, ours, reference)
+    return _table(tables.SECTIONS, parts, pair)
 
 
-def leads(ours: Result, reference: Reference) -> pa.Table:
+def leads(pair: Pair) -> pa.Table:
     """Return the leads that either has inside the common range.
 
     NASA's are ATL10's list, or runs of specular segments of ATL07. A lead is found by both where extents overlap; of
@@ -228,20 +230,19 @@ def leads(ours: Result, reference: Reference) -> pa.Table:
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables of the same track.
+    pair : Pair
+        The two to compare.
 
     Returns
     -------
     pyarrow.Table
         Of :data:`.tables.LEADS`.
     """
+    ours = pair.ours
     parts = []
-    for beam in shared_beams(ours, reference):
-        low, high = common_range(ours, reference, beam)
-        start, end, height = nasa_leads(reference, beam)
+    for beam in pair.beams:
+        low, high = pair.common_range(beam)
+        start, end, height = nasa_leads(pair.reference, beam)
         inside = (end > low) & (start < high)
         start, end, height = start[inside], end[inside], height[inside]
         mine = ours.leads.slices.get(beam, slice(0, 0))
@@ -249,7 +250,6 @@ def leads(ours: Result, reference: Reference) -> pa.Table:
         kept = (x + half > low) & (x - half < high)
         x, half, own_height = x[kept], half[kept], ours.leads["height"][mine][kept].astype(np.float64)
         both = metrics.overlaps(start, end, x - half, x + half)
-        is_strong = bool(ours.segments["is_strong"][ours.segments.slices[beam]][0])
         alone = ~metrics.overlaps(x - half, x + half, start, end)
         paired = np.full(start.size, np.nan)
         if x.size and start.size:
@@ -259,7 +259,7 @@ def leads(ours: Result, reference: Reference) -> pa.Table:
         parts.append(
             {
                 "beam": beam,
-                "is_strong": np.full(start.size + int(alone.sum()), is_strong),
+                "is_strong": np.full(start.size + int(alone.sum()), pair.is_strong(beam)),
                 "x_atc": np.concatenate([0.5 * (start + end), x[alone]]),
                 "length": np.concatenate([end - start, 2.0 * half[alone]]),
                 "found_by": np.concatenate([np.where(both, "both", "theirs"), np.full(int(alone.sum()), "ours")]),
@@ -267,11 +267,10 @@ def leads(ours: Result, reference: Reference) -> pa.Table:
                 "height_ours": np.concatenate([paired, own_height[alone]]),
             }
         )
-    return _table(tables.LEADS, parts, ours, reference)
+    return _table(tables.LEADS, parts, pair)
 
 
-def _table(spec: TableSpec, parts: Sequence[dict[str, object]], ours: Result, reference: Reference) -> pa.Table:
+def _table(spec: TableSpec, parts: Sequence[dict[str, object]], pair: Pair) -> pa.Table:
     """Return parts, one per beam, as one table in order of beam and distance."""
-    about = {"reference": reference.product, "resolution": ours.label}
-    made = [schema.table(spec, {**part, **about}) for part in parts]
+    made = [schema.table(spec, {**part, **pair.about}) for part in parts]
     return pa.concat_tables(made) if made else spec.schema().empty_table()

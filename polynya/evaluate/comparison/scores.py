@@ -11,10 +11,10 @@ import pyarrow as pa
 
 from ... import schema
 from ...tracks import collocation
-from ..collocated import SPECULAR, TYPE_GROUPS, Reference, column
+from ..collocated import SPECULAR, TYPE_GROUPS, column
 from ..section_bias import FROM_NOTHING, SECTION_M, SMOOTHED_SECTIONS, bias
 from . import tables
-from .matching import Result, common_range, shared_beams
+from .matching import Pair
 
 CELL_M = 50.0
 """Coverage is counted in cells of this length: weak beams leave many 2 m segments empty, evenly."""
@@ -40,20 +40,18 @@ class Score:
     uncertainty_from: str = FROM_NOTHING
 
 
-def table(ours: Result, reference: Reference, scores: list[Score]) -> pa.Table:
+def table(pair: Pair, scores: list[Score]) -> pa.Table:
     """Return scores as a table of :data:`.tables.SCORES`.
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables.
+    pair : Pair
+        The two that were compared.
     scores : list of Score
         In any order.
     """
     columns = {n: [getattr(s, n) for s in scores] for n in Score.__dataclass_fields__}
-    return schema.table(tables.SCORES, {**columns, "reference": reference.product, "resolution": ours.label})
+    return schema.table(tables.SCORES, {**columns, **pair.about})
 
 
 def regions(part: pa.Table) -> Iterator[tuple[str, np.ndarray]]:
@@ -150,7 +148,7 @@ def _spread(d: np.ndarray, mine: np.ndarray, theirs: np.ndarray) -> dict[str, fl
     }
 
 
-def coverage(ours: Result, reference: Reference) -> Iterator[Score]:
+def coverage(pair: Pair) -> Iterator[Score]:
     """Yield the track (km, and share of the stretch that both products reach) with a value in ours, theirs, both.
 
     Cells of :data:`CELL_M`: one is covered where its middle lies in a segment with a value, and by ours also where one
@@ -158,17 +156,15 @@ def coverage(ours: Result, reference: Reference) -> Iterator[Score]:
 
     Parameters
     ----------
-    ours : Result
-        Our result.
-    reference : Reference
-        NASA's tables of the same track.
+    pair : Pair
+        The two to compare.
     """
     values = {"height": ("height", "height_segment_height")}
-    if reference.product == "ATL10":
+    if pair.reference.product == "ATL10":
         values["freeboard"] = ("total_freeboard", "beam_fb_height")
     for quantity, names in values.items():
-        counts = {b: _cells(ours, reference, b, names) for b in shared_beams(ours, reference)}
-        strong = {b: bool(ours.segments["is_strong"][ours.segments.slices[b]][0]) for b in counts}
+        counts = {b: _cells(pair, b, names) for b in pair.beams}
+        strong = {b: pair.is_strong(b) for b in counts}
         groups = {"all": list(counts), "strong": [b for b in counts if strong[b]]}
         groups |= {"weak": [b for b in counts if not strong[b]]} | {b: [b] for b in counts}
         for region, beams in groups.items():
@@ -186,9 +182,10 @@ def coverage(ours: Result, reference: Reference) -> Iterator[Score]:
                 yield Score(statistic=f"{name}_share", value=float(share), units="1", **base)
 
 
-def _cells(ours: Result, reference: Reference, beam: str, names: tuple[str, str]) -> np.ndarray:
+def _cells(pair: Pair, beam: str, names: tuple[str, str]) -> np.ndarray:
     """Return how many cells of the common range have a value in ours, in theirs, in both, and how many there are."""
-    low, high = common_range(ours, reference, beam)
+    low, high = pair.common_range(beam)
+    ours = pair.ours
     first = int(np.floor(low / CELL_M))
     count = max(int(np.ceil(high / CELL_M)) - first, 0)
     middle = (first + np.arange(count) + 0.5) * CELL_M
@@ -198,7 +195,7 @@ def _cells(ours: Result, reference: Reference, beam: str, names: tuple[str, str]
     mine = collocation.covered(middle, start[has], end[has])
     cell = np.floor(x[has] / CELL_M).astype(np.int64) - first
     mine[cell[(cell >= 0) & (cell < count)]] = True
-    part = reference.segments[beam]
+    part = pair.reference.segments[beam]
     good = np.isfinite(column(part, names[1])) & np.isfinite(column(part, "seg_dist_x"))
     centre = column(part, "seg_dist_x").astype(np.float64)[good]
     half = 0.5 * column(part, "height_segment_length_seg").astype(np.float64)[good]

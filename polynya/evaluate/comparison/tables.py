@@ -13,6 +13,7 @@ _RESOLUTION = variable("resolution", TEXT, "", "length of our segments, or 150ph
 _BEAM = variable("beam", TEXT, "", "ground track group in the granule")
 _STRONG = variable("is_strong", pa.bool_(), "", "true for a strong beam at the granule's orientation")
 _X = variable("x_atc", F8, "m", "along-track distance from the equator crossing")
+_ON_BEAM = (_REFERENCE, _RESOLUTION, _BEAM, _STRONG)
 
 SCORES = TableSpec(
     name="comparison",
@@ -38,10 +39,7 @@ SEGMENTS = TableSpec(
     name="compared_segments",
     title="NASA's segments, and what our segments inside them say together",
     variables=(
-        _REFERENCE,
-        _RESOLUTION,
-        _BEAM,
-        _STRONG,
+        *_ON_BEAM,
         variable("time", schema.UTC_NS, "", "time of NASA's segment, UTC", standard_name="time"),
         variable("latitude", F8, "degrees_north", "latitude", standard_name="latitude"),
         variable("longitude", F8, "degrees_east", "longitude", standard_name="longitude"),
@@ -71,10 +69,7 @@ LEADS = TableSpec(
     name="compared_leads",
     title="Leads that either product has where both have segments",
     variables=(
-        _REFERENCE,
-        _RESOLUTION,
-        _BEAM,
-        _STRONG,
+        *_ON_BEAM,
         _X,
         variable("length", F4, "m", "extent along the track: NASA's, ours where NASA has none"),
         variable("found_by", TEXT, "", "both, ours or theirs"),
@@ -86,10 +81,7 @@ SECTIONS = TableSpec(
     name="compared_sections",
     title="NASA's sea surface sections, and our sea surface there",
     variables=(
-        _REFERENCE,
-        _RESOLUTION,
-        _BEAM,
-        _STRONG,
+        *_ON_BEAM,
         _X,
         variable("n_leads_theirs", pa.int32(), "1", "leads in NASA's section"),
         variable("sea_level_theirs", F4, "m", "NASA's reference surface above its mean sea surface"),

@@ -189,7 +189,8 @@ def _messages(ours: list[Ours], theirs: list[Theirs], tables: dict[str, pa.Table
         out.append(f"{' and '.join(made)}: simulated, not satellite data.")
     for t in theirs:
         product = t.reference.product
-        alone = [b for b in first.result.segments.slices if b not in comparison.shared_beams(first.result, t.reference)]
+        shared = comparison.Pair(ours=first.result, reference=t.reference).beams
+        alone = [b for b in first.result.segments.slices if b not in shared]
         if alone:
             out.append(f"{product} has no segment on {', '.join(alone)}: only the other beams are compared.")
         out += _of_mean_sea_surface(tables, product, first.result.label)

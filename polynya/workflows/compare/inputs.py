@@ -13,7 +13,7 @@ import pyarrow as pa
 from ... import io
 from ...errors import ProductError, UsageError
 from ...evaluate.collocated import other_orbit
-from ...evaluate.comparison import COLUMNS, Reference, Result, matching, shared_beams
+from ...evaluate.comparison import COLUMNS, Pair, Reference, Result, matching
 from ...evaluate.rows import LEAD_COLUMNS
 from ...readers import icesat2, icesat2_atl07, icesat2_atl10
 from ..evaluate import resolution
@@ -278,11 +278,12 @@ def check_pass(ours: Ours, theirs: Theirs) -> None:
             f"{name}: the satellite flew {other.orientation}; expected {mine.orientation}, as in {ours.granule}: strong"
             f" and weak beams are swapped. {give}."
         )
-    if not shared_beams(ours.result, theirs.reference):
+    pair = Pair(ours=ours.result, reference=theirs.reference)
+    if not pair.beams:
         there = [b for b, t in theirs.reference.segments.items() if t.num_rows]
         raise ProductError(
             f"{name}: has segments on {', '.join(there) or 'no beam'}, ours lie on"
             f" {', '.join(ours.result.segments.slices)}; expected a beam in common. {give}, with its beams."
         )
-    if matching.segments(ours.result, theirs.reference).num_rows == 0:
+    if matching.segments(pair).num_rows == 0:
         raise ProductError(f"{name}: {other_orbit(ours.result.segments, theirs.reference)}")
