@@ -253,9 +253,10 @@ def leads(pair: Pair) -> pa.Table:
         alone = ~metrics.overlaps(x - half, x + half, start, end)
         paired = np.full(start.size, np.nan)
         if x.size and start.size:
-            partner = collocation.nearest(0.5 * (start + end), x)
-            touching = (x[partner] - half[partner] < end) & (x[partner] + half[partner] > start)
-            paired = np.where(touching, own_height[partner], np.nan)
+            # The nearest one that overlaps: a short lead beside a long one may have the nearer centre.
+            touching = (x - half < end[:, None]) & (x + half > start[:, None])
+            distance = np.where(touching, np.abs(x - 0.5 * (start + end)[:, None]), np.inf)
+            paired = np.where(touching.any(axis=1), own_height[distance.argmin(axis=1)], np.nan)
         parts.append(
             {
                 "beam": beam,

@@ -273,3 +273,17 @@ def test_a_real_atl10_without_freeboards_says_so(tmp_path):
     assert any("ATL10 has no freeboard where both have segments" in m for m in found.messages)
     leads = score(found, "leads", "by_theirs")
     assert leads["value"] == leads["n"] > 50  # ours has none
+
+
+def test_a_lead_in_both_has_the_height_of_the_one_that_overlaps(truth, ours, tmp_path):
+    """Of ours, a long lead reaches 20 m into NASA's of 80 m; the centre of a short one behind it is nearer."""
+    folder = result(tmp_path / GRANULE, truth)
+    theirs = 5_002_000.0, 5_002_080.0
+    rows = [("gt1l", theirs[0] + 20.0 - 300.0, 600.0, 0.5), ("gt1l", theirs[1] + 15.0, 10.0, 0.9)]
+    pq.write_table(lead_table(rows), folder / "leads.parquet")
+    found = compare.run([folder], out=tmp_path / "page", atl10=files(tmp_path, truth, folder)["atl10"])
+    leads = found.tables["compared_leads"].to_pylist()
+    (here,) = [r for r in leads if r["beam"] == "gt1l" and theirs[0] < r["x_atc"] < theirs[1]]
+    assert here["found_by"] == "both" and here["height_ours"] == pytest.approx(0.5)
+    (alone,) = [r for r in leads if r["found_by"] == "ours"]
+    assert alone["height_ours"] == pytest.approx(0.9)
