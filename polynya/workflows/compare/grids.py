@@ -138,6 +138,9 @@ def compare(grid: Path | str, reference: Path | str) -> GridComparison:
         x, y = data["x"].values, data["y"].values
         places = {n: data[n].values for n in ("latitude", "longitude")}
         crs = data["crs"].attrs["crs_wkt"]
+        n, simulated = (int(data.attrs.get(a, 0)) for a in ("n_granules", "n_simulated_granules"))
+    if simulated:
+        messages.append(f"Ours: simulated, not satellite data: {simulated} of {schema.counted(n, 'granule')}.")
     at, offset = _matched(theirs, x, y, crs=crs, name=Path(grid).name)
     nasa, sigma = (np.full(ours["n_tracks"].shape, np.nan) for _ in range(2))
     inside = at >= 0
@@ -241,10 +244,11 @@ def as_text(found: GridComparison) -> str:
 def _line(d: Difference) -> str:
     if not d.n:
         return f"{d.variable}, {d.cells} cells: none in common"
+    together = f", correlation {d.correlation:.2f}" if np.isfinite(d.correlation) else ""
     return (
         f"{d.variable}, {d.cells} cells: {d.bias:+.3f} ± {d.bias_uncertainty:.3f} m, median {d.median:+.3f}, RMSE"
-        f" {d.rmse:.3f}, correlation {d.correlation:.2f}; {100 * d.within_1_sigma:.0f} % within 1σ,"
-        f" {100 * d.within_2_sigma:.0f} % within 2σ of ours (n {d.n:,})"
+        f" {d.rmse:.3f}{together}; {100 * d.within_1_sigma:.0f} % within 1σ, {100 * d.within_2_sigma:.0f} % within 2σ"
+        f" of ours (n {d.n:,})"
     )
 
 

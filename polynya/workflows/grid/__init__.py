@@ -151,8 +151,7 @@ def _write_maps(
     if sums.cell.size == 0:
         raise ProductError(
             f"{good[0][0].granule}: no segment of {schema.counted(len(good), 'granule')} lies on the grid"
-            f" {config.crs}; expected one of"
-            " its hemisphere. Give another --crs."
+            f" {config.crs}; expected one of its hemisphere. Give another --crs."
         )
     days = (int(sums.day.min()), int(sums.day.max()))
     estimates = gridding.estimates(sums)
@@ -160,10 +159,7 @@ def _write_maps(
     periods = tuple(_periods(estimates, totals, config))
     messages = tuple(_messages(inputs, records))
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
-        about = {
-            **inputs.about,
-            "source": f"polynya {__version__}, {schema.counted(len(good), 'granule')} of ICESat-2 ATL03",
-        }
+        about = _about(inputs, [i for i, _ in good])
         data = products.dataset(estimates, config=config, days=days, about=about)
         grids.write_netcdf(data, temporary / "grid.nc")
         if config.cog:
@@ -192,6 +188,15 @@ def _write_maps(
         )
         io.write_json(record, temporary / "run.json")
     return Outputs(folder=folder, files=files, records=tuple(records), periods=periods, messages=messages, is_new=True)
+
+
+def _about(inputs: Inputs, used: Sequence[Item]) -> dict[str, object]:
+    """Return what the file says of its granules."""
+    n = sum(i.granule in inputs.simulated for i in used)
+    what = "simulated ICESat-2 ATL03, not satellite data" if n == len(used) else "ICESat-2 ATL03"
+    some = f", {n} of them simulated, not satellite data" if 0 < n < len(used) else ""
+    source = f"polynya {__version__}, {schema.counted(len(used), 'granule')} of {what}{some}"
+    return {**inputs.about, "source": source, "n_granules": len(used), "n_simulated_granules": n}
 
 
 def _check_granules(folder: Path, inputs: Inputs) -> None:

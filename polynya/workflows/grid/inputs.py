@@ -30,12 +30,15 @@ class Inputs:
         What all share: resolution, sea surface method, classifier.
     messages : tuple of str
         What a user should know.
+    simulated : frozenset of str
+        Granules that are not satellite data.
     """
 
     items: tuple[Item, ...]
     is_north: bool
     about: Mapping[str, str] = field(default_factory=dict)
     messages: tuple[str, ...] = ()
+    simulated: frozenset[str] = frozenset()
 
 
 def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
@@ -57,7 +60,7 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     """
     folders = sorted({p.resolve(): p for r in results for p in _folders(Path(r))}.values(), key=lambda p: p.name)
     about: dict[str, str] = {}
-    items, simulated, first = [], 0, ""
+    items, simulated, first = [], set(), ""
     for folder in folders:
         record = io.read_json(folder / "run.json")
         granule = _granule_of(record, folder)
@@ -71,7 +74,8 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
                 f" {about[differing]}; expected results of one kind. Make them with the same options of polynya"
                 " freeboard, or grid them apart."
             )
-        simulated += bool((record.get("inputs") or [{}])[0].get("is_simulated"))
+        if (record.get("inputs") or [{}])[0].get("is_simulated"):
+            simulated.add(granule)
         items.append(
             Item(
                 path=str(folder),
@@ -83,7 +87,7 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     _check_names([i.granule for i in items])
     messages = []
     if simulated:
-        messages.append(f"Simulated, not satellite data: {simulated} of {schema.counted(len(items), 'granule')}.")
+        messages.append(f"Simulated, not satellite data: {len(simulated)} of {schema.counted(len(items), 'granule')}.")
     unnamed = [i.granule for i in items if not NAME.search(i.granule)]
     if unnamed:
         messages.append(
@@ -96,7 +100,13 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
             " about leads, so the means here are less certain than they say."
         )
     items.sort(key=lambda i: i.granule)
-    return Inputs(items=tuple(items), is_north=_is_north(items), about=about, messages=tuple(messages))
+    return Inputs(
+        items=tuple(items),
+        is_north=_is_north(items),
+        about=about,
+        messages=tuple(messages),
+        simulated=frozenset(simulated),
+    )
 
 
 def _folders(path: Path) -> Iterable[Path]:

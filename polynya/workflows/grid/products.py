@@ -23,7 +23,7 @@ NOTHING = sum(bit for bit, name in SAMPLING_FLAGS if name in ("few_tracks", "one
 
 
 def dataset(
-    found: gridding.Estimates, *, config: Config, days: tuple[int, int], about: Mapping[str, str]
+    found: gridding.Estimates, *, config: Config, days: tuple[int, int], about: Mapping[str, object]
 ) -> xarray.Dataset:
     """Return the means on the whole grid, as a CF dataset.
 
@@ -35,7 +35,7 @@ def dataset(
         With a CRS.
     days : (int, int)
         First and last day with data, days since 1970.
-    about : mapping of str to str
+    about : mapping of str to str or int
         Further global attributes.
 
     Returns
@@ -147,7 +147,7 @@ def _space(grid: gridding.Grid) -> dict[str, tuple]:
     return out
 
 
-def _about(config: Config, bounds: list, about: Mapping[str, str]) -> dict[str, object]:
+def _about(config: Config, bounds: list, about: Mapping[str, object]) -> dict[str, object]:
     return {
         "title": f"Sea ice from ICESat-2 in cells of {config.cell:g} km: total freeboard, classes, leads and floes",
         "summary": "Means of segments along tracks. Each mean has its uncertainty: the random part falls with the"
@@ -191,10 +191,11 @@ def write_cogs(data: xarray.Dataset, folder: Path, *, config: Config) -> int:
     affine = Affine(grid.cell_m, 0.0, grid.left, 0.0, -grid.cell_m, grid.top)
     geobox = GeoBox((grid.rows, grid.columns), affine, grid.crs)
     count = 0
+    source = {"source": str(data.attrs.get("source", ""))}
     for k, bounds in enumerate(data["time_bnds"].values.astype("datetime64[D]")):
         name = period_name(int(bounds[0].astype(np.int64)), period=config.period)
         for spec in GRID_VARIABLES:
-            tags = {**spec.attributes(), "period": f"{bounds[0]} to {bounds[1]}"}
+            tags = {**spec.attributes(), **source, "period": f"{bounds[0]} to {bounds[1]}"}
             values = data[spec.name].values[k]
             grids.write_cog(values, folder / name / f"{spec.name}.tif", geobox=geobox, name=spec.name, tags=tags)
             count += 1

@@ -34,7 +34,8 @@ def test_a_known_difference_is_found(ours, means, tmp_path):
     reference = atl20_file.write(tmp_path / atl20_file.NAME, freeboard=means - 0.05)
     found = grids.compare(ours, reference)
     n = int(np.isfinite(means).sum())
-    assert n >= 2 and found.period == "2019-11-01 to 2019-12-01" and found.messages == ()
+    assert n >= 2 and found.period == "2019-11-01 to 2019-12-01"
+    assert found.messages == ("Ours: simulated, not satellite data: 2 of 2 granules.",)
     assert (found.n_ours_only, found.n_theirs_only) == (0, 0)
     assert 0 < found.largest_offset_m < 200  # the Hughes ellipsoid against WGS 84
     ice = found.differences[0]
@@ -84,6 +85,14 @@ def test_what_does_not_fit_is_not_compared(ours, tmp_path, name, options, messag
 def test_a_month_that_the_name_does_not_say_is_said_to_be_unknown(ours, means, tmp_path):
     found = grids.compare(ours, atl20_file.write(tmp_path / "renamed.h5", freeboard=means))
     assert "month of NASA's file is unknown" in found.messages[0]
+
+
+def test_one_cell_has_no_correlation(ours, means, tmp_path):
+    one = np.full_like(means, np.nan)
+    one[tuple(np.argwhere(np.isfinite(means))[0])] = 0.2
+    found = grids.compare(ours, atl20_file.write(tmp_path / atl20_file.NAME, freeboard=one))
+    text = grids.as_text(found)
+    assert "of ours (n 1)" in text and "nan" not in text and "correlation" not in text
 
 
 def test_a_folder_that_is_no_grid_is_one_line(tmp_path):

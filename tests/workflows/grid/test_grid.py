@@ -73,6 +73,22 @@ def test_every_file_is_there(made):
     assert {n for n in run["contents"] if "/" not in n} == {"grid.nc", "index.html", "run.json"}
 
 
+def test_the_files_say_that_granules_are_simulated(maps, tmp_path):
+    """A NetCDF travels without its page and its run.json."""
+    assert maps.attrs["source"].endswith("6 granules of simulated ICESat-2 ATL03, not satellite data")
+    assert (maps.attrs["n_granules"], maps.attrs["n_simulated_granules"]) == (6, 6)
+    folders = [results.write(tmp_path / "out", results.name_of("2019-11-04", track=k), n=600) for k in (1, 2)]
+    io.write_json(
+        {**io.read_json(folders[1] / "run.json"), "inputs": [{"granule": folders[1].name}]}, folders[1] / "run.json"
+    )
+    found = grid.run([tmp_path / "out"], out=tmp_path / "g", workers=1, config=grid.Config(cell=200))
+    with xr.open_dataset(found.files["netcdf"], engine="h5netcdf") as data:
+        source = data.attrs["source"]
+    assert source.endswith("2 granules of ICESat-2 ATL03, 1 of them simulated, not satellite data")
+    with rasterio.open(Path(found.files["cog"]) / "2019-11" / "total_freeboard.tif") as file:
+        assert file.tags()["source"] == source
+
+
 def test_the_layout_is_that_of_atl20(maps):
     assert dict(maps.sizes) == {"time": 2, "y": 332, "x": 316, "lead_length_bin": 9, "floe_length_bin": 11, "bnds": 2}
     assert maps.x[0] == -3_937_500 and maps.y[0] == 4_337_500
