@@ -180,7 +180,7 @@ def freeboard(
     if len(records) > 1 and not as_json:
         done = len(records) - len(failed)
         print(
-            f"{done} of {len(records)} granules are in {out}"
+            f"{done} of {len(records)} granules {'is' if done == 1 else 'are'} in {out}"
             + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else ".")
         )
         if io.lists(out / "index.run.json", out / "index.html"):

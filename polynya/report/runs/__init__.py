@@ -116,7 +116,7 @@ def _table(rows: Sequence[Mapping]) -> Markup:
                 (number(sigma, decimals), _key(sigma)),
                 (number(r["uncertainty_correlated"], decimals), _key(r["uncertainty_correlated"])),
                 (number(r["seconds"], 1), _key(r["seconds"])),
-                (Markup(f'<span class="why">{escape(r["reason"])}</span>'), r["reason"]),
+                (Markup(f'<span class="why" title="{escape(r["reason"])}">{escape(r["reason"])}</span>'), r["reason"]),
             ]
         )
     states = "".join(

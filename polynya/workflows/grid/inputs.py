@@ -89,9 +89,9 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
     if simulated:
         messages.append(f"Simulated, not satellite data: {len(simulated)} of {schema.counted(len(items), 'granule')}.")
     unnamed = [i.granule for i in items if not NAME.search(i.granule)]
-    if unnamed:
+    if len(unnamed) > 1:
         messages.append(
-            f"No ground track and cycle in the name of {schema.counted(len(unnamed), 'granule')} ({unnamed[0]}): each"
+            f"No ground track and cycle in the names of {len(unnamed)} granules ({unnamed[0]} ...): each"
             " counts as a pass of its own. If two are of one pass, the uncertainty per pass is too small."
         )
     if about["sea_surface"] != "leads":
