@@ -424,40 +424,6 @@ def colour_bar(
     )
 
 
-def coloured_cells(
-    frame: Frame, x: np.ndarray, y: np.ndarray, value: np.ndarray, *, side: float, low: float, high: float
-) -> str:
-    """Return square cells coloured by a value; cells without one are left out.
-
-    Parameters
-    ----------
-    frame : Frame
-        The rectangle that is drawn.
-    x, y : numpy.ndarray, shape (n,)
-        Centres of the cells, metres.
-    value : numpy.ndarray, shape (n,)
-        What is shown.
-    side : float
-        Side of a cell, metres.
-    low, high : float
-        Values of the first and last colour.
-    """
-    good = np.isfinite(value)
-    x, y, value = x[good], y[good], value[good]
-    left, top = frame.pixels(x - 0.5 * side, y + 0.5 * side)
-    wide = max(side * frame.scale, 1.5)
-    share = np.clip((value - low) / max(high - low, 1e-12), 0.0, 1.0)
-    index = np.rint(share * (len(VIRIDIS) - 1)).astype(int)
-    out = []
-    for k in np.unique(index):
-        boxes = "".join(
-            f"M{a:.1f} {b:.1f}h{wide:.1f}v{wide:.1f}h{-wide:.1f}z"
-            for a, b in zip(left[index == k].tolist(), top[index == k].tolist(), strict=True)
-        )
-        out.append(f'<path d="{boxes}" fill="{VIRIDIS[k]}"/>')
-    return f'<g class="cells">{"".join(out)}</g>'
-
-
 def scale_bar(frame: Frame) -> str:
     """Return a scale bar; lengths hold at the frame's middle."""
     x = frame.left + frame.width / frame.scale / 2

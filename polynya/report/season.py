@@ -13,12 +13,12 @@ from ..schema import counted
 from ..schema.gridded import FLOE_EDGES_M, GRID_VARIABLES, LEAD_EDGES_M, SAMPLING_FLAGS
 from .histograms import Scale, nice_scale, nice_top
 from .html import Markup, escape, number, page, percent, table, write_text
+from .map_cells import coloured_cells, dots
 from .polar_map import (
     NORTH,
     SOUTH,
     Frame,
     colour_bar,
-    coloured_cells,
     frame_around,
     graticule,
     land,
@@ -29,6 +29,8 @@ from .polar_map import (
 MAP_PIXELS = (540, 430)
 CHORD_PIXELS = (540, 250)
 LEFT, RIGHT, TOP, BOTTOM = 52, 26, 26, 42
+LEAST_DOTTED = 5.0
+"""Flagged cells smaller than this, pixels, have a muted colour in place of a dot, which would hide theirs."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +187,7 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
     x, y = grid.x[cell % grid.columns], grid.y[cell // grid.columns]
     values = {k: np.asarray(v[here], np.float64) for k, v in season.estimates.values.items()}
     coast, lines = land(frame), graticule(frame)
+    is_small = grid.cell_m * frame.scale < LEAST_DOTTED
     out = []
     for shown in MAPS:
         value = (
@@ -196,15 +199,24 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
             out.append(f"<figure><figcaption>{shown.title}: no cell has a value.</figcaption></figure>")
             continue
         scale = _scale(value, shown)
+        flagged = np.isfinite(value) & (values["sampling_flag"] != 0) & (shown.name != "n_tracks")
         inside = [
             f'<path class="land" d="{coast}"/>',
-            coloured_cells(frame, x, y, value, side=grid.cell_m, low=scale.low, high=scale.high),
+            coloured_cells(
+                frame,
+                x,
+                y,
+                value,
+                side=grid.cell_m,
+                low=scale.low,
+                high=scale.high,
+                is_muted=flagged if is_small else None,
+            ),
             lines,
             scale_bar(frame),
         ]
-        if shown.name != "n_tracks":
-            flagged = np.isfinite(value) & (values["sampling_flag"] != 0)
-            inside.insert(2, _dots(frame, x[flagged], y[flagged], side=grid.cell_m))
+        if not is_small:
+            inside.insert(2, dots(frame, x[flagged], y[flagged], side=grid.cell_m))
         picture = svg(frame, inside, identifier=f"map-{name}-{shown.name}", label=f"{shown.title}, {name}")
         bar = colour_bar(
             low=scale.low,
@@ -222,9 +234,9 @@ def _maps(season: Season, period: int, *, name: str, frame: Frame) -> str:
         )
     head = "Maps" if name == "all" else f"Maps of {name}"
     note = (
-        '<p class="note">A dot marks a flagged cell: few passes, one day, few segments, or doubt about its sea surface'
-        " (see the table of flags): all its means are less certain than they look. Cells without a value are not"
-        " drawn.</p>"
+        f'<p class="note">{"Greyish colours mark" if is_small else "A dot marks"} a flagged cell: few passes, one day,'
+        " few segments, or doubt about its sea surface (see the table of flags): all its means are less certain than"
+        " they look. Cells without a value are not drawn.</p>"
     )
     return f'<section><h2>{escape(head)}</h2>{note}<div class="figures">{"".join(out)}</div></section>'
 
@@ -233,13 +245,6 @@ def _scale(value: np.ndarray, shown: _Map) -> Scale:
     low, high = (float(q) for q in np.nanquantile(value, [0.02, 0.98]))
     low = low if shown.is_signed else 0.0
     return nice_scale(low, max(high, low + shown.least), is_whole=shown.is_number)
-
-
-def _dots(frame: Frame, x: np.ndarray, y: np.ndarray, *, side: float) -> str:
-    px, py = frame.pixels(x, y)
-    radius = float(np.clip(0.15 * side * frame.scale, 0.6, 3.0))
-    dots = "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="{radius:.1f}"/>' for a, b in zip(px, py, strict=True))
-    return f'<g fill="#c2185b" stroke="#fff" stroke-width="{radius / 4:.2f}">{dots}</g>'
 
 
 def _chords(season: Season, period: int, *, name: str) -> str:

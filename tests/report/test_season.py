@@ -10,6 +10,7 @@ import pytest
 
 from polynya.physics import gridding
 from polynya.report import season
+from polynya.report.polar_map import VIRIDIS
 from tests.physics.gridding.beams import beam, sums_of
 
 
@@ -84,6 +85,29 @@ def test_every_map_has_its_cells_and_flagged_ones_a_dot(page):
     board = re.search(r'<svg id="map-2020-01-total_freeboard".*?</svg>', page, re.DOTALL)[0]
     fills = re.findall(r'fill="(#\w{6})"', re.search(r'<g class="cells">(.*?)</g>', board, re.DOTALL)[1])
     assert len(set(fills)) == 3  # 0.2, 0.35 and 0.5 m have three colours
+
+
+def test_small_cells_that_are_flagged_are_muted_and_keep_their_colour():
+    """A hemisphere in cells of 25 km: a dot would cover a cell of 2 pixels."""
+    grid = gridding.nsidc_grid("EPSG:3976", cell_m=25_000)
+    few, many = grid.columns * 30 + 40, grid.columns * 300 + 270
+    parts = [sums_of(beam(cell=np.full(1000, few)), track="a")]
+    for k, track in enumerate("abc"):
+        parts.append(sums_of(beam(cell=np.full(1000, many), day=np.full(1000, 18265 + k)), track=track))
+    text = season.render(made(estimates=gridding.estimates(gridding.merge(parts))))
+    board = re.search(r'<svg id="map-2020-01-total_freeboard".*?</svg>', text, re.DOTALL)[0]
+    colours = re.findall(r'fill="(#\w{6})"', re.search(r'<g class="cells">(.*?)</g>', board, re.DOTALL)[1])
+    assert len(colours) == 2 and sum(c in VIRIDIS for c in colours) == 1  # the same freeboard, one of them greyish
+    grey = next(c for c in colours if c not in VIRIDIS)
+    full = next(c for c in colours if c in VIRIDIS)
+    for k in (1, 3, 5):
+        assert int(grey[k : k + 2], 16) == pytest.approx((int(full[k : k + 2], 16) + 0xC4) / 2, abs=1)
+    assert "Greyish colours mark a flagged cell" in text and "A dot marks" not in text
+    passes = re.search(r'<svg id="map-2020-01-n_tracks".*?</svg>', text, re.DOTALL)[0]
+    assert all(
+        c in VIRIDIS
+        for c in re.findall(r'fill="(#\w{6})"', re.search(r'<g class="cells">(.*?)</g>', passes, re.DOTALL)[1])
+    )
 
 
 def test_labels_of_lengths_do_not_overlap(page):
