@@ -48,7 +48,7 @@ _USER_BLOCKS = tuple(512 << k for k in range(16))
 """Bytes that may lie before the HDF5 signature: a user block of 512, 1024, 2048 ... bytes."""
 _VRT_SEARCHED = 1 << 16  # bytes; GDAL looks for a VRT's root element in the first 1024
 _ADDRESS = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]+:/|/vsi)")
-_GDAL: dict[str, str | int] = {
+GDAL_OPTIONS: dict[str, str | int] = {
     "GDAL_NUM_THREADS": "1",  # with more, the error of a damaged JPEG 2000 tile is lost and zeros come back
     "GDAL_CACHEMAX": CACHE_BYTES,
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # files beside the raster are asked for by name
@@ -206,7 +206,7 @@ def open_raster(
 
     path = regular_file(path, expected=expected)
     try:
-        with rasterio.Env(**_GDAL), warnings.catch_warnings():
+        with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             is_vrt = _is_vrt(path)
             if is_vrt:
@@ -238,7 +238,7 @@ def vrt_sources(path: Path) -> list[Path]:
     """
     if not _is_vrt(path):
         return []
-    return [inner for _, inner in _sources_in(_xml(read_bytes(path), path.name), path.parent)]
+    return [inner for _, inner in _sources_in(parse_xml(read_bytes(path), path.name), path.parent)]
 
 
 def _sources_in(root: ElementTree.Element, folder: Path) -> list[tuple[str, Path]]:
@@ -260,7 +260,7 @@ def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
     from rasterio.errors import RasterioError
     from rasterio.io import DatasetReader
 
-    root = _xml(read_bytes(path), path.name)
+    root = parse_xml(read_bytes(path), path.name)
     for element in root.iter():
         kinds = {v.lower(): v for k, v in element.attrib.items() if k.lower() == "subclass"}
         for kind in ("vrtrawrasterband", "vrtderivedrasterband"):
@@ -328,7 +328,7 @@ def read_vectors(
         if driver == "Parquet":
             frame = gpd.read_parquet(path)
         else:
-            with vector_formats.gdal_options(_GDAL):
+            with vector_formats.gdal_options(GDAL_OPTIONS):
                 _check_driver(path, pyogrio.read_info(path)["driver"], driver)
                 frame = gpd.read_file(path, engine="pyogrio")
     except PolynyaError:
@@ -487,11 +487,11 @@ def read_xml(path: Path | str, *, expected: str = "XML. Get it again") -> Elemen
     ProductError
         If it is no regular file, no XML, or declares entities, which can fill the memory.
     """
-    path = Path(path)
-    return _xml(read_bytes(path, expected=expected), f"{path.parent.name}/{path.name}", expected=expected)
+    return parse_xml(read_bytes(path, expected=expected), "/".join(Path(path).parts[-2:]), expected=expected)
 
 
-def _xml(data: bytes, name: str, *, expected: str = "XML. Get it again") -> ElementTree.Element:
+def parse_xml(data: bytes, name: str, *, expected: str = "XML. Get it again") -> ElementTree.Element:
+    """Parse XML, as :func:`read_xml` does; the name is for its messages."""
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
         raise ProductError(f"{name}: declares entities or a document type; expected {expected}.")
     try:
