@@ -108,7 +108,7 @@ def add(cell, values, total, count):
         NaN is left out.
     total : numpy.ndarray of float32, shape (n,)
         Sums; changed.
-    count : numpy.ndarray of int32, shape (n,)
+    count : numpy.ndarray of uint16, shape (n,)
         Pixels; changed.
     """
     for i in range(cell.shape[0]):
@@ -131,7 +131,7 @@ def add_pair(cell, values, others, total, other_total, count):
         Pixels whose first value is NaN are left out.
     total, other_total : numpy.ndarray of float32, shape (n,)
         Sums; changed.
-    count : numpy.ndarray of int32, shape (n,)
+    count : numpy.ndarray of uint16, shape (n,)
         Pixels; changed.
     """
     for i in range(cell.shape[0]):
@@ -141,3 +141,22 @@ def add_pair(cell, values, others, total, other_total, count):
                 total[k] += v
                 other_total[k] += others[i, j]
                 count[k] += 1
+
+
+@numba.njit(cache=True, nogil=True)
+def mark(cell, values, out):
+    """Write the values of pixels into their cells; of several the last holds.
+
+    Parameters
+    ----------
+    cell : numpy.ndarray of int32, shape (h, w)
+        Of :func:`cells`.
+    values : numpy.ndarray of uint8, shape (h, w)
+        0 is left out.
+    out : numpy.ndarray of uint8, shape (n,)
+        Changed.
+    """
+    for i in range(cell.shape[0]):
+        for j in range(cell.shape[1]):
+            if cell[i, j] >= 0 and values[i, j] > 0:
+                out[cell[i, j]] = values[i, j]

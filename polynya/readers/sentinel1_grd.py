@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProductError, UsageError, one_line
-from ..physics import line_vectors
+from ..physics import backscatter, line_vectors
 from ..physics.thermal_noise import Block, ThermalNoise
 from .scene_layer import as_window
 from .sentinel1_annotation import read_calibration, read_noise
@@ -63,6 +63,7 @@ SIGMA0 = {
     "long_name": "sigma nought, linear",
     "standard_name": "surface_backwards_scattering_coefficient_of_radar_wave",
 }
+INCIDENCE = {"units": "degree", "long_name": "incidence angle, from the normal of the ellipsoid"}
 NESZ = {"units": "1", "long_name": "noise-equivalent sigma nought, linear"}
 
 
@@ -255,16 +256,14 @@ def sigma_nought(
     nesz : numpy.ndarray of float64, shape (h, w)
         Linear; NaN also where the noise is not known.
     """
-    squared_gain = radiometry.gain.window(rows, columns) ** 2
-    noise = radiometry.noise.window(rows, columns) if radiometry.is_noise_known else None
-    power = digital_numbers.astype(np.float64) ** 2
-    power[digital_numbers == 0] = np.nan
-    if noise is None:
-        power[radiometry.noise.subswath(rows, columns) == 0] = np.nan
-        return power / squared_gain, np.full(power.shape, np.nan)
-    nesz = noise / squared_gain
-    power[np.isnan(nesz)] = np.nan
-    return (power - noise if is_denoised else power) / squared_gain, nesz
+    gain = radiometry.gain.window(rows, columns)
+    if radiometry.is_noise_known:
+        noise = radiometry.noise.window(rows, columns)
+        return backscatter.sigma_nought(digital_numbers, gain, noise, is_denoised=is_denoised)
+    nothing = np.where(radiometry.noise.subswath(rows, columns) > 0, 0.0, np.nan)
+    sigma0, nesz = backscatter.sigma_nought(digital_numbers, gain, nothing)
+    nesz[:] = np.nan
+    return sigma0, nesz
 
 
 def read(path: Path | str, *, window: AnyWindow = None, is_denoised: bool = True) -> xarray.Dataset:
@@ -305,13 +304,12 @@ def read(path: Path | str, *, window: AnyWindow = None, is_denoised: bool = True
         )
     lines, samples = np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop)
     latitude, longitude = product.swath.window(rows, columns)
-    degrees = {"units": "degree", "long_name": "incidence angle, from the normal of the ellipsoid"}
     place_of = ("line", "sample")
     return xr.Dataset(
         {
             "sigma0": (("channel", *place_of), np.stack([f[0] for f in found]).astype(np.float32), SIGMA0),
             "nesz": (("channel", *place_of), np.stack([f[1] for f in found]).astype(np.float32), NESZ),
-            "incidence_angle": (place_of, product.incidence_angle(lines, samples).astype(np.float32), degrees),
+            "incidence_angle": (place_of, product.incidence_angle(lines, samples).astype(np.float32), INCIDENCE),
             "latitude": (place_of, latitude, {"units": "degrees_north", "standard_name": "latitude"}),
             "longitude": (place_of, longitude, {"units": "degrees_east", "standard_name": "longitude"}),
         },

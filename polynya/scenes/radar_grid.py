@@ -3,7 +3,7 @@ geolocation grid."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,22 +23,47 @@ if TYPE_CHECKING:
 NORTH, SOUTH = 3413, 3976
 """EPSG codes of the NSIDC's polar stereographic grids on WGS 84."""
 SMALLEST_M, LARGEST_M = 80.0, 800.0
-STRIP = 256
+STRIP = 32
 """Lines that are read at once."""
 _STEP = 32
 """Pixels between the places that are projected exactly: a line of 32 pixels of 40 m bends by 3 cm."""
 LEAST_SHARE = 0.25
 """A cell with less of its pixels, at the edge of the swath, is not valid."""
+PIXELS = {"units": "1", "long_name": "pixels of the product in the mean"}
+VALID = {
+    "units": "1",
+    "long_name": f"whether at least {LEAST_SHARE:.0%} of the cell's pixels are in the mean",
+    "flag_values": np.array([0, 1], np.uint8),
+    "flag_meanings": "not_valid valid",
+}
+SUBSWATH = {"units": "1", "long_name": "sub-swath of one of the cell's pixels, 0 for none"}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Sums:
-    """Sums over the cells of a grid for one channel, arrays of shape (rows * columns,), written while strips are
-    read."""
+    """Sums over the cells of a grid, written while strips are read, then divided in place: a fine grid is large.
+
+    ``power``, ``noise``, ``pixels`` have the shape (channels, rows * columns), the others (rows * columns,).
+    """
 
     power: np.ndarray
     noise: np.ndarray
     pixels: np.ndarray
+    angle: np.ndarray
+    seen: np.ndarray
+    subswath: np.ndarray
+
+    @classmethod
+    def empty(cls, channels: int, size: int) -> _Sums:
+        """Return sums of nothing."""
+        return cls(
+            power=np.zeros((channels, size), np.float32),
+            noise=np.zeros((channels, size), np.float32),
+            pixels=np.zeros((channels, size), np.uint16),
+            angle=np.zeros(size, np.float32),
+            seen=np.zeros(size, np.uint16),
+            subswath=np.zeros(size, np.uint8),
+        )
 
 
 def polar_geobox(product: Product, *, pixel_m: float = 400.0) -> GeoBox:
@@ -119,7 +144,7 @@ def on_grid(
     xarray.Dataset
         Dimensions ``channel``, ``y``, ``x``: ``sigma0`` (mean over the cell, linear, may be negative) and ``nesz``
         (mean noise-equivalent sigma nought, linear), float32, NaN where there is none; ``pixels``, the pixels in the
-        mean, int32; ``valid``, uint8. Dimensions ``y``, ``x``: ``incidence_angle``, degrees; ``subswath``, uint8, 1
+        mean, uint16; ``valid``, uint8. Dimensions ``y``, ``x``: ``incidence_angle``, degrees; ``subswath``, uint8, 1
         for the first of the attribute ``subswaths``, 0 for none. With ``spatial_ref`` and the attributes of
         :func:`polynya.readers.sentinel1_grd.attributes`.
 
@@ -132,54 +157,41 @@ def on_grid(
     """
     grid = polar_geobox(product, pixel_m=pixel_m) if geobox is None else geobox
     scale = noise_scale or {}
-    known = {
-        c: sentinel1_grd.radiometry(product, c, noise_scale=scale.get(c, scale.get(c.lower())))
-        for c in product.channels
-    }
-    size = int(grid.shape[0]) * int(grid.shape[1])
-    sums = {c: _empty(size) for c in product.channels}
-    angle, subswath = np.zeros(size, np.float32), np.zeros(size, np.uint8)
-    seen = np.zeros(size, np.int32)
+    known = [
+        sentinel1_grd.radiometry(product, c, noise_scale=scale.get(c, scale.get(c.lower()))) for c in product.channels
+    ]
+    sums = _Sums.empty(len(known), int(grid.shape[0]) * int(grid.shape[1]))
+    lattice = _Lattice.of(product, grid)
     with ExitStack() as stack:
-        sources = {c: stack.enter_context(sentinel1_grd.open_image(product, c)) for c in product.channels}
+        sources = [stack.enter_context(sentinel1_grd.open_image(product, c)) for c in product.channels]
         workers = stack.enter_context(ThreadPoolExecutor(len(sources)))
-        lattice = _Lattice.of(product, grid)
         for start in range(0, product.shape[0], STRIP):
             rows = slice(start, min(start + STRIP, product.shape[0]))
-            cell, degrees = lattice.strip(rows)
+            cell, angle = lattice.strip(rows)
             jobs = [
-                workers.submit(_add_strip, sources[c], known[c], rows, cell, sums[c], is_denoised=is_denoised)
-                for c in sources
+                workers.submit(_add_strip, source, known[i], rows, cell, (sums, i), is_denoised=is_denoised)
+                for i, source in enumerate(sources)
             ]
-            cell_means.add(cell, degrees, angle, seen)
-            own = known[product.channels[0]].noise.subswath(rows, slice(0, product.shape[1]))
-            inside = (cell >= 0) & (own > 0)
-            subswath[cell[inside]] = own[inside]
+            cell_means.add(cell, angle, sums.angle, sums.seen)
+            cell_means.mark(cell, known[0].noise.subswath(rows, slice(0, product.shape[1])), sums.subswath)
             for job in jobs:
                 job.result()
-    if not any(s.pixels.any() for s in sums.values()):
+    if not sums.pixels.any():
         raise ProductError(
             f"{product.product_id}: no pixel with data and valid noise lies on the grid; expected some. Look at the"
             " product's quick-look, and at the grid."
         )
-    return _dataset(product, grid, sums, _means(angle, seen), subswath, known)
-
-
-def _empty(size: int) -> _Sums:
-    return _Sums(
-        power=np.zeros(size, np.float32),
-        noise=np.zeros(size, np.float32),
-        pixels=np.zeros(size, np.int32),
-    )
+    return _dataset(product, grid, sums, known[0].noise.swaths)
 
 
 def _add_strip(
-    image: OpenImage, known: Radiometry, rows: slice, cell: np.ndarray, sums: _Sums, *, is_denoised: bool
+    image: OpenImage, known: Radiometry, rows: slice, cell: np.ndarray, into: tuple[_Sums, int], *, is_denoised: bool
 ) -> None:
     columns = slice(0, cell.shape[1])
     numbers = image.read(rows, columns)
     sigma0, nesz = sentinel1_grd.sigma_nought(numbers, known, rows=rows, columns=columns, is_denoised=is_denoised)
-    cell_means.add_pair(cell, sigma0, nesz, sums.power, sums.noise, sums.pixels)
+    sums, i = into
+    cell_means.add_pair(cell, sigma0, nesz, sums.power[i], sums.noise[i], sums.pixels[i])
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -231,58 +243,34 @@ def _means(total: np.ndarray, count: np.ndarray) -> np.ndarray:
     return total
 
 
-def _dataset(
-    product: Product,
-    grid: GeoBox,
-    sums: Mapping[str, _Sums],
-    angle: np.ndarray,
-    subswath: np.ndarray,
-    known: Mapping[str, Radiometry],
-) -> xarray.Dataset:
+def _dataset(product: Product, grid: GeoBox, sums: _Sums, swaths: Sequence[str]) -> xarray.Dataset:
     import xarray as xr
 
     shape = (int(grid.shape[0]), int(grid.shape[1]))
-    channels = list(sums)
     whole = abs(grid.affine.a * grid.affine.e) / float(np.prod(product.spacing_m))
-    layers = {
-        "sigma0": [_means(sums[c].power, sums[c].pixels) for c in channels],
-        "nesz": [_means(sums[c].noise, sums[c].pixels) for c in channels],
-        "pixels": [sums[c].pixels for c in channels],
-        "valid": [(sums[c].pixels >= max(LEAST_SHARE * whole, 1.0)).astype(np.uint8) for c in channels],
-    }
-    names = {
-        "sigma0": sentinel1_grd.SIGMA0,
-        "nesz": sentinel1_grd.NESZ,
-        "pixels": {"units": "1", "long_name": "pixels of the product in the mean"},
-        "valid": {
-            "units": "1",
-            "long_name": f"whether at least {LEAST_SHARE:.0%} of the cell's pixels are in the mean",
-            "flag_values": np.array([0, 1], np.uint8),
-            "flag_meanings": "not_valid valid",
-        },
-    }
-    swaths = known[channels[0]].noise.swaths
+    valid = (sums.pixels >= max(LEAST_SHARE * whole, 1.0)).astype(np.uint8)
     mapping = {"grid_mapping": "spatial_ref"}
+
+    def layers(
+        values: np.ndarray, about: Mapping[str, object]
+    ) -> tuple[tuple[str, ...], np.ndarray, dict[str, object]]:
+        dims = ("channel", "y", "x") if values.ndim == 2 else ("y", "x")
+        return dims, values.reshape(*values.shape[:-1], *shape), {**about, **mapping}
+
     data = {
-        key: (("channel", "y", "x"), np.stack(layers.pop(key)).reshape(-1, *shape), {**names[key], **mapping})
-        for key in list(layers)
+        "sigma0": layers(_means(sums.power, sums.pixels), sentinel1_grd.SIGMA0),
+        "nesz": layers(_means(sums.noise, sums.pixels), sentinel1_grd.NESZ),
+        "pixels": layers(sums.pixels, PIXELS),
+        "valid": layers(valid, VALID),
+        "incidence_angle": layers(_means(sums.angle, sums.seen), sentinel1_grd.INCIDENCE),
+        "subswath": layers(sums.subswath, SUBSWATH),
     }
-    data["incidence_angle"] = (
-        ("y", "x"),
-        angle.reshape(shape),
-        {"units": "degree", "long_name": "incidence angle, from the normal of the ellipsoid", **mapping},
-    )
-    data["subswath"] = (
-        ("y", "x"),
-        subswath.reshape(shape),
-        {"units": "1", "long_name": "sub-swath of one of the cell's pixels, 0 for none", **mapping},
-    )
     t = grid.affine
     x, y = t.c + t.a * (np.arange(shape[1]) + 0.5), t.f + t.e * (np.arange(shape[0]) + 0.5)
     return xr.Dataset(
         data,
         coords={
-            "channel": channels,
+            "channel": list(product.channels),
             "y": ("y", y, {"units": "m", "standard_name": "projection_y_coordinate"}),
             "x": ("x", x, {"units": "m", "standard_name": "projection_x_coordinate"}),
             "spatial_ref": ((), 0, {**grid.crs.proj.to_cf(), "GeoTransform": " ".join(str(v) for v in t.to_gdal())}),
