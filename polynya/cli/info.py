@@ -17,8 +17,8 @@ def info(
         typer.Argument(
             metavar="FILE...",
             help=(
-                "ICESat-2 granules (ATL03, ATL07, ATL10) and tile sets, any number of them; or the files of one glacier"
-                " scene, as polynya glaciers takes them."
+                "ICESat-2 granules (ATL03, ATL07, ATL10), Sentinel-1 products (SAFE folders or zip archives) and tile"
+                " sets, any number of them; or the files of one glacier scene, as polynya glaciers takes them."
             ),
         ),
     ],
@@ -29,6 +29,7 @@ def info(
     \b
     polynya info granules/ATL03_*.h5
     polynya info S2A_MSIL1C_scene.SAFE dem=copdem.tif
+    polynya info S1A_EW_GRDM_1SDH_*.SAFE
     """
     from ..errors import PolynyaError, one_line
     from ..workflows import info as workflow

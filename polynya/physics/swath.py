@@ -1,7 +1,7 @@
 """Where the pixels of a swath lie: an image in the sensor's own geometry, with geolocation points for a map grid.
 
 Positions are interpolated as n-vectors, the unit normals of the ellipsoid (Gade 2010, doi:10.1017/S0373463309990415),
-by bicubic splines. Neither the antimeridian nor a pole is a special place for them.
+by bicubic splines, or bilinearly. Neither the antimeridian nor a pole is a special place for them.
 """
 
 from __future__ import annotations
@@ -37,6 +37,9 @@ class Swath:
         Samples of the geolocation points, in the same way.
     latitude, longitude : numpy.ndarray of float64, shape (n, m)
         Geodetic, WGS 84, degrees.
+    degree : int
+        Of the splines: 3, or 1 where positions jump between points, as those of a radar do at a coast: they are those
+        of terrain, and a cubic spline of such a step swings over the sea beside it.
 
     Raises
     ------
@@ -49,6 +52,7 @@ class Swath:
     samples: np.ndarray
     latitude: np.ndarray
     longitude: np.ndarray
+    degree: int = 3
 
     def __post_init__(self) -> None:
         points = (len(self.lines), len(self.samples))
@@ -72,7 +76,7 @@ class Swath:
     @functools.cached_property
     def _splines(self) -> tuple[RectBivariateSpline, ...]:
         """Splines of the three components of the n-vector."""
-        order = tuple(min(3, n - 1) for n in self.latitude.shape)
+        order = tuple(min(self.degree, n - 1) for n in self.latitude.shape)
         vectors = n_vector(self.latitude, self.longitude)
         return tuple(RectBivariateSpline(self.lines, self.samples, v, kx=order[0], ky=order[1]) for v in vectors)
 

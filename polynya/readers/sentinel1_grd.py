@@ -44,6 +44,7 @@ __all__ = [
     "open_image",
     "open_product",
     "radiometry",
+    "radiometry_of",
     "read",
     "sigma_nought",
 ]
@@ -108,12 +109,31 @@ def radiometry(product: Product, channel: str, *, noise_scale: Mapping[str, floa
     UsageError
         If the product has no such channel, or a factor is for no sub-swath of it.
     """
-    image = product.image(channel)
+    return radiometry_of(product, product.image(channel), noise_scale=noise_scale)
+
+
+def radiometry_of(product: Product, image: Image, *, noise_scale: Mapping[str, float] | None = None) -> Radiometry:
+    """Read calibration and noise of one image, as :func:`radiometry`; an SLC has several of one channel.
+
+    Parameters
+    ----------
+    product : Product
+        Of :func:`open_product`.
+    image : Image
+        Of ``product.images``.
+    noise_scale : mapping of str to float, optional
+        As :func:`radiometry`.
+
+    Raises
+    ------
+    ProductError, UsageError
+        As :func:`radiometry`.
+    """
     for what in ("calibration", "noise"):
         if not getattr(image, what):
             raise ProductError(
-                f"{product.product_id}: the {what} of {channel} is missing; expected an XML file of this polarisation"
-                " in annotation/calibration. Download the product again, whole."
+                f"{product.product_id}: the {what} of {image.channel} is missing; expected an XML file of this"
+                " polarisation in annotation/calibration. Download the product again, whole."
             )
     shape = image.about.shape
     gain = line_vectors.table(read_calibration(product.files, image.calibration), columns=slice(0, shape[1]))

@@ -10,16 +10,18 @@ from pathlib import Path
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from ..errors import UsageError
+from ..errors import ProductError, UsageError
 from ..io.product_files import ProductFiles, is_zip, open_product_files
-from ..physics.swath import Swath
+from ..physics.swath import Swath, degrees, n_vector
 from ..schema import Note
-from .sentinel1_annotation import Annotation, read_annotation
+from .sentinel1_annotation import Annotation, GeolocationGrid, read_annotation
 from .sentinel1_files import Manifest, Parts, find_parts, read_manifest
 
 NEWEST = (3, 99)
 """Annotation of processors up to this version is taken as that of the newest known one."""
 EXPECTED = "a Sentinel-1 SAFE folder or a zip archive of one, with annotation/*.xml. Check the path"
+LAND_M = 1.0
+"""Height above which a geolocation point lies on land: the sea has heights of millimetres."""
 STRIPMAP = ("S1", "S2", "S3", "S4", "S5", "S6")
 """Modes of stripmap images in ``adsHeader``."""
 
@@ -110,26 +112,28 @@ class Product:
 
     @property
     def land_share(self) -> float:
-        """Share of the geolocation points that lie on land or ice sheets: the processor's height is over 1 m."""
-        return float(np.mean(np.concatenate([i.about.grid.height.ravel() for i in self.images]) > 1.0))
+        """Share of the geolocation points that lie on land or ice sheets, by the processor's height."""
+        return float(np.mean(np.concatenate([i.about.grid.height.ravel() for i in self.images]) > LAND_M))
 
     @functools.cached_property
     def swath(self) -> Swath:
-        """Where the pixels of the first image lie."""
+        """Where the pixels of the first image lie: bilinear between the points, right to 2 m in an EW scene.
+
+        Raises
+        ------
+        ProductError
+            If the points leave out a part of the image.
+        """
         grid = self.images[0].about.grid
-        return Swath(
-            shape=self.shape,
-            lines=grid.lines,
-            samples=grid.samples,
-            latitude=grid.latitude,
-            longitude=grid.longitude,
-        )
+        try:
+            return swath_of(self.shape, grid)
+        except ProductError as error:
+            raise ProductError(f"{self.product_id}: {error}") from error
 
     @functools.cached_property
     def _incidence(self) -> RectBivariateSpline:
         grid = self.images[0].about.grid
-        order = tuple(min(3, n - 1) for n in grid.incidence_angle.shape)
-        return RectBivariateSpline(grid.lines, grid.samples, grid.incidence_angle, kx=order[0], ky=order[1])
+        return RectBivariateSpline(grid.lines, grid.samples, grid.incidence_angle, kx=1, ky=1)
 
     def incidence_angle(self, lines: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """Return the incidence angle where lines and samples cross.
@@ -165,6 +169,56 @@ class Product:
                 f"{self.product_id}: has no channel {channel}; found {', '.join(self.channels)}. Name one of these."
             )
         return found
+
+
+def swath_of(shape: tuple[int, int], grid: GeolocationGrid) -> Swath:
+    """Return the swath of an image; points that end before the image does are continued for at most one interval.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Lines and samples of the image.
+    grid : GeolocationGrid
+        Its points.
+
+    Returns
+    -------
+    Swath
+
+    Raises
+    ------
+    ProductError
+        If the points leave out more of the image.
+    """
+    x, y, z = n_vector(grid.latitude, grid.longitude)
+    lines, samples, vectors = grid.lines, grid.samples, np.stack([x, y, z])
+    lines, vectors = _continued(lines, vectors, shape[0], what="lines")
+    samples, turned = _continued(samples, vectors.transpose(0, 2, 1), shape[1], what="samples")
+    latitude, longitude = degrees(turned.transpose(0, 2, 1))
+    return Swath(shape=shape, lines=lines, samples=samples, latitude=latitude, longitude=longitude, degree=1)
+
+
+def _continued(known: np.ndarray, vectors: np.ndarray, count: int, *, what: str) -> tuple[np.ndarray, np.ndarray]:
+    """Continue points along their first axis, in a straight line, to the first and the last pixel."""
+    if known.size < 2:
+        raise ProductError(
+            f"geolocation points at {known.size} of the {what}; expected two or more. Download it again."
+        )
+    first, last = known[0], known[-1]
+    if first > known[1] - first or count - 1 - last > last - known[-2]:
+        raise ProductError(
+            f"geolocation points at {what} {first:g} to {last:g} of {count}; expected all of the image. Download the"
+            " product again."
+        )
+    if first > 0:
+        t = first / (known[1] - first)
+        vectors = np.concatenate([vectors[:, :1] * (1 + t) - vectors[:, 1:2] * t, vectors], axis=1)
+        known = np.append(0.0, known)
+    if last < count - 1:
+        t = (count - 1 - last) / (last - known[-2])
+        vectors = np.concatenate([vectors, vectors[:, -1:] * (1 + t) - vectors[:, -2:-1] * t], axis=1)
+        known = np.append(known, count - 1.0)
+    return known, vectors
 
 
 def is_product(path: Path | str) -> bool:
@@ -247,9 +301,16 @@ def _notes(images: tuple[Image, ...], manifest: Manifest, mode: str) -> tuple[No
         notes.append(Note(code="ipf_unknown", text=text))
     if mode not in ("EW", "IW", "SM"):
         notes.append(Note(code="mode", text=f"mode {mode}: annotation only; images are read of EW, IW and SM"))
+    elif mode != "EW":
+        notes.append(
+            Note(code="mode", text=f"mode {mode}: sea ice is imaged in EW, and networks for it were trained on EW")
+        )
     channels = tuple(dict.fromkeys(i.channel for i in images))
     if len(channels) == 1:
         notes.append(Note(code="one_channel", text=f"one polarisation: {channels[0]}"))
+    land = np.mean(np.concatenate([i.about.grid.height.ravel() for i in images]) > LAND_M)
+    if land > 0.5:
+        notes.append(Note(code="land", text=f"{land:.0%} of the geolocation points lie on land or ice sheets"))
     for what in ("measurement", "calibration", "noise"):
         lacking = [f"{i.channel} {i.about.header.swath}" for i in images if not getattr(i, what)]
         if lacking:

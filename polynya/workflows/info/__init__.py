@@ -17,7 +17,8 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
-from . import scene
+from . import radar, scene
+from .extent import extent
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
 
@@ -50,20 +51,20 @@ class _Track:
 
 
 def parts(files: Sequence[str]) -> list[list[str]]:
-    """Return what is described by itself: every HDF5 file, or all files together as one scene.
+    """Return what is described by itself: every HDF5 file and radar product, or all files together as one scene.
 
     Parameters
     ----------
     files : sequence of str
         As given.
     """
-    if len(files) > 1 and all(Path(f).suffix.lower() in scene.TILE_SETS for f in files):
+    if len(files) > 1 and all(Path(f).suffix.lower() in scene.TILE_SETS or radar.is_product(f) for f in files):
         return [[f] for f in files]
     return [list(files)]
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
-    """Describe one granule, tile set or scene.
+    """Describe one granule, radar product, tile set or scene.
 
     Parameters
     ----------
@@ -84,6 +85,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     UsageError
         If several files are given that cannot be one scene.
     """
+    if len(part) == 1 and radar.is_product(part[0]):
+        radar_about = radar.run(part[0])
+        return radar_about, radar.as_text(radar_about)
     if scene.is_scene(part):
         about = scene.run(part)
         return about, scene.as_text(about)
@@ -164,38 +168,6 @@ def run(path: Path | str) -> Info:
         notes=tuple(notes),
         next_commands=_next(granule, beams, outlook),
     )
-
-
-def extent(tracks: Sequence[_Track]) -> tuple[float, float, float, float] | None:
-    """Return west, south, east, north of all points: the shortest arc of longitudes that holds them.
-
-    The arc is the complement of the widest gap between neighbouring longitudes on the circle, so a
-    track across the antimeridian has west > east.
-
-    Parameters
-    ----------
-    tracks : sequence
-        With ``latitude`` and ``longitude``, arrays of degrees; NaN is left out.
-
-    Returns
-    -------
-    tuple of float or None
-        None where there is no point.
-    """
-    lat = np.concatenate([t.latitude for t in tracks]) if tracks else np.empty(0)
-    lon = np.concatenate([t.longitude for t in tracks]) if tracks else np.empty(0)
-    good = np.isfinite(lat) & np.isfinite(lon) & (np.abs(lat) <= 90.0) & (np.abs(lon) <= 360.0)
-    if not good.any():
-        return None
-    around = np.unique(np.mod(lon[good], 360.0))
-    gaps = np.diff(np.append(around, around[0] + 360.0))
-    last = int(np.argmax(gaps))
-    west, east = around[(last + 1) % around.size], around[last]
-    return _half_circle(west), float(lat[good].min()), _half_circle(east), float(lat[good].max())
-
-
-def _half_circle(longitude: float) -> float:
-    return float((longitude + 180.0) % 360.0 - 180.0)
 
 
 def _times(tracks: Sequence[_Track]) -> tuple[str, str]:
