@@ -13,8 +13,8 @@ OUTSIDE = -1
 """Cell of a pixel that lies on none."""
 
 
-def knots(count: int, step: int) -> np.ndarray:
-    """Return the pixels of a lattice that covers an image: every ``step``-th and the last.
+def knots(count: int, step: int, *, known: np.ndarray | None = None) -> np.ndarray:
+    """Return the pixels of a lattice that covers an image: every ``step``-th, the last, and those known.
 
     Parameters
     ----------
@@ -22,14 +22,17 @@ def knots(count: int, step: int) -> np.ndarray:
         Lines or samples of the image.
     step : int
         Pixels between them.
+    known : numpy.ndarray, optional
+        Pixels at which positions are given and bend; those outside the image are left out.
 
     Returns
     -------
-    numpy.ndarray of int64, shape (n,)
+    numpy.ndarray of float64, shape (n,)
         At least two, increasing, even for an image of one pixel.
     """
-    found = np.arange(0, max(count - 1, 1), step)
-    return np.append(found, max(count - 1, 1))
+    last = max(count - 1, 1)
+    given = np.empty(0) if known is None else known[(known > 0) & (known < last)]
+    return np.unique(np.concatenate([np.arange(0.0, last, step), given, [last]]))
 
 
 def between(known: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -37,7 +40,7 @@ def between(known: np.ndarray, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
     Parameters
     ----------
-    known : numpy.ndarray of int64, shape (n,)
+    known : numpy.ndarray of float64, shape (n,)
         Of :func:`knots`.
     pixels : numpy.ndarray of int64, shape (h,)
         Lines or samples.

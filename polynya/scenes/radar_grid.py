@@ -109,7 +109,7 @@ def _edge(product: Product, crs: str) -> tuple[np.ndarray, np.ndarray]:
     """Return points around the image in a projection."""
     from pyproj import Transformer
 
-    lines, samples = (cell_means.knots(n, _STEP).astype(float) for n in product.shape)
+    lines, samples = (cell_means.knots(n, _STEP) for n in product.shape)
     along = np.concatenate([lines, lines, np.full(samples.size, lines[0]), np.full(samples.size, lines[-1])])
     across = np.concatenate([np.full(lines.size, samples[0]), np.full(lines.size, samples[-1]), samples, samples])
     latitude, longitude = product.swath.positions(along, across)
@@ -146,7 +146,8 @@ def on_grid(
         (mean noise-equivalent sigma nought, linear), float32, NaN where there is none; ``pixels``, the pixels in the
         mean, uint16; ``valid``, uint8. Dimensions ``y``, ``x``: ``incidence_angle``, degrees; ``subswath``, uint8, 1
         for the first of the attribute ``subswaths``, 0 for none. With ``spatial_ref`` and the attributes of
-        :func:`polynya.readers.sentinel1_grd.attributes`.
+        :func:`polynya.readers.sentinel1_grd.attributes`; ``noise_removed`` names the channels whose noise was
+        subtracted.
 
     Raises
     ------
@@ -155,6 +156,7 @@ def on_grid(
     UsageError
         If the pixel size does not fit.
     """
+    _check_sizes(product)
     grid = polar_geobox(product, pixel_m=pixel_m) if geobox is None else geobox
     scale = noise_scale or {}
     known = [
@@ -181,7 +183,21 @@ def on_grid(
             f"{product.product_id}: no pixel with data and valid noise lies on the grid; expected some. Look at the"
             " product's quick-look, and at the grid."
         )
-    return _dataset(product, grid, sums, known[0].noise.swaths)
+    removed = [c for c, k in zip(product.channels, known, strict=True) if is_denoised and k.is_noise_known]
+    data = _dataset(product, grid, sums, known[0].noise.swaths)
+    return data.assign_attrs(noise_removed=" ".join(removed))
+
+
+def _check_sizes(product: Product) -> None:
+    shapes = {c: product.image(c).about.shape for c in product.channels}
+    first, *others = shapes
+    for channel in others:
+        if shapes[channel] != shapes[first]:
+            (h, w), (rows, columns) = shapes[channel], shapes[first]
+            raise ProductError(
+                f"{product.product_id}: {channel} has {h} x {w} pixels, {first} {rows} x {columns}; expected one size."
+                " Download the product again."
+            )
 
 
 def _add_strip(
@@ -211,7 +227,8 @@ class _Lattice:
         """Project the lattice of a product."""
         from pyproj import Transformer
 
-        lines, samples = (cell_means.knots(n, _STEP) for n in product.shape)
+        own = (product.swath.lines, product.swath.samples)
+        lines, samples = (cell_means.knots(n, _STEP, known=k) for n, k in zip(product.shape, own, strict=True))
         latitude, longitude = product.swath.positions(lines[:, None], samples[None, :])
         x, y = Transformer.from_crs("EPSG:4326", str(grid.crs), always_xy=True).transform(longitude, latitude)
         affine = ~grid.affine
