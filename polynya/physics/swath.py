@@ -140,8 +140,7 @@ class Swath:
         reach = (np.ptp(self.lines), np.ptp(self.samples))
         for _ in range(_STEPS):
             off = wanted - np.stack([s.ev(line, sample) for s in self._splines])
-            down = np.stack([s.ev(line, sample, dx=1) for s in self._splines])
-            right = np.stack([s.ev(line, sample, dy=1) for s in self._splines])
+            down, right = self._slopes(line, sample)
             a, b, c = (down * down).sum(0), (down * right).sum(0), (right * right).sum(0)
             p, q = (down * off).sum(0), (right * off).sum(0)
             with np.errstate(divide="ignore", invalid="ignore"):
@@ -151,9 +150,21 @@ class Swath:
             if np.nanmax(np.abs(step), initial=0.0) < 1e-9:
                 break
         inside = (line >= -0.5) & (line <= self.shape[0] - 0.5) & (sample >= -0.5) & (sample <= self.shape[1] - 0.5)
-        fits = np.abs(wanted - np.stack([s.ev(line, sample) for s in self._splines])).max(axis=0) < 1e-6
+        found = np.stack([s.ev(line, sample) for s in self._splines])
+        fits = np.abs(wanted - found / np.linalg.norm(found, axis=0)).max(axis=0) < 1e-6
         is_known = inside & fits
         return np.where(is_known, line, np.nan).reshape(shape), np.where(is_known, sample, np.nan).reshape(shape)
+
+    def _slopes(self, line: np.ndarray, sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the change of the n-vector per line and per sample; a spline of degree 1 has none at its knots, so a
+        difference stands in."""
+        if self.degree > 1:
+            down = [s.ev(line, sample, dx=1) for s in self._splines]
+            return np.stack(down), np.stack([s.ev(line, sample, dy=1) for s in self._splines])
+        top = np.clip(line - 0.5, self.lines[0], self.lines[-1] - 1.0)
+        left = np.clip(sample - 0.5, self.samples[0], self.samples[-1] - 1.0)
+        down = [s.ev(top + 1.0, sample) - s.ev(top, sample) for s in self._splines]
+        return np.stack(down), np.stack([s.ev(line, left + 1.0) - s.ev(line, left) for s in self._splines])
 
     @property
     def pixel_m(self) -> tuple[float, float]:

@@ -68,6 +68,24 @@ def test_there_and_back(place):
     np.testing.assert_allclose(true, (line, sample), atol=0.01)
 
 
+def test_bilinear_positions_do_not_swing_beside_a_step():
+    """Terrain moves the points of some columns by 800 m: between points that it left alone nothing moves."""
+    lines, samples = np.arange(0.0, 5001.0, 500.0), np.arange(0.0, 5001.0, 500.0)
+    place = PLACES["mid latitude"]
+    shifted = np.where(samples >= 2500, samples + 20.0, samples)
+    lat, lon = orbit(lines[:, None], shifted[None, :], **place)
+    points = {"shape": (5001, 5001), "lines": lines, "samples": samples, "latitude": lat, "longitude": lon}
+    line, sample = np.full(30, 2250.0), np.linspace(600, 1950, 30)
+    true = orbit(line, sample, **place)
+    grid = swath.Swath(**points, degree=1)
+    assert apart_m(*grid.positions(line, sample), *true).max() < 10.0  # 20 km of a great circle across
+    assert apart_m(*swath.Swath(**points).positions(line, sample), *true).max() > 40.0
+    back = grid.locate(*grid.positions(line + 0.25, sample))
+    np.testing.assert_allclose(back, (line + 0.25, sample), rtol=0, atol=1e-3)
+    at_points = grid.positions(lines[3:5], samples[3:5])
+    assert apart_m(*at_points, lat[[3, 4], [3, 4]], lon[[3, 4], [3, 4]]).max() < 1e-3
+
+
 def test_longitudes_do_not_jump_through_zero_at_the_antimeridian():
     grid = made("over the antimeridian")
     _, lon = grid.window(slice(0, SHAPE[0]), slice(2999, 3000))
