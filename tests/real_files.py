@@ -17,3 +17,11 @@ def real(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the real granule {name} is not beside this checkout (set POLYNYA_REAL_DATA)")
     return path
+
+
+def sar(name: str) -> Path:
+    """Return a real file of radar, radiometer or ice chart, or skip the test with the reason."""
+    path = ROOT / "sar" / name
+    if not path.exists():
+        pytest.skip(f"the real file sar/{name} is not beside this checkout (set POLYNYA_REAL_DATA)")
+    return path
