@@ -88,11 +88,15 @@ def read(path: Path | str, *, rules: Rules | None = None) -> geopandas.GeoDataFr
     names = {str(c).upper(): c for c in frame.columns}
     codes = {f: _codes(frame[names[f]], where=f"{path.name}: {f}") for f in FIELDS if f in names}
     kinds = _poly_types(frame, names, codes)
-    found = sigrid3_codes.classes(codes, poly_type=kinds, rules=rules)
-    columns = {"POLY_TYPE": kinds, **codes, **found}
-    columns["sea_ice_concentration"] = sigrid3_codes.concentration_percent(found["SIC"])
+    classes = sigrid3_codes.classes(codes, poly_type=kinds, rules=rules)
     flat = np.full(len(frame), np.nan) if frame.crs.is_geographic else frame.area.to_numpy() * 1e-6
-    columns["area_chart_km2"] = flat
+    columns = {
+        "POLY_TYPE": kinds,
+        **codes,
+        **classes,
+        "sea_ice_concentration": sigrid3_codes.concentration_percent(classes["SIC"]),
+        "area_chart_km2": flat,
+    }
     taken = {names[f] for f in ("POLY_TYPE", *FIELDS) if f in names} | {frame.geometry.name}
     others = {c: frame[c].to_numpy() for c in frame.columns if c not in taken and c not in columns}
     out = gpd.GeoDataFrame({**columns, **others}, geometry=frame.geometry.to_numpy(), crs=frame.crs)
@@ -110,7 +114,7 @@ def areas_by_concentration(chart: geopandas.GeoDataFrame) -> dict[int, float]:
     """
     ice = chart[chart["POLY_TYPE"] == "I"]
     sums = ice.groupby("CT")["area_chart_km2"].sum()
-    return {int(code): float(area) for code, area in sums.items()}  # type: ignore[call-overload]
+    return {int(code): float(area) for code, area in sums.items()}
 
 
 def rasterise(chart: geopandas.GeoDataFrame, geobox: GeoBox) -> dict[str, np.ndarray]:
@@ -131,7 +135,7 @@ def rasterise(chart: geopandas.GeoDataFrame, geobox: GeoBox) -> dict[str, np.nda
     """
     from rasterio.features import rasterize
 
-    shapes = chart.geometry.segmentize(_longest_edge(chart)).to_crs(geobox.crs.to_wkt())
+    shapes = chart.geometry.segmentize(_longest_edge(chart)).to_crs(str(geobox.crs))
     polygon = rasterize(
         [(s, k) for k, s in enumerate(shapes)],
         out_shape=tuple(geobox.shape),
