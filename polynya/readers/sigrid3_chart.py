@@ -16,7 +16,7 @@ import numpy as np
 from ..errors import ProductError
 from ..io import opening
 from . import sigrid3_codes
-from .sigrid3_codes import FIELDS, NOT_FILLED, Rules
+from .sigrid3_codes import CHARTS, FIELDS, NOT_FILLED, Rules
 
 if TYPE_CHECKING:
     import geopandas
@@ -28,7 +28,6 @@ RELEASES = ("CIS", "DMI", "NIC")
 """Services whose charts use these fields."""
 CHECKED = ("CIS",)
 POLY_TYPES = {"I": "ice", "W": "water", "L": "land", "S": "ice shelf", "N": "no data"}
-CHARTS = ("SIC", "SOD", "FLOE")
 EXPECTED = "a SIGRID-3 ice chart: polygons with CT, CA, SA, FA ... Check that it is one, and whole"
 _DATE = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})Z?)?(?!\d)")
 

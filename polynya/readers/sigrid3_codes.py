@@ -17,6 +17,8 @@ MASK = 255
 """Class of what is unknown, ambiguous, or no ice and no water."""
 NOT_FILLED = -9
 """Code of a field that the chart leaves empty."""
+CHARTS = ("SIC", "SOD", "FLOE")
+"""Concentration, stage of development, floe size."""
 FIELDS = ("CT", "CA", "SA", "FA", "CB", "SB", "FB", "CC", "SC", "FC")
 """Fields that decide the classes: total and partial concentrations (C), stages (S) and forms (F) of three ice types."""
 SIC = {
