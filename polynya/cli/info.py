@@ -18,7 +18,8 @@ def info(
             metavar="FILE...",
             help=(
                 "ICESat-2 granules (ATL03, ATL07, ATL10), Sentinel-1 products (SAFE folders or zip archives) and tile"
-                " sets, any number of them; or the files of one glacier scene, as polynya glaciers takes them."
+                " sets, any number of them; the files of one glacier scene, as polynya glaciers takes them; or an ice"
+                " chart, a grid of sea-ice concentration, an AI4Arctic scene, AMSR2 channels."
             ),
         ),
     ],
@@ -30,6 +31,7 @@ def info(
     polynya info granules/ATL03_*.h5
     polynya info S2A_MSIL1C_scene.SAFE dem=copdem.tif
     polynya info S1A_EW_GRDM_1SDH_*.SAFE
+    polynya info ice_chart.gpkg
     """
     from ..errors import PolynyaError, one_line
     from ..workflows import info as workflow

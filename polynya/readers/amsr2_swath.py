@@ -49,7 +49,8 @@ def read(path: Path | str) -> xarray.Dataset:
         ``swath_segmentation`` (which overpass) where it is there; dimensions ``y`` and ``x``, coordinates ``line`` and
         ``sample``: the middle of every cell in pixels of the Sentinel-1 image, 0 the middle of its first one.
         ``attrs``: ``source``, ``scene`` (the image's name, empty where the file's name does not have it), ``time`` (its
-        start, ISO 8601), ``swaths`` (files of level 1B) and ``delays_s`` (their times minus the image's).
+        start, ISO 8601), ``swaths`` (files of level 1B) and ``delays_s`` (their distance in time from the image, as the
+        file states it).
 
     Raises
     ------
