@@ -23,8 +23,9 @@ def evaluate(
         typer.Argument(
             metavar="[OUT]",
             help=(
-                "A granule's folder that polynya freeboard wrote; or glacier outlines, a raster of glacier probability"
-                " or classes, or a folder with them. None with --pairs."
+                "A granule's folder that polynya freeboard wrote; glacier outlines, a raster of glacier probability or"
+                " classes, or a folder with them; a map of sea-ice concentration (NetCDF, GeoTIFF), or predictions of"
+                " the AutoICE challenge. None with --pairs."
             ),
         ),
     ] = None,
@@ -36,7 +37,8 @@ def evaluate(
             metavar="FILE",
             help=(
                 "Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth"
-                " raster."
+                " raster; for concentration an ice chart (gpkg, shp), a grid, or an AI4Arctic scene (a folder of them"
+                " for predictions)."
             ),
         ),
     ] = None,
@@ -74,7 +76,7 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE", help="Glaciers: polygons of the labelled ground; nothing else counts."),
     ] = None,
-    region: Annotated[str | None, typer.Option(help="Glaciers: the name in the column region.")] = None,
+    region: Annotated[str | None, typer.Option(help="Glaciers, concentration: the name in the column region.")] = None,
     table: Annotated[
         Path | None, typer.Option(metavar="FILE.parquet", help="Also write the tidy table; replaces only such a table.")
     ] = None,
@@ -90,14 +92,16 @@ def evaluate(
 ) -> None:
     """Compare a result with a reference.
 
-    Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster. Many results
-    (--pairs) give a table each, scores.parquet with all of them, and the page of the batch.
+    Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster; sea-ice
+    concentration with an ice chart, another grid or an AI4Arctic scene. Many results (--pairs) give a table each,
+    scores.parquet with all of them, and the page of the batch.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
     polynya evaluate outlines.gpkg -r rgi.gpkg --scene scene1
     polynya evaluate probability.tif -r truth.tif --scene scene1 --table scores.parquet
     polynya evaluate --pairs pairs.csv -o scores --workers 2
+    polynya evaluate concentration.nc -r ice_chart.gpkg
     """
     from .. import io, schema
     from ..errors import UsageError
@@ -120,7 +124,20 @@ def evaluate(
         raise UsageError("-o: goes with --pairs only; expected --table FILE.parquet for one result. Use that.")
     if table is not None:
         _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
-    if workflow.is_scene(out):
+    from ..workflows.evaluate import concentration as evaluate_concentration
+
+    if evaluate_concentration.is_concentration(out):
+        from ..evaluate import scene_rows
+        from ..evaluate.concentration import text
+
+        if brief or scene or strata or within:
+            raise UsageError(
+                f"{out}: is a map of sea-ice concentration, so --brief, --scene, --strata and --within do not apply;"
+                " expected --reference and --region. Leave them out."
+            )
+        result = evaluate_concentration.run(out, reference=reference, region=region, seed=seed)
+        spec, as_text = scene_rows.SCENE_EVALUATION, text.summary
+    elif workflow.is_scene(out):
         from ..evaluate import scene_rows, scene_text
         from ..workflows.evaluate import scene as evaluate_scene
 

@@ -113,10 +113,22 @@ class Swath:
         latitude, longitude : numpy.ndarray of float64, shape (h, w)
             Degrees.
         """
-        line, sample = (
-            np.arange(rows.start, rows.stop, dtype=float),
-            np.arange(columns.start, columns.stop, dtype=float),
-        )
+        return self.grid(np.arange(rows.start, rows.stop), np.arange(columns.start, columns.stop))
+
+    def grid(self, lines: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return where the crossings of lines and samples lie.
+
+        Parameters
+        ----------
+        lines, samples : numpy.ndarray, shape (h,), (w,)
+            Increasing; fractions of pixels are allowed.
+
+        Returns
+        -------
+        latitude, longitude : numpy.ndarray of float64, shape (h, w)
+            Degrees.
+        """
+        line, sample = np.asarray(lines, np.float64), np.asarray(samples, np.float64)
         return degrees(np.stack([s(line, sample) for s in self._splines]))
 
     def locate(self, latitude: np.ndarray, longitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

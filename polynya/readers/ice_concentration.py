@@ -31,7 +31,9 @@ NAME, SIGMA = "sea_ice_concentration", "sea_ice_concentration_uncertainty"
 """What the variables are called here, in percent."""
 BOUNDS = tuple(f"{NAME}_{side}_{share}" for share in (68, 95) for side in ("low", "high"))
 """Lower and upper ends of the intervals that hold 68 % and 95 %, where a map has them, in percent."""
-NAMES = ("ice_conc", NAME, "ice_concentration", "concentration", "sic", "SIC", "siconc", "sea_ice_area_fraction")
+HEADS = {"SOD": "stage_of_development", "FLOE": "floe_size"}
+"""Variables with classes of AutoICE that a map may have beside its concentration; 255 is unknown."""
+NAMES = ("ice_conc", NAME, "ice_concentration", "concentration", "sic", "siconc", "sea_ice_area_fraction")
 SIGMA_NAMES = (
     "total_standard_uncertainty",
     "total_standard_error",
@@ -81,10 +83,10 @@ def read(path: Path | str) -> xarray.Dataset:
     Returns
     -------
     xarray.Dataset
-        :data:`NAME` (float32, percent, NaN where there is none) and, where the file has them, :data:`SIGMA` and
-        :data:`BOUNDS`; dimensions ``y`` (from north to south of the map) and ``x``, with coordinates and
-        ``spatial_ref``. ``attrs``: ``source``, ``product`` (``OSI SAF``, ``ASI`` or ``CF``), ``time`` (ISO 8601, empty
-        where nothing states it).
+        :data:`NAME` (float32, percent, NaN where there is none) and, where the file has them, :data:`SIGMA`,
+        :data:`BOUNDS` and :data:`HEADS` (uint8); dimensions ``y`` (from north to south of the map) and ``x``, with
+        coordinates and ``spatial_ref``. ``attrs``: ``source``, ``product`` (``OSI SAF``, ``ASI``, ``CF`` or
+        ``GeoTIFF``), ``time`` (ISO 8601, empty where nothing states it).
 
     Raises
     ------
@@ -106,6 +108,7 @@ def read(path: Path | str) -> xarray.Dataset:
             more = {} if sigma is None else {SIGMA: _percent(data[sigma], is_asi=False, where=f"{path.name}: {sigma}")}
             ends = {b: f"{name}{b.removeprefix(NAME)}" for b in BOUNDS}
             more |= {b: _percent(data[n], is_asi=False, where=path.name) for b, n in ends.items() if n in data}
+            more |= {h: _classes(data[h].to_numpy()) for h in HEADS.values() if h in data.data_vars}
             geobox, order = _grid(data, name, path.name)
             time = _time(data, path.name)
         except (OSError, RuntimeError) as error:
@@ -140,10 +143,11 @@ def _dataset(planes: dict[str, np.ndarray], geobox: GeoBox, attributes: dict[str
     words = {NAME: "sea-ice concentration", SIGMA: "standard uncertainty of the sea-ice concentration"}
     variables: dict[str, Any] = {}
     for name, values in planes.items():
-        about = {"units": "%", "grid_mapping": "spatial_ref", "long_name": words.get(name, name.replace("_", " "))}
+        units = "1" if name in HEADS.values() else "%"
+        about = {"units": units, "grid_mapping": "spatial_ref", "long_name": words.get(name, name.replace("_", " "))}
         if name == NAME:
             about["standard_name"] = STANDARD_NAME
-        variables[name] = (("y", "x"), values.astype(np.float32), about)
+        variables[name] = (("y", "x"), values, about)
     place, (rows, columns) = geobox.affine, tuple(geobox.shape)
     wkt = CRS.from_user_input(str(geobox.crs)).to_wkt()
     crs = {"crs_wkt": wkt, "GeoTransform": " ".join(repr(float(v)) for v in place.to_gdal())}
@@ -181,6 +185,11 @@ def _percent(variable: xarray.DataArray, *, is_asi: bool, where: str) -> np.ndar
     values = variable.to_numpy().reshape(variable.shape[-2:]).astype(np.float64)
     values = values if units in PERCENT else 100.0 * values
     return np.where((values >= -1e-3) & (values <= 100.001), np.clip(values, 0.0, 100.0), np.nan).astype(np.float32)
+
+
+def _classes(stored: np.ndarray) -> np.ndarray:
+    """Return one plane of classes, 255 where there is none."""
+    return np.nan_to_num(stored.reshape(stored.shape[-2:]), nan=255).astype(np.uint8)
 
 
 def _grid(data: xarray.Dataset, name: str, file: str) -> tuple[GeoBox, tuple[slice, slice]]:
