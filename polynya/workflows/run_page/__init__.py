@@ -13,9 +13,28 @@ from pathlib import Path
 from ... import io
 from ...engine.protocol import FAILED, Record
 from ...errors import PolynyaError, one_line
-from .measures import FREEBOARD, FREEBOARD_BIAS, GLACIER_AREA, GLACIER_IOU, LABELS, Measure, Quantity
+from .measures import (
+    CONCENTRATION_RMSE,
+    FREEBOARD,
+    FREEBOARD_BIAS,
+    GLACIER_AREA,
+    GLACIER_IOU,
+    LABELS,
+    Measure,
+    Quantity,
+)
 
-__all__ = ["FREEBOARD", "FREEBOARD_BIAS", "GLACIER_AREA", "GLACIER_IOU", "LABELS", "Measure", "Quantity", "write"]
+__all__ = [
+    "CONCENTRATION_RMSE",
+    "FREEBOARD",
+    "FREEBOARD_BIAS",
+    "GLACIER_AREA",
+    "GLACIER_IOU",
+    "LABELS",
+    "Measure",
+    "Quantity",
+    "write",
+]
 
 log = logging.getLogger("polynya.run_page")
 

@@ -82,10 +82,17 @@ def _glacier_iou(numbers: Mapping[str, float], run: Mapping[str, object]) -> Mea
     return Measure(value=_number(numbers, "iou"), weight=max(_number(numbers, "n_compared"), 0.0))
 
 
+def _concentration_rmse(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "rmse"), weight=max(_number(numbers, "n_compared"), 0.0))
+
+
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
 FREEBOARD_BIAS = Quantity(name="freeboard, bias to the reference", units="m", is_sum=False, measure=_freeboard_bias)
 GLACIER_IOU = Quantity(name="glacier IoU with the reference", units="1", is_sum=False, measure=_glacier_iou)
-QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU)
+CONCENTRATION_RMSE = Quantity(
+    name="sea-ice concentration, RMSE to the reference", units="%", is_sum=False, measure=_concentration_rmse
+)
+QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU, CONCENTRATION_RMSE)
 """All that a page may hold: each command has its own."""

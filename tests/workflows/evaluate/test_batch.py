@@ -88,6 +88,24 @@ def test_one_bad_pair_costs_itself_only(season):
     assert set(pq.read_table(season / "scores/scores.parquet")["result"].to_pylist()) == set(ERRORS_M)
 
 
+def test_maps_of_concentration_are_scored_too(tmp_path):
+    profile = {"driver": "GTiff", "width": 60, "height": 60, "count": 1, "crs": "EPSG:3413", "dtype": "float32"}
+    profile["transform"] = rasterio.transform.from_origin(0, -1_000_000, 10_000, 10_000)
+    truth = np.clip((np.arange(60) - 20) / 20.0, 0.0, 1.0)[None, :].repeat(60, axis=0).astype(np.float32)
+    for name, values in (("sea_ice_concentration", np.clip(truth - 0.1, 0, 1)), ("truth", truth)):
+        with rasterio.open(tmp_path / f"{name}.tif", "w", **profile) as file:
+            file.write(values, 1)
+            file.set_band_description(1, "sea_ice_concentration")
+            file.update_tags(1, units="1", standard_name="sea_ice_area_fraction")
+    (tmp_path / "pairs.csv").write_text("result,reference\nsea_ice_concentration.tif,truth.tif\n")
+    [record] = batch.run(batch.read_pairs(tmp_path / "pairs.csv", out=tmp_path / "scores"), workers=1)
+    assert record.status == "done", record.message
+    error = 100 * (np.clip(truth - 0.1, 0, 1) - truth)
+    assert record.numbers["bias"] == pytest.approx(error.mean(), abs=0.3)
+    assert record.numbers["rmse"] == pytest.approx(np.sqrt((error**2).mean()), abs=0.3)
+    assert record.numbers["r2"] < 1 and "rmse" in batch.text([record])
+
+
 def test_other_peoples_files_stay(season):
     items = batch.read_pairs(season / "pairs.csv", out=season / "scores")
     (season / "scores").mkdir()
