@@ -3,7 +3,6 @@ reliability. One page, nothing to fetch."""
 
 from __future__ import annotations
 
-import base64
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,14 +15,10 @@ import shapely
 from odc.geo.geobox import GeoBox
 
 from ..glaciers.agreement import CAUTION, MEANING, Agreement
-from ..glaciers.areas import pixel_size_m
 from ..metrics import Estimate
-from . import html, polar_map, training
+from . import grid_picture, html, training
 from .html import Markup, escape, number
-from .review_picture import png
 
-WIDTH = 640
-"""Width of a map on the page, in its own units."""
 OUTLINE, BAND = "#101418", "#ffb000"
 KINDS = {
     "bright_ice": "#4aa8e0",
@@ -221,7 +216,7 @@ def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
     for k, name in enumerate(KINDS, 1):
         colour = np.array([int(KINDS[name][i : i + 2], 16) for i in (1, 3, 5)], float)
         rgb[kinds == k] = (0.45 + 0.55 * level[kinds == k][:, None]) * colour
-    return _map(
+    return grid_picture.figure(
         np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key=""
     )
 
@@ -290,7 +285,7 @@ def scene_map(
         if len(layers) > 2
         else ""
     )
-    return _map(rgb, geobox, layers, title=f"Scene: {words}", key=key)
+    return grid_picture.figure(rgb, geobox, layers, title=f"Scene: {words}", key=key)
 
 
 def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
@@ -300,91 +295,10 @@ def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
 
 def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame) -> Markup:
     """Return the probability of glacier, in the colours of viridis, under the outlines."""
-    table = np.array([[int(c[k : k + 2], 16) for k in (1, 3, 5)] for c in polar_map.VIRIDIS], np.float64)
-    known = np.isfinite(probability)
-    at = np.clip(np.nan_to_num(probability), 0.0, 1.0) * (len(table) - 1)
-    k = np.minimum(at.astype(int), len(table) - 2)
-    rgb = (
-        np.where(known[..., None], np.maximum(table[k] + (table[k + 1] - table[k]) * (at - k)[..., None], 1), 0)
-        .round()
-        .astype(np.uint8)
-    )
-    key = "".join(
-        '<span><span class="sw"'
-        f' style="background:{polar_map.VIRIDIS[round(q * (len(polar_map.VIRIDIS) - 1))]}"></span>{q:g}</span>'
-        for q in (0, 0.25, 0.5, 0.75, 1)
-    )
-    return _map(
+    rgb = grid_picture.coloured(probability, low=0.0, high=1.0)
+    key = grid_picture.key((0, 0.25, 0.5, 0.75, 1), low=0.0, high=1.0)
+    return grid_picture.figure(
         rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key
-    )
-
-
-def _map(
-    rgb: np.ndarray, geobox: GeoBox, layers: list[tuple[gpd.GeoDataFrame, str]], *, title: str, key: str
-) -> Markup:
-    rows, columns = rgb.shape[:2]
-    wide, tall = pixel_size_m(geobox)
-    height = WIDTH * rows * tall / (columns * wide)
-    data = base64.b64encode(png(rgb)).decode()
-    out = [
-        (
-            f'<figure><svg viewBox="0 0 {WIDTH} {height:.1f}" role="img" aria-label="{escape(title)}"><rect'
-            f' width="{WIDTH}" height="{height:.1f}" fill="#e6e9ed"/>'
-        ),
-        (
-            f'<image href="data:image/png;base64,{data}" width="{WIDTH}" height="{height:.1f}"'
-            ' preserveAspectRatio="none"/>'
-        ),
-    ]
-    out += [
-        f'<path d="{outline_path(frame, geobox, (WIDTH / columns, height / rows))}" {style} fill-rule="evenodd"'
-        ' stroke-linejoin="round"/>'
-        for frame, style in layers
-    ]
-    return Markup(
-        "".join(out)
-        + scale_bar(columns * wide, height)
-        + f'</svg><figcaption>{escape(title)}</figcaption><div class="swatches">{key}</div></figure>'
-    )
-
-
-def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float]) -> str:
-    """Return polygons as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units per pixel,
-    across and down."""
-    if not len(frame):
-        return ""
-    back = ~geobox.transform
-
-    def place(xy: np.ndarray) -> np.ndarray:
-        return np.column_stack(
-            [
-                (back.a * xy[:, 0] + back.b * xy[:, 1] + back.c) * scale[0],
-                (back.d * xy[:, 0] + back.e * xy[:, 1] + back.f) * scale[1],
-            ]
-        )
-
-    drawn = shapely.simplify(shapely.transform(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy(), place), 0.33)
-    out = []
-    for polygon in shapely.get_parts(drawn):
-        for ring in (
-            (polygon.exterior, *polygon.interiors) if polygon.geom_type == "Polygon" and not polygon.is_empty else ()
-        ):
-            xy = shapely.get_coordinates(ring)[:-1]
-            out.append("M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in xy) + "Z")
-    return "".join(out)
-
-
-def scale_bar(across_m: float, height: float) -> str:
-    """Return a bar of a round length, at most a quarter of the map."""
-    power = 10.0 ** math.floor(math.log10(across_m / 4.0))
-    length = max(f for f in (1, 2, 5) if f * power <= across_m / 4.0) * power
-    wide = WIDTH * length / across_m
-    words = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    style = 'style="paint-order:stroke;stroke:#fff;stroke-width:3px"'
-    return (
-        f'<path d="M10 {height - 10:.1f}h{wide:.1f}" stroke="#fff" stroke-width="5"/><path d="M10'
-        f' {height - 10:.1f}h{wide:.1f}" stroke="#1c2430" stroke-width="2"/><text x="10" y="{height - 16:.1f}"'
-        f" {style}>{words}</text>"
     )
 
 

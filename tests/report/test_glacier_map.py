@@ -16,7 +16,7 @@ from shapely import box
 
 from polynya.evaluate import scene_rows
 from polynya.metrics import Estimate
-from polynya.report import glacier_map
+from polynya.report import glacier_map, grid_picture
 
 GRID = GeoBox((100, 160), Affine(50.0, 0, 500_000.0, 0, -50.0, 5_200_000.0), "EPSG:32632")
 HOLE = box(501_000, 5_196_000, 504_000, 5_199_000).difference(box(502_000, 5_197_000, 503_000, 5_198_000))
@@ -113,7 +113,7 @@ def test_pictures_hold_the_pixels():
 
 
 def test_outlines_lie_where_they_are():
-    path = glacier_map.outline_path(outlines().iloc[:1].to_crs("EPSG:4326"), GRID, (4.0, 4.0))
+    path = grid_picture.outline_path(outlines().iloc[:1].to_crs("EPSG:4326"), GRID, (4.0, 4.0))
     rings = [
         [tuple(map(float, p.split())) for p in ring.strip("MZ").split("L")] for ring in re.findall(r"M[^Z]+Z", path)
     ]
@@ -122,7 +122,7 @@ def test_outlines_lie_where_they_are():
     assert (x.min(), x.max(), y.min(), y.max()) == pytest.approx(
         (80, 320, 80, 320), abs=0.15
     )  # (501000 - 500000) / 50 * 4
-    assert glacier_map.outline_path(outlines().iloc[:0], GRID, (4.0, 4.0)) == ""
+    assert grid_picture.outline_path(outlines().iloc[:0], GRID, (4.0, 4.0)) == ""
 
 
 def test_probability_runs_from_dark_to_bright():
@@ -136,9 +136,9 @@ def test_probability_runs_from_dark_to_bright():
     ("across", "length", "told"), [(8000.0, 2000.0, "2 km"), (3999.0, 500.0, "500 m"), (4000.0, 1000.0, "1 km")]
 )
 def test_the_scale_bar_is_round_and_true(across, length, told):
-    bar = glacier_map.scale_bar(across, 400.0)
+    bar = grid_picture.scale_bar(across, 400.0)
     assert told in bar and float(re.search(r"h([\d.]+)", bar)[1]) == pytest.approx(
-        glacier_map.WIDTH * length / across, abs=0.1
+        grid_picture.WIDTH * length / across, abs=0.1
     )
 
 
