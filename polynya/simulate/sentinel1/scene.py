@@ -11,10 +11,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ...errors import UsageError
+from . import presets
+from .annotation import Annotation, gain, incidence, noise, positions, swaths
+from .drawn import draw_annotation
+from .floes import render
+from .world import draw_world
+
 CELL_PIXELS = 10
 """Pixels of 40 m along a side of a cell of 400 m."""
 FULL = (1070, 1048)
 """Lines and samples of a whole scene, cells of 400 m."""
+SMALLEST = 16
+"""Cells along a side of the smallest window."""
+SAMPLES = 2
+"""Along a side of a cell, where the ice is evaluated."""
 FLOOR_DB = (-35.0, -45.0)
 """What HH and HV become where the noise-free power is smaller, or negative, dB."""
 
@@ -106,4 +117,114 @@ def draw_scene(
     UsageError
         If an argument is none of these.
     """
-    raise NotImplementedError(seed, size, ranges, kind, hemisphere)
+    check_arguments(seed=seed, size=size, ranges=ranges, kind=kind, hemisphere=hemisphere)
+    annotation, place = draw_annotation([seed, 10], hemisphere=hemisphere)
+    window = draw_window(seed, size)
+    lines, samples = (CELL_PIXELS * (first + np.arange(n)) + 4.5 for first, n in zip(window, size, strict=True))
+    angle = incidence(annotation, lines, samples)
+    world = draw_world(seed, size, angle.mean(axis=0), ranges=presets.RANGES[ranges], kind=kind)
+    drawn = render(world.cover, world.backscatter, rows=(0, size[0]), samples=SAMPLES)
+    swath = swaths(annotation, lines, samples)
+    true = drawn.power.reshape(2, size[0], SAMPLES, size[1], SAMPLES).mean(axis=(2, 4))
+    nesz = _nesz(annotation, lines, samples)
+    sigma0 = _observe(np.random.default_rng([seed, 30]), true, nesz, world.residue[:, swath])
+    latitude, longitude = positions(annotation, lines, samples)
+    return Scene(
+        sigma0=sigma0,
+        nesz=nesz,
+        incidence=angle,
+        valid=np.isfinite(nesz).all(axis=0),
+        latitude=latitude.astype(np.float32),
+        longitude=longitude.astype(np.float32),
+        concentration=drawn.concentration,
+        stage=np.array((0, *presets.STAGES), np.uint8)[drawn.stage],
+        floe=drawn.floe,
+        swath=swath,
+        polygon=np.full(size, -1, np.int32),
+        chart_concentration=np.full(size, np.nan, np.float32),
+        about={
+            "simulated": "polynya; no measurement",
+            "seed": seed,
+            "ranges": ranges,
+            "place": place,
+            "time": annotation.orbit.start,
+            "window": window,
+            **world.about,
+        },
+    )
+
+
+def check_arguments(*, seed: int, size: tuple[int, int], ranges: str, kind: str | None, hemisphere: str) -> None:
+    """Raise unless a scene can be drawn so.
+
+    Parameters
+    ----------
+    seed, size, ranges, kind, hemisphere
+        As of :func:`draw_scene`.
+
+    Raises
+    ------
+    UsageError
+        If one of them is not what is expected.
+    """
+    if seed < 0:
+        raise UsageError(f"seed is {seed}; expected 0 or more. Choose another.")
+    if not all(SMALLEST <= n <= most for n, most in zip(size, FULL, strict=True)):
+        raise UsageError(
+            f"size is {size[0]} x {size[1]} cells of 400 m; expected {SMALLEST} to {FULL[0]} lines and {SMALLEST} to"
+            f" {FULL[1]} samples. Choose another."
+        )
+    chosen = (
+        ("ranges", ranges, presets.RANGES),
+        ("kind", kind, presets.KINDS),
+        ("hemisphere", hemisphere, presets.EPSG),
+    )
+    for name, value, known in chosen:
+        if value not in known and not (name == "kind" and value is None):
+            raise UsageError(f"{name} is {value!r}; expected {', '.join(known)}. Choose one of them.")
+
+
+def draw_window(seed: int, size: tuple[int, int]) -> tuple[int, int]:
+    """Draw where in the swath a window lies: its first row and column of cells.
+
+    Parameters
+    ----------
+    seed : int
+        Of the scene.
+    size : tuple of int
+        Of the window, cells.
+    """
+    rng = np.random.default_rng([seed, 11])
+    rows, columns = (int(rng.integers(0, most - n + 1)) for n, most in zip(size, FULL, strict=True))
+    return rows, columns
+
+
+def _nesz(annotation: Annotation, lines: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Return the annotated noise of both polarisations as sigma zero, linear."""
+    squared = gain(annotation, lines, samples) ** 2
+    return np.stack([noise(annotation, p, lines, samples) / squared for p in presets.POLARISATIONS])
+
+
+def _observe(rng: np.random.Generator, true: np.ndarray, nesz: np.ndarray, residue: np.ndarray) -> np.ndarray:
+    """Add the true noise, multiply by speckle, and take the annotated noise away again."""
+    looks = np.float32(presets.ENL_CELL)
+    power = true + nesz * residue.astype(np.float32)
+    speckle = gamma_of(rng.standard_normal(true.shape, dtype=np.float32), looks)
+    return power * speckle - nesz
+
+
+def gamma_of(normal: np.ndarray, looks: float) -> np.ndarray:
+    """Return gamma numbers of mean 1 and variance 1 / looks from standard normal ones, same shape.
+
+    Wilson and Hilferty (1931, doi:10.1073/pnas.17.12.684): the cube root is nearly normal; from 5 looks on the mean is
+    right to 1e-5.
+
+    Parameters
+    ----------
+    normal : numpy.ndarray
+        Standard normal.
+    looks : float
+        Equivalent number of looks.
+    """
+    part = 1.0 / (9.0 * looks)
+    return (np.float32(1.0 - part) + np.float32(np.sqrt(part)) * normal) ** 3

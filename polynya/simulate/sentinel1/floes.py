@@ -1,0 +1,383 @@
+"""Floes, leads and their backscatter at any point of a scene: the same at 400 m as at 40 m.
+
+Floes are cells of random polygons of several sizes, each half of the one before. A polygon is one floe, or it is broken
+into polygons of the next size, with the probabilities that give a power law of sizes. Everything about a floe follows
+from a hash of its place in the lattice, so that any part of a scene is drawn without the rest and always alike.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numba
+import numpy as np
+
+_A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_S27, _S30, _S31, _S11, _S16 = (np.uint64(n) for n in (27, 30, 31, 11, 16))
+_LOW16, _LOW20 = np.uint64(0xFFFF), np.uint64(0xFFFFF)
+_FAR = 1.0e9
+_SQUARES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cover:
+    """An ice cover as the kernel takes it; lengths in cells of 400 m.
+
+    Attributes
+    ----------
+    key : int
+        Seed of every hash.
+    sizes : numpy.ndarray, float64, shape (n,)
+        Diameters of the polygons, each half of the one before.
+    kept : numpy.ndarray, float64, shape (n,)
+        Probability that a polygon is one floe, away from the marginal ice zone; 1 for the last.
+    target : numpy.ndarray, float32, shape (rows, columns)
+        Concentration that the floes are to have, 0 to 1.
+    broken : numpy.ndarray, float32
+        1 at the ice edge, where waves leave only the smallest floes, 0 in the pack.
+    mixed : float
+        Share of broken ice whose floes are smaller than a pixel.
+    warp : numpy.ndarray, float32, shape (2, rows, columns)
+        Displacement of rows and columns that makes straight borders crooked.
+    leads : numpy.ndarray, float64, shape (n, 6)
+        One row per network: size, stretch, direction, share of borders that are open, least and greatest width.
+    refrozen : float
+        Share of the leads under new or young ice.
+    odds : numpy.ndarray, float64, shape (4,)
+        Cumulative shares of the ice types.
+    """
+
+    key: int
+    sizes: np.ndarray
+    kept: np.ndarray
+    target: np.ndarray
+    broken: np.ndarray
+    mixed: float
+    warp: np.ndarray
+    leads: np.ndarray
+    refrozen: float
+    odds: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backscatter:
+    """Backscatter as the kernel takes it.
+
+    Attributes
+    ----------
+    water : numpy.ndarray, float32, shape (2, rows, columns)
+        HH and HV of open water, dB.
+    texture : numpy.ndarray, float32, shape (2, rows, columns)
+        Added to the ice, dB.
+    incidence : numpy.ndarray, float32, shape (columns,)
+        Minus the reference angle, degrees.
+    ice : numpy.ndarray, float64, shape (4, 2)
+        Types at the reference angle, dB.
+    slope : numpy.ndarray, float64, shape (4, 2)
+        dB per degree.
+    floe_db : float
+        Standard deviation between floes.
+    """
+
+    water: np.ndarray
+    texture: np.ndarray
+    incidence: np.ndarray
+    ice: np.ndarray
+    slope: np.ndarray
+    floe_db: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rendered:
+    """Some rows of cells: backscatter at the samples, truth on the cells.
+
+    Attributes
+    ----------
+    power : numpy.ndarray, float32, shape (2, rows * n, columns * n)
+        HH and HV, linear.
+    concentration : numpy.ndarray, float32, shape (rows, columns)
+    stage : numpy.ndarray, uint8
+        Place in ``presets.TYPES`` plus 1 of the type with the largest area; 0 without ice.
+    floe : numpy.ndarray, uint8
+        Code of AutoICE of the floe size with the largest area; 0 without ice.
+    """
+
+    power: np.ndarray
+    concentration: np.ndarray
+    stage: np.ndarray
+    floe: np.ndarray
+
+
+def render(cover: Cover, backscatter: Backscatter, *, rows: tuple[int, int], samples: int) -> Rendered:
+    """Evaluate some rows of cells.
+
+    Parameters
+    ----------
+    cover : Cover
+        The ice.
+    backscatter : Backscatter
+        What it looks like.
+    rows : tuple of int
+        First row, and the row after the last.
+    samples : int
+        Along each side of a cell. From 8 on a sample is ice or water; fewer hold shares of both.
+    """
+    first, last = rows
+    columns = cover.target.shape[1]
+    shape = (last - first, columns)
+    power = np.empty((2, shape[0] * samples, columns * samples), np.float32)
+    concentration = np.empty(shape, np.float32)
+    stage, floe = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
+    _render(
+        first,
+        samples,
+        np.uint64(cover.key),
+        cover.sizes,
+        cover.kept,
+        cover.target,
+        cover.broken,
+        cover.mixed,
+        cover.warp,
+        cover.leads,
+        cover.refrozen,
+        cover.odds,
+        backscatter.water,
+        backscatter.texture,
+        backscatter.incidence,
+        backscatter.ice,
+        backscatter.slope,
+        backscatter.floe_db,
+        power,
+        concentration,
+        stage,
+        floe,
+    )
+    return Rendered(power=power, concentration=concentration, stage=stage, floe=floe)
+
+
+@numba.njit(cache=True, inline="always")
+def _mix(z: np.uint64) -> np.uint64:
+    """Return a 64-bit hash (the finaliser of SplitMix64; Steele, Lea and Flood 2014, doi:10.1145/2714064.2660195)."""
+    z = z + _A
+    z = (z ^ (z >> _S30)) * _B
+    z = (z ^ (z >> _S27)) * _C
+    return z ^ (z >> _S31)
+
+
+@numba.njit(cache=True, inline="always")
+def _unit(z: np.uint64) -> float:
+    """Return a number of [0, 1)."""
+    return (z >> _S11) * (1.0 / 9007199254740992.0)
+
+
+@numba.njit(cache=True, inline="always")
+def _normal(z: np.uint64) -> float:
+    """Return nearly a standard normal number: the sum of four even ones."""
+    total = 0.0
+    for _ in range(4):
+        total += (z & _LOW16) * (1.0 / 65536.0)
+        z = z >> _S16
+    return (total - 2.0) * 1.7320508
+
+
+@numba.njit(cache=True)
+def _polygon(y: float, x: float, size: float, key: np.uint64) -> tuple[np.uint64, np.uint64, float, float, float]:
+    """Return the polygon that holds a point, its neighbour, the distance to their border, and the polygon's centre.
+
+    The centres lie in the squares of a lattice, a tenth of the side or more from their border.
+    """
+    y, x = y / size, x / size
+    row, column = int(math.floor(y)), int(math.floor(x))
+    best = second = _FAR
+    own, other = key, key
+    own_y = own_x = other_y = other_x = 0.0
+    for n in range(9):  # nearest squares first, so that most of the others need no look
+        down, along = _SQUARES[n]
+        gap_y = y - row + 0.1 if down < 0 else row + 1.1 - y if down > 0 else 0.0
+        gap_x = x - column + 0.1 if along < 0 else column + 1.1 - x if along > 0 else 0.0
+        if gap_y * gap_y + gap_x * gap_x >= second:
+            continue
+        i, j = row + down, column + along
+        z = _mix(key ^ _mix(np.uint64(i + 1048576) * _C + np.uint64(j + 1048576)))
+        sy = i + 0.1 + 0.8 * ((z & _LOW20) * (1.0 / 1048576.0))
+        sx = j + 0.1 + 0.8 * ((z >> _S30 & _LOW20) * (1.0 / 1048576.0))
+        d = (sy - y) * (sy - y) + (sx - x) * (sx - x)
+        if d < best:
+            second, other, other_y, other_x = best, own, own_y, own_x
+            best, own, own_y, own_x = d, z, sy, sx
+        elif d < second:
+            second, other, other_y, other_x = d, z, sy, sx
+    apart = math.sqrt((own_y - other_y) ** 2 + (own_x - other_x) ** 2)
+    return own, other, 0.5 * size * (second - best) / max(apart, 1e-6), own_y * size, own_x * size
+
+
+@numba.njit(cache=True, inline="always")
+def _at(field: np.ndarray, y: float, x: float) -> float:
+    """Return the value of the nearest cell; beyond the border that of the border."""
+    i = min(max(int(y), 0), field.shape[0] - 1)
+    j = min(max(int(x), 0), field.shape[1] - 1)
+    return field[i, j]
+
+
+@numba.njit(cache=True, inline="always")
+def _between(field: np.ndarray, y: float, x: float) -> float:
+    """Interpolate linearly between the centres of cells."""
+    fy = min(max(y - 0.5, 0.0), field.shape[0] - 1.0)
+    fx = min(max(x - 0.5, 0.0), field.shape[1] - 1.0)
+    i, j = min(int(fy), max(field.shape[0] - 2, 0)), min(int(fx), max(field.shape[1] - 2, 0))
+    k, m = min(i + 1, field.shape[0] - 1), min(j + 1, field.shape[1] - 1)
+    fy, fx = fy - i, fx - j
+    top = field[i, j] * (1.0 - fx) + field[i, m] * fx
+    return top * (1.0 - fy) + (field[k, j] * (1.0 - fx) + field[k, m] * fx) * fy
+
+
+@numba.njit(cache=True)
+def _lead(y: float, x: float, spacing: float, key: np.uint64, leads: np.ndarray) -> tuple[float, np.uint64]:
+    """Return the share of a sample that leads cover, and the hash of the widest."""
+    share, found = 0.0, key
+    for n in range(leads.shape[0]):
+        size, stretch, direction, likely, least, greatest = leads[n]
+        c, s = math.cos(direction), math.sin(direction)
+        own, other, border, _, _ = _polygon(c * y - s * x, (s * y + c * x) / stretch, size, _mix(key + np.uint64(n)))
+        z = _mix(own ^ other)
+        if _unit(z) >= likely:
+            continue
+        u = _unit(_mix(z))
+        width = 1.0 / (1.0 / least + u * (1.0 / greatest - 1.0 / least))  # density of width ** -2
+        covered = min(max((0.5 * width - border) / spacing + 0.5, 0.0), 1.0) * min(width / spacing, 1.0)
+        if covered > share:
+            share, found = covered, z
+    return share, found
+
+
+@numba.njit(cache=True)
+def _floe(
+    y: float,
+    x: float,
+    wy: float,
+    wx: float,
+    key: np.uint64,
+    sizes: np.ndarray,
+    kept: np.ndarray,
+    target: np.ndarray,
+    broken: np.ndarray,
+    mixed: float,
+) -> tuple[np.uint64, np.uint64, int, float]:
+    """Return hash of the floe at a point, hash of the largest polygon around it, its size, its concentration.
+
+    The size is the place in ``sizes``, or -1 for floes smaller than a pixel; the concentration is then a share, else
+    0 or 1.
+    """
+    parent = key
+    last = sizes.shape[0] - 1
+    for level in range(last + 1):
+        own, _, _, cy, cx = _polygon(y + wy, x + wx, sizes[level], _mix(key ^ np.uint64(level + 17)))
+        if level == 0:
+            parent = own
+        wave = _at(broken, cy - wy, cx - wx)
+        z = _mix(own)
+        if level == last or _unit(z) < kept[level] * (1.0 - wave) ** 2:
+            wanted = _at(target, cy - wy, cx - wx)
+            z = _mix(z)
+            if level == last and _unit(z) < mixed * wave:
+                share = wanted + 0.3 * math.sqrt(wanted * (1.0 - wanted)) * _normal(_mix(z))
+                return own, parent, -1, min(max(share, 0.0), 1.0)
+            closed = wanted + 0.6 * (1.0 - wanted) * (1.0 - wave) if wanted > 0.8 else wanted
+            return own, parent, level, 1.0 if _unit(_mix(z + _B)) < closed else 0.0
+    return key, key, 0, 0.0
+
+
+@numba.njit(cache=True)
+def _type(own: np.uint64, parent: np.uint64, odds: np.ndarray) -> int:
+    """Return the ice type of a floe: mostly that of the largest polygon around it."""
+    z = _mix(own ^ _A)
+    u = _unit(_mix(parent ^ _B)) if _unit(z) < 0.6 else _unit(_mix(z))
+    kind = 0
+    while kind < 3 and u >= odds[kind]:
+        kind += 1
+    return kind
+
+
+@numba.njit(cache=True, parallel=True)
+def _render(
+    first,
+    samples,
+    key,
+    sizes,
+    kept,
+    target,
+    broken,
+    mixed,
+    warp,
+    leads,
+    refrozen,
+    odds,
+    water,
+    texture,
+    incidence,
+    ice,
+    slope,
+    floe_db,
+    power,
+    concentration,
+    stage,
+    floe,
+):
+    spacing = 1.0 / samples
+    fine = samples >= 8
+    to_log = math.log(10.0) / 10.0
+    for row in numba.prange(concentration.shape[0]):
+        area, form = np.zeros(4), np.zeros(8)
+        for column in range(concentration.shape[1]):
+            area[:] = 0.0
+            form[:] = 0.0
+            for i in range(samples):
+                y = first + row + (i + 0.5) * spacing
+                for j in range(samples):
+                    x = column + (j + 0.5) * spacing
+                    share, opened, kind, young, size = 0.0, 0.0, 0, 0, -1
+                    own = key
+                    if _at(target, y, x) > 0.0 or _at(broken, y, x) > 0.0:
+                        wy, wx = _between(warp[0], y, x), _between(warp[1], y, x)
+                        own, parent, size, share = _floe(y, x, wy, wx, key, sizes, kept, target, broken, mixed)
+                        if fine and size < 0:
+                            z = _mix(own ^ _mix(np.uint64(int(y * samples)) * _B + np.uint64(int(x * samples))))
+                            share = 1.0 if _unit(z) < share else 0.0
+                        kind = _type(own, parent, odds)
+                        if share > 0.0 and _at(broken, y, x) < 0.5:
+                            opened, z = _lead(y + wy, x + wx, spacing, key, leads)
+                            if fine:
+                                opened = 1.0 if opened >= 0.5 else 0.0
+                            z = _mix(z + _C)
+                            if opened > 0.0 and _unit(z) < refrozen:
+                                young = 1 if _unit(_mix(z)) < 0.7 else 2
+                    covered = share * opened if young else 0.0
+                    kept_ice = share * (1.0 - opened)
+                    angle = incidence[column]
+                    for p in range(2):
+                        wet = _between(water[p], y, x)
+                        total = math.exp(to_log * wet) * (1.0 - kept_ice - covered)
+                        if kept_ice > 0.0:
+                            db = ice[kind, p] + slope[kind, p] * angle + _at(texture[p], y, x)
+                            # HH and HV of a floe share half of what sets it apart.
+                            db += floe_db * (0.7071 * _normal(own) + 0.7071 * _normal(_mix(own + np.uint64(p))))
+                            total += kept_ice * math.exp(to_log * db)
+                        if covered > 0.0:
+                            db = ice[young - 1, p] + slope[young - 1, p] * angle + _at(texture[p], y, x)
+                            total += covered * math.exp(to_log * db)
+                        power[p, row * samples + i, column * samples + j] = total
+                    area[kind] += kept_ice
+                    if young:
+                        area[young - 1] += covered
+                    code = 2
+                    if size >= 0:
+                        code = 3 if sizes[size] < 1.25 else 4 if sizes[size] < 5.0 else 5
+                    form[code] += kept_ice + covered
+            total = area[0] + area[1] + area[2] + area[3]
+            concentration[row, column] = total * spacing * spacing
+            stage[row, column] = 0
+            floe[row, column] = 0
+            if total > 0.0:
+                stage[row, column] = np.argmax(area) + 1
+                floe[row, column] = np.argmax(form)
