@@ -1,6 +1,6 @@
-"""The annotation of a product that never was: geometry from an orbit, sub-swaths and noise as the processor writes them.
+"""The annotation of a product that never was: geometry of an orbit, sub-swaths and noise as a processor writes them.
 
-Levels, steps between sub-swaths and ranges are set to what was measured on real EW products; nothing is copied from one.
+Levels and steps between sub-swaths are set to what was measured on real EW products; nothing is copied from one.
 """
 
 from __future__ import annotations

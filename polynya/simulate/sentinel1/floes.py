@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -16,13 +17,14 @@ import numpy as np
 _A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 _S27, _S30, _S31, _S11, _S16 = (np.uint64(n) for n in (27, 30, 31, 11, 16))
 _LOW16, _LOW20 = np.uint64(0xFFFF), np.uint64(0xFFFFF)
-_FAR = 1.0e9
+_FAR, _TO_LOG = 1.0e9, math.log(10.0) / 10.0
+WHOLE = 8
+"""Samples along a side of a cell from which a sample is ice or water; fewer hold shares of both."""
 _SQUARES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Cover:
-    """An ice cover as the kernel takes it; lengths in cells of 400 m.
+class Cover(NamedTuple):
+    """An ice cover as the compiled kernel takes it; lengths in cells of 400 m.
 
     Attributes
     ----------
@@ -48,7 +50,7 @@ class Cover:
         Cumulative shares of the ice types.
     """
 
-    key: int
+    key: np.uint64
     sizes: np.ndarray
     kept: np.ndarray
     target: np.ndarray
@@ -60,9 +62,8 @@ class Cover:
     odds: np.ndarray
 
 
-@dataclass(frozen=True, kw_only=True)
-class Backscatter:
-    """Backscatter as the kernel takes it.
+class Backscatter(NamedTuple):
+    """Backscatter as the compiled kernel takes it.
 
     Attributes
     ----------
@@ -121,7 +122,7 @@ def render(cover: Cover, backscatter: Backscatter, *, rows: tuple[int, int], sam
     rows : tuple of int
         First row, and the row after the last.
     samples : int
-        Along each side of a cell. From 8 on a sample is ice or water; fewer hold shares of both.
+        Along each side of a cell, see :data:`WHOLE`.
     """
     first, last = rows
     columns = cover.target.shape[1]
@@ -129,30 +130,7 @@ def render(cover: Cover, backscatter: Backscatter, *, rows: tuple[int, int], sam
     power = np.empty((2, shape[0] * samples, columns * samples), np.float32)
     concentration = np.empty(shape, np.float32)
     stage, floe = np.empty(shape, np.uint8), np.empty(shape, np.uint8)
-    _render(
-        first,
-        samples,
-        np.uint64(cover.key),
-        cover.sizes,
-        cover.kept,
-        cover.target,
-        cover.broken,
-        cover.mixed,
-        cover.warp,
-        cover.leads,
-        cover.refrozen,
-        cover.odds,
-        backscatter.water,
-        backscatter.texture,
-        backscatter.incidence,
-        backscatter.ice,
-        backscatter.slope,
-        backscatter.floe_db,
-        power,
-        concentration,
-        stage,
-        floe,
-    )
+    _render(cover, backscatter, first, samples, power, concentration, stage, floe)
     return Rendered(power=power, concentration=concentration, stage=stage, floe=floe)
 
 
@@ -188,7 +166,7 @@ def _polygon(y: float, x: float, size: float, key: np.uint64) -> tuple[np.uint64
     The centres lie in the squares of a lattice, a tenth of the side or more from their border.
     """
     y, x = y / size, x / size
-    row, column = int(math.floor(y)), int(math.floor(x))
+    row, column = math.floor(y), math.floor(x)
     best = second = _FAR
     own, other = key, key
     own_y = own_x = other_y = other_x = 0.0
@@ -233,13 +211,14 @@ def _between(field: np.ndarray, y: float, x: float) -> float:
 
 
 @numba.njit(cache=True)
-def _lead(y: float, x: float, spacing: float, key: np.uint64, leads: np.ndarray) -> tuple[float, np.uint64]:
+def _lead(y: float, x: float, spacing: float, cover: Cover) -> tuple[float, np.uint64]:
     """Return the share of a sample that leads cover, and the hash of the widest."""
-    share, found = 0.0, key
-    for n in range(leads.shape[0]):
-        size, stretch, direction, likely, least, greatest = leads[n]
+    share, found = 0.0, cover.key
+    for n in range(cover.leads.shape[0]):
+        size, stretch, direction, likely, least, greatest = cover.leads[n]
         c, s = math.cos(direction), math.sin(direction)
-        own, other, border, _, _ = _polygon(c * y - s * x, (s * y + c * x) / stretch, size, _mix(key + np.uint64(n)))
+        key = _mix(cover.key + np.uint64(n))
+        own, other, border, _, _ = _polygon(c * y - s * x, (s * y + c * x) / stretch, size, key)
         z = _mix(own ^ other)
         if _unit(z) >= likely:
             continue
@@ -252,40 +231,30 @@ def _lead(y: float, x: float, spacing: float, key: np.uint64, leads: np.ndarray)
 
 
 @numba.njit(cache=True)
-def _floe(
-    y: float,
-    x: float,
-    wy: float,
-    wx: float,
-    key: np.uint64,
-    sizes: np.ndarray,
-    kept: np.ndarray,
-    target: np.ndarray,
-    broken: np.ndarray,
-    mixed: float,
-) -> tuple[np.uint64, np.uint64, int, float]:
+def _floe(y: float, x: float, wy: float, wx: float, cover: Cover) -> tuple[np.uint64, np.uint64, int, float]:
     """Return hash of the floe at a point, hash of the largest polygon around it, its size, its concentration.
 
     The size is the place in ``sizes``, or -1 for floes smaller than a pixel; the concentration is then a share, else
     0 or 1.
     """
-    parent = key
-    last = sizes.shape[0] - 1
+    parent = cover.key
+    last = cover.sizes.shape[0] - 1
     for level in range(last + 1):
-        own, _, _, cy, cx = _polygon(y + wy, x + wx, sizes[level], _mix(key ^ np.uint64(level + 17)))
+        key = _mix(cover.key ^ np.uint64(level + 17))
+        own, _, _, cy, cx = _polygon(y + wy, x + wx, cover.sizes[level], key)
         if level == 0:
             parent = own
-        wave = _at(broken, cy - wy, cx - wx)
+        wave = _at(cover.broken, cy - wy, cx - wx)
         z = _mix(own)
-        if level == last or _unit(z) < kept[level] * (1.0 - wave) ** 2:
-            wanted = _at(target, cy - wy, cx - wx)
+        if level == last or _unit(z) < cover.kept[level] * (1.0 - wave) ** 2:
+            wanted = _at(cover.target, cy - wy, cx - wx)
             z = _mix(z)
-            if level == last and _unit(z) < mixed * wave:
+            if level == last and _unit(z) < cover.mixed * wave:
                 share = wanted + 0.3 * math.sqrt(wanted * (1.0 - wanted)) * _normal(_mix(z))
                 return own, parent, -1, min(max(share, 0.0), 1.0)
             closed = wanted + 0.6 * (1.0 - wanted) * (1.0 - wave) if wanted > 0.8 else wanted
             return own, parent, level, 1.0 if _unit(_mix(z + _B)) < closed else 0.0
-    return key, key, 0, 0.0
+    return cover.key, cover.key, 0, 0.0
 
 
 @numba.njit(cache=True)
@@ -299,85 +268,77 @@ def _type(own: np.uint64, parent: np.uint64, odds: np.ndarray) -> int:
     return kind
 
 
+@numba.njit(cache=True)
+def _point(y: float, x: float, samples: int, cover: Cover) -> tuple[np.uint64, int, int, int, float, float]:
+    """Return floe, its type, type of the lead (-1 open), size, share of the floe, share of the lead's ice."""
+    own, kind, young, size, share, opened = cover.key, 0, -1, -1, 0.0, 0.0
+    if _at(cover.target, y, x) <= 0.0 and _at(cover.broken, y, x) <= 0.0:
+        return own, kind, young, size, share, opened
+    wy, wx = _between(cover.warp[0], y, x), _between(cover.warp[1], y, x)
+    own, parent, size, share = _floe(y, x, wy, wx, cover)
+    kind = _type(own, parent, cover.odds)
+    if samples >= WHOLE and size < 0:
+        z = _mix(own ^ _mix(np.uint64(int(y * samples)) * _B + np.uint64(int(x * samples))))
+        share = 1.0 if _unit(z) < share else 0.0
+    if share > 0.0 and _at(cover.broken, y, x) < 0.5:
+        opened, z = _lead(y + wy, x + wx, 1.0 / samples, cover)
+        if samples >= WHOLE:
+            opened = 1.0 if opened >= 0.5 else 0.0
+        z = _mix(z + _C)
+        if _unit(z) < cover.refrozen:
+            young = 0 if _unit(_mix(z)) < 0.7 else 1
+    return own, kind, young, size, share * (1.0 - opened), share * opened if young >= 0 else 0.0
+
+
+@numba.njit(cache=True)
+def _ice_db(own: np.uint64, kind: int, p: int, y: float, x: float, look: Backscatter) -> float:
+    """Return backscatter of ice of a type at a point, dB; HH and HV of a floe share half of what sets it apart."""
+    db = look.ice[kind, p] + look.slope[kind, p] * look.incidence[int(x)] + _at(look.texture[p], y, x)
+    return db + look.floe_db * 0.7071 * (_normal(own) + _normal(_mix(own + np.uint64(p))))
+
+
 @numba.njit(cache=True, parallel=True)
 def _render(
-    first,
-    samples,
-    key,
-    sizes,
-    kept,
-    target,
-    broken,
-    mixed,
-    warp,
-    leads,
-    refrozen,
-    odds,
-    water,
-    texture,
-    incidence,
-    ice,
-    slope,
-    floe_db,
-    power,
-    concentration,
-    stage,
-    floe,
-):
-    spacing = 1.0 / samples
-    fine = samples >= 8
-    to_log = math.log(10.0) / 10.0
+    cover: Cover,
+    look: Backscatter,
+    first: int,
+    samples: int,
+    power: np.ndarray,
+    concentration: np.ndarray,
+    stage: np.ndarray,
+    floe: np.ndarray,
+) -> None:
+    """Fill the arrays of :class:`Rendered`, from row ``first`` of the cells on."""
     for row in numba.prange(concentration.shape[0]):
-        area, form = np.zeros(4), np.zeros(8)
+        area, form = np.zeros(4), np.zeros(6)
         for column in range(concentration.shape[1]):
             area[:] = 0.0
             form[:] = 0.0
-            for i in range(samples):
-                y = first + row + (i + 0.5) * spacing
-                for j in range(samples):
-                    x = column + (j + 0.5) * spacing
-                    share, opened, kind, young, size = 0.0, 0.0, 0, 0, -1
-                    own = key
-                    if _at(target, y, x) > 0.0 or _at(broken, y, x) > 0.0:
-                        wy, wx = _between(warp[0], y, x), _between(warp[1], y, x)
-                        own, parent, size, share = _floe(y, x, wy, wx, key, sizes, kept, target, broken, mixed)
-                        if fine and size < 0:
-                            z = _mix(own ^ _mix(np.uint64(int(y * samples)) * _B + np.uint64(int(x * samples))))
-                            share = 1.0 if _unit(z) < share else 0.0
-                        kind = _type(own, parent, odds)
-                        if share > 0.0 and _at(broken, y, x) < 0.5:
-                            opened, z = _lead(y + wy, x + wx, spacing, key, leads)
-                            if fine:
-                                opened = 1.0 if opened >= 0.5 else 0.0
-                            z = _mix(z + _C)
-                            if opened > 0.0 and _unit(z) < refrozen:
-                                young = 1 if _unit(_mix(z)) < 0.7 else 2
-                    covered = share * opened if young else 0.0
-                    kept_ice = share * (1.0 - opened)
-                    angle = incidence[column]
-                    for p in range(2):
-                        wet = _between(water[p], y, x)
-                        total = math.exp(to_log * wet) * (1.0 - kept_ice - covered)
-                        if kept_ice > 0.0:
-                            db = ice[kind, p] + slope[kind, p] * angle + _at(texture[p], y, x)
-                            # HH and HV of a floe share half of what sets it apart.
-                            db += floe_db * (0.7071 * _normal(own) + 0.7071 * _normal(_mix(own + np.uint64(p))))
-                            total += kept_ice * math.exp(to_log * db)
-                        if covered > 0.0:
-                            db = ice[young - 1, p] + slope[young - 1, p] * angle + _at(texture[p], y, x)
-                            total += covered * math.exp(to_log * db)
-                        power[p, row * samples + i, column * samples + j] = total
-                    area[kind] += kept_ice
-                    if young:
-                        area[young - 1] += covered
-                    code = 2
-                    if size >= 0:
-                        code = 3 if sizes[size] < 1.25 else 4 if sizes[size] < 5.0 else 5
-                    form[code] += kept_ice + covered
-            total = area[0] + area[1] + area[2] + area[3]
-            concentration[row, column] = total * spacing * spacing
-            stage[row, column] = 0
-            floe[row, column] = 0
-            if total > 0.0:
-                stage[row, column] = np.argmax(area) + 1
-                floe[row, column] = np.argmax(form)
+            for k in range(samples * samples):
+                i, j = k // samples, k % samples
+                y, x = first + row + (i + 0.5) / samples, column + (j + 0.5) / samples
+                own, kind, young, size, ice, frozen = _point(y, x, samples, cover)
+                for p in range(2):
+                    total = math.exp(_TO_LOG * _between(look.water[p], y, x)) * (1.0 - ice - frozen)
+                    if ice > 0.0:
+                        total += ice * math.exp(_TO_LOG * _ice_db(own, kind, p, y, x, look))
+                    if frozen > 0.0:
+                        total += frozen * math.exp(_TO_LOG * _ice_db(own, young, p, y, x, look))
+                    power[p, row * samples + i, column * samples + j] = total
+                area[kind] += ice
+                area[max(young, 0)] += frozen
+                form[_form(size, cover.sizes)] += ice + frozen
+            total = area.sum()
+            concentration[row, column] = total / (samples * samples)
+            stage[row, column] = np.argmax(area) + 1 if total > 0.0 else 0
+            floe[row, column] = np.argmax(form) if total > 0.0 else 0
+
+
+@numba.njit(cache=True)
+def _form(size: int, sizes: np.ndarray) -> int:
+    """Return AutoICE's floe class: 2 small to 100 m, 3 medium to 500 m, 4 big to 2 km, 5 vast."""
+    if size < 0:
+        return 2
+    if sizes[size] < 1.25:
+        return 3
+    return 4 if sizes[size] < 5.0 else 5

@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import UsageError
 from . import presets
 from .annotation import Annotation, gain, incidence, noise, positions, swaths
+from .chart import draw_chart
 from .drawn import draw_annotation
 from .floes import render
 from .world import draw_world
@@ -55,9 +56,9 @@ class Scene:
     swath : numpy.ndarray, uint8
         Sub-swath EW1 to EW5 as 1 to 5; 0 outside.
     polygon : numpy.ndarray, int32
-        Index into ``chart``'s polygons, -1 outside the chart.
+        Number of the ice chart's polygon, from 0: the mean over a polygon is what a chart knows.
     chart_concentration : numpy.ndarray, float32
-        What the ice chart says of the cell, 0 to 1, with the chart's errors; NaN outside.
+        What the ice chart says of the cell, 0 to 1, in tenths and with the chart's errors.
     about : dict
         What was drawn: kind, place, time, wind, seed.
     """
@@ -128,6 +129,8 @@ def draw_scene(
     true = drawn.power.reshape(2, size[0], SAMPLES, size[1], SAMPLES).mean(axis=(2, 4))
     nesz = _nesz(annotation, lines, samples)
     sigma0 = _observe(np.random.default_rng([seed, 30]), true, nesz, world.residue[:, swath])
+    stage = np.array((0, *presets.STAGES), np.uint8)[drawn.stage]
+    chart = draw_chart(seed, drawn.concentration, stage, drawn.floe)
     latitude, longitude = positions(annotation, lines, samples)
     return Scene(
         sigma0=sigma0,
@@ -137,11 +140,11 @@ def draw_scene(
         latitude=latitude.astype(np.float32),
         longitude=longitude.astype(np.float32),
         concentration=drawn.concentration,
-        stage=np.array((0, *presets.STAGES), np.uint8)[drawn.stage],
+        stage=stage,
         floe=drawn.floe,
         swath=swath,
-        polygon=np.full(size, -1, np.int32),
-        chart_concentration=np.full(size, np.nan, np.float32),
+        polygon=chart.polygon,
+        chart_concentration=chart.concentration[chart.polygon],
         about={
             "simulated": "polynya; no measurement",
             "seed": seed,
@@ -149,6 +152,7 @@ def draw_scene(
             "place": place,
             "time": annotation.orbit.start,
             "window": window,
+            "chart_shift_km": round(chart.shift_km, 2),
             **world.about,
         },
     )

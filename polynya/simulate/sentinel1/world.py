@@ -147,7 +147,7 @@ def _cover(rng: np.random.Generator, target: np.ndarray, broken: np.ndarray, ran
     shares = np.array(presets.OTHER_SHARES) * (1.0 - rng.uniform(*ranges.dominant))
     shares[int(rng.choice(4, p=presets.DOMINANT_SHARES))] += 1.0 - shares.sum()
     return Cover(
-        key=int(rng.integers(1 << 62)),
+        key=np.uint64(rng.integers(1 << 62)),
         sizes=sizes,
         kept=kept,
         target=target,
