@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # heavy, and only for the signatures
     import xarray
     from odc.geo.geobox import GeoBox
 
-FILL = {"i": -1}
-"""Value of missing pixels of a GeoTIFF, by kind of number; floating point has NaN."""
+FILL = {"i": -1.0, "f": float("nan")}
+"""Value of missing pixels of a GeoTIFF, by kind of number; unsigned integers have none."""
 
 
 def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
@@ -66,7 +66,7 @@ def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags
     Parameters
     ----------
     values : numpy.ndarray, shape (rows, columns)
-        float32, or integers whose negative values are missing.
+        Floating point, integers whose negative values are missing, or unsigned ones, which are all there.
     path : Path
         The file to write.
     geobox : odc.geo.geobox.GeoBox
@@ -84,7 +84,7 @@ def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags
     from rasterio.shutil import delete
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    nodata = float(FILL[values.dtype.kind]) if values.dtype.kind in FILL else float("nan")
+    nodata = FILL.get(values.dtype.kind)
     plain = Path(f"/vsimem/{secrets.token_hex(8)}.tif")  # some hundred kilobytes: GDAL's own memory, not the disk
     try:
         with rasters.create(plain, geobox=geobox, dtype=str(values.dtype), nodata=nodata) as file:

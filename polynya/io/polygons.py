@@ -74,7 +74,7 @@ _REGION = re.compile(r"^(?:RGI\d\d-(\d\d)\.\d+|RGI2000-v7\.\d-[GC]-(\d\d)-\d+)$"
 
 
 def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
-    """Write polygons under a temporary name, then rename: GeoPackage or GeoParquet, as the name ends.
+    """Write polygons, or lines, under a temporary name, then rename: GeoPackage or GeoParquet, as the name ends.
 
     GeoParquet columns carry units and meaning (:data:`ATTRIBUTES`) in their field metadata.
 
@@ -112,7 +112,7 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
                     layer=path.stem,
                     engine="pyogrio",
                     promote_to_multi=True,
-                    geometry_type="MultiPolygon",
+                    geometry_type=_kind(frame),
                 )
             else:
                 _write_parquet(frame, inner)
@@ -126,6 +126,11 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
             for left in inner.parent.glob(inner.name + "*"):  # with the journal of a database
                 left.unlink(missing_ok=True)
     return path
+
+
+def _kind(frame: geopandas.GeoDataFrame) -> str:
+    kinds = set(frame.geometry.geom_type)
+    return "MultiLineString" if kinds and kinds <= {"LineString", "MultiLineString"} else "MultiPolygon"
 
 
 def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:

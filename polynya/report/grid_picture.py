@@ -63,7 +63,7 @@ def key(marks: Sequence[float], *, low: float, high: float, colours: Sequence[st
     """
     places = [round(min(max((m - low) / (high - low), 0.0), 1.0) * (len(colours) - 1)) for m in marks]
     return "".join(
-        f'<span><span class="sw" style="background:{colours[p]}"></span>{m:g}{unit}</span>'
+        f'<span><span class="sw" style="background:{colours[p]};outline:1px solid #c9ced6"></span>{m:g}{unit}</span>'
         for m, p in zip(marks, places, strict=True)
     )
 

@@ -74,6 +74,12 @@ def _label(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
     return Measure(value=_number(numbers, "n_labelled"))
 
 
+def _ice_area(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(
+        value=_number(numbers, "ice_area_km2"), random=0.0, correlated=_number(numbers, "ice_area_uncertainty_km2")
+    )
+
+
 def _freeboard_bias(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
     return Measure(value=_number(numbers, "freeboard_bias"), weight=max(_number(numbers, "n_compared"), 0.0))
 
@@ -94,5 +100,6 @@ GLACIER_IOU = Quantity(name="glacier IoU with the reference", units="1", is_sum=
 CONCENTRATION_RMSE = Quantity(
     name="sea-ice concentration, RMSE to the reference", units="%", is_sum=False, measure=_concentration_rmse
 )
-QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU, CONCENTRATION_RMSE)
+ICE_AREA = Quantity(name="sea-ice area", units="km\u00b2", is_sum=True, measure=_ice_area)
+QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU, CONCENTRATION_RMSE, ICE_AREA)
 """All that a page may hold: each command has its own."""

@@ -1,0 +1,96 @@
+"""The command that maps sea-ice concentration from Sentinel-1."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from . import engines
+from .root import FINISHED_WITH_FAILURES, app, say
+
+
+@app.command()
+def concentration(
+    scenes: Annotated[
+        list[Path],
+        typer.Argument(metavar="SCENE...", help="Sentinel-1 GRD products, EW: .SAFE folders or .zip files."),
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="One folder per scene is made in it.")],
+    network: Annotated[
+        str, typer.Option(metavar="NAME|FILE.onnx", help="What maps: rule (classes that depend on the angle).")
+    ] = "rule",
+    pixel_m: Annotated[float, typer.Option(metavar="M", help="Pixel of the polar grid, 80 to 800 m.")] = 400.0,
+    channel: Annotated[
+        list[str] | None, typer.Option(metavar="HH|HV", help="Use only this channel; all by default.")
+    ] = None,
+    land: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Polygons of land, which is left out; the shipped coastline only sets flags.",
+        ),
+    ] = None,
+    near_land_km: Annotated[
+        float | None,
+        typer.Option(metavar="KM", help="Pixels nearer to land are flagged; 2 km with --land, else 10 km."),
+    ] = None,
+    noise_scale: Annotated[
+        str, typer.Option(metavar="NAME", help="none, or s1a-ew: factors of the HV noise by sub-swath (IPF 2.4).")
+    ] = "none",
+    keep_noise: Annotated[
+        bool, typer.Option("--keep-noise", help="Do not subtract the thermal noise, to see what it does.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, help="Scenes at a time; each takes about 2 GB.")] = 1,
+    engine: engines.Name = "local",
+    master: engines.Master = "",
+    timeout_s: engines.Timeout = 0.0,
+    memory_gb: engines.Memory = 0.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Map finished scenes again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object for machines.")] = False,
+) -> None:
+    """Map sea-ice concentration, its uncertainty, the ice edge and the marginal ice zone from Sentinel-1 EW scenes.
+
+    Each scene's folder gets GeoTIFFs of concentration, uncertainty and quality flags on the polar grid (EPSG:3413 or
+    3976), the same as CF NetCDF, ice_edge.gpkg, ice_zones.gpkg and report.html.
+
+    \b
+    polynya concentration S1A_EW_GRDM_1SDH_....SAFE -o maps
+    polynya concentration scenes/*.zip -o maps --land land.gpkg --pixel-m 200
+    """
+    from ..engine import protocol as records_as
+    from ..workflows import concentration as workflow
+
+    config = workflow.Config.checked(
+        network=network,
+        pixel_m=pixel_m,
+        channels=tuple(c.upper() for c in channel or ()),
+        near_land_km=near_land_km,
+        noise_scale=noise_scale,
+        is_denoised=not keep_noise,
+    )
+    runner = engines.load(
+        engine, workers=0 if engine == "spark" else workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb
+    )
+    records = workflow.run(
+        scenes,
+        out=out,
+        config=config,
+        land=land,
+        workers=workers,
+        overwrite=overwrite,
+        engine=runner,
+        show_progress=sys.stderr.isatty(),
+    )
+    failed = [r for r in records if r.status == "failed"]
+    code = failed[0].exit_code if failed and len(records) == 1 else FINISHED_WITH_FAILURES if failed else 0
+    if as_json:
+        print(json.dumps({"exit_code": code, "scenes": [records_as.as_json(r) for r in records]}, indent=1))
+    for record in failed:
+        say(f"polynya: {record.message}")
+    if not as_json:
+        print(workflow.as_text(records))
+    raise typer.Exit(code)

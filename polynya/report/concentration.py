@@ -1,0 +1,246 @@
+"""The page of a map of sea-ice concentration: map with ice edge, uncertainty, flags, the radar before and after noise
+removal, a profile across the swath. One page, nothing to fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..schema.sea_ice_maps import BITS
+from . import grid_picture, html
+from .html import Markup, escape, number
+
+if TYPE_CHECKING:
+    import geopandas
+    import xarray
+    from odc.geo.geobox import GeoBox
+
+PICTURE_PX = 900
+"""Longer side of a picture, at most."""
+EDGE, PACK = "#e4572e", "#f2b134"
+GREYS = ("#000000", "#404040", "#808080", "#c0c0c0", "#ffffff")
+MARKS = (0, 0.15, 0.5, 0.8, 1)
+FLAG_COLOURS = {
+    "low_signal_to_noise": "#6f5bd0",
+    "incidence_angle_outside": "#b0417a",
+    "near_land": "#c9893a",
+    "melt_season": "#d33f2f",
+    "channel_missing": "#8a8f98",
+    "noise_unknown": "#5c6470",
+}
+"""Of the flags that a picture can show; the first that holds gives the colour."""
+ZONE_NAMES = {
+    "open_water": "open water, below 15 %",
+    "marginal_ice_zone": "marginal ice zone, 15 to 80 %",
+    "pack_ice": "pack ice, from 80 %",
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Page:
+    """What the page shows.
+
+    Attributes
+    ----------
+    title : str
+    facts : dict
+        Scene, grid and settings in words, in order.
+    geobox : odc.geo.geobox.GeoBox
+    concentration, uncertainty : numpy.ndarray, shape (h, w)
+    bits : numpy.ndarray of uint8, shape (h, w)
+    data : xarray.Dataset
+        Of :func:`polynya.scenes.radar_grid.on_grid`.
+    edge, zones : geopandas.GeoDataFrame
+    totals : dict
+        Of :func:`polynya.workflows.concentration.products.totals`.
+    messages : tuple of str
+    """
+
+    title: str
+    facts: dict[str, object]
+    geobox: GeoBox
+    concentration: np.ndarray
+    uncertainty: np.ndarray
+    bits: np.ndarray
+    data: xarray.Dataset
+    edge: geopandas.GeoDataFrame
+    zones: geopandas.GeoDataFrame
+    totals: Mapping[str, float]
+    messages: tuple[str, ...]
+
+
+def write(path: Path, page: Page) -> Path:
+    """Write the page.
+
+    Parameters
+    ----------
+    path : Path
+        The HTML file.
+    page : Page
+        What it shows.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    step = max(1, -(-max(page.concentration.shape) // PICTURE_PX))
+    small = page.geobox if step == 1 else page.geobox.zoom_out(step)
+    thin = (slice(step // 2, None, step),) * 2
+    body = [
+        f'<p class="brand">polynya concentration</p><h1>{escape(page.title)}</h1>',
+        _facts(page.facts),
+        _result(page.totals),
+        f"<section><h2>Map</h2><div class=figures>{_maps(page, small, thin)}</div></section>",
+    ]
+    if page.messages:
+        items = "".join(f"<li>{escape(m)}</li>" for m in page.messages)
+        body.append(f"<section><h2>Before you use it</h2><ul class=messages>{items}</ul></section>")
+    body += [_zones(page), _radar(page, small, thin), _across(page), _words()]
+    return html.write_text(path, html.page(title=f"{page.title}: sea-ice concentration", body=body))
+
+
+def _facts(facts: Mapping[str, object]) -> Markup:
+    inner = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
+    return Markup(f'<dl class="facts">{inner}</dl>')
+
+
+def _result(totals: Mapping[str, float]) -> Markup:
+    most = totals["ice_area_uncertainty_km2"]
+    return Markup(
+        f'<section id="result"><p class="result"><strong>{number(totals["ice_area_km2"], 0)}\u202fkm²</strong> of sea'
+        f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² (at most ±{number(most, 0)}, as if all pixels erred"
+        f" alike); extent {number(totals['ice_extent_km2'], 0)}\u202fkm², ice edge"
+        f" {number(totals['ice_edge_km'], 0)}\u202fkm.</p></section>"
+    )
+
+
+def _maps(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
+    line = f'fill="none" stroke="{EDGE}" stroke-width="1.6"'
+    values = {"low": 0.0, "high": 1.0, "colours": grid_picture.ICE}
+    key = grid_picture.key(MARKS, **values)
+    key += f'<span><span class="sw" style="background:{EDGE}"></span>ice edge</span>'
+    concentration = grid_picture.figure(
+        grid_picture.coloured(page.concentration[thin], **values),
+        geobox,
+        [(page.edge, line)] if len(page.edge) else [],
+        title="Sea-ice concentration",
+        key=key,
+    )
+    sigma = page.uncertainty[thin]
+    top = max(float(np.ceil(10 * np.nanmax(sigma)) / 10) if np.isfinite(sigma).any() else 0.1, 0.1)
+    uncertainty = grid_picture.figure(
+        grid_picture.coloured(sigma, low=0.0, high=top),
+        geobox,
+        [],
+        title="One standard uncertainty of a pixel",
+        key=grid_picture.key(np.round(np.linspace(0, top, 5), 3).tolist(), low=0.0, high=top),
+    )
+    return f"{concentration}{uncertainty}{_flag_map(page, geobox, thin)}"
+
+
+def _flag_map(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
+    bits = page.bits[thin]
+    seen = (bits & BITS["no_data"]) == 0
+    rgb = np.zeros((*bits.shape, 3), np.uint8)
+    rgb[seen] = 238
+    held = []
+    for name, colour in reversed(FLAG_COLOURS.items()):
+        where = seen & ((bits & BITS[name]) > 0)
+        if where.any():
+            rgb[where] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+            held.append((name, colour, float(where.sum()) / max(int(seen.sum()), 1)))
+    if not held:
+        return ""
+    key = "".join(
+        f'<span><span class="sw" style="background:{c}"></span>{escape(n.replace("_", " "))}'
+        f" {html.percent(share, 1.0, 0)}</span>"
+        for n, c, share in reversed(held)
+    )
+    return grid_picture.figure(rgb, geobox, [], title="Flags", key=key)
+
+
+def _zones(page: Page) -> str:
+    rows = [
+        (
+            ZONE_NAMES.get(str(r.zone), str(r.zone)),
+            number(r.area_km2, 0),
+            html.percent(r.area_km2, page.zones.area_km2.sum()),
+        )
+        for r in page.zones.itertuples()
+    ]
+    table = html.table(("zone", "area, km²", "share"), rows)
+    lines = page.edge.head(10)
+    edges = html.table(
+        ("part of the ice edge", "length, km"), [(k + 1, number(v, 1)) for k, v in enumerate(lines["length_km"])]
+    )
+    more = f'<p class="note">and {len(page.edge) - 10} shorter ones in ice_edge.gpkg</p>' if len(page.edge) > 10 else ""
+    return (
+        f"<section><h2>Zones and ice edge</h2><div class=figures><div>{table}</div>"
+        f"<div>{edges if len(lines) else '<p class=note>No ice edge in the scene.</p>'}{more}</div></div></section>"
+    )
+
+
+def _radar(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
+    """Return every channel as it was and with the noise left in."""
+    parts = []
+    for k, name in enumerate(str(c) for c in page.data["channel"].values):
+        sigma0, nesz = page.data["sigma0"].values[k][thin], page.data["nesz"].values[k][thin]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            clean = 10 * np.log10(np.where(sigma0 > 0, sigma0, 1e-5))
+            noisy = 10 * np.log10(np.where(sigma0 + nesz > 0, sigma0 + nesz, 1e-5))
+        clean = np.where(np.isfinite(sigma0), clean, np.nan)
+        known = clean[np.isfinite(clean)]
+        if not known.size:
+            continue
+        low, high = np.quantile(known, [0.02, 0.98])
+        low, high = float(np.floor(low)), float(np.ceil(max(high, low + 1)))
+        shown = [(clean, f"{name}, noise subtracted")]
+        if np.isfinite(nesz).any():
+            shown.insert(0, (np.where(np.isfinite(sigma0), noisy, np.nan), f"{name} with its noise"))
+        for values, title in shown:
+            rgb = grid_picture.coloured(values, low=low, high=high, colours=GREYS)
+            key = grid_picture.key((low, high), low=low, high=high, colours=GREYS, unit=" dB")
+            parts.append(grid_picture.figure(rgb, geobox, [], title=title, key=key))
+    return f"<section><h2>Radar</h2><div class=figures>{''.join(parts)}</div></section>"
+
+
+def _across(page: Page) -> str:
+    """Return means over bins of the incidence angle: bands along the swath would show here as steps."""
+    angle = page.data["incidence_angle"].values
+    seen = np.isfinite(angle) & np.isfinite(page.concentration)
+    edges = np.arange(np.floor(np.nanmin(angle[seen])), np.ceil(np.nanmax(angle[seen])) + 1.0)
+    k = np.clip(np.digitize(angle[seen], edges) - 1, 0, edges.size - 2)
+    n = np.bincount(k, minlength=edges.size - 1)
+    rows = []
+    mean = np.bincount(k, page.concentration[seen], edges.size - 1) / np.maximum(n, 1)
+    columns = [mean]
+    names = ["concentration"]
+    for c, name in enumerate(str(v) for v in page.data["channel"].values):
+        for what in ("sigma0", "nesz"):
+            values = page.data[what].values[c][seen]
+            good = np.isfinite(values)
+            sums = np.bincount(k[good], values[good], edges.size - 1)
+            count = np.bincount(k[good], minlength=edges.size - 1)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                columns.append(10 * np.log10(sums / count))
+            names.append(f"{name}, dB" if what == "sigma0" else "its noise, dB")
+    for i in range(edges.size - 1):
+        if n[i]:
+            cells = [number(columns[0][i], 2), *(number(c[i], 1) for c in columns[1:])]
+            rows.append((f"{edges[i]:.0f}\u2013{edges[i + 1]:.0f}°", *cells, f"{n[i]:,}"))
+    table = html.table(("incidence angle", *names, "pixels"), rows)
+    return f"<section><h2>Across the swath</h2>{table}</section>"
+
+
+def _words() -> str:
+    return (
+        "<section><h2>What the numbers are</h2><p class=note>Concentration is the share of a pixel that ice covers. The"
+        " uncertainty is that of a pixel alone, as large as errors were on simulated scenes; neighbouring pixels share"
+        " errors, so a mean over pixels is not as much better as their number suggests. Edge and zones are contours of"
+        " the mean over 2 km, without parts below 25 km². Areas and lengths are those on the ellipsoid.</p></section>"
+    )

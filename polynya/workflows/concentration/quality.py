@@ -1,0 +1,124 @@
+"""What to know of each pixel of a map, as bits, and of the scene, as sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...scenes.land import Land
+from ...schema.sea_ice_maps import BITS
+
+if TYPE_CHECKING:
+    import xarray
+
+LEAST_SIGNAL = 0.5
+"""Signal below half of the noise-equivalent sigma nought (-3 dB): what is seen is what the noise left over."""
+ANGLES_DEG = (18.0, 47.5)
+"""Incidence angles of EW, which classes and networks know."""
+MELT = {1: range(5, 10), -1: (11, 12, 1, 2, 3)}
+"""Months in which wet snow and ponds change the backscatter of ice, north and south."""
+EXPECTED = ("HH", "HV")
+
+SENTENCES = {
+    "low_signal_to_noise": "{share} of the pixels have an HV signal below half of the noise ({name}): water and smooth"
+    " ice cannot be told apart there by HV.",
+    "incidence_angle_outside": "{share} of the pixels lie outside the incidence angles of EW, 18 to 47.5 degrees"
+    " ({name}): nothing was learned there.",
+    "near_land": "{share} of the pixels lie near land ({name}): land may pass for ice there.",
+    "channel_missing": "The product lacks {missing} ({name}): concentration rests on {given} alone, and wind over water"
+    " passes for ice more often.",
+    "noise_unknown": "The annotated noise is zero ({name}), as before IPF 2.5: nothing was subtracted, and bands along"
+    " the swath may pass for ice.",
+    "melt_season": "The scene was taken in the melt season ({name}): wet snow and melt ponds darken ice, no class or"
+    " network of ours has learned from such ice, and concentration may be far too low; sigma does not cover this.",
+    "land": "{share} of the pixels are land of the given file and hold nothing ({name}).",
+}
+
+
+def is_melt_season(time: np.datetime64, latitude: float) -> bool:
+    """Return whether a scene lies in the months of melt of its hemisphere.
+
+    Parameters
+    ----------
+    time : numpy.datetime64
+        UTC.
+    latitude : float
+        Degrees.
+    """
+    month = int(np.datetime64(time, "M").astype(int)) % 12 + 1
+    return month in MELT[1 if latitude >= 0 else -1]
+
+
+def flags(
+    data: xarray.Dataset, concentration: np.ndarray, *, land: Land, near_land_m: float, is_melting: bool
+) -> np.ndarray:
+    """Return the bits of every pixel.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of :func:`polynya.scenes.radar_grid.on_grid`.
+    concentration : numpy.ndarray, shape (h, w)
+        NaN where there is none.
+    land : polynya.scenes.land.Land
+        Of the same grid.
+    near_land_m : float
+        Nearer pixels are flagged.
+    is_melting : bool
+        Of :func:`is_melt_season`.
+
+    Returns
+    -------
+    numpy.ndarray of uint8, shape (h, w)
+    """
+    channels = [str(c) for c in data["channel"].values]
+    out = np.zeros(concentration.shape, np.uint8)
+    seen = np.isfinite(concentration)
+    sigma0, nesz = data["sigma0"].values, data["nesz"].values
+    angle = data["incidence_angle"].values
+    weak = np.zeros(concentration.shape, bool)
+    if "HV" in channels:
+        k = channels.index("HV")
+        with np.errstate(invalid="ignore"):
+            weak = sigma0[k] < LEAST_SIGNAL * nesz[k]
+    with np.errstate(invalid="ignore"):
+        outside = (angle < ANGLES_DEG[0]) | (angle > ANGLES_DEG[1])
+    missing = set(EXPECTED) - set(channels)
+    is_noise_known = bool(np.isfinite(nesz).any())
+    for name, where in (
+        ("low_signal_to_noise", seen & weak),
+        ("incidence_angle_outside", seen & outside),
+        ("near_land", seen & (land.distance_m <= near_land_m)),
+        ("channel_missing", seen if missing else np.zeros_like(seen)),
+        ("noise_unknown", np.zeros_like(seen) if is_noise_known else seen),
+        ("melt_season", seen if is_melting else np.zeros_like(seen)),
+        ("land", land.is_land if land.is_mask else np.zeros_like(seen)),
+        ("no_data", ~seen),
+    ):
+        out[where] |= BITS[name]
+    return out
+
+
+def sentences(bits: np.ndarray, *, channels: Sequence[str]) -> tuple[str, ...]:
+    """Return what to know of a scene, a sentence for each bit that occurs.
+
+    Parameters
+    ----------
+    bits : numpy.ndarray of uint8, shape (h, w)
+        Of :func:`flags`.
+    channels : sequence of str
+        That the product has.
+    """
+    seen = (bits & BITS["no_data"]) == 0
+    out = []
+    for name, text in SENTENCES.items():
+        among = seen if name != "land" else np.ones_like(seen)
+        n = int(((bits & BITS[name]) > 0)[among].sum())
+        if n:
+            share = 100.0 * n / max(int(among.sum()), 1)
+            missing = ", ".join(c for c in EXPECTED if c not in channels)
+            words = f"{share:.0f} %" if share >= 1 else "below 1 %"
+            out.append(text.format(share=words, name=name, missing=missing, given=", ".join(channels)))
+    return tuple(out)

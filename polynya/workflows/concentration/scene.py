@@ -1,0 +1,233 @@
+"""One scene: product to grid, grid to concentration, concentration to files. The task that engines repeat."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ... import io
+from ...engine.protocol import DONE, SKIPPED, Record
+from ...errors import ProductError
+from ...readers import sentinel1_grd
+from ...scenes import land as land_of_grid
+from ...scenes import radar_grid
+from . import mapper, products, quality
+from .config import NEAR_LAND_KM, Config
+
+if TYPE_CHECKING:
+    import xarray
+
+RESULTS_VERSION = 1
+"""Raised only when the same inputs and settings give another map."""
+CHANNELS = ("HH", "HV")
+MOSTLY_LAND = 0.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Item:
+    """One scene of a run.
+
+    Attributes
+    ----------
+    path : str
+        SAFE folder or zip.
+    folder : str
+        Where its result goes.
+    land : str
+        File of land polygons, or empty.
+    """
+
+    path: str
+    folder: str
+    land: str = ""
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return self.path
+
+    @property
+    def place(self) -> str:
+        """Where its result goes."""
+        return self.folder
+
+    def key(self, config: Config, used: mapper.Mapper) -> io.Key:
+        """Return everything that decides the map.
+
+        Parameters
+        ----------
+        config : Config
+            Settings.
+        used : mapper.Mapper
+            What maps.
+        """
+        inputs = {"scene": Path(self.path)} | ({"land": Path(self.land)} if self.land else {})
+        return io.Key(
+            workflow="concentration",
+            version=RESULTS_VERSION,
+            settings=config.model_dump(mode="json", exclude={"runtime"}),
+            inputs=inputs,
+            networks=used.networks,
+        )
+
+
+def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:
+    """Map one scene.
+
+    Parameters
+    ----------
+    item : Item
+        The scene and its folder.
+    config : Config
+        Settings.
+    overwrite : bool
+        Replace an earlier result.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    PolynyaError
+        If the product cannot be read or has no channel that is known, or the folder holds something else.
+    """
+    from ...report import concentration as report
+
+    started, folder, used = time.monotonic(), Path(item.folder), mapper.load(config)
+    key = item.key(config, used)
+    outputs = {"folder": item.folder, "report": str(folder / "report.html")}
+    if not overwrite:
+        held = io.finished(folder, key) if Path(item.path).exists() else None
+        if held is not None:
+            return Record(
+                item=item.name,
+                status=SKIPPED,
+                message=f"done before: {folder}",
+                outputs=outputs,
+                numbers=held.get("numbers", {}),
+            )
+    product = sentinel1_grd.open_product(item.path)
+    with io.hashing(key) as hashed, io.writing_folder(folder, overwrite=overwrite) as temporary:
+        data, notes = _channels(product, config)
+        geobox = radar_grid.polar_geobox(product, pixel_m=config.pixel_m)
+        mapped, bits, about_land = _mapped(data, geobox, item=item, config=config, used=used, product=product)
+        drawn = products.lines(mapped.concentration, geobox, edge_at=config.edge, pack_at=config.pack)
+        found = products.totals(mapped, geobox, drawn, edge_at=config.edge)
+        known = [str(c) for c in data["channel"].values]
+        messages = (*notes, *about_land, *quality.sentences(bits, channels=known))
+        title = f"Sea-ice concentration from {product.satellite} {product.mode}, {product.product_id}"
+        products.write(temporary, mapped, bits, data, geobox, drawn, title=title)
+        numbers = {**found, "seconds": time.monotonic() - started}
+        report.write(
+            temporary / "report.html",
+            report.Page(
+                title=product.product_id,
+                facts=_facts(product, data, config, used),
+                geobox=geobox,
+                concentration=mapped.concentration,
+                uncertainty=mapped.uncertainty,
+                bits=bits,
+                data=data,
+                edge=drawn.edge,
+                zones=drawn.zones,
+                totals=found,
+                messages=messages,
+            ),
+        )
+        record = io.run_record(
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=[{"scene": product.product_id, "time": str(product.start), "ipf": product.ipf}],
+            key=hashed(),
+            network=used.about,
+            numbers=numbers,
+            messages=list(messages),
+        )
+        io.write_json(record, temporary / "run.json")
+    return Record(item=item.name, status=DONE, message="\n".join(messages), outputs=outputs, numbers=numbers)
+
+
+def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Dataset, list[str]]:
+    """Return the channels that are used on the grid, and notes."""
+    wanted = config.channels or CHANNELS
+    used = [c for c in CHANNELS if c in product.channels and c in wanted]
+    if not used:
+        raise ProductError(
+            f"{product.product_id}: has {', '.join(product.channels) or 'no channel'}; expected"
+            f" {' or '.join(wanted)}. Give an EW product of HH and HV."
+        )
+    scale = {} if config.noise_scale == "none" else sentinel1_grd.NOISE_SCALE_S1A_EW
+    scale = {c: s for c, s in scale.items() if c in product.channels}
+    data = radar_grid.on_grid(
+        product, pixel_m=config.pixel_m, is_denoised=config.is_denoised, noise_scale=scale or None
+    )
+    notes = [n.text for n in product.notes]
+    if not config.is_denoised:
+        notes.append("The thermal noise was not subtracted: bands along the swath may pass for ice.")
+    if product.mode != "EW":
+        notes.append(
+            f"The scene was taken in mode {product.mode}: classes and networks have learned from EW, whose incidence"
+            " angles and noise differ."
+        )
+    return data.sel(channel=used), notes
+
+
+def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, product: sentinel1_grd.Product):
+    """Return the map with land taken off, its flags, and what to say of land."""
+    land = land_of_grid.on_grid(geobox, path=item.land or None)
+    mapped = used.map(data)
+    if land.is_mask:
+        nothing = np.float32(np.nan)
+        mapped = mapper.Mapped(
+            concentration=np.where(land.is_land, nothing, mapped.concentration),
+            uncertainty=np.where(land.is_land, nothing, mapped.uncertainty),
+        )
+    near = config.near_land_km
+    if near is None:
+        near = NEAR_LAND_KM["file" if land.is_mask else "shipped"]
+    seen = np.isfinite(mapped.concentration)
+    if not seen.any():
+        raise ProductError(
+            f"{product.product_id}: no pixel can be mapped"
+            f"{' outside the land of the given file' if land.is_mask else ''}; expected some with data. Look at the"
+            " product's quick-look."
+        )
+    latitude = float(np.mean(product.swath.latitude))
+    bits = quality.flags(
+        data,
+        mapped.concentration,
+        land=land,
+        near_land_m=near * 1000.0,
+        is_melting=quality.is_melt_season(product.start, latitude),
+    )
+    notes = []
+    share = float((land.is_land & (data["valid"].values.max(axis=0) > 0)).sum() / max(int(seen.sum()), 1))
+    if not land.is_mask and share > 0:
+        words = f"{100 * share:.0f} %" if share >= 0.01 else "below 1 %"
+        notes.append(
+            f"{words} of the pixels are land by the shipped coastline (some kilometres off) and hold numbers that mean"
+            " nothing: --land FILE leaves land out."
+        )
+    if share > MOSTLY_LAND:
+        notes.append("Most of the scene is land: is this the scene that you meant?")
+    return mapped, bits, notes
+
+
+def _facts(product: sentinel1_grd.Product, data, config: Config, used: mapper.Mapper) -> dict[str, object]:
+    rows, columns = data.sizes["y"], data.sizes["x"]
+    start = np.datetime_as_string(product.start, unit="m").replace("T", " ")
+    epsg = radar_grid.NORTH if float(np.mean(product.swath.latitude)) >= 0 else radar_grid.SOUTH
+    return {
+        "taken": f"{start} UTC, {product.orbit_pass or 'pass unknown'}",
+        "product": f"{product.satellite} {product.mode} {product.product_type}, IPF {product.ipf or 'unknown'}",
+        "channels": ", ".join(str(c) for c in data["channel"].values),
+        "grid": f"{rows} x {columns} pixels of {config.pixel_m:g} m, EPSG:{epsg}",
+        "mapped by": used.name,
+        "thermal noise": "subtracted" if config.is_denoised else "not subtracted",
+        "data": f"contains modified Copernicus Sentinel data {np.datetime_as_string(product.start, unit='Y')}",
+    }
