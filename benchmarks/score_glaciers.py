@@ -32,12 +32,13 @@ from affine import Affine
 from odc.geo.geobox import GeoBox
 
 from polynya import calibrate, io, metrics, recipes
-from polynya.glaciers import areas, outlines
 from polynya.glaciers import intervals as area_intervals
+from polynya.glaciers import outlines
 from polynya.physics import ice_rules
 from polynya.predict import scenes as predict_scenes
 from polynya.readers import glacier_tiles
 from polynya.samples import scene_scaling
+from polynya.scenes import areas
 from polynya.sensors.glaciers import TABLE
 
 TOGETHER_M = 1000.0

@@ -11,9 +11,9 @@ import pandas as pd
 import shapely
 
 from ..errors import ProductError
-from ..glaciers.areas import area_km2
 from ..io.polygons import only_area
 from ..metrics import Estimate
+from ..scenes.areas import area_km2
 from .scene_rows import BLOCK_M
 
 IN_FILE = "intervals in the file"

@@ -7,9 +7,9 @@ import numpy as np
 import shapely
 
 from ..errors import ProductError
-from ..glaciers.areas import area_km2
 from ..io.polygons import only_area
 from ..metrics import Blocks, Estimate, estimate
+from ..scenes.areas import area_km2
 from .scene_rows import Bootstrap, Row, distance_rows, draw_blocks, map_rows
 
 DENSIFY_M = 20.0

@@ -18,9 +18,9 @@ from scipy.spatial import cKDTree
 
 from .. import metrics
 from ..errors import ProductError, UsageError
-from ..glaciers.areas import pixel_size_m, row_areas_m2
 from ..glaciers.outlines import with_halo
 from ..metrics import Blocks, Estimate, estimate
+from ..scenes.areas import pixel_size_m, row_areas_m2
 from ..sensors import UNLABELLED
 from .scene_rows import BLOCK_M, SCORES, Bootstrap, Row, distance_rows, draw_blocks, map_rows
 

@@ -17,9 +17,9 @@ from odc.geo.geobox import GeoBox
 
 from ..physics import cast_shadow, ice_rules, resample
 from ..scenes import scene as glacier_scene
+from ..scenes.areas import row_areas_m2
 from ..scenes.scene import Scene, only_sensors
 from . import outlines as outline_blocks
-from .areas import row_areas_m2
 from .attributes import rasterised
 
 NAMES = ("bright_ice", "dark_ice", "ice_without_colour", "bright_ground_left_out")

@@ -14,8 +14,8 @@ from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize
 
 from ..errors import UsageError
+from ..scenes.areas import area_km2, pixel_size_m
 from . import outlines as outline_blocks
-from .areas import area_km2, pixel_size_m
 
 Read = Callable[[slice, slice], dict[str, np.ndarray]]
 """Takes rows and columns; returns any of elevation (m), slope (degrees), confidence as float arrays of that window, NaN

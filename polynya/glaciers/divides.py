@@ -9,7 +9,7 @@ import shapely
 
 from ..errors import UsageError
 from ..io.polygons import only_area
-from .areas import area_km2
+from ..scenes.areas import area_km2
 
 KEPT = ("rgi_id", "glims_id", "glac_name", "o1region", "o2region", "term_type")
 """Columns of an inventory that are kept with the new outlines."""

@@ -29,8 +29,8 @@ from scipy.ndimage import distance_transform_edt
 from scipy.special import expit, ndtr, ndtri
 
 from ..errors import UsageError
+from ..scenes.areas import pixel_size_m, row_areas_m2
 from ..schema import Estimate
-from .areas import pixel_size_m, row_areas_m2
 from .attributes import rasterised
 from .outlines import with_halo
 

@@ -19,7 +19,7 @@ from rasterio.windows import Window
 
 from ..errors import ProductError, UsageError
 from ..io import opening
-from .areas import area_km2, pixel_area_m2
+from ..scenes.areas import area_km2, pixel_area_m2
 
 BLOCK = 2048
 """Side of a block, pixels."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import shapely
 
-from ..glaciers.areas import pixel_size_m
+from ..scenes.areas import pixel_size_m
 from .html import Markup, escape
 from .polar_map import VIRIDIS
 from .review_picture import png

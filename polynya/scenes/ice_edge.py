@@ -149,7 +149,7 @@ def zones(field: Smooth, *, edge_at: float = EDGE, pack_at: float = PACK) -> geo
     """
     import geopandas as gpd
 
-    from ..glaciers.areas import area_km2
+    from .areas import area_km2
 
     filled = _contours(field.values)
     bounds = ((-1.0, edge_at), (edge_at, pack_at), (pack_at, 2.0))

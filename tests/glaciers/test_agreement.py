@@ -13,8 +13,8 @@ from odc.geo.geobox import GeoBox
 from shapely import box
 
 from polynya.glaciers import agreement
-from polynya.glaciers.areas import area_km2
 from polynya.scenes import scene as glacier_scene
+from polynya.scenes.areas import area_km2
 
 from ..workflows.glaciers import pieces
 

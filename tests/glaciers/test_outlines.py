@@ -13,7 +13,8 @@ from odc.geo.geobox import GeoBox
 from scipy.ndimage import label, median_filter
 
 from polynya.errors import ProductError, UsageError
-from polynya.glaciers import areas, outlines
+from polynya.glaciers import outlines
+from polynya.scenes import areas
 
 UTM = GeoBox((300, 260), Affine(30.0, 0, 640_000.0, 0, -30.0, 5_190_000.0), "EPSG:32632")
 

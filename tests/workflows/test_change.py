@@ -12,8 +12,8 @@ from odc.geo.geobox import GeoBox
 from scipy.special import ndtr
 
 from polynya import io
-from polynya.glaciers.areas import row_areas_m2
 from polynya.io import polygons
+from polynya.scenes.areas import row_areas_m2
 
 from .glaciers import pieces
 from .glaciers.test_glaciers import cli

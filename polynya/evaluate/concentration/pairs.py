@@ -9,11 +9,11 @@ import numpy as np
 from odc.geo.geobox import GeoBox
 from pyproj import CRS, Transformer
 
-from ...glaciers.areas import pixel_size_m
 from ...physics.swath import Swath
 from ...readers import ice_concentration, sigrid3_chart, sigrid3_codes
 from ...readers.ice_concentration import BOUNDS, HEADS, NAME, SIGMA
 from ...readers.sigrid3_codes import MASK
+from ...scenes.areas import pixel_size_m
 from .scores import Pair
 
 if TYPE_CHECKING:

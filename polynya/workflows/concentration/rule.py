@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import functools
 import json
-from importlib.resources import files
+from importlib.resources import as_file, files
 
 import numpy as np
 from scipy import ndimage
 
+from ...io import opening
 from ...physics import angle_classes
 
 FILE = "radar_ice_classes.json"
@@ -74,7 +75,8 @@ def errors(given: np.ndarray, truth: np.ndarray, *, edges: np.ndarray) -> dict[s
 @functools.lru_cache(maxsize=1)
 def shipped() -> tuple[angle_classes.AngleClasses, dict[str, list[float]]]:
     """Return the shipped classes and their errors."""
-    held = json.loads(files("polynya").joinpath("data").joinpath(FILE).read_text(encoding="utf-8"))
+    with as_file(files("polynya") / "data" / FILE) as path:
+        held = json.loads(opening.read_text(path))
     return angle_classes.of_dict(held["classes"]), held["errors"]
 
 

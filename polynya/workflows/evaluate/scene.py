@@ -20,12 +20,12 @@ from rasterio.windows import Window
 from ...errors import ProductError, UsageError
 from ...evaluate import outlines, rasters, scene_rows
 from ...glaciers import agreement
-from ...glaciers.areas import pixel_size_m
 from ...glaciers.attributes import rasterised
 from ...glaciers.outlines import windows
 from ...io import opening, polygons
 from ...physics import ice_rules
 from ...scenes import scene as glacier_scene
+from ...scenes.areas import pixel_size_m
 from ...sensors import UNLABELLED
 from ..change import read_outlines
 

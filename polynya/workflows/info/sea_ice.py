@@ -74,7 +74,7 @@ def run(path: Path | str) -> dict[str, object]:
 
 
 def _chart(path: Path) -> dict[str, object]:
-    from ...glaciers.areas import area_km2
+    from ...scenes.areas import area_km2
 
     chart = sigrid3_chart.read(path)
     ice = chart[chart["POLY_TYPE"] == "I"]

@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 from polynya import io
 from polynya.cli import app
 from polynya.errors import OutputError, PolynyaError, UsageError
-from polynya.glaciers.areas import area_km2
 from polynya.io import polygons
 from polynya.report import glacier_map
 from polynya.scenes import scene as glacier_scene
+from polynya.scenes.areas import area_km2
 from polynya.workflows import glaciers
 
 from . import pieces
