@@ -46,6 +46,16 @@ class NoiseVector:
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Along:
+    """The positive nodes of one vector in one sub-swath, and the sample after which there is no noise."""
+
+    line: int
+    pixels: np.ndarray
+    values: np.ndarray
+    stop: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Calibration:
     """Gains, float64, shape (lines, pixels): ``sigma0 = DN^2 / sigma^2``; ``beta`` and ``dn`` are one number."""
 
@@ -134,8 +144,8 @@ def swaths(annotation: Annotation, lines: np.ndarray, samples: np.ndarray) -> np
 def noise(annotation: Annotation, polarisation: str, lines: np.ndarray, samples: np.ndarray) -> np.ndarray:
     """Return the noise ``n_r n_a``, DN squared, float32, shape (lines, samples); NaN where there is none.
 
-    Within a block only the vectors and nodes of the block count; a block that holds no vector takes those next to it.
-    Nodes of 0 are left out, and pixels beyond the last positive node of the sub-swath have no noise.
+    Bilinear within the sub-swath: of each vector only the nodes in the sub-swath's block at the vector's line count.
+    Nodes of 0 are left out, and pixels beyond the last positive node have no noise where zeros follow it.
 
     Parameters
     ----------
@@ -146,22 +156,34 @@ def noise(annotation: Annotation, polarisation: str, lines: np.ndarray, samples:
     lines, samples : numpy.ndarray
         Rising; may lie between pixels.
     """
-    out = np.full((len(lines), len(samples)), np.nan, np.float32)
+    out = range_noise(annotation, polarisation, lines, samples)
     for block in annotation.blocks:
         rows, columns = _inside(block, lines, samples)
-        at_lines, at_samples = lines[rows], samples[columns]
-        if not len(at_lines) or not len(at_samples):
-            continue
-        of = _vectors(annotation, block, polarisation)
-        if not of:
-            continue
-        table = np.stack([np.interp(at_samples, p, v, right=np.nan) for _, p, v in of]).astype(np.float32)
-        where = np.array([line for line, _, _ in of], np.float64)
-        values = _between_rows(table, where, at_lines)
         if len(block.lines):
-            factor = np.interp(at_lines, block.lines, block.factors[polarisation])
-            values *= factor.astype(np.float32)[:, None]
-        out[rows, columns] = values
+            factor = np.interp(lines[rows], block.lines, block.factors[polarisation])
+            out[rows, columns] *= factor.astype(np.float32)[:, None]
+    return out
+
+
+def range_noise(annotation: Annotation, polarisation: str, lines: np.ndarray, samples: np.ndarray) -> np.ndarray:
+    """Return ``n_r`` alone, as :func:`noise` takes it.
+
+    Parameters
+    ----------
+    annotation, polarisation, lines, samples
+        As of :func:`noise`.
+    """
+    out = np.full((len(lines), len(samples)), np.nan, np.float32)
+    vectors = {k: _vectors(annotation, k, polarisation) for k in {b.swath for b in annotation.blocks}}
+    for block in annotation.blocks:
+        rows, columns = _inside(block, lines, samples)
+        at_lines, at = lines[rows], samples[columns]
+        of = vectors[block.swath]
+        if not len(at_lines) or not len(at) or not of:
+            continue
+        table = np.stack([np.where(at > v.stop, np.nan, np.interp(at, v.pixels, v.values)) for v in of])
+        where = np.array([v.line for v in of], np.float64)
+        out[rows, columns] = _between_rows(table.astype(np.float32), where, at_lines)
     return out
 
 
@@ -219,19 +241,23 @@ def _inside(block: Block, lines: np.ndarray, samples: np.ndarray) -> tuple[slice
     return slice(*rows), slice(*columns)
 
 
-def _vectors(annotation: Annotation, block: Block, polarisation: str) -> list[tuple[int, np.ndarray, np.ndarray]]:
-    """Return line, nodes and values of the vectors that hold for a block; where none lies in it, the nearest."""
+def _vectors(annotation: Annotation, swath: int, polarisation: str) -> list[_Along]:
+    """Return the vectors of a sub-swath: nodes in the block that holds the vector's line, those of 0 left out."""
     found = []
+    blocks = [b for b in annotation.blocks if b.swath == swath]
     for vector in annotation.noise:
+        block = next((b for b in blocks if b.first_line <= vector.line <= b.last_line), None)
+        if block is None:
+            continue
         value = vector.values[polarisation]
-        use = (vector.pixels >= block.first_sample) & (vector.pixels <= block.last_sample) & (value > 0.0)
+        inside = (vector.pixels >= block.first_sample) & (vector.pixels <= block.last_sample)
+        use = inside & (value > 0.0)
         if use.any():
-            found.append((vector.line, vector.pixels[use], value[use]))
-    within = [v for v in found if block.first_line <= v[0] <= block.last_line]
-    if within or not found:
-        return within
-    before = [v for v in found if v[0] < block.first_line][-1:]
-    return before + [v for v in found if v[0] > block.last_line][:1]
+            last = vector.pixels[use][-1]
+            # Where zeros follow, the valid swath ends; elsewhere the last node holds on to the border of the block.
+            stop = float(last) if (inside & (vector.pixels > last)).any() else np.inf
+            found.append(_Along(line=vector.line, pixels=vector.pixels[use], values=value[use], stop=stop))
+    return found
 
 
 def _between_rows(table: np.ndarray, where: np.ndarray, lines: np.ndarray) -> np.ndarray:

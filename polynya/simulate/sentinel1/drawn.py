@@ -17,6 +17,8 @@ LINES, SAMPLES = 10708, 10487
 """Of a whole scene."""
 PIXEL_M = 40.0
 EARTH_M, SPEED_OF_LIGHT = 6371.0e3, 299792458.0
+FIRST_ORBIT = 900000
+"""Added to every orbit: no real product has such a number."""
 INCLINATION = 98.18
 """Of the orbit, degrees."""
 NOISE_STEP = 167
@@ -34,31 +36,37 @@ SCALLOP = (0.23, 0.22, 0.19, 0.173, 0.147)
 BETA = 1087.0
 
 
-def draw_annotation(seed: int | np.random.SeedSequence, *, hemisphere: str = "north") -> tuple[Annotation, str]:
+def draw_annotation(
+    seed: int, *, hemisphere: str = "north", centre: tuple[float, float] | None = None
+) -> tuple[Annotation, str]:
     """Draw a whole scene's annotation and the name of the place it lies at.
 
     Parameters
     ----------
-    seed : int or numpy.random.SeedSequence
+    seed : int
         The same seed gives the same annotation.
     hemisphere : str
         ``north`` or ``south``.
+    centre : tuple of float, optional
+        Latitude and longitude of the middle, degrees, in place of what is drawn; nothing else changes.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng([seed, 10])
     places = PLACES[hemisphere]
     place = list(places)[int(rng.integers(len(places)))]
     latitude, longitude = places[place]
     latitude += rng.uniform(-0.4, 0.4)
     longitude += rng.uniform(-0.4, 0.4) / np.cos(np.radians(latitude))
+    if centre is not None:
+        place, (latitude, longitude) = "", centre
     ascending = bool(rng.random() < 0.5)
     points, heading = _points(rng, latitude, longitude, ascending=ascending)
-    number = int(rng.integers(20000, 60000))
+    number = FIRST_ORBIT + int(rng.integers(20000, 60000))
     orbit = Orbit(
         mission="S1A",
         start=_time(rng, hemisphere),
         line_s=6.0047e-3 * rng.uniform(0.998, 1.002),
         number=number,
-        data_take=int(number * 7.85),
+        data_take=int((number - FIRST_ORBIT) * 7.85),
         heading=heading,
         ascending=ascending,
         software="003.71",

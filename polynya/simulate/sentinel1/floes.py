@@ -20,7 +20,7 @@ _LOW16, _LOW20 = np.uint64(0xFFFF), np.uint64(0xFFFFF)
 _FAR, _TO_LOG = 1.0e9, math.log(10.0) / 10.0
 WHOLE = 8
 """Samples along a side of a cell from which a sample is ice or water; fewer hold shares of both."""
-_SQUARES = ((0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1))
+_SQUARES = np.array([(0, 0), (0, -1), (0, 1), (-1, 0), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1)])
 
 
 class Cover(NamedTuple):
@@ -42,8 +42,9 @@ class Cover(NamedTuple):
         Share of broken ice whose floes are smaller than a pixel.
     warp : numpy.ndarray, float32, shape (2, rows, columns)
         Displacement of rows and columns that makes straight borders crooked.
-    leads : numpy.ndarray, float64, shape (n, 6)
-        One row per network: size, stretch, direction, share of borders that are open, least and greatest width.
+    leads : numpy.ndarray, float64, shape (n, 8)
+        One row per network: size, share of borders that are open, least and greatest width, and the 2 x 2 matrix that
+        turns and squeezes rows and columns, so that most leads run one way.
     refrozen : float
         Share of the leads under new or young ice.
     odds : numpy.ndarray, float64, shape (4,)
@@ -171,13 +172,13 @@ def _polygon(y: float, x: float, size: float, key: np.uint64) -> tuple[np.uint64
     own, other = key, key
     own_y = own_x = other_y = other_x = 0.0
     for n in range(9):  # nearest squares first, so that most of the others need no look
-        down, along = _SQUARES[n]
+        down, along = _SQUARES[n, 0], _SQUARES[n, 1]
         gap_y = y - row + 0.1 if down < 0 else row + 1.1 - y if down > 0 else 0.0
         gap_x = x - column + 0.1 if along < 0 else column + 1.1 - x if along > 0 else 0.0
         if gap_y * gap_y + gap_x * gap_x >= second:
             continue
         i, j = row + down, column + along
-        z = _mix(key ^ _mix(np.uint64(i + 1048576) * _C + np.uint64(j + 1048576)))
+        z = _mix(key ^ (np.uint64(i + 1048576) << _S31 | np.uint64(j + 1048576)))
         sy = i + 0.1 + 0.8 * ((z & _LOW20) * (1.0 / 1048576.0))
         sx = j + 0.1 + 0.8 * ((z >> _S30 & _LOW20) * (1.0 / 1048576.0))
         d = (sy - y) * (sy - y) + (sx - x) * (sx - x)
@@ -215,15 +216,9 @@ def _lead(y: float, x: float, spacing: float, cover: Cover) -> tuple[float, np.u
     """Return the share of a sample that leads cover, and the hash of the widest."""
     share, found = 0.0, cover.key
     for n in range(cover.leads.shape[0]):
-        size, stretch, direction, likely, least, greatest = cover.leads[n]
-        c, s = math.cos(direction), math.sin(direction)
-        key = _mix(cover.key + np.uint64(n))
-        own, other, border, _, _ = _polygon(c * y - s * x, (s * y + c * x) / stretch, size, key)
-        z = _mix(own ^ other)
-        if _unit(z) >= likely:
+        z, border, width = _crack(y, x, n, cover)
+        if width <= 0.0:
             continue
-        u = _unit(_mix(z))
-        width = 1.0 / (1.0 / least + u * (1.0 / greatest - 1.0 / least))  # density of width ** -2
         covered = min(max((0.5 * width - border) / spacing + 0.5, 0.0), 1.0) * min(width / spacing, 1.0)
         if covered > share:
             share, found = covered, z
@@ -231,17 +226,33 @@ def _lead(y: float, x: float, spacing: float, cover: Cover) -> tuple[float, np.u
 
 
 @numba.njit(cache=True)
-def _floe(y: float, x: float, wy: float, wx: float, cover: Cover) -> tuple[np.uint64, np.uint64, int, float]:
-    """Return hash of the floe at a point, hash of the largest polygon around it, its size, its concentration.
+def _crack(y: float, x: float, n: int, cover: Cover) -> tuple[np.uint64, float, float]:
+    """Return hash, distance and width of the border of a network's polygons next to a point; width 0 where closed."""
+    size, likely, least, greatest = cover.leads[n, 0], cover.leads[n, 1], cover.leads[n, 2], cover.leads[n, 3]
+    down = cover.leads[n, 4] * y + cover.leads[n, 5] * x
+    along = cover.leads[n, 6] * y + cover.leads[n, 7] * x
+    own, other, border, _, _ = _polygon(down, along, size, _mix(cover.key + np.uint64(n)))
+    z = _mix(own ^ other)
+    if _unit(z) >= likely:
+        return z, border, 0.0
+    u = _unit(_mix(z))
+    return z, border, 1.0 / (1.0 / least + u * (1.0 / greatest - 1.0 / least))  # density of width ** -2
 
-    The size is the place in ``sizes``, or -1 for floes smaller than a pixel; the concentration is then a share, else
-    0 or 1.
+
+@numba.njit(cache=True)
+def _floe(y: float, x: float, wy: float, wx: float, cover: Cover) -> tuple[np.uint64, np.uint64, int, float, float]:
+    """Return what floe lies at a point.
+
+    Hash of the floe, hash of the largest polygon around it, its size, its concentration, and the distance to the next
+    border. The size is the place in ``sizes``, or -1 for floes smaller than a pixel; the concentration is then a share,
+    else 0 or 1.
     """
-    parent = cover.key
+    parent, nearest = cover.key, _FAR
     last = cover.sizes.shape[0] - 1
     for level in range(last + 1):
         key = _mix(cover.key ^ np.uint64(level + 17))
-        own, _, _, cy, cx = _polygon(y + wy, x + wx, cover.sizes[level], key)
+        own, _, border, cy, cx = _polygon(y + wy, x + wx, cover.sizes[level], key)
+        nearest = min(nearest, border)
         if level == 0:
             parent = own
         wave = _at(cover.broken, cy - wy, cx - wx)
@@ -251,10 +262,33 @@ def _floe(y: float, x: float, wy: float, wx: float, cover: Cover) -> tuple[np.ui
             z = _mix(z)
             if level == last and _unit(z) < cover.mixed * wave:
                 share = wanted + 0.3 * math.sqrt(wanted * (1.0 - wanted)) * _normal(_mix(z))
-                return own, parent, -1, min(max(share, 0.0), 1.0)
+                return own, parent, -1, min(max(share, 0.0), 1.0), nearest
             closed = wanted + 0.6 * (1.0 - wanted) * (1.0 - wave) if wanted > 0.8 else wanted
-            return own, parent, level, 1.0 if _unit(_mix(z + _B)) < closed else 0.0
-    return cover.key, cover.key, 0, 0.0
+            return own, parent, level, 1.0 if _unit(_mix(z + _B)) < closed else 0.0, nearest
+    return cover.key, cover.key, 0, 0.0, nearest
+
+
+@numba.njit(cache=True)
+def _is_uniform(y: float, x: float, cover: Cover) -> bool:
+    """Return whether the cell around a point lies within one floe and has no lead: then one look does for it all."""
+    if _at(cover.target, y, x) <= 0.0 and _at(cover.broken, y, x) <= 0.0:
+        return True
+    wy, wx = _between(cover.warp[0], y, x), _between(cover.warp[1], y, x)
+    # Half a diagonal, drawn out by the displacement's gradient.
+    reach = 0.0
+    for dy, dx in ((0.5, 0.5), (0.5, -0.5), (-0.5, 0.5), (-0.5, -0.5)):
+        ty, tx = _between(cover.warp[0], y + dy, x + dx), _between(cover.warp[1], y + dy, x + dx)
+        reach = max(reach, math.hypot(dy + ty - wy, dx + tx - wx))
+    reach *= 1.4  # the second nearest centre is not always across the nearest border
+    _, _, size, share, border = _floe(y, x, wy, wx, cover)
+    if size < 0 or border < reach:
+        return False
+    if share > 0.0 and _at(cover.broken, y, x) < 0.5:
+        for n in range(cover.leads.shape[0]):
+            _, border, width = _crack(y + wy, x + wx, n, cover)
+            if width > 0.0 and border < reach + 0.5 * width + 0.5:
+                return False
+    return True
 
 
 @numba.njit(cache=True)
@@ -275,7 +309,7 @@ def _point(y: float, x: float, samples: int, cover: Cover) -> tuple[np.uint64, i
     if _at(cover.target, y, x) <= 0.0 and _at(cover.broken, y, x) <= 0.0:
         return own, kind, young, size, share, opened
     wy, wx = _between(cover.warp[0], y, x), _between(cover.warp[1], y, x)
-    own, parent, size, share = _floe(y, x, wy, wx, cover)
+    own, parent, size, share, _ = _floe(y, x, wy, wx, cover)
     kind = _type(own, parent, cover.odds)
     if samples >= WHOLE and size < 0:
         z = _mix(own ^ _mix(np.uint64(int(y * samples)) * _B + np.uint64(int(x * samples))))
@@ -314,22 +348,33 @@ def _render(
         for column in range(concentration.shape[1]):
             area[:] = 0.0
             form[:] = 0.0
-            for k in range(samples * samples):
-                i, j = k // samples, k % samples
-                y, x = first + row + (i + 0.5) / samples, column + (j + 0.5) / samples
+            steps = samples
+            if _is_uniform(first + row + 0.5, column + 0.5, cover):
+                steps = 1
+            for k in range(steps * steps):
+                i, j = k // steps, k % steps
+                y, x = first + row + (i + 0.5) / steps, column + (j + 0.5) / steps
                 own, kind, young, size, ice, frozen = _point(y, x, samples, cover)
+                each = samples // steps
                 for p in range(2):
-                    total = math.exp(_TO_LOG * _between(look.water[p], y, x)) * (1.0 - ice - frozen)
+                    solid = 0.0
                     if ice > 0.0:
-                        total += ice * math.exp(_TO_LOG * _ice_db(own, kind, p, y, x, look))
+                        solid += ice * math.exp(_TO_LOG * _ice_db(own, kind, p, y, x, look))
                     if frozen > 0.0:
-                        total += frozen * math.exp(_TO_LOG * _ice_db(own, young, p, y, x, look))
-                    power[p, row * samples + i, column * samples + j] = total
-                area[kind] += ice
-                area[max(young, 0)] += frozen
+                        solid += frozen * math.exp(_TO_LOG * _ice_db(own, young, p, y, x, look))
+                    wet = 1.0 - ice - frozen
+                    for m in range(each * each):
+                        down, along = i * each + m // each, j * each + m % each
+                        total = solid
+                        if wet > 0.0:
+                            sy, sx = first + row + (down + 0.5) / samples, column + (along + 0.5) / samples
+                            total += wet * math.exp(_TO_LOG * _between(look.water[p], sy, sx))
+                        power[p, row * samples + down, column * samples + along] = total
+                area[kind] += ice / (steps * steps)
+                area[max(young, 0)] += frozen / (steps * steps)
                 form[_form(size, cover.sizes)] += ice + frozen
             total = area.sum()
-            concentration[row, column] = total / (samples * samples)
+            concentration[row, column] = min(total, 1.0)
             stage[row, column] = np.argmax(area) + 1 if total > 0.0 else 0
             floe[row, column] = np.argmax(form) if total > 0.0 else 0
 

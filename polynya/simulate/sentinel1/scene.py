@@ -118,8 +118,13 @@ def draw_scene(
     UsageError
         If an argument is none of these.
     """
-    check_arguments(seed=seed, size=size, ranges=ranges, kind=kind, hemisphere=hemisphere)
-    annotation, place = draw_annotation([seed, 10], hemisphere=hemisphere)
+    check_arguments(seed=seed, ranges=ranges, kind=kind, hemisphere=hemisphere)
+    if not all(SMALLEST <= n <= most for n, most in zip(size, FULL, strict=True)):
+        raise UsageError(
+            f"size is {size[0]} x {size[1]} cells of 400 m; expected {SMALLEST} to {FULL[0]} lines and {SMALLEST} to"
+            f" {FULL[1]} samples. Choose another."
+        )
+    annotation, place = draw_annotation(seed, hemisphere=hemisphere)
     window = draw_window(seed, size)
     lines, samples = (CELL_PIXELS * (first + np.arange(n)) + 4.5 for first, n in zip(window, size, strict=True))
     angle = incidence(annotation, lines, samples)
@@ -158,12 +163,12 @@ def draw_scene(
     )
 
 
-def check_arguments(*, seed: int, size: tuple[int, int], ranges: str, kind: str | None, hemisphere: str) -> None:
+def check_arguments(*, seed: int, ranges: str, kind: str | None, hemisphere: str) -> None:
     """Raise unless a scene can be drawn so.
 
     Parameters
     ----------
-    seed, size, ranges, kind, hemisphere
+    seed, ranges, kind, hemisphere
         As of :func:`draw_scene`.
 
     Raises
@@ -173,11 +178,6 @@ def check_arguments(*, seed: int, size: tuple[int, int], ranges: str, kind: str 
     """
     if seed < 0:
         raise UsageError(f"seed is {seed}; expected 0 or more. Choose another.")
-    if not all(SMALLEST <= n <= most for n, most in zip(size, FULL, strict=True)):
-        raise UsageError(
-            f"size is {size[0]} x {size[1]} cells of 400 m; expected {SMALLEST} to {FULL[0]} lines and {SMALLEST} to"
-            f" {FULL[1]} samples. Choose another."
-        )
     chosen = (
         ("ranges", ranges, presets.RANGES),
         ("kind", kind, presets.KINDS),
@@ -188,7 +188,7 @@ def check_arguments(*, seed: int, size: tuple[int, int], ranges: str, kind: str 
             raise UsageError(f"{name} is {value!r}; expected {', '.join(known)}. Choose one of them.")
 
 
-def draw_window(seed: int, size: tuple[int, int]) -> tuple[int, int]:
+def draw_window(seed: int, size: tuple[int, int], *, within: tuple[int, int] = FULL) -> tuple[int, int]:
     """Draw where in the swath a window lies: its first row and column of cells.
 
     Parameters
@@ -197,9 +197,11 @@ def draw_window(seed: int, size: tuple[int, int]) -> tuple[int, int]:
         Of the scene.
     size : tuple of int
         Of the window, cells.
+    within : tuple of int
+        Of the swath, cells.
     """
     rng = np.random.default_rng([seed, 11])
-    rows, columns = (int(rng.integers(0, most - n + 1)) for n, most in zip(size, FULL, strict=True))
+    rows, columns = (int(rng.integers(0, most - n + 1)) for n, most in zip(size, within, strict=True))
     return rows, columns
 
 

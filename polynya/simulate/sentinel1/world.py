@@ -131,19 +131,7 @@ def _cover(rng: np.random.Generator, target: np.ndarray, broken: np.ndarray, ran
     area = sizes ** (2.0 - exponent)
     kept = area / np.cumsum(area[::-1])[::-1]
     warp = np.stack([_warp(rng, shape) for _ in range(2)])
-    leads = np.array(
-        [
-            (
-                np.exp(rng.uniform(np.log(low), np.log(high))) * CELLS_KM,
-                rng.uniform(1.0, 3.0),
-                rng.uniform(0.0, np.pi),
-                rng.uniform(0.1, 0.5),
-                0.06 * CELLS_KM,
-                rng.uniform(0.5, 2.5) * CELLS_KM,
-            )
-            for low, high in ((15.0, 60.0), (5.0, 15.0))
-        ]
-    )
+    leads = np.array([_network(rng, km) for km in ((15.0, 60.0), (5.0, 15.0))])
     shares = np.array(presets.OTHER_SHARES) * (1.0 - rng.uniform(*ranges.dominant))
     shares[int(rng.choice(4, p=presets.DOMINANT_SHARES))] += 1.0 - shares.sum()
     return Cover(
@@ -158,6 +146,15 @@ def _cover(rng: np.random.Generator, target: np.ndarray, broken: np.ndarray, ran
         refrozen=ranges.refrozen_share,
         odds=np.cumsum(shares),
     )
+
+
+def _network(rng: np.random.Generator, km: tuple[float, float]) -> tuple[float, ...]:
+    """Draw a network of leads as a row of :attr:`.floes.Cover.leads`, its polygons between two sizes."""
+    size = np.exp(rng.uniform(*np.log(km))) * CELLS_KM
+    stretch, direction = rng.uniform(1.0, 3.0), rng.uniform(0.0, np.pi)
+    widths = (0.06 * CELLS_KM, rng.uniform(0.5, 2.5) * CELLS_KM)
+    c, s = np.cos(direction), np.sin(direction)
+    return size, rng.uniform(0.1, 0.5), *widths, c, -s, s / stretch, c / stretch
 
 
 def _warp(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
