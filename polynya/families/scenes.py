@@ -59,10 +59,6 @@ def network(plan: recipes.Recipe) -> OfScenes:
     target = plan.predicts or OneOf(
         classes=plan.classes, positive=plan.positive or (GLACIER if GLACIER in plan.classes else None)
     )
-    if not isinstance(target, OneOf):
-        raise UsageError(
-            f"recipe {plan.name}: predicts {target.kind}; expected one_of, which is what tiles hold. Change it."
-        )
     table, scaling = recipes.sensors_of(plan), _scaling(plan)
     regions = tuple(table.regions)
     settings = {k: v for k, v in plan.model.items() if k != "name"}
@@ -187,7 +183,12 @@ def _open(paths: Sequence[Path | str], plan: recipes.Recipe, *, option: str) -> 
 
 def _tiles(plan: recipes.Recipe, description: OfScenes, tiles: Sequence[Any]) -> scene_windows.Tiles:
     return scene_windows.Tiles(
-        tiles=tiles, scaling=_scaling(plan), target=plan.target, location=plan.location, regions=description.regions
+        tiles=tiles,
+        scaling=_scaling(plan),
+        target=plan.target,
+        location=plan.location,
+        regions=description.regions,
+        labels=description.predicts,
     )
 
 
@@ -304,7 +305,7 @@ class SceneData:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes."""
+        """Names of the planes that are predicted."""
         return self.network.classes
 
     @property
@@ -320,7 +321,11 @@ class SceneData:
     @property
     def ground(self) -> list[list[object]]:
         """Return what is labelled; see :func:`polynya.samples.scene_split.labelled_ground`."""
-        return scene_split.labelled_ground(self.tiles.tiles, self.plan.target)
+        return scene_split.labelled_ground(self.tiles.tiles, lambda t: self.network.predicts.known(self._labels(t)))
+
+    def _labels(self, tile: Any) -> np.ndarray:
+        every = tuple(slice(0, n) for n in tile.shape)
+        return self.network.predicts.of_tile(tile, self.plan.target, *every)
 
     def source(self, part: int, *, is_scored: bool) -> scene_windows.SceneSource:
         """Return the windows of a part."""
@@ -335,20 +340,18 @@ class SceneData:
         )
 
     def counts(self) -> np.ndarray:
-        """Return labelled pixels of each class in the training part."""
-        return self._counts(splits.TRAIN)
+        """Return labelled pixels of the training part, of each class where the target has classes."""
+        return np.array(list(self._tally(splits.TRAIN).values()), np.int64)
 
-    def _counts(self, part: int) -> np.ndarray:
-        out = np.zeros(len(self.classes), np.int64)
+    def _tally(self, part: int) -> dict[str, int]:
+        target = self.network.predicts
+        out = target.tally(target.nothing((0,)))
         for k, tile in enumerate(self.tiles.tiles):
             if self.split.has(k, part):
-                rows, columns = (slice(0, n) for n in tile.shape)
-                targets = np.where(
-                    self.split.mask(k, part, rows, columns), tile.target(self.plan.target, rows, columns), 0
-                )
+                mine = self.split.mask(k, part, *(slice(0, n) for n in tile.shape))
                 where = f"recipe {self.plan.name}: the target {self.plan.target} of {tile.name}"
-                class_bits.check(targets, self.classes, where=where)
-                out += [np.count_nonzero(targets == 1 << c) for c in range(len(self.classes))]
+                here = target.tally(scene_windows.own(self._labels(tile), is_mine=mine, labels=target), where=where)
+                out = {name: n + here[name] for name, n in out.items()}
         return out
 
     def fingerprint(self) -> str:
@@ -365,11 +368,8 @@ class SceneData:
         return {str(n): region == n for n in names} if names.size > 1 else {}
 
     def fit_more(self, own: FoldPredictions, others: Sequence[FoldPredictions], fitted: Fitted) -> dict[str, object]:
-        """Fit how sure the named class is, and for glaciers how areas err."""
-        probability = fitted.calibration.probabilities(fitted.outputs)
-        found: dict[str, object] = {
-            "confidence": calibrate.fit_confidence(probability, class_bits.single(fitted.targets)).as_dict()
-        }
+        """Fit what the target has besides (how sure the named class is), and for glaciers how areas err."""
+        found: dict[str, object] = self.network.predicts.fit_more(fitted.outputs, fitted.targets, fitted.calibration)
         if isinstance(self.network.predicts, OneOf) and self.network.predicts.positive == GLACIER:
             areas = area_errors([[own], others], calibration=fitted.calibration, positive=self._positive)
             if areas is not None:
@@ -381,26 +381,20 @@ class SceneData:
         return int(self.network.positive or 0)
 
     def more_scores(self, predictions: FoldPredictions, fitted: Fitted, more: dict[str, object]) -> dict[str, object]:
-        """Score the confidence, and what needs no network: calling everything the positive class."""
-        truth = class_bits.single(predictions.targets)
-        confidence: Any = more["confidence"]
-        out: dict[str, object] = {
-            "confidence": calibrate.confidence_scores(
-                fitted.calibration.probabilities(predictions.outputs), truth, calibrate.Confidence(**confidence)
-            )
-        }
+        """Score what was fitted besides, and what needs no network: calling everything the positive class."""
+        target = self.network.predicts
+        out = target.more_scores(predictions.outputs, predictions.targets, fitted.calibration, more)
         if "areas" in more:
             out["areas"] = more["areas"]
         if self.network.positive is not None:
+            truth = class_bits.single(predictions.targets)
             everything, known = np.count_nonzero(truth == self.network.positive), int(np.count_nonzero(truth >= 0))
             out["all_positive_iou"] = everything / max(known, 1)
         return out
 
     def about(self) -> dict[str, object]:
         """Return counts, parts and the tile sets."""
-        labels = {
-            name: dict(zip(self.classes, self._counts(k).tolist(), strict=True)) for k, name in enumerate(splits.PARTS)
-        }
+        labels = {name: self._tally(k) for k, name in enumerate(splits.PARTS)}
         tiles = self.tiles.tiles
         return {
             "scenes": len({t.scene for t in tiles}),

@@ -74,6 +74,8 @@ class TileRecord:
         Upper left corner in ``grid``, m (x, y).
     pixel : tuple of float
         Width and height of a pixel, m.
+    labels : tuple of str
+        Datasets that are no sensors.
     table : SensorTable
         The sensors that tiles of this kind may have.
     """
@@ -94,6 +96,7 @@ class TileRecord:
     corner: tuple[float, float]
     pixel: tuple[float, float]
     is_simulated: bool = False
+    labels: tuple[str, ...] = ()
     table: SensorTable = field(default_factory=lambda: table("glaciers"))
 
     def values(self, sensors: Sequence[str], rows: slice, columns: slice) -> np.ndarray:
@@ -107,6 +110,20 @@ class TileRecord:
         """Return uint32 (h, w): bit ``1 << class`` of a one-hot dataset, 0 where nobody knows."""
         with _opened(self) as group:
             return _bits(self, group, name, ((rows.start, rows.stop), (columns.start, columns.stop)))
+
+    def plane(self, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return float32 (h, w): numbers of a dataset with one plane, NaN where nobody knows."""
+        with _opened(self) as group:
+            found = _labels(self, group, name, ((rows.start, rows.stop), (columns.start, columns.stop)))
+        if found.ndim != 3 or found.shape[2] != 1:
+            raise ProductError(
+                f"{self.path.name}: {self.name}/{name} is {found.shape}; expected (h, w, 1). Take another target."
+            )
+        return found[:, :, 0].astype(np.float32)
+
+    def has(self, name: str) -> bool:
+        """Return whether the tile has a dataset of labels."""
+        return name in self.labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -212,6 +229,7 @@ def _record(path: Path, name: str, group: h5py.Group, table: SensorTable, target
         corner=corner,
         pixel=pixel,
         is_simulated="simulated" in about,
+        labels=tuple(k for k in group if k not in table),
         table=table,
     )
 
@@ -327,14 +345,20 @@ def _slices(record: TileRecord, where: tuple[tuple[int, int], tuple[int, int]]) 
     return slice(top + r0, top + r1), slice(left + c0, left + c1)
 
 
-def _bits(
+def _labels(
     record: TileRecord, group: h5py.Group, name: str, where: tuple[tuple[int, int], tuple[int, int]]
 ) -> np.ndarray:
     if name not in group:
         raise ProductError(
             f"{record.path.name}: {record.name} has no {name}; expected it beside the sensors. Take another target."
         )
-    hot = np.asarray(group[name][_slices(record, where)]) > 0.5
+    return np.asarray(group[name][_slices(record, where)])
+
+
+def _bits(
+    record: TileRecord, group: h5py.Group, name: str, where: tuple[tuple[int, int], tuple[int, int]]
+) -> np.ndarray:
+    hot = _labels(record, group, name, where) > 0.5
     if hot.shape[2] > 32:
         raise ProductError(
             f"{record.path.name}: {record.name}/{name} has {hot.shape[2]} classes; expected at most 32. Take another"

@@ -6,6 +6,8 @@ One bit is an ordinary label, ``thick or thin ice`` has two, a sample that nobod
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -86,3 +88,20 @@ def check(bits: np.ndarray, classes: Sequence[str], *, where: str) -> None:
             f"{where}: holds class {most.bit_length() - 1}; expected classes 0 to {len(classes) - 1}"
             f" ({', '.join(classes)}). Name all classes in the recipe, or take another target."
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Sets of classes as the labels of tiles; the targets of :mod:`polynya.targets` have the same methods."""
+
+    def nothing(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return empty sets."""
+        return np.zeros(shape, DTYPE)
+
+    def known(self, targets: np.ndarray) -> np.ndarray:
+        """Return which sets hold a class."""
+        return targets != 0
+
+    def of_tile(self, tile: Any, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return the sets of a window of a tile."""
+        return tile.target(name, rows, columns)

@@ -8,7 +8,7 @@ tiles, as the published data set has it, exists to show what it does to a score.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -213,14 +213,22 @@ def _parts(
     return table[down[1].reshape(-1)[:, None], across[1].reshape(-1)[None, :]]
 
 
-def labelled_ground(tiles: Sequence[Any], target: str) -> list[list[object]]:
+def labelled_ground(tiles: Sequence[Any], known: Callable[[Any], np.ndarray]) -> list[list[object]]:
     """Return grid, left, bottom, right and top (metres) of what is labelled of every tile with a place; simulated ones
-    have none."""
+    have none.
+
+    Parameters
+    ----------
+    tiles : sequence of tiles
+        With their places.
+    known : callable
+        Gives the labelled pixels of a tile, bool (h, w).
+    """
     out = []
     for t in tiles:
         if getattr(t, "is_simulated", False) or t.grid == UNPLACED:
             continue
-        rows, columns = np.nonzero(t.target(target, slice(0, t.shape[0]), slice(0, t.shape[1])))
+        rows, columns = np.nonzero(known(t))
         if rows.size:
             x, y = (
                 (t.corner[0] + t.pixel[0] * np.array([columns.min(), columns.max() + 1])),

@@ -1,7 +1,7 @@
 """Windows of tiles for the training loop: drawn at random with changes, or all in order to be scored.
 
 A tile is a piece of a scene with its truth (:class:`Tile`). Which pixels of it belong to which part is a map
-(:mod:`polynya.samples.scene_split`); targets of other parts are 0, unlabelled. Sets that fit into memory are read once
+(:mod:`polynya.samples.scene_split`); targets of other parts are unlabelled. Sets that fit into memory are read once
 and kept scaled as half precision; larger ones are read window by window and rounded alike, so that what fits changes no
 result.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -48,9 +48,22 @@ class Tile(Protocol):
         """Return unsigned integers (h, w): a bit for the class of each pixel, 0 where nobody knows."""
 
 
+class Labels(Protocol):
+    """How labels are stored; every target of :mod:`polynya.targets` says it."""
+
+    def nothing(self, shape: tuple[int, ...]) -> np.ndarray:
+        """Return labels of pixels that nobody labelled."""
+
+    def known(self, targets: np.ndarray) -> np.ndarray:
+        """Return which pixels are labelled."""
+
+    def of_tile(self, tile: Any, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return the labels (h, w) of a window of a tile."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) bits; ``where`` (n, h, w) tile and block
+    """``inputs`` (n, channels, h, w) float32; ``targets`` (n, h, w) labels; ``where`` (n, h, w) tile and block
     (:func:`tile_of`)."""
 
     inputs: np.ndarray
@@ -72,6 +85,8 @@ class Tiles:
         ``none``, ``region`` or ``coordinates``.
     regions : tuple of str
         Order of the region planes.
+    labels : Labels
+        How labels are stored; sets of classes by default.
     """
 
     tiles: Sequence[Tile]
@@ -79,11 +94,12 @@ class Tiles:
     target: str = "outlines"
     location: str = "none"
     regions: tuple[str, ...] = tuple(REGIONS)
+    labels: Labels = field(default_factory=class_bits.Labels)
     _kept: dict[int, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         pixels = sum(t.shape[0] * t.shape[1] for t in self.tiles)
-        self.is_kept = pixels * (2 * self.scaling.bands + 4) < KEEP_BYTES
+        self.is_kept = pixels * (2 * self.scaling.bands + self.labels.nothing((0,)).itemsize) < KEEP_BYTES
 
     def __len__(self) -> int:
         return len(self.tiles)
@@ -101,7 +117,7 @@ class Tiles:
         """Return targets (h, w) of a window, cut at the tile's edge; values are read only where they are kept."""
         rows, columns = self.inside(number, rows, columns)
         if not self.is_kept:
-            return self.tiles[number].target(self.target, rows, columns)
+            return self.labels.of_tile(self.tiles[number], self.target, rows, columns)
         self._keep(number)
         return self._kept[number][1][rows, columns]
 
@@ -114,7 +130,8 @@ class Tiles:
     def _keep(self, number: int) -> None:
         if number not in self._kept:
             every = tuple(slice(0, n) for n in self.tiles[number].shape)
-            self._kept[number] = self._scaled(number, *every), self.tiles[number].target(self.target, *every)
+            truth = self.labels.of_tile(self.tiles[number], self.target, *every)
+            self._kept[number] = self._scaled(number, *every), truth
 
     def _scaled(self, number: int, rows: slice, columns: slice) -> np.ndarray:
         return self.scaling.apply(self.tiles[number].values(tuple(self.scaling.sensors), rows, columns)).astype(
@@ -218,14 +235,14 @@ class SceneSource:
 
     def _holds(self, number: int, row: int, column: int) -> bool:
         size = self.settings.size
-        return bool((self._targets(number, slice(row, row + size), slice(column, column + size)) != 0).any())
+        targets = self._targets(number, slice(row, row + size), slice(column, column + size))
+        return bool(self.tiles.labels.known(targets).any())
 
     def _targets(self, number: int, rows: slice, columns: slice) -> np.ndarray:
         return self._own(number, self.tiles.truth(number, rows, columns), rows, columns)
 
     def _own(self, number: int, targets: np.ndarray, rows: slice, columns: slice) -> np.ndarray:
-        """Return targets without those of other parts."""
-        return np.where(self.split.mask(number, self.part, rows, columns), targets, 0).astype(class_bits.DTYPE)
+        return own(targets, is_mine=self.split.mask(number, self.part, rows, columns), labels=self.tiles.labels)
 
     def _blocks(self, number: int, first: int, size: int, axis: int) -> np.ndarray:
         """Return numbers of the blocks of ground that rows (axis 1) or columns (axis 0) of a tile lie in, shape
@@ -238,7 +255,7 @@ class SceneSource:
         size, places = self.settings.size, scene_scaling.planes(self.tiles.location, regions=self.tiles.regions)
         channels = self.tiles.scaling.bands + len(self.tiles.scaling.sensors) + places
         inputs = np.zeros((len(items), channels, size, size), np.float32)
-        targets = np.zeros((len(items), size, size), class_bits.DTYPE)
+        targets = self.tiles.labels.nothing((len(items), size, size))
         where = np.empty((len(items), size, size), np.int64)
         for i, (number, row, column, seed) in enumerate(np.asarray(items, np.int64).tolist()):
             rows, columns = slice(row, row + size), slice(column, column + size)
@@ -265,6 +282,24 @@ class SceneSource:
         return Batch(inputs=inputs, targets=targets, where=where)
 
 
+def own(targets: np.ndarray, *, is_mine: np.ndarray | bool, labels: Labels) -> np.ndarray:
+    """Return labels without those of other parts.
+
+    Parameters
+    ----------
+    targets : numpy.ndarray, shape (h, w)
+        Labels.
+    is_mine : numpy.ndarray of bool, shape (h, w), or bool
+        Pixels of the part; one bool for all of them.
+    labels : Labels
+        How they are stored.
+    """
+    out = labels.nothing(targets.shape)
+    mine = np.broadcast_to(is_mine, targets.shape)
+    out[mine] = targets[mine]
+    return out
+
+
 def tile_of(where: np.ndarray) -> np.ndarray:
     """Return the number of the tile of each place."""
     return np.asarray(where) // BLOCKS**2
@@ -289,7 +324,7 @@ def augment(
     ----------
     scaled : numpy.ndarray, shape (bands, size, size)
         NaN where missing.
-    targets : numpy.ndarray of uint32, shape (size, size)
+    targets : numpy.ndarray, shape (size, size)
         Encoded labels.
     settings : SceneSamples
         Settings.

@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field, field_validator
 
 from .. import calibrate
-from .protocol import Settings, Target, Weighting, merit_of, metric_error
+from .protocol import Settings, Target, Tile, Weighting, merit_of, metric_error
 from .registry import AnyTarget
 
 if TYPE_CHECKING:
@@ -91,6 +91,15 @@ class Heads(Settings):
         """Return which samples any head knows."""
         return np.any([h.known(targets[n]) for n, h in self.heads.items()], axis=0)
 
+    def of_tile(self, tile: Tile, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return the labels of every head from the tile's dataset of its name; without one nothing is known of it."""
+        found = {n: h.of_tile(tile, n, rows, columns) for n, h in self.heads.items() if tile.has(n)}
+        return self.encode(found) if found else self.nothing((rows.stop - rows.start, columns.stop - columns.start))
+
+    def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
+        """Return the counts of all heads, ``HEAD.NAME``."""
+        return {f"{n}.{k}": v for n, h in self.heads.items() for k, v in h.tally(targets[n], where=where).items()}
+
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the weighted sum of the heads' losses of every sample."""
         parts = [
@@ -113,11 +122,13 @@ class Heads(Settings):
         )
 
     def fit(self, outputs: np.ndarray, targets: np.ndarray, *, method: str) -> calibrate.Calibration:
-        """Fit the calibration of every head."""
-        found = []
+        """Fit the calibration of every head; one that knows no sample, where another does, stays as it is."""
+        found, is_known = [], self.known(targets).any()
         for name, head, place in self._parts():
             mine = head.known(targets[name])
-            found.append(head.fit(outputs[mine][:, place], targets[name][mine], method=method))
+            has_none = is_known and not mine.any()
+            own = method if not has_none else "none"
+            found.append(head.fit(outputs[mine][:, place], targets[name][mine], method=own))
         return calibrate.Calibration(
             method="heads" if method != "none" else "none",
             scale=tuple(s for f in found for s in f.scale),

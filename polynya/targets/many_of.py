@@ -109,6 +109,11 @@ class ManyOf(Settings):
         """Return which samples have a known label."""
         return targets["known"] != 0
 
+    def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
+        """Return how often every label is known to be present."""
+        present, known = self.decode(targets)
+        return {name: int((present & known)[..., k].sum()) for k, name in enumerate(self.labels)}
+
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the mean binary cross-entropy (focal: Lin et al. 2017) over the known labels of every sample.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import field_validator, model_validator
@@ -16,7 +16,7 @@ from pydantic import field_validator, model_validator
 from .. import calibrate, metrics
 from ..errors import UsageError
 from ..samples import class_bits
-from .protocol import Settings, Weighting, merit_of, metric_error
+from .protocol import Settings, Tile, Weighting, merit_of, metric_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,6 +118,33 @@ class OneOf(Settings):
     def known(self, targets: np.ndarray) -> np.ndarray:
         """Return which samples are labelled."""
         return targets != 0
+
+    def of_tile(self, tile: Tile, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return the bits that a tile has."""
+        return tile.target(name, rows, columns)
+
+    def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
+        """Return labelled samples of every class, those with one admissible class only.
+
+        Raises
+        ------
+        UsageError
+            If a label is outside the classes.
+        """
+        class_bits.check(targets, self.classes, where=where)
+        return {name: int(np.count_nonzero(targets == 1 << k)) for k, name in enumerate(self.classes)}
+
+    def fit_more(self, outputs: np.ndarray, targets: np.ndarray, calibration: calibrate.Calibration) -> dict[str, Any]:
+        """Fit how sure the named class is; see :func:`polynya.calibrate.fit_confidence`."""
+        found = calibrate.fit_confidence(calibration.probabilities(outputs), class_bits.single(targets))
+        return {"confidence": found.as_dict()}
+
+    def more_scores(
+        self, outputs: np.ndarray, targets: np.ndarray, calibration: calibrate.Calibration, more: dict[str, Any]
+    ) -> dict[str, object]:
+        """Score the confidence."""
+        probability, said = calibration.probabilities(outputs), calibrate.Confidence(**more["confidence"])
+        return {"confidence": calibrate.confidence_scores(probability, class_bits.single(targets), said)}
 
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the loss of every sample; see :func:`polynya.losses.sample_losses`."""

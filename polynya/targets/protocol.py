@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict
@@ -15,10 +15,57 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
+class Tile(Protocol):
+    """A piece of a scene with its labels; see :class:`polynya.samples.scene_windows.Tile`."""
+
+    name: str
+
+    def target(self, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return a bit for the class of each pixel, 0 where nobody knows."""
+
+    def plane(self, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return float32 numbers, NaN where nobody knows."""
+
+    def has(self, name: str) -> bool:
+        """Return whether the tile has labels of a name."""
+
+
 class Settings(BaseModel):
-    """A frozen record of settings that takes no other keys."""
+    """A frozen record of settings that takes no other keys, and what a target may leave out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def of_tile(self, tile: Tile, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return encoded labels (h, w) of a window of a tile.
+
+        Parameters
+        ----------
+        tile : Tile
+            Holds the labels.
+        name : str
+            Of the dataset.
+        rows, columns : slice
+            The window.
+
+        Raises
+        ------
+        UsageError
+            If tiles hold no labels of this target.
+        """
+        raise UsageError(
+            f"{tile.name}: tiles hold no labels of this kind of target; expected one_of, value, quantiles or heads"
+            " of these. Change predicts in the recipe."
+        )
+
+    def fit_more(self, outputs: np.ndarray, targets: np.ndarray, calibration: Calibration) -> dict[str, Any]:
+        """Return what else is fitted on the calibration part, as fields of a scene network's description."""
+        return {}
+
+    def more_scores(
+        self, outputs: np.ndarray, targets: np.ndarray, calibration: Calibration, more: dict[str, Any]
+    ) -> dict[str, object]:
+        """Return scores of what :meth:`fit_more` returned."""
+        return {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +121,20 @@ class Target(Protocol):
 
     def known(self, targets: np.ndarray) -> np.ndarray:
         """Return which samples are labelled, bool of the same shape."""
+
+    def of_tile(self, tile: Tile, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return encoded labels (h, w) of a window of a tile."""
+
+    def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
+        """Return how many samples are labelled, by name: of classes a number each."""
+
+    def fit_more(self, outputs: np.ndarray, targets: np.ndarray, calibration: Calibration) -> dict[str, Any]:
+        """Return what else is fitted on the calibration part, as fields of a scene network's description."""
+
+    def more_scores(
+        self, outputs: np.ndarray, targets: np.ndarray, calibration: Calibration, more: dict[str, Any]
+    ) -> dict[str, object]:
+        """Return scores of what :meth:`fit_more` returned."""
 
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the loss of every sample (...), 0 where it is unlabelled, of outputs (..., channels)."""

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from .. import calibrate
 from ..errors import ProductError, UsageError
-from .protocol import Settings, Weighting, merit_of, metric_error
+from .protocol import Settings, Tile, Weighting, merit_of, metric_error
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,6 +79,14 @@ class Value(Settings):
     def known(self, targets: np.ndarray) -> np.ndarray:
         """Return which samples have a value."""
         return np.isfinite(targets)
+
+    def of_tile(self, tile: Tile, name: str, rows: slice, columns: slice) -> np.ndarray:
+        """Return the numbers of a tile's plane."""
+        return self.encode(tile.plane(name, rows, columns), where=f"{tile.name}/{name}")
+
+    def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
+        """Return how many samples have a value."""
+        return {self.name: int(self.known(targets).sum())}
 
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the negative log likelihood of every sample, in units of ``scale``, without its constant."""

@@ -58,6 +58,10 @@ def test_a_target_keeps_its_promises(target):
     assert len(found.scale) == len(found.offset) == target.channels and 0 < found.n <= known.sum()
     assert TypeAdapter(AnyTarget).validate_python(target.model_dump()) == target
     assert target.scores(outputs[known], labels[known], calibration=found, weights=None)["n"] == known.sum()
+    nothing, counts = target.tally(target.nothing((5,))), target.tally(labels)
+    assert set(nothing) == set(counts) and not any(nothing.values()) and 0 < max(counts.values()) <= known.sum()
+    more = target.fit_more(outputs[known], labels[known], found)
+    target.more_scores(outputs[known], labels[known], found, more)
 
 
 @pytest.mark.parametrize("target", ALL.values(), ids=ALL)
