@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from .atomic import check_files, check_place, check_replaceable, folder_name, is_free, lists, writing, writing_folder
+from .addresses import Address, Place, common_folder, place
+from .atomic import check_files, check_replaceable, folder_name, lists
 from .geoparquet import BBOX, GEOMETRY, point_wkb
 from .input_lists import expand
 from .netcdf import to_xarray, write_netcdf
@@ -20,17 +21,23 @@ from .records import (
     write_json,
 )
 from .remote import fetched, is_address, local_path, name_of
+from .stored import check_place, check_writable, children, is_free, reading, writing, writing_folder
 from .tables import TableWriter, read_beams, read_table, to_geopandas, write_table
 
 __all__ = [
     "BBOX",
     "GEOMETRY",
+    "Address",
     "Key",
+    "Place",
     "TableWriter",
     "check_files",
     "check_place",
     "check_replaceable",
+    "check_writable",
+    "children",
     "command_line",
+    "common_folder",
     "digest_of",
     "expand",
     "fetched",
@@ -43,11 +50,13 @@ __all__ = [
     "lists",
     "local_path",
     "name_of",
+    "place",
     "plain",
     "point_wkb",
     "read_beams",
     "read_json",
     "read_table",
+    "reading",
     "run_record",
     "to_geopandas",
     "to_xarray",

@@ -13,8 +13,12 @@ import shutil
 import socket
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import OutputError, UsageError, one_line
+
+if TYPE_CHECKING:
+    from .addresses import Place
 
 RECORD = "run.json"
 """Name of the record that makes a folder a result."""
@@ -190,7 +194,7 @@ def check_replaceable(path: Path, *, record: str = RECORD, also: Iterable[str] =
             f"{path}: is no result of polynya (its {record} is missing, or of an earlier version that does not list"
             f" its files); {what}. Choose another with -o, or remove the folder yourself."
         )
-    strange = sorted(n for n in there - listed if not _is_side_file(n, listed))
+    strange = sorted(n for n in there - listed if not is_side_file(n, listed))
     if strange:
         raise OutputError(
             f"{path}: holds {strange[0]}{f' and {len(strange) - 1} more files' if strange[1:] else ''} that its"
@@ -198,14 +202,14 @@ def check_replaceable(path: Path, *, record: str = RECORD, also: Iterable[str] =
         )
 
 
-def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None:
+def check_files(files: Iterable[Place], *, record: Place, overwrite: bool) -> None:
     """Raise unless result files are new, or were written by an earlier run and are to be replaced.
 
     Parameters
     ----------
-    files : iterable of Path
+    files : iterable of Path or Address
         What a run is about to write, the record left out.
-    record : Path
+    record : Path or Address
         ``NAME.run.json`` beside them: written too, so it must be free or that of an earlier run.
     overwrite : bool
         Files of an earlier run may be replaced.
@@ -219,7 +223,7 @@ def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None
     """
     there = [p for p in files if p.exists() or p.is_symlink()]
     listed = set(contents_of(record))
-    if (record.exists() or record.is_symlink()) and not _is_own(read_record(record) or {}):
+    if (record.exists() or record.is_symlink()) and not is_own(read_record(record) or {}):
         raise OutputError(
             f"{record}: exists already and is no record of polynya; expected a free name: it is not replaced, even with"
             " --overwrite. Choose another name with -o, or move it away."
@@ -234,13 +238,13 @@ def check_files(files: Iterable[Path], *, record: Path, overwrite: bool) -> None
         raise UsageError(f"{there[0]}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 
-def contents_of(record: Path) -> list[str]:
+def contents_of(record: Place) -> list[str]:
     """Return the files that a record of polynya lists; none where it is missing, damaged, or of another program."""
     held = read_record(record)
-    return listed_in(held) if held is not None and _is_own(held) else []
+    return listed_in(held) if held is not None and is_own(held) else []
 
 
-def lists(record: Path, file: Path) -> bool:
+def lists(record: Place, file: Place) -> bool:
     """Return whether a record of polynya beside a file lists it: whether the file is a result."""
     return file.name in contents_of(record)
 
@@ -251,7 +255,7 @@ def listed_in(held: dict) -> list[str]:
     return [str(n) for n in listed] if isinstance(listed, (list, tuple)) else []
 
 
-def _is_own(held: dict) -> bool:
+def is_own(held: dict) -> bool:
     """Return whether polynya wrote a record: other programs call theirs run.json, and list their ``contents``, too."""
     version, simulated = held.get("polynya"), held.get("simulated")
     if simulated:
@@ -259,7 +263,7 @@ def _is_own(held: dict) -> bool:
     return isinstance(version, str) and isinstance(held.get("command"), list)
 
 
-def read_record(path: Path) -> dict | None:
+def read_record(path: Place) -> dict | None:
     """Return a record as it stands; None where it is missing or damaged."""
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
@@ -332,6 +336,20 @@ def sweep(*paths: Path) -> None:
             _clear(folder / found[0], results[found["name"]], kind=found["kind"])
 
 
+def sweep_folder(folder: Path) -> None:
+    """Remove everything that dead processes of this computer left in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+        One that holds nothing but temporary names.
+    """
+    for path in list(folder.iterdir()) if folder.is_dir() else []:
+        found = _PART.fullmatch(path.name)
+        if found is not None and found["host"] == host() and not is_alive(int(found["process"])):
+            clear(path)
+
+
 def clear(part: Path) -> None:
     """Remove what a dead process left under a temporary name; an earlier result gets its own name back.
 
@@ -391,7 +409,8 @@ def _files_in(folder: Path) -> set[str]:
     return {n for n in found if not any(_PART.fullmatch(w) for w in n.split("/"))}
 
 
-def _is_side_file(name: str, listed: set[str]) -> bool:
+def is_side_file(name: str, listed: set[str]) -> bool:
+    """Return whether a name is that of a file which other programs write beside a listed one."""
     return any(name.endswith(e) and name.removesuffix(e) in listed for e in SIDE_FILES)
 
 
@@ -421,7 +440,7 @@ def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) ->
                 os.rename(old, path)
             raise
         mine, theirs = read_record(temporary / record), read_record(path / record)
-        if mine is None or theirs is None or not _same_key(mine, theirs):
+        if mine is None or theirs is None or not same_key(mine, theirs):
             raise OutputError(
                 f"{path}: appeared while polynya worked and is no result of the same settings and inputs; expected the"
                 " name to stay free. Choose another with -o."
@@ -430,7 +449,7 @@ def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) ->
         shutil.rmtree(old, ignore_errors=True)
 
 
-def _same_key(mine: dict, theirs: dict) -> bool:
+def same_key(mine: dict, theirs: dict) -> bool:
     """Return whether two records are of the same result: times of files do not count, their content does."""
 
     def known(record: dict) -> object:

@@ -20,7 +20,8 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError, ProductError, one_line
-from . import atomic
+from . import atomic, stored
+from .addresses import Place
 from .input_files import files_of
 
 _BLOCK = 1 << 22
@@ -54,7 +55,7 @@ class Key:
     networks: Mapping[str, str] = field(default_factory=dict)
 
 
-def finished(place: Path, key: Key) -> dict | None:
+def finished(place: Place, key: Key) -> dict | None:
     """Return the record of a result that is done: the one rule for it.
 
     A result is done where its record is there with all the files that it lists, and says the same workflow, version,
@@ -64,7 +65,7 @@ def finished(place: Path, key: Key) -> dict | None:
 
     Parameters
     ----------
-    place : Path
+    place : Path or Address
         A folder with a ``run.json``, or the ``NAME.run.json`` beside a single file.
     key : Key
         What this run would be.
@@ -82,18 +83,15 @@ def finished(place: Path, key: Key) -> dict | None:
     ProductError
         If an input other than the first one is missing.
     """
-    place = Path(place)
     is_folder = not place.name.endswith(f".{atomic.RECORD}")
     for role, given in list(key.inputs.items())[1:]:
         if not Path(given).exists():
             raise ProductError(f"{Path(given).name}: no such file at {given}; expected the {role}. Check the path.")
     path = place / atomic.RECORD if is_folder else place
-    if is_folder and place.parent.is_dir():
-        atomic.sweep(place)  # a run that died while it replaced a result left that one under another name
-    if atomic.is_free(place) if is_folder else not path.exists():
+    if is_folder and isinstance(place, Path):
+        _check_folder(place)
+    if stored.is_free(place) if is_folder else not path.exists():
         return None
-    if is_folder and not place.is_dir():
-        raise OutputError(f"{place}: is a file; expected a folder, or a free name. Choose another with -o.")
     held = atomic.read_record(path)
     if held is None or not held.get(atomic.CONTENTS):
         raise OutputError(
@@ -108,6 +106,14 @@ def finished(place: Path, key: Key) -> dict | None:
             " another -o."
         )
     return held
+
+
+def _check_folder(place: Path) -> None:
+    """Put in order what a dead run left beside a folder, and raise where a file has the folder's name."""
+    if place.parent.is_dir():
+        atomic.sweep(place)  # a run that died while it replaced a result left that one under another name
+    if os.path.lexists(place) and not place.is_dir():
+        raise OutputError(f"{place}: is a file; expected a folder, or a free name. Choose another with -o.")
 
 
 @contextlib.contextmanager

@@ -11,11 +11,11 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ..errors import ProductError, UsageError, one_line
+from ..errors import OutputError, PolynyaError, ProductError, UsageError, one_line
 from . import atomic
 
 CACHE, CACHE_GB = "POLYNYA_CACHE", "POLYNYA_CACHE_GB"
@@ -123,14 +123,14 @@ def matching(text: str) -> list[str]:
     UsageError
         If the package for such addresses is not installed.
     """
-    files, inner = _files(text)
-    return sorted(files.unstrip_protocol(p) for p in _try(text, lambda: files.glob(inner)))
+    files, inner = store_of(text)
+    return sorted(files.unstrip_protocol(p) for p in asked(text, lambda: files.glob(inner)))
 
 
 def _fetch(text: str, path: Path) -> None:
     """Bring the cached copy up to date; the caller holds its lock."""
-    files, inner = _files(text)
-    info = _try(text, lambda: files.info(inner))
+    files, inner = store_of(text)
+    info = asked(text, lambda: files.info(inner))
     size = int(info.get("size") or 0)
     about = {"address": text, "size": size, "version": {k: str(info[k]) for k in _VERSIONS if info.get(k)}}
     beside = path.with_name(f"{path.name}{_ABOUT}")
@@ -138,9 +138,9 @@ def _fetch(text: str, path: Path) -> None:
     if held == about and path.exists() and path.stat().st_size == size and size:
         os.utime(beside)
         return
-    _make_room(size, keep=path.parent, text=text)
+    make_room(size, keep=path.parent, text=text)
     with atomic.writing(path) as temporary:
-        _try(text, lambda: files.get_file(inner, str(temporary)))
+        asked(text, lambda: files.get_file(inner, str(temporary)))
         found = temporary.stat().st_size if temporary.exists() else 0
         if size and found != size:
             raise ProductError(
@@ -150,46 +150,92 @@ def _fetch(text: str, path: Path) -> None:
         temporary.write_text(json.dumps({**about, "size": found}))
 
 
-def _files(text: str) -> tuple[Any, str]:
+def store_of(text: str) -> tuple[Any, str]:
+    """Return the file system of an address, and the address as that system names it.
+
+    Parameters
+    ----------
+    text : str
+        An address.
+
+    Raises
+    ------
+    UsageError
+        If there is no such kind of address, or its package is not installed.
+    """
     try:
         import fsspec
 
         return fsspec.core.url_to_fs(text)
     except ImportError as error:
-        raise UsageError(
-            f"{text}: needs a package that is not installed ({one_line(error)}); expected what opens such addresses."
-            " Install it: pip install 'polynya[remote]'."
-        ) from None
+        raise _not_installed(text, error) from None
     except ValueError as error:
         raise UsageError(
             f"{text}: no such kind of address ({one_line(error)}); expected s3://, gs:// or https://. Correct it."
         ) from None
 
 
-def _try(text: str, call: Any) -> Any:
-    """Return what a call to a store gives; a failure that may pass is tried again."""
+def asked(text: str, call: Callable[[], Any], *, writes: bool = False) -> Any:
+    """Return what a call to a store gives; a failure that may pass is tried again.
+
+    Parameters
+    ----------
+    text : str
+        The address, for messages.
+    call : callable
+        Asks the store.
+    writes : bool
+        It writes there; otherwise it reads.
+
+    Raises
+    ------
+    ProductError
+        If it is not answered, or nothing is there to read.
+    OutputError
+        The same of a call that writes.
+    UsageError
+        If the package for such addresses is not installed.
+    """
     for number in range(1, TRIES + 1):
         try:
             return call()
-        except (FileNotFoundError, PermissionError) as error:
-            what = "is not there" if isinstance(error, FileNotFoundError) else "may not be read"
-            raise ProductError(
-                f"{text}: {what} ({one_line(error)[:200]}); expected an object to fetch. Check the address and your"
-                " credentials."
-            ) from None
+        except PolynyaError:
+            raise
         except ImportError as error:
-            raise UsageError(
-                f"{text}: needs a package that is not installed ({one_line(error)}). Install it: pip install"
-                " 'polynya[remote]'."
-            ) from None
+            raise _not_installed(text, error) from None
         except Exception as error:  # stores raise what they like
-            if number == TRIES:
-                raise ProductError(
-                    f"{text}: cannot be fetched ({one_line(error)[:200]}; {TRIES} tries); expected a store that"
-                    " answers. Check the address, the network and your credentials."
-                ) from None
+            is_clear = isinstance(error, (FileNotFoundError, PermissionError))
+            if is_clear or number == TRIES:
+                raise (_not_written if writes else _not_read)(text, error) from None
             time.sleep(_PAUSE_S * number)
     raise AssertionError  # the loop returns or raises
+
+
+def _not_installed(text: str, error: ImportError) -> UsageError:
+    return UsageError(
+        f"{text}: needs a package that is not installed ({one_line(error)}); expected what opens such addresses."
+        " Install it: pip install 'polynya[remote]'."
+    )
+
+
+def _not_read(text: str, error: Exception) -> ProductError:
+    if isinstance(error, (FileNotFoundError, PermissionError)):
+        what = "is not there" if isinstance(error, FileNotFoundError) else "may not be read"
+        return ProductError(
+            f"{text}: {what} ({one_line(error)[:200]}); expected an object to fetch. Check the address and your"
+            " credentials."
+        )
+    return ProductError(
+        f"{text}: cannot be fetched ({one_line(error)[:200]}; {TRIES} tries); expected a store that answers. Check the"
+        " address, the network and your credentials."
+    )
+
+
+def _not_written(text: str, error: Exception) -> OutputError:
+    return OutputError(
+        f"{text}: cannot be written ({one_line(error)[:200]}); expected a bucket that exists and that you may write"
+        " to. Check the address, the network and your credentials; the same command tries again."
+    )
 
 
 def _limit_gb() -> float:
@@ -203,8 +249,28 @@ def _limit_gb() -> float:
     return limit
 
 
-def _make_room(size: int, *, keep: Path, text: str) -> None:
-    """Remove what was used longest ago until a file fits; what is in use stays."""
+def results_folder() -> Path:
+    """Return the folder of results on their way to an address: in the cache, and counted with it."""
+    return cache_folder() / "results"
+
+
+def make_room(size: int, *, text: str, keep: Path) -> None:
+    """Remove from the cache what was used longest ago until something fits; what is in use stays.
+
+    Parameters
+    ----------
+    size : int
+        Bytes that are to come, or those of a result that is on its way.
+    text : str
+        Of what, for messages.
+    keep : Path, optional
+        Its own folder in the cache: it stays.
+
+    Raises
+    ------
+    UsageError
+        If the cache cannot hold it.
+    """
     limit = _limit_gb() * 1e9
     if size > limit:
         raise UsageError(
@@ -216,12 +282,28 @@ def _make_room(size: int, *, keep: Path, text: str) -> None:
         with contextlib.suppress(OSError):
             file = about.with_name(about.name.removesuffix(_ABOUT))
             entries.append((about.stat().st_mtime, file.stat().st_size if file.exists() else 0, about, file))
-    total = sum(e[1] for e in entries)
+    total = sum(e[1] for e in entries) + sum(size_below(p) for p in results_folder().glob("*") if p != keep)
     for _, held, about, file in sorted(entries):
         if total + size <= limit:
             return
         if about.parent != keep and _remove(about, file):
             total -= held
+
+
+def size_below(folder: Path) -> int:
+    """Return the bytes of all files below a folder; 0 where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        Others may write into it meanwhile.
+    """
+    total = 0
+    for here, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(OSError):
+                total += os.stat(os.path.join(here, name)).st_size
+    return total
 
 
 def _remove(about: Path, file: Path) -> bool:
