@@ -53,7 +53,13 @@ def evaluate(
         ),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="With --pairs: where the tables of scores go.")
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="With --pairs: where the tables of scores go, a folder or s3://BUCKET/NAME, gs://.",
+        ),
     ] = None,
     scene: Annotated[
         list[str] | None,
@@ -164,7 +170,7 @@ def evaluate(
 
 
 def _many(
-    pairs: Path, folder: Path | None, *, seed: int, workers: int, overwrite: bool, engine: Engine, as_json: bool
+    pairs: Path, folder: str | None, *, seed: int, workers: int, overwrite: bool, engine: Engine, as_json: bool
 ) -> NoReturn:
     from ..engine import protocol as records_as
     from ..errors import UsageError

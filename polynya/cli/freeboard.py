@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,7 +25,13 @@ def freeboard(
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Where results go: one folder per granule.")
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Where results go: one folder per granule; or s3://BUCKET/NAME, gs://.",
+        ),
     ],
     beams: Annotated[str, typer.Option(help="strong, weak, all (those present), or names: gt1r,gt3r.")] = "all",
     bbox: Annotated[
@@ -183,6 +188,7 @@ def freeboard(
             f"{done} of {len(records)} granules {'is' if done == 1 else 'are'} in {out}"
             + (f"; {len(failed)} failed, see above. The same command tries them again." if failed else ".")
         )
-        if io.lists(out / "index.run.json", out / "index.html"):
-            print(f"all of them on one page: {out / 'index.html'}")
+        page = io.place(out) / "index.html"
+        if io.lists(page.with_name("index.run.json"), page):
+            print(f"all of them on one page: {page}")
     raise typer.Exit(code)

@@ -21,12 +21,18 @@ def glaciers(
             metavar="SCENE...",
             help=(
                 "The files of one scene: a scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE names"
-                " the sensor of a file."
+                " the sensor of a file. GeoTIFFs may be at addresses (s3://, gs://, https://)."
             ),
         ),
     ],
     out: Annotated[
-        Path, typer.Option("--out", "-o", metavar="FOLDER", help="Folder for maps, outlines and the report.")
+        str,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FOLDER",
+            help="Folder for maps, outlines and the report; or s3://BUCKET/NAME, gs://.",
+        ),
     ],
     network: Annotated[
         list[str] | None,
@@ -129,6 +135,7 @@ def glaciers(
     polynya glaciers S2A_MSIL2A.SAFE dem=copdem.tif -o mapped
     polynya glaciers scenes/* --each -o mapped
     """
+    from .. import io
     from ..engine import protocol
     from ..errors import UsageError
     from ..workflows import glaciers as workflow
@@ -180,7 +187,7 @@ def glaciers(
         engine, workers=int(engine != "spark"), master=master, timeout_s=timeout_s, memory_gb=memory_gb
     )
     records = batch.run_each(
-        scene,
+        [s for given in scene for s in (io.expand([given], endings=()) if io.is_address(given) else [given])],
         out=out,
         config=config,
         inventory=inventory,

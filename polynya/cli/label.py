@@ -19,9 +19,12 @@ def label(
         Path | None, typer.Argument(metavar="[ATL03.h5]", help="The granule; none with --pairs.")
     ] = None,
     out: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            "--out", "-o", metavar="FILE.parquet", help="The label table; with --pairs the folder of the tables."
+            "--out",
+            "-o",
+            metavar="FILE.parquet",
+            help="The label table; with --pairs the folder of the tables. Also s3://BUCKET/NAME, gs://.",
         ),
     ] = None,
     image: Annotated[

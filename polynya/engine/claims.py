@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from ..errors import UsageError
-from ..io import atomic
+from ..io import atomic, remote
 
 BEAT_S = 5.0
 """How often who holds a claim sets its time."""
@@ -96,14 +96,14 @@ def holding(place: Path | str, *, run: str = "", wait: bool = True) -> Iterator[
 
 
 def can_be_claimed(place: Path | str) -> bool:
-    """Return whether there is a result whose name a claim can stand beside.
+    """Return whether there is a result whose name a claim can stand beside: a path, no address in an object store.
 
     Parameters
     ----------
     place : Path or str
         The result's file or folder; empty where an item has none.
     """
-    return bool(str(place)) and bool(Path(place).name)
+    return bool(str(place)) and not remote.is_address(str(place)) and bool(Path(place).name)
 
 
 def is_held(place: Path | str, *, run: str) -> bool:

@@ -22,7 +22,7 @@ from .records import (
 )
 from .remote import fetched, is_address, local_path, name_of
 from .stored import check_place, check_writable, children, is_free, reading, writing, writing_folder
-from .tables import TableWriter, read_beams, read_table, to_geopandas, write_table
+from .tables import TableWriter, read_beams, read_table, table_metadata, to_geopandas, write_table
 
 __all__ = [
     "BBOX",
@@ -58,6 +58,7 @@ __all__ = [
     "read_table",
     "reading",
     "run_record",
+    "table_metadata",
     "to_geopandas",
     "to_xarray",
     "versions",

@@ -22,6 +22,7 @@ from .. import __version__
 from ..errors import OutputError, ProductError, one_line
 from . import atomic, stored
 from .addresses import Place
+from .addresses import place as place_of
 from .input_files import files_of
 
 _BLOCK = 1 << 22
@@ -319,12 +320,12 @@ def write_json(data: object, path: Path) -> Path:
     return Path(path)
 
 
-def read_json(path: Path | str) -> dict:
+def read_json(path: Place | str) -> dict:
     """Read a JSON file that polynya wrote.
 
     Parameters
     ----------
-    path : Path or str
+    path : Path, Address or str
         The file.
 
     Raises
@@ -332,7 +333,7 @@ def read_json(path: Path | str) -> dict:
     ProductError
         If it is missing or not JSON.
     """
-    path = Path(path)
+    path = place_of(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):

@@ -12,6 +12,8 @@ import pyarrow.parquet as pq
 
 from .. import schema
 from ..errors import ProductError, one_line
+from . import stored
+from .addresses import Place
 from .atomic import writing
 from .geoparquet import BBOX, BBOX_PATHS, GEOMETRY, Bounds, bounding_boxes, geo_metadata, point_wkb
 from .opening import regular_file
@@ -129,6 +131,31 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
         raise ProductError(
             f"{path.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make it"
             " again."
+        ) from error
+
+
+def table_metadata(place: Place) -> dict[bytes, bytes]:
+    """Return what the schema of a (Geo)Parquet table says of it; no row is read, and of an object only its footer.
+
+    Parameters
+    ----------
+    place : Path or Address
+        The file.
+
+    Raises
+    ------
+    ProductError
+        If it is missing or is not Parquet.
+    """
+    if isinstance(place, Path):
+        regular_file(place, expected="a table that polynya wrote. Check the path")
+    try:
+        with stored.reading(place) as source:
+            return dict(pq.read_schema(source).metadata or {})
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ProductError(
+            f"{place.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make"
+            " it again."
         ) from error
 
 

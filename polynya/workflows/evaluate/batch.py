@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,9 +72,9 @@ class Pair:
         return self.out
 
     @property
-    def record(self) -> Path:
+    def record(self) -> io.Place:
         """The record beside the table."""
-        return Path(self.out).with_suffix(f".{atomic.RECORD}")
+        return io.place(self.out).with_suffix(f".{atomic.RECORD}")
 
     def key(self, *, seed: int) -> io.Key:
         """Return everything that decides the scores.
@@ -101,7 +100,7 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
     path : Path or str
         Columns of :data:`COLUMNS`.
     out : Path or str
-        Folder of the tables of scores, each named as its result, or as the column ``name`` says.
+        Folder of the tables of scores, or its address, each named as its result, or as the column ``name`` says.
 
     Returns
     -------
@@ -114,14 +113,14 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
     UsageError
         If a column, a cell or a name does not fit.
     """
-    path = Path(path)
+    path, folder = Path(path), io.place(out)
     found = []
     for row in pairs.read(path, columns=COLUMNS, needed=COLUMNS[:2]):
         cells = {n: str(path.parent / v) if n in FILES and v else v for n, v in row.cells.items()}
         name = cells.pop("name", "") or Path(cells["result"]).stem
         if Path(name).name != name or name == Path(SCORES).stem:
             raise UsageError(f"{row.where}: name '{name}'; expected a plain file name of its own. Correct the line.")
-        found.append(Pair(out=str(Path(out) / f"{name}.parquet"), **cells))
+        found.append(Pair(out=str(folder / f"{name}.parquet"), **cells))
     pairs.check_different(path, [p.out for p in found])
     return found
 
@@ -164,8 +163,9 @@ def run(
     OutputError
         If ``scores.parquet`` is there and is no such table.
     """
-    folder = Path(os.path.commonpath([Path(p.out).resolve().parent for p in items]))
+    folder = io.common_folder([io.place(p.out) for p in items])
     about = folder / f"scores.{atomic.RECORD}"
+    io.check_writable(folder)
     io.check_files([folder / SCORES], record=about, overwrite=True)
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
@@ -207,7 +207,7 @@ def process(pair: Pair, *, seed: int = 0, overwrite: bool = False) -> Record:
     PolynyaError
         If an input cannot be read, the two do not fit each other, or the output cannot be written.
     """
-    out, key = Path(pair.out), pair.key(seed=seed)
+    out, key = io.place(pair.out), pair.key(seed=seed)
     outputs = {"scores": pair.out, "run": str(pair.record)}
     segments = Path(pair.result) / TRACK_TABLES[0]
     if segments.exists():
@@ -229,8 +229,8 @@ def process(pair: Pair, *, seed: int = 0, overwrite: bool = False) -> Record:
         contents=[out.name],
         numbers=numbers,
     )
-    with io.writing(out) as temporary:
-        io.write_json(record, pair.record)
+    with io.writing(out) as temporary, io.writing(pair.record) as beside:  # the table gets its name last
+        io.write_json(record, beside)
         io.write_table(table, temporary, spec=spec)
     return Record(item=pair.name, status=DONE, outputs=outputs, numbers=numbers)
 
@@ -293,25 +293,23 @@ def _numbers(table: pa.Table, wanted: Mapping[str, Callable[[dict], bool]]) -> d
     return numbers
 
 
-def _write_together(items: Sequence[Pair], path: Path, *, about: Path, seed: int) -> None:
+def _write_together(items: Sequence[Pair], path: io.Place, *, about: io.Place, seed: int) -> None:
     """Write all scores of a batch into one table: columns that a family does not have are empty."""
     tables = []
     for pair in items:
-        table = io.read_table(Path(pair.out))
+        with io.fetched(pair.out) as there:
+            table = io.read_table(there)
         tables.append(table.add_column(0, "result", pa.array([Path(pair.out).stem] * table.num_rows, pa.string())))
     together = pa.concat_tables([t.replace_schema_metadata(None) for t in tables], promote_options="default")
-    files = [Path(p.out) for p in items]
-    io.write_json(
-        io.run_record(
-            command=io.command_line(),
-            config={"seed": seed},
-            inputs=[{"scores": p.name} for p in files],
-            key={"workflow": "evaluate"},
-            contents=[path.name],
-        ),
-        about,
+    record = io.run_record(
+        command=io.command_line(),
+        config={"seed": seed},
+        inputs=[{"scores": io.name_of(p.out)} for p in items],
+        key={"workflow": "evaluate"},
+        contents=[path.name],
     )
-    with io.writing(path) as temporary:
+    with io.writing(path) as temporary, io.writing(about) as beside:
+        io.write_json(record, beside)
         pa.parquet.write_table(together, temporary)
 
 

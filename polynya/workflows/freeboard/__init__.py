@@ -52,7 +52,8 @@ def run(
     granules : sequence of path
         ATL03 files, or their addresses (``s3://``, ``gs://``, ``https://``), which are fetched one by one.
     out : path
-        One folder per granule is made in it; a granule whose result is there is skipped.
+        One folder per granule is made in it; a granule whose result is there is skipped. Or the address of an object
+        store (``s3://BUCKET/NAME``).
     config : Config, optional
         Settings.
     workers : int
@@ -77,7 +78,7 @@ def run(
     ProductError
         If the classifier's file is no network.
     """
-    config = config or Config()
+    config, below = config or Config(), io.place(out)
     network = config.classifier_used().path
     if network is not None:
         predict_tracks.check(network)  # a file that is none fails once, not with every granule
@@ -94,9 +95,10 @@ def run(
         raise UsageError(f"--join: {remote} is an address; expected files on this computer. Fetch them first.")
     around = joining.find(granules) if config.join else [()] * len(names)
     items = [
-        Item(path=g, folder=str(Path(out) / n), neighbours=others)
+        Item(path=g, folder=str(below / n), neighbours=others)
         for g, n, others in zip(granules, names, around, strict=True)
     ]
+    io.check_writable(below)
     cores = workers or engines.cores()
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(items)))

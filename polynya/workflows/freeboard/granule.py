@@ -7,7 +7,7 @@ import contextlib
 import importlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -56,7 +56,7 @@ class Item:
     path : str
         An ATL03 file, or its address.
     folder : str
-        Where its results go.
+        Where its results go, a path or an address.
     neighbours : tuple of str
         ATL03 files that continue it at its ends, whose leads may serve it too.
     """
@@ -109,7 +109,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
     PolynyaError
         If the granule cannot be read, holds no sea ice, or the output cannot be written.
     """
-    folder = Path(item.folder)
+    folder = io.place(item.folder)
     outputs = {name: str(folder / file) for name, file in FILES.items()}
     key = config.key(io.local_path(item.path), neighbours=[Path(n) for n in item.neighbours])
     old = None if overwrite else io.finished(folder, key)
@@ -119,7 +119,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, threads: int
             item=item.name,
             status=SKIPPED,
             message=f"done before, in {folder}",
-            outputs=outputs | _netcdf(folder),
+            outputs=outputs | _netcdf(folder, old.get("contents", [])),
             numbers=numbers,
         )
     with io.fetched(item.path) as path:
@@ -147,7 +147,8 @@ def _compute(
     classifier = predict_tracks.load(selected.path, runtime=runtime, threads=threads) if selected.path else None
     classifier_line, network = freeboard_classifier.describe(classifier)
     about = _about(granule, config, classifier_line)
-    with io.writing_folder(Path(item.folder), overwrite=overwrite) as temporary, io.hashing(key) as hashed:
+    folder = io.place(item.folder)
+    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         settings = config.beam_settings(grids, classifier=classifier)
         beams = _beams(granule, chosen, config=config, settings=settings, grids=grids, around=around, threads=threads)
         results, drawn, empty = _write_tables(beams, temporary, about=about, netcdf=config.netcdf)
@@ -176,6 +177,7 @@ def _compute(
             notes=[n.text for r in results.values() for n in r.notes],
         )
         io.write_json(record, temporary / "run.json")
+        netcdf = _netcdf(folder, [p.name for p in temporary.iterdir()])
         from ...report import freeboard as report  # imported by now, while the first beams were computed
 
         report.write(
@@ -189,14 +191,14 @@ def _compute(
         item=item.name,
         status=DONE,
         message="\n".join(sentences),
-        outputs=outputs | _netcdf(Path(item.folder)),
+        outputs=outputs | netcdf,
         numbers=numbers,
     )
 
 
-def _netcdf(folder: Path) -> dict[str, str]:
-    """Return the folder's NetCDF files by name."""
-    return {f"netcdf_{p.stem}": str(p) for p in sorted(folder.glob("*.nc"))}
+def _netcdf(folder: io.Place, names: Iterable[str]) -> dict[str, str]:
+    """Return the paths of a result's NetCDF files; ``names`` are those of all its files."""
+    return {f"netcdf_{n.removesuffix('.nc')}": str(folder / n) for n in sorted(names) if n.endswith(".nc")}
 
 
 def _about(granule: icesat2.Granule, config: Config, classifier: str) -> dict[str, object]:

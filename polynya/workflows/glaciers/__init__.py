@@ -29,7 +29,7 @@ from ...scenes import quality as scene_quality
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
-from . import mapped_outlines, rasters
+from . import mapped_outlines, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import reference as glacier_reference
 from .config import DATE, DEFAULT, Config
@@ -77,9 +77,9 @@ def run(
     Parameters
     ----------
     paths : sequence of Path or str
-        Files of one scene, as :func:`polynya.scenes.scene.open_scene` takes them.
+        Files of one scene, as :func:`polynya.scenes.scene.open_scene` takes them, or addresses of them.
     out : Path or str
-        Folder to write.
+        Folder to write, or its address.
     config : Config, optional
         Settings.
     inventory : Path or str, optional
@@ -106,18 +106,24 @@ def run(
     OutputError
         If nothing can be written.
     """
-    started, out = time.monotonic(), Path(out)
-    io.check_place(out, overwrite=overwrite)
-    job = _job(paths, config=config or Config(), inventory=inventory, reference=reference, threads=threads)
-    scene = job.scene
+    started, place = time.monotonic(), io.place(out)
+    io.check_place(place, overwrite=overwrite)
     with contextlib.ExitStack() as stack:
+        job = _job(
+            stack.enter_context(scene_files.fetched(paths)),
+            config=config or Config(),
+            inventory=inventory,
+            reference=reference,
+            threads=threads,
+        )
+        scene = job.scene
         key = result_key(job.paths, scene, job.config, inventory=inventory, reference=reference)
         hashed = stack.enter_context(io.hashing(key))
         pixels = scene.shape[0] * scene.shape[1]
         bar = stack.enter_context(terminal.progress(pixels, show=show_progress, text="scene"))
         quality = scene_quality.check(scene)
         used, notes = _sensors(job, quality)
-        folder = stack.enter_context(io.writing_folder(out, overwrite=overwrite))
+        folder = stack.enter_context(io.writing_folder(place, overwrite=overwrite))
         location = _write_maps(job, used, folder, bar.advance)
         outlined = mapped_outlines.draw(
             folder, scene=scene, mapper=job.mapper, config=job.config, inventory=job.inventory
@@ -171,9 +177,10 @@ def run(
             },
         )
         io.write_json(record, folder / "run.json")
+        names = sorted(p.name for p in folder.iterdir())
     return Outputs(
-        folder=out,
-        files={p.name: p for p in sorted(out.iterdir())},
+        folder=place,
+        files={n: place / n for n in names},
         scene=scene.name,
         quality=quality,
         n_outlines=len(outlined.table),
@@ -209,11 +216,12 @@ def done_before(
     PolynyaError
         If the scene cannot be read, or ``out`` holds another result or something else.
     """
-    if not Path(out).exists():
+    config, place = config or Config(), io.place(out)
+    if io.is_free(place):
         return None
-    config = config or Config()
-    key = result_key(paths, open_scene(paths, config), config, inventory=inventory, reference=reference)
-    return io.finished(Path(out), key)
+    with scene_files.fetched(paths) as files:
+        key = result_key(files, open_scene(files, config), config, inventory=inventory, reference=reference)
+        return io.finished(place, key)
 
 
 def open_scene(paths: Sequence[Path | str], config: Config) -> Scene:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ... import engine as engines
+from ... import io
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import UsageError
 from ...report import terminal
@@ -56,9 +58,9 @@ def run_each(
     Parameters
     ----------
     scenes : sequence of Path or str
-        One path per scene.
+        One path or address per scene.
     out : Path or str
-        Folder of the scenes' folders.
+        Folder of the scenes' folders, or its address.
     config : glaciers.Config, optional
         Settings.
     inventory : Path or str, optional
@@ -82,7 +84,9 @@ def run_each(
         If two scenes have one name, a name is no folder's, or there is no such engine.
     """
     names = folder_names(scenes)
-    items = [SceneItem(path=s, folder=str(Path(out) / n)) for s, n in names.items()]
+    below = io.place(out)
+    io.check_writable(below)
+    items = [SceneItem(path=s, folder=str(below / n)) for s, n in names.items()]
     task = functools.partial(
         process,
         config=config or glaciers.Config(),
@@ -117,11 +121,10 @@ def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
         If a scene is given twice, or its name cannot be that of a folder.
     """
     endings = (".SAFE", ".json", ".tif", ".tiff")
-    whole = {str(s): Path(s).resolve().parts for s in scenes}
-    if len(set(whole.values())) < len(scenes):
-        doubled = next(
-            str(s) for k, s in enumerate(scenes) if Path(s).resolve() in [Path(t).resolve() for t in list(scenes)[:k]]
-        )
+    parts_of = [_parts(str(s)) for s in scenes]
+    whole = {str(s): parts for s, parts in zip(scenes, parts_of, strict=True)}
+    if len(set(parts_of)) < len(scenes):
+        doubled = next(str(s) for k, s in enumerate(scenes) if parts_of[k] in parts_of[:k])
         raise UsageError(f"--each: {doubled} is given twice; expected different scenes. Give it once.")
     for depth in range(1, max(map(len, whole.values()), default=1) + 1):
         names = {s: "_".join(parts[-depth:]).strip("/_") for s, parts in whole.items()}
@@ -134,6 +137,13 @@ def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
                 f"--each: {scene} gives the folder name '{name}'; expected a scene with a name. Rename it."
             )
     return names
+
+
+def _parts(scene: str) -> tuple[str, ...]:
+    """Return the names that a path or an address consists of."""
+    if io.is_address(scene):
+        return tuple(p for p in re.sub(r"[?#].*$", "", scene).split("/") if p)
+    return Path(scene).resolve().parts
 
 
 def process(
@@ -163,7 +173,7 @@ def process(
     PolynyaError
         If the scene cannot be read, or the folder holds another result or something else.
     """
-    folder = Path(item.folder)
+    folder = item.folder
     outputs = {"folder": item.folder}
     if not overwrite and glaciers.done_before([item.path], out=folder, config=config, inventory=inventory) is not None:
         return Record(item=item.name, status=SKIPPED, message="was done before", outputs=outputs)

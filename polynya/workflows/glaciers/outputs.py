@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,9 +19,9 @@ class Outputs:
 
     Attributes
     ----------
-    folder : Path
+    folder : Path or Address
         That was written.
-    files : dict of str to Path
+    files : dict of str to Path or Address
     scene : str
     quality : scene_quality.Quality
     n_outlines : int
@@ -36,8 +35,8 @@ class Outputs:
         IoU and area against the reference, in words; empty without one.
     """
 
-    folder: Path
-    files: dict[str, Path]
+    folder: io.Place
+    files: dict[str, io.Place]
     scene: str
     quality: scene_quality.Quality
     n_outlines: int

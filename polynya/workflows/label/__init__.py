@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -70,7 +69,7 @@ def run(
     outs = {p.out for p in pairs}
     if len(outs) < len(pairs):
         raise UsageError("PAIRS: two pairs go to one file; expected an output each. Name them differently.")
-    for out in map(Path, sorted(outs)):
+    for out in map(io.place, sorted(outs)):
         if out.suffix != ".parquet" or out.is_dir():
             raise UsageError(
                 f"-o {out}: is {'a folder' if out.is_dir() else 'no name of a Parquet file'}; expected a file to write,"
@@ -81,6 +80,8 @@ def run(
             raise UsageError(
                 f"-o {out}: {blocked.name} is a file; expected a folder to write into. Choose another place."
             )
+    folder = io.common_folder([io.place(p.out) for p in pairs])
+    io.check_writable(folder)
     cores = workers or engines.cores()
     if isinstance(engine, str):
         engine = engines.load(engine, workers=min(cores, len(pairs)))
@@ -92,8 +93,7 @@ def run(
             bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
     found = [records[p.name] for p in pairs]
     tables = {p.name: p.out for p in pairs}
-    common = os.path.commonpath([Path(p.out).resolve().parent for p in pairs])
-    run_page.write(found, out=common, command="label", results=tables, quantity=run_page.LABELS)
+    run_page.write(found, out=folder, command="label", results=tables, quantity=run_page.LABELS)
     return found
 
 
@@ -118,7 +118,7 @@ def process(pair: Pair, *, config: Config, overwrite: bool = False) -> Record:
     PolynyaError
         If an input cannot be read, the two do not fit each other, or the output cannot be written.
     """
-    out = Path(pair.out)
+    out = io.place(pair.out)
     outputs = {"labels": str(out), "run": str(out.with_name(f"{out.stem}.run.json"))}
     if pair.image:
         outputs["picture"] = str(out.with_name(f"{out.stem}_shift.html"))
@@ -162,19 +162,19 @@ def _finished(outputs: dict[str, str], key: io.Key, *, overwrite: bool) -> dict 
 
     A table is written last: while it is missing, what a stopped run left beside it may be replaced.
     """
-    out, run = Path(outputs["labels"]), Path(outputs["run"])
+    out, run = io.place(outputs["labels"]), io.place(outputs["run"])
     held = io.finished(run, key) if out.exists() and not overwrite else None
     if held is not None and _digest_in(out) == held.get("digest"):
         return held
-    files = [Path(p) for name, p in outputs.items() if name != "run"]
+    files = [io.place(p) for name, p in outputs.items() if name != "run"]
     io.check_files(files, record=run, overwrite=overwrite or not out.exists())
     return None
 
 
-def _digest_in(table: Path) -> str | None:
+def _digest_in(table: io.Place) -> str | None:
     """Return what a table of labels says of its record; None for another file."""
     try:
-        metadata = io.read_table(table, columns=["label"]).schema.metadata or {}
+        metadata = io.table_metadata(table)
     except ProductError:
         return None
     return metadata.get(b"digest", b"").decode() if metadata.get(b"polynya_table") == b"labels" else None
@@ -186,8 +186,8 @@ def _write(
     """Write the record, the picture, and last the table: a pair is done when its table is there."""
     from ...report import label as report
 
-    out, run = Path(outputs["labels"]), Path(outputs["run"])
-    files = [Path(p) for name, p in outputs.items() if name != "run"]
+    out, run = io.place(outputs["labels"]), io.place(outputs["run"])
+    files = [io.place(p) for name, p in outputs.items() if name != "run"]
     digest = io.digest_of(key)
     about = {k: v for k, v in labels.about.items() if k not in ("granule", "product", "release", "polynya", "scene")}
     record = io.run_record(
@@ -209,7 +209,7 @@ def _write(
             writer.write(labels.table)
         if labels.scene is not None:
             report.write(
-                beside.enter_context(io.writing(Path(outputs["picture"]))),
+                beside.enter_context(io.writing(io.place(outputs["picture"]))),
                 table=labels.table,
                 darkness=labels.darkness,
                 about=labels.about,

@@ -85,7 +85,7 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
     path : Path or str
         Columns of :data:`COLUMNS`.
     out : Path or str
-        Folder of the label tables, each named as its granule, or as the column ``name`` says.
+        Folder of the label tables, or its address, each named as its granule, or as the column ``name`` says.
 
     Returns
     -------
@@ -99,13 +99,14 @@ def read_pairs(path: Path | str, *, out: Path | str) -> list[Pair]:
         If a column, a cell or a name does not fit.
     """
     path = Path(path)
+    folder = io.place(out)
     rows = pairs.read(path, columns=COLUMNS, needed=COLUMNS[:1], any_of=("image", "truth"))
-    found = [_pair(path, row, Path(out)) for row in rows]
+    found = [_pair(path, row, folder) for row in rows]
     pairs.check_different(path, [p.out for p in found])
     return found
 
 
-def _pair(path: Path, row: pairs.Row, out: Path) -> Pair:
+def _pair(path: Path, row: pairs.Row, out: io.Place) -> Pair:
     cells, where = row.cells, row.where
     if bool(cells.get("image")) == bool(cells.get("truth")):
         raise UsageError(

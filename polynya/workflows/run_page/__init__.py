@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from ... import io
 from ...engine.protocol import FAILED, Record
@@ -42,8 +41,8 @@ log = logging.getLogger("polynya.run_page")
 
 
 def write(
-    records: Sequence[Record], *, out: Path | str, command: str, results: Mapping[str, str], quantity: Quantity
-) -> Path | None:
+    records: Sequence[Record], *, out: io.Place | str, command: str, results: Mapping[str, str], quantity: Quantity
+) -> io.Place | None:
     """Write the page and the table of a batch, with those of earlier batches of the folder.
 
     One item alone is added where the folder has a page already. Nothing else is replaced: where a file of another
@@ -54,7 +53,7 @@ def write(
     ----------
     records : sequence of Record
         What the engine gave.
-    out : Path or str
+    out : Path, Address or str
         The folder that holds the items' results.
     command : str
         ``freeboard``, ``label`` ...
@@ -65,18 +64,18 @@ def write(
 
     Returns
     -------
-    Path or None
+    Path, Address or None
         The page; None where none was written.
     """
-    out = Path(out)
-    is_ours = io.lists(out / "index.run.json", out / "index.html")
-    if (len(records) < 2 and not is_ours) or all(r.status == FAILED and r.exit_code == 2 for r in records):
-        return None
-    from . import page  # heavy: for batches only
-
+    folder = io.place(out)
     try:
-        with page.alone(out):
-            return page.write(records, out=out, command=command, results=results, quantity=quantity)
+        is_ours = io.lists(folder / "index.run.json", folder / "index.html")
+        if (len(records) < 2 and not is_ours) or all(r.status == FAILED and r.exit_code == 2 for r in records):
+            return None
+        from . import page  # heavy: for batches only
+
+        with page.alone(folder):
+            return page.write(records, out=folder, command=command, results=results, quantity=quantity)
     except (PolynyaError, OSError) as error:
         log.warning("polynya: the page of this run is not written: %s The results are complete.", one_line(error))
         return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import filelock
@@ -28,12 +28,14 @@ _SUMS = {q.name: q.is_sum for q in QUANTITIES}
 
 
 @contextlib.contextmanager
-def alone(out: Path) -> Iterator[None]:
+def alone(out: io.Place) -> Iterator[None]:
     """Hold the page for this process: two commands may write into one folder.
+
+    Nothing holds it at an address: there the last of two commands writes the page.
 
     Parameters
     ----------
-    out : Path
+    out : Path or Address
         The folder.
 
     Raises
@@ -41,6 +43,9 @@ def alone(out: Path) -> Iterator[None]:
     OutputError
         If another process does not let it go.
     """
+    if isinstance(out, io.Address):
+        yield
+        return
     out.mkdir(parents=True, exist_ok=True)
     lock = filelock.SoftFileLock(out / f".{PAGE}.lock", timeout=WAIT_S, poll_interval=0.1)
     try:
@@ -55,15 +60,15 @@ def alone(out: Path) -> Iterator[None]:
 
 
 def write(
-    records: Sequence[Record], *, out: Path, command: str, results: Mapping[str, str], quantity: Quantity
-) -> Path:
+    records: Sequence[Record], *, out: io.Place, command: str, results: Mapping[str, str], quantity: Quantity
+) -> io.Place:
     """Write page and table; parameters as those of :func:`polynya.workflows.run_page.write`.
 
     Parameters
     ----------
     records : sequence of Record
         What the engine gave.
-    out : Path
+    out : Path or Address
         The folder.
     command : str
         Whose batch it is.
@@ -74,7 +79,7 @@ def write(
 
     Returns
     -------
-    Path
+    Path or Address
         The page.
 
     Raises
@@ -88,38 +93,55 @@ def write(
     rows = dict(old)
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     for record in records:
-        result = Path(results[record.item])
+        result = io.place(results[record.item])
         row = _row(record, out=out, command=command, result=result, quantity=quantity, old=old, now=now)
         rows[command, row["name"]] = row
-    kept = [r for k, r in rows.items() if k not in old or r is not old[k] or _is_there(r, out)]
+    is_there = _looking(out)
+    kept = [r for k, r in rows.items() if k not in old or r is not old[k] or _says_something(r, is_there)]
     if kept == held and (out / PAGE).exists():
         return out / PAGE  # nothing is new
     table = schema.table(RUNS, {n: _column(kept, n) for n in RUNS.names}, about={"polynya": __version__})
     record_of_page = io.run_record(
         command=io.command_line(), config={}, inputs=[], key={"workflow": "run_page"}, contents=[PAGE, TABLE]
     )
-    text = report.render(kept, is_sum={quantity.name: quantity.is_sum, **_SUMS}, folder=out.resolve().name)
-    io.write_json(record_of_page, out / RECORD)
-    io.write_table(table, out / TABLE, spec=RUNS, about={"polynya": __version__})
+    text = report.render(kept, is_sum={quantity.name: quantity.is_sum, **_SUMS}, folder=_name(out))
+    with io.writing(out / RECORD) as temporary:
+        io.write_json(record_of_page, temporary)
+    with io.writing(out / TABLE) as temporary:
+        io.write_table(table, temporary, spec=RUNS, about={"polynya": __version__})
     with io.writing(out / PAGE) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return out / PAGE
 
 
-def _held(path: Path) -> list[dict]:
+def _held(path: io.Place) -> list[dict]:
     """Return the rows of earlier batches, numbers that are missing as None; none of a table that cannot be used."""
-    try:
-        table = io.read_table(path)
-    except ProductError:
+    if not path.exists():
         return []
+    with io.fetched(str(path)) as there:
+        try:
+            table = io.read_table(there)
+        except ProductError:
+            return []
     rows = table.to_pylist() if table.column_names == RUNS.names else []
     return [{n: None if isinstance(v, float) and np.isnan(v) else v for n, v in row.items()} for row in rows]
 
 
-def _is_there(row: dict, out: Path) -> bool:
+def _says_something(row: dict, is_there: Callable[[str], bool]) -> bool:
     """Return whether an earlier row still says something: a failure, or a result that is there."""
-    name = row["name"]
-    return row["state"] == FAILED_ROW or (out / name).exists() or (out / f"{name}.parquet").exists()
+    return row["state"] == FAILED_ROW or is_there(row["name"]) or is_there(f"{row['name']}.parquet")
+
+
+def _looking(out: io.Place) -> Callable[[str], bool]:
+    """Return what tells whether a result is in a folder; a store is asked once for all of them."""
+    if isinstance(out, io.Address):
+        names = io.children(out)
+        return lambda name: name.partition("/")[0] in names
+    return lambda name: (out / name).exists()
+
+
+def _name(out: io.Place) -> str:
+    return out.name if isinstance(out, io.Address) else out.resolve().name
 
 
 def _column(rows: list[dict], name: str) -> object:
@@ -133,9 +155,9 @@ def _column(rows: list[dict], name: str) -> object:
 def _row(
     record: Record,
     *,
-    out: Path,
+    out: io.Place,
     command: str,
-    result: Path,
+    result: io.Place,
     quantity: Quantity,
     old: Mapping[tuple[str, str], dict],
     now: dt.datetime,
@@ -203,16 +225,18 @@ def _located_by(record: Record) -> list[Path]:
     return [Path(p) for name, p in record.outputs.items() if name == "located_by" and Path(p).is_file()]
 
 
-def _files_of(result: Path) -> tuple[dict, list[Path]]:
+def _files_of(result: io.Place) -> tuple[dict, list[io.Place]]:
     """Return a result's record, and its files; nothing of one that cannot be read."""
-    record = result / "run.json" if result.is_dir() else result.with_suffix(".run.json")
+    is_table = result.suffix == ".parquet" and not result.is_dir()
+    record = result.with_suffix(".run.json") if is_table else result / "run.json"
     try:
         run = io.read_json(record)
     except ProductError:  # gone since, or damaged
         return {}, []
     listed = [record.parent / str(n) for n in run.get("contents", [])]
     order = {"segments.parquet": 0, "probability.tif": 0, "report.html": 0}
-    return run, sorted((f for f in listed if f.is_file()), key=lambda f: (order.get(f.name, 1), f.name))
+    files = [f for f in listed if isinstance(f, io.Address) or f.is_file()]  # in a store, the record came last
+    return run, sorted(files, key=lambda f: (order.get(f.name, 1), f.name))
 
 
 def _placed(place: places.Place, *, otherwise: dt.datetime | None = None) -> dict:
@@ -238,8 +262,10 @@ def _known(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
 
 
-def _relative(path: Path, out: Path) -> str:
+def _relative(path: io.Place, out: io.Place) -> str:
     """Return a path as seen from the folder, with ``/``."""
+    if isinstance(path, io.Address) or isinstance(out, io.Address):
+        return str(path).removeprefix(f"{out}/")
     try:
         return path.resolve().relative_to(out.resolve()).as_posix()
     except ValueError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ... import schema
+from ... import io, schema
 from ...errors import ProductError
 from ...io import opening
 from ...readers import icesat2
@@ -41,12 +42,12 @@ class Place:
 NOWHERE = Place(latitude=np.zeros(0), longitude=np.zeros(0))
 
 
-def of_result(files: list[Path]) -> Place:
+def of_result(files: Sequence[io.Place]) -> Place:
     """Return the place of a result from the first of its files that has one.
 
     Parameters
     ----------
-    files : list of Path
+    files : sequence of Path or Address
         Tables of segments or labels, or rasters; others are passed over.
     """
     for path in files:
@@ -83,8 +84,8 @@ def of_granule(path: Path) -> Place:
     return NOWHERE
 
 
-def _of_table(path: Path) -> Place | None:
-    with pq.ParquetFile(path) as file:
+def _of_table(path: io.Place) -> Place | None:
+    with io.reading(path) as source, pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
         if not {"latitude", "longitude", "x_atc", "beam", "time"} <= set(names) or not file.metadata.num_rows:
             return None
@@ -118,10 +119,10 @@ def _broken(latitude: np.ndarray, longitude: np.ndarray, x: np.ndarray) -> Place
     return Place(latitude=np.insert(latitude, cuts, np.nan), longitude=np.insert(longitude, cuts, np.nan))
 
 
-def _of_raster(path: Path) -> Place:
+def _of_raster(path: io.Place) -> Place:
     import rasterio.warp  # heavy, and only where there are rasters
 
-    with opening.open_raster(path) as source:
+    with io.fetched(str(path)) as there, opening.open_raster(there) as source:
         left, bottom, right, top = source.bounds
         xs, ys = [left, right, right, left, left], [top, top, bottom, bottom, top]
         longitude, latitude = rasterio.warp.transform(source.crs, "EPSG:4326", xs, ys)
