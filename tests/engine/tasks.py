@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 import signal
@@ -13,6 +14,10 @@ import numpy as np
 from polynya import io
 from polynya.engine.protocol import DONE, SKIPPED, Record
 from polynya.errors import ProductError, UsageError
+from polynya.io import remote, stored
+
+with contextlib.suppress(ImportError):
+    from .. import stores  # noqa: F401  worker processes know its addresses, too
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -37,6 +42,11 @@ def folders(out: Path, *names: str) -> list[Folder]:
     return [Folder(name=n, place=str(out / "results" / n), marks=str(out / "marks")) for n in names]
 
 
+def objects(out: Path, *names: str) -> list[Folder]:
+    """Return the same items with results at addresses: the objects lie in ``out/results``."""
+    return [dataclasses.replace(f, place=f"disk://{f.place}") for f in folders(out, *names)]
+
+
 def begun(out: Path, name: str) -> int:
     """Return how often the work on an item was begun."""
     return sum(1 for p in (out / "marks").iterdir() if p.name.startswith(f"{name}."))
@@ -56,7 +66,9 @@ def obey(item: Item) -> Record:
 
 def write(item: Folder) -> Record:
     """Write a folder, and on the way do what the name says."""
-    place = Path(item.place)
+    place = io.place(item.place)
+    if isinstance(place, io.Address):  # a Spark worker has the environment of the session
+        os.environ[remote.CACHE] = str(Path(item.marks).with_name("cache"))
     key = io.Key(workflow="test", version=1, settings={"name": item.name}, inputs={})
     if io.finished(place, key) is not None:
         return Record(item=item.name, status=SKIPPED)
@@ -68,6 +80,8 @@ def write(item: Folder) -> Record:
             os.kill(os.getpid(), signal.SIGKILL)
         if item.name.startswith("hang"):
             time.sleep(600)
+        if item.name.startswith("cut") and times == 0:
+            _kill_at_second_object()
         if item.name.startswith("slow"):
             time.sleep(0.5)
         if item.name.startswith("hungry"):
@@ -79,3 +93,16 @@ def write(item: Folder) -> Record:
             io.run_record(command=["test"], config={}, inputs=[], key=io.key_as_dict(key)), temporary / "run.json"
         )
     return Record(item=item.name, status=DONE, outputs={"folder": item.place})
+
+
+def _kill_at_second_object() -> None:
+    """Let this process die while it copies a result to a store."""
+    real, calls = stored._put, []
+
+    def put(file: Path, place: io.Address) -> None:
+        calls.append(place)
+        if len(calls) > 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        real(file, place)
+
+    stored._put = put

@@ -30,6 +30,14 @@ def test_a_claim_is_there_while_the_block_works_and_no_longer(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_nothing_is_claimed_at_an_address(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with claims.holding("memory://bucket/a", run="a") as first, claims.holding("memory://bucket/a", run="b") as second:
+        assert first and second
+    claims.sweep(["memory://bucket/a"])
+    assert not claims.can_be_claimed("s3://bucket/a") and list(tmp_path.iterdir()) == []
+
+
 def test_what_was_there_or_written_stays(tmp_path):
     place = tmp_path / "out" / "granule"
     with claims.holding(place):

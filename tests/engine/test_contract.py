@@ -22,7 +22,7 @@ from polynya.engine.protocol import DONE, FAILED, SKIPPED, Options, Record, atte
 from polynya.errors import UsageError
 from polynya.io import atomic
 
-from .tasks import Item, begun, folders, obey, write
+from .tasks import Item, begun, folders, obey, objects, write
 
 
 def test_one_record_per_item_whatever_happens(make):
@@ -68,6 +68,26 @@ def test_what_is_done_is_skipped_and_stays_the_same_file(make, tmp_path):
     before = {p: p.stat().st_ino for p in (tmp_path / "results").rglob("*")}
     assert [r.status for r in make().map(write, items)] == [SKIPPED] * 3
     assert {p: p.stat().st_ino for p in (tmp_path / "results").rglob("*")} == before
+
+
+def test_results_at_an_address_are_whole_whatever_dies_and_skipped_when_done(make, tmp_path):
+    pytest.importorskip("fsspec")
+    items = objects(tmp_path, "crash", "once", "cut", "good")
+    local = folders(tmp_path / "local", "good")
+    records = {r.item: r for r in make().map(write, items)}
+    assert {n: (r.status, r.tries) for n, r in records.items()} == {
+        "crash": (FAILED, 2), "once": (DONE, 2), "cut": (DONE, 2), "good": (DONE, 1),
+    }  # fmt: skip
+    assert [r.status for r in make().map(write, local)] == [DONE]
+    found = {p.relative_to(tmp_path / "results").as_posix() for p in (tmp_path / "results").rglob("*") if p.is_file()}
+    assert found == {f"{n}/{f}" for n in ("once", "cut", "good") for f in ("table.txt", "run.json")}
+    table = (tmp_path / "local/results/good/table.txt").read_bytes()
+    assert (tmp_path / "results/good/table.txt").read_bytes() == table
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "results").rglob("*") if p.is_file()}
+    again = {r.item: r.status for r in make().map(write, items)}
+    assert again == {"crash": FAILED, "once": SKIPPED, "cut": SKIPPED, "good": SKIPPED}
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "results").rglob("*") if p.is_file()} == before
+    assert (tmp_path / "cache/results").is_dir() and not list((tmp_path / "cache/results").iterdir())
 
 
 def test_an_item_that_hangs_ends_with_one_line(make, tmp_path):

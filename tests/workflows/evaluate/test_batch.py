@@ -195,3 +195,24 @@ def test_the_page_says_where_the_tracks_lie(season):
     assert all(len(r["track_latitude"]) > 3 for r in rows)
     again = batch.run(batch.read_pairs(season / "pairs.csv", out=season / "scores"), engine="local", workers=1)
     assert {round(r["value"], 6) for r in rows} == {round(r.numbers["freeboard_bias"], 6) for r in again}
+
+
+def test_scores_at_an_address_are_those_of_a_local_run(season, tmp_path, monkeypatch):
+    pytest.importorskip("fsspec")
+    from ... import stores
+
+    monkeypatch.setenv("POLYNYA_CACHE", str(tmp_path / "cache"))
+    batch.run(batch.read_pairs(season / "pairs.csv", out=season / "scores"), workers=1)
+    with stores.in_memory() as files:
+        items = batch.read_pairs(season / "pairs.csv", out="memory://bucket/scores")
+        assert [r.status for r in batch.run(items, workers=1)] == ["done", "done"]
+        copy = stores.copy_of(files, tmp_path / "copy") / "bucket/scores"
+        assert {p.name for p in copy.iterdir()} == {p.name for p in (season / "scores").iterdir()}
+        for name in ("near", "far", "scores"):
+            assert (copy / f"{name}.parquet").read_bytes() == (season / f"scores/{name}.parquet").read_bytes()
+        before = files.cat("/bucket/scores/near.parquet"), files.created("/bucket/scores/near.parquet")
+        assert [r.status for r in batch.run(items, workers=1)] == ["skipped", "skipped"]
+        assert before == (files.cat("/bucket/scores/near.parquet"), files.created("/bucket/scores/near.parquet"))
+        files.pipe("/bucket/scores/scores.run.json", b"theirs")
+        with pytest.raises(OutputError, match=r"scores\.run\.json: exists already and is no record of polynya"):
+            batch.run(items, workers=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
@@ -19,7 +20,7 @@ pytest.importorskip("fsspec")
 from ... import stores
 
 OUT = "memory://bucket/season"
-CONFIG = freeboard.Config(classifier="rule", netcdf=True)
+CONFIG = freeboard.Config(classifier="rule")
 TABLES = ("segments.parquet", "leads.parquet", "sea_surface.parquet")
 
 
@@ -42,8 +43,8 @@ def granules(tmp_path_factory):
     return [str(simulate(folder / n, length_km=4, beams="strong", seed=k).granule) for k, n in enumerate(names)]
 
 
-def run(granules, out=OUT, **options):
-    return freeboard.run(granules, out=out, config=CONFIG, workers=1, **options)
+def run(granules, out=OUT, *, config=CONFIG, **options):
+    return freeboard.run(granules, out=out, config=config, workers=1, **options)
 
 
 def test_a_season_at_an_address_has_the_files_of_a_local_one(files, granules, tmp_path):
@@ -52,7 +53,7 @@ def test_a_season_at_an_address_has_the_files_of_a_local_one(files, granules, tm
     assert [r.status for r in there] == [r.status for r in here] == ["done", "done"]
     copy = stores.copy_of(files, tmp_path / "copy") / "bucket/season"
     names = {p.relative_to(tmp_path / "here") for p in (tmp_path / "here").rglob("*") if p.is_file()}
-    assert {p.relative_to(copy) for p in copy.rglob("*") if p.is_file()} == names and len(names) > 12
+    assert {p.relative_to(copy) for p in copy.rglob("*") if p.is_file()} == names and len(names) == 13
     for name in names:
         if name.name in TABLES:
             assert (copy / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
@@ -63,15 +64,15 @@ def test_a_season_at_an_address_has_the_files_of_a_local_one(files, granules, tm
     same = ("command", "name", "item", "state", "report", "value", "track_latitude", "track_longitude", "data_time")
     assert [[r[n] for n in same] for r in rows] == [[r[n] for n in same] for r in expected]
     assert 'href="ATL03_20191104195311_05940510_006_01/report.html"' in (copy / "index.html").read_text()
-    assert not list((tmp_path / "cache").rglob("*.parquet")) or not list(remote.results_folder().iterdir())
+    assert list(remote.results_folder().iterdir()) == []
 
 
-def test_what_is_done_is_skipped_and_untouched_and_earlier_rows_stay(files, granules, monkeypatch):
+def test_what_is_done_is_skipped_and_untouched_and_earlier_rows_stay(files, granules):
     run(granules)
     before = {n: c for n, c in stores.held(files).items() if "/ATL03" in n}
     table = stores.held(files)["/bucket/season/runs.parquet"]
     again = run(granules[:1])
-    assert [r.status for r in again] == ["skipped"] and again[0].outputs["netcdf_segments_gt1r"].startswith(OUT)
+    assert [r.status for r in again] == ["skipped"]
     assert {n: c for n, c in stores.held(files).items() if "/ATL03" in n} == before
     assert stores.held(files)["/bucket/season/runs.parquet"] == table
     files.rm("/bucket/season/ATL03_20191104195311_05940510_006_01", recursive=True)
@@ -99,13 +100,21 @@ def test_a_copy_that_fails_is_one_line_and_the_same_command_does_it(files, granu
 
 def test_other_settings_and_foreign_objects_are_not_replaced(files, granules):
     run(granules[:1])
-    (other,) = freeboard.run(granules[:1], out=OUT, config=freeboard.Config(classifier="rule"), workers=1)
-    assert other.status == "failed" and "holds a result of other settings (netcdf)" in other.message
+    (other,) = run(granules[:1], config=CONFIG.model_copy(update={"dac": False}))
+    assert other.status == "failed" and "holds a result of other settings (dac)" in other.message
     stores.clear(files)
     files.pipe("/bucket/season/ATL03_20191104195311_05940510_006_01/theirs.txt", b"theirs")
     (record,) = run(granules[:1], overwrite=True)
     assert record.status == "failed" and "holds theirs.txt that no run.json of polynya lists" in record.message
     assert list(files.store) == ["/bucket/season/ATL03_20191104195311_05940510_006_01/theirs.txt"]
+
+
+def test_every_file_of_a_result_is_named_by_its_address(files, granules):
+    config = freeboard.Config(classifier="rule", netcdf=True, beams="gt1r")
+    for status in ("done", "skipped"):
+        (record,) = run(granules[:1], config=config)
+        assert record.status == status and all(io.place(p).exists() for p in record.outputs.values())
+        assert record.outputs["netcdf_segments_gt1r"] == f"{OUT}/{Path(granules[0]).stem}/segments_gt1r.nc"
 
 
 def test_a_page_that_cannot_be_written_costs_no_result(files, granules, caplog):
