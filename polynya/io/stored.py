@@ -230,10 +230,13 @@ def _scratch(place: Address) -> Iterator[Path]:
 
 def _upload(result: Path, place: Address, *, overwrite: bool, record: str) -> None:
     """Copy a finished folder to its place in an order that leaves no doubt, wherever it stops."""
-    mine, theirs = atomic.read_record(result / record), atomic.read_record(place / record)
-    if not overwrite and mine is not None and theirs is not None and atomic.same_key(mine, theirs):
+    try:
+        check_place(place, overwrite=overwrite, record=record)  # hours may have passed
+    except UsageError:
+        mine, theirs = atomic.read_record(result / record), atomic.read_record(place / record)
+        if mine is None or theirs is None or not atomic.same_key(mine, theirs):
+            raise
         return  # another command was quicker: its result is complete, the record came last
-    check_place(place, overwrite=overwrite, record=record)  # hours may have passed
     there = _listing(place)
     names = sorted(p.relative_to(result).as_posix() for p in result.rglob("*") if p.is_file())
     others = sorted(_own(place, there, record=record) & there.keys() - {*names, MARKER})
