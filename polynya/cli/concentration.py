@@ -16,10 +16,18 @@ from .root import FINISHED_WITH_FAILURES, app, say
 @app.command()
 def concentration(
     scenes: Annotated[
-        list[Path],
-        typer.Argument(metavar="SCENE...", help="Sentinel-1 GRD products, EW: .SAFE folders or .zip files."),
+        list[str],
+        typer.Argument(
+            metavar="SCENE...",
+            help="Sentinel-1 GRD products, EW: .SAFE folders or .zip files; zip files also at s3://, gs://, https://.",
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", metavar="FOLDER", help="One folder per scene is made in it.")],
+    out: Annotated[
+        str,
+        typer.Option(
+            "--out", "-o", metavar="FOLDER", help="One folder per scene is made in it; or s3://BUCKET/NAME, gs://."
+        ),
+    ],
     network: Annotated[
         str, typer.Option(metavar="NAME|FILE.onnx", help="What maps: rule (classes that depend on the angle).")
     ] = "rule",

@@ -42,7 +42,8 @@ def read_annotation(safe: Path | str) -> Annotation:
             " 40 m (EW_GRDM). Choose another with --annotation."
         )
     information = product.find("imageAnnotation/imageInformation")
-    assert information is not None  # findtext above found something in it
+    if information is None:
+        raise ProductError(f"{safe.name}: its annotation has no imageInformation; expected it. Choose another product.")
     try:
         return Annotation(
             lines=int(_text(information, "numberOfLines")),

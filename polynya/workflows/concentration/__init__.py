@@ -40,9 +40,9 @@ def run(
     Parameters
     ----------
     scenes : sequence of Path or str
-        SAFE folders or zip files.
+        SAFE folders or zip files; zip files may be at addresses (``s3://``, ``https://``), they are fetched one by one.
     out : Path or str
-        One folder a scene is made in it; a scene whose result is there is skipped.
+        One folder a scene is made in it; a scene whose result is there is skipped. Or the address of an object store.
     config : Config, optional
         Settings.
     land : Path or str, optional
@@ -68,7 +68,7 @@ def run(
     """
     config = config or Config()
     mapper.load(config)  # a network that is none fails once, not with every scene
-    names = [name_of(s) for s in scenes]
+    names = [name_of(io.name_of(str(s))) for s in scenes]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise UsageError(
@@ -76,7 +76,7 @@ def run(
             " own folder. Name it once."
         )
     items = [
-        Item(path=str(s), folder=str(Path(out) / n), land="" if land is None else str(land))
+        Item(path=str(s), folder=str(io.place(out) / n), land="" if land is None else str(land))
         for s, n in zip(scenes, names, strict=True)
     ]
     if isinstance(engine, str):

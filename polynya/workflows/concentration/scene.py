@@ -34,9 +34,9 @@ class Item:
     Attributes
     ----------
     path : str
-        SAFE folder or zip.
+        SAFE folder or zip, or the address of a zip.
     folder : str
-        Where its result goes.
+        Where its result goes, a path or an address.
     land : str
         File of land polygons, or empty.
     """
@@ -65,7 +65,7 @@ class Item:
         used : mapper.Mapper
             What maps.
         """
-        inputs = {"scene": Path(self.path)} | ({"land": Path(self.land)} if self.land else {})
+        inputs = {"scene": io.local_path(self.path)} | ({"land": Path(self.land)} if self.land else {})
         return io.Key(
             workflow="concentration",
             version=RESULTS_VERSION,
@@ -96,22 +96,32 @@ def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:
     PolynyaError
         If the product cannot be read or has no channel that is known, or the folder holds something else.
     """
-    from ...report import concentration as report
-
-    started, folder, used = time.monotonic(), Path(item.folder), mapper.load(config)
+    folder, used = io.place(item.folder), mapper.load(config)
     key = item.key(config, used)
     outputs = {"folder": item.folder, "report": str(folder / "report.html")}
-    if not overwrite:
-        held = io.finished(folder, key) if Path(item.path).exists() else None
-        if held is not None:
-            return Record(
-                item=item.name,
-                status=SKIPPED,
-                message=f"done before: {folder}",
-                outputs=outputs,
-                numbers=held.get("numbers", {}),
-            )
-    product = sentinel1_grd.open_product(item.path)
+    is_there = io.is_address(item.path) or Path(item.path).exists()
+    held = io.finished(folder, key) if is_there and not overwrite else None
+    if held is not None:
+        return Record(
+            item=item.name,
+            status=SKIPPED,
+            message=f"done before: {folder}",
+            outputs=outputs,
+            numbers=held.get("numbers", {}),
+        )
+    with io.fetched(item.path) as path:
+        messages, numbers = _map(path, item=item, key=key, config=config, used=used, overwrite=overwrite)
+    return Record(item=item.name, status=DONE, message="\n".join(messages), outputs=outputs, numbers=numbers)
+
+
+def _map(
+    path: Path, *, item: Item, key: io.Key, config: Config, used: mapper.Mapper, overwrite: bool
+) -> tuple[tuple[str, ...], dict[str, float]]:
+    """Map a product that is on this computer and write what comes of it; return messages and numbers."""
+    from ...report import concentration as report
+
+    started, folder = time.monotonic(), io.place(item.folder)
+    product = sentinel1_grd.open_product(path)
     with io.hashing(key) as hashed, io.writing_folder(folder, overwrite=overwrite) as temporary:
         data, notes = _channels(product, config)
         geobox = radar_grid.polar_geobox(product, pixel_m=config.pixel_m)
@@ -149,7 +159,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:
             messages=list(messages),
         )
         io.write_json(record, temporary / "run.json")
-    return Record(item=item.name, status=DONE, message="\n".join(messages), outputs=outputs, numbers=numbers)
+    return messages, numbers
 
 
 def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Dataset, list[str]]:

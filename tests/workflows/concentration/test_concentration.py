@@ -141,6 +141,27 @@ def test_done_is_skipped_and_other_settings_are_refused(tmp_path, classes):
     assert (tmp_path / "out/S1A_EW/mine.txt").exists()
 
 
+def test_scenes_and_results_at_addresses(tmp_path, classes, monkeypatch):
+    """The same bytes as from a folder into a folder, and skipped the second time."""
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setenv("POLYNYA_CACHE", str(tmp_path / "cache"))
+    zipped = safe.zipped(product(tmp_path / "S1A_EW.SAFE"), tmp_path / "S1A_EW.zip")
+    store = fsspec.filesystem("memory")
+    store.put_file(str(zipped), "/scenes/S1A_EW.zip")
+    try:
+        config = concentration.Config(pixel_m=PIXEL_M)
+        [there] = concentration.run(["memory://scenes/S1A_EW.zip"], out="memory://maps", config=config)
+        assert there.status == "done", there.message
+        run(zipped, tmp_path / "here")
+        for file in (tmp_path / "here/S1A_EW").glob("*.tif"):
+            assert store.cat_file(f"/maps/S1A_EW/{file.name}") == file.read_bytes()
+        [again] = concentration.run(["memory://scenes/S1A_EW.zip"], out="memory://maps", config=config)
+        assert again.status == "skipped" and again.numbers["ice_area_km2"] == there.numbers["ice_area_km2"]
+    finally:
+        store.rm("/maps", recursive=True)
+        store.rm("/scenes", recursive=True)
+
+
 def test_land_of_a_file_holds_nothing_and_the_sea_beside_it_is_flagged(tmp_path, classes):
     scene = product(tmp_path / "S1A_EW.SAFE")
     run(scene, tmp_path / "whole")
