@@ -48,6 +48,7 @@ LEVELS = {
     "schema": 7,
     "sensors": 7,
     "modules": 7,
+    "compiled": 7,
     "errors": 7,
 }
 # Rooms of one level that may lean on each other: readers take tables' shapes from physics, simulators take the readers'
@@ -205,7 +206,7 @@ def test_third_parties_keep_to_their_rooms(path):
         if own == "physics" and top != "polynya" and top not in sys.stdlib_module_names:
             assert top in PHYSICS_MAY, where
         if own == "physics" and top == "polynya" and len(module.split(".")) > 1:
-            assert module.split(".")[1] in ("physics", "schema", "errors"), where
+            assert module.split(".")[1] in ("physics", "schema", "errors", "compiled"), where
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -233,9 +234,9 @@ def parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> list[str]:
 
 
 def may_take_many(path: Path, function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Return whether a function is a command, a verb's ``run`` or a numba kernel."""
+    """Return whether a function is a command, a verb's ``run`` or a compiled kernel."""
     is_verb = room(path) == "cli" or (room(path) == "workflows" and function.name == "run")
-    return is_verb or any("njit" in ast.unparse(d) for d in function.decorator_list)
+    return is_verb or any(w in ast.unparse(d) for d in function.decorator_list for w in ("njit", "compiled."))
 
 
 def returns_words_or_result(annotation: ast.expr | None) -> bool:
@@ -274,7 +275,7 @@ class A: ...
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class B: ...
 def f(a, b, c, d, e, f, g, h, *, i) -> Table | str: ...
-@numba.njit(cache=True)
+@compiled.kernel
 def k(a, b, c, d, e, f, g, h, i) -> str | None: ...
 class C:
     def m(self, a, b, c, d, e, f, g, h) -> Path: ...
