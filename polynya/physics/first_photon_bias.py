@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
+
+from .. import compiled
 
 SPEED_OF_LIGHT = 299_792_458.0  # m/s
 
@@ -106,18 +107,20 @@ def lookup(table: CalibrationTable, *, strength: np.ndarray, width_m: np.ndarray
         Metres, to be subtracted from height; NaN where an input is NaN.
     """
     width_ns = np.asarray(width_m, np.float64) * (2e9 / SPEED_OF_LIGHT)
-    return _bilinear(
+    bias = np.empty(np.size(strength))
+    _bilinear(
         np.ascontiguousarray(table.strength, np.float64),
         np.ascontiguousarray(table.width_ns, np.float64),
         np.ascontiguousarray(table.bias_m, np.float64),
-        np.asarray(strength, np.float64),
-        width_ns,
+        np.ascontiguousarray(strength, np.float64),
+        np.ascontiguousarray(width_ns),
+        bias,
     )
+    return bias
 
 
-@nb.njit(cache=True, nogil=True)
-def _bilinear(xs, ys, table, x, y):  # pragma: no cover - compiled
-    out = np.empty(x.size)
+@compiled.kernel
+def _bilinear(xs, ys, table, x, y, out):  # pragma: no cover - compiled
     for k in range(x.size):
         if not (np.isfinite(x[k]) and np.isfinite(y[k])):
             out[k] = np.nan
@@ -131,4 +134,3 @@ def _bilinear(xs, ys, table, x, y):  # pragma: no cover - compiled
         u = (a - xs[i]) / (xs[i1] - xs[i]) if xs[i1] > xs[i] else 0.0
         v = (b - ys[j]) / (ys[j1] - ys[j]) if ys[j1] > ys[j] else 0.0
         out[k] = (1 - u) * ((1 - v) * table[i, j] + v * table[i, j1]) + u * ((1 - v) * table[i1, j] + v * table[i1, j1])
-    return out

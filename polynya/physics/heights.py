@@ -11,11 +11,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from .. import compiled
 from . import first_photon_bias, tracks
 from .segments import Segments, window_statistics
+from .tracks import weighted_mean
 
 FIRST_WINDOW_M, TRIM, TRIMS = 0.7, 2.0, 3
 """First half width of the photon window (m), its later half width in standard deviations, and how often it is
@@ -165,13 +166,14 @@ def surface_heights(
     own = np.clip((n - 3.0) / 6.0, 0.0, 1.0)
     centre = own * s.median + (1.0 - own) * around
     # Take the photons inside the window, pool their mean and spread over the neighbourhood, narrow the window; again.
-    half = np.full(n.size, FIRST_WINDOW_M)
+    half, scratch = np.full(n.size, FIRST_WINDOW_M), np.empty((8, n.size))
     for _ in range(TRIMS):
         used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
-        _narrow(x, used, mean, sd, starts, CENTRE_M * reach, own, around, centre, half)
+        _narrow(x, used, mean, sd, starts, CENTRE_M * reach, own, scratch, around, centre, half)
     used, mean, sd = window_statistics(s, low=centre - half, high=centre + half)
     some = used > 0
-    squares, free, variance = _degrees(used, sd)
+    squares, free, variance = np.empty((3, n.size))
+    _degrees(used, sd, squares, free, variance)
     pooled = np.sqrt(tracks.running_mean(x, variance, free, starts, SPREAD_M)[0])
     pooled = np.where(np.isfinite(pooled), pooled, USUAL_SPREAD_M) / TRUNCATION
     shots = np.maximum(s.n_shots.astype(np.float64), 1.0)
@@ -186,10 +188,14 @@ def surface_heights(
     # One or two photons metres away from everything around them are noise that passed for signal under cloud.
     usual_level = tracks.block_quantile(x, height, block_m=20.0, window_m=250.0, inner=0.5, outer=0.5)
     height = np.where((used < 3) & (np.abs(height - usual_level) > STRAY_M), np.nan, height)
-    shared = (errors.first_photon_share, errors.first_photon_unknown_m, errors.instrument_m**2, errors.tail_m**2)
+    uncertainty = np.empty(n.size, np.float32)
+    shared = np.array(
+        [errors.first_photon_share, errors.first_photon_unknown_m, errors.instrument_m**2, errors.tail_m**2]
+    )
+    _uncertainty(height, used, squares, free, pooled, bias, shared, uncertainty)
     return SurfaceHeights(
         height=height.astype(np.float32),
-        uncertainty=_uncertainty(height, used, squares, free, pooled, bias, shared),
+        uncertainty=uncertainty,
         first_photon_bias=bias.astype(np.float32),
         n_photons=used.astype(np.int32),
         sd=(sd / TRUNCATION).astype(np.float32),
@@ -199,22 +205,18 @@ def surface_heights(
     )
 
 
-@nb.njit(cache=True, nogil=True)
-def _degrees(used, sd):  # pragma: no cover - compiled
-    """Return the photons' sum of squares about their mean, its degrees of freedom and the variance: NaN for one photon
-    and none."""
-    squares, free, variance = np.zeros(used.size), np.zeros(used.size), np.full(used.size, np.nan)
+@compiled.kernel
+def _degrees(used, sd, squares, free, variance):  # pragma: no cover - compiled
+    """Put the photons' sum of squares about their mean, its degrees of freedom and the variance: NaN for one photon and
+    none."""
     for i in range(used.size):
-        if used[i] > 0:
-            squares[i] = np.float64(sd[i]) ** 2 * used[i]
-            free[i] = used[i] - 1.0
-        if free[i] > 0.0:
-            variance[i] = squares[i] / free[i]
-    return squares, free, variance
+        squares[i] = np.float64(sd[i]) ** 2 * used[i] if used[i] > 0 else 0.0
+        free[i] = used[i] - 1.0 if used[i] > 0 else 0.0
+        variance[i] = squares[i] / free[i] if free[i] > 0.0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True)
-def _narrow(x, used, mean, sd, starts, near_m, own, around, centre, half):  # noqa: PLR0913 - a compiled kernel
+@compiled.kernel
+def _narrow(x, used, mean, sd, starts, near_m, own, scratch, around, centre, half):  # noqa: PLR0913 - a kernel
     """Centre and narrow the windows, in place, by the photons that are inside.
 
     Parameters
@@ -229,15 +231,18 @@ def _narrow(x, used, mean, sd, starts, near_m, own, around, centre, half):  # no
         Half width of the neighbourhood that centres the window of poor segments, metres.
     own : numpy.ndarray, shape (n,)
         Weight of a segment's own mean in its centre, 0 to 1.
+    scratch : numpy.ndarray, shape (8, n)
+        Overwritten.
     around : numpy.ndarray, shape (n,)
         Mean height of the neighbourhood, metres: kept where no photon is near.
     centre, half : numpy.ndarray, shape (n,)
         Middle and half width of the windows, metres.
     """
-    _, free, variance = _degrees(used, sd)
-    near, _ = tracks.running_mean(x, mean.astype(np.float64), used.astype(np.float64), starts, near_m)
-    close, weight = tracks.running_mean(x, variance, free, starts, SPREAD_M)
-    wide, _ = tracks.running_mean(x, variance, free, starts, 10.0 * SPREAD_M)
+    free, variance, near, close, weight, wide = scratch[1], scratch[2], scratch[3], scratch[4], scratch[5], scratch[6]
+    _degrees(used, sd, scratch[0], free, variance)
+    weighted_mean(x, mean, used, starts, near_m, near, scratch[7])
+    weighted_mean(x, variance, free, starts, SPREAD_M, close, weight)
+    weighted_mean(x, variance, free, starts, 10.0 * SPREAD_M, wide, scratch[7])
     for i in range(x.size):
         if np.isfinite(near[i]):
             around[i] = near[i]
@@ -250,16 +255,14 @@ def _narrow(x, used, mean, sd, starts, near_m, own, around, centre, half):  # no
         centre[i] = own[i] * (np.float64(mean[i]) if used[i] > 0 else centre[i]) + (1.0 - own[i]) * around[i]
 
 
-@nb.njit(cache=True, nogil=True)
-def _uncertainty(height, used, squares, free, pooled, bias, shared):  # pragma: no cover - compiled
-    """Return the standard uncertainty of heights, metres; NaN without a photon, and where a height was taken for
-    noise."""
-    share, unknown, instrument, tail = shared
-    out = np.full(height.size, np.nan, np.float32)
+@compiled.kernel
+def _uncertainty(height, used, squares, free, pooled, bias, shared, out):  # pragma: no cover - compiled
+    """Put the standard uncertainty of heights, metres; NaN without a photon, and where a height was taken for noise."""
+    share, unknown, instrument, tail = shared[0], shared[1], shared[2], shared[3]
     for i in range(height.size):
+        out[i] = np.nan
         if used[i] == 0 or np.isnan(height[i]):
             continue
         error = share * abs(bias[i]) if np.isfinite(bias[i]) else unknown
         variance = (squares[i] / TRUNCATION**2 + PRIOR_PHOTONS * pooled[i] ** 2) / (free[i] + PRIOR_PHOTONS)
         out[i] = np.sqrt(variance / used[i] + error**2 + instrument + tail)
-    return out

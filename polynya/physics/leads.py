@@ -13,8 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 
-import numba as nb
 import numpy as np
+
+from .. import compiled
 
 MIDDLE = 0.5
 """Quantile of leads that takes the place of the low ones where swell moves them."""
@@ -168,7 +169,8 @@ def find_leads(
     cut = np.flatnonzero((step > rule.join_m) | (np.diff(rows) > 2)) + 1
     heads = np.concatenate([[0], cut])
     tails = np.concatenate([cut, [rows.size]])
-    out = _lead_means(
+    centre, length, mean, sigma, photons = np.zeros((5, heads.size))
+    _lead_means(
         x[rows].astype(np.float64),
         height[rows].astype(np.float64),
         uncertainty[rows].astype(np.float64),
@@ -176,9 +178,13 @@ def find_leads(
         cell[rows].astype(np.float64),
         heads.astype(np.int64),
         tails.astype(np.int64),
-        rule.edge_m,
+        float(rule.edge_m),
+        centre,
+        length,
+        mean,
+        sigma,
+        photons,
     )
-    centre, length, mean, sigma, photons = out
     keep = (length >= rule.min_length_m) & (photons >= rule.min_photons) & np.isfinite(mean)
     sigma = np.sqrt(sigma**2 + rule.floor_m**2)
     return Leads(
@@ -193,15 +199,11 @@ def find_leads(
     )
 
 
-@nb.njit(cache=True, nogil=True)
-def _lead_means(x, h, s, n, cell, heads, tails, edge):  # pragma: no cover - compiled
-    m = heads.size
-    centre = np.empty(m)
-    length = np.empty(m)
-    mean = np.empty(m)
-    sigma = np.empty(m)
-    photons = np.zeros(m)
-    for k in range(m):
+@compiled.kernel
+def _lead_means(  # noqa: PLR0913
+    x, h, s, n, cell, heads, tails, edge, centre, length, mean, sigma, photons
+):  # pragma: no cover - compiled
+    for k in range(heads.size):
         a, b = heads[k], tails[k]
         left = x[a] - 0.5 * cell[a]
         right = x[b - 1] + 0.5 * cell[b - 1]
@@ -223,7 +225,6 @@ def _lead_means(x, h, s, n, cell, heads, tails, edge):  # pragma: no cover - com
         else:
             mean[k] = np.nan
             sigma[k] = np.nan
-    return centre, length, mean, sigma, photons
 
 
 def joined(one: Leads, other: Leads) -> Leads:

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
+from .. import compiled
 from ..errors import UsageError
 from ..schema import SOURCE_LEADS, SOURCE_NONE, SOURCE_ONE_SIDED, SOURCE_TWO_SIDED
 from . import tracks
@@ -93,7 +93,7 @@ def lead_runs(is_lead: np.ndarray, *, breaks: np.ndarray | None = None) -> tuple
     return first, np.bincount(label, minlength=first.size).astype(np.int64)
 
 
-@numba.njit(cache=True)
+@compiled.later
 def _lead_heights(height, sigma, first, count):
     n = first.size
     h_lead, sigma_lead = np.full(n, np.nan), np.full(n, np.nan)

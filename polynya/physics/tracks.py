@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-import numba as nb
 import numpy as np
+
+from .. import compiled
 
 APART_M = 1.0e8
 """Distance between separate parts of a track: more than two orbits."""
@@ -92,8 +93,9 @@ def near_gap(starts: np.ndarray, n: int) -> np.ndarray:
     return out
 
 
-@nb.njit(cache=True, nogil=True)
-def running_mean(x, values, weights, starts, half_width):
+def running_mean(
+    x: np.ndarray, values: np.ndarray, weights: np.ndarray, starts: np.ndarray, half_width: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Weighted mean of values within ±half_width metres of each segment, inside its piece.
 
     Parameters
@@ -108,11 +110,17 @@ def running_mean(x, values, weights, starts, half_width):
     Returns
     -------
     mean, weight : numpy.ndarray, shape (n,)
-        NaN where no weight is in the window.
+        NaN and 0 where no weight is in the window.
     """
-    n = x.size
-    mean = np.full(n, np.nan)
-    total = np.zeros(n)
+    mean, total = np.empty(x.size), np.empty(x.size)
+    x, values, weights = (np.ascontiguousarray(a) for a in (x, values, weights))
+    weighted_mean(x, values, weights, starts, float(half_width), mean, total)
+    return mean, total
+
+
+@compiled.kernel
+def weighted_mean(x, values, weights, starts, half_width, mean, total):  # pragma: no cover - compiled
+    """Put what :func:`running_mean` returns."""
     for p in range(starts.size - 1):
         lo = starts[p]
         hi = starts[p]
@@ -129,14 +137,11 @@ def running_mean(x, values, weights, starts, half_width):
                     s -= values[lo] * weights[lo]
                     w -= weights[lo]
                 lo += 1
-            if w > 1e-9:
-                mean[i] = s / w
-                total[i] = w
-    return mean, total
+            mean[i] = s / w if w > 1e-9 else np.nan
+            total[i] = w if w > 1e-9 else 0.0
 
 
-@nb.njit(cache=True, nogil=True)
-def running_median(values, starts, half_count):
+def running_median(values: np.ndarray, starts: np.ndarray, half_count: int) -> np.ndarray:
     """Median over the segment and half_count neighbours on each side, inside its piece.
 
     Parameters
@@ -152,9 +157,13 @@ def running_median(values, starts, half_count):
     -------
     numpy.ndarray, shape (n,)
     """
-    n = values.size
-    out = np.full(n, np.nan)
-    window = np.empty(2 * half_count + 1)
+    out = np.empty(values.size)
+    _median_within(np.ascontiguousarray(values), starts, half_count, np.empty(2 * half_count + 2), out)
+    return out
+
+
+@compiled.kernel
+def _median_within(values, starts, half_count, window, out):  # pragma: no cover - compiled
     for p in range(starts.size - 1):
         first, last = starts[p], starts[p + 1]
         size = 0
@@ -184,9 +193,8 @@ def running_median(values, starts, half_count):
                 lo += 1
             if size % 2:
                 out[i] = window[size // 2]
-            elif size > 0:
-                out[i] = 0.5 * (window[size // 2 - 1] + window[size // 2])
-    return out
+            else:
+                out[i] = 0.5 * (window[size // 2 - 1] + window[size // 2]) if size > 0 else np.nan
 
 
 def block_quantile(
@@ -219,7 +227,10 @@ def block_quantile(
     number = np.floor(x / block_m).astype(np.int64)
     heads = np.concatenate([[0], np.flatnonzero(np.diff(number)) + 1, [x.size]]).astype(np.int64)
     middle = (number[heads[:-1]] + 0.5) * block_m
-    level = _block_levels(np.ascontiguousarray(values, np.float64), heads, inner)
+    level = np.empty(heads.size - 1)
+    _block_levels(
+        np.ascontiguousarray(values, np.float64), heads, float(inner), np.empty(int(np.max(np.diff(heads)))), level
+    )
     # The level changes over its window, not over a block: every 25th of the window is enough, linear between.
     place, wide = _running_quantile(middle, level, window_m, outer, max(int(window_m / 25.0 / block_m), 1))
     between = np.interp(middle, place, wide)
@@ -227,15 +238,12 @@ def block_quantile(
     return np.repeat(np.where(np.isfinite(between), between, wide[nearest]), np.diff(heads))
 
 
-@nb.njit(cache=True, nogil=True)
-def _block_levels(values, heads, q):  # pragma: no cover - compiled
-    """Quantile of the finite values between consecutive heads; insertion sort, since blocks are short."""
-    out = np.full(heads.size - 1, np.nan)
-    scratch = np.empty(64)
+@compiled.kernel
+def _block_levels(values, heads, q, scratch, out):  # pragma: no cover - compiled
+    """Put the quantile of the finite values between consecutive heads; insertion sort, since blocks are short."""
     for b in range(heads.size - 1):
         size = 0
-        if heads[b + 1] - heads[b] > scratch.size:
-            scratch = np.empty(2 * (heads[b + 1] - heads[b]))
+        out[b] = np.nan
         for i in range(heads[b], heads[b + 1]):
             v = values[i]
             if np.isfinite(v):
@@ -250,7 +258,6 @@ def _block_levels(values, heads, q):  # pragma: no cover - compiled
             low = int(place)
             high = min(low + 1, size - 1)
             out[b] = scratch[low] + (place - low) * (scratch[high] - scratch[low])
-    return out
 
 
 def _running_quantile(
@@ -261,34 +268,34 @@ def _running_quantile(
     order = known[np.argsort(values[known], kind="stable")]
     rank = np.full(values.size, -1, np.int64)
     rank[order] = np.arange(order.size)
-    return _quantile_by_rank(x, values[order], rank, half_width, q, stride)
+    place, out = np.empty((2, -(-values.size // stride)))
+    is_held, counts = np.zeros(values.size + 1, np.uint8), np.zeros((values.size >> _RANKS) + 1, np.int64)
+    _quantile_by_rank(x, values[order], rank, float(half_width), float(q), stride, is_held, counts, place, out)
+    return place, out
 
 
 _RANKS = 6
 """Ranks are counted in groups of two to this power."""
 
 
-@nb.njit(cache=True, nogil=True)
-def _quantile_by_rank(x, ordered, rank, half_width, q, stride):  # noqa: C901 - a compiled kernel
+@compiled.kernel
+def _quantile_by_rank(  # noqa: C901, PLR0913
+    x, ordered, rank, half_width, q, stride, is_held, counts, place, out
+):  # pragma: no cover - compiled
     """Slide the window over the track: it holds ranks, counted in groups, and knows in which group the quantile lay.
 
     A value that comes or goes changes one count; the quantile is found from the last one's group in a few steps,
     however wide the window.
     """
     n = x.size
-    m = (n + stride - 1) // stride
-    place = np.empty(m)
-    out = np.full(m, np.nan)
-    is_held = np.zeros(n + 1, np.uint8)
-    counts = np.zeros((n >> _RANKS) + 1, np.int64)
     size = 0
     lo = 0
     hi = 0
     group = 0
     below = 0  # held ranks of the groups before it
-    for k in range(m):
+    for k in range(place.size):
         i = min(k * stride + stride // 2, n - 1)
-        place[k] = x[i]
+        place[k], out[k] = x[i], np.nan
         while hi < n and x[hi] <= x[i] + half_width:
             r = rank[hi]
             if r >= 0:
@@ -333,11 +340,11 @@ def _quantile_by_rank(x, ordered, rank, half_width, q, stride):  # noqa: C901 - 
                 r += 1
             high = ordered[r]
         out[k] = low + (wanted - a) * (high - low)
-    return place, out
 
 
-@nb.njit(cache=True, nogil=True)
-def pooled_ratio(numerator, denominator, starts, target, most):  # noqa: C901 - a compiled kernel
+def pooled_ratio(
+    numerator: np.ndarray, denominator: np.ndarray, starts: np.ndarray, target: float, most: int
+) -> np.ndarray:
     """Ratio of sums over as many neighbours as hold a target amount, evenly on both sides, inside the piece.
 
     Parameters
@@ -356,8 +363,15 @@ def pooled_ratio(numerator, denominator, starts, target, most):  # noqa: C901 - 
     numpy.ndarray, shape (n,)
         NaN where the denominator is 0.
     """
-    n = numerator.size
-    out = np.full(n, np.nan)
+    out = np.empty(numerator.size)
+    _ratio_within(
+        np.ascontiguousarray(numerator), np.ascontiguousarray(denominator), starts, float(target), int(most), out
+    )
+    return out
+
+
+@compiled.kernel
+def _ratio_within(numerator, denominator, starts, target, most, out):  # noqa: C901  # pragma: no cover - compiled
     for p in range(starts.size - 1):
         first, last = starts[p], starts[p + 1]
         reach = 0
@@ -394,6 +408,4 @@ def pooled_ratio(numerator, denominator, starts, target, most):  # noqa: C901 - 
                     b -= denominator[i + reach]
                 a = less_a
                 reach -= 1
-            if b > 0.0:
-                out[i] = a / b
-    return out
+            out[i] = a / b if b > 0.0 else np.nan

@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numba as nb
 import numpy as np
 
+from .. import compiled
 from ..description import SURFACE, OfTracks
 from ..errors import ProductError, UsageError
 from ..physics import tracks
@@ -333,7 +333,7 @@ def _sequence_jobs(
         line = np.zeros((1, len(columns) + 1, core + 2 * halo), np.float32)
         line[0, -1, column] = 1.0
         for k, values in enumerate(columns):
-            _fill_line(values[low:high], mean[k], column, line[0, k])
+            _fill_line(values[low:high], float(mean[k]), column, line[0, k])
         found = classifier.evaluate(line)
         out[a:b] = found[0][:, place[a:b] - (start - halo)].T
 
@@ -373,14 +373,14 @@ def lay_out(cell: np.ndarray, starts: np.ndarray, *, stride: int, separation: in
     return cell + np.repeat(shift, np.diff(starts))
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled.kernel
 def _fill_line(values, missing, column, line):  # pragma: no cover - compiled
     for i in range(values.size):
         v = values[i]
         line[column[i]] = v if np.isfinite(v) else missing
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled.later
 def _fill_windows(values, missing, low, high, first, half, batch):  # pragma: no cover - compiled
     for i in range(low.size):
         for j in range(-half, half + 1):

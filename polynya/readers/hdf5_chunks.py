@@ -19,9 +19,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import h5py
-import numba as nb
 import numpy as np
 
+from .. import compiled
 from ..errors import ChecksumError, ProductError, one_line
 from . import inflating
 
@@ -343,7 +343,7 @@ class _Job:
         )
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled.kernel
 def _unshuffle(source, target, item):  # pragma: no cover - compiled
     """Undo HDF5's byte shuffle: byte j of every value lies together in the j-th stretch.
 
@@ -384,7 +384,7 @@ def _unshuffle(source, target, item):  # pragma: no cover - compiled
                 target[i * item + j] = part[i]
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled.later
 def _fletcher32(data):  # pragma: no cover - compiled
     """HDF5's Fletcher-32: over big-endian 16-bit words, an odd last byte as the high byte of a word."""
     sum1 = np.uint32(0)

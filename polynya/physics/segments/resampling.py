@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numba as nb
 import numpy as np
 
+from ... import compiled
 from .records import Geosegments, PhotonRuns, Reference, Segments
 from .statistics import height_statistics
 
@@ -57,16 +57,12 @@ def resample(
     cell0 = np.floor(np.min(segment_x) / cell) - 50
     n_cells = int(np.floor(np.max(segment_x) / cell) - cell0) + 100
     start, counts, rates = _blocks(background)
-    sums, above, cells = _assign(
-        p["h_ph"],
-        p["dist_ph_along"],
-        p["signal_conf_ph"],
-        p["quality_ph"],
-        p["pce_mframe_cnt"],
-        p["ph_id_pulse"],
-        p["lat_ph"],
-        p["lon_ph"],
-        p["delta_time"],
+    h = np.ascontiguousarray(p["h_ph"])
+    most = h.size // resolution_m.n_photons + 1 if runs else 0  # a run ends after n_photons, or after metres
+    above, cells, sums = np.empty(h.size, np.float32), np.full(h.size, -1, np.int32), np.zeros((n_cells + most, 15))
+    _assign(
+        h,
+        *(np.ascontiguousarray(p[name]) for name in PHOTONS),
         first,
         count,
         segment_x,
@@ -80,12 +76,19 @@ def resample(
         n_cells,
         min_confidence,
         resolution_m.n_photons if runs else 0,
-        resolution_m.max_length_m if runs else 0.0,
+        float(resolution_m.max_length_m) if runs else 0.0,
+        above,
+        cells,
+        sums,
     )
-    used, n_photons = _used(sums)
+    used = np.flatnonzero(sums[:, N] > 0.0)
+    n_photons = sums[used, N].astype(np.int32)
     offsets, heights = _heights_by_cell(cells, above, used, n_photons)
     mean, median, sd = height_statistics(heights, offsets)
-    x, latitude, longitude, delta_time, base, rates_by_shot, n_shots, length = _columns(sums, used, cell, runs)
+    x, latitude, longitude, delta_time, base = np.empty((5, used.size))
+    rates_by_shot, n_shots = np.empty((4, used.size), np.float32), np.empty(used.size, np.int32)
+    length = np.empty(used.size, np.float32)
+    _columns(sums, used, cell, runs, x, latitude, longitude, delta_time, base, rates_by_shot, n_shots, length)
     return Segments(
         index=used + (0 if runs else int(cell0)),
         x_atc=x,
@@ -106,6 +109,19 @@ def resample(
         heights=heights,
         offsets=offsets,
     )
+
+
+PHOTONS = (
+    "dist_ph_along",
+    "signal_conf_ph",
+    "quality_ph",
+    "pce_mframe_cnt",
+    "ph_id_pulse",
+    "lat_ph",
+    "lon_ph",
+    "delta_time",
+)
+"""What is taken of photons beside their height."""
 
 
 def _sorted_reference(reference: Reference) -> tuple[np.ndarray, np.ndarray]:
@@ -132,7 +148,7 @@ N, X, LAT, LON, LON_FIRST, TIME, TIME_FIRST, BASE, X_LOW, X_HIGH, SHOTS, ALL, HI
 """Columns of a cell's sums: over its photons, then over its shots."""
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled.part
 def _block_at(time, start, k, tolerance):  # pragma: no cover - compiled
     """Index of the 50-shot block that a shot falls in, -1 where none is near; and where the search goes on."""
     if start.size == 0:
@@ -144,7 +160,7 @@ def _block_at(time, start, k, tolerance):  # pragma: no cover - compiled
     return (k if abs(time - start[k]) <= 2.0 * tolerance else -1), k
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled.part
 def _add_shot(sums, c, n_all, n_high, block, counts, rates):  # pragma: no cover - compiled
     sums[c, SHOTS] += 1.0
     sums[c, ALL] += n_all
@@ -153,13 +169,13 @@ def _add_shot(sums, c, n_all, n_high, block, counts, rates):  # pragma: no cover
     sums[c, RATES] += rates[block] if block >= 0 else np.nan
 
 
-@nb.njit(cache=True, nogil=True, inline="always")
+@compiled.part
 def _put(sums, c, n, x, lat, lon, time, base):  # pragma: no cover - compiled
     sums[c, N], sums[c, X], sums[c, LAT] = n, x, lat
     sums[c, LON], sums[c, TIME], sums[c, BASE] = lon, time, base
 
 
-@nb.njit(cache=True, nogil=True)
+@compiled.kernel
 def _assign(  # noqa: C901, PLR0913
     h,
     dist,
@@ -184,16 +200,15 @@ def _assign(  # noqa: C901, PLR0913
     min_conf,
     run_n,
     run_length,
+    above,
+    cells,
+    sums,
 ):  # pragma: no cover - compiled
     """Give each photon its height above the reference and its cell (-1: not in the statistics); sum up cells and shots.
 
     One pass: a shot is added to the cell of its first photon when the next one begins, with the empty shots between.
     """
-    n = h.size
-    above = np.empty(n, np.float32)
-    cells = np.full(n, -1, np.int32)
-    room = n_cells + (n // run_n + 1 if run_n > 0 else 0)  # a run ends after run_n photons, or after metres
-    sums = np.zeros((room, 15))
+    room = sums.shape[0]
     shot_id = np.int64(-1)
     shot_cell = np.int32(-1)
     shot_all = 0.0
@@ -300,60 +315,43 @@ def _assign(  # noqa: C901, PLR0913
     if shot_cell >= 0:
         b, block = _block_at(shot_time, block_start, block, BLOCK_SECONDS)
         _add_shot(sums, shot_cell, shot_all, shot_high, b, block_counts, block_rates)
-    return sums, above, cells
 
 
-@nb.njit(cache=True, nogil=True)
-def _used(sums):  # pragma: no cover - compiled
-    """Return the cells that hold photons, and how many."""
-    size = 0
-    for k in range(sums.shape[0]):
-        size += sums[k, N] > 0.0
-    used = np.empty(size, np.int64)
-    count = np.empty(size, np.int32)
-    i = 0
-    for k in range(sums.shape[0]):
-        if sums[k, N] > 0.0:
-            used[i], count[i] = k, np.int32(sums[k, N])
-            i += 1
-    return used, count
-
-
-@nb.njit(cache=True, nogil=True, error_model="numpy")
-def _columns(sums, used, cell, runs):  # pragma: no cover - compiled
-    """Return means over photons, means over shots (NaN in a cell without a shot), shots and length of cells."""
-    m = used.size
-    x, latitude, longitude = np.empty(m), np.empty(m), np.empty(m)
-    delta_time, base = np.empty(m), np.empty(m)
-    rates = np.empty((4, m), np.float32)
-    shots = np.empty(m, np.int32)
-    length = np.empty(m, np.float32)
-    for k in range(m):
+@compiled.kernel
+def _columns(  # noqa: PLR0913
+    sums, used, cell, runs, x, latitude, longitude, delta_time, base, rates, shots, length
+):  # pragma: no cover - compiled
+    """Put means over photons, means over shots (NaN in a cell without a shot), shots and length of cells."""
+    for k in range(used.size):
         row = sums[used[k]]
         n = row[N]
         x[k], latitude[k], base[k] = row[X] / n, row[LAT] / n, row[BASE] / n
         delta_time[k] = row[TIME_FIRST] + row[TIME] / n
         east = row[LON_FIRST] + row[LON] / n
         longitude[k] = east - 360.0 if east >= 180.0 else (east + 360.0 if east < -180.0 else east)
-        for j, column in enumerate((ALL, HIGH, COUNTS, RATES)):
-            rates[j, k] = row[column] / row[SHOTS]
+        rates[0, k], rates[1, k] = row[ALL] / row[SHOTS], row[HIGH] / row[SHOTS]
+        rates[2, k], rates[3, k] = row[COUNTS] / row[SHOTS], row[RATES] / row[SHOTS]
         shots[k] = np.int32(row[SHOTS])
         length[k] = row[X_HIGH] - row[X_LOW] if runs else cell
-    return x, latitude, longitude, delta_time, base, rates, shots, length
 
 
-@nb.njit(cache=True, nogil=True)
-def _heights_by_cell(cells, above, used, n):  # pragma: no cover - compiled
+def _heights_by_cell(
+    cells: np.ndarray, above: np.ndarray, used: np.ndarray, n: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Sort heights by cell, in file order inside, where the used cells hold n; return their offsets and the heights."""
     offsets = np.zeros(used.size + 1, np.int64)
-    place = np.zeros(used[-1] + 1 if used.size else 1, np.int64)
-    for k in range(used.size):
-        offsets[k + 1] = offsets[k] + np.int64(n[k])
-        place[used[k]] = offsets[k]
-    heights = np.empty(offsets[used.size], np.float32)
+    np.cumsum(n, out=offsets[1:])
+    place = np.empty(used[-1] + 1 if used.size else 1, np.int64)
+    place[used] = offsets[:-1]
+    heights = np.empty(offsets[-1], np.float32)
+    _sort_by_cell(cells, above, place, heights)
+    return offsets, heights
+
+
+@compiled.kernel
+def _sort_by_cell(cells, above, place, heights):  # pragma: no cover - compiled
     for i in range(cells.size):
         c = cells[i]
         if c >= 0:
             heights[place[c]] = above[i]
             place[c] += 1
-    return offsets, heights

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba as nb
 import numpy as np
 
+from ... import compiled
 from ...schema import UNCLASSIFIED
 from .evidence import Evidence, Rule
 from .kinds import KINDS, Kind
+
+FREEDOMS = frozenset({"reassoc", "contract", "arcp", "nsz"})
+"""What the compiler may do to the likelihoods: sums in another order."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +109,7 @@ def classify(
     return SurfaceTypes(surface_class=surface, probability=probability)
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
+@compiled.later(fastmath=FREEDOMS)
 def _chain(  # noqa: C901, PLR0913
     x,
     above,
@@ -187,7 +190,7 @@ def _chain(  # noqa: C901, PLR0913
     return out
 
 
-@nb.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
+@compiled.later(fastmath=FREEDOMS)
 def _likelihoods(  # noqa: PLR0913
     above, sigma, n, sd, rate, bright, counts, relative, not_water, only_water, cloud, kinds, pulse_sd, evidence
 ):  # pragma: no cover - compiled
