@@ -31,22 +31,23 @@ common
     (Σ w_i σ_m,i)²: leads that are all ice for one reason (polynya.physics.water_evidence) move every reference of the
     beam alike.
 
-The exponential kernel costs one pass over the grid for the overall mean (its product with a vector is a
-forward and a backward recursion) and a small matrix for bins. Segments only enter through sums, so three
-million take tenths of a second. That corrections matter for freeboard only where leads are sparse was shown
-with real corrections by Ricker et al. (2016, doi 10.3390/rs8040317); the derivation is ours.
+The exponential kernel costs one pass over the grid (its product with a vector is a forward and a backward
+recursion), and a few bins are taken at a time, with the sections and cells about them. Segments only enter
+through sums, so three million take tenths of a second. That corrections matter for freeboard only where leads
+are sparse was shown with real corrections by Ricker et al. (2016, doi 10.3390/rs8040317); the derivation is ours.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
-import numba as nb
 import numpy as np
-from scipy import sparse
 
 GRID_M = 500.0
 """Cell of the grid on which correction errors are represented, m: short against every correlation length."""
+TOGETHER_M, CELLS_AT_ONCE = 32_000.0, 64
+"""Bins of so much track share a matrix, and the exponential kernel runs over so many cells of the grid at once."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,38 +273,26 @@ def _pieces(x, f, sr, sv, sc, *, section_x, errors) -> _Pieces:
 
 @dataclass(frozen=True, kw_only=True)
 class _Sections:
-    """How the errors of sections belong together."""
+    """How the errors of sections belong together, arrays of shape (sections, sections)."""
 
-    smoother: sparse.csr_matrix  # M
-    shape: sparse.csr_matrix  # covariance shape M R0 Mᵀ of unit section noise
-    correlation: sparse.spmatrix
+    smoother: np.ndarray  # M
+    shape: np.ndarray  # covariance shape M R0 Mᵀ of unit section noise
+    correlation: np.ndarray
 
 
 def _sections(centres: np.ndarray, errors: CorrelatedErrors) -> _Sections:
-    count = centres.size
     half = errors.smoother_sections // 2
-    if half == 0 or count == 1:
-        smoother = sparse.identity(count, format="csr")
-    else:
-        # An entry without all its neighbours stays as it is.
-        inner = np.zeros(count)
-        inner[half : count - half] = 1.0
-        width = 2 * half + 1
-        bands = [np.full(count - abs(k), 1.0 / width) for k in range(-half, half + 1) if abs(k) < count]
-        offsets = [k for k in range(-half, half + 1) if abs(k) < count]
-        smoother = sparse.diags(inner) @ sparse.diags(bands, offsets, shape=(count, count)) + sparse.diags(1.0 - inner)
-    overlap = sparse.identity(count, format="csr")
-    for lag in range(1, count):
-        shared = 1.0 - (centres[lag:] - centres[:-lag]) / errors.section_length_m
-        if not np.any(shared > 0):
-            break
-        band = sparse.diags(np.maximum(shared, 0.0), lag, shape=(count, count))
-        overlap = overlap + band + band.T
-    smoother = sparse.csr_matrix(smoother)
-    shape = sparse.csr_matrix(smoother @ overlap @ smoother.T)
-    scale = 1.0 / np.sqrt(shape.diagonal())
-    correlation = sparse.diags(scale) @ shape @ sparse.diags(scale)
-    return _Sections(smoother=smoother, shape=shape, correlation=correlation)
+    inner = np.arange(half, centres.size - half)  # an entry without all its neighbours stays as it is
+
+    def smoothed(rows: np.ndarray) -> np.ndarray:
+        out = rows.copy()
+        out[inner] = sum(rows[inner + k] for k in range(-half, half + 1)) / (2 * half + 1)
+        return out
+
+    overlap = np.maximum(1.0 - np.abs(np.subtract.outer(centres, centres)) / errors.section_length_m, 0.0)
+    smoother, shape = smoothed(np.eye(centres.size)), smoothed(smoothed(overlap).T)
+    scale = 1.0 / np.sqrt(np.diagonal(shape))
+    return _Sections(smoother=smoother, shape=shape, correlation=scale[:, None] * shape * scale)
 
 
 def _kappa(ratio: float) -> float:
@@ -327,11 +316,13 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors, sections: _
 
     n = total(pieces.n)
     random = np.sqrt(total(pieces.variance)) / n
-    by_section = (row, pieces.section)
-    q = sparse.csr_matrix((pieces.sv / n[row], by_section), shape=(count, pieces.section_x.size))
-    sea_surface = _quadratic(q, sections.correlation)
-    share = sparse.csr_matrix((pieces.n / n[row], by_section), shape=q.shape)
-    corrections = _corrections(pieces, row, n, share=share, sections=sections, errors=errors)
+    sea_surface, corrections = np.empty(count), np.empty(count)
+    cuts = [0, *(np.flatnonzero(np.diff(row // max(int(TOGETHER_M // length), 1))) + 1), row.size]
+    for a, b in pairwise(cuts):
+        bins = slice(row[a], row[b - 1] + 1)
+        sea_surface[bins], corrections[bins] = _of_bins(
+            pieces, slice(a, b), row[a:b] - row[a], n[row[a:b]], sections=sections, errors=errors
+        )
     common = total(pieces.sc) / n
     whole = np.sqrt(random**2 + sea_surface + corrections + common**2)
     return FreeboardMeans(
@@ -347,79 +338,84 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors, sections: _
     )
 
 
-def _quadratic(rows: sparse.csr_matrix, middle: sparse.spmatrix) -> np.ndarray:
+def _quadratic(rows: np.ndarray, middle: np.ndarray) -> np.ndarray:
     """Return r C rᵀ for every row r."""
-    return np.maximum(np.asarray(rows.multiply(rows @ middle).sum(axis=1)).ravel(), 0.0)
+    return np.maximum(np.einsum("ij,ij->i", rows @ middle, rows), 0.0)
 
 
-def _corrections(
-    pieces: _Pieces, row: np.ndarray, n: np.ndarray, *, share, sections: _Sections, errors: CorrelatedErrors
-) -> np.ndarray:
-    """Return the variance of each bin's mean from the corrections' errors, m²."""
-    depth = errors.section_length_m
-    centres = pieces.section_x
-    # Cells are counted from an origin that leaves room for the boxes of the first and last sections in use.
-    used = np.unique(pieces.section)
+def _table(row: np.ndarray, column: np.ndarray, values: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Return a matrix of sums of values by row and column."""
+    return np.bincount(row * shape[1] + column, weights=values, minlength=shape[0] * shape[1]).reshape(shape)
+
+
+def _of_bins(
+    pieces: _Pieces, part: slice, row: np.ndarray, n: np.ndarray, *, sections: _Sections, errors: CorrelatedErrors
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the variances of some bins' means from the errors of the sea surface and of the corrections, m².
+
+    Parameters
+    ----------
+    pieces : _Pieces
+        Of the whole track.
+    part : slice
+        Of the pieces that make the bins.
+    row, n : numpy.ndarray
+        Of each of these pieces its bin, counted from 0, and the bin's segments.
+    sections : _Sections
+        Of the whole track.
+    errors : CorrelatedErrors
+        Correlation lengths and sizes of the errors.
+    """
     reach = errors.smoother_sections // 2
-    used = np.arange(max(used[0] - reach, 0), min(used[-1] + reach, centres.size - 1) + 1)
-    lowest = min(pieces.origin_cell, int(np.floor((centres[used[0]] - 0.5 * depth) / GRID_M)))
-    highest = max(pieces.origin_cell + int(pieces.cell[-1]), int(np.ceil((centres[used[-1]] + 0.5 * depth) / GRID_M)))
-    width = highest - lowest + 1
-    u = sparse.csr_matrix(
-        (pieces.n / n[row], (row, pieces.cell + pieces.origin_cell - lowest)), shape=(share.shape[0], width)
-    )
+    first = max(int(pieces.section[part].min()) - reach, 0)
+    used = slice(first, int(pieces.section[part].max()) + reach + 1)
+    centres = pieces.section_x[used]
+    shape = (int(row[-1]) + 1, centres.size)
+    section = pieces.section[part] - first
+    q = _table(row, section, pieces.sv[part] / n, shape)
+    share = _table(row, section, pieces.n[part] / n, shape)
+    # Cells are counted from an origin that leaves room for the boxes of the first and last sections in use.
+    depth = errors.section_length_m
+    cell = pieces.cell[part] + pieces.origin_cell
+    lowest = min(int(cell[0]), int(np.floor((centres[0] - 0.5 * depth) / GRID_M)))
+    highest = max(int(cell[-1]), int(np.ceil((centres[-1] + 0.5 * depth) / GRID_M)))
+    u = _table(row, cell - lowest, pieces.n[part] / n, (shape[0], highest - lowest + 1))
+    sampling: np.ndarray | float = 0.0
     if errors.is_absorbed:
-        u = u - share @ sections.smoother @ _boxes(centres, used, depth, lowest, width)
-    u = sparse.csr_matrix(u)
-    u.sum_duplicates()
-    u.sort_indices()
-    variance = np.zeros(share.shape[0])
-    sampling = _quadratic(share, sections.shape) if errors.is_absorbed else 0.0
+        u -= share @ sections.smoother[used, used] @ _boxes(centres, depth, lowest, u.shape[1])
+        sampling = _quadratic(share, sections.shape[used, used])
+    corrections = np.zeros(shape[0])
     for sigma, correlation_m in errors.terms():
         if sigma <= 0:
             continue
-        variance += sigma**2 * _exponential(u, correlation_m)
-        if errors.is_absorbed:
-            variance += (
-                sigma**2 * (1.0 - _kappa(depth / correlation_m)) / max(errors.leads_per_section, 1e-9) * sampling
-            )
-    return variance
+        corrections += sigma**2 * _exponential(u, correlation_m)
+        lost = (1.0 - _kappa(depth / correlation_m)) / max(errors.leads_per_section, 1e-9)
+        corrections += sigma**2 * lost * sampling
+    return _quadratic(q, sections.correlation[used, used]), corrections
 
 
-def _boxes(centres: np.ndarray, used: np.ndarray, depth: float, lowest: int, width: int) -> sparse.csr_matrix:
-    """Return the box of each section over the grid cells, rows of sum one; sections not in use are empty."""
+def _boxes(centres: np.ndarray, depth: float, lowest: int, width: int) -> np.ndarray:
+    """Return the box of each section over the grid cells, rows of sum one, shape (sections, width)."""
     cells = max(1, round(depth / GRID_M))
-    first = np.rint(centres[used] / GRID_M - 0.5 * cells).astype(np.int64) - lowest
-    columns = np.clip(first[:, None] + np.arange(cells), 0, width - 1)
-    rows = np.repeat(used, cells)
-    return sparse.csr_matrix((np.full(rows.size, 1.0 / cells), (rows, columns.ravel())), shape=(centres.size, width))
+    first = np.rint(centres / GRID_M - 0.5 * cells).astype(np.int64) - lowest
+    columns = np.clip(first[:, None] + np.arange(cells), 0, width - 1).ravel()
+    rows = np.repeat(np.arange(centres.size), cells)
+    return _table(rows, columns, np.full(rows.size, 1.0 / cells), (centres.size, width))
 
 
-def _exponential(u: sparse.csr_matrix, length_m: float) -> np.ndarray:
-    """Return u K uᵀ for every row of u, K = exp(-d / L) between grid cells; rows are narrow or few."""
+def _exponential(u: np.ndarray, length_m: float) -> np.ndarray:
+    """Return u K uᵀ for every row of u, K = exp(-d / L) between grid cells.
+
+    The product with a row is y[i] = u[i] + decay * y[i - 1] forward, and the same backward; some cells at a time it is
+    a small matrix.
+    """
     decay = float(np.exp(-GRID_M / length_m)) if length_m > 0 else 0.0
-    first = u.indices[np.minimum(u.indptr[:-1], u.nnz - 1)]
-    span = int((u.indices[u.indptr[1:] - 1] - first).max()) + 1
-    if u.shape[0] * span * span <= 4e7 * 4 and span <= 400:
-        local = np.zeros((u.shape[0], span))
-        rows = np.repeat(np.arange(u.shape[0]), np.diff(u.indptr))
-        local[rows, u.indices - first[rows]] = u.data
-        kernel = decay ** np.abs(np.subtract.outer(np.arange(span), np.arange(span)))
-        return np.maximum(np.einsum("ij,ij->i", local @ kernel, local), 0.0)
-    out = np.empty(u.shape[0])
-    for i in range(u.shape[0]):
-        dense = u[i].toarray().ravel()
-        forward = _decaying_sum(dense, decay)
-        out[i] = dense @ (2.0 * forward - dense)  # symmetric: the backward sum equals the forward one
-    return np.maximum(out, 0.0)
-
-
-@nb.njit(cache=True, nogil=True)
-def _decaying_sum(values, decay):  # pragma: no cover - compiled
-    """y[i] = values[i] + decay * y[i - 1]."""
-    out = np.empty(values.size)
-    y = 0.0
-    for i in range(values.size):
-        y = values[i] + decay * y
-        out[i] = y
-    return out
+    powers = decay ** np.arange(min(CELLS_AT_ONCE, u.shape[1]) + 1)
+    within = np.triu(powers[np.abs(np.subtract.outer(np.arange(powers.size - 1), np.arange(powers.size - 1)))])
+    forward, last = np.empty_like(u), np.zeros((u.shape[0], 1))
+    for a in range(0, u.shape[1], CELLS_AT_ONCE):
+        some = u[:, a : a + CELLS_AT_ONCE]
+        size = some.shape[1]
+        forward[:, a : a + size] = some @ within[:size, :size] + last * powers[1 : size + 1]
+        last = forward[:, a + size - 1 : a + size]
+    return np.maximum(np.einsum("ij,ij->i", u, 2.0 * forward - u), 0.0)
