@@ -319,23 +319,23 @@ def run(
     known = [*learned, *all_tested]
     maps = {p.channels.name: p.channels for p in known}
     maps = {name: features(path, known, use_land=use_land) for name, path in maps.items()}
-    teach, judge = samples(learned, maps), samples(tested, maps)
-    if not len(teach.percent) or not len(judge.percent):
+    taught, held = samples(learned, maps), samples(tested, maps)
+    if not len(taught.percent) or not len(held.percent):
         raise ProductError(
-            f"{len(teach.percent)} training and {len(judge.percent)} test cells have a concentration; expected some of"
+            f"{len(taught.percent)} training and {len(held.percent)} test cells have a concentration; expected some of"
             " both. Check the files and --rows."
         )
     models: dict[str, dict[str, object]] = {}
-    models["constant"] = {**score(judge, fit_constant(teach.plain, teach.percent)(judge.plain), seed=seed)}
+    models["constant"] = {**score(held, fit_constant(taught.plain, taught.percent)(held.plain), seed=seed)}
     for kind in ("ridge", "forest"):
-        predict, how = fitted(kind, teach.plain, teach, seed=seed)
-        models[kind] = {**score(judge, predict(judge.plain), seed=seed), **how}
+        predict, how = fitted(kind, taught.plain, taught, seed=seed)
+        models[kind] = {**score(held, predict(held.plain), seed=seed), **how}
     members = {}
     for kind in ("ridge", "kernel", "forest"):
-        predict, how = fitted(kind, teach.wide, teach, seed=seed)
-        members[kind] = np.clip(predict(judge.wide), 0.0, 100.0)
-        models[f"neighbourhood {kind}"] = {**score(judge, members[kind], seed=seed), **how}
-    models["neighbourhood"] = score(judge, np.mean(list(members.values()), axis=0), seed=seed)
+        predict, how = fitted(kind, taught.wide, taught, seed=seed)
+        members[kind] = np.clip(predict(held.wide), 0.0, 100.0)
+        models[f"neighbourhood {kind}"] = {**score(held, members[kind], seed=seed), **how}
+    models["neighbourhood"] = score(held, np.mean(list(members.values()), axis=0), seed=seed)
     best = models["neighbourhood"]
     return {
         "what": "DMI ASIP concentration from AMSR2 on cells of 2 km; learned on other rows of the same scene",
@@ -343,9 +343,9 @@ def run(
         "test": [p.name for p in tested],
         "rows": list(rows) if rows else None,
         "uses_land": use_land,
-        "features": {"channels": teach.plain.shape[1], "neighbourhood": teach.wide.shape[1]},
-        "cells": {"train": len(teach.percent), "test": len(judge.percent)},
-        "mean_percent": {"train": round(float(teach.percent.mean()), 3), "test": round(float(judge.percent.mean()), 3)},
+        "features": {"channels": taught.plain.shape[1], "neighbourhood": taught.wide.shape[1]},
+        "cells": {"train": len(taught.percent), "test": len(held.percent)},
+        "mean_percent": {"train": round(float(taught.percent.mean()), 3), "test": round(float(held.percent.mean()), 3)},
         "models": models,
         "due": {"r2": DUE_R2, "ice_water": DUE_ACCURACY},
         "passes": bool(best["r2"] >= DUE_R2 and best["ice_water"] >= DUE_ACCURACY),

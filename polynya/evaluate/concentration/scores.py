@@ -158,7 +158,7 @@ def _sigma_rows(difference: np.ndarray, sigma: np.ndarray, blocks: Blocks, strat
 
 
 def _ice_rows(percent: np.ndarray, reference: np.ndarray, blocks: Blocks, prediction: str) -> list[Row]:
-    """Return how well ice (15 % and more) and water are told apart."""
+    """Return how well ice (15 % and more) and water are separated."""
     truth, called = reference >= ICE_PERCENT, percent >= ICE_PERCENT
     sums = block_sums(blocks, truth & called, ~truth & called, truth & ~called, ~truth & ~called)
     n = sums.sum(axis=1)
