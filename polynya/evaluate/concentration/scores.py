@@ -20,6 +20,8 @@ MIZ_PERCENT = (15.0, 80.0)
 """The marginal ice zone: from the first to the second of these in the reference, ends included."""
 BLOCK_M = 25_000.0
 """Side of a block of the bootstrap: errors along an ice edge hang together over some tens of kilometres."""
+COARSE_M, LEAST_KNOWN = 5000.0, 0.5
+"""Maps of finer cells are scored on means over squares of this side too, where at least this share of one is known."""
 MEAN = "mean_of_reference"
 """The map that gives the reference's own mean everywhere: what any map must beat."""
 
@@ -69,8 +71,9 @@ def compare(pair: Pair, *, bootstrap: Bootstrap | None = None, edge_rules: EdgeR
     Returns
     -------
     list of Row
-        R², RMSE, MAE and bias over everything and in the marginal ice zone; ice and water at 15 %; calibration of the
-        stated uncertainty; distances between the ice edges; AutoICE; the same of the reference's mean.
+        R², RMSE, MAE and bias over everything and in the marginal ice zone, of cells and of means over 5 km; ice and
+        water at 15 %; calibration of the stated uncertainty; distances between the ice edges; AutoICE; scores of the
+        reference's mean.
 
     Raises
     ------
@@ -103,8 +106,31 @@ def compare(pair: Pair, *, bootstrap: Bootstrap | None = None, edge_rules: EdgeR
         rows += _value_rows(mean[chosen], reference[chosen], blocks.take(chosen), stratum, MEAN)
     rows += _ice_rows(mean, reference, blocks, MEAN)
     if pair.cell_m is not None:
+        rows += _coarse_rows(pair, bootstrap)
         rows += _edge_rows(pair, bootstrap, edge_rules or EdgeRules())
     return rows + autoice_rows({k: autoice.counts(t, p, chart=k) for k, (t, p) in pair.charts.items()})
+
+
+def coarse_means(values: np.ndarray, known: np.ndarray, *, cells: int) -> np.ndarray:
+    """Return means over squares of cells; NaN where less than half of a square is known.
+
+    Parameters
+    ----------
+    values : numpy.ndarray of float, shape (rows, columns)
+        Rows and columns that fill no square are left out.
+    known : numpy.ndarray of bool, same shape
+        Cells that count.
+    cells : int
+        Along a side of a square.
+    """
+    rows, columns = (n // cells for n in values.shape)
+
+    def summed(a: np.ndarray) -> np.ndarray:
+        return a[: rows * cells, : columns * cells].reshape(rows, cells, columns, cells).sum(axis=(1, 3))
+
+    n = summed(known.astype(np.float64))
+    total = summed(np.where(known, values, 0.0).astype(np.float64))
+    return np.where(n >= LEAST_KNOWN * cells**2, total / np.maximum(n, 1.0), np.nan)
 
 
 def ground_blocks(x: np.ndarray, y: np.ndarray, bootstrap: Bootstrap) -> Blocks:
@@ -146,6 +172,23 @@ def _value_rows(percent: np.ndarray, reference: np.ndarray, blocks: Blocks, stra
     ]
 
 
+def _coarse_rows(pair: Pair, bootstrap: Bootstrap) -> list[Row]:
+    """Return the scores of means over 5 km, where cells are finer: what charts and passive microwave can resolve."""
+    cells = round(COARSE_M / pair.cell_m)
+    if cells < 2:
+        return []
+    both = np.isfinite(pair.percent) & np.isfinite(pair.reference)
+    planes = [coarse_means(a, both, cells=cells) for a in (pair.percent, pair.reference, pair.x, pair.y)]
+    there = np.isfinite(planes[0])
+    percent, reference, x, y = (a[there] for a in planes)
+    blocks = ground_blocks(x, y, bootstrap)
+    rows = []
+    for stratum, chosen in (("5_km_means", np.ones(percent.size, bool)), ("5_km_means_miz", _is_miz(reference))):
+        rows += _value_rows(percent[chosen], reference[chosen], blocks.take(chosen), stratum, "given")
+    ice = _ice_rows(percent, reference, blocks, "given", stratum="5_km_means")
+    return rows + ice
+
+
 def _sigma_rows(difference: np.ndarray, sigma: np.ndarray, blocks: Blocks, stratum: str) -> list[Row]:
     found = values.coverage_scores(difference, sigma, blocks)
     rows = [Row(metric=m, estimate=e, stratum=stratum, name=NAME) for m, e in found.items()]
@@ -157,7 +200,9 @@ def _sigma_rows(difference: np.ndarray, sigma: np.ndarray, blocks: Blocks, strat
     return rows
 
 
-def _ice_rows(percent: np.ndarray, reference: np.ndarray, blocks: Blocks, prediction: str) -> list[Row]:
+def _ice_rows(
+    percent: np.ndarray, reference: np.ndarray, blocks: Blocks, prediction: str, *, stratum: str = "all"
+) -> list[Row]:
     """Return how well ice (15 % and more) and water are separated."""
     truth, called = reference >= ICE_PERCENT, percent >= ICE_PERCENT
     sums = block_sums(blocks, truth & called, ~truth & called, truth & ~called, ~truth & ~called)
@@ -170,7 +215,7 @@ def _ice_rows(percent: np.ndarray, reference: np.ndarray, blocks: Blocks, predic
         ("share_of_reference", "ice", lambda s: over(s[..., 0] + s[..., 2], s.sum(axis=-1))),
     )
     return [
-        Row(metric=m, estimate=estimate(sums, f, blocks=blocks, n=n), prediction=prediction, name=name)
+        Row(metric=m, estimate=estimate(sums, f, blocks=blocks, n=n), stratum=stratum, prediction=prediction, name=name)
         for m, name, f in scores
     ]
 

@@ -6,7 +6,12 @@ import numpy as np
 import pyarrow as pa
 
 VALUES = ("r2", "rmse", "mae", "bias")
-STRATA = {"all": "everywhere", "miz": "15-80 %"}
+STRATA = {
+    "all": "everywhere",
+    "miz": "15-80 %",
+    "5_km_means": "5 km means",
+    "5_km_means_miz": "5 km, 15-80 %",
+}
 SINGLE = (
     "ice_edge_distance_median",
     "ice_edge_distance_mean",
@@ -62,6 +67,8 @@ def _values(found: dict[tuple[str, str, str], dict]) -> list[str]:
     for prediction in dict.fromkeys(p for p, _, m in found if m in VALUES):
         for stratum, words in STRATA.items():
             cells = [found.get((prediction, stratum, m)) for m in VALUES]
+            if not any(cells):
+                continue
             n = max((c["n"] for c in cells if c), default=0)
             lines.append(
                 f"{prediction.replace('_', ' '):<20}{words:<14}"
@@ -73,18 +80,19 @@ def _values(found: dict[tuple[str, str, str], dict]) -> list[str]:
 
 def _ice(found: dict[tuple[str, str, str, str], dict]) -> list[str]:
     lines = []
-    for prediction in ("given", "mean_of_reference"):
+    for prediction, stratum in (("given", "all"), ("given", "5_km_means"), ("mean_of_reference", "all")):
         parts = []
         for metric, name, words in (
             ("accuracy_at_15_percent", "ice and water", "right"),
             ("recall", "ice", "ice found"),
             ("recall", "water", "water found"),
         ):
-            row = found.get((prediction, "all", metric, name))
+            row = found.get((prediction, stratum, metric, name))
             if row is not None:
                 parts.append(f"{words} {_cell(row)}")
         if parts:
-            lines.append(f"ice and water at 15 %, {prediction.replace('_', ' ')}: {', '.join(parts)}")
+            where = "" if stratum == "all" else f" ({STRATA[stratum]})"
+            lines.append(f"ice and water at 15 %, {prediction.replace('_', ' ')}{where}: {', '.join(parts)}")
     return [*lines, ""] if lines else []
 
 

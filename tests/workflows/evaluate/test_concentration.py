@@ -99,6 +99,26 @@ def test_a_map_is_scored_against_a_chart(files):
     assert value(table, "autoice_SIC") == pytest.approx(100 * value(table, "r2"), abs=6e-4)
 
 
+def test_means_over_5_km_are_scored_too(tmp_path):
+    rng = np.random.default_rng(8)
+    truth = np.repeat(np.repeat(rng.uniform(0, 100, (12, 28)), 5, axis=0), 5, axis=1)
+    percent = np.clip(truth + rng.normal(0, 10, truth.shape), 0, 100)
+    percent[:5, :3] = percent[5:10, :2] = np.nan  # two cells of ten known, three of ten
+    out = write(tmp_path / "m.nc", percent, place=PLACE)
+    table = concentration.run(out, reference=write(tmp_path / "r.nc", truth, place=PLACE))
+    means = np.array(
+        [[np.nanmean(percent[5 * i : 5 * i + 5, 5 * j : 5 * j + 5]) for j in range(28)] for i in range(12)]
+    )
+    means[0, 0] = np.nan  # less than half is known
+    d = (means - truth[::5, ::5])[np.isfinite(means)]
+    assert value(table, "rmse", "5_km_means") == pytest.approx(np.sqrt((d**2).mean()), abs=1e-4)
+    assert scores(table)["given", "5_km_means", "r2", "sea_ice_concentration"]["n"] == 335
+    miz = (truth[::5, ::5] >= 15) & (truth[::5, ::5] <= 80) & np.isfinite(means)
+    d = (means - truth[::5, ::5])[miz]
+    assert value(table, "rmse", "5_km_means_miz") == pytest.approx(np.sqrt((d**2).mean()), abs=1e-4)
+    assert value(table, "accuracy_at_15_percent", "5_km_means") > value(table, "accuracy_at_15_percent")
+
+
 def test_the_edge_s_place_is_compared_in_km(tmp_path):
     percent = np.where(np.arange(140) - 10 >= 47, 100.0, 0.0) * np.ones((60, 1))  # 7 km behind the chart's edge
     table = concentration.run(write(tmp_path / "m.nc", percent, place=PLACE), reference=chart(tmp_path / "c.gpkg"))
