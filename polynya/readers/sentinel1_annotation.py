@@ -1,23 +1,22 @@
-"""The annotation of a Sentinel-1 Level-1 product: one image's header, size, geolocation grid, calibration and noise.
+"""The annotation of a Sentinel-1 Level-1 product: one image's header, size, sub-swaths and
+geolocation grid.
 
 Checked on the annotation of real products: IPF 002.36 (S1A, IW, SLC), 003.52 (S1A, EW, GRD) and 003.90 (S1C, S4, GRD).
-Element names follow the Sentinel-1 Product Specification (S1-RS-MDA-52-7441). Two generations of noise files are read:
-``noiseVectorList`` (before IPF 2.9), and ``noiseRangeVectorList`` with ``noiseAzimuthVectorList``, which may be empty.
+Element names follow the Sentinel-1 Product Specification (S1-RS-MDA-52-7441).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from xml.etree import ElementTree
 
 import numpy as np
 
 from ..errors import ProductError
 from ..io.product_files import ProductFiles
-from ..physics.line_vectors import Vector
+from ..physics.swath import cartesian_m
 from ..physics.thermal_noise import Block
+from .sentinel1_xml import AGAIN, Element, root_of
 
-AGAIN = "the product's annotation. Download the product again"
 HEADER = {
     "satellite": "missionId",
     "product_type": "productType",
@@ -38,11 +37,6 @@ GRID = {
     "elevation_angle": "elevationAngle",
 }
 """Field of :class:`GeolocationGrid` to the element of ``geolocationGridPoint``; degrees, height in m."""
-RANGE_NOISE = (
-    ("noiseRangeVectorList/noiseRangeVector", "noiseRangeLut"),
-    ("noiseVectorList/noiseVector", "noiseLut"),
-)
-"""Where the range noise stands: since IPF 2.9, and before."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,48 +124,7 @@ class Annotation:
     grid: GeolocationGrid
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Element:
-    """An element with the words for a message about it."""
-
-    node: ElementTree.Element
-    where: str
-
-    def text(self, path: str) -> str:
-        """Return the text of an element below."""
-        found = self.node.findtext(path)
-        if found is None or not found.strip():
-            raise ProductError(f"{self.where}: {path} is missing; expected {AGAIN}.")
-        return found.strip()
-
-    def number(self, path: str) -> float:
-        """Return a finite number."""
-        return float(self.numbers(path)[0])
-
-    def numbers(self, path: str) -> np.ndarray:
-        """Return numbers separated by spaces, float64, shape (n,), at least one."""
-        text = self.text(path)
-        try:
-            found = np.array(text.split(), np.float64)
-        except ValueError as error:
-            raise ProductError(f"{self.where}: {path} holds {text[:40]!r}; expected numbers. Get it again.") from error
-        if not np.isfinite(found).all():
-            raise ProductError(
-                f"{self.where}: {path} holds {int((~np.isfinite(found)).sum())} values that are not finite; expected"
-                f" {AGAIN}."
-            )
-        return found
-
-    def all(self, path: str) -> list[_Element]:
-        """Return the elements of a path."""
-        return [_Element(node=n, where=self.where) for n in self.node.findall(path)]
-
-
-def _root(files: ProductFiles, name: str) -> _Element:
-    return _Element(node=files.read_xml(name, expected=AGAIN), where=f"{files.name}/{name}")
-
-
-def _header(root: _Element) -> Header:
+def _header(root: Element) -> Header:
     words = {key: root.text(f"adsHeader/{tag}") for key, tag in HEADER.items()}
     times = {}
     for key in ("start", "stop"):
@@ -189,7 +142,7 @@ def _header(root: _Element) -> Header:
         swath=words["swath"].upper(),
         start=times["start"],
         stop=times["stop"],
-        absolute_orbit=int(root.number("adsHeader/absoluteOrbitNumber")),
+        absolute_orbit=root.whole("adsHeader/absoluteOrbitNumber"),
         image_number=words["image_number"],
     )
 
@@ -209,7 +162,7 @@ def read_header(files: ProductFiles, name: str) -> Header:
     ProductError
         If the file is damaged or has no ``adsHeader``.
     """
-    return _header(_root(files, name))
+    return _header(root_of(files, name))
 
 
 def read_annotation(files: ProductFiles, name: str) -> Annotation:
@@ -227,31 +180,47 @@ def read_annotation(files: ProductFiles, name: str) -> Annotation:
     ProductError
         If the file is damaged, or an element is missing.
     """
-    root = _root(files, name)
+    root = root_of(files, name)
     image = "imageAnnotation/imageInformation"
-    shape = (int(root.number(f"{image}/numberOfLines")), int(root.number(f"{image}/numberOfSamples")))
+    shape = (root.whole(f"{image}/numberOfLines"), root.whole(f"{image}/numberOfSamples"))
     if min(shape) < 1:
         raise ProductError(f"{root.where}: an image of {shape[0]} x {shape[1]} pixels; expected {AGAIN}.")
+    spacing = (root.number(f"{image}/rangePixelSpacing"), root.number(f"{image}/azimuthPixelSpacing"))
+    if not all(1e-3 < v < 1e4 for v in spacing):
+        raise ProductError(f"{root.where}: pixels of {spacing[0]:g} x {spacing[1]:g} m; expected {AGAIN}.")
+    grid = _grid(root)
+    _check_distances(root.where, grid, spacing)
     merges = root.all("swathMerging/swathMergeList/swathMerge")
     return Annotation(
         file=name,
         header=_header(root),
         shape=shape,
-        range_spacing_m=root.number(f"{image}/rangePixelSpacing"),
-        azimuth_spacing_m=root.number(f"{image}/azimuthPixelSpacing"),
+        range_spacing_m=spacing[0],
+        azimuth_spacing_m=spacing[1],
         orbit_pass=(root.node.findtext("generalAnnotation/productInformation/pass") or "").strip().lower(),
         bounds=tuple(
-            _block(b, swath=merge.text("swath")) for merge in merges for b in merge.all("swathBoundsList/swathBounds")
+            block_of(b, swath=merge.text("swath")) for merge in merges for b in merge.all("swathBoundsList/swathBounds")
         ),
-        grid=_grid(root),
+        grid=grid,
     )
 
 
-def _block(
-    element: _Element, *, swath: str, lines: np.ndarray | None = None, factors: np.ndarray | None = None
+def block_of(
+    element: Element, *, swath: str, lines: np.ndarray | None = None, factors: np.ndarray | None = None
 ) -> Block:
+    """Return the block that an element with its first and last line and sample gives.
+
+    Parameters
+    ----------
+    element : Element
+        Of ``swathBounds`` or ``noiseAzimuthVector``.
+    swath : str
+        Name of the sub-swath.
+    lines, factors : numpy.ndarray, shape (n,), optional
+        Azimuth factors.
+    """
     names = ("firstAzimuthLine", "lastAzimuthLine", "firstRangeSample", "lastRangeSample")
-    top, bottom, left, right = (int(element.number(n)) for n in names)
+    top, bottom, left, right = (element.whole(n) for n in names)
     return Block(
         swath=swath.upper(),
         first_line=top,
@@ -263,7 +232,7 @@ def _block(
     )
 
 
-def _grid(root: _Element) -> GeolocationGrid:
+def _grid(root: Element) -> GeolocationGrid:
     points = root.all("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
     names = ("line", "pixel", *GRID.values())
     try:
@@ -283,6 +252,7 @@ def _grid(root: _Element) -> GeolocationGrid:
             " one at each line and sample. Download the product again."
         )
     bad = ~np.isfinite(table[:, 2:4]).all(axis=1) | (np.abs(table[:, 2]) > 90.0)
+    bad |= np.abs(table[:, 3]) > 360.0
     bad |= ~((table[:, 5] > 0.0) & (table[:, 5] < 90.0))
     if bad.any():
         raise ProductError(
@@ -296,98 +266,17 @@ def _grid(root: _Element) -> GeolocationGrid:
     return GeolocationGrid(lines=lines, samples=samples, **values)
 
 
-def read_calibration(files: ProductFiles, name: str) -> tuple[Vector, ...]:
-    """Read the sigma nought vectors of one image.
+def _check_distances(where: str, grid: GeolocationGrid, spacing: tuple[float, float]) -> None:
+    """Reject points that lie much farther apart than the pixels between them: a damaged latitude or longitude.
 
-    Parameters
-    ----------
-    files : ProductFiles
-        The product.
-    name : str
-        Its calibration file.
-
-    Returns
-    -------
-    tuple of Vector
-        Values A, with sigma nought = DN² / A².
-
-    Raises
-    ------
-    ProductError
-        If the file is damaged or a value is not positive.
+    On the ground a pixel of slant range is a few times as wide, and terrain moves a point by up to 10 km.
     """
-    root = _root(files, name)
-    found = [_vector(v, "sigmaNought") for v in root.all("calibrationVectorList/calibrationVector")]
-    if not found or min(float(v.values.min()) for v in found) <= 0.0:
-        raise ProductError(
-            f"{root.where}: {len(found)} sigmaNought vectors"
-            + (", some with values of 0 or below; expected positive ones" if found else "; expected at least one")
-            + ". Download the product again."
-        )
-    return tuple(found)
-
-
-def read_noise(files: ProductFiles, name: str) -> tuple[tuple[Vector, ...], tuple[Block, ...]]:
-    """Read the noise of one image.
-
-    Parameters
-    ----------
-    files : ProductFiles
-        The product.
-    name : str
-        Its noise file.
-
-    Returns
-    -------
-    vectors : tuple of Vector
-        Range noise.
-    blocks : tuple of Block
-        Azimuth factors; empty where the product has none, or gives them for the image as a whole without borders and
-        all are 1.
-
-    Raises
-    ------
-    ProductError
-        If the file is damaged or holds no range noise.
-    """
-    root = _root(files, name)
-    found: list[Vector] = []
-    for path, lut in RANGE_NOISE:
-        found += [_vector(v, lut) for v in root.all(path)]
-    if not found:
-        raise ProductError(f"{root.where}: holds no range noise vector; expected at least one. Download it again.")
-    return tuple(found), tuple(_azimuth(v) for v in root.all("noiseAzimuthVectorList/noiseAzimuthVector"))
-
-
-def _azimuth(element: _Element) -> Block:
-    lines, factors = element.numbers("line"), element.numbers("noiseAzimuthLut")
-    if lines.size != factors.size:
-        raise ProductError(
-            f"{element.where}: an azimuth noise vector has {lines.size} lines and {factors.size} values; expected as"
-            " many of each. Download the product again."
-        )
-    lines, first = np.unique(lines.astype(np.int64), return_index=True)
-    factors = factors[first]
-    if element.node.find("firstAzimuthLine") is None:  # of an image that is one sub-swath
-        everywhere = np.iinfo(np.int32).max
-        return Block(
-            swath=(element.node.findtext("swath") or "").strip().upper(),
-            first_line=0,
-            last_line=everywhere,
-            first_sample=0,
-            last_sample=everywhere,
-            lines=lines,
-            factors=factors,
-        )
-    return _block(element, swath=element.text("swath"), lines=lines, factors=factors)
-
-
-def _vector(element: _Element, lut: str) -> Vector:
-    pixels, values = element.numbers("pixel"), element.numbers(lut)
-    line = int(element.number("line"))
-    if pixels.size != values.size:
-        raise ProductError(
-            f"{element.where}: the vector at line {line} has {pixels.size} pixels and {values.size} values of {lut};"
-            " expected as many of each. Download the product again."
-        )
-    return Vector(line=line, pixels=pixels.astype(np.int64), values=values)
+    place = cartesian_m(grid.latitude, grid.longitude)
+    for axis, pixel_m in ((1, spacing[1]), (2, spacing[0])):
+        apart = np.linalg.norm(np.diff(place, axis=axis), axis=0)
+        step = np.diff(grid.lines)[:, None] if axis == 1 else np.diff(grid.samples)[None, :]
+        if (apart > 5.0 * pixel_m * step + 20_000.0).any():
+            raise ProductError(
+                f"{where}: neighbouring geolocation points lie up to {apart.max() / 1000:.0f} km apart; expected about"
+                f" {pixel_m * step.max() / 1000:.0f} km. Download the product again."
+            )

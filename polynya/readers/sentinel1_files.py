@@ -16,7 +16,8 @@ from xml.etree import ElementTree
 
 from ..errors import ProductError
 from ..io.product_files import ProductFiles
-from .sentinel1_annotation import AGAIN, Header, read_header
+from .sentinel1_annotation import Header, read_header
+from .sentinel1_xml import AGAIN
 
 Key = tuple[str, str, str]
 """Polarisation, swath and image number."""

@@ -24,8 +24,8 @@ from ..errors import ProductError, UsageError, one_line
 from ..physics import backscatter, line_vectors
 from ..physics.thermal_noise import Block, ThermalNoise
 from .scene_layer import as_window
-from .sentinel1_annotation import read_calibration, read_noise
 from .sentinel1_product import Image, Product, attributes, is_product, open_product
+from .sentinel1_vectors import read_calibration, read_noise
 
 if TYPE_CHECKING:
     import rasterio
@@ -49,7 +49,7 @@ __all__ = [
     "sigma_nought",
 ]
 PRODUCT = "Sentinel-1 GRD"
-RELEASES = ("002.36", "002.9", "003.31", "003.52", "003.90")
+RELEASES = ("002.36", "002.90", "003.31", "003.52", "003.90")
 """Generations of the processor (IPF) whose annotation is known."""
 CHECKED = ("002.36", "003.52", "003.90")
 DOI = ""

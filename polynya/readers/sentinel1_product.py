@@ -4,6 +4,7 @@ pixels lie. Pixels are read by :mod:`.sentinel1_grd`."""
 from __future__ import annotations
 
 import functools
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -231,9 +232,7 @@ def is_product(path: Path | str) -> bool:
     """
     path = Path(path)
     if path.is_dir():
-        return any((path / "annotation").glob("*.xml")) or path.name.upper().startswith(
-            ("S1A_", "S1B_", "S1C_", "S1D_")
-        )
+        return any((path / "annotation").glob("*.xml")) or re.match(r"S1[A-Z]_", path.name.upper()) is not None
     return path.name == "manifest.safe" or (path.is_file() and is_zip(path))
 
 

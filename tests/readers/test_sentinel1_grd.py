@@ -538,6 +538,9 @@ def test_an_slc_has_no_pixels_here(tmp_path):
         ("<latitude>[^<]*", "<latitude>nan", "20 of 20 geolocation points have no possible latitude"),
         ("<longitude>[^<]*", "<longitude>", "20 of 20 geolocation points have no possible latitude"),
         ("<incidenceAngle>[^<]*", "<incidenceAngle>-9", "geolocation points have no possible"),
+        ("<line>40</line><pixel>0</pixel><latitude>[^<]*", "<line>40</line><pixel>0</pixel><latitude>0", "km apart"),
+        ("<numberOfLines>120", "<numberOfLines>1e12", "numberOfLines holds 1e\\+12; expected a line or a sample"),
+        ("<rangePixelSpacing>[^<]*", "<rangePixelSpacing>-40", "pixels of -40 x 40 m"),
         ("<latitude>[^<]*", "<latitude>north", "the geolocation grid holds words"),
         ("<pixel>40</pixel>", "<pixel>41</pixel>", None),
         (
@@ -570,6 +573,7 @@ def test_damaged_annotation(copy_of, pattern, by, said):
         ("noise", "<noiseRangeVectorList>.*</noiseRangeVectorList>", "", "holds no range noise vector"),
         ("noise", "<noiseRangeLut>[^ ]* ", "<noiseRangeLut>", "the vector at line 0 has .* pixels and .* values"),
         ("noise", "<noiseRangeLut>[^ ]* ", "<noiseRangeLut>nan ", "noiseRangeLut holds 1 values that are not finite"),
+        ("noise", "<firstAzimuthLine>[^<]*", "<firstAzimuthLine>1e300", "firstAzimuthLine holds 1e\\+300"),
         ("noise", "<noiseAzimuthLut>[^ ]* ", "<noiseAzimuthLut>", "an azimuth noise vector has"),
         ("calibration", "<sigmaNought>[^ ]* ", "<sigmaNought>0 ", "values of 0 or below"),
         ("calibration", "<calibrationVectorList>.*</calibrationVectorList>", "", "0 sigmaNought vectors"),
