@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-TRACKS = ("polynya/simulate", ":!polynya/simulate/glaciers")
+TRACKS = ("polynya/simulate", ":!polynya/simulate/glaciers", ":!polynya/simulate/sentinel1")
 GLACIERS = ("polynya/simulate/glaciers",)
+SENTINEL1 = ("polynya/simulate/sentinel1",)
 """The files of each simulator, as paths for git."""
 
 

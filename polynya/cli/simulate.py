@@ -252,3 +252,85 @@ def simulate_glacier_scene(
     )
     outputs = request.run(wanted, out=out, tiles=tiles, seed=seed, count=count, overwrite=overwrite, say=say)
     print(json.dumps(io.plain(outputs.about), indent=1) if as_json else "\n".join(str(p) for p in outputs.paths))
+
+
+@simulate_app.command("s1-ew")
+def simulate_s1_ew(
+    out: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A new folder for the product, its truth, ice chart, scene.json.")
+    ],
+    seed: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Random seed: the same seed gives the same files. Options that you leave out are drawn from it."
+        ),
+    ] = 0,
+    ranges: Annotated[
+        str,
+        typer.Option(
+            "--range",
+            help=(
+                "standard: what scenes usually look like; stress: more wind, other ice brightness, more noise left"
+                " over, to see where a method fails."
+            ),
+        ),
+    ] = "standard",
+    kind: Annotated[
+        str | None,
+        typer.Option(help="water (no ice), edge (an ice edge with its marginal zone) or pack (closed, with leads)."),
+    ] = None,
+    size: Annotated[
+        str,
+        typer.Option(
+            metavar="LINESxSAMPLES",
+            help="Pixels of 40 m, a window in the swath, from 160x160; or full: 10708x10487, two files of 225 MB.",
+        ),
+    ] = "full",
+    hemisphere: Annotated[
+        str, typer.Option(help="north (EPSG:3413) or south (EPSG:3976): a place over open sea is drawn.")
+    ] = "north",
+    centre: Annotated[
+        tuple[float, float] | None,
+        typer.Option(metavar="LAT LON", help="Middle of the whole swath, degrees, in place of a drawn one."),
+    ] = None,
+    annotation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="SAFE",
+            help=(
+                "Take noise, calibration, sub-swaths, angles and positions from a real EW_GRDM product in HH and HV"
+                " (its pixels may be missing); place and hemisphere are then its own."
+            ),
+        ),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene in the folder.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print scene.json instead of the paths.")] = False,
+) -> None:
+    """Simulate a Sentinel-1 EW product (GRDM, HH and HV) over sea ice, with its true ice cover and an ice chart.
+
+    Written are the .SAFE folder, truth.nc (concentration, stage and floe size of cells of 400 m on the swath),
+    truth.tif (concentration on the polar grid), chart.gpkg (SIGRID-3 polygons with a chart's errors) and scene.json
+    (what was drawn). The noise has the steps between sub-swaths, late starts and scalloping of real products, and is
+    another in every scene. Numbers from simulated scenes are never skill on real data. What is simulated, and from
+    which sources: docs/sentinel1_simulator.md.
+
+    \b
+    polynya simulate s1-ew scene1 --seed 1
+    polynya simulate s1-ew small --size 2000x2500 --kind edge --seed 2
+    polynya simulate s1-ew real_noise --annotation S1A_EW_GRDM_1SDH_....SAFE --range stress
+    """
+    from .. import io
+    from ..simulate.sentinel1.product import Options, parse_size, simulate_product
+
+    options = Options(
+        seed=seed,
+        ranges=ranges,
+        kind=kind,
+        size=parse_size(size),
+        hemisphere=hemisphere,
+        centre=centre,
+        annotation=annotation,
+    )
+    written = simulate_product(out, options, overwrite=overwrite, say=say)
+    paths = (written.safe, written.truth, written.polar_truth, written.chart, written.record)
+    print(json.dumps(io.plain(written.about), indent=1) if as_json else "\n".join(str(p) for p in paths))

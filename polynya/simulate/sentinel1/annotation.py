@@ -174,12 +174,16 @@ def range_noise(annotation: Annotation, polarisation: str, lines: np.ndarray, sa
         As of :func:`noise`.
     """
     out = np.full((len(lines), len(samples)), np.nan, np.float32)
-    vectors = {k: _vectors(annotation, k, polarisation) for k in {b.swath for b in annotation.blocks}}
+    vectors: dict[int, list[_Along]] = {}
     for block in annotation.blocks:
         rows, columns = _inside(block, lines, samples)
         at_lines, at = lines[rows], samples[columns]
-        of = vectors[block.swath]
-        if not len(at_lines) or not len(at) or not of:
+        if not len(at_lines) or not len(at):
+            continue
+        if block.swath not in vectors:
+            vectors[block.swath] = _vectors(annotation, block.swath, polarisation)
+        of = _around(vectors[block.swath], at_lines[0], at_lines[-1])
+        if not of:
             continue
         table = np.stack([np.where(at > v.stop, np.nan, np.interp(at, v.pixels, v.values)) for v in of])
         where = np.array([v.line for v in of], np.float64)
@@ -258,6 +262,13 @@ def _vectors(annotation: Annotation, swath: int, polarisation: str) -> list[_Alo
             stop = float(last) if (inside & (vector.pixels > last)).any() else np.inf
             found.append(_Along(line=vector.line, pixels=vector.pixels[use], values=value[use], stop=stop))
     return found
+
+
+def _around(vectors: list[_Along], first: float, last: float) -> list[_Along]:
+    """Return the vectors between two lines, and the nearest before and after them."""
+    lines = [v.line for v in vectors]
+    start, stop = np.searchsorted(lines, first, side="right") - 1, np.searchsorted(lines, last) + 1
+    return vectors[max(int(start), 0) : int(stop)]
 
 
 def _between_rows(table: np.ndarray, where: np.ndarray, lines: np.ndarray) -> np.ndarray:

@@ -326,9 +326,9 @@ def _point(y: float, x: float, samples: int, cover: Cover) -> tuple[np.uint64, i
 
 @numba.njit(cache=True)
 def _ice_db(own: np.uint64, kind: int, p: int, y: float, x: float, look: Backscatter) -> float:
-    """Return backscatter of ice of a type at a point, dB; HH and HV of a floe share half of what sets it apart."""
+    """Return backscatter of ice of a type at a point, dB."""
     db = look.ice[kind, p] + look.slope[kind, p] * look.incidence[int(x)] + _at(look.texture[p], y, x)
-    return db + look.floe_db * 0.7071 * (_normal(own) + _normal(_mix(own + np.uint64(p))))
+    return db + look.floe_db * _normal(_mix(own + np.uint64(p)))
 
 
 @numba.njit(cache=True, parallel=True)

@@ -110,7 +110,7 @@ class Ranges:
     refrozen_share: float = 0.25
     miz_km: tuple[float, float] = (5.0, 70.0)
     mixed_share: tuple[float, float] = (0.1, 0.5)
-    dominant: tuple[float, float] = (0.55, 0.95)
+    dominant: tuple[float, float] = (0.65, 0.97)
     pack: tuple[float, float] = (0.93, 1.0)
     residue: tuple[float, float] = (0.95, 1.12)
 

@@ -5,6 +5,7 @@ The scene is that of :func:`.scene.draw_scene` with the same seed, size and rang
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -132,6 +133,29 @@ def simulate_product(
         record=out / RECORD,
         about=about,
     )
+
+
+def parse_size(text: str) -> tuple[int, int] | None:
+    """Return lines and samples of ``LINESxSAMPLES``, None of ``full``.
+
+    Parameters
+    ----------
+    text : str
+        As of ``--size``.
+
+    Raises
+    ------
+    UsageError
+        If it is neither.
+    """
+    if text == "full":
+        return None
+    found = re.fullmatch(r"(\d+)\s*[xX]\s*(\d+)", text.strip())
+    if found is None:
+        raise UsageError(
+            f"--size {text}: is no size; expected lines and samples as 2000x2500, or full. Write it like this."
+        )
+    return int(found[1]), int(found[2])
 
 
 def _annotation(options: Options) -> tuple[Annotation, dict[str, object]]:

@@ -170,10 +170,7 @@ def _backscatter(
     ice = np.array(presets.ICE_DB) + ranges.type_db * spread
     slope = np.array(presets.ICE_SLOPE) + np.array(presets.ICE_SLOPE_SD) * rng.standard_normal((4, 2))
     sd = rng.uniform(*ranges.texture_db)
-    common = rng.standard_normal(shape, dtype=np.float32)
-    texture = np.stack(
-        [np.float32(0.7071 * sd) * (common + rng.standard_normal(shape, dtype=np.float32)) for _ in "HV"]
-    )
+    texture = np.float32(sd) * rng.standard_normal((2, *shape), dtype=np.float32)
     backscatter = Backscatter(
         water=water.astype(np.float32),
         texture=texture,
