@@ -168,6 +168,40 @@ def as_text(r: dict) -> str:
     return "\n".join(lines)
 
 
+def tables(r: dict) -> dict[str, dict[str, list]]:
+    """Return what a page shows: ways beside each other, and the prediction."""
+    s = r["seconds"]
+    ways = [
+        [f"one worker, {r['granules']} granules of {r['length_km']:g} km", f"{s['a']:.1f}", ""],
+        ["two workers, the same", f"{s['b']:.1f}", f"{r['two_workers_over_one']:.2f} times as fast"],
+        [f"two workers, {r['spark_granules']} granules of {r['spark_length_km']:g} km", f"{s['c']:.1f}", ""],
+        [
+            f"Spark `local[2]`, the same; its start of {r['start_s']:.0f} s apart",
+            f"{s['d']:.1f}",
+            f"{r['spark_over_two_workers']:.2f} of the time of two workers",
+        ],
+        ["two workers, all of it done before", f"{s['e']:.1f}", ""],
+        ["Spark, all of it done before", f"{s['f']:.1f}", ""],
+    ]
+    predicted = [
+        [
+            f"{p['executors']} x {p['cores']}",
+            f"{p['seconds']:.0f}",
+            f"{p['speedup']:.1f}",
+            *(f"{v:g}" for v in p["published_speedup"] or ()),
+            *([""] * (0 if p["published_speedup"] else 2)),
+        ]
+        for p in r["predicted"]
+    ]
+    return {
+        "measured": {"columns": ["way", "seconds", "ratio"], "rows": ways},
+        "predicted": {
+            "columns": ["executors x cores", "seconds", "speed-up", "published, loading", "published, freeboard"],
+            "rows": predicted,
+        },
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--granules", type=int, default=8)
@@ -187,7 +221,7 @@ def main() -> None:
             spark_length_km=options.spark_length_km,
             repeat=options.repeat,
         )
-        print(json.dumps(result, indent=1) if options.json else as_text(result))
+        print(json.dumps({**result, "tables": tables(result)}, indent=1) if options.json else as_text(result))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
