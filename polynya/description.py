@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args, overloa
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from . import calibrate, families, io
+from . import calibrate, families, io, spread
 from .errors import ProductError, one_line
 from .schema import SURFACE_CLASSES
 from .sensors.glaciers import REGIONS
@@ -67,6 +67,24 @@ class AreaErrors(_Part):
     between_blocks: float = Field(ge=0, le=1)
     sd: float = Field(gt=0, le=3)
     sets: tuple[dict[str, Any], ...] = ()
+
+
+class SpreadRecord(_Part):
+    """How large errors are where a network states a spread, and intervals; see :class:`polynya.spread.Spread`."""
+
+    stated: tuple[float, ...] = Field(min_length=1)
+    error: tuple[float, ...] = Field(min_length=1)
+    spread_edges: tuple[float, ...]
+    value_edges: tuple[float, ...]
+    half_widths: tuple[tuple[tuple[float, ...], ...], ...]
+    levels: tuple[float, ...]
+    limits: tuple[float, float]
+    n: int = 0
+
+    @property
+    def fitted(self) -> spread.Spread:
+        """What it records."""
+        return spread.Spread(**self.model_dump())
 
 
 class SceneScaling(_Part):
@@ -262,6 +280,8 @@ class OfScenes(Description):
     confidence : ConfidenceRecord
     areas : AreaErrors or None
         None where they were not fitted.
+    spread : dict of str to SpreadRecord
+        Of each value that the network gives with its spread, by the value's plane.
     """
 
     FAMILY: ClassVar[str] = "scenes"
@@ -281,6 +301,7 @@ class OfScenes(Description):
     is_fixed: bool = False
     confidence: ConfidenceRecord = ConfidenceRecord()
     areas: AreaErrors | None = None
+    spread: dict[str, SpreadRecord] = Field(default_factory=dict)
 
 
 AnyDescription = Annotated[OfTracks | OfScenes, Field(discriminator="kind")]

@@ -237,6 +237,9 @@ class Recipe(_Settings):
     average: float | None = Field(None, gt=0, lt=1)
     """Decay per step of the exponential average of the weights that is scored and kept; None for the weights
     themselves."""
+    batch_norm: Literal["running", "recomputed"] = "running"
+    """``recomputed``: means and variances of batch norms are taken anew from the training part when the training is
+    over, with the weights that are kept: running ones lag behind, averaged ones belong to no weights."""
     calibration: Literal["none", "temperature", "vector"] = "temperature"
     decision: Literal["most_probable", "macro_f1"] = "most_probable"
     """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay
@@ -281,6 +284,9 @@ class Recipe(_Settings):
             defaults = json.loads(settings().model_dump_json())
             if part in out:
                 out[part] = {k: v for k, v in out[part].items() if k not in _LATE or v != defaults[k]}
+        if "scene" in out:
+            augment = out["scene"]["augment"]
+            out["scene"]["augment"] = {k: v for k, v in augment.items() if k not in _LATE_AUGMENT or v}
         return out
 
     def digest(self) -> str:
@@ -292,7 +298,8 @@ _UNUSED = {
     "scenes": ("features", "settings"),
     "tracks": ("sensors", "target", "classes", "positive", "location", "scene", "sensor_table", "scaling", "settings"),
 }
-_LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling")
+_LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling", "batch_norm")
+_LATE_AUGMENT = ("gain_db", "swath_db")
 _LATE = ("smoothing", "auxiliary", "teacher", "restarts", "precision", "cell_m", "labels")
 
 

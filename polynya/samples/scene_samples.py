@@ -31,6 +31,9 @@ class Augment(_Settings):
         Side up to which a rectangle of each sensor is blanked.
     elevation_m : float
         Standard deviation of a constant added to heights: a snow line is no height above the sea.
+    gain_db, swath_db : float
+        Standard deviation of a constant added to each polarisation of a radar window, and of one for each sub-swath of
+        it (:mod:`polynya.samples.radar_jitter`); dB.
     """
 
     flip: bool = True
@@ -42,6 +45,8 @@ class Augment(_Settings):
     noise: float = Field(0.005, ge=0)
     occlusion_px: int = Field(192, ge=0)
     elevation_m: float = Field(0.0, ge=0)
+    gain_db: float = Field(0.0, ge=0)
+    swath_db: float = Field(0.0, ge=0)
 
 
 class SceneSamples(_Settings):

@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import UsageError
 from ..glaciers.intervals import BLOCK_M
 from ..sensors.glaciers import REGIONS
-from . import class_bits, scene_scaling
+from . import class_bits, radar_jitter, scene_scaling
 from .scene_samples import Augment, SceneSamples
 from .scene_split import SceneSplit
 
@@ -348,6 +348,7 @@ def augment(
         _augment_sensor(scaled, band, sensor, scaling=scaling, a=a, rng=rng)
         if np.isfinite(scaled[band]).any():
             present.append((sensor, band))
+    radar_jitter.add(scaled, settings=a, scaling=scaling, rng=rng)
     _drop(scaled, present, settings=settings, scaling=scaling, rng=rng)
     return scaled, targets
 

@@ -17,10 +17,12 @@ from ..errors import UsageError
 
 UNLABELLED = 255
 """Value of a class raster where nothing is known."""
-QUANTITIES = ("reflectance", "height", "backscatter", "coherence", "brightness_temperature", "other")
+QUANTITIES = (
+    *("reflectance", "height", "backscatter", "backscatter_db", "coherence", "brightness_temperature", "other"),
+)
 """What a sensor measures. It decides which units a file must state, what registration compares and how values are
-scaled: reflectance and coherence are fractions, heights are in metres, backscatter is linear sigma0, brightness
-temperatures are in kelvin. ``other`` is read with the file's own scale and offset."""
+scaled: reflectance and coherence are fractions, heights are in metres, backscatter is linear sigma0 (``backscatter_db``
+the same in decibels), brightness temperatures are in kelvin. ``other`` is read with the file's own scale and offset."""
 PASSES = ("ascending", "descending")
 NAMES_MATCH = ("any_word", "first_word", "alone")
 

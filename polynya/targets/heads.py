@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -99,6 +99,31 @@ class Heads(Settings):
     def tally(self, targets: np.ndarray, *, where: str = "labels") -> dict[str, int]:
         """Return the counts of all heads, ``HEAD.NAME``."""
         return {f"{n}.{k}": v for n, h in self.heads.items() for k, v in h.tally(targets[n], where=where).items()}
+
+    def fit_more(self, outputs: np.ndarray, targets: np.ndarray, calibration: calibrate.Calibration) -> dict[str, Any]:
+        """Fit the spread of the heads that have one, ``HEAD.NAME``."""
+        found: dict[str, Any] = {}
+        for name, head, place in self._parts():
+            mine = head.known(targets[name])
+            if mine.any():
+                own = head.fit_more(outputs[mine][:, place], targets[name][mine], calibration.part(place))
+                found |= {f"{name}.{k}": v for k, v in own.get("spread", {}).items()}
+        return {"spread": found} if found else {}
+
+    def more_scores(
+        self, outputs: np.ndarray, targets: np.ndarray, calibration: calibrate.Calibration, more: dict[str, Any]
+    ) -> dict[str, object]:
+        """Score the spread of the heads that have one."""
+        out: dict[str, object] = {}
+        for name, head, place in self._parts():
+            mine = head.known(targets[name])
+            begins = f"{name}."
+            own = {k.removeprefix(begins): v for k, v in more.get("spread", {}).items() if k.startswith(begins)}
+            if own and mine.any():
+                part = calibration.part(place)
+                found = head.more_scores(outputs[mine][:, place], targets[name][mine], part, {"spread": own})
+                out |= {f"{name}.{k}": v for k, v in found.items()}
+        return out
 
     def losses(self, outputs: Tensor, targets: np.ndarray, weighting: Weighting) -> Tensor:
         """Return the weighted sum of the heads' losses of every sample."""

@@ -18,6 +18,7 @@ SENSORS = {"optical": 3, "dem": 2, "thermal": 1}
 SMALL = {
     "glavitu": {"width": 8, "blocks": 2, "heads": 2, "levels": 2, "tile": 32},
     "unet": {"widths": (4, 6, 8)},
+    "unet_autoice": {"widths": (4, 6)},
     "resunet": {"width": 4, "levels": 2, "entry_width": 6},
     "setr": {"width": 12, "blocks": 2, "heads": 3, "mlp": 16, "decoder": 8, "entry_width": 6, "tile": 32},
     "deeplabv3plus": {"stem": 4, "width": 4, "blocks": (1, 1, 2, 2), "rates": (1, 2), "decoder": 8, "beside": 3},

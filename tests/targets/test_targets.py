@@ -11,7 +11,7 @@ from scipy import stats
 
 from polynya import calibrate
 from polynya.errors import UsageError
-from polynya.targets import AnyTarget, Heads, ManyOf, OneOf, Quantiles, Value
+from polynya.targets import AnyTarget, Concentration, Heads, ManyOf, OneOf, Quantiles, Value
 from polynya.targets.many_of import average_precision
 from polynya.targets.protocol import Weighting
 
@@ -21,8 +21,12 @@ ELEVEN = OneOf(classes=tuple(f"stage_{k}" for k in range(11)), positive="stage_9
 TAGS = ManyOf(labels=("waves", "ice", "rain"))
 HEIGHT = Value(name="thickness", units="m", centre=2.0, scale=0.5)
 LEVELS = Quantiles(name="area", levels=(0.1, 0.5, 0.9), units="km2", centre=10.0, scale=4.0)
+ICE = Concentration()
+CHART = Concentration(regions="polygon", loss="squared")
+SHARE = Concentration(has_spread=False)
 BOTH = Heads(heads={"stage": ELEVEN, "thickness": HEIGHT})
-ALL = {"one_of": ELEVEN, "many_of": TAGS, "value": HEIGHT, "quantiles": LEVELS, "heads": BOTH}
+ALL = {"one_of": ELEVEN, "many_of": TAGS, "value": HEIGHT, "quantiles": LEVELS, "heads": BOTH, "concentration": ICE}
+ALL |= {"regions": CHART, "share": SHARE}
 
 
 def samples(target, n: int = 60, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -36,6 +40,9 @@ def samples(target, n: int = 60, seed: int = 1) -> tuple[np.ndarray, np.ndarray]
         known = rng.random((n, target.channels)) < 0.8
         known[::5] = False
         labels = target.encode(rng.random((n, target.channels)) < 0.4, known)
+    elif isinstance(target, Concentration):
+        shares = np.where(np.arange(n) % 5 == 0, np.nan, rng.random(n).round(1))
+        labels = target.encode(shares, rng.integers(-1, 3, n))
     else:
         labels = target.encode(np.where(np.arange(n) % 5 == 0, np.nan, rng.normal(3.0, 2.0, n)))
     return rng.normal(size=(n, target.channels)), labels

@@ -27,7 +27,7 @@ from ...predict import runtime as predict_runtime
 from ...report import training as report
 from ...samples import class_bits, splits
 from ...targets import OneOf
-from . import cross_fitting, earlier, folder, progress
+from . import batch_norm, cross_fitting, earlier, folder, progress
 from .folder import STATE, Result
 
 log = logging.getLogger("polynya.train")
@@ -295,6 +295,9 @@ def _run(task: _Task, *, is_anew: bool, show_progress: bool) -> Result:
     if not leads:
         return Result(out=task.out, outputs={}, numbers={}, is_leader=False)
     model.load_state_dict(trained.weights)
+    if plan.batch_norm == "recomputed":
+        drawn = data.source(splits.TRAIN, is_scored=False)
+        batch_norm.recompute(model, drawn, batch=plan.batch, device=processes.device, seed=task.seed)
     described, numbers = _finish(task, model, trained, first)
     if taught:
         described = described.model_copy(update={"teacher": taught})

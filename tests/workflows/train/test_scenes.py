@@ -342,7 +342,7 @@ def test_every_scene_recipe_builds_its_network_and_is_understood_at_prediction(n
         network.eval()
         planes = sum(about.scaling.sensors.values()) + len(about.scaling.sensors) + about.location
         out = network(torch.zeros(1, planes, plan.scene.size, plan.scene.size))
-    assert out.shape == (1, len(plan.classes), plan.scene.size, plan.scene.size)
+    assert out.shape == (1, about.predicts.channels, plan.scene.size, plan.scene.size)
     told = description.read(io.plain({**about.as_json(), "confidence": {"method": "probability"}}))
     assert tuple(told.scaling.sensors) == plan.sensors and told.size == plan.scene.size and told.size % told.stride == 0
     assert told.location == scene_scaling.LOCATIONS[plan.location]
