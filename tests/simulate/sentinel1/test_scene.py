@@ -178,7 +178,7 @@ def test_a_pixel_is_ice_or_water_and_its_backscatter_that_of_one_of_them():
 
 
 def test_types_keep_their_backscatter_and_slopes():
-    """Sheet: -24/-14/-16/-11 and -31/-26/-28/-21 dB at 34.5 degrees; slopes -.30/-.26/-.24/-.17, -.10/-.12/-.14/-.06."""
+    """Sheet: -24/-14/-16/-11, -31/-26/-28/-21 dB at 34.5 degrees; slopes -.30/-.26/-.24/-.17, -.10/-.12/-.14/-.06."""
     drawn = [sea("pack", seed=s, shape=(16, 60)).backscatter for s in range(120)]
     ice, slope = np.array([d.ice for d in drawn]), np.array([d.slope for d in drawn])
     for p, (level, fall, sd) in enumerate(
@@ -206,7 +206,7 @@ def test_the_stress_set_is_wider():
 
 
 def test_bright_water_fools_a_threshold_in_some_scenes_only():
-    """Mean winds reach 9 m/s, fronts and rain more: some scenes of water are as bright as first-year ice, most are not."""
+    """Mean winds reach 9 m/s, fronts and rain more: some scenes of water are as bright as young ice, most are not."""
     bright = []
     for seed in range(24):
         scene = draw_scene(seed, size=(48, 48), kind="water")
