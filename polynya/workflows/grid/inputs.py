@@ -14,6 +14,8 @@ from .granule import NAME, Item
 
 ALIKE = ("resolution", "sea_surface", "classifier")
 """What results of one season share, as their settings have it: means over different methods mean nothing."""
+CORRECTIONS = ("mss", "mss_tide_system", "tide_ocean", "tide_equilibrium", "dac", "first_photon_bias")
+"""So do what is subtracted from heights: a sea surface with tides and one without have no mean."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,19 +61,19 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
         If a folder is missing or holds no result, or a record cannot be read.
     """
     folders = sorted({p.resolve(): p for r in results for p in _folders(Path(r))}.values(), key=lambda p: p.name)
-    about: dict[str, str] = {}
+    same: dict[str, str] = {}
     items, simulated, first = [], set(), ""
     for folder in folders:
         record = io.read_json(folder / "run.json")
         granule = _granule_of(record, folder)
         settings = _settings(record, folder)
-        if not about:
-            about, first = settings, folder.name
-        differing = next((k for k in about if settings[k] != about[k]), None)
+        if not same:
+            same, first = settings, folder.name
+        differing = next((k for k in same if settings[k] != same[k]), None)
         if differing:
             raise UsageError(
                 f"{folder.name}: has {differing.replace('_', ' ')} {settings[differing]}, but {first} has"
-                f" {about[differing]}; expected results of one kind. Make them with the same options of polynya"
+                f" {same[differing]}; expected results of one kind. Make them with the same options of polynya"
                 " freeboard, or grid them apart."
             )
         if (record.get("inputs") or [{}])[0].get("is_simulated"):
@@ -94,6 +96,7 @@ def find(results: Sequence[Path | str], *, sums: Path) -> Inputs:
             f"No ground track and cycle in the names of {len(unnamed)} granules ({unnamed[0]} ...): each"
             " counts as a pass of its own. If two are of one pass, the uncertainty per pass is too small."
         )
+    about = {k: same[k] for k in ALIKE}
     if about["sea_surface"] != "leads":
         messages.append(
             f"The sea surface is of --sea-surface {about['sea_surface']}: its uncertainty is formal and knows no doubt"
@@ -148,7 +151,13 @@ def _settings(record: dict, folder: Path) -> dict[str, str]:
         "resolution": str(config["resolution"]),
         "sea_surface": str(config["sea_surface"]),
         "classifier": str(name or record.get("classifier") or config["classifier"]),
+        **{k: _word(config.get(k)) for k in CORRECTIONS},
     }
+
+
+def _word(value: object) -> str:
+    """Return a setting as text; of a file its name, wherever it lies."""
+    return {True: "on", False: "off", None: "default"}.get(value) or Path(str(value)).name  # type: ignore[call-overload]
 
 
 def _check_names(names: list[str]) -> None:

@@ -92,8 +92,9 @@ def write(
         for part in parts:
             writer.write(part.replace_schema_metadata(spec.schema(about={"granule": granule}).metadata))
         writer.close()
+    settings = {"resolution": "2", "sea_surface": "leads", "classifier": None, "mss": None, "dac": True}
     record = {
-        "config": {"resolution": "2", "sea_surface": "leads", "classifier": None, **(config or {})},
+        "config": {**settings, **(config or {})},
         "classifier": "track-unet",
         "inputs": [{"granule": granule, "is_simulated": True}],
     }

@@ -332,6 +332,8 @@ def test_the_other_hemisphere_is_left_out_with_a_word(tmp_path):
     [
         ({"config": {"sea_surface": "nasa"}}, "has sea surface nasa, but .* has leads; expected results of one kind"),
         ({"config": {"resolution": "10"}}, "has resolution 10, but .* has 2"),
+        ({"config": {"dac": False}}, "has dac off, but .* has on; expected results of one kind"),
+        ({"config": {"mss": "/data/mss.tif"}}, "has mss mss.tif, but .* has default"),
         ({"config": {"resolution": "150ph"}}, "segments of 150 photons, whose lengths differ"),
     ],
 )
