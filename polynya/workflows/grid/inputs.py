@@ -157,7 +157,11 @@ def _settings(record: dict, folder: Path) -> dict[str, str]:
 
 def _word(value: object) -> str:
     """Return a setting as text; of a file its name, wherever it lies."""
-    return {True: "on", False: "off", None: "default"}.get(value) or Path(str(value)).name  # type: ignore[call-overload]
+    if value is None:
+        return "default"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return Path(str(value)).name
 
 
 def _check_names(names: list[str]) -> None:
