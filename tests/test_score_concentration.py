@@ -1,0 +1,169 @@
+"""benchmarks/score_concentration.py: scenes of every kind, scores with known values, rules, and files in both parts."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+from polynya.predict.halo import Uncertain
+from polynya.samples import radar_tiles
+from polynya.simulate.sentinel1 import product
+
+BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def benchmark():
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        yield importlib.import_module("score_concentration")
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+
+
+@pytest.fixture(scope="module")
+def scenes(benchmark):
+    return importlib.import_module("concentration_scenes")
+
+
+@pytest.fixture(scope="module")
+def tables(benchmark):
+    return importlib.import_module("concentration_tables")
+
+
+def easy(seed: int, *, side: int = 72) -> dict[str, np.ndarray]:
+    """Draw ice of -10 / -18 dB in dark water, with an edge across."""
+    rng = np.random.default_rng(seed)
+    truth = np.zeros((side, side), np.float32)
+    truth[:, side // 3 + seed % 7 :] = 1.0
+    noise = rng.normal(0.0, 0.3, (2, side, side))
+    channels = np.where(truth > 0, np.array([-10.0, -18.0])[:, None, None], np.array([-22.0, -32.0])[:, None, None])
+    angle = np.broadcast_to(np.linspace(20.0, 45.0, side, dtype=np.float32), (side, side))
+    return {"channels": (channels + noise).astype(np.float32), "incidence": angle, "truth": truth}
+
+
+def write_tiles(path: Path, seeds) -> Path:
+    with h5py.File(path, "w") as file:
+        for seed in seeds:
+            drawn = easy(seed)
+            radar_tiles.write(
+                file,
+                f"scene{seed}",
+                sensors={
+                    "hh": drawn["channels"][:1],
+                    "hv": drawn["channels"][1:],
+                    "incidence": drawn["incidence"][None],
+                },
+                labels={
+                    "concentration": drawn["truth"][None],
+                    "stage": radar_tiles.one_hot(np.where(drawn["truth"] > 0, 4, 0), 6),
+                },
+                scene=f"scene{seed}",
+            )
+    return path
+
+
+def test_tiles_are_read_as_written(scenes, tmp_path):
+    path = write_tiles(tmp_path / "a.h5", (3, 4))
+    one, two = scenes.scenes([tmp_path])
+    assert (one.name, two.name) == ("scene3", "scene4") and scenes.found([tmp_path]) == [(path, "tiles")]
+    drawn = easy(3)
+    for name in ("channels", "incidence", "truth"):
+        np.testing.assert_array_equal(getattr(one, name), drawn[name])
+    assert set(np.unique(one.stage)) == {0, 4} and not one.is_chart
+
+
+def test_a_simulated_product_lies_on_its_truth(scenes, tmp_path):
+    """Where ice and water are pure, HV of ice must be the brighter one, cell by cell: a truth one cell off would not
+    fit along the edge."""
+    product.simulate_product(tmp_path / "p", product.Options(seed=5, size=(400, 500), kind="edge"))
+    (scene,) = scenes.scenes([tmp_path / "p"])
+    with_truth = np.isfinite(scene.truth) & np.isfinite(scene.channels).all(axis=0)
+    assert with_truth.sum() > 0.8 * np.isfinite(scene.channels).all(axis=0).sum()
+    assert scene.channels.shape == (2, *scene.truth.shape) and np.nanmax(scene.truth) <= 1.0
+    (kept,) = scenes.scenes([tmp_path / "p"], keep_noise=True)
+    assert np.nanmean(kept.channels[1]) > np.nanmean(scene.channels[1]) + 1.0
+    hv, truth = scene.channels[1], scene.truth
+
+    def fits(rows: int, columns: int) -> float:
+        moved = np.roll(truth, (rows, columns), (0, 1))[3:-3, 3:-3]
+        good = np.isfinite(moved) & np.isfinite(hv[3:-3, 3:-3])
+        return float(np.corrcoef(moved[good], hv[3:-3, 3:-3][good])[0, 1])
+
+    own = fits(0, 0)
+    assert all(own > fits(r, c) for r, c in ((0, 1), (1, 0), (-1, 0), (0, -1)))
+
+
+def test_scores_are_those_of_a_plain_computation(scenes, tables):
+    rng = np.random.default_rng(8)
+    tally, all_truth, all_found = tables.Tally(), [], []
+    for seed in (4, 5, 6):
+        truth = easy(seed)["truth"]
+        found = np.clip(truth + rng.normal(0.0, 0.1, truth.shape), 0.0, 1.0).astype(np.float32)
+        spread = np.full(truth.shape, 0.1, np.float32)
+        ends = np.array([0.05, 1.1], np.float32)[:, None, None]
+        more = Uncertain(value=found, spread=spread, levels=(0.68, 0.95), lower=found - ends, upper=found + ends)
+        scene = scenes.Radar(name=f"{seed}", channels=easy(seed)["channels"], incidence=truth, truth=truth)
+        tally.add(scene, found, more, good=np.ones(truth.shape, bool))
+        all_truth.append(truth)
+        all_found.append(found)
+    truth, found = (np.stack(v).astype(np.float64) for v in (all_truth, all_found))
+    result = tally.result()
+    assert result["r2"] == pytest.approx(1 - ((found - truth) ** 2).sum() / ((truth - truth.mean()) ** 2).sum())
+    assert result["mae"] == pytest.approx(np.abs(found - truth).mean())
+    assert result["coverage"][95] == 1.0
+    assert result["coverage"][68] == pytest.approx((np.abs(found - truth) <= 0.05).mean(), abs=2e-3)
+    means = [v.reshape(3, 6, 12, 6, 12).mean(axis=(2, 4)) for v in (truth, found)]
+    marginal = (means[0] >= 0.15) & (means[0] <= 0.8)
+    assert result["rmse_miz_5_km"] == pytest.approx(np.sqrt(((means[1] - means[0])[marginal] ** 2).mean()), rel=1e-6)
+    assert result["ice_or_water_5_km"] == ((means[0] >= 0.15) == (means[1] >= 0.15)).mean()
+    assert sum(b["n"] for b in result["sigma_bins"]) == truth.size
+    assert result["sigma_bins"][0]["sigma"] == pytest.approx(0.1)
+    assert result["sigma_bins"][0]["rms_error"] == pytest.approx(np.sqrt(((found - truth) ** 2).mean()), rel=1e-5)
+    assert result["r2_interval"][0] <= result["r2"] <= result["r2_interval"][1]
+
+
+def test_rules_find_ice_that_is_bright(benchmark, scenes, tmp_path):
+    train, test = write_tiles(tmp_path / "train.h5", range(4)), write_tiles(tmp_path / "test.h5", (11, 12))
+    methods = benchmark.teach([train], seed=0)
+    assert set(methods) == {"training_mean", "gaussian_classes", "forest", "forest_with_surroundings"}
+    found = benchmark.run(scenes.scenes([test]), methods, maps=tmp_path, n_maps=1)
+    r2 = {name: t.result()["r2"] for name, t in found.items()}
+    assert r2["forest"] > 0.99 and r2["gaussian_classes"] > 0.9 and r2["training_mean"] < 0.1
+    assert (tmp_path / "scene11.png").stat().st_size > 1000 and not (tmp_path / "scene12.png").exists()
+
+
+def test_areas_of_one_concentration_have_numbers_of_their_own(benchmark):
+    truth = np.array([[0.0, 0.0, 0.3], [0.3, 0.0, np.nan], [0.3, 0.7, 0.3]])
+    found = benchmark._regions(truth)
+    assert found[1, 2] == -1 and len(np.unique(found)) == 6
+    assert found[0, 0] == found[1, 1] and found[1, 0] == found[2, 0] and found[0, 2] != found[2, 2]
+
+
+@pytest.mark.parametrize("what", ["same", "nothing", "missing"])
+def test_other_files_are_one_line(benchmark, tmp_path, monkeypatch, capsys, what):
+    train = write_tiles(tmp_path / "train.h5", (1,))
+    (tmp_path / "empty").mkdir()
+    test = {"same": train, "nothing": tmp_path / "empty", "missing": tmp_path / "nowhere.h5"}[what]
+    monkeypatch.setattr(sys, "argv", ["score_concentration.py", "--train", str(train), "--test", str(test)])
+    assert benchmark.main() == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "expected" in error
+    assert ("in --train and in --test" if what == "same" else "holds no scene") in error
+
+
+def test_the_text_names_every_method(benchmark):
+    one = {"r2": 0.5, "r2_interval": [0.4, 0.6], "rmse": 0.1, "r2_5_km": 0.6, "rmse_miz_5_km": 0.2}
+    one |= {"ice_or_water_5_km": 0.9, "edge_km_median": 1.0}
+    held = {"coverage": {68: 0.67, 95: 0.95}, "coverage_miz_5_km_cells": {68: 0.6, 95: 0.9}}
+    held["sigma_bins"] = [{"n": 1, "sigma": 0.1, "rms_error": 0.2}]
+    lines = benchmark.as_text({"methods": {"network": one | held, "forest": one}, "noise_kept": one})
+    assert any("forest" in line for line in lines) and any("noise kept" in line for line in lines)
+    assert any("67.0 % within the 68 % interval" in line and "2.00" in line for line in lines)
+    json.dumps(lines)
