@@ -6,6 +6,7 @@
 # make table   set up, train all recipes with three seeds on that data and print the table of docs/networks.md
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
+# make concentration-weights  set up, draw radar scenes (build/concentration), train the shipped network of concentration anew
 # make cluster set up, run freeboard and labels of 24 granules on two local Spark workers, killed again and again
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
@@ -23,10 +24,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights results lint docs mutants clean
 
 help:
-	@sed -n '1,13p' Makefile | sed 's/^# //'
+	@sed -n '1,14p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -110,6 +111,18 @@ glacier-weights: setup-train $(TILES)/.made
 glacier-table: setup-train $(TILES)/.made
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table --epochs 6 --strategies
 	"$(BIN)/python" benchmarks/score_glaciers.py $(TILES) -o build/glacier-table/shipped --recipes --networks polynya/weights/glavitu-narrow.onnx $(wildcard build/glavitu-small-0/*.onnx build/glavitu-narrow-west/*.onnx build/glavitu-narrow-east/*.onnx) --drop --areas
+
+RADAR := build/concentration
+
+$(RADAR)/.made: | setup-train
+	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)
+	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)/noisy --test-only --keep-noise
+	@touch $@
+
+concentration-weights: setup-train $(RADAR)/.made
+	"$(BIN)/polynya" train concentration --data $(RADAR)/train --shares 0.8 0.08 0.12 0 -o build/concentration-network --threads 2 --resume
+	"$(BIN)/python" benchmarks/score_concentration.py --train $(RADAR)/train --test $(RADAR)/test --noisy $(RADAR)/noisy/test --network build/concentration-network/concentration.onnx -o build/concentration-scores --json > build/concentration-scores.json
+	"$(BIN)/python" scripts/ship_concentration.py build/concentration-network/concentration polynya/weights --data $(RADAR) --scores build/concentration-scores.json
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

@@ -8,7 +8,9 @@ import pytest
 from polynya.errors import UsageError
 from polynya.simulate.sentinel1 import chart as charts
 from polynya.simulate.sentinel1 import fields, floes, presets, weather, world
-from polynya.simulate.sentinel1.scene import Scene, draw_scene, gamma_of
+from polynya.simulate.sentinel1.annotation import incidence
+from polynya.simulate.sentinel1.drawn import draw_annotation
+from polynya.simulate.sentinel1.scene import Scene, draw_scene, draw_window, gamma_of
 
 SIZE = (160, 180)
 ANGLE = np.linspace(20.0, 46.0, 60)
@@ -277,3 +279,25 @@ def test_polygons_are_20_to_60_km_wide():
     area = np.bincount(chart.polygon.ravel()) * 0.16  # km2
     assert area.min() >= 25.0
     assert 15.0**2 < np.median(area) < 65.0**2
+
+
+def test_what_is_left_of_the_noise_is_what_was_drawn():
+    """Power with the noise in it, less the power of the surface, is the annotated noise times the drawn factor of each
+    sub-swath and polarisation: within four standard errors of its mean over thousands of cells."""
+    size, seed = (96, 400), 3
+    scene = draw_scene(seed, size=size, kind="water")
+    annotation, _ = draw_annotation(seed, hemisphere="north")
+    places = (10 * (first + np.arange(n)) + 4.5 for first, n in zip(draw_window(seed, size), size, strict=True))
+    angle = incidence(annotation, *places).mean(axis=0)
+    drawn = world.draw_world(seed, size, angle, ranges=presets.STANDARD, kind="water")
+    power = floes.render(drawn.cover, drawn.backscatter, rows=(0, size[0]), samples=2).power
+    power = power.reshape(2, size[0], 2, size[1], 2).mean(axis=(2, 4))
+    factors = []
+    for p in (0, 1):
+        for swath in np.unique(scene.swath[scene.valid]):
+            mine = scene.valid & (scene.swath == swath)
+            found = ((scene.sigma0[p] + scene.nesz[p] - power[p]) / scene.nesz[p])[mine]
+            assert abs(found.mean() - drawn.residue[p, swath]) < 4 * found.std() / np.sqrt(mine.sum())
+            factors.append(drawn.residue[p, swath])
+    low, high = presets.STANDARD.residue
+    assert len(factors) >= 4 and low <= min(factors) < max(factors) <= high
