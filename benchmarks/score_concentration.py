@@ -218,7 +218,7 @@ def main() -> int:
     if a.json:
         print(json.dumps(result, indent=1))
     else:
-        print("\n".join(as_text(result)))
+        print("\n".join(as_text(result["values"])))
     return 0
 
 
@@ -234,25 +234,47 @@ def _score(a: argparse.Namespace, out: Path) -> dict[str, object]:
     tallies = run(
         concentration_scenes.scenes(a.test, keep_noise=a.keep_noise), methods, maps=maps, n_maps=a.maps if a.out else 0
     )
-    result: dict[str, object] = {"network": path.name, "noise": "kept" if a.keep_noise else "removed"}
-    result["methods"] = {name: tally.result() for name, tally in tallies.items()}
+    values: dict[str, object] = {"network": path.name, "noise": "kept" if a.keep_noise else "removed"}
+    values["methods"] = {name: tally.result() for name, tally in tallies.items()}
     if a.noisy:
         noisy = run(concentration_scenes.scenes(a.noisy), {"network": methods["network"]}, maps=None, n_maps=0)
-        result["noise_kept"] = noisy["network"].result()
-    return result
+        values["noise_kept"] = noisy["network"].result()
+    return {"values": values, "tables": {"main": table(values)}}
 
 
-def as_text(result: dict) -> list[str]:
-    """Return the table for people."""
-    lines = [
-        f"{'':26}{'R2':>24}{'RMSE':>8}{'R2 5 km':>9}{'MIZ RMSE':>10}{'15 %':>7}{'edge km':>9}",
+def rows_of(values: dict) -> dict[str, dict]:
+    """Return the scores by the name of a row."""
+    kept = {"network, noise kept": values["noise_kept"]} if "noise_kept" in values else {}
+    return {**values["methods"], **kept}
+
+
+def table(values: dict) -> dict[str, list]:
+    """Return the scores as a table of text."""
+    columns = ["", "R²", "RMSE", "R² of 4.8 km", "RMSE of 4.8 km, 15-80 %", "ice or water at 15 %", "ice edge, km"]
+    rows = [
+        [
+            name.replace("_", " "),
+            f"{r['r2']:.3f} [{r['r2_interval'][0]:.3f}, {r['r2_interval'][1]:.3f}]",
+            f"{r['rmse']:.3f}",
+            f"{r['r2_5_km']:.3f}",
+            f"{r['rmse_miz_5_km']:.3f}",
+            f"{r['ice_or_water_5_km']:.3f}",
+            f"{r['edge_km_median']:.1f}",
+        ]
+        for name, r in rows_of(values).items()
     ]
-    rows = {**result["methods"], **({"network, noise kept": result["noise_kept"]} if "noise_kept" in result else {})}
-    for name, r in rows.items():
-        low, high = r["r2_interval"]
+    return {"columns": columns, "rows": rows}
+
+
+def as_text(values: dict) -> list[str]:
+    """Return the scores for people."""
+    made = table(values)
+    lines = [
+        "".join(f"{c:>26}" if k == 1 else f"{c:26}" if k == 0 else f"{c:>25}" for k, c in enumerate(made["columns"]))
+    ]
+    for cells, r in zip(made["rows"], rows_of(values).values(), strict=True):
         lines.append(
-            f"{name:26}{r['r2']:8.3f} [{low:.3f} to {high:.3f}]{r['rmse']:8.3f}{r['r2_5_km']:9.3f}"
-            f"{r['rmse_miz_5_km']:10.3f}{r['ice_or_water_5_km']:7.3f}{r['edge_km_median']:9.2f}"
+            "".join(f"{c:>26}" if k == 1 else f"{c:26}" if k == 0 else f"{c:>25}" for k, c in enumerate(cells))
         )
         if "coverage" in r:
             held = ", ".join(f"{100 * v:.1f} % within the {k} % interval" for k, v in r["coverage"].items())

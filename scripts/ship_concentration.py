@@ -122,7 +122,7 @@ def main() -> None:
     for suffix in (".onnx", ".safetensors", ".json"):
         shutil.copyfile(a.trained.with_name(name + suffix), a.weights / f"{name}{suffix}")
     description = json.loads((a.weights / f"{name}.json").read_text(encoding="utf-8"))
-    scores = json.loads(a.scores.read_text(encoding="utf-8"))
+    scores = json.loads(a.scores.read_text(encoding="utf-8"))["values"]
     size = (a.weights / f"{name}.onnx").stat().st_size
     text = card(description, scores, commit=simulator_commit.of(a.data), size=size)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
