@@ -7,6 +7,7 @@ from concentration_scenes import CELL_M, Radar
 
 from polynya.evaluate.concentration import edges, scores
 from polynya.predict.halo import Uncertain
+from polynya.sensors.radar_ice import SWATH_BORDERS
 
 SIDE = 12
 """Cells of 400 m along a square of about 5 km."""
@@ -21,6 +22,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.cells: list[np.ndarray] = []
+        self.first_swath: list[np.ndarray] = []
         self.coarse: list[np.ndarray] = []
         self.distances: list[np.ndarray] = []
         self.held: dict[int, np.ndarray] = {}
@@ -44,6 +46,8 @@ class Tally:
         good = good & np.isfinite(value)
         truth, found = scene.truth[good].astype(np.float64), value[good].astype(np.float64)
         self.cells.append(_sums(truth, found))
+        near = scene.incidence[good] < SWATH_BORDERS[0]
+        self.first_swath.append(_sums(truth[near], found[near]))
         means = [scores.coarse_means(v, good, cells=SIDE) for v in (scene.truth, value)]
         there = np.isfinite(means[0])
         marginal = (means[0] >= MARGINAL[0]) & (means[0] <= MARGINAL[1])
@@ -86,6 +90,7 @@ class Tally:
             "scenes": len(cells),
             **own,
             "r2_interval": [float(v) for v in np.percentile(drawn, (2.5, 97.5))],
+            "r2_first_sub_swath": _scores(np.sum(self.first_swath, axis=0))["r2"],
             "r2_5_km": five["r2"],
             "rmse_5_km": five["rmse"],
             "rmse_miz_5_km": marginal["rmse"],

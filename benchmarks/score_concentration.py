@@ -237,14 +237,14 @@ def _score(a: argparse.Namespace, out: Path) -> dict[str, object]:
     values: dict[str, object] = {"network": path.name, "noise": "kept" if a.keep_noise else "removed"}
     values["methods"] = {name: tally.result() for name, tally in tallies.items()}
     if a.noisy:
-        noisy = run(concentration_scenes.scenes(a.noisy), {"network": methods["network"]}, maps=None, n_maps=0)
-        values["noise_kept"] = noisy["network"].result()
+        noisy = run(concentration_scenes.scenes(a.noisy), methods, maps=None, n_maps=0)
+        values["noise_kept"] = {name: tally.result() for name, tally in noisy.items() if name != "training_mean"}
     return {"values": values, "tables": {"main": table(values)}}
 
 
 def rows_of(values: dict) -> dict[str, dict]:
     """Return the scores by the name of a row."""
-    kept = {"network, noise kept": values["noise_kept"]} if "noise_kept" in values else {}
+    kept = {f"{name}, noise kept": r for name, r in values.get("noise_kept", {}).items()}
     return {**values["methods"], **kept}
 
 

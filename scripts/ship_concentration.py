@@ -49,7 +49,7 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
         f" {r['r2_5_km']:.3f} | {r['rmse_miz_5_km']:.3f} | {r['ice_or_water_5_km']:.3f} | {r['edge_km_median']:.1f} |"
         for name, r in scores["methods"].items()
     ]
-    kept = scores.get("noise_kept")
+    kept = scores.get("noise_kept", {}).get("network")
     lines = [
         f"# Model card: {d['name']}",
         "",

@@ -164,7 +164,7 @@ def test_the_text_names_every_method(benchmark):
     held = {"coverage": {68: 0.67, 95: 0.95}, "coverage_miz_5_km_cells": {68: 0.6, 95: 0.9}}
     held["sigma_bins"] = [{"n": 1, "sigma": 0.1, "rms_error": 0.2}]
     one |= {"mae": 0.1, "bias": 0.0}
-    lines = benchmark.as_text({"methods": {"network": one | held, "forest": one}, "noise_kept": one})
+    lines = benchmark.as_text({"methods": {"network": one | held, "forest": one}, "noise_kept": {"forest": one}})
     assert any("forest" in line for line in lines) and any("noise kept" in line for line in lines)
     assert any("67.0 % within the 68 % interval" in line and "2.00" in line for line in lines)
     json.dumps(lines)
