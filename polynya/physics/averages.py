@@ -39,10 +39,13 @@ are sparse was shown with real corrections by Ricker et al. (2016, doi 10.3390/r
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+
+from . import order
 
 GRID_M = 500.0
 """Cell of the grid on which correction errors are represented, m: short against every correlation length."""
@@ -243,13 +246,13 @@ def _pieces(x, f, sr, sv, sc, *, section_x, errors) -> _Pieces:
     if section_x is None:
         centres = (np.arange(np.floor(x[0] / spacing), np.floor(x[-1] / spacing) + 1) + 0.5) * spacing
     else:
-        centres = np.unique(np.asarray(section_x, np.float64)[np.isfinite(section_x)])
+        centres = order.distinct(np.asarray(section_x, np.float64)[np.isfinite(section_x)])
         if centres.size == 0:
             centres = np.array([0.5 * (x[0] + x[-1])])
     middle = 0.5 * (centres[1:] + centres[:-1])
     middle = middle[(middle > x[0]) & (middle < x[-1])]
     grid = np.arange(np.floor(x[0] / GRID_M), np.floor(x[-1] / GRID_M) + 2) * GRID_M
-    start = np.unique(np.searchsorted(x, np.union1d(grid, middle), side="left"))
+    start = order.distinct(np.searchsorted(x, np.sort(np.concatenate([grid, middle])), side="left"))
     start = start[start < x.size]
     if start.size == 0 or start[0] != 0:
         start = np.concatenate([[0], start])
@@ -306,7 +309,7 @@ def _means(pieces: _Pieces, length: float, errors: CorrelatedErrors, sections: _
     if np.isfinite(length):
         per_bin = round(length / GRID_M)
         number = (pieces.cell + pieces.origin_cell) // per_bin
-        _, row = np.unique(number, return_inverse=True)
+        row = np.cumsum(np.diff(number, prepend=number[0]) != 0)
     else:
         row = np.zeros(pieces.cell.size, np.int64)
     count = int(row.max()) + 1
@@ -403,15 +406,22 @@ def _boxes(centres: np.ndarray, depth: float, lowest: int, width: int) -> np.nda
     return _table(rows, columns, np.full(rows.size, 1.0 / cells), (centres.size, width))
 
 
+@functools.cache
+def _decay(length_m: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return exp(-d / L) for 0 and more cells, and as an upper triangle from cell to cell."""
+    decay = float(np.exp(-GRID_M / length_m)) if length_m > 0 else 0.0
+    step = np.arange(CELLS_AT_ONCE)
+    powers = decay ** np.arange(CELLS_AT_ONCE + 1)
+    return powers, np.triu(powers[np.abs(np.subtract.outer(step, step))])
+
+
 def _exponential(u: np.ndarray, length_m: float) -> np.ndarray:
     """Return u K uᵀ for every row of u, K = exp(-d / L) between grid cells.
 
     The product with a row is y[i] = u[i] + decay * y[i - 1] forward, and the same backward; some cells at a time it is
     a small matrix.
     """
-    decay = float(np.exp(-GRID_M / length_m)) if length_m > 0 else 0.0
-    powers = decay ** np.arange(min(CELLS_AT_ONCE, u.shape[1]) + 1)
-    within = np.triu(powers[np.abs(np.subtract.outer(np.arange(powers.size - 1), np.arange(powers.size - 1)))])
+    powers, within = _decay(length_m)
     forward, last = np.empty_like(u), np.zeros((u.shape[0], 1))
     for a in range(0, u.shape[1], CELLS_AT_ONCE):
         some = u[:, a : a + CELLS_AT_ONCE]

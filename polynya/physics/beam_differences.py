@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import order
+
 
 @dataclass(frozen=True, kw_only=True)
 class BeamDifference:
@@ -70,9 +72,9 @@ def beam_differences(
     x, height, uncertainty = (np.asarray(a, np.float64) for a in (x, height, uncertainty))
     beam = np.asarray(beam).astype(str)
     tracks = {}
-    for name in np.unique(beam):
+    for name in sorted(set(beam.tolist())):
         rows = np.flatnonzero((beam == name) & np.isfinite(height) & np.isfinite(x))
-        tracks[str(name)] = rows[np.argsort(x[rows], kind="stable")]
+        tracks[name] = rows[np.argsort(x[rows], kind="stable")]
     names = sorted(tracks)
     return tuple(
         _difference(a, b, x, height, uncertainty, tracks[a], tracks[b], tolerance_m)
@@ -100,7 +102,7 @@ def _difference(a, b, x, height, uncertainty, rows_a, rows_b, tolerance_m) -> Be
         n=int(d.size),
         mean=float(d.mean()),
         sd=float(d.std(ddof=1)) if d.size > 1 else nan,
-        median=float(np.median(d)),
+        median=float(order.median(d)),
         expected_sd=float(np.sqrt(variance[stated].mean())) if stated.any() else nan,
         chi2=float((d[stated] ** 2 / variance[stated]).mean()) if stated.any() else nan,
     )

@@ -16,6 +16,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from .. import compiled
+from . import order
 
 MIDDLE = 0.5
 """Quantile of leads that takes the place of the low ones where swell moves them."""
@@ -310,8 +311,8 @@ def section_centres(x: np.ndarray, *, step_m: float) -> np.ndarray:
     numpy.ndarray
         Increasing.
     """
-    number = np.unique(np.floor(x / step_m).astype(np.int64))
-    return np.unique(np.concatenate([number, number + 1])) * step_m
+    number = order.distinct(np.floor(x / step_m).astype(np.int64))
+    return order.distinct(np.concatenate([number, number + 1])) * step_m
 
 
 def combine(

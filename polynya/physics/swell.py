@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from . import order
+
 CELL_M, WINDOW_M, STEP_M = 10.0, 4_096.0, 2_048.0
 """Heights are averaged over cells; spectra are of windows, a step apart."""
 AVERAGED = 3
@@ -138,8 +140,8 @@ def _spectra(x: np.ndarray, height: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     place = np.arange(width)
     for k in np.flatnonzero(~is_seen.all(axis=1)):
         y[k] = np.interp(place, place[is_seen[k]], y[k, is_seen[k]])
-    middle = np.median(y, axis=1, keepdims=True)
-    spread = 1.4826 * np.median(np.abs(y - middle), axis=1, keepdims=True)
+    middle = order.median(y)[:, None]
+    spread = 1.4826 * order.median(np.abs(y - middle))[:, None]
     y = np.clip(y, middle - OUTLIER * spread, middle + OUTLIER * spread)
     slope = (place - place.mean()) / np.sum((place - place.mean()) ** 2)
     tilt = np.array([slope @ row for row in y]).reshape(-1, 1)

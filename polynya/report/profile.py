@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..physics import order
 from .beams import MISSING, BeamTable
 from .polar_map import Projection, project
 
@@ -65,7 +66,7 @@ def plan(
     every = max(32, total // ANCHORS)
     if total <= fine_segments:
         return Plan(origin=origin, bin_m=0.0, fine_share=1.0, anchor_every=every)
-    spacing = float(np.median(np.concatenate([np.diff(b.columns["x_atc"][:20_000]) for b in beams])))
+    spacing = float(order.median(np.concatenate([np.diff(b.columns["x_atc"][:20_000]) for b in beams])))
     bin_m = max(spacing, 0.5)
     while total * max(spacing, 0.5) / bin_m > bins:
         bin_m *= 2.0
@@ -255,7 +256,7 @@ def windows_around(
         return []
     centres = lead_x[np.isfinite(lead_x)]
     spread = np.linspace(position[0], position[-1], 25)[1:-1:2]
-    typical = max(float(np.median(np.diff(position[:20_000]))) if len(position) > 1 else 1.0, 0.1)
+    typical = max(float(order.median(np.diff(position[:20_000]))) if len(position) > 1 else 1.0, 0.1)
     most = max(1, int(budget * typical / (2 * reach_m)))
     if len(centres) == 0:
         centres = spread

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import schema
 from ..errors import EmptyBeamError
-from ..physics import corrections, heights, sea_surface, segments, surface_type, tracks
+from ..physics import corrections, heights, order, sea_surface, segments, surface_type, tracks
 from ..readers import height_grid, icesat2, icesat2_atl03
 from .photon_filter import PhotonFilter, select
 
@@ -191,7 +191,7 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
             reason=f"{name}: {n_read} photons, none of medium or high sea-ice confidence (all noise or cloud)"
             + (f" that passes the filter by {' and '.join(filters)}" if (filters := data.filters) else ""),
         )
-    gap_m = max(heights.GAP_M, 3.0 * float(np.median(found.length)))
+    gap_m = max(heights.GAP_M, 3.0 * float(order.median(found.length)))
     is_whole = correction.piece[-1] == 0 and np.isfinite(correction.total).all()
     own = np.zeros(found.x_atc.size, np.int64) if is_whole else sea_surface.nearest_section(found.x_atc, middle)
     part = correction.piece[own]
@@ -331,4 +331,4 @@ def _block_edges(count: np.ndarray, most: int) -> np.ndarray:
     """Cut geosegments into runs of about ``most`` photons; returns the first geosegment of each, and the end."""
     total = np.cumsum(count)
     cuts = np.searchsorted(total, np.arange(most, total[-1], most)) + 1
-    return np.unique(np.concatenate([[0], cuts, [count.size]]))
+    return order.distinct(np.concatenate([[0], cuts, [count.size]]))

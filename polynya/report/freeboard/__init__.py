@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from ...errors import ProductError, one_line
+from ...physics import order
 from ...schema import CLASS_NAMES, LEADS, QUALITY_BITS, SEA_SURFACE, SEA_SURFACE_SOURCES, SEGMENTS
 from .. import profile
 from ..beams import SEGMENT_COLUMNS, BeamNumbers, BeamTable, PreparedBeam, array, beam_codes, prepare, quantile, read
@@ -192,7 +193,7 @@ def facts_of(beams: Sequence[BeamTable], *, run: dict) -> dict[str, object]:
     longitude = np.concatenate([b.columns["longitude"][:: max(1, len(b) // 200)] for b in beams])
     good = np.isfinite(latitude) & np.isfinite(longitude)
     if good.any():
-        facts["projection"] = NORTH if np.median(latitude[good]) >= 0 else SOUTH
+        facts["projection"] = NORTH if order.median(latitude[good]) >= 0 else SOUTH
         facts["region"] = region(latitude[good], longitude[good])
     unknown = np.iinfo(np.int64).min
     times = [b.columns["time"][[0, -1]] for b in beams]
@@ -217,7 +218,7 @@ ANTARCTIC_SECTORS = (
 
 def region(latitude: np.ndarray, longitude: np.ndarray) -> str:
     """Return where a track lies: the sector in the south, the hemisphere in the north, and its extent."""
-    south = np.median(latitude) < 0
+    south = order.median(latitude) < 0
     name = "Arctic"
     if south:
         turn = np.radians(longitude)

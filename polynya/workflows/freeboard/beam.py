@@ -16,6 +16,7 @@ from ...physics import (
     heights,
     leads,
     local_sea_surface,
+    order,
     quality,
     sea_surface,
     surface_type,
@@ -384,7 +385,7 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
     """Freeboard averaged over 1, 10 and 25 km: medians over the bins, one row per length."""
     centre = schema.to_numpy(sections["x_atc"])
     height = schema.to_numpy(sections["sea_surface_height"])
-    spacing = float(np.median(np.diff(centre))) if centre.size > 1 else 10_000.0
+    spacing = float(order.median(np.diff(centre))) if centre.size > 1 else 10_000.0
     common = columns["sea_surface_uncertainty_common"]
     errors = averages.CorrelatedErrors(section_spacing_m=spacing)
     means = averages.mean_freeboard(
@@ -406,11 +407,11 @@ def _means(beam: str, columns: dict[str, np.ndarray], sections: pa.Table) -> lis
                 "beam": beam,
                 "length_km": length / 1000.0 if np.isfinite(length) else "track",
                 "n_bins": int(m.n.size),
-                "n": int(np.median(m.n)),
+                "n": int(order.median(m.n)),
                 "freeboard": float(np.mean(m.freeboard)),
-                "uncertainty": float(np.median(m.uncertainty)),
-                "uncertainty_random": float(np.median(m.uncertainty_random)),
-                "uncertainty_correlated": float(np.median(m.uncertainty_correlated)),
+                "uncertainty": float(order.median(m.uncertainty)),
+                "uncertainty_random": float(order.median(m.uncertainty_random)),
+                "uncertainty_correlated": float(order.median(m.uncertainty_correlated)),
             }
         )
     return rows

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ...errors import NoSeaIceError, ProductError, one_line
-from ...physics import local_sea_surface, sea_surface, tracks
+from ...physics import local_sea_surface, order, sea_surface, tracks
 from ...readers import icesat2_atl03
 from ...schema import SOURCE_LEADS, Note
 from ...tracks import beam_segments, joined_segments
@@ -104,7 +104,7 @@ def disagreement(theirs: Reference, mine: Reference, *, edge: float) -> str:
             " beside the border, and one of the two is wrong"
         )
     for reference, whose in ((theirs, "its"), (mine, "this granule's own")):
-        level = float(np.median(reference.lead.height)) if reference.lead.x.size else 0.0
+        level = float(order.median(reference.lead.height)) if reference.lead.x.size else 0.0
         if abs(level) > MOST_M and _nearest(reference, edge) is None:
             side = "above" if level > 0 else "below"
             return (

@@ -10,6 +10,7 @@ from ...physics import (
     lead_error,
     leads,
     local_sea_surface,
+    order,
     quality,
     sea_surface,
     surface_type,
@@ -145,7 +146,7 @@ def at_beam(
             x,
             area.height,
             surface_class=types.surface_class,
-            segment_m=float(np.median(area.length)),
+            segment_m=float(order.median(area.length)),
             swell_rms=waves.rms[at_judged],
         ),
         setting=water_evidence.Setting(
