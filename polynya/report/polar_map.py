@@ -15,6 +15,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from itertools import pairwise
 
 import numpy as np
 
@@ -127,8 +128,8 @@ SERIES = (
 
 
 @functools.cache
-def coastline(projection: Projection) -> tuple[np.ndarray, ...]:
-    """Return the projected land rings of one hemisphere, each (n, 2) metres.
+def _land_points(projection: Projection) -> tuple[np.ndarray, np.ndarray]:
+    """Return the points of one hemisphere's land rings, (n, 2) metres, and where each ring starts, and the end.
 
     The file is Natural Earth 1:50m land, public domain; its provenance lies beside it in ``polynya/data``.
     """
@@ -136,13 +137,17 @@ def coastline(projection: Projection) -> tuple[np.ndarray, ...]:
         as_file(files("polynya") / "data" / "coastline_natural_earth_50m.npz") as path,
         np.load(path, allow_pickle=False) as data,
     ):
-        latitude = data["latitude"] * (90.0 / 32767.0)
-        longitude = data["longitude"] * (180.0 / 32767.0)
-        start = data["start"]
-    x, y = project(latitude, longitude, projection)
-    points = np.column_stack([x, y])
-    mine = projection.sign * latitude[start[:-1]] > 0
-    return tuple(points[i:j] for i, j, take in zip(start[:-1], start[1:], mine, strict=True) if take)
+        latitude, longitude, start = data["latitude"], data["longitude"], data["start"]
+    mine = projection.sign * latitude[start[:-1]].astype(np.int64) > 0
+    taken = np.repeat(mine, np.diff(start))
+    x, y = project(latitude[taken] * (90.0 / 32767.0), longitude[taken] * (180.0 / 32767.0), projection)
+    return np.column_stack([x, y]), np.concatenate([[0], np.cumsum(np.diff(start)[mine])])
+
+
+def coastline(projection: Projection) -> tuple[np.ndarray, ...]:
+    """Return the projected land rings of one hemisphere, each (n, 2) metres."""
+    points, start = _land_points(projection)
+    return tuple(points[i:j] for i, j in pairwise(start))
 
 
 def clip_ring(ring: np.ndarray, *, low: tuple[float, float], high: tuple[float, float]) -> np.ndarray:
@@ -248,14 +253,13 @@ def land(frame: Frame) -> str:
     pad = 20.0 / frame.scale
     low = (frame.left - pad, frame.top - frame.height / frame.scale - pad)
     high = (frame.left + frame.width / frame.scale + pad, frame.top + pad)
+    points, start = _land_points(frame.projection)
+    least, most = np.minimum.reduceat(points, start[:-1]), np.maximum.reduceat(points, start[:-1])
+    is_inside = ((least <= high) & (most >= low)).all(axis=1)
+    is_seen = (most - least).max(axis=1) * frame.scale >= 2.0
     out = []
-    for ring in coastline(frame.projection):
-        (x1, y1), (x2, y2) = ring.min(axis=0), ring.max(axis=0)
-        if x1 > high[0] or x2 < low[0] or y1 > high[1] or y2 < low[1]:
-            continue
-        if max(x2 - x1, y2 - y1) * frame.scale < 2.0:
-            continue
-        cut = clip_ring(ring, low=low, high=high)
+    for k in np.flatnonzero(is_inside & is_seen).tolist():
+        cut = clip_ring(points[start[k] : start[k + 1]], low=low, high=high)
         if len(cut) > 2:
             px, py = frame.pixels(cut[:, 0], cut[:, 1])
             gone = np.cumsum(np.hypot(np.diff(px, prepend=px[0]), np.diff(py, prepend=py[0])))
