@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import multiprocessing
 import os
 import signal
 import sys
@@ -16,14 +15,16 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from multiprocessing import connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError, one_line
 from ..io import atomic
 from . import claims
 from .protocol import AnyItem, Record, Task, attempt, failed
+
+if TYPE_CHECKING:  # one item runs in the process of the command, which then does without
+    from multiprocessing import connection
 
 _LOOK_S = 0.1
 _READY, _WRITING, _RECORD, _UNKNOWN = "ready", "writing", "record", "unknown"
@@ -144,6 +145,8 @@ class Child:
     def _start(self) -> None:
         if self._process is not None:
             return
+        import multiprocessing
+
         context = multiprocessing.get_context("spawn")
         here, there = context.Pipe()
         lifeline, held = context.Pipe(duplex=False)
@@ -188,9 +191,11 @@ class Child:
                 deadline = time.monotonic() + limit  # until then it waited for another command
 
     def _next(self, limits: Limits, *, deadline: float = 0.0) -> tuple[str, Any]:
+        from multiprocessing.connection import wait
+
         while True:
             wait_s = _LOOK_S if deadline or limits.memory_gb else 3600.0
-            ready = connection.wait([self._connection, self._process.sentinel], timeout=wait_s)
+            ready = wait([self._connection, self._process.sentinel], timeout=wait_s)
             if self._connection in ready or self._connection.poll():
                 return self._connection.recv()
             if ready:

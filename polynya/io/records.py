@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -263,7 +264,9 @@ def versions() -> dict[str, str]:
     out = {"polynya": __version__, "python": platform.python_version()}
     for name in ("numpy", "numba", "h5py", "pyarrow", "scipy"):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            out[name] = metadata.version(name)
+            about = metadata.distribution(name).read_text("METADATA") or ""
+            found = re.search(r"^Version: *(.+)$", about, re.MULTILINE)  # parsing all of it takes long
+            out[name] = found.group(1).strip() if found else metadata.version(name)
     return out
 
 

@@ -33,6 +33,11 @@ def shipped(*, of_scenes: bool = False) -> list[str]:
     return sorted(p.stem for p in WEIGHTS.glob("*.onnx") if _is_of_scenes(p) == of_scenes)
 
 
+def is_shipped(name: str) -> bool:
+    """Return whether a network of this name comes with the package; nothing is read."""
+    return (WEIGHTS / f"{name}.onnx").is_file()
+
+
 def _is_of_scenes(path: Path) -> bool:
     about = path.with_suffix(".json")
     return about.is_file() and isinstance(read(json.loads(about.read_text(encoding="utf-8"))), OfScenes)

@@ -9,12 +9,32 @@ as written: a new target is a new file.
 
 from __future__ import annotations
 
-from .concentration import Concentration
-from .heads import Heads
-from .many_of import ManyOf
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from .one_of import OneOf
-from .quantiles import Quantiles
 from .registry import AnyTarget, named, read
-from .value import Value
+
+if TYPE_CHECKING:
+    from .concentration import Concentration
+    from .heads import Heads
+    from .many_of import ManyOf
+    from .quantiles import Quantiles
+    from .value import Value
 
 __all__ = ["AnyTarget", "Concentration", "Heads", "ManyOf", "OneOf", "Quantiles", "Value", "named", "read"]
+
+_IN_FILES = {
+    "Concentration": "concentration",
+    "Heads": "heads",
+    "ManyOf": "many_of",
+    "Quantiles": "quantiles",
+    "Value": "value",
+}
+"""Targets that few networks have, and the files that are imported for them."""
+
+
+def __getattr__(name: str) -> Any:
+    if name in _IN_FILES:
+        return getattr(importlib.import_module(f"{__name__}.{_IN_FILES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

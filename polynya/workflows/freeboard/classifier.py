@@ -61,7 +61,7 @@ def select(name: str | None, *, resolution: str) -> SelectedClassifier:
     if name == RULE:
         return SelectedClassifier(path=None, key=RULE)
     if name is None:
-        if DEFAULT not in predict_runtime.shipped():
+        if not predict_runtime.is_shipped(DEFAULT):
             return SelectedClassifier(
                 path=None,
                 key=RULE,
