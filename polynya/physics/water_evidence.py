@@ -11,6 +11,7 @@ The rule, its constants and what they were chosen on: ``docs/decisions/0020-comm
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -397,8 +398,6 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     chance, level : float
         0 to 1, and metres: NaN where no lead is low.
     """
-    from scipy.special import ndtr  # slow to import, and many tracks have no lead that is not low
-
     if not is_low.any():
         return 1.0, np.nan
     weight = 1.0 / _of_one_floe(x, height)
@@ -416,8 +415,13 @@ def _mixture(x: np.ndarray, height: np.ndarray, is_low: np.ndarray) -> tuple[flo
     spread = max(float(np.sqrt(np.average((height[others] - middle) ** 2, weights=weight[others]))), LEVEL_M)
     low, high = ((level + side * LEVEL_M - middle) / spread for side in (-1.0, 1.0))
     above = weight[others | (height > level + LEVEL_M)].sum()
-    expected = above * (ndtr(high) - ndtr(low)) / members
+    expected = above * (_normal_below(high) - _normal_below(low)) / members
     return float(min(max(expected, joined), 1.0)), level
+
+
+def _normal_below(value: float) -> float:
+    """Return the share of a standard normal distribution below a value: ``scipy.special`` is slow to import."""
+    return 0.5 * math.erfc(-value / math.sqrt(2.0))
 
 
 def _lowest_mode(grid: np.ndarray, density: np.ndarray, height: np.ndarray, weight: np.ndarray) -> int:
