@@ -151,7 +151,7 @@ def _add(words: list[Any], argument: Any, name: str) -> tuple[object, int]:
     Of an array that is what numba's own functions are given: owner, object, size, bytes of an item, address, lengths
     and strides.
     """
-    if type(argument) is np.ndarray and argument.ndim:
+    if isinstance(argument, np.ndarray) and argument.ndim:
         flags, size, item = argument.flags, argument.size, argument.itemsize
         if not (flags.c_contiguous and flags.aligned):
             raise TypeError(f"{name}: an array is not contiguous; expected C order. Copy it.")
