@@ -11,6 +11,7 @@ not chunked, or its filter pipeline is not made of shuffle, deflate and fletcher
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -42,14 +43,25 @@ _CHUNKS_PER_JOB = 64
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """What to read: a dataset, and for two-dimensional ones which column of it."""
+    """What to read: a dataset, and for two-dimensional ones which column of it.
+
+    Attributes
+    ----------
+    name : str
+        Path of the dataset inside the file.
+    column : int, optional
+        Of a two-dimensional dataset.
+    node : h5py.Dataset, optional
+        The dataset, where it is open already.
+    """
 
     name: str
     column: int | None = None
+    node: h5py.Dataset | None = None
 
 
 class Chunk(NamedTuple):
-    """Where a chunk lies in the file; a granule has tens of thousands, and tuples are made fastest."""
+    """Where a chunk lies in the file."""
 
     first: int  # row of the dataset this chunk starts at
     offset: int
@@ -63,14 +75,14 @@ class Kept:
 
     Attributes
     ----------
-    chunks : dict of (path, name) to list of Chunk
-        Where the chunks of each dataset lie.
+    chunks : dict of (path, name) to numpy.ndarray of int64, shape (chunks, 4)
+        Where the chunks of each dataset lie, rows of :class:`Chunk` in order of their first row.
     arrays : dict of str to numpy.ndarray, optional
         Memory for the values of each dataset: the next call overwrites what the last one returned. None gives each
         call memory of its own, which the machine clears page by page.
     """
 
-    chunks: dict[tuple[Path, str], list[Chunk]] = field(default_factory=dict)
+    chunks: dict[tuple[Path, str], np.ndarray] = field(default_factory=dict)
     arrays: dict[str, np.ndarray] | None = None
 
     def room(self, name: str, n: int, dtype: np.dtype) -> np.ndarray:
@@ -85,32 +97,46 @@ class Kept:
 
 def has_fast_path(node: h5py.Dataset) -> bool:
     """Return whether :func:`read_columns` inflates this dataset itself."""
-    return _pipeline(node) is not None
+    return _layout(node) is not None
 
 
-def _pipeline(node: h5py.Dataset) -> tuple[int, ...] | None:
-    """Return the filters of a dataset, None where libhdf5 must read it."""
-    chunks, dtype = node.chunks, node.dtype
-    if chunks is None or node.ndim not in (1, 2) or dtype.kind not in "fiu" or dtype.byteorder == ">":
+class _Layout(NamedTuple):
+    """How a dataset lies in the file; h5py asks libhdf5 anew whenever one of these is looked at."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    rows: int  # of a chunk
+    filters: tuple[int, ...]
+
+
+def _layout(node: h5py.Dataset) -> _Layout | None:
+    """Return a dataset's layout, None where libhdf5 must read it."""
+    shape, dtype, plist = node.shape, node.dtype, node.id.get_create_plist()
+    if len(shape) not in (1, 2) or dtype.kind not in "fiu" or dtype.byteorder == ">":
         return None
-    if node.ndim == 2 and chunks[1] != node.shape[1]:
+    if plist.get_layout() != h5py.h5d.CHUNKED or plist.get_chunk()[1:] != shape[1:]:
         return None
-    if not node.id.get_type().equal(h5py.h5t.py_create(dtype)):  # bits laid out otherwise: libhdf5 converts them
+    if not node.id.get_type().equal(_own_type(dtype)):  # bits laid out otherwise: libhdf5 converts them
         return None
-    plist = node.id.get_create_plist()
     filters = tuple(int(plist.get_filter(i)[0]) for i in range(plist.get_nfilters()))
-    return filters if filters in _KNOWN_PIPELINES else None
+    return _Layout(shape, dtype, plist.get_chunk()[0], filters) if filters in _KNOWN_PIPELINES else None
 
 
-def read_whole(handle: h5py.File, path: Path | str, *, name: str) -> np.ndarray:
-    """Read one dataset of any shape; chunks are verified as :func:`read_columns` does.
+@functools.cache
+def _own_type(dtype: np.dtype) -> h5py.h5t.TypeID:
+    """Return HDF5's type of numbers as numpy has them."""
+    return h5py.h5t.py_create(dtype)
+
+
+def read_whole(handle: h5py.File, path: Path | str, *, name: str, node: h5py.Dataset | None = None) -> np.ndarray:
+    """Read one dataset of any shape, open already or not; chunks are verified as :func:`read_columns` does.
 
     libhdf5 does not compare the length a chunk inflates to with the chunk's: a damaged index makes it
     return whatever lies in memory. So it reads only what this module cannot.
     """
-    node = handle[name]
+    node = handle[name] if node is None else node
     if node.shape and has_fast_path(node):
-        return read_columns(handle, path, columns=[Column(name=name)], threads=1)[name]
+        return read_columns(handle, path, columns=[Column(name=name, node=node)], threads=1)[name]
     return np.asarray(node[()])
 
 
@@ -160,26 +186,31 @@ def read_columns(
     """
     path = Path(path)
     kept = kept or Kept()
-    size = path.stat().st_size
+    size, user_block = path.stat().st_size, handle.userblock_size
     out: dict[str, np.ndarray] = {}
     jobs = []
     fd = os.open(path, os.O_RDONLY)
     try:
         for column in columns:
-            node = handle[column.name]
-            shape = node.shape
+            node = handle[column.name] if column.node is None else column.node
+            layout = _layout(node)
+            shape = layout.shape if layout else node.shape
             last = shape[0] if stop is None else min(stop, shape[0])
             n = max(last - start, 0)
-            pipeline = _pipeline(node) if n else None
-            if pipeline is not None:
+            if layout is not None and n:
                 is_column = len(shape) == 1 or column.column is not None
-                target = kept.room(column.name, n, node.dtype) if is_column else np.empty((n, shape[1]), node.dtype)
-                rows = node.chunks[0]
+                target = kept.room(column.name, n, layout.dtype) if is_column else np.empty((n, shape[1]), layout.dtype)
+                rows = layout.rows
                 if (path, column.name) not in kept.chunks:
                     kept.chunks[path, column.name] = _all_chunks(node)
-                held = [c for c in kept.chunks[path, column.name] if c.first < last and c.first + rows > start]
-                chunks = _checked(held, node, path, size, pipeline)
-                covered = sum(min(c.first + rows, last) - max(c.first, start) for c in chunks)
+                every = kept.chunks[path, column.name]
+                held = every[np.searchsorted(every[:, 0], start - rows, side="right") :]
+                held = held[: np.searchsorted(held[:, 0], last)]
+                _check(held, node, path, size, layout)
+                covered = int(np.sum(np.minimum(held[:, 0] + rows, last) - np.maximum(held[:, 0], start)))
+                chunks = [Chunk(*c) for c in held[np.argsort(held[:, 1], kind="stable")].tolist()]
+                base = _base_address(node, path, chunks[0], user_block) if chunks and user_block else 0
+                chunks = [c._replace(offset=c.offset + base) for c in chunks] if base else chunks
                 if covered != n and not allow_holes:
                     raise ProductError(
                         f"{path.name}: {column.name} lacks {n - covered} of {n} rows (a chunk is not in the file);"
@@ -191,8 +222,8 @@ def read_columns(
                     fd=fd,
                     file=path.name,
                     column=column,
-                    pipeline=pipeline,
-                    dtype=target.dtype,
+                    pipeline=layout.filters,
+                    dtype=layout.dtype,
                     rows=rows,
                     width=shape[1] if len(shape) == 2 else 1,
                     start=start,
@@ -226,47 +257,42 @@ def _slow(node: h5py.Dataset, path: Path, column: Column, start: int, stop: int)
     return np.ascontiguousarray(data)
 
 
-def _all_chunks(node: h5py.Dataset) -> list[Chunk]:
-    found: list[Chunk] = []
+def _all_chunks(node: h5py.Dataset) -> np.ndarray:
+    """Return the chunks of a dataset as rows of an array: Python looks through tens of thousands of tuples often."""
+    found: list[tuple[int, int, int, int]] = []
 
     def visit(info: h5py.h5d.StoreInfo) -> None:
-        found.append(
-            Chunk(int(info.chunk_offset[0]), int(info.byte_offset or 0), int(info.size), int(info.filter_mask))
-        )
+        found.append((info.chunk_offset[0], info.byte_offset or 0, info.size, info.filter_mask))
 
     node.id.chunk_iter(visit)
-    return found
+    table = np.array(found, np.int64).reshape(-1, 4)
+    return table[np.argsort(table[:, 0], kind="stable")]
 
 
-def _checked(
-    found: list[Chunk], node: h5py.Dataset, path: Path, file_size: int, pipeline: tuple[int, ...]
-) -> list[Chunk]:
-    """Return chunks in the order of the file, or raise where one cannot be where the index says."""
-    rows = node.chunks[0]
-    seen: set[int] = set()
+def _check(found: np.ndarray, node: h5py.Dataset, path: Path, file_size: int, layout: _Layout) -> None:
+    """Raise where a chunk cannot be where the index says."""
+    first, offset, length, mask = found.T
     # Deflate is skipped where it does not shrink a chunk; no writer skips the others.
-    skippable = sum(1 << i for i, f in enumerate(pipeline) if f == DEFLATE)
-    for chunk in found:
-        first, offset, length, mask = chunk
-        if mask & ~skippable:
-            raise ChecksumError(
-                f"{path.name}: {node.name.lstrip('/')} is damaged in the chunk at row {chunk.first}: its filter mask is"
-                f" {mask}; expected a chunk whose checksum fits. Download the file again."
-            )
-        if first % rows or first in seen or length <= 0 or offset <= 0 or offset + length > file_size:
-            raise ProductError(
-                f"{path.name}: {node.name} points to a chunk of {length} bytes at {offset}, row"
-                f" {first}; expected each chunk once and inside the file's {file_size} bytes. The file is cut"
-                " short or damaged: download it again."
-            )
-        seen.add(first)
-    base = _base_address(node, path, found[0]) if found and node.file.userblock_size else 0
-    if base:
-        found = [c._replace(offset=c.offset + base) for c in found]
-    return sorted(found, key=lambda c: c.offset)
+    skippable = sum(1 << i for i, f in enumerate(layout.filters) if f == DEFLATE)
+    wrong = mask & ~skippable
+    if wrong.any():
+        k = np.flatnonzero(wrong)[0]
+        raise ChecksumError(
+            f"{path.name}: {node.name.lstrip('/')} is damaged in the chunk at row {first[k]}: its filter mask is"
+            f" {mask[k]}; expected a chunk whose checksum fits. Download the file again."
+        )
+    wrong = (first % layout.rows != 0) | (length <= 0) | (offset <= 0) | (offset + length > file_size)
+    wrong |= np.diff(first, prepend=-1) == 0
+    if wrong.any():
+        k = np.flatnonzero(wrong)[0]
+        raise ProductError(
+            f"{path.name}: {node.name} points to a chunk of {length[k]} bytes at {offset[k]}, row"
+            f" {first[k]}; expected each chunk once and inside the file's {file_size} bytes. The file is cut"
+            " short or damaged: download it again."
+        )
 
 
-def _base_address(node: h5py.Dataset, path: Path, chunk: Chunk) -> int:
+def _base_address(node: h5py.Dataset, path: Path, chunk: Chunk, user_block: int) -> int:
     """Return what to add to the offsets of chunks in a file with a user block.
 
     Offsets in the file count from the end of the user block. Some versions of libhdf5 report them so, others count
@@ -275,7 +301,7 @@ def _base_address(node: h5py.Dataset, path: Path, chunk: Chunk) -> int:
     stored = node.id.read_direct_chunk((chunk.first,) + (0,) * (node.ndim - 1))[1]
     with path.open("rb") as file:
         file.seek(chunk.offset)
-        return 0 if file.read(chunk.size) == stored else int(node.file.userblock_size)
+        return 0 if file.read(chunk.size) == stored else user_block
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -294,26 +320,30 @@ class _Job:
     def run(self, chunks: Sequence[Chunk]) -> None:
         item = self.dtype.itemsize
         expected = self.rows * self.width * item
-        scratch = np.empty(expected, np.uint8)
+        is_plain = self.width == 1 and SHUFFLE in self.pipeline and item > 1
+        target = self.target.view(np.uint8) if is_plain else self.target
         for chunk in chunks:
-            raw = os.pread(self.fd, chunk.size, chunk.offset)
-            data = self._decode(raw, chunk, expected)
-            flat = np.frombuffer(data, np.uint8)
-            applied = [f for i, f in enumerate(self.pipeline) if not chunk.mask >> i & 1]
-            lo, hi = max(chunk.first, self.start), min(chunk.first + self.rows, self.stop)
-            a, b = lo - chunk.first, hi - chunk.first
-            into = self.target[lo - self.start : hi - self.start]
-            if SHUFFLE in applied and item > 1:
-                if self.width == 1 and a == 0 and b == self.rows:
-                    _unshuffle(flat, into.reshape(-1).view(np.uint8), item)
-                    continue
-                _unshuffle(flat, scratch, item)
-                flat = scratch
-            values = flat.view(self.dtype)
-            if self.width > 1:
-                values = values.reshape(self.rows, self.width)
-                values = values if self.column.column is None else values[:, self.column.column]
-            into[:] = values[a:b].reshape(into.shape)
+            data = self._decode(os.pread(self.fd, chunk.size, chunk.offset), chunk, expected)
+            if is_plain and not chunk.mask and self.start <= chunk.first <= self.stop - self.rows:
+                at = (chunk.first - self.start) * item
+                _unshuffle(np.frombuffer(data, np.uint8), target[at : at + expected], item)
+            else:
+                self._place(np.frombuffer(data, np.uint8), chunk)
+
+    def _place(self, flat: np.ndarray, chunk: Chunk) -> None:
+        """Put the bytes of a chunk of which not every row or column is wanted."""
+        lo, hi = max(chunk.first, self.start), min(chunk.first + self.rows, self.stop)
+        into = self.target[lo - self.start : hi - self.start]
+        is_shuffled = any(f == SHUFFLE and not chunk.mask >> i & 1 for i, f in enumerate(self.pipeline))
+        if is_shuffled and self.dtype.itemsize > 1:
+            scratch = np.empty(flat.size, np.uint8)
+            _unshuffle(flat, scratch, self.dtype.itemsize)
+            flat = scratch
+        values = flat.view(self.dtype)
+        if self.width > 1:
+            values = values.reshape(self.rows, self.width)
+            values = values if self.column.column is None else values[:, self.column.column]
+        into[:] = values[lo - chunk.first : hi - chunk.first].reshape(into.shape)
 
     def _decode(self, raw: bytes, chunk: Chunk, expected: int) -> bytes | bytearray:
         if len(raw) != chunk.size:
@@ -324,7 +354,9 @@ class _Job:
                 continue
             if self.pipeline[i] == FLETCHER32:
                 body, stored = data[:-4], int.from_bytes(data[-4:], "little")
-                if _fletcher32(np.frombuffer(body, np.uint8)) != stored:
+                found = np.zeros(1, np.uint32)
+                _fletcher32(np.frombuffer(body, np.uint8), found)
+                if found[0] != stored:
                     self._broken(chunk, "its Fletcher-32 checksum does not fit")
                 data = body
             elif self.pipeline[i] == DEFLATE:
@@ -384,9 +416,9 @@ def _unshuffle(source, target, item):  # pragma: no cover - compiled
                 target[i * item + j] = part[i]
 
 
-@compiled.later
-def _fletcher32(data):  # pragma: no cover - compiled
-    """HDF5's Fletcher-32: over big-endian 16-bit words, an odd last byte as the high byte of a word."""
+@compiled.kernel
+def _fletcher32(data, out):  # pragma: no cover - compiled
+    """Put HDF5's Fletcher-32: over big-endian 16-bit words, an odd last byte as the high byte of a word."""
     sum1 = np.uint32(0)
     sum2 = np.uint32(0)
     n = data.size // 2
@@ -397,4 +429,4 @@ def _fletcher32(data):  # pragma: no cover - compiled
     if data.size % 2:
         sum1 = (sum1 + (np.uint32(data[data.size - 1]) << np.uint32(8))) % np.uint32(65535)
         sum2 = (sum2 + sum1) % np.uint32(65535)
-    return np.uint32(sum2 << np.uint32(16) | sum1)
+    out[0] = sum2 << np.uint32(16) | sum1

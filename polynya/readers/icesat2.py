@@ -7,6 +7,8 @@ subsetter's output, which leaves ``orbit_info`` and ``ancillary_data`` out.
 from __future__ import annotations
 
 import contextlib
+import math
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -294,13 +296,13 @@ def _time_span(handle: h5py.File) -> tuple[np.datetime64, np.datetime64] | None:
 
 def _orientation(handle: h5py.File, notes: list[Note], path: Path) -> tuple[int | None, str]:
     if "orbit_info/sc_orient" in handle:
-        values = np.unique(np.asarray(handle["orbit_info/sc_orient"][()]).ravel())
-        if values.size == 1 and int(values[0]) in ORIENTATIONS:
+        values = sorted(set(np.asarray(handle["orbit_info/sc_orient"][()]).ravel().tolist()))
+        if len(values) == 1 and int(values[0]) in ORIENTATIONS:
             return int(values[0]), "orbit_info/sc_orient"
-        if values.size > 1:
+        if len(values) > 1:
             return 2, "orbit_info/sc_orient (changes inside the granule)"
         raise ProductError(
-            f"{path.name}: orbit_info/sc_orient is {values.tolist()}; expected 0 backward, 1 forward or 2 transition. "
+            f"{path.name}: orbit_info/sc_orient is {values}; expected 0 backward, 1 forward or 2 transition. "
             "The file is damaged: download it again."
         )
     notes.append(
@@ -409,25 +411,28 @@ def dataset(
     advice : str
         What to do where it is missing, for the message.
     """
-    label = Path(path).name
-    if name not in handle:
+    try:
+        node = handle[name]
+    except KeyError:
+        if name in handle:  # it is there, and damaged
+            raise
         raise ProductError(
-            f"{label}: {name} is missing; "
+            f"{Path(path).name}: {name} is missing; "
             + (f"release {release} must have it. " if release else "the product must have it. ")
             + (advice or "Order the granule without a variable subset.")
-        )
-    node = handle[name]
+        ) from None
     if not isinstance(node, h5py.Dataset):
-        raise ProductError(f"{label}: {name} is a group; expected a dataset. Order the granule again.")
-    if node.dtype.kind not in ("iu" if kind == "i" else "f" if kind == "f" else "fiu"):
+        raise ProductError(f"{Path(path).name}: {name} is a group; expected a dataset. Order the granule again.")
+    dtype = node.dtype
+    if dtype.kind not in ("iu" if kind == "i" else "f" if kind == "f" else "fiu"):
         raise ProductError(
-            f"{label}: {name} has type {node.dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Order the"
-            " granule again."
+            f"{Path(path).name}: {name} has type {dtype}; expected {'integers' if kind == 'i' else 'numbers'}. Order"
+            " the granule again."
         )
-    size = Path(path).stat().st_size
-    if node.size * node.dtype.itemsize > MAX_INFLATION * size:
+    size, n = os.stat(path).st_size, math.prod(node.shape)
+    if n * dtype.itemsize > MAX_INFLATION * size:
         raise ProductError(
-            f"{label}: {name} claims {node.size} values, more than {size} bytes can hold; expected fewer. "
+            f"{Path(path).name}: {name} claims {n} values, more than {size} bytes can hold; expected fewer. "
             "The file is damaged: download it again."
         )
     return node
@@ -445,11 +450,11 @@ def values(
     """
     with reading(path, name):
         node = dataset(handle, path, name, release=release, kind=kind, advice=advice)
-        out = read_whole(handle, path, name=name)
-    return fill_to_nan(out, node.fillvalue)
+        out = read_whole(handle, path, name=name, node=node)
+    return fill_to_nan(out)
 
 
-def fill_to_nan(array: np.ndarray, fill: object = None) -> np.ndarray:
+def fill_to_nan(array: np.ndarray) -> np.ndarray:
     """Return floating-point arrays with fill values as NaN, others as they are; both in the machine's byte order."""
     array = native(array)
     if array.dtype.kind != "f" or array.size == 0:

@@ -20,7 +20,7 @@ from ..errors import EmptyBeamError, NoSeaIceError, ProductError
 from ..physics import first_photon_bias, solar
 from ..schema import Note, counted, from_numpy, to_numpy
 from . import icesat2
-from .hdf5_chunks import Chunk, Column, Kept, read_columns
+from .hdf5_chunks import Column, Kept, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
 from .icesat2_photon_index import CUT_WRONGLY, photon_index
@@ -79,7 +79,7 @@ class BeamIndex:
         20 m segments whose ``podppd_flag`` is not 0: left out, or kept where that was asked for.
     filters : tuple of str
         Names of :data:`PHOTON_FILTERS` that :func:`photons` reads too.
-    chunks : dict
+    chunks : dict of (path, name) to numpy.ndarray
         Where the photons' chunks lie, filled by the first call of :func:`photons`.
     """
 
@@ -93,7 +93,7 @@ class BeamIndex:
     notes: tuple[Note, ...]
     n_degraded: int = 0
     filters: tuple[str, ...] = ()
-    chunks: dict[tuple[Path, str], list[Chunk]] = field(default_factory=dict, repr=False, compare=False)
+    chunks: dict[tuple[Path, str], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def has_cal19(self) -> bool:
@@ -428,28 +428,25 @@ def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Tabl
 def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[Note]) -> dict[str, np.ndarray]:
     out: dict[str, np.ndarray] = {}
     missing = []
+    there = {f"{beam}/{k}/{name}" for k in ("geolocation", "geophys_corr") for name in handle.get(f"{beam}/{k}", ())}
     for item in GEOSEGMENTS:
         name = f"{beam}/{item.path}"
-        if not item.required and name not in handle:
+        if not item.required and name not in there:
             missing.append(item.name)
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
         if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
             raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). {CUT_WRONGLY}")
+        column = Column(name=name, column=item.column, node=node)
         with reading(path, name):
             values = (
-                read_columns(
-                    handle,
-                    path,
-                    columns=[Column(name=name, column=item.column)],
-                    threads=1,
-                    allow_holes=not item.required,
-                )[name]
+                read_columns(handle, path, columns=[column], threads=1, allow_holes=not item.required)[name]
                 if node.shape
                 else np.asarray(node[()])
             )
-        out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
-        _check_values(out[item.name][np.isfinite(out[item.name])], item, path, beam)
+        values = out[item.name] = icesat2.fill_to_nan(np.ascontiguousarray(values))
+        if item.valid is not None:
+            _check_values(values[np.isfinite(values)], item, path, beam)
     n = out["ph_index_beg"].size
     for item in GEOSEGMENTS:
         if item.name not in out:

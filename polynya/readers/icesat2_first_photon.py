@@ -42,7 +42,7 @@ def first_photon_table(
     root, name = "ancillary_data/calibrations", beam.name
     cal19, cal42 = f"{root}/first_photon_bias/{name}", f"{root}/dead_time/{name}/dead_time"
     wanted = [f"{cal19}/{k}" for k in ("dead_time", "strength", "width", "ffb_corr")] + [cal42]
-    if any(w not in handle for w in wanted):
+    if cal19 not in handle or any(w not in handle for w in wanted):
         notes.append(
             Note(
                 code="no_cal19",

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ProductError
+from ..physics import order
 from ..schema import Note
 
 CUT_WRONGLY = "The file was cut wrongly: order the granule again, without subsetting."
@@ -68,10 +69,10 @@ def photon_index(
     if int(count.sum()) == n:
         first = np.cumsum(count) - count
         offset = begin[filled] - 1 - first[filled]
-        if offset.size and np.max(np.abs(offset - np.median(offset))) > 1:
+        if offset.size and np.max(np.abs(offset - order.median(offset))) > 1:
             raise ProductError(
                 f"{path.name}: {beam}/geolocation/ph_index_beg disagrees with segment_ph_cnt by up to"
-                f" {int(np.max(np.abs(offset - np.median(offset))))} photons; expected one constant. {CUT_WRONGLY}"
+                f" {int(np.max(np.abs(offset - order.median(offset))))} photons; expected one constant. {CUT_WRONGLY}"
             )
         return first, count
     first = np.where(filled, begin - 1, 0)
@@ -92,4 +93,4 @@ def _is_one_too_many(count: np.ndarray, begin: np.ndarray, filled: np.ndarray, n
     if int(count.sum()) != n + 1 or not filled.any():
         return False
     offset = begin[filled] - 1 - (np.cumsum(count) - count)[filled]
-    return bool(offset[-1] == np.median(offset))
+    return bool(offset[-1] == order.median(offset))
