@@ -321,7 +321,7 @@ class _Job:
         item = self.dtype.itemsize
         expected = self.rows * self.width * item
         is_plain = self.width == 1 and SHUFFLE in self.pipeline and item > 1
-        target = self.target.view(np.uint8) if is_plain else self.target
+        target = self.target.reshape(-1).view(np.uint8) if is_plain else self.target
         for chunk in chunks:
             data = self._decode(os.pread(self.fd, chunk.size, chunk.offset), chunk, expected)
             if is_plain and not chunk.mask and self.start <= chunk.first <= self.stop - self.rows:

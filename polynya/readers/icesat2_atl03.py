@@ -428,10 +428,9 @@ def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Tabl
 def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[Note]) -> dict[str, np.ndarray]:
     out: dict[str, np.ndarray] = {}
     missing = []
-    there = {f"{beam}/{k}/{name}" for k in ("geolocation", "geophys_corr") for name in handle.get(f"{beam}/{k}", ())}
     for item in GEOSEGMENTS:
         name = f"{beam}/{item.path}"
-        if not item.required and name not in there:
+        if not item.required and name not in handle:
             missing.append(item.name)
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)

@@ -102,6 +102,18 @@ def test_user_block_whatever_the_library_reports(tmp_path, reported_from, monkey
         np.testing.assert_array_equal(read_columns(f, path, columns=[Column(name="x")])["x"], data)
 
 
+@pytest.mark.parametrize("width", [1, 3])
+def test_all_columns_of_a_table(tmp_path, width):
+    data = np.random.default_rng(width).normal(size=(2_503, width))
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as f:
+        f.create_dataset("x", data=data, chunks=(100, width), compression="gzip", shuffle=True)
+    with h5py.File(path) as f:
+        for start, stop in [(0, None), (150, 1_777)]:
+            got = read_columns(f, path, columns=[Column(name="x")], start=start, stop=stop)["x"]
+            np.testing.assert_array_equal(got, data[start:stop])
+
+
 def test_other_pipelines_fall_back(tmp_path):
     path = tmp_path / "a.h5"
     data = np.arange(20_000, dtype=">f4")
