@@ -15,6 +15,7 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
+MADE   := $(VENV)/.made
 STAMP  := $(VENV)/.polynya-installed
 TORCH  := $(VENV)/.polynya-installed-with-torch
 SITE   := $(VENV)/.polynya-installed-with-docs
@@ -31,18 +32,22 @@ help:
 
 setup: $(STAMP)
 
-$(STAMP): pyproject.toml constraints.txt
+$(MADE):
 	@test -n "$(PYTHON)" || { echo "polynya needs Python 3.11 or newer; none was found. Pass PYTHON=/path/to/python3.11."; exit 1; }
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "polynya needs Python 3.11 or newer; $(PYTHON) is older. Pass PYTHON=/path/to/python3.11."; exit 1; }
 	"$(PYTHON)" -m venv "$(VENV)"
+	@touch "$(MADE)"
+
+$(STAMP): pyproject.toml constraints.txt | $(MADE)
 	$(INSTALL) '.[fastio,dev]'
 	@touch "$(STAMP)"
 
 setup-train: $(TORCH)
 
-$(TORCH): $(STAMP)
+# setup is part of it: both at once take one pip.
+$(TORCH): pyproject.toml constraints.txt | $(MADE)
 	$(INSTALL) '.[fastio,dev,train,cpu,cloud,spark]'
-	@touch "$(TORCH)"
+	@touch "$(STAMP)" "$(TORCH)"
 
 setup-docs: $(SITE)
 
