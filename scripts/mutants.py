@@ -167,7 +167,8 @@ def main(words: Sequence[str] | None = None, *, root: Path = ROOT) -> int:
     parser = argparse.ArgumentParser(description="Change one line at a time and see whether a test notices.")
     parser.add_argument("names", nargs="*", help="mutants whose name contains one of these words; default: all")
     parser.add_argument("--short", action="store_true", help="only the few that are marked as short")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="mutants at a time (default: one per core)")
+    cores = os.cpu_count() or 1
+    parser.add_argument("--jobs", type=int, default=cores, help="mutants at a time (default: one per core)")
     parser.add_argument("--table", type=Path, default=root / "scripts" / "mutants.toml", help="the table of mutants")
     options = parser.parse_args(words)
     chosen = [

@@ -33,6 +33,11 @@ def described(name: str) -> dict:
     return json.loads((WHERE / f"{name}.json").read_text(encoding="utf-8"))
 
 
+def test_a_name_alone_says_whether_a_network_is_shipped():
+    assert all(predict_runtime.is_shipped(name) for name in (*TRACKS, *SCENES))
+    assert not predict_runtime.is_shipped("no-such-network")
+
+
 def test_the_default_is_shipped():
     assert classifier.DEFAULT in NAMES
     chosen = classifier.select(None, resolution="2")

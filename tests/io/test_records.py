@@ -205,3 +205,12 @@ def test_hashing_ends_with_a_block_that_fails(tmp_path, monkeypatch):
     monkeypatch.setattr(records, "_BLOCK", 1 << 22)
     found = io.key_as_dict(key(tmp_path, inputs={"granule": path}))["inputs"]["granule"][0]
     assert found["sha256"] == hashlib.sha256(bytes(30_000_000)).hexdigest()  # not what the first one had come to
+
+
+def test_versions_are_those_of_the_packages():
+    from importlib import metadata
+
+    found = records.versions()
+    assert {n: found[n] for n in ("numpy", "h5py", "pyarrow")} == {
+        n: metadata.version(n) for n in ("numpy", "h5py", "pyarrow")
+    }

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 from scipy import stats
 
-from polynya import calibrate
+from polynya import calibrate, targets
 from polynya.errors import UsageError
 from polynya.targets import AnyTarget, Concentration, Heads, ManyOf, OneOf, Quantiles, Value
 from polynya.targets.many_of import average_precision
@@ -269,3 +271,17 @@ def test_a_heads_weight_multiplies_its_loss():
         HEIGHT.losses(z[:, 11:], labels["thickness"].copy(), Weighting()),
     )
     torch.testing.assert_close(heavy.losses(z, labels, Weighting()), one + 3.0 * two)
+
+
+def test_targets_are_imported_when_they_are_named():
+    program = (
+        "import sys; from polynya import targets; print(*(m for m in sys.modules if m.startswith('polynya.targets.')));"
+        " targets.Value; print('polynya.targets.value' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    first, second = done.stdout.splitlines()
+    assert "polynya.targets.one_of" in first.split() and "polynya.targets.value" not in first.split()
+    assert second == "True"
+    assert all(isinstance(getattr(targets, name), type) for name in ("Concentration", "Heads", "ManyOf", "Quantiles"))
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        targets.Nothing  # noqa: B018
