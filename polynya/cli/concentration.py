@@ -29,9 +29,16 @@ def concentration(
         ),
     ],
     network: Annotated[
-        str, typer.Option(metavar="NAME|FILE.onnx", help="What maps: rule (classes that depend on the angle).")
-    ] = "rule",
-    pixel_m: Annotated[float, typer.Option(metavar="M", help="Pixel of the polar grid, 80 to 800 m.")] = 400.0,
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE.onnx",
+            help="What maps: a shipped network, an .onnx file of polynya train, or rule (classes that depend on the"
+            " angle). By default the shipped network where there is one, else the rule.",
+        ),
+    ] = None,
+    pixel_m: Annotated[
+        float, typer.Option(metavar="M", help="Pixel of the polar grid, 80 to 800 m. Networks learned from 400 m.")
+    ] = 400.0,
     channel: Annotated[
         list[str] | None, typer.Option(metavar="HH|HV", help="Use only this channel; all by default.")
     ] = None,
@@ -40,6 +47,14 @@ def concentration(
         typer.Option(
             metavar="FILE",
             help="Polygons of land, which is left out; the shipped coastline only sets flags.",
+        ),
+    ] = None,
+    amsr2: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            help="AMSR2 brightness temperatures made for the scene (NetCDF), for networks that take them; repeat it"
+            " for several scenes.",
         ),
     ] = None,
     near_land_km: Annotated[
@@ -63,17 +78,18 @@ def concentration(
     """Map sea-ice concentration, its uncertainty, the ice edge and the marginal ice zone from Sentinel-1 EW scenes.
 
     Each scene's folder gets GeoTIFFs of concentration, uncertainty and quality flags on the polar grid (EPSG:3413 or
-    3976), the same as CF NetCDF, ice_edge.gpkg, ice_zones.gpkg and report.html.
+    3976), by a network also intervals of 68 and 95 % and its classes, the same as CF NetCDF, ice_edge.gpkg,
+    ice_zones.gpkg and report.html.
 
     \b
     polynya concentration S1A_EW_GRDM_1SDH_....SAFE -o maps
-    polynya concentration scenes/*.zip -o maps --land land.gpkg --pixel-m 200
+    polynya concentration scenes/*.zip -o maps --land land.gpkg --network trained/concentration.onnx
     """
     from ..engine import protocol as records_as
     from ..workflows import concentration as workflow
 
     config = workflow.Config.checked(
-        network=network,
+        network=network or workflow.DEFAULT,
         pixel_m=pixel_m,
         channels=tuple(c.upper() for c in channel or ()),
         near_land_km=near_land_km,
@@ -88,6 +104,7 @@ def concentration(
         out=out,
         config=config,
         land=land,
+        amsr2=amsr2 or (),
         workers=workers,
         overwrite=overwrite,
         engine=runner,

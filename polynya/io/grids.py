@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
         if variable.dtype.kind == "M":
             encoding[str(name)] = {"units": "days since 1970-01-01T00:00:00", "dtype": "float64"}
         if variable.ndim == 0 or name in data.coords or name in bounds or variable.dtype.kind != "f":
-            encoding.setdefault(str(name), {})["_FillValue"] = None
+            encoding.setdefault(str(name), {})["_FillValue"] = variable.encoding.get("_FillValue")
         else:
             encoding.setdefault(str(name), {})["_FillValue"] = np.array(np.nan, variable.dtype)[()]
     with writing(Path(path)) as temporary:
@@ -60,21 +61,31 @@ def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
     return Path(path)
 
 
-def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags: dict[str, str]) -> Path:
-    """Write one variable of one period as a cloud-optimised GeoTIFF.
+def write_cog(
+    values: np.ndarray,
+    path: Path,
+    *,
+    geobox: GeoBox,
+    name: str | Sequence[str],
+    tags: dict[str, str],
+    nodata: int | None = None,
+) -> Path:
+    """Write one variable of one period, or several of one kind, as a cloud-optimised GeoTIFF.
 
     Parameters
     ----------
-    values : numpy.ndarray, shape (rows, columns)
+    values : numpy.ndarray, shape (rows, columns) or (bands, rows, columns)
         Floating point, integers whose negative values are missing, or unsigned ones, which are all there.
     path : Path
         The file to write.
     geobox : odc.geo.geobox.GeoBox
         The grid.
-    name : str
-        Description of the band.
+    name : str or sequence of str
+        Description of the band, or of each.
     tags : dict of str to str
         Units, long name and the like.
+    nodata : int, optional
+        Value of missing pixels, where it is not the one above.
 
     Raises
     ------
@@ -84,14 +95,17 @@ def write_cog(values: np.ndarray, path: Path, *, geobox: GeoBox, name: str, tags
     from rasterio.shutil import delete
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    nodata = FILL.get(values.dtype.kind)
+    missing = FILL.get(values.dtype.kind) if nodata is None else nodata
+    bands = values.reshape(-1, *values.shape[-2:])
+    names = (name,) if isinstance(name, str) else tuple(name)
     plain = Path(f"/vsimem/{secrets.token_hex(8)}.tif")  # some hundred kilobytes: GDAL's own memory, not the disk
     try:
-        with rasters.create(plain, geobox=geobox, dtype=str(values.dtype), nodata=nodata) as file:
-            file.write(values, 1)
-            file.set_band_description(1, name)
+        with rasters.create(plain, geobox=geobox, dtype=str(values.dtype), nodata=missing, bands=len(bands)) as file:
+            file.write(bands)
             file.update_tags(**tags)
-            file.update_tags(1, **tags)
+            for k, own in enumerate(names, start=1):
+                file.set_band_description(k, own)
+                file.update_tags(k, **tags)
         # A mean of uncertainties is no uncertainty, one of flags no flag: overviews take one pixel of each four.
         return rasters.to_cog(plain, path, overviews="NEAREST")
     finally:

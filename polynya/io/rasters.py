@@ -15,8 +15,8 @@ BLOCK = 512
 """Side of the tiles, pixels."""
 
 
-def create(path: Path, *, geobox: GeoBox, dtype: str, nodata: float | None = None) -> DatasetWriter:
-    """Open a new plain GeoTIFF of one band, to be written window by window.
+def create(path: Path, *, geobox: GeoBox, dtype: str, nodata: float | None = None, bands: int = 1) -> DatasetWriter:
+    """Open a new plain GeoTIFF, to be written window by window.
 
     Parameters
     ----------
@@ -28,6 +28,8 @@ def create(path: Path, *, geobox: GeoBox, dtype: str, nodata: float | None = Non
         ``uint8`` is stored as it is, ``float32`` compressed.
     nodata : float, optional
         Value of missing pixels.
+    bands : int
+        How many.
 
     Raises
     ------
@@ -41,7 +43,7 @@ def create(path: Path, *, geobox: GeoBox, dtype: str, nodata: float | None = Non
         "driver": "GTiff",
         "width": width,
         "height": height,
-        "count": 1,
+        "count": bands,
         "dtype": dtype,
         "tiled": True,
         "blockxsize": BLOCK,

@@ -137,6 +137,32 @@ def to_pixels(values: np.ndarray, *, line: np.ndarray, sample: np.ndarray) -> np
     return out.astype(np.float32)
 
 
+def to_positions(values: np.ndarray, *, line: np.ndarray, sample: np.ndarray) -> np.ndarray:
+    """Return channels at positions of their own, as :func:`to_pixels` does at the crossings of lines and samples.
+
+    Parameters
+    ----------
+    values : numpy.ndarray, shape (..., rows, columns)
+        Channels on cells.
+    line, sample : numpy.ndarray, one shape
+        Pixels of 40 m, fractions allowed; NaN for none.
+
+    Returns
+    -------
+    numpy.ndarray of float32, shape (..., *shape of line)
+        NaN where a cell with a weight above 0 is NaN, and where there is no position.
+    """
+    known = np.isfinite(line) & np.isfinite(sample)
+    out = np.full((*values.shape[:-2], *np.shape(line)), np.nan, np.float32)
+    top, down = _weights(np.asarray(line, np.float64)[known], values.shape[-2])
+    left, right = _weights(np.asarray(sample, np.float64)[known], values.shape[-1])
+    below, beside = np.minimum(top + 1, values.shape[-2] - 1), np.minimum(left + 1, values.shape[-1] - 1)
+    upper = _blend(values[..., top, left], values[..., top, beside], right)
+    lower = _blend(values[..., below, left], values[..., below, beside], right)
+    out[..., known] = _blend(upper, lower, down)
+    return out
+
+
 def _weights(pixel: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the cell before each pixel and the weight of the next one."""
     place = np.clip((pixel + 0.5) / CELL_PIXELS - 0.5, 0.0, count - 1.0)

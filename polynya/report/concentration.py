@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..schema.sea_ice_maps import BITS
+from ..schema import Variable
+from ..schema.sea_ice_maps import BITS, LEVELS
 from . import grid_picture, html
 from .html import Markup, escape, number
 
@@ -33,6 +34,8 @@ FLAG_COLOURS = {
     "noise_unknown": "#5c6470",
 }
 """Of the flags that a picture can show; the first that holds gives the colour."""
+CLASS_COLOURS = ("#14487f", "#8fd0c5", "#b8a1d9", "#f2b134", "#e4773f", "#a83232", "#5b4636")
+"""Water, then each class of ice."""
 ZONE_NAMES = {
     "open_water": "open water, below 15 %",
     "marginal_ice_zone": "marginal ice zone, 15 to 80 %",
@@ -51,6 +54,10 @@ class Page:
         Scene, grid and settings in words, in order.
     geobox : odc.geo.geobox.GeoBox
     concentration, uncertainty : numpy.ndarray, shape (h, w)
+    intervals : numpy.ndarray, shape (4, h, w), or None
+        Ends of the intervals of 68 % and 95 %.
+    classes : tuple of (Variable, numpy.ndarray, numpy.ndarray)
+        What a map of classes is, its codes and their probabilities, shape (h, w).
     bits : numpy.ndarray of uint8, shape (h, w)
     data : xarray.Dataset
         Of :func:`polynya.scenes.radar_grid.on_grid`.
@@ -71,6 +78,8 @@ class Page:
     zones: geopandas.GeoDataFrame
     totals: Mapping[str, float]
     messages: tuple[str, ...]
+    intervals: np.ndarray | None = None
+    classes: tuple[tuple[Variable, np.ndarray, np.ndarray], ...] = ()
 
 
 def write(path: Path, page: Page) -> Path:
@@ -100,7 +109,7 @@ def write(path: Path, page: Page) -> Path:
     if page.messages:
         items = "".join(f"<li>{escape(m)}</li>" for m in page.messages)
         body.append(f"<section><h2>Before you use it</h2><ul class=messages>{items}</ul></section>")
-    body += [_zones(page), _radar(page, small, thin), _across(page), _words()]
+    body += [_classes(page, small, thin), _zones(page), _radar(page, small, thin), _across(page), _words(page)]
     return html.write_text(path, html.page(title=f"{page.title}: sea-ice concentration", body=body))
 
 
@@ -140,7 +149,48 @@ def _maps(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
         title="One standard uncertainty of a pixel",
         key=grid_picture.key(np.round(np.linspace(0, top, 5), 3).tolist(), low=0.0, high=top),
     )
-    return f"{concentration}{uncertainty}{_flag_map(page, geobox, thin)}"
+    return f"{concentration}{uncertainty}{_width_map(page, geobox, thin)}{_flag_map(page, geobox, thin)}"
+
+
+def _width_map(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
+    """Return how wide the widest interval is; nothing where the map has none."""
+    if page.intervals is None:
+        return ""
+    low, high = page.intervals[-2:]
+    return grid_picture.figure(
+        grid_picture.coloured((high - low)[thin], low=0.0, high=1.0),
+        geobox,
+        [],
+        title=f"Width of the {LEVELS[-1]} % interval",
+        key=grid_picture.key(MARKS, low=0.0, high=1.0),
+    )
+
+
+def _classes(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
+    """Return the maps of classes, each beside its probability; nothing where there are none."""
+    parts = []
+    for spec, codes, probability in page.classes:
+        rgb = np.zeros((*codes[thin].shape, 3), np.uint8)
+        key = []
+        known = np.isfinite(probability)
+        for (code, meaning), colour in zip(spec.flags, CLASS_COLOURS, strict=False):
+            where = known & (codes == code)
+            if where.any():
+                rgb[where[thin]] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+                words = f"{escape(meaning.replace('_', ' '))} {html.percent(float(where.sum()), float(known.sum()), 0)}"
+                key.append(f'<span><span class="sw" style="background:{colour}"></span>{words}</span>')
+        title = spec.name.replace("_", " ").capitalize()
+        parts.append(grid_picture.figure(rgb, geobox, [], title=title, key="".join(key)))
+        parts.append(
+            grid_picture.figure(
+                grid_picture.coloured(probability[thin], low=0.0, high=1.0),
+                geobox,
+                [],
+                title=f"{title}: probability of the class shown",
+                key=grid_picture.key(MARKS, low=0.0, high=1.0),
+            )
+        )
+    return f"<section><h2>Classes</h2><div class=figures>{''.join(parts)}</div></section>" if parts else ""
 
 
 def _flag_map(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
@@ -237,10 +287,23 @@ def _across(page: Page) -> str:
     return f"<section><h2>Across the swath</h2>{table}</section>"
 
 
-def _words() -> str:
-    return (
-        "<section><h2>What the numbers are</h2><p class=note>Concentration is the share of a pixel that ice covers. The"
-        " uncertainty is that of a pixel alone, as large as errors were on simulated scenes; neighbouring pixels share"
-        " errors, so a mean over pixels is not as much better as their number suggests. Edge and zones are contours of"
-        " the mean over 2 km, without parts below 25 km². Areas and lengths are those on the ellipsoid.</p></section>"
+def _words(page: Page) -> str:
+    """Return what the numbers are, as far as this map has them."""
+    parts = [
+        "Concentration is the share of a pixel that ice covers. The uncertainty is that of a pixel alone, as large as"
+        " errors were on simulated scenes; where such errors say nothing (see above), it is that of a value of which"
+        " nothing is known. Neighbouring pixels share errors, so a mean over pixels is not as much better as their"
+        " number suggests."
+    ]
+    if page.intervals is not None:
+        parts.append(
+            "An interval of 68 or 95 % held the true concentration in that share of the pixels of simulated scenes that"
+            " the network was not trained on; it ends at 0 and 1, so it need not be symmetric about the value."
+        )
+    if page.classes:
+        parts.append("A class is the most probable one of its pixel; water is one of them.")
+    parts.append(
+        "Edge and zones are contours of the mean over 2 km, without parts below 25 km². Areas and lengths are those on"
+        " the ellipsoid."
     )
+    return f"<section><h2>What the numbers are</h2><p class=note>{' '.join(parts)}</p></section>"

@@ -13,18 +13,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import OutputError, UsageError, one_line
+from ..schema.sea_ice_maps import FLOES, STAGES
 from ..sensors import table
 
 if TYPE_CHECKING:
     import h5py
     from affine import Affine
 
+__all__ = ["CHUNK", "FLOES", "STAGES", "UNITS", "one_hot", "write"]
+
 CHUNK = 128
 UNITS = "physical"
-STAGES = ("water", "new", "young", "thin_first_year", "thick_first_year", "old")
-"""Stages of development, codes 0 to 5 of AutoICE."""
-FLOES = ("water", "cake", "small", "medium", "big", "vast", "bergs")
-"""Floe sizes, codes 0 to 6 of AutoICE."""
 
 
 def one_hot(codes: np.ndarray, n: int) -> np.ndarray:

@@ -15,6 +15,7 @@ from ...engine.protocol import FAILED, Engine, Record
 from ...errors import UsageError
 from ...report import terminal
 from .. import run_page
+from . import amsr2 as amsr2_files
 from . import mapper
 from .config import DEFAULT, RULE, Config
 from .scene import Item, process
@@ -30,6 +31,7 @@ def run(
     out: Path | str,
     config: Config | None = None,
     land: Path | str | None = None,
+    amsr2: Sequence[Path | str] = (),
     workers: int = 1,
     overwrite: bool = False,
     engine: Engine | str = engines.DEFAULT,
@@ -47,6 +49,8 @@ def run(
         Settings.
     land : Path or str, optional
         Polygons of land, which is left out; by default pixels near the shipped coastline are flagged.
+    amsr2 : sequence of Path or str
+        Files of AMSR2 brightness temperatures beside scenes, for networks that take them.
     workers : int
         Scenes at a time.
     overwrite : bool
@@ -64,10 +68,12 @@ def run(
     Raises
     ------
     UsageError
-        If two scenes have the same name, or there is no such network or engine.
+        If two scenes have the same name, there is no such network or engine, or what maps takes no AMSR2.
+    ProductError
+        If the network's file is missing, or no network of sea-ice concentration.
     """
     config = config or Config()
-    mapper.load(config)  # a network that is none fails once, not with every scene
+    amsr2_files.check(amsr2, mapper.load(config))  # a network that is none fails once, not with every scene
     names = [name_of(io.name_of(str(s))) for s in scenes]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
@@ -75,8 +81,14 @@ def run(
             f"SCENE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
             " own folder. Name it once."
         )
+    beside = amsr2_files.assign(names, amsr2)
     items = [
-        Item(path=str(s), folder=str(io.place(out) / n), land="" if land is None else str(land))
+        Item(
+            path=str(s),
+            folder=str(io.place(out) / n),
+            land="" if land is None else str(land),
+            amsr2=beside.get(n, ""),
+        )
         for s, n in zip(scenes, names, strict=True)
     ]
     if isinstance(engine, str):

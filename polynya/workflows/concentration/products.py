@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,13 +11,18 @@ import numpy as np
 
 from ...io import grids, polygons
 from ...scenes import ice_edge
-from ...schema.sea_ice_maps import CONCENTRATION, FLAGS, QUALITY, UNCERTAINTY
-from .mapper import Mapped
+from ...schema import Variable
+from ...schema.sea_ice_maps import CONCENTRATION, FLAGS, INTERVALS, NO_CLASS, QUALITY, UNCERTAINTY
+from .mapped import Mapped
 
 if TYPE_CHECKING:
     import geopandas
     import xarray
     from odc.geo.geobox import GeoBox
+
+
+BANDS = "sea_ice_concentration_intervals"
+"""Name of the file with the ends of the intervals, a band each."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -129,17 +134,62 @@ def write(
     OutputError
         If one cannot be written.
     """
-    layers = ((CONCENTRATION, mapped.concentration), (UNCERTAINTY, mapped.uncertainty), (QUALITY, bits))
+    layers = layers_of(mapped, bits)
     for spec, values in layers:
         tags = {k: str(v) for k, v in spec.attributes().items()}
         if spec is QUALITY:
             tags = {"flag_masks": " ".join(str(b) for b, _ in FLAGS), "flag_meanings": " ".join(n for _, n in FLAGS)}
-        grids.write_cog(values, folder / f"{spec.name}.tif", geobox=geobox, name=spec.name, tags=tags)
+        if spec not in INTERVALS:
+            missing = NO_CLASS if _is_class(spec) else None
+            path = folder / f"{spec.name}.tif"
+            grids.write_cog(values, path, geobox=geobox, name=spec.name, tags=tags, nodata=missing)
+    if mapped.intervals is not None:
+        names = [v.name for v in INTERVALS]
+        tags = {
+            "units": "1",
+            "long_name": "ends of the intervals of 68 and 95 % of the concentration",
+        }
+        grids.write_cog(mapped.intervals, folder / f"{BANDS}.tif", geobox=geobox, name=names, tags=tags)
     grids.write_netcdf(dataset(layers, geobox, data.attrs, title=title), folder / "concentration.nc")
     if len(drawn.edge):
         polygons.write(drawn.edge, folder / "ice_edge.gpkg")
     if len(drawn.zones):
         polygons.write(drawn.zones, folder / "ice_zones.gpkg")
+
+
+def layers_of(mapped: Mapped, bits: np.ndarray) -> tuple[tuple[Variable, np.ndarray], ...]:
+    """Return all that a map holds, each with its specification.
+
+    Parameters
+    ----------
+    mapped : Mapped
+        The map.
+    bits : numpy.ndarray of uint8
+        Quality flags.
+    """
+    ends = () if mapped.intervals is None else tuple(zip(INTERVALS, mapped.intervals, strict=True))
+    classes = tuple(pair for c in mapped.classes for pair in zip(c.specs, (c.codes, c.probability), strict=True))
+    return ((CONCENTRATION, mapped.concentration), (UNCERTAINTY, mapped.uncertainty), *ends, *classes, (QUALITY, bits))
+
+
+def _is_class(spec: Variable) -> bool:
+    return bool(spec.flags) and not spec.is_bits
+
+
+def _attributes(spec: Variable, names: Sequence[str]) -> dict[str, object]:
+    """Return the CF attributes of a variable beside the others of its file."""
+    out: dict[str, object] = dict(spec.attributes()) | {"grid_mapping": "crs"}
+    if spec.flags:
+        out["flag_masks" if spec.is_bits else "flag_values"] = np.array([v for v, _ in spec.flags], np.uint8)
+    if spec is CONCENTRATION:
+        ends = [v.name for v in INTERVALS if v.name in names]
+        out["ancillary_variables"] = " ".join([UNCERTAINTY.name, QUALITY.name, *ends])
+    if _is_class(spec):
+        out["ancillary_variables"] = f"{spec.name}_probability"
+    if spec in INTERVALS:
+        end, percent = spec.name.split("_")[-2:]
+        out |= {"interval_of": CONCENTRATION.name, "interval_end": end, "interval_percent": np.int32(percent)}
+    return out
 
 
 def dataset(layers, geobox: GeoBox, about: Mapping[str, str], *, title: str) -> xarray.Dataset:
@@ -150,14 +200,10 @@ def dataset(layers, geobox: GeoBox, about: Mapping[str, str], *, title: str) -> 
     crs = geobox.crs.proj
     mapping = {k: v for k, v in crs.to_cf().items() if v is not None}
     mapping["latitude_of_projection_origin"] = 90.0 if int(geobox.crs.epsg or 0) == 3413 else -90.0
-    out = {}
+    out, names = {}, [spec.name for spec, _ in layers]
     for spec, values in layers:
-        attributes = dict(spec.attributes()) | {"grid_mapping": "crs"}
-        if spec is QUALITY:
-            attributes["flag_masks"] = np.array([b for b, _ in FLAGS], np.uint8)
-        if spec is CONCENTRATION:
-            attributes["ancillary_variables"] = f"{UNCERTAINTY.name} {QUALITY.name}"
-        out[spec.name] = (("time", "y", "x"), values[None], attributes)
+        encoding = {"_FillValue": np.uint8(NO_CLASS)} if _is_class(spec) else {}
+        out[spec.name] = (("time", "y", "x"), values[None], _attributes(spec, names), encoding)
     edges = [np.datetime64(about[f"time_coverage_{n}"].rstrip("Z"), "ns") for n in ("start", "end")]
     space = {"units": "m"}
     return xr.Dataset(

@@ -32,7 +32,7 @@ SENTENCES = {
     "noise_unknown": "The annotated noise is zero ({name}), as before IPF 2.5: nothing was subtracted, and bands along"
     " the swath may pass for ice.",
     "melt_season": "The scene was taken in the melt season ({name}): wet snow and melt ponds darken ice, no class or"
-    " network of ours has learned from such ice, and concentration may be far too low; sigma does not cover this.",
+    " network of ours has learned from such ice, and concentration may be far too low.",
     "land": "{share} of the pixels are land of the given file and hold nothing ({name}).",
 }
 

@@ -15,16 +15,18 @@ from ...errors import ProductError
 from ...readers import sentinel1_grd
 from ...scenes import land as land_of_grid
 from ...scenes import radar_grid
-from . import mapper, products, quality
-from .config import NEAR_LAND_KM, Config
+from . import amsr2, mapper, products, quality, trust
+from .config import NEAR_LAND_KM, RULE, Config
 
 if TYPE_CHECKING:
     import xarray
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give another map."""
 CHANNELS = ("HH", "HV")
 MOSTLY_LAND = 0.5
+LEARNED = "simulated scenes of EW in winter, without land, noise removed{size}"
+"""What errors were fitted on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +41,14 @@ class Item:
         Where its result goes, a path or an address.
     land : str
         File of land polygons, or empty.
+    amsr2 : str
+        File of AMSR2 brightness temperatures, or empty.
     """
 
     path: str
     folder: str
     land: str = ""
+    amsr2: str = ""
 
     @property
     def name(self) -> str:
@@ -65,11 +70,12 @@ class Item:
         used : mapper.Mapper
             What maps.
         """
-        inputs = {"scene": io.local_path(self.path)} | ({"land": Path(self.land)} if self.land else {})
+        more = {"land": self.land, "amsr2": self.amsr2}
+        inputs = {"scene": io.local_path(self.path)} | {k: Path(v) for k, v in more.items() if v}
         return io.Key(
             workflow="concentration",
             version=RESULTS_VERSION,
-            settings=config.model_dump(mode="json", exclude={"runtime"}),
+            settings=config.model_dump(mode="json", exclude={"runtime", "network"}),
             inputs=inputs,
             networks=used.networks,
         )
@@ -125,13 +131,15 @@ def _map(
     with io.hashing(key) as hashed, io.writing_folder(folder, overwrite=overwrite) as temporary:
         data, notes = _channels(product, config)
         geobox = radar_grid.polar_geobox(product, pixel_m=config.pixel_m)
-        mapped, bits, about_land = _mapped(data, geobox, item=item, config=config, used=used, product=product)
+        if item.amsr2:
+            data = amsr2.added(data, item.amsr2, product, geobox)
+        mapped, bits, about_map = _mapped(data, geobox, item=item, config=config, used=used, product=product)
         drawn = products.lines(mapped.concentration, geobox, edge_at=config.edge, pack_at=config.pack)
         found = products.totals(mapped, geobox, drawn, edge_at=config.edge)
-        known = [str(c) for c in data["channel"].values]
-        messages = (*notes, *about_land, *quality.sentences(bits, channels=known))
+        messages = (*notes, *about_map)
         title = f"Sea-ice concentration from {product.satellite} {product.mode}, {product.product_id}"
-        products.write(temporary, mapped, bits, data, geobox, drawn, title=title)
+        about = data.assign_attrs(comment=" ".join(messages)) if messages else data
+        products.write(temporary, mapped, bits, about, geobox, drawn, title=title)
         numbers = {**found, "seconds": time.monotonic() - started}
         report.write(
             temporary / "report.html",
@@ -141,6 +149,8 @@ def _map(
                 geobox=geobox,
                 concentration=mapped.concentration,
                 uncertainty=mapped.uncertainty,
+                intervals=mapped.intervals,
+                classes=tuple((c.specs[0], c.codes, c.probability) for c in mapped.classes),
                 bits=bits,
                 data=data,
                 edge=drawn.edge,
@@ -188,15 +198,11 @@ def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Da
 
 
 def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, product: sentinel1_grd.Product):
-    """Return the map with land taken off, its flags, and what to say of land."""
+    """Return the map without land, its flags, and what to say of it."""
     land = land_of_grid.on_grid(geobox, path=item.land or None)
+    if land.is_mask:  # before it is mapped: land beside ice is nothing that rule or network knows
+        data = data.assign(valid=data["valid"].copy(data=np.where(land.is_land, np.uint8(0), data["valid"].values)))
     mapped = used.map(data)
-    if land.is_mask:
-        nothing = np.float32(np.nan)
-        mapped = mapper.Mapped(
-            concentration=np.where(land.is_land, nothing, mapped.concentration),
-            uncertainty=np.where(land.is_land, nothing, mapped.uncertainty),
-        )
     near = config.near_land_km
     if near is None:
         near = NEAR_LAND_KM["file" if land.is_mask else "shipped"]
@@ -225,19 +231,41 @@ def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, pr
         )
     if share > MOSTLY_LAND:
         notes.append("Most of the scene is land: is this the scene that you meant?")
-    return mapped, bits, notes
+    known = tuple(str(c) for c in data["channel"].values)
+    notes += quality.sentences(bits, channels=known)
+    setting = trust.Setting(
+        mode=product.mode,
+        channels=known,
+        has_amsr2=bool(item.amsr2),
+        is_denoised=config.is_denoised,
+        pixel_m=config.pixel_m,
+    )
+    mapped, about_errors = _with_unknown_errors(mapped, bits, setting, used)
+    return mapped, bits, (*notes, *about_errors)
+
+
+def _with_unknown_errors(
+    mapped: mapper.Mapped, bits: np.ndarray, setting: trust.Setting, used: mapper.Mapper
+) -> tuple[mapper.Mapped, tuple[str, ...]]:
+    """Return a map that states where its errors are unknown, and sentences about it."""
+    whole = trust.reasons(setting, used)
+    where = trust.unknown(bits, is_whole=bool(whole))
+    learned = LEARNED.format(size="" if used.pixel_m is None else f", pixels of {used.pixel_m:g} m")
+    found = trust.sentence(where, bits, whole=whole, mapped=mapped, learned=learned)
+    return trust.widened(mapped, where), (*trust.size_note(setting, used), *found)
 
 
 def _facts(product: sentinel1_grd.Product, data, config: Config, used: mapper.Mapper) -> dict[str, object]:
     rows, columns = data.sizes["y"], data.sizes["x"]
+    known = [str(c) for c in data["channel"].values]
     start = np.datetime_as_string(product.start, unit="m").replace("T", " ")
     epsg = radar_grid.NORTH if float(np.mean(product.swath.latitude)) >= 0 else radar_grid.SOUTH
     return {
         "taken": f"{start} UTC, {product.orbit_pass or 'pass unknown'}",
         "product": f"{product.satellite} {product.mode} {product.product_type}, IPF {product.ipf or 'unknown'}",
-        "channels": ", ".join(str(c) for c in data["channel"].values),
+        "channels": ", ".join([*known, *(["AMSR2"] if amsr2.CHANNELS[0] in data else [])]),
         "grid": f"{rows} x {columns} pixels of {config.pixel_m:g} m, EPSG:{epsg}",
-        "mapped by": used.name,
+        "mapped by": "the rule" if used.name == RULE else f"network {used.name}, {used.networks['network'][:12]}",
         "thermal noise": "subtracted" if config.is_denoised else "not subtracted",
         "data": f"contains modified Copernicus Sentinel data {np.datetime_as_string(product.start, unit='Y')}",
     }
