@@ -30,7 +30,8 @@ def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
     Parameters
     ----------
     data : xarray.Dataset
-        With CF attributes, coordinates, bounds and a grid mapping; times as datetime64.
+        With CF attributes, coordinates, bounds and a grid mapping; times as datetime64. Whole numbers have the
+        ``_FillValue`` of their encoding, or none.
     path : Path
         Replaced if it is there.
 
@@ -52,10 +53,11 @@ def write_netcdf(data: xarray.Dataset, path: Path) -> Path:
             encoding[str(name)] = {"zlib": True, "complevel": 4, "shuffle": True}
         if variable.dtype.kind == "M":
             encoding[str(name)] = {"units": "days since 1970-01-01T00:00:00", "dtype": "float64"}
-        if variable.ndim == 0 or name in data.coords or name in bounds or variable.dtype.kind != "f":
-            encoding.setdefault(str(name), {})["_FillValue"] = variable.encoding.get("_FillValue")
-        else:
-            encoding.setdefault(str(name), {})["_FillValue"] = np.array(np.nan, variable.dtype)[()]
+        fill = None
+        if variable.ndim and name not in data.coords and name not in bounds:
+            is_float = variable.dtype.kind == "f"
+            fill = np.array(np.nan, variable.dtype)[()] if is_float else variable.encoding.get("_FillValue")
+        encoding.setdefault(str(name), {})["_FillValue"] = fill
     with writing(Path(path)) as temporary:
         data.to_netcdf(temporary, engine="h5netcdf", encoding=encoding)
     return Path(path)

@@ -64,6 +64,19 @@ def test_a_missing_cell_spoils_only_what_it_has_a_weight_in():
     assert np.isnan(between).all()
 
 
+def test_positions_of_their_own_get_what_the_crossings_get():
+    rng = np.random.default_rng(1)
+    values = rng.uniform(150.0, 280.0, (2, 6, 7))
+    values[0, 3, 2] = np.nan
+    line, sample = np.sort(rng.uniform(-30.0, 330.0, 40)), np.sort(rng.uniform(-30.0, 380.0, 50))
+    line[7], sample[9] = amsr2_swath.centres(6)[3], amsr2_swath.centres(7)[2]
+    mesh = np.meshgrid(line, sample, indexing="ij")
+    found = amsr2_swath.to_positions(values, line=mesh[0], sample=mesh[1])
+    np.testing.assert_allclose(found, amsr2_swath.to_pixels(values, line=line, sample=sample), rtol=1e-6)
+    few = amsr2_swath.to_positions(values[1], line=np.array([100.0, np.nan]), sample=np.array([90.0, 90.0]))
+    assert np.isfinite(few).tolist() == [True, False]
+
+
 def test_other_files_are_one_line(tmp_path):
     xr.Dataset({"z": (("y", "x"), np.zeros((2, 2)))}).to_netcdf(tmp_path / "z.nc", engine="h5netcdf")
     with pytest.raises(ProductError, match=r"z\.nc: holds z; expected AMSR2 brightness temperatures"):

@@ -200,6 +200,7 @@ def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Da
 def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, product: sentinel1_grd.Product):
     """Return the map without land, its flags, and what to say of it."""
     land = land_of_grid.on_grid(geobox, path=item.land or None)
+    n_land = int((land.is_land & (data["valid"].values.max(axis=0) > 0)).sum())
     if land.is_mask:  # before it is mapped: land beside ice is nothing that rule or network knows
         data = data.assign(valid=data["valid"].copy(data=np.where(land.is_land, np.uint8(0), data["valid"].values)))
     mapped = used.map(data)
@@ -222,7 +223,7 @@ def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, pr
         is_melting=quality.is_melt_season(product.start, latitude),
     )
     notes = []
-    share = float((land.is_land & (data["valid"].values.max(axis=0) > 0)).sum() / max(int(seen.sum()), 1))
+    share = n_land / max(int(seen.sum()), 1)
     if not land.is_mask and share > 0:
         words = f"{100 * share:.0f} %" if share >= 0.01 else "below 1 %"
         notes.append(
