@@ -56,7 +56,7 @@ def classes(monkeypatch):
 
 
 def run(scene, out, **config):
-    settings = {"pixel_m": PIXEL_M, **config}
+    settings = {"network": concentration.RULE, "pixel_m": PIXEL_M, **config}
     land = settings.pop("land", None)
     [record] = concentration.run([scene], out=out, config=concentration.Config(**settings), land=land)
     return record
@@ -135,7 +135,10 @@ def test_done_is_skipped_and_other_settings_are_refused(tmp_path, classes):
     assert other.status == "failed" and "--overwrite" in other.message
     (tmp_path / "out/S1A_EW/mine.txt").write_text("x")
     [record] = concentration.run(
-        [scene], out=tmp_path / "out", config=concentration.Config(pixel_m=PIXEL_M, edge=0.2), overwrite=True
+        [scene],
+        out=tmp_path / "out",
+        config=concentration.Config(network=concentration.RULE, pixel_m=PIXEL_M, edge=0.2),
+        overwrite=True,
     )
     assert record.status == "failed" and "mine.txt" in record.message
     assert (tmp_path / "out/S1A_EW/mine.txt").exists()
@@ -149,7 +152,7 @@ def test_scenes_and_results_at_addresses(tmp_path, classes, monkeypatch):
     store = fsspec.filesystem("memory")
     store.put_file(str(zipped), "/scenes/S1A_EW.zip")
     try:
-        config = concentration.Config(pixel_m=PIXEL_M)
+        config = concentration.Config(network=concentration.RULE, pixel_m=PIXEL_M)
         [there] = concentration.run(["memory://scenes/S1A_EW.zip"], out="memory://maps", config=config)
         assert there.status == "done", there.message
         run(zipped, tmp_path / "here")
@@ -240,7 +243,16 @@ def test_scenes_run_side_by_side_and_fail_alone(tmp_path):
     scenes = [product(tmp_path / f"S1A_{n}.SAFE", ice=np.full(whole, n == 1), db=db) for n in (1, 2)]
     broken = tmp_path / "S1A_3.SAFE"
     broken.mkdir()
-    words = [*map(str, [*scenes, broken]), "-o", str(tmp_path / "out"), "--pixel-m", "80", "--json"]
+    words = [
+        *map(str, [*scenes, broken]),
+        "-o",
+        str(tmp_path / "out"),
+        "--network",
+        "rule",
+        "--pixel-m",
+        "80",
+        "--json",
+    ]
     done = CliRunner().invoke(app, ["concentration", *words])
     answer = json.loads(done.stdout)
     assert done.exit_code == 3 and [r["status"] for r in answer["scenes"]] == ["done", "done", "failed"]
