@@ -178,7 +178,7 @@ def _is_class(spec: Variable) -> bool:
 
 def _attributes(spec: Variable, names: Sequence[str]) -> dict[str, object]:
     """Return the CF attributes of a variable beside the others of its file."""
-    out: dict[str, object] = dict(spec.attributes()) | {"grid_mapping": "crs"}
+    out: dict[str, object] = {**spec.attributes(), "grid_mapping": "crs"}
     if spec.flags:
         out["flag_masks" if spec.is_bits else "flag_values"] = np.array([v for v, _ in spec.flags], np.uint8)
     if spec is CONCENTRATION:
