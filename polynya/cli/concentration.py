@@ -67,6 +67,14 @@ def concentration(
     keep_noise: Annotated[
         bool, typer.Option("--keep-noise", help="Do not subtract the thermal noise, to see what it does.")
     ] = False,
+    sigrid3: Annotated[
+        bool,
+        typer.Option(
+            "--sigrid3",
+            help="Also write ice_chart.gpkg: polygons in tenths with SIGRID-3 codes (CT; stage and form undetermined),"
+            " of 100 km² or more.",
+        ),
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scenes at a time; each takes about 2 GB.")] = 1,
     engine: engines.Name = "local",
     master: engines.Master = "",
@@ -95,6 +103,7 @@ def concentration(
         near_land_km=near_land_km,
         noise_scale=noise_scale,
         is_denoised=not keep_noise,
+        sigrid3=sigrid3,
     )
     runner = engines.load(
         engine, workers=0 if engine == "spark" else workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb

@@ -35,6 +35,8 @@ class Config(BaseModel):
         ``none``, or ``s1a-ew``: factors of the annotated HV noise by sub-swath for S1A EW of IPF 2.4.
     edge, pack : float
         Concentrations of the ice edge and of the end of the marginal ice zone.
+    sigrid3 : bool
+        Whether an ice chart is drawn too; decides no number.
     runtime : str
         ``auto``, ``onnxruntime`` or ``openvino``.
     """
@@ -49,6 +51,7 @@ class Config(BaseModel):
     noise_scale: Literal["none", "s1a-ew"] = "none"
     edge: float = Field(0.15, gt=0, lt=1)
     pack: float = Field(0.80, gt=0, lt=1)
+    sigrid3: bool = False
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
 
     @classmethod

@@ -15,7 +15,7 @@ from ...errors import ProductError
 from ...readers import sentinel1_grd
 from ...scenes import land as land_of_grid
 from ...scenes import radar_grid
-from . import amsr2, mapper, products, quality, trust
+from . import amsr2, ice_chart, mapper, products, quality, trust
 from .config import NEAR_LAND_KM, RULE, Config
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Item:
         return io.Key(
             workflow="concentration",
             version=RESULTS_VERSION,
-            settings=config.model_dump(mode="json", exclude={"runtime", "network"}),
+            settings=config.model_dump(mode="json", exclude={"runtime", "network", "sigrid3"}),
             inputs=inputs,
             networks=used.networks,
         )
@@ -107,6 +107,8 @@ def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:
     outputs = {"folder": item.folder, "report": str(folder / "report.html")}
     is_there = io.is_address(item.path) or Path(item.path).exists()
     held = io.finished(folder, key) if is_there and not overwrite else None
+    if held is not None and config.sigrid3 and not ice_chart.is_in(held):
+        held, overwrite = None, True  # the same map, once more with its chart
     if held is not None:
         return Record(
             item=item.name,
@@ -140,6 +142,8 @@ def _map(
         title = f"Sea-ice concentration from {product.satellite} {product.mode}, {product.product_id}"
         about = data.assign_attrs(comment=" ".join(messages)) if messages else data
         products.write(temporary, mapped, bits, about, geobox, drawn, title=title)
+        if config.sigrid3:
+            ice_chart.write(temporary, mapped, bits, geobox)
         numbers = {**found, "seconds": time.monotonic() - started}
         report.write(
             temporary / "report.html",
