@@ -75,6 +75,13 @@ def concentration(
             " of 100 km² or more.",
         ),
     ] = False,
+    mosaic: Annotated[
+        bool,
+        typer.Option(
+            "--mosaic",
+            help="Then put all maps in FOLDER together, one map per UTC day and hemisphere: mosaic_YYYYMMDD_north.",
+        ),
+    ] = False,
     workers: Annotated[int, typer.Option(min=1, help="Scenes at a time; each takes about 2 GB.")] = 1,
     engine: engines.Name = "local",
     master: engines.Master = "",
@@ -89,12 +96,18 @@ def concentration(
     3976), by a network also intervals of 68 and 95 % and its classes, the same as CF NetCDF, ice_edge.gpkg,
     ice_zones.gpkg and report.html.
 
+    A mosaic is the mean of a day's maps with weights 1/sigma²; pixels with flags count where no other is. Its sigma
+    does not fall with the number of scenes, and grows with what they differ by. Mosaics take in all maps in FOLDER,
+    earlier ones too, and are made again only when their maps changed.
+
     \b
     polynya concentration S1A_EW_GRDM_1SDH_....SAFE -o maps
     polynya concentration scenes/*.zip -o maps --land land.gpkg --network trained/concentration.onnx
+    polynya concentration scenes/*.zip -o maps --mosaic --sigrid3
     """
     from ..engine import protocol as records_as
     from ..workflows import concentration as workflow
+    from ..workflows.concentration import mosaic as mosaics
 
     config = workflow.Config.checked(
         network=network or workflow.DEFAULT,
@@ -108,6 +121,8 @@ def concentration(
     runner = engines.load(
         engine, workers=0 if engine == "spark" else workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb
     )
+    if mosaic:
+        mosaics.check(out, config=config, names=[workflow.name_of(s) for s in scenes])
     records = workflow.run(
         scenes,
         out=out,
@@ -119,12 +134,25 @@ def concentration(
         engine=runner,
         show_progress=sys.stderr.isatty(),
     )
-    failed = [r for r in records if r.status == "failed"]
+    days = mosaics.Outputs(records=(), messages=())
+    if mosaic and any(r.status != "failed" for r in records):
+        days = mosaics.run(
+            out,
+            config=config,
+            workers=workers,
+            overwrite=overwrite,
+            engine=runner,
+            show_progress=sys.stderr.isatty(),
+        )
+    failed = [r for r in (*records, *days.records) if r.status == "failed"]
     code = failed[0].exit_code if failed and len(records) == 1 else FINISHED_WITH_FAILURES if failed else 0
     if as_json:
-        print(json.dumps({"exit_code": code, "scenes": [records_as.as_json(r) for r in records]}, indent=1))
+        answer: dict[str, object] = {"exit_code": code, "scenes": [records_as.as_json(r) for r in records]}
+        if mosaic:
+            answer |= {"mosaics": [records_as.as_json(r) for r in days.records], "messages": list(days.messages)}
+        print(json.dumps(answer, indent=1))
     for record in failed:
         say(f"polynya: {record.message}")
     if not as_json:
-        print(workflow.as_text(records))
+        print("\n".join(t for t in (workflow.as_text(records), mosaics.as_text(days)) if t))
     raise typer.Exit(code)

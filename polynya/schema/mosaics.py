@@ -12,8 +12,8 @@ UNCERTAINTY = variable(
     "sea_ice_concentration_uncertainty",
     F4,
     "1",
-    "one standard uncertainty of the concentration at any time of the passes, of the pixel alone: errors of scenes taken"
-    " as shared, widened where scenes disagree",
+    "one standard uncertainty of the concentration at any time of the passes, of the pixel alone: errors of scenes"
+    " taken as shared, widened where scenes disagree",
     standard_name="sea_ice_area_fraction standard_error",
 )
 DISAGREEMENT = variable(

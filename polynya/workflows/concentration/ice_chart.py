@@ -12,7 +12,6 @@ from ...io import atomic, polygons
 from ...scenes import ice_chart
 from ...schema.sea_ice_maps import BITS
 from . import products
-from .mapper import Mapped
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
@@ -31,15 +30,17 @@ def is_in(record: Mapping[str, object]) -> bool:
     return FILE in atomic.listed_in(dict(record))
 
 
-def write(folder: Path, mapped: Mapped, bits: np.ndarray, geobox: GeoBox) -> Path:
+def write(
+    folder: Path, concentration: np.ndarray, *, uncertainty: np.ndarray, bits: np.ndarray, geobox: GeoBox
+) -> Path:
     """Draw the chart of a map and write it.
 
     Parameters
     ----------
     folder : Path
         Gets :data:`FILE`.
-    mapped : Mapped
-        The map.
+    concentration, uncertainty : numpy.ndarray, shape (h, w)
+        The map, 0 to 1, NaN where there is none.
     bits : numpy.ndarray of uint8, shape (h, w)
         Quality flags: land of a given file becomes polygons of land.
     geobox : odc.geo.geobox.GeoBox
@@ -51,8 +52,8 @@ def write(folder: Path, mapped: Mapped, bits: np.ndarray, geobox: GeoBox) -> Pat
         If it cannot be written.
     """
     held = ice_chart.Map(
-        concentration=mapped.concentration,
-        uncertainty=mapped.uncertainty,
+        concentration=concentration,
+        uncertainty=uncertainty,
         is_land=(bits & BITS["land"]) > 0,
         areas_km2=products.pixel_areas_km2(geobox),
         geobox=geobox,

@@ -143,7 +143,8 @@ def _map(
         about = data.assign_attrs(comment=" ".join(messages)) if messages else data
         products.write(temporary, mapped, bits, about, geobox, drawn, title=title)
         if config.sigrid3:
-            ice_chart.write(temporary, mapped, bits, geobox)
+            c, sigma = mapped.concentration, mapped.uncertainty
+            ice_chart.write(temporary, c, uncertainty=sigma, bits=bits, geobox=geobox)
         numbers = {**found, "seconds": time.monotonic() - started}
         report.write(
             temporary / "report.html",

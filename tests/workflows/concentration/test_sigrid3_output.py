@@ -19,7 +19,6 @@ from polynya.schema.sea_ice_maps import BITS, CONCENTRATION
 from polynya.workflows import concentration
 from polynya.workflows.concentration import ice_chart as output
 from polynya.workflows.concentration import products
-from polynya.workflows.concentration.mapper import Mapped
 from polynya.workflows.evaluate import concentration as evaluate
 from tests.readers import sentinel1_safe as safe
 from tests.workflows.concentration.test_concentration import PIXEL_M, product
@@ -146,11 +145,11 @@ def test_land_of_a_file_is_polygons_of_land(belt):
 def written(folder, values):
     folder.mkdir()
     sigma, bits = np.full(values.shape, 0.1, np.float32), np.where(np.isfinite(values), 0, BITS["no_data"])
-    mapped = Mapped(concentration=values.astype(np.float32), uncertainty=sigma)
+    c = values.astype(np.float32)
     tags = {k: str(v) for k, v in CONCENTRATION.attributes().items()}
     file = folder / "sea_ice_concentration.tif"
-    grids.write_cog(mapped.concentration, file, geobox=BOX, name=CONCENTRATION.name, tags=tags)
-    return output.write(folder, mapped, bits.astype(np.uint8), BOX)
+    grids.write_cog(c, file, geobox=BOX, name=CONCENTRATION.name, tags=tags)
+    return output.write(folder, c, uncertainty=sigma, bits=bits.astype(np.uint8), geobox=BOX)
 
 
 def metric(table, name, stratum="all"):
