@@ -31,9 +31,9 @@ def one(values, sigmas, **more):
 def by_hand(x, s):
     """The formulas of the module, written for a list of numbers with loops."""
     w = [1 / v**2 for v in s]
-    mean = sum(a * b for a, b in zip(w, x)) / sum(w)
-    chi2 = sum(a * (b - mean) ** 2 for a, b in zip(w, x))
-    shared = sum(a * v for a, v in zip(w, s)) / sum(w)
+    mean = sum(a * b for a, b in zip(w, x, strict=True)) / sum(w)
+    chi2 = sum(a * (b - mean) ** 2 for a, b in zip(w, x, strict=True))
+    shared = sum(a * v for a, v in zip(w, s, strict=True)) / sum(w)
     c = sum(w) - sum(a * a for a in w) / sum(w)
     return mean, (shared**2 + chi2 / c) ** 0.5, (chi2 / c) ** 0.5
 
