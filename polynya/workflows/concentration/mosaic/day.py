@@ -22,9 +22,7 @@ from .inputs import LAYERS, Source
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
-DOUBT = sum(
-    BITS[n] for n in ("low_signal_to_noise", "incidence_angle_outside", "channel_missing", "noise_unknown")
-)
+DOUBT = sum(BITS[n] for n in ("low_signal_to_noise", "incidence_angle_outside", "channel_missing", "noise_unknown"))
 """Flags that one scene may have and another not: such pixels count only where no scene is without."""
 COARSE_M = 2000.0
 """Edge, zones, chart and pictures are drawn from means over blocks of at most this side."""
