@@ -124,7 +124,8 @@ def _maps(page: Page) -> str:
 
 
 def _figure(values: np.ndarray, box: GeoBox, title: str, *, low: float = 0.0, top: float, unit: str = "") -> str:
-    marks = np.round(np.linspace(low, top, 5), 3).tolist() if top - low not in (1.0, 2.0) or unit else [low, top]
+    steps = int(top - low) if low and top - low <= 4 else 4  # whole numbers of scenes
+    marks = np.round(np.linspace(low, top, steps + 1), 3).tolist()
     key = grid_picture.key(marks, low=low, high=top, unit=unit)
     return grid_picture.figure(grid_picture.coloured(values, low=low, high=top), box, [], title=title, key=key)
 
