@@ -147,9 +147,10 @@ class _Regions:
             self.borders[kept][other] = self.borders[other][kept] = both
         self.borders[gone].clear()
         self.parent[gone] = kept
-        for sums in (self.area, self.total, self.pixels, self.perimeter):
-            sums[kept] += sums[gone]  # type: ignore[operator, index]
-        self.perimeter[kept] -= 2 * shared
+        self.area[kept] += self.area[gone]
+        self.total[kept] += self.total[gone]
+        self.pixels[kept] += self.pixels[gone]
+        self.perimeter[kept] += self.perimeter[gone] - 2 * shared
         return kept
 
 
