@@ -75,8 +75,6 @@ class Mapper:
         are used.
     sensors : tuple of str
         Of :mod:`polynya.sensors.radar_ice`.
-    may_lack : tuple of str
-        Sensors that were missing in some of its training: errors are known without them, too.
     pixel_m : float or None
         Pixel size that it has learned from; None where it takes any.
     """
@@ -86,7 +84,6 @@ class Mapper:
     networks: dict[str, str]
     map: Callable[[xarray.Dataset], Mapped]
     sensors: tuple[str, ...] = ("hh", "hv", "incidence")
-    may_lack: tuple[str, ...] = ()
     pixel_m: float | None = None
 
 

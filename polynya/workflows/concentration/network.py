@@ -64,7 +64,6 @@ def load(name: str, *, runtime: str = "auto") -> Mapper:
         networks={"network": network.sha256},
         map=functools.partial(by_network, network=network, value=value),
         sensors=network.sensors,
-        may_lack=_may_lack(network),
         pixel_m=PIXEL_M,
     )
 
@@ -151,14 +150,6 @@ def _heads(network: SceneNetwork) -> dict[str, OneOf]:
 
 def _codes(head: str) -> tuple[str, ...]:
     return tuple(meaning for _, meaning in HEADS[head][0].flags)
-
-
-def _may_lack(network: SceneNetwork) -> tuple[str, ...]:
-    """Return the sensors that were blanked in some of the training windows."""
-    scene = network.description.recipe.get("scene") or {}
-    if not scene.get("sensor_dropout"):
-        return ()
-    return tuple(s for s in network.sensors if s not in (scene.get("always") or ()))
 
 
 def by_network(data: xarray.Dataset, *, network: SceneNetwork, value: str) -> Mapped:

@@ -60,7 +60,7 @@ def reasons(setting: Setting, used: Mapper) -> tuple[str, ...]:
         What maps.
     """
     there = {RADAR[c] for c in setting.channels if c in RADAR} | ({AMSR2} if setting.has_amsr2 else set())
-    lacks = [s for s in (*RADAR.values(), AMSR2) if s in used.sensors and s not in there and s not in used.may_lack]
+    lacks = [s for s in (*RADAR.values(), AMSR2) if s in used.sensors and s not in there]
     found = [] if setting.mode == "EW" else [f"mode {setting.mode}"]
     found += [] if setting.is_denoised else ["noise not subtracted"]
     found += [f"pixels of {setting.pixel_m:g} m"] if _is_other_size(setting, used) else []
