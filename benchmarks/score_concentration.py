@@ -259,7 +259,7 @@ def table(values: dict) -> dict[str, list]:
             f"{r['r2_5_km']:.3f}",
             f"{r['rmse_miz_5_km']:.3f}",
             f"{r['ice_or_water_5_km']:.3f}",
-            f"{r['edge_km_median']:.1f}",
+            f"{r['edge_km_median']:.1f}" if np.isfinite(r["edge_km_median"]) else "none",
         ]
         for name, r in rows_of(values).items()
     ]

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -46,7 +47,8 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
     ratios = [b["rms_error"] / b["sigma"] for b in own["sigma_bins"]]
     rows = [
         f"| {NAMES[name]} | {r['r2']:.3f} [{r['r2_interval'][0]:.3f}, {r['r2_interval'][1]:.3f}] | {r['rmse']:.3f} |"
-        f" {r['r2_5_km']:.3f} | {r['rmse_miz_5_km']:.3f} | {r['ice_or_water_5_km']:.3f} | {r['edge_km_median']:.1f} |"
+        f" {r['r2_5_km']:.3f} | {r['rmse_miz_5_km']:.3f} | {r['ice_or_water_5_km']:.3f} |"
+        f" {distance(r['edge_km_median'])} |"
         for name, r in scores["methods"].items()
     ]
     kept = scores.get("noise_kept", {}).get("network")
@@ -108,6 +110,11 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def distance(km: float | None) -> str:
+    """Return a distance as text; a map without an edge has none."""
+    return f"{km:.1f}" if km is not None and math.isfinite(km) else "none"
 
 
 def main() -> None:

@@ -10,7 +10,7 @@ from ...scenes import radar_grid
 from ..options import validated
 
 RULE = "rule"
-DEFAULT = RULE
+DEFAULT = "concentration"
 """What maps by default: the rule, or a network of :mod:`polynya.weights`."""
 NEAR_LAND_KM = {"file": 2.0, "shipped": 10.0}
 """Pixels nearer to land than this are flagged: with a file of the user's, and with the shipped coastline."""

@@ -232,7 +232,7 @@ def test_folders_of_others_are_left_out_and_named(out):
     ("what", "words"),
     [
         ("pixel", "B: was mapped with pixel_m 200.0, A with 400.0"),
-        ("network", "B: was mapped with network other, A with rule"),
+        ("network", "B: was mapped with network other, A with concentration"),
         ("time", "B: run.json states no time of the scene"),
         ("projection", "EPSG:3995"),
         ("nothing", "holds no map of polynya concentration"),
