@@ -1,0 +1,125 @@
+"""SARAL/AltiKa echoes at 40 Hz: SGDR, and files of the same variables under the names of PEACHI and SGDR-F.
+
+Checked on no real file yet: the names of SGDR (version T) are those that published programs read; the group names of
+SGDR-F follow the GDR-F products of the Jason missions, and the PEACHI names the SGDR's. Arrays are (1 Hz, 40) and
+(1 Hz, 40, gates). Simulated files of the SGDR layout are read too, and their echoes say so.
+
+Source of the numbers: SARAL/AltiKa Products Handbook, CNES SALP-MU-M-OP-15984-CN.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..schema import Note
+from ..schema.echoes import COUNTS, LRM, Echoes, joined
+from . import echo_product
+from .echo_product import BLOCK, About, Layout, Source
+
+PRODUCT = "altika_sgdr"
+RELEASES = ("SGDR-T", "SGDR-F", "PEACHI")
+CHECKED: tuple[str, ...] = ()
+GATE_WIDTH_M, NOMINAL_GATE = 0.3123, 50.0
+"""128 gates of 2.0833 ns; the tracker aims at the 51st."""
+SATURATED_COUNT = 1023.0
+"""Echoes of the simulated files have 10 bits. A real product may have another limit: features take it as a setting."""
+PER_ROW = 40
+_NAME = re.compile(r"SRL_\w{3}_2P(?P<version>\w)P(?P<cycle>\d{3})_(?P<track>\d{4})_\d{8}_\d{6}_\d{8}_\d{6}")
+
+
+def _names(*plain: str, group: str = "", grouped: str = "") -> tuple[str, ...]:
+    """Return names of SGDR and PEACHI, then that of SGDR-F in its groups."""
+    spelled = [n for p in plain for n in (f"{p}_40hz", f"{p}_40Hz")]
+    return (*spelled, f"data_40/{group}{grouped}") if grouped else tuple(spelled)
+
+
+LAYOUT = Layout(
+    product=PRODUCT,
+    expected="SARAL/AltiKa echoes (NetCDF with waveforms_40hz, time_40hz, lat_40hz, lon_40hz). Check the file",
+    names={
+        "waveform": _names("waveforms", "waveform", "power_waveform", group="ka/", grouped="power_waveform"),
+        "time": _names("time", grouped="time"),
+        "latitude": _names("lat", "latitude", grouped="latitude"),
+        "longitude": _names("lon", "longitude", grouped="longitude"),
+        "altitude": _names("alt", "altitude", grouped="altitude"),
+        "tracker": _names(
+            "tracker", "tracker_range", "tracker_range_calibrated", group="ka/", grouped="tracker_range_calibrated"
+        ),
+        "range": _names("range", "range_ocean", group="ka/", grouped="range_ocean"),
+        "agc": _names("agc", group="ka/", grouped="agc"),
+        "sigma0": _names("sig0", "sig0_ocean", group="ka/", grouped="sig0_ocean"),
+        "significant_wave_height": _names("swh", "swh_ocean", group="ka/", grouped="swh_ocean"),
+        "product_peakiness": _names("peakiness", group="ka/", grouped="peakiness"),
+        "surface_type": ("surface_type", "data_01/surface_classification_flag", "data_01/surface_type"),
+    },
+    required=("waveform", "time", "latitude", "longitude"),
+    per_row=PER_ROW,
+)
+
+
+def is_product(names: Sequence[str]) -> bool:
+    """Return whether a file with these variables is one of AltiKa echoes."""
+    found = LAYOUT.find(names)
+    return "waveform" in found or {"time", "latitude", "longitude", "agc"} <= set(found)
+
+
+def read(path: Path | str, *, extra: Sequence[str] = ()) -> Echoes:
+    """Read a file.
+
+    Parameters
+    ----------
+    path : Path or str
+        NetCDF 3 or 4.
+    extra : sequence of str
+        More variables to give, one number per echo.
+
+    Returns
+    -------
+    Echoes
+        In counts; 40 Hz arrays one after another. There is no quality flag.
+
+    Raises
+    ------
+    ProductError
+        If the file is damaged, another product, lacks waveforms, times or positions, or has no power.
+    UsageError
+        If a name in ``extra`` is not in the file.
+    """
+    return joined(list(blocks(path, extra=extra)))
+
+
+def blocks(path: Path | str, *, extra: Sequence[str] = (), records: int = BLOCK) -> Iterator[Echoes]:
+    """Read a file in blocks of about ``records`` echoes; parameters, yields and errors as :func:`read`."""
+    return echo_product.blocks(path, LAYOUT, about=_about, build=_columns, extra=extra, records=records)
+
+
+def _about(source: Source) -> About:
+    named = _NAME.search(source.name)
+    notes: list[Note] = []
+    if "SIMULATED" in (source.file.text("title") + source.file.text("source")).upper():
+        notes.append(Note(code="simulated", text="simulated echoes, not satellite data: no evidence of skill"))
+    if named:
+        notes.append(Note(code="pass", text=f"cycle {int(named['cycle'])}, pass {int(named['track'])}"))
+    is_grouped = "/" in source.found["waveform"]
+    release = "SGDR-F" if is_grouped or (named and named["version"].lower() == "f") else "SGDR-T" if named else ""
+    return About(
+        mission="SARAL",
+        release=release,
+        units=COUNTS,
+        saturation=SATURATED_COUNT,
+        gate_width_m=GATE_WIDTH_M,
+        nominal_gate=NOMINAL_GATE,
+        notes=tuple(notes),
+    )
+
+
+def _columns(source: Source, rows: slice) -> dict[str, Any]:
+    count = len(range(*rows.indices(source.rows))) * PER_ROW
+    waveform = source.variable("waveform")
+    factor = 1.0 if waveform is None else waveform.scale[0]
+    return {"scale": np.full(count, factor), "mode": np.full(count, LRM)}

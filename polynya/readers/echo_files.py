@@ -1,0 +1,67 @@
+"""Files of radar-altimeter echoes of any mission: which reader is the one for a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import ModuleType
+
+from ..errors import ProductError
+from ..io.packed_netcdf import open_packed
+from ..schema.echoes import Echoes
+from . import altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral
+from .echo_product import BLOCK, file_of
+
+READERS: tuple[ModuleType, ...] = (altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral)
+EXPECTED = "echoes of AltiKa (SGDR), CryoSat-2 (L1b, L2i) or Sentinel-3 SRAL (enhanced), as NetCDF. Check the file"
+
+
+def reader_of(path: Path | str) -> ModuleType:
+    """Return the reader of a file, by the names of its variables.
+
+    Parameters
+    ----------
+    path : Path or str
+        NetCDF, or a SEN3 folder.
+
+    Raises
+    ------
+    ProductError
+        If the file is damaged, or of no product that is known here.
+    """
+    with open_packed(file_of(path), expected=EXPECTED) as file:
+        for reader in READERS:
+            if reader.is_product(file.names):
+                return reader
+        raise ProductError(
+            f"{file.path.name}: holds {', '.join(file.names[:6]) or 'no variable'}; expected {EXPECTED}."
+        )
+
+
+def read(path: Path | str, *, extra: Sequence[str] = ()) -> Echoes:
+    """Read a file of any product of :data:`READERS`.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    extra : sequence of str
+        More variables to give, one number per echo.
+
+    Returns
+    -------
+    Echoes
+
+    Raises
+    ------
+    ProductError
+        As :func:`reader_of` and the product's reader.
+    UsageError
+        If a name in ``extra`` is not in the file.
+    """
+    return reader_of(path).read(path, extra=extra)
+
+
+def blocks(path: Path | str, *, extra: Sequence[str] = (), records: int = BLOCK) -> Iterator[Echoes]:
+    """Read a file in blocks of about ``records`` echoes; parameters and errors as :func:`read`."""
+    return reader_of(path).blocks(path, extra=extra, records=records)
