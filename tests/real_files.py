@@ -25,3 +25,11 @@ def sar(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the real file sar/{name} is not beside this checkout (set POLYNYA_REAL_DATA)")
     return path
+
+
+def altimetry(name: str) -> Path:
+    """Return a real file of radar-altimeter echoes, or a simulated track beside them, or skip with the reason."""
+    path = ROOT / "altimetry" / name
+    if not path.exists():
+        pytest.skip(f"the real file altimetry/{name} is not beside this checkout (set POLYNYA_REAL_DATA)")
+    return path

@@ -23,6 +23,21 @@ ALL = slice(None)
 LARGEST = 1 << 40
 """Numbers in one variable; more is no array but a damaged header."""
 
+DAMAGE = (
+    OSError,
+    RuntimeError,
+    LookupError,
+    ValueError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+    AttributeError,
+    NotImplementedError,
+    SystemError,
+    EOFError,
+)
+"""What the libraries raise at damaged files."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class PackedVariable:
@@ -155,7 +170,7 @@ def open_packed(path: Path | str, *, expected: str = "NetCDF. Check the file") -
                 yield file
     except PolynyaError:
         raise
-    except Exception as error:  # libraries throw what they like at damaged files
+    except DAMAGE as error:
         raise ProductError(f"{path.name}: cannot be read ({one_line(error)[:140]}); expected {expected}.") from error
 
 
@@ -165,9 +180,7 @@ def _netcdf3(path: Path) -> Iterator[PackedFile]:
 
     with netcdf_file(path, "r", mmap=False) as handle:
         found = {
-            name: PackedVariable(
-                name=name, shape=tuple(v.shape), attributes=_attributes(v._attributes), stored=v.data
-            )
+            name: PackedVariable(name=name, shape=tuple(v.shape), attributes=_attributes(v._attributes), stored=v.data)
             for name, v in handle.variables.items()
         }
         yield PackedFile(path=path, variables=found, attributes=_attributes(handle._attributes))

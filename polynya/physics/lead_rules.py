@@ -23,6 +23,7 @@ from ..errors import UsageError
 from ..schema.echoes import CLASS_NAMES, LEAD, OCEAN, SEA_ICE, UNKNOWN
 from .peakiness import CPOM, PYSIRAL, Peakiness, Threshold
 
+
 @dataclass(frozen=True, kw_only=True)
 class Answer:
     """What a rule says.
@@ -99,6 +100,9 @@ def agreement(answer: Answer, reference: np.ndarray) -> Agreement:
     )
 
 
+CPOM_LEAD, CPOM_FLOE = Threshold(definition=CPOM, value=18.0), Threshold(definition=CPOM, value=9.0)
+
+
 @dataclass(frozen=True, kw_only=True)
 class CpomRule:
     """Thresholds of CPOM's rule.
@@ -114,8 +118,8 @@ class CpomRule:
     """
 
     stack_std: float
-    lead: Threshold = Threshold(definition=CPOM, value=18.0)
-    floe: Threshold = Threshold(definition=CPOM, value=9.0)
+    lead: Threshold = CPOM_LEAD
+    floe: Threshold = CPOM_FLOE
     concentration: float = 0.75
 
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import UsageError
-from . import waveform_kernels
+from . import waveform_kernels as kernels
 from .peakiness import CPOM, DELFT_256, PYSIRAL, ZAKHAROVA_128, Peakiness
 
 FEATURES = (
@@ -72,6 +72,32 @@ FLAGS = (
 )
 """Bits of ``Features.flag``; 0 is best."""
 MOST_GATES = 8192
+CHUNK = 2048
+"""Echoes that are worked on at once: what they need stays in the processor's cache."""
+ROUNDING = 1e-12
+_SUMS = (
+    "max_power",
+    "argmax",
+    "peakiness_zakharova_128",
+    "peakiness_cpom",
+    "peakiness_pysiral",
+    "noise",
+    "ocog_amplitude",
+    "ocog_width",
+    "ocog_position",
+    "late_tail_to_peak",
+    "left_sum",
+    "peak_share_3",
+    "peak_share_5",
+    "tail_from_35",
+    "tail_from_100",
+    "kurtosis",
+)
+"""Columns that the kernel of sums fills."""
+_FALLS, _STEPS = np.array([0.5, 0.5, 0.7, 0.3]), np.array([-1, 1, 1, 1])
+"""Shares of the largest value at which widths are taken, and the direction from there."""
+_EDGES = np.array([0.05, 0.3, 0.7, 0.95])
+"""Shares of the first maximum on the leading edge."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,32 +169,71 @@ def features(
         If the echoes are not of two dimensions with 2 to 8192 gates, or scale or AGC have another length.
     """
     counts = _usable(waveform)
-    n, gates = counts.shape
-    columns = [np.ascontiguousarray(np.broadcast_to(np.asarray(v, np.float64), (n,))) for v in _fitting(n, scale, agc)]
-    values, flag = np.empty((n, len(NAMES))), np.empty(n, np.uint8)
-    waveform_kernels.all_features(
-        counts,
-        *columns,
-        np.nan if fill is None else float(fill),
-        np.nan if saturation is None else float(saturation),
-        np.empty(gates),
-        np.empty((2, 10 * gates + 1)),
-        np.empty((3, gates), np.int64),
-        values,
-        flag,
-    )
+    n = len(counts)
+    scales, gains = (np.broadcast_to(np.asarray(v, np.float64), (n,)) for v in _fitting(n, scale, agc))
+    values, flag = np.full((n, len(NAMES)), np.nan), np.zeros(n, np.uint8)
+    for start in range(0, n, CHUNK):
+        rows = slice(start, start + CHUNK)
+        stored = counts[rows]
+        power = stored.astype(np.float64)
+        if fill is not None:
+            power[stored == fill] = np.nan
+        _fill(power, values[rows], flag[rows])
+        if saturation is not None:
+            _saturated(power, saturation, values[rows], flag[rows])
+    for name in ("max_power", "noise", "ocog_amplitude"):
+        values[:, PLACES[name]] *= scales
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values[:, PLACES["max_power_db"]] = 10.0 * np.log10(values[:, PLACES["max_power"]]) + gains
     return Features(values=values, flag=flag)
+
+
+def _fill(power: np.ndarray, out: np.ndarray, flag: np.ndarray) -> None:
+    """Fill in the features of a chunk of echoes, in counts."""
+    n, gates = power.shape
+    v, g = np.empty((n, gates)), np.empty((n, gates), np.int64)
+    size, peak = np.empty(n, np.int64), np.empty(n, np.int64)
+    kernels.compact(power, v, g, size, peak, flag)
+    sums, slopes, counted = np.full((n, len(_SUMS)), np.nan), np.full(n, np.nan), np.full(n, np.nan)
+    falls, edges = np.full((n, _FALLS.size), np.nan), np.full((n, 1 + _EDGES.size), np.nan)
+    kernels.sums(v, g, size, peak, sums)
+    kernels.slopes(v, g, size, peak, slopes)
+    kernels.crossings(v, g, size, peak, _FALLS, _STEPS, falls)
+    kernels.leading_edges(v, g, size, peak, _EDGES, np.empty((2, 10 * gates + 1)), edges)
+    kernels.peaks(v, size, peak, np.empty(gates, np.int64), np.empty(gates, np.int64), counted)
+    found = {name: sums[:, k] for k, name in enumerate(_SUMS)}
+    found["peakiness_delft_256"] = found["peakiness_pysiral"] / 256.0
+    found["right_sum"] = 1.0 - found["left_sum"] - found["peakiness_zakharova_128"] / 128.0
+    with np.errstate(divide="ignore", invalid="ignore"):
+        right = np.where(found["right_sum"] > ROUNDING, found["right_sum"], np.nan)
+    found["left_to_right"] = found["left_sum"] / right
+    found["trailing_edge_slope"], found["n_peaks"] = slopes, counted
+    found["width_at_half"] = falls[:, 1] - falls[:, 0]
+    found["trailing_edge_width"] = falls[:, 3] - falls[:, 2]
+    found["first_maximum"] = edges[:, 0]
+    found["leading_edge_width"] = edges[:, 4] - edges[:, 1]
+    found["leading_edge_width_30_70"] = edges[:, 3] - edges[:, 2]
+    for name, column in found.items():
+        out[:, PLACES[name]] = column
+    has_power = peak >= 0
+    flag[has_power & np.isnan(found["peakiness_cpom"])] |= NO_NOISE
+    flag[has_power & np.isnan(found["leading_edge_width"])] |= NO_LEADING_EDGE
+
+
+def _saturated(power: np.ndarray, saturation: float, out: np.ndarray, flag: np.ndarray) -> None:
+    count = (power >= saturation).sum(axis=1)
+    out[:, PLACES["saturated_gates"]] = np.where(flag & NO_POWER, np.nan, count)
+    flag[count > 0] |= SATURATED
 
 
 def _usable(waveform: np.ndarray) -> np.ndarray:
     found = np.asarray(waveform)
     if found.ndim != 2 or not 2 <= found.shape[1] <= MOST_GATES or found.dtype.kind not in "iuf":
         raise UsageError(
-            f"echoes of the shape {found.shape} and type {found.dtype}; expected (n, gates) with 2 to {MOST_GATES} gates"
-            " of numbers. Give one row per echo."
+            f"echoes of the shape {found.shape} and type {found.dtype}; expected (n, gates) with 2 to {MOST_GATES}"
+            " gates of numbers. Give one row per echo."
         )
-    kept = ("uint16", "uint32", "float32", "float64")
-    return np.ascontiguousarray(found, found.dtype if found.dtype.name in kept else np.float64)
+    return found
 
 
 def _fitting(n: int, *columns: np.ndarray | float) -> tuple[np.ndarray | float, ...]:

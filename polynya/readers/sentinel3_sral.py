@@ -95,9 +95,7 @@ def _about(source: Source) -> About:
         named = re.match(r"S3([A-D])_", stated)
         mission = f"Sentinel-3{named[1]}" if named else "Sentinel-3"
     release = re.search(r"_[A-Z0-9]{3}_[A-Z]_([A-Z]{2}_\d{3})(?:\.SEN3)?$", stated)
-    return About(
-        mission=mission, release=release[1] if release else "", units=COUNTS, gate_width_m=GATE_WIDTH_M
-    )
+    return About(mission=mission, release=release[1] if release else "", units=COUNTS, gate_width_m=GATE_WIDTH_M)
 
 
 def _columns(source: Source, rows: slice) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
-from . import radar, scene, sea_ice
+from . import echoes, radar, scene, sea_ice
 from .extent import extent
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
@@ -64,7 +64,7 @@ def parts(files: Sequence[str]) -> list[list[str]]:
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
-    """Describe one granule, radar product, tile set, scene, ice chart or grid.
+    """Describe one granule, radar product, tile set, scene, ice chart, grid or file of radar-altimeter echoes.
 
     Parameters
     ----------
@@ -88,6 +88,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     if len(part) == 1 and radar.is_product(part[0]):
         radar_about = radar.run(part[0])
         return radar_about, radar.as_text(radar_about)
+    if echoes.is_echoes(part):
+        echoes_about = echoes.run(part[0])
+        return echoes_about, echoes.as_text(echoes_about)
     if sea_ice.is_sea_ice(part):
         about = sea_ice.run(part[0])
         return about, sea_ice.as_text(about)
