@@ -171,14 +171,15 @@ def features(
     counts = _usable(waveform)
     n = len(counts)
     scales, gains = (np.broadcast_to(np.asarray(v, np.float64), (n,)) for v in _fitting(n, scale, agc))
-    values, flag = np.full((n, len(NAMES)), np.nan), np.zeros(n, np.uint8)
+    values, flag = np.full((len(NAMES), n), np.nan).T, np.zeros(n, np.uint8)
+    every_gate = np.tile(np.arange(counts.shape[1]), (min(n, CHUNK), 1))
     for start in range(0, n, CHUNK):
         rows = slice(start, start + CHUNK)
         stored = counts[rows]
         power = stored.astype(np.float64)
         if fill is not None:
             power[stored == fill] = np.nan
-        _fill(power, values[rows], flag[rows])
+        _fill(power, every_gate, values[rows], flag[rows])
         if saturation is not None:
             _saturated(power, saturation, values[rows], flag[rows])
     for name in ("max_power", "noise", "ocog_amplitude"):
@@ -188,19 +189,27 @@ def features(
     return Features(values=values, flag=flag)
 
 
-def _fill(power: np.ndarray, out: np.ndarray, flag: np.ndarray) -> None:
+def _fill(power: np.ndarray, every_gate: np.ndarray, out: np.ndarray, flag: np.ndarray) -> None:
     """Fill in the features of a chunk of echoes, in counts."""
     n, gates = power.shape
-    v, g = np.empty((n, gates)), np.empty((n, gates), np.int64)
-    size, peak = np.empty(n, np.int64), np.empty(n, np.int64)
-    kernels.compact(power, v, g, size, peak, flag)
+    size, peak = np.full(n, gates), np.argmax(power, axis=1)
+    total = power.sum(axis=1)
+    if np.isnan(total).any():
+        v, g = np.empty((n, gates)), np.empty((n, gates), np.int64)
+        kernels.compact(power, v, g, size, peak, flag)
+    else:
+        v, g = power, every_gate[:n]
+        peak[~(total > 0.0)] = -1
+        flag[:] = np.where(peak < 0, NO_POWER, 0) | np.where((power < 0.0).any(axis=1), NEGATIVE_GATES, 0)
     sums, slopes, counted = np.full((n, len(_SUMS)), np.nan), np.full(n, np.nan), np.full(n, np.nan)
     falls, edges = np.full((n, _FALLS.size), np.nan), np.full((n, 1 + _EDGES.size), np.nan)
     kernels.sums(v, g, size, peak, sums)
     kernels.slopes(v, g, size, peak, slopes)
     kernels.crossings(v, g, size, peak, _FALLS, _STEPS, falls)
     kernels.leading_edges(v, g, size, peak, _EDGES, np.empty((2, 10 * gates + 1)), edges)
-    kernels.peaks(v, size, peak, np.empty(gates, np.int64), np.empty(gates, np.int64), counted)
+    kernels.peaks(
+        v, size, peak, np.fmin.reduce(power, axis=1), np.empty(gates, np.int64), np.empty(gates, np.int64), counted
+    )
     found = {name: sums[:, k] for k, name in enumerate(_SUMS)}
     found["peakiness_delft_256"] = found["peakiness_pysiral"] / 256.0
     found["right_sum"] = 1.0 - found["left_sum"] - found["peakiness_zakharova_128"] / 128.0

@@ -17,6 +17,7 @@ FIRST_MAXIMUM = 0.15
 """Share of the largest value that a first maximum must have."""
 ROUNDING = 1e-9
 """Smaller differences, as a share, are those of the running sum's rounding."""
+SHARE = 1.0 / SMOOTHING
 EDGE_GATES = 3
 """Gates after the largest one that the search for the first maximum may need."""
 SLOPE_GATES = 30
@@ -102,9 +103,8 @@ def sums(v, g, size, peak, out):  # noqa: C901  # pragma: no cover - compiled
         above, n_above, second, fourth = 0.0, 0, 0.0, 0.0
         for k in range(n):
             x = v[i, k]
-            if x > noise:
-                above += x
-                n_above += 1
+            above += x if x > noise else 0.0
+            n_above += 1 if x > noise else 0
             q = (x - mean) * (x - mean)
             second += q
             fourth += q * q
@@ -167,44 +167,53 @@ def slopes(v, g, size, peak, out):  # pragma: no cover - compiled
             out[i] = (n * sxy - sx * sy) / below
 
 
+@compiled.part
+def _between(samples, v, g, i, k):  # pragma: no cover - compiled
+    """Fill in the samples from one gate to just before the next."""
+    first, count = OVERSAMPLING * (g[i, k] - g[i, 0]), OVERSAMPLING * (g[i, k + 1] - g[i, k])
+    rise = (v[i, k + 1] - v[i, k]) / count
+    for j in range(count):
+        samples[0, first + j] = v[i, k] + j * rise
+
+
 @compiled.kernel
 def leading_edges(v, g, size, peak, shares, samples, out):  # noqa: C901  # pragma: no cover - compiled
     """Fill ``out`` (n, 1 + levels): the first maximum of the smoothed echo, and where it falls to shares of that.
 
-    ``samples`` (2, 10 gates + 1) is room to work in: the echo at tenths of a gate, and its running mean.
+    ``samples`` (2, 10 gates + 1) is room to work in: the echo at tenths of a gate, and its running mean; both are
+    filled around the leading edge only. ``shares`` rise.
     """
+    half = SMOOTHING // 2
     for i in range(v.shape[0]):
         p = peak[i]
         if p < 0:
             continue
-        last, n, filled = p, 0, 0
+        least, last, q = FIRST_MAXIMUM * v[i, p], p, 0
         while last < size[i] - 1 and g[i, last] - g[i, p] < EDGE_GATES:
             last += 1
+        while v[i, q] < least:
+            q += 1
         end = OVERSAMPLING * (g[i, last] - g[i, 0]) + 1
-        half = SMOOTHING // 2
-        total, inside, added = 0.0, 0, 0
-        top, least, k = -1, FIRST_MAXIMUM * v[i, p], 0
+        samples[0, end - 1] = v[i, last]
+        from_gate = max(q - 3, 0)
+        to_gate = from_gate
+        begin = max(OVERSAMPLING * (g[i, max(q - 1, 0)] - g[i, 0]) - half, 0)
+        added = max(begin - half, 0)
+        dropped, total, top, k = added, 0.0, -1, begin
         same = ROUNDING * least
         while k < end and top < 0:
-            while filled < last and n <= k + half:  # tenths of a gate, as far as the running mean needs them
-                count = OVERSAMPLING * (g[i, filled + 1] - g[i, filled])
-                rise = (v[i, filled + 1] - v[i, filled]) / count
-                for j in range(count):
-                    samples[0, n] = v[i, filled] + j * rise
-                    n += 1
-                filled += 1
-            if filled == last and n == end - 1:
-                samples[0, n] = v[i, last]
-                n += 1
+            while to_gate < last and OVERSAMPLING * (g[i, to_gate] - g[i, 0]) <= k + half:
+                _between(samples, v, g, i, to_gate)
+                to_gate += 1
             while added < end and added <= k + half:
                 total += samples[0, added]
-                inside += 1
                 added += 1
-            if k > half:
-                total -= samples[0, k - half - 1]
-                inside -= 1
-            samples[1, k] = total / inside
-            if k > 1:
+            if dropped < k - half:
+                total -= samples[0, dropped]
+                dropped += 1
+            inside = added - dropped
+            samples[1, k] = total * SHARE if inside == SMOOTHING else total / inside
+            if k > begin + 1:
                 here = samples[1, k - 1]
                 if here >= least and here - samples[1, k - 2] > same and samples[1, k] - here <= same:
                     top = k - 1
@@ -212,38 +221,48 @@ def leading_edges(v, g, size, peak, shares, samples, out):  # noqa: C901  # prag
         if top < 0:
             continue
         out[i, 0] = g[i, 0] + top / OVERSAMPLING
-        for j in range(shares.size):
-            level = shares[j] * samples[1, top]
-            k = top
-            while k > 0:
-                if samples[1, k - 1] <= level:
-                    part = (samples[1, k] - level) / (samples[1, k] - samples[1, k - 1])
-                    out[i, 1 + j] = g[i, 0] + (k - part) / OVERSAMPLING
-                    break
+        height, k, total = samples[1, top], begin, 0.0
+        for j in range(max(begin - half, 0), min(begin + half, end - 1) + 1):
+            total += samples[0, j]
+        while k > 0 and samples[1, k] > shares[0] * height:
+            k -= 1
+            if k >= half:
+                while from_gate > 0 and OVERSAMPLING * (g[i, from_gate] - g[i, 0]) > k - half:
+                    from_gate -= 1
+                    _between(samples, v, g, i, from_gate)
+                total += samples[0, k - half]
+            if k + half + 1 < end:
+                total -= samples[0, k + half + 1]
+            inside = min(k + half, end - 1) - max(k - half, 0) + 1
+            samples[1, k] = total / inside
+        lowest, k = k, top
+        for j in range(shares.size - 1, -1, -1):
+            level = shares[j] * height
+            while k > lowest and samples[1, k - 1] > level:
                 k -= 1
+            if k > lowest:
+                part = (samples[1, k] - level) / (samples[1, k] - samples[1, k - 1])
+                out[i, 1 + j] = g[i, 0] + (k - part) / OVERSAMPLING
 
 
 @compiled.kernel
-def peaks(v, size, peak, places, kept, out):  # noqa: C901  # pragma: no cover - compiled
+def peaks(v, size, peak, low, places, kept, out):  # noqa: C901  # pragma: no cover - compiled
     """Fill ``out`` (n,) with numbers of local maxima: thinned to a distance, the highest first, then by prominence.
 
-    ``places`` and ``kept`` (gates,) are room to work in.
+    ``low`` (n,) is the smallest value; ``places`` and ``kept`` (gates,) are room to work in.
     """
     for i in range(v.shape[0]):
         if peak[i] < 0:
             continue
         n, k, end = 0, 1, size[i] - 1
         least = PROMINENCE * v[i, peak[i]]
-        lowest = v[i, 0]
-        for j in range(size[i]):
-            lowest = min(lowest, v[i, j])
         while k < end:
             if v[i, k - 1] < v[i, k]:
                 ahead = k + 1
                 while ahead < end and v[i, ahead] == v[i, k]:
                     ahead += 1
                 if v[i, ahead] < v[i, k]:
-                    if v[i, k] - lowest >= least:  # a lower one neither counts nor removes one that does
+                    if v[i, k] - low[i] >= least:  # a lower one neither counts nor removes one that does
                         places[n] = (k + ahead - 1) // 2
                         kept[n] = 1
                         n += 1

@@ -76,8 +76,10 @@ def run(path: Path | str) -> dict[str, object]:
     first: Echoes | None = None
     counts: dict[str, Counter[int]] = {n: Counter() for n in ("mode", "surface_type", "surface_class")}
     tracks: list[_Track] = []
+    has_classes = False
     for block in echo_files.blocks(path):
-        first = first or block
+        first = block.take(slice(0, 0)) if first is None else first
+        has_classes = has_classes or bool((block.product_class_flag >= 0).any())
         for name, counter in counts.items():
             counter.update(_counted(getattr(block, name)))
         tracks.append(_Track(time=block.time, latitude=block.latitude, longitude=block.longitude))
@@ -98,7 +100,7 @@ def run(path: Path | str) -> dict[str, object]:
             **_where(tracks),
             "modes": _named(counts["mode"], MODE_NAMES),
             "surface_types": _named(counts["surface_type"], SURFACE_TYPE_NAMES),
-            "classes": _named(counts["surface_class"], CLASS_NAMES) if "product_class_flag" not in first.absent else {},
+            "classes": _named(counts["surface_class"], CLASS_NAMES) if has_classes else {},
             "absent": list(first.absent),
             "unknown_variables": list(first.unknown),
             "notes": [n.text for n in first.notes],

@@ -1,0 +1,77 @@
+"""``polynya info`` for radar-altimeter echoes and CPOM's tables."""
+
+from __future__ import annotations
+
+import json
+
+import h5py
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from polynya.cli import app
+from polynya.errors import ProductError
+from polynya.workflows import info
+from tests.readers import echo_made
+from tests.real_files import altimetry
+
+
+def test_made_files_and_what_they_lack(tmp_path):
+    about, text = info.describe([str(echo_made.cryosat(tmp_path / "CS.nc"))])
+    assert (about["kind"], about["product"], about["echoes"], about["gates"]) == ("echoes", "cryosat2_l1b", 6, 1024)
+    assert about["modes"] == {"sarin": 6} and about["surface_types"] == {"unknown": 1, "ocean": 2, "land": 3}
+    assert about["start"] == "2015-11-05T00:52:44.000Z" and about["units"] == "W" and about["classes"] == {}
+    assert "stack_skewness" in about["absent"] and "CS.nc: CryoSat-2, cryosat2_l1b, C, 6 echoes of 1024 gates" in text
+
+
+def test_variables_that_are_not_known_are_named(tmp_path):
+    path = echo_made.altika_groups(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        file["brand_new_40hz"] = np.zeros((3, 40))
+    about, text = info.describe([str(path)])
+    assert about["unknown_variables"] == ["brand_new_40hz"] and "not known   brand_new_40hz" in text
+
+
+def test_bad_file_is_one_line_and_exit_1(tmp_path):
+    path = echo_made.cryosat(tmp_path / "CS.nc")
+    with h5py.File(path, "a") as file:
+        file["lat_20_ku"][...] = -(2**31)
+    with pytest.raises(ProductError, match="CS.nc: echo 0 has latitude nan"):
+        info.describe([str(path)])
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(ProductError, match="CS.nc: "):
+        info.describe([str(path)])
+
+
+@pytest.mark.real
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        (
+            "CS_OFFL_SIR_LRM_1B_20221214T020321_20221214T020524_E001.nc",
+            {"mission": "CryoSat-2", "release": "E", "echoes": 2597, "gates": 128, "modes": {"lrm": 2597}},
+        ),
+        (
+            "CS_OFFL_SIR_SINI2__20190504T122546_20190504T122726_D001.nc",
+            {
+                "product": "cryosat2_l2i",
+                "gates": 0,
+                "echoes": 2176,
+                "classes": {"unknown": 1729, "ocean": 162, "lead": 229, "sea_ice": 56},
+            },
+        ),
+        ("s3a_sr2_lan_enhanced_50records.nc", {"mission": "Sentinel-3A", "echoes": 50, "classes": {"ocean": 50}}),
+        ("altika_sim/sim_track_0.nc", {"mission": "SARAL", "echoes": 800, "is_simulated": True}),
+        (
+            "cs2_sar_20221214T001528.elev",
+            {"kind": "cpom_elev", "echoes": 10_550, "classes": {"unknown": 2938, "lead": 2814, "sea_ice": 4798}},
+        ),
+    ],
+)
+def test_real_files(name, expected):
+    found = CliRunner().invoke(app, ["info", str(altimetry(name)), "--json"])
+    assert found.exit_code == 0, found.output
+    about = json.loads(found.stdout)
+    assert {k: about[k] for k in expected} == expected
+    text = CliRunner().invoke(app, ["info", str(altimetry(name))])
+    assert text.exit_code == 0 and name.rpartition("/")[2] in text.stdout
