@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ProductError, UsageError
+from ..io import opening
 from ..io.packed_netcdf import ALL, PackedFile, PackedVariable, open_packed
 from ..schema import Note
 from ..schema.echoes import COLUMNS, Echoes
@@ -383,8 +384,8 @@ def documented(product: str) -> frozenset[str]:
     product : str
         Name of the reader's module.
     """
-    text = resources.files("polynya").joinpath("data/echo_variables.json").read_text(encoding="utf-8")
-    return frozenset(json.loads(text)[product].split())
+    with resources.as_file(resources.files("polynya") / "data" / "echo_variables.json") as path:
+        return frozenset(json.loads(opening.read_text(path))[product].split())
 
 
 def unknown(source: Source, extra: Sequence[str] = ()) -> tuple[str, ...]:

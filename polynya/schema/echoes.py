@@ -166,7 +166,7 @@ class Echoes:
         rows : numpy.ndarray or slice
             Places or a mask.
         """
-        arrays = {
+        arrays: dict[str, Any] = {
             f.name: getattr(self, f.name)[rows] for f in fields(self) if isinstance(getattr(self, f.name), np.ndarray)
         }
         return replace(self, **arrays, extra={k: v[rows] for k, v in self.extra.items()})
@@ -207,7 +207,7 @@ def joined(parts: list[Echoes]) -> Echoes:
     first = parts[0]
     if len(parts) == 1:
         return first
-    arrays = {
+    arrays: dict[str, Any] = {
         f.name: np.concatenate([getattr(p, f.name) for p in parts])
         for f in fields(first)
         if isinstance(getattr(first, f.name), np.ndarray)

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -141,7 +142,7 @@ def _named(counts: Counter[int], names: dict[int, str]) -> dict[str, int]:
     return {names.get(value, str(value)): n for value, n in sorted(counts.items())}
 
 
-def as_text(about: dict[str, object]) -> str:
+def as_text(about: dict[str, Any]) -> str:
     """Return the description for people."""
     lines = []
 
@@ -159,17 +160,17 @@ def as_text(about: dict[str, object]) -> str:
         )
     row("time", f"{about['start']} to {about['end']}" if about["start"] else "unknown")
     if about["extent"] is not None:
-        row("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"]))  # type: ignore[misc]
+        row("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"]))
     if about["kind"] == "echoes" and about["gates"]:
         wide = f", gates of {about['gate_width_m']} m" if about["gate_width_m"] else ""
         row("waveforms", f"{about['units']}{wide}")
     for label, key in (("modes", "modes"), ("surface", "surface_types"), ("classes", "classes")):
         if about.get(key):
-            row(label, ", ".join(f"{k} {n:,}" for k, n in about[key].items()))  # type: ignore[attr-defined]
+            row(label, ", ".join(f"{k} {n:,}" for k, n in about[key].items()))
     for label, key in (("missing", "absent"), ("not known", "unknown_variables")):
         if about.get(key):
-            row(label, _shortened(about[key]))  # type: ignore[arg-type]
-    for i, note in enumerate(about["notes"]):  # type: ignore[arg-type]
+            row(label, _shortened(about[key]))
+    for i, note in enumerate(about["notes"]):
         row("notes" if i == 0 else "", note)
     return "\n".join(lines)
 

@@ -36,10 +36,10 @@ def test_bad_file_is_one_line_and_exit_1(tmp_path):
     path = echo_made.cryosat(tmp_path / "CS.nc")
     with h5py.File(path, "a") as file:
         file["lat_20_ku"][...] = -(2**31)
-    with pytest.raises(ProductError, match="CS.nc: echo 0 has latitude nan"):
+    with pytest.raises(ProductError, match=r"CS.nc: echo 0 has latitude nan"):
         info.describe([str(path)])
     path.write_bytes(path.read_bytes()[:3000])
-    with pytest.raises(ProductError, match="CS.nc: "):
+    with pytest.raises(ProductError, match=r"CS.nc: "):
         info.describe([str(path)])
 
 
