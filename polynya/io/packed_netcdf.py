@@ -8,7 +8,7 @@ once. NetCDF 4 is read with h5py, NetCDF 3 with scipy, block by block along the 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -48,10 +48,10 @@ class PackedVariable:
     name : str
         With its groups: ``data_40/ka/agc``.
     shape : tuple of int
-    attributes : dict
-        As stored, text as str.
     stored : object
         What is sliced: an h5py dataset or an array of scipy.
+    stored_attributes : mapping
+        As the library gives them; read when they are asked for.
     may_grow : bool
         Whether its first dimension is unlimited. Then fewer rows may be stored than the dimension has, and NetCDF says
         that the rest is fill.
@@ -59,26 +59,33 @@ class PackedVariable:
 
     name: str
     shape: tuple[int, ...]
-    attributes: dict[str, Any]
     stored: Any
+    stored_attributes: Mapping[str, Any]
     may_grow: bool = False
+
+    def attribute(self, name: str) -> Any:
+        """Return an attribute, text as str, an array of one number as that number; None where there is none.
+
+        Only what is asked for is read: HDF5's library may hang at damaged text that nobody needs.
+        """
+        return _plain(self.stored_attributes[name]) if name in self.stored_attributes else None
 
     @property
     def units(self) -> str:
         """Units as stored, empty where there are none."""
-        return str(self.attributes.get("units", ""))
+        return str(self.attribute("units") or "")
 
     @property
     def scale(self) -> tuple[float, float]:
         """``scale_factor`` and ``add_offset``: 1 and 0 where they are not stored."""
-        return _number(self.attributes, "scale_factor", 1.0), _number(self.attributes, "add_offset", 0.0)
+        return _number(self.attribute("scale_factor"), 1.0), _number(self.attribute("add_offset"), 0.0)
 
     @property
     def fill(self) -> float | None:
         """The packed number that says "no value"; None where the file names none."""
         for name in ("_FillValue", "missing_value"):
-            if name in self.attributes:
-                return float(np.ravel(self.attributes[name])[0])
+            if (stored := self.attribute(name)) is not None:
+                return _number(stored, np.nan)
         return None
 
     def raw(self, rows: slice = ALL) -> np.ndarray:
@@ -91,7 +98,7 @@ class PackedVariable:
         """
         found = np.asarray(self.stored[rows] if self.shape else self.stored[()])
         found = found.astype(found.dtype.newbyteorder("="), copy=False)
-        if str(self.attributes.get("_Unsigned", "")).lower() == "true" and found.dtype.kind == "i":
+        if found.dtype.kind == "i" and str(self.attribute("_Unsigned")).lower() == "true":
             found = found.view(np.dtype(f"u{found.dtype.itemsize}"))
         return found
 
@@ -120,13 +127,13 @@ class PackedFile:
     path : Path
     variables : dict of str to PackedVariable
         All groups; dimensions without a variable of their own are left out.
-    attributes : dict
-        Of the file.
+    stored_attributes : mapping
+        Of the file, as the library gives them.
     """
 
     path: Path
     variables: dict[str, PackedVariable]
-    attributes: dict[str, Any]
+    stored_attributes: Mapping[str, Any]
 
     @cached_property
     def names(self) -> tuple[str, ...]:
@@ -135,7 +142,8 @@ class PackedFile:
 
     def text(self, name: str) -> str:
         """Return an attribute of the file as text, empty where it is missing."""
-        return str(self.attributes.get(name, "")).strip()
+        found = _plain(self.stored_attributes[name]) if name in self.stored_attributes else ""
+        return str(found).strip()
 
 
 @contextlib.contextmanager
@@ -164,7 +172,7 @@ def open_packed(path: Path | str, *, expected: str = "NetCDF. Check the file") -
     try:
         if opening.is_hdf5(path):
             with opening.open_hdf5(path, expected=expected) as handle:
-                yield PackedFile(path=path, variables=_hdf5(handle), attributes=_attributes(handle.attrs))
+                yield PackedFile(path=path, variables=_hdf5(handle), stored_attributes=handle.attrs)
         else:
             with _netcdf3(path) as file:
                 yield file
@@ -180,10 +188,10 @@ def _netcdf3(path: Path) -> Iterator[PackedFile]:
 
     with netcdf_file(path, "r", mmap=False) as handle:
         found = {
-            name: PackedVariable(name=name, shape=tuple(v.shape), attributes=_attributes(v._attributes), stored=v.data)
+            name: PackedVariable(name=name, shape=tuple(v.shape), stored_attributes=v._attributes, stored=v.data)
             for name, v in handle.variables.items()
         }
-        yield PackedFile(path=path, variables=found, attributes=_attributes(handle._attributes))
+        yield PackedFile(path=path, variables=found, stored_attributes=handle._attributes)
 
 
 def _hdf5(handle: Any) -> dict[str, PackedVariable]:
@@ -200,18 +208,11 @@ def _hdf5(handle: Any) -> dict[str, PackedVariable]:
             raise ValueError(f"{name} has {node.size} numbers")
         may_grow = bool(node.maxshape) and node.maxshape[0] is None
         found[name] = PackedVariable(
-            name=name, shape=tuple(node.shape), attributes=_attributes(node.attrs), stored=node, may_grow=may_grow
+            name=name, shape=tuple(node.shape), stored_attributes=node.attrs, stored=node, may_grow=may_grow
         )
 
     handle.visititems(add)
     return found
-
-
-_INTERNAL = frozenset(("CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST", "_Netcdf4Dimid", "_Netcdf4Coordinates"))
-
-
-def _attributes(stored: Any) -> dict[str, Any]:
-    return {str(name): _plain(stored[name]) for name in stored if name not in _INTERNAL}
 
 
 def _plain(value: Any) -> Any:
@@ -223,6 +224,5 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _number(attributes: dict[str, Any], name: str, otherwise: float) -> float:
-    value = attributes.get(name)
-    return otherwise if value is None else float(np.ravel(value)[0])
+def _number(stored: Any, otherwise: float) -> float:
+    return otherwise if stored is None else float(np.ravel(stored)[0])
