@@ -126,6 +126,7 @@ $(RADAR)/.made: | setup-train
 
 concentration-weights: setup-train $(RADAR)/.made
 	"$(BIN)/polynya" train concentration --data $(RADAR)/train --shares 0.8 0.08 0.12 0 -o build/concentration-network --threads 2 --resume
+	"$(BIN)/python" scripts/calibrate_concentration.py build/concentration-network/concentration --data $(RADAR)/calibration
 	"$(BIN)/python" benchmarks/score_concentration.py --train $(RADAR)/train --test $(RADAR)/test --noisy $(RADAR)/noisy/test --network build/concentration-network/concentration.onnx -o build/concentration-scores --json > build/concentration-scores.json
 	"$(BIN)/python" scripts/ship_concentration.py build/concentration-network/concentration polynya/weights --data $(RADAR) --scores build/concentration-scores.json
 

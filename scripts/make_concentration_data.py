@@ -1,12 +1,12 @@
 """Make the tile sets that the shipped network of sea-ice concentration is trained and scored on: simulated scenes of
 Sentinel-1 EW at 400 m.
 
-    python scripts/make_concentration_data.py OUT [--train 640] [--test 96] [--size 256] [--seed 300000] [--jobs 2]
-    [--keep-noise] [--test-only]
+    python scripts/make_concentration_data.py OUT [--train 640] [--calibration 320] [--test 96] [--size 256]
+    [--seed 300000] [--jobs 2] [--keep-noise] [--test-only]
 
-OUT/train and OUT/test get files of 32 scenes each, a window of a scene a tile, with different seeds: a scene of the
-test part is never drawn for training. With --keep-noise the annotated noise is not removed, to see what removing it is
-worth. Everything follows from the seed; files that are there are kept, so a stopped run resumes.
+OUT/train, OUT/calibration and OUT/test get files of 32 scenes each, a window of a scene a tile, with different seeds: a
+scene of one part is never drawn for another. With --keep-noise the annotated noise is not removed, to see what removing
+it is worth. Everything follows from the seed; files that are there are kept, so a stopped run resumes.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from polynya import io
 from polynya.samples import radar_tiles
 from polynya.simulate.sentinel1.scene import Scene, draw_scene
 
-TEST_SEED = 1_000_000
-"""Added to the seed for the test part."""
+TEST_SEED, CALIBRATION_SEED = 1_000_000, 2_000_000
+"""Added to the seed for the other parts."""
 EACH = 32
 """Scenes of a file."""
 CELL_M = 400.0
@@ -98,17 +98,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--train", type=int, default=640, help="training scenes")
+    parser.add_argument("--calibration", type=int, default=320, help="scenes that the uncertainty is fitted on")
     parser.add_argument("--test", type=int, default=96, help="test scenes")
     parser.add_argument("--size", type=int, default=256, help="cells of a side")
     parser.add_argument("--seed", type=int, default=300_000)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep-noise", action="store_true", help="do not remove the thermal noise")
-    parser.add_argument("--test-only", action="store_true", help="no training scenes")
+    parser.add_argument("--test-only", action="store_true", help="test scenes alone")
     a = parser.parse_args()
     simulator_commit.remember(a.out, files=simulator_commit.SENTINEL1)
     jobs = []
-    for part, first, n in (("train", a.seed, a.train), ("test", a.seed + TEST_SEED, a.test)):
-        if part == "train" and a.test_only:
+    parts = (
+        ("train", a.seed, a.train),
+        ("calibration", a.seed + CALIBRATION_SEED, a.calibration),
+        ("test", a.seed + TEST_SEED, a.test),
+    )
+    for part, first, n in parts:
+        if part != "test" and a.test_only:
             continue
         seeds = list(range(first, first + n))
         jobs += [

@@ -73,8 +73,9 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
             f" {m['epochs']}. Rebuilt by `make concentration-weights`. Weights sha256 {d['weights_sha256'][:16]}."
         ),
         (
-            "- Uncertainty: the root mean square error that such a stated spread had on calibration scenes; intervals"
-            " are quantiles of errors in bins of spread and concentration (`polynya/spread.py`)."
+            "- Uncertainty: the root mean square error that such a stated spread had on"
+            f" {m.get('scenes_of_spread', 'the calibration')} scenes; intervals are quantiles of errors in bins of"
+            " spread and concentration (`polynya/spread.py`, `scripts/calibrate_concentration.py`)."
         ),
         "",
         "## Data",
