@@ -1,7 +1,7 @@
 """The shipped network of concentration on a real Sentinel-1 scene: a look whether it makes sense, no skill.
 
-The scene (3 May 2022, Belgica Bank) is backscatter and angle as arrays in cells of about 600 m; what is ice in it nobody
-measured. Only what no one doubts is tested: closed bright pack and the darkest parts of the polynyas.
+The scene (3 May 2022, Belgica Bank) is backscatter and angle as arrays in cells of about 600 m; nobody measured what is
+ice in it. Only what no one doubts is tested: closed bright pack and the darkest parts of the polynyas.
 """
 
 from __future__ import annotations
