@@ -73,6 +73,7 @@ bench: setup-train
 	"$(BIN)/python" benchmarks/bench_predict.py
 	"$(BIN)/python" benchmarks/bench_train.py
 	"$(BIN)/python" benchmarks/bench_glaciers.py --scene
+	"$(BIN)/python" benchmarks/bench_concentration.py
 
 SEEDS ?= 2701-2706
 

@@ -103,7 +103,9 @@ class Tally:
         if self.held:
             out["coverage"] = {k: float(a / max(n, 1)) for k, (a, n) in self.held.items()}
             out["coverage_miz_5_km_cells"] = {k: float(a / max(n, 1)) for k, (a, n) in self.held_marginal.items()}
-            out["sigma_bins"] = self._bins()
+            out["sigma_bins"] = bins = self._bins()
+            ratios = [b["rms_error"] / b["sigma"] for b in bins]
+            out["rms_error_over_sigma"] = [min(ratios), max(ratios)]
         return out
 
     def _bins(self) -> list[dict[str, float]]:
