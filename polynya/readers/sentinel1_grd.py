@@ -56,6 +56,8 @@ DOI = ""
 INTACT = "the product's whole GeoTIFF. Download the product again"
 NOISE_FLOOR = 1e-7
 """Noise-equivalent sigma nought below this (-70 dB) is no noise of this instrument, but a vector in other units."""
+NOISE_CEILING = 0.1
+"""So is a typical one above this (-10 dB): real ones lie at -34 to -19 dB."""
 NOISE_SCALE_S1A_EW = {"HV": {"EW1": 1.2227, "EW2": 0.9616, "EW3": 1.0292, "EW4": 1.0065, "EW5": 0.9219}}
 """Factors of the annotated noise by channel and sub-swath that flatten ocean scenes of S1A EW of IPF 2.4 (Park et al.
 2018, doi:10.1109/TGRS.2017.2765248). They differ with processor and satellite; none are used by default."""
@@ -146,8 +148,9 @@ def radiometry_of(product: Product, image: Image, *, noise_scale: Mapping[str, f
             f"{product.product_id}: noise factors for {', '.join(sorted(unknown))}; expected some of"
             f" {', '.join(sorted({b.swath for b in blocks})) or 'no sub-swath'}. Leave the others out."
         )
-    strongest = max(float(v.values.max()) for v in vectors)
-    known = strongest / float(np.median(gain.values)) ** 2 > NOISE_FLOOR
+    strongest, typical = (float(f([f(v.values) for v in vectors])) for f in (np.max, np.median))
+    power = float(np.median(gain.values)) ** 2
+    known = strongest > NOISE_FLOOR * power and typical < NOISE_CEILING * power
     return Radiometry(
         gain=gain,
         noise=ThermalNoise(shape=shape, vectors=vectors, blocks=blocks, scale=scale),

@@ -27,10 +27,9 @@ SENTENCES = {
     "incidence_angle_outside": "{share} of the pixels lie outside the incidence angles of EW, 18 to 47.5 degrees"
     " ({name}): nothing was learned there.",
     "near_land": "{share} of the pixels lie near land ({name}): land may pass for ice there.",
-    "channel_missing": "The product lacks {missing} ({name}): concentration rests on {given} alone, and wind over water"
-    " passes for ice more often.",
-    "noise_unknown": "The annotated noise is zero ({name}), as before IPF 2.5: nothing was subtracted, and bands along"
-    " the swath may pass for ice.",
+    "channel_missing": "{lack} ({name}): wind over water passes for ice more often.",
+    "noise_unknown": "The annotated noise is zero or in other units ({name}), as before IPF 2.5, in one channel or"
+    " more: nothing was subtracted, and bands along the swath may pass for ice.",
     "melt_season": "The scene was taken in the melt season ({name}): wet snow and melt ponds darken ice, no class or"
     " network of ours has learned from such ice, and concentration may be far too low.",
     "land": "{share} of the pixels are land of the given file and hold nothing ({name}).",
@@ -85,14 +84,15 @@ def flags(
             weak = sigma0[k] < LEAST_SIGNAL * nesz[k]
     with np.errstate(invalid="ignore"):
         outside = (angle < ANGLES_DEG[0]) | (angle > ANGLES_DEG[1])
-    missing = set(EXPECTED) - set(channels)
-    is_noise_known = bool(np.isfinite(nesz).any())
+    valid = data["valid"].values > 0
+    lacks = np.full(concentration.shape, bool(set(EXPECTED) - set(channels))) | ~valid.all(axis=0)
+    is_noisy = (valid & ~np.isfinite(nesz)).any(axis=0)
     for name, where in (
         ("low_signal_to_noise", seen & weak),
         ("incidence_angle_outside", seen & outside),
         ("near_land", seen & (land.distance_m <= near_land_m)),
-        ("channel_missing", seen if missing else np.zeros_like(seen)),
-        ("noise_unknown", np.zeros_like(seen) if is_noise_known else seen),
+        ("channel_missing", seen & lacks),
+        ("noise_unknown", seen & is_noisy),
         ("melt_season", seen if is_melting else np.zeros_like(seen)),
         ("land", land.is_land if land.is_mask else np.zeros_like(seen)),
         ("no_data", ~seen),
@@ -120,5 +120,8 @@ def sentences(bits: np.ndarray, *, channels: Sequence[str]) -> tuple[str, ...]:
             share = 100.0 * n / max(int(among.sum()), 1)
             missing = ", ".join(c for c in EXPECTED if c not in channels)
             words = f"{share:.0f} %" if share >= 1 else "below 1 %"
-            out.append(text.format(share=words, name=name, missing=missing, given=", ".join(channels)))
+            lack = f"{words} of the pixels lack one of {', '.join(channels)}"
+            if missing:
+                lack = f"The product lacks {missing}, concentration rests on {', '.join(channels)} alone"
+            out.append(text.format(share=words, name=name, lack=lack))
     return tuple(out)

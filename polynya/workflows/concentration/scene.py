@@ -246,18 +246,19 @@ def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, pr
         is_denoised=config.is_denoised,
         pixel_m=config.pixel_m,
     )
-    mapped, about_errors = _with_unknown_errors(mapped, bits, setting, used)
+    mapped, about_errors = _with_unknown_errors(mapped, bits, setting, used, lacks=trust.lacking(data, used) & seen)
     return mapped, bits, (*notes, *about_errors)
 
 
 def _with_unknown_errors(
-    mapped: mapper.Mapped, bits: np.ndarray, setting: trust.Setting, used: mapper.Mapper
+    mapped: mapper.Mapped, bits: np.ndarray, setting: trust.Setting, used: mapper.Mapper, *, lacks: np.ndarray
 ) -> tuple[mapper.Mapped, tuple[str, ...]]:
     """Return a map that states where its errors are unknown, and sentences about it."""
     whole = trust.reasons(setting, used)
-    where = trust.unknown(bits, is_whole=bool(whole))
+    where = trust.unknown(bits, is_whole=bool(whole), lacks=lacks)
+    words = (*whole, *(("a channel missing in places",) if lacks.any() else ()))
     learned = LEARNED.format(size="" if used.pixel_m is None else f", pixels of {used.pixel_m:g} m")
-    found = trust.sentence(where, bits, whole=whole, mapped=mapped, learned=learned)
+    found = trust.sentence(where, bits, whole=words, mapped=mapped, learned=learned)
     return trust.widened(mapped, where), (*trust.size_note(setting, used), *found)
 
 

@@ -10,11 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...schema.sea_ice_maps import BITS
+from ...sensors.radar_ice import TABLE
 from .mapped import ClassMap, Mapped, Mapper
+
+if TYPE_CHECKING:
+    import xarray
 
 FLAGS = {
     "melt_season": "melt season",
@@ -89,7 +94,27 @@ def size_note(setting: Setting, used: Mapper) -> tuple[str, ...]:
     )
 
 
-def unknown(bits: np.ndarray, *, is_whole: bool) -> np.ndarray:
+def lacking(data: xarray.Dataset, used: Mapper) -> np.ndarray:
+    """Return the pixels without a channel that the map takes and the scene has elsewhere, bool (h, w).
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        Of :func:`polynya.scenes.radar_grid.on_grid`, with the channels of AMSR2 where they are used.
+    used : Mapper
+        What maps.
+    """
+    out = np.zeros((data.sizes["y"], data.sizes["x"]), bool)
+    for k, channel in enumerate(str(c) for c in data["channel"].values):
+        if RADAR.get(channel) in used.sensors:
+            out |= data["valid"].values[k] == 0
+    if AMSR2 in used.sensors:
+        for name in (n for n in TABLE[AMSR2].band_names if n in data):
+            out |= ~np.isfinite(data[name].values)
+    return out
+
+
+def unknown(bits: np.ndarray, *, is_whole: bool, lacks: np.ndarray | None = None) -> np.ndarray:
     """Return the mapped pixels whose errors are unknown, bool (h, w).
 
     Parameters
@@ -98,9 +123,12 @@ def unknown(bits: np.ndarray, *, is_whole: bool) -> np.ndarray:
         Of :func:`.quality.flags`.
     is_whole : bool
         Whether they are unknown in all of the scene.
+    lacks : numpy.ndarray of bool, shape (h, w), optional
+        Of :func:`lacking`.
     """
     seen = (bits & BITS["no_data"]) == 0
-    return seen & (is_whole | ((bits & sum(BITS[f] for f in FLAGS)) > 0))
+    where = is_whole | ((bits & sum(BITS[f] for f in FLAGS)) > 0)
+    return seen & (where if lacks is None else where | lacks)
 
 
 def ignorance(concentration: np.ndarray) -> np.ndarray:

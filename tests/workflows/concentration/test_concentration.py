@@ -4,6 +4,7 @@ for what cannot be mapped."""
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import geopandas as gpd
@@ -203,6 +204,53 @@ def test_every_reason_to_doubt_has_a_bit_and_a_sentence(tmp_path, classes):
     assert "was not subtracted" in kept.message
     mode = run(product(tmp_path / "iw.SAFE", safe.Small(mode="IW")), tmp_path / "e")
     assert mode.status == "done" and "taken in mode IW" in mode.message
+
+
+def without_noise(scene, channel, factor):
+    """Multiply the range noise of a channel."""
+    for file in scene.glob(f"annotation/calibration/noise*{channel}*"):
+        text = file.read_text()
+        found = re.sub(
+            r"(<noiseRangeLut[^>]*>)([^<]*)",
+            lambda m: m[1] + " ".join(f"{factor * float(v):.6g}" for v in m[2].split()),
+            text,
+        )
+        assert found != text
+        file.write_text(found)
+
+
+@pytest.mark.parametrize(("channels", "factor"), [(("hv",), 0.0), (("hh", "hv"), 1000.0)], ids=["zero", "other units"])
+def test_noise_of_one_channel_that_is_not_known_is_said(tmp_path, classes, channels, factor):
+    """The other channel's noise does not make it known; and noise 30 dB too strong would leave water everywhere."""
+    scene = product(tmp_path / "S1A_EW.SAFE")
+    for channel in channels:
+        without_noise(scene, channel, factor)
+    record = run(scene, tmp_path / "out")
+    found = bands(tmp_path / "out/S1A_EW")
+    seen = np.isfinite(found["sea_ice_concentration"])
+    assert ((found["quality_flag"] & BITS["noise_unknown"]) > 0)[seen].all() and "noise_unknown" in record.message
+    assert (found["sea_ice_concentration_uncertainty"][seen] >= np.sqrt(1 / 12) - 1e-6).all()
+    assert np.nanmax(found["sea_ice_concentration"]) > 0.9
+
+
+def test_a_channel_that_ends_early_makes_errors_unknown_there(tmp_path, classes):
+    scene = product(tmp_path / "S1A_EW.SAFE")
+    file = next(scene.glob("measurement/*hv*"))
+    with rasterio.open(file) as source:
+        numbers = source.read(1)
+    numbers[60:] = 0
+    file.unlink()
+    safe.write_image(file, numbers)
+    record = run(scene, tmp_path / "out")
+    assert record.status == "done", record.message
+    found = bands(tmp_path / "out/S1A_EW")
+    seen = np.isfinite(found["sea_ice_concentration"])
+    lacks = ((found["quality_flag"] & BITS["channel_missing"]) > 0) & seen
+    assert 0.3 < lacks.sum() / seen.sum() < 0.7 and "lack one of HH, HV" in record.message
+    least = np.sqrt(1 / 12 + (found["sea_ice_concentration"] - 0.5) ** 2)
+    sigma = found["sea_ice_concentration_uncertainty"]
+    assert (sigma[lacks] >= least[lacks] - 1e-6).all()
+    assert (sigma[seen & ~lacks] < least[seen & ~lacks]).any() and "a channel missing in places" in record.message
 
 
 @pytest.mark.parametrize(
