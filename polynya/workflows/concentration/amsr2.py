@@ -58,7 +58,7 @@ def assign(names: Sequence[str], files: Sequence[Path | str]) -> dict[str, str]:
     Raises
     ------
     UsageError
-        If a file belongs to no scene.
+        If a file belongs to no scene, or two to one.
     """
     if len(names) == len(files) == 1:
         return {names[0]: str(files[0])}
@@ -69,6 +69,11 @@ def assign(names: Sequence[str], files: Sequence[Path | str]) -> dict[str, str]:
             raise UsageError(
                 f"--amsr2 {Path(file).name}: its name holds that of no scene given; expected one like"
                 f" AMSR2_{names[0]}.nc. Rename it, or map its scene alone."
+            )
+        if found in out:
+            raise UsageError(
+                f"--amsr2 {Path(file).name}: {Path(out[found]).name} is of the same scene, {found}; expected one file a"
+                " scene. Leave one out."
             )
         out[found] = str(file)
     return out

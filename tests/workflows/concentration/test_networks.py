@@ -20,7 +20,7 @@ from polynya.readers import ice_concentration
 from polynya.schema.sea_ice_maps import BITS, INTERVALS
 from polynya.targets import Concentration, Heads, OneOf
 from polynya.workflows import concentration
-from polynya.workflows.concentration import mapper, network, quality, trust
+from polynya.workflows.concentration import amsr2, mapper, network, quality, trust
 from tests import onnx_networks
 from tests.readers import sentinel1_safe as safe
 
@@ -459,3 +459,13 @@ def test_amsr2_that_does_not_fit_is_one_line(tmp_path, scenes, with_amsr2, const
     record = run(scenes["both"], tmp_path / "out", with_amsr2, amsr2=[path])
     assert record.status == "failed" and "few.nc: lacks btemp_36_5v" in record.message
     assert issubclass(UsageError, PolynyaError)
+
+
+def test_two_files_of_amsr2_for_one_scene_are_one_too_many():
+    names = ["S1A_one", "S1A_two"]
+    assert amsr2.assign(names, ["a/AMSR2_S1A_two.nc"]) == {"S1A_two": "a/AMSR2_S1A_two.nc"}
+    assert amsr2.assign(["x"], ["any.nc"]) == {"x": "any.nc"}
+    with pytest.raises(UsageError, match="S1A_two_b.nc: S1A_two_a.nc is of the same scene, S1A_two"):
+        amsr2.assign(names, ["S1A_two_a.nc", "S1A_two_b.nc"])
+    with pytest.raises(UsageError, match="holds that of no scene"):
+        amsr2.assign(names, ["other.nc"])
