@@ -7,6 +7,7 @@ scene is true; an AI4Arctic chart is what an analyst drew.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,6 +54,12 @@ class Radar:
     truth: np.ndarray
     stage: np.ndarray | None = None
     is_chart: bool = False
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of truth and angle: of the scene, whatever its file is called and whether its noise is removed."""
+        held = [np.where(np.isnan(v), np.float32(-1), v).astype(np.float32) for v in (self.truth, self.incidence)]
+        return hashlib.sha256(b"".join(v.tobytes() for v in held)).hexdigest()
 
 
 def found(paths: Sequence[Path]) -> list[tuple[Path, str]]:

@@ -27,6 +27,8 @@ class Tally:
         self.distances: list[np.ndarray] = []
         self.held: dict[int, np.ndarray] = {}
         self.held_marginal: dict[int, np.ndarray] = {}
+        self.left_out = np.zeros(2, np.int64)
+        self.edges = np.zeros(2, np.int64)
         self.by_sigma = np.zeros((SIGMA_BINS.size + 1, 3))
 
     def add(self, scene: Radar, value: np.ndarray, more: Uncertain | None, *, good: np.ndarray) -> None:
@@ -43,6 +45,7 @@ class Tally:
         good : numpy.ndarray of bool, shape (h, w)
             Cells that are scored.
         """
+        self.left_out += [int((good & ~np.isfinite(value)).sum()), int(good.sum())]
         good = good & np.isfinite(value)
         truth, found = scene.truth[good].astype(np.float64), value[good].astype(np.float64)
         self.cells.append(_sums(truth, found))
@@ -59,6 +62,7 @@ class Tally:
             )
         )
         points = [edges.edge_points(np.where(good, 100.0 * v, np.nan), cell_m=CELL_M) for v in (value, scene.truth)]
+        self.edges += [bool(len(points[1])), bool(len(points[1])) and not len(points[0])]
         self.distances.append(np.concatenate(edges.distances_km(*points, cell_m=CELL_M)))
         if more is not None:
             self._uncertainty(scene.truth, value, more, good=good, marginal=marginal)
@@ -99,6 +103,9 @@ class Tally:
             "ice_or_water_5_km": float(coarse[:, 12].sum() / max(coarse[:, 0].sum(), 1)),
             "edge_km_median": float(np.median(distances)) if distances.size else float("nan"),
             "edge_km_mean": float(distances.mean()) if distances.size else float("nan"),
+            "scenes_with_edge": int(self.edges[0]),
+            "scenes_with_edge_missed": int(self.edges[1]),
+            "share_without_prediction": float(self.left_out[0] / max(self.left_out[1], 1)),
         }
         if self.held:
             out["coverage"] = {k: float(a / max(n, 1)) for k, (a, n) in self.held.items()}

@@ -20,11 +20,12 @@ Numbers from simulated scenes are never skill on real ice; charts are drawn by e
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 
 import concentration_scenes
@@ -70,12 +71,14 @@ def is_scored(scene: Radar) -> np.ndarray:
     return seen & np.isfinite(scene.truth)
 
 
-def teach(train: Sequence[Path], *, seed: int) -> dict[str, Method]:
-    """Fit the rules on cells of the training scenes."""
+def teach(train: Sequence[Path], *, seed: int, seen: set[str] | None = None) -> dict[str, Method]:
+    """Fit the rules on cells of the training scenes, and note their digests in ``seen``."""
     rng, samples = np.random.default_rng(seed), []
     n = sum(1 for _ in concentration_scenes.scenes(train))
     for scene in concentration_scenes.scenes(train):
         at = np.flatnonzero(is_scored(scene))
+        if seen is not None:
+            seen.add(scene.digest)
         if at.size:
             at = rng.choice(at, min(TAUGHT // n, at.size), replace=False)
             code = np.where(scene.truth.ravel()[at] > 1 - PURE, 4, 0)
@@ -129,27 +132,32 @@ def by_network(path: Path) -> Method:
 
 
 def train_network(train: Sequence[Path], out: Path, *, recipe: str, epochs: int | None, seed: int) -> Path:
-    """Train the recipe on scenes, unless it is there; return the exported network."""
+    """Train the recipe on scenes, unless that network is there; return the exported network.
+
+    ``polynya train`` keeps a finished network of the same scenes and settings, and refuses a folder with another one.
+    """
     folder = out / f"{recipe}-{seed}"
-    if not (folder / "run.json").exists():
-        given = [p for p in train if all(kind == "tiles" for _, kind in concentration_scenes.found([p]))]
-        others = [p for p in train if p not in given]
-        if others:
-            given.append(_as_tiles(others, out / "tiles.h5"))
-        command = [sys.executable, "-m", "polynya", "train", recipe, "-o", str(folder), "--resume", "--json"]
-        command += ["--shares", "0.8", "0.08", "0.12", "0", "--seed", str(seed), "--threads", "2"]
-        command += [a for p in given for a in ("--data", str(p))]
-        command += [] if epochs is None else ["--epochs", str(epochs)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
-            raise ProductError(f"training: {last}")
+    given = [p for p in train if all(kind == "tiles" for _, kind in concentration_scenes.found([p]))]
+    others = [p for p in train if p not in given]
+    if others:
+        given.append(_as_tiles(others, out))
+    command = [sys.executable, "-m", "polynya", "train", recipe, "-o", str(folder), "--resume", "--json"]
+    command += ["--shares", "0.8", "0.08", "0.12", "0", "--seed", str(seed), "--threads", "2"]
+    command += [a for p in given for a in ("--data", str(p))]
+    command += [] if epochs is None else ["--epochs", str(epochs)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [str(done.returncode)])[-1]
+        raise ProductError(f"training: {last}")
     return folder / f"{recipe}.onnx"
 
 
-def _as_tiles(paths: Sequence[Path], out: Path) -> Path:
-    """Write scenes as a tile set; where an analyst drew the truth, each of the areas of one concentration is a region,
-    so that only the mean over it is compared."""
+def _as_tiles(paths: Sequence[Path], folder: Path) -> Path:
+    """Write scenes as a tile set, named after their files; where an analyst drew the truth, each of the areas of one
+    concentration is a region, so that only the mean over it is compared."""
+    files = sorted(f for p, _ in concentration_scenes.found(paths) for f in ([p] if p.is_file() else p.rglob("*")))
+    held = "".join(f"{f.resolve()} {f.stat().st_size} {f.stat().st_mtime_ns}\n" for f in files)
+    out = folder / f"tiles-{hashlib.sha256(held.encode()).hexdigest()[:12]}.h5"
     if out.exists():
         return out
     with h5py.File(out.with_suffix(".part"), "w") as file:
@@ -175,10 +183,22 @@ def _regions(truth: np.ndarray) -> np.ndarray:
     return out
 
 
-def run(scenes: Iterator[Radar], methods: dict[str, Method], *, maps: Path | None, n_maps: int) -> dict[str, Tally]:
-    """Score methods on scenes, one scene in memory at a time."""
+def run(
+    scenes: Iterator[Radar],
+    methods: dict[str, Method],
+    *,
+    maps: Path | None,
+    n_maps: int,
+    seen: Collection[str] = (),
+) -> dict[str, Tally]:
+    """Score methods on scenes, one scene in memory at a time; a scene of ``seen`` is an error."""
     tallies = {name: Tally() for name in methods}
     for k, scene in enumerate(scenes):
+        if scene.digest in seen:
+            raise ProductError(
+                f"{scene.name}: is in --train and in --test, under another name; expected other scenes. Take it off"
+                " one."
+            )
         good, drawn = is_scored(scene), {}
         for name, method in methods.items():
             value, more = method(scene)
@@ -223,21 +243,21 @@ def main() -> int:
 
 
 def _score(a: argparse.Namespace, out: Path) -> dict[str, object]:
-    common = {str(p) for p, _ in concentration_scenes.found(a.train)} & {
-        str(p) for p, _ in concentration_scenes.found(a.test)
+    common = {str(p.resolve()) for p, _ in concentration_scenes.found(a.train)} & {
+        str(p.resolve()) for p, _ in concentration_scenes.found([*a.test, *a.noisy])
     }
     if common:
         raise ProductError(f"{sorted(common)[0]}: is in --train and in --test; expected other scenes. Take it off one.")
     path = a.network or train_network(a.train, out, recipe=a.recipe, epochs=a.epochs, seed=a.seed)
-    methods = {"network": by_network(path), **teach(a.train, seed=a.seed)}
+    seen: set[str] = set()
+    methods = {"network": by_network(path), **teach(a.train, seed=a.seed, seen=seen)}
     maps = out if a.out else None
-    tallies = run(
-        concentration_scenes.scenes(a.test, keep_noise=a.keep_noise), methods, maps=maps, n_maps=a.maps if a.out else 0
-    )
+    scenes = concentration_scenes.scenes(a.test, keep_noise=a.keep_noise)
+    tallies = run(scenes, methods, maps=maps, n_maps=a.maps if a.out else 0, seen=seen)
     values: dict[str, object] = {"network": path.name, "noise": "kept" if a.keep_noise else "removed"}
     values["methods"] = {name: tally.result() for name, tally in tallies.items()}
     if a.noisy:
-        noisy = run(concentration_scenes.scenes(a.noisy), methods, maps=None, n_maps=0)
+        noisy = run(concentration_scenes.scenes(a.noisy), methods, maps=None, n_maps=0, seen=seen)
         values["noise_kept"] = {name: tally.result() for name, tally in noisy.items() if name != "training_mean"}
     return {"values": values, "tables": {"main": table(values)}}
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 
+from polynya.errors import ProductError
 from polynya.predict.halo import Uncertain
 from polynya.samples import radar_tiles
 from polynya.simulate.sentinel1 import product
@@ -144,6 +147,52 @@ def test_areas_of_one_concentration_have_numbers_of_their_own(benchmark):
     found = benchmark._regions(truth)
     assert found[1, 2] == -1 and len(np.unique(found)) == 6
     assert found[0, 0] == found[1, 1] and found[1, 0] == found[2, 0] and found[0, 2] != found[2, 2]
+
+
+@pytest.mark.parametrize("noise", [False, True], ids=["test", "noisy"])
+def test_a_training_scene_under_another_name_is_found(benchmark, scenes, tmp_path, noise):
+    """A copy in another file, with another noise: the scene is the same, and its score would be that of training."""
+    seen: set[str] = set()
+    methods = benchmark.teach([write_tiles(tmp_path / "train.h5", range(3))], seed=0, seen=seen)
+    (copy,) = (s for s in scenes.scenes([write_tiles(tmp_path / "copy.h5", (2,))]))
+    copy = dataclasses.replace(copy, name="other", channels=copy.channels + np.float32(0.5 * noise))
+    others = list(scenes.scenes([write_tiles(tmp_path / "test.h5", (11,))]))
+    assert len(seen) == 3 and benchmark.run(iter(others), methods, maps=None, n_maps=0, seen=seen)
+    with pytest.raises(ProductError, match="other: is in --train and in --test"):
+        benchmark.run(iter([*others, copy]), methods, maps=None, n_maps=0, seen=seen)
+
+
+def test_tiles_of_other_scenes_are_other_files(benchmark, scenes, tmp_path):
+    """A folder of results that is used again must not give the network the scenes of the last run."""
+    one, two = (write_tiles(tmp_path / f"{k}.h5", (k,)) for k in (1, 2))
+    first, second = (benchmark._as_tiles([p], tmp_path) for p in (one, two))
+    assert first != second and benchmark._as_tiles([one], tmp_path) == first
+    assert [s.name for p in (first, second) for s in scenes.scenes([p])] == ["scene1", "scene2"]
+
+
+def test_a_network_is_never_taken_from_a_folder_unasked(benchmark, tmp_path, monkeypatch):
+    """Whether the one that is there has learned from these scenes is for the training to say."""
+    train, asked = write_tiles(tmp_path / "train.h5", (1,)), []
+    (tmp_path / "concentration-0").mkdir()
+    (tmp_path / "concentration-0/run.json").write_text("{}")
+    done = SimpleNamespace(returncode=1, stderr="holds a result of another data")
+    monkeypatch.setattr(benchmark.subprocess, "run", lambda command, **_: asked.append(command) or done)
+    with pytest.raises(ProductError, match="of another data"):
+        benchmark.train_network([train], tmp_path, recipe="concentration", epochs=None, seed=0)
+    assert str(train) in asked[0]
+
+
+def test_cells_left_out_and_edges_not_found_are_counted(scenes, tables):
+    """A map that is unknown where it would be wrong has a share to show, and one without ice an edge that it missed."""
+    drawn = easy(4)
+    scene = scenes.Radar(name="a", channels=drawn["channels"], incidence=drawn["incidence"], truth=drawn["truth"])
+    tally = tables.Tally()
+    good, water = np.ones(drawn["truth"].shape, bool), np.zeros(drawn["truth"].shape, np.float32)
+    tally.add(scene, np.where(drawn["truth"] > 0, np.nan, water), None, good=good)
+    tally.add(scene, water, None, good=good)
+    result = tally.result()
+    assert result["share_without_prediction"] == pytest.approx(drawn["truth"].mean() / 2)
+    assert (result["scenes_with_edge"], result["scenes_with_edge_missed"]) == (1, 1)
 
 
 @pytest.mark.parametrize("what", ["same", "nothing", "missing"])
