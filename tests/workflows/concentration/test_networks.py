@@ -465,7 +465,7 @@ def test_two_files_of_amsr2_for_one_scene_are_one_too_many():
     names = ["S1A_one", "S1A_two"]
     assert amsr2.assign(names, ["a/AMSR2_S1A_two.nc"]) == {"S1A_two": "a/AMSR2_S1A_two.nc"}
     assert amsr2.assign(["x"], ["any.nc"]) == {"x": "any.nc"}
-    with pytest.raises(UsageError, match="S1A_two_b.nc: S1A_two_a.nc is of the same scene, S1A_two"):
+    with pytest.raises(UsageError, match=r"S1A_two_b\.nc: S1A_two_a\.nc is of the same scene, S1A_two"):
         amsr2.assign(names, ["S1A_two_a.nc", "S1A_two_b.nc"])
     with pytest.raises(UsageError, match="holds that of no scene"):
         amsr2.assign(names, ["other.nc"])
