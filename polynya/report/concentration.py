@@ -122,7 +122,7 @@ def _result(totals: Mapping[str, float]) -> Markup:
     most = totals["ice_area_uncertainty_km2"]
     return Markup(
         f'<section id="result"><p class="result"><strong>{number(totals["ice_area_km2"], 0)}\u202fkm²</strong> of sea'
-        f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² (at most ±{number(most, 0)}, as if all pixels erred"
+        f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² (±{number(most, 0)}, if all pixels err"
         f" alike); extent {number(totals['ice_extent_km2'], 0)}\u202fkm², ice edge"
         f" {number(totals['ice_edge_km'], 0)}\u202fkm.</p></section>"
     )

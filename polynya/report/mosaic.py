@@ -90,8 +90,8 @@ def write(path: Path, page: Page) -> Path:
 def _result(totals: Mapping[str, float]) -> Markup:
     return Markup(
         f'<section id="result"><p class="result"><strong>{number(totals["ice_area_km2"], 0)}\u202fkm²</strong> of sea'
-        f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² (at most"
-        f" ±{number(totals['ice_area_uncertainty_km2'], 0)}, as if all pixels erred alike); extent"
+        f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² ("
+        f"±{number(totals['ice_area_uncertainty_km2'], 0)}, if all pixels err alike); extent"
         f" {number(totals['ice_extent_km2'], 0)}\u202fkm². Two scenes or more:"
         f" {number(totals['overlap_area_km2'], 0)}\u202fkm², where they differ by"
         f" {number(100 * totals['disagreement_rms'], 1)}\u202f% (standard deviation).</p></section>"

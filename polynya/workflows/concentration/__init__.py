@@ -140,8 +140,8 @@ def as_text(records: Sequence[Record]) -> str:
         lines.append(f"{name_of(record.item)}: {record.status}")
         if "ice_area_km2" in n:
             lines.append(
-                f"  ice area {n['ice_area_km2']:,.0f} km\u00b2 (at most"
-                f" \u00b1{n['ice_area_uncertainty_km2']:,.0f}, as if all pixels erred alike),"
+                f"  ice area {n['ice_area_km2']:,.0f} km\u00b2 ("
+                f"\u00b1{n['ice_area_uncertainty_km2']:,.0f}, if all pixels err alike),"
                 f" extent {n['ice_extent_km2']:,.0f} km\u00b2, ice edge"
                 f" {n['ice_edge_km']:,.0f} km, marginal ice zone {n['marginal_ice_zone_km2']:,.0f} km\u00b2"
             )

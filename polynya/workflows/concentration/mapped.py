@@ -77,6 +77,8 @@ class Mapper:
         Of :mod:`polynya.sensors.radar_ice`.
     pixel_m : float or None
         Pixel size that it has learned from; None where it takes any.
+    is_simulated : bool
+        It has learned from simulated scenes alone, as far as we know.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Mapper:
     map: Callable[[xarray.Dataset], Mapped]
     sensors: tuple[str, ...] = ("hh", "hv", "incidence")
     pixel_m: float | None = None
+    is_simulated: bool = False
 
 
 def decibels(data: xarray.Dataset) -> dict[str, np.ndarray]:

@@ -32,7 +32,8 @@ def load(config: Config) -> Mapper:
         If the file is no network of sea-ice concentration.
     """
     if config.network == RULE:
-        return Mapper(name=RULE, about={"name": RULE, "file": rule.FILE}, networks={}, map=by_rule)
+        about = {"name": RULE, "file": rule.FILE}
+        return Mapper(name=RULE, about=about, networks={}, map=by_rule, is_simulated=True)
     return network.load(config.network, runtime=config.runtime)
 
 

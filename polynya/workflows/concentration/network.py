@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ...errors import ProductError, UsageError
-from ...predict import halo
+from ...predict import borders, halo
 from ...predict import runtime as predict_runtime
 from ...predict import scenes as predict_scenes
 from ...predict.scenes import SceneNetwork
@@ -65,6 +65,7 @@ def load(name: str, *, runtime: str = "auto") -> Mapper:
         map=functools.partial(by_network, network=network, value=value),
         sensors=network.sensors,
         pixel_m=PIXEL_M,
+        is_simulated=network.path.parent == predict_runtime.WEIGHTS.resolve(),
     )
 
 
@@ -205,19 +206,23 @@ def _planes(network: SceneNetwork, given: np.ndarray) -> np.ndarray:
     """Return the planes of a network, float32 (planes, h, w); NaN where no radar sensor that it takes is there.
 
     A network that states how far it sees gives the same in one piece or several; another one is blended from windows.
+    Beyond the border of the scene it is shown the scene mirrored.
     """
     d, shape = network.description, given.shape[1:]
     radar = [s for s in network.sensors if s in RADAR]
+    place = np.repeat([s in RADAR for s in network.sensors], list(d.scaling.sensors.values()))
+    seen = np.isfinite(given[place]).any(axis=0)
+    shown = borders.mirrored(given, seen)
 
     def read(rows: slice, columns: slice) -> np.ndarray:
-        return given[:, rows, columns]
+        return shown[:, rows, columns]
 
     if d.halo and not d.is_fixed and d.halo % d.stride == 0:
-        return halo.whole(network, read, shape=shape, needs=radar)
-    strips = predict_scenes.strips([network], read, shape=shape, threads=1)
-    planes = np.concatenate([s.probability for s in strips], axis=1)
-    place = np.repeat([s in RADAR for s in network.sensors], list(d.scaling.sensors.values()))
-    return np.where(np.isfinite(given[place]).any(axis=0), planes, np.float32(np.nan))
+        planes = halo.whole(network, read, shape=shape, needs=radar)
+    else:
+        strips = predict_scenes.strips([network], read, shape=shape, threads=1)
+        planes = np.concatenate([s.probability for s in strips], axis=1)
+    return np.where(seen, planes, np.float32(np.nan))
 
 
 def _class_map(network: SceneNetwork, planes: np.ndarray, head: str) -> ClassMap:

@@ -21,13 +21,18 @@ MELT = {1: range(5, 10), -1: (11, 12, 1, 2, 3)}
 """Months in which wet snow and ponds change the backscatter of ice, north and south."""
 EXPECTED = ("HH", "HV")
 
+ALONE = {
+    ("HH",): "wind over water passes for ice more often",
+    ("HV",): "thin and smooth ice passes for water more often",
+}
+"""What one channel alone mistakes."""
 SENTENCES = {
     "low_signal_to_noise": "{share} of the pixels have an HV signal below half of the noise ({name}): water and smooth"
     " ice cannot be told apart there by HV.",
     "incidence_angle_outside": "{share} of the pixels lie outside the incidence angles of EW, 18 to 47.5 degrees"
     " ({name}): nothing was learned there.",
     "near_land": "{share} of the pixels lie near land ({name}): land may pass for ice there.",
-    "channel_missing": "{lack} ({name}): wind over water passes for ice more often.",
+    "channel_missing": "{lack} ({name}): {so}.",
     "noise_unknown": "The annotated noise is zero or in other units ({name}), as before IPF 2.5, in one channel or"
     " more: nothing was subtracted, and bands along the swath may pass for ice.",
     "melt_season": "The scene was taken in the melt season ({name}): wet snow and melt ponds darken ice, no class or"
@@ -122,6 +127,7 @@ def sentences(bits: np.ndarray, *, channels: Sequence[str]) -> tuple[str, ...]:
             words = f"{share:.0f} %" if share >= 1 else "below 1 %"
             lack = f"{words} of the pixels lack one of {', '.join(channels)}"
             if missing:
-                lack = f"The product lacks {missing}, concentration rests on {', '.join(channels)} alone"
-            out.append(text.format(share=words, name=name, lack=lack))
+                lack = f"{missing} is missing or not used, concentration rests on {', '.join(channels)} alone"
+            so = ALONE.get(tuple(channels), "wind over water passes for ice, and thin ice for water, more often")
+            out.append(text.format(share=words, name=name, lack=lack, so=so))
     return tuple(out)

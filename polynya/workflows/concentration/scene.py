@@ -25,6 +25,10 @@ RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give another map."""
 CHANNELS = ("HH", "HV")
 MOSTLY_LAND = 0.5
+SIMULATED = (
+    "The map was made by what has learned from simulated scenes alone: compare it with an ice chart (polynya evaluate)"
+    " before you rest on its numbers."
+)
 LEARNED = "simulated scenes of EW in winter, without land, noise removed{size}"
 """What errors were fitted on."""
 
@@ -138,7 +142,7 @@ def _map(
         mapped, bits, about_map = _mapped(data, geobox, item=item, config=config, used=used, product=product)
         drawn = products.lines(mapped.concentration, geobox, edge_at=config.edge, pack_at=config.pack)
         found = products.totals(mapped, geobox, drawn, edge_at=config.edge)
-        messages = (*notes, *about_map)
+        messages = (*notes, *about_map, *((SIMULATED,) if used.is_simulated else ()))
         title = f"Sea-ice concentration from {product.satellite} {product.mode}, {product.product_id}"
         about = data.assign_attrs(comment=" ".join(messages)) if messages else data
         products.write(temporary, mapped, bits, about, geobox, drawn, title=title)

@@ -171,7 +171,7 @@ def test_a_missing_channel_is_missing_for_the_network(tmp_path, scenes, how):
     given = made.pixelwise(tmp_path / "n.onnx", weights=(0.3, 0.1, 0.0), bias=4.0)
     scene, settings = (scenes["hh"], {}) if how == "product" else (scenes["both"], {"channels": ("HH",)})
     record = run(scene, tmp_path / "out", given, **settings)
-    assert record.status == "done" and "lacks HV" in record.message
+    assert record.status == "done" and "HV is missing or not used" in record.message
     found = read(tmp_path / "out")
     c = found["sea_ice_concentration"]
     assert np.nanmax(c) == pytest.approx(made.expit(0.3 * ICE_DB["HH"] + 4.0), abs=0.005)

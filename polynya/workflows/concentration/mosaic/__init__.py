@@ -289,7 +289,8 @@ def as_text(outputs: Outputs) -> str:
         n = record.numbers
         lines.append(f"{record.item}: {record.status}, {counted(int(n['n_scenes']), 'scene')}")
         lines.append(
-            f"  ice area {n['ice_area_km2']:,.0f} km² (at most ±{n['ice_area_uncertainty_km2']:,.0f}), extent"
+            f"  ice area {n['ice_area_km2']:,.0f} km² (±{n['ice_area_uncertainty_km2']:,.0f} if all"
+            f" pixels err alike), extent"
             f" {n['ice_extent_km2']:,.0f} km² of {n['mapped_area_km2']:,.0f} km², seen twice or more"
             f" {n['overlap_area_km2']:,.0f} km²"
         )
