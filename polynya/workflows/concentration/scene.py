@@ -198,6 +198,12 @@ def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Da
     notes = [n.text for n in product.notes]
     if not config.is_denoised:
         notes.append("The thermal noise was not subtracted: bands along the swath may pass for ice.")
+    is_scaled_for = product.satellite == "S1A" and product.mode == "EW" and product.ipf.startswith("002.4")
+    if scale and not is_scaled_for:
+        notes.append(
+            f"--noise-scale {config.noise_scale} holds factors for S1A EW of IPF 2.4; this is {product.satellite}"
+            f" {product.mode} of IPF {product.ipf or 'unknown'}: bands along the swath may pass for ice."
+        )
     if product.mode != "EW":
         notes.append(
             f"The scene was taken in mode {product.mode}: classes and networks have learned from EW, whose incidence"

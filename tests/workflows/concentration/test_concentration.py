@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from types import SimpleNamespace
 
 import geopandas as gpd
 import numpy as np
@@ -14,14 +15,16 @@ import rasterio
 import shapely
 import xarray as xr
 from pyproj import Proj
+from scipy import ndimage
 from typer.testing import CliRunner
 
 from polynya.cli import app
 from polynya.errors import UsageError
 from polynya.physics import angle_classes
+from polynya.readers import sentinel1_grd
 from polynya.schema.sea_ice_maps import BITS
 from polynya.workflows import concentration
-from polynya.workflows.concentration import quality, rule
+from polynya.workflows.concentration import mapper, quality, rule, scene, trust
 from tests.readers import sentinel1_safe as safe
 
 PIXEL_M = 80.0
@@ -251,6 +254,79 @@ def test_a_channel_that_ends_early_makes_errors_unknown_there(tmp_path, classes)
     sigma = found["sea_ice_concentration_uncertainty"]
     assert (sigma[lacks] >= least[lacks] - 1e-6).all()
     assert (sigma[seen & ~lacks] < least[seen & ~lacks]).any() and "a channel missing in places" in record.message
+
+
+def test_factors_of_the_noise_are_used_and_said_where_they_are_for_another_product(tmp_path, classes, monkeypatch):
+    """Half of the annotated noise: half of it stays in the first sub-swath's HV."""
+    made_for = {"HV": {"EW1": 0.5}}
+    monkeypatch.setattr(sentinel1_grd, "NOISE_SCALE_S1A_EW", made_for)
+    opened = sentinel1_grd.open_product(product(tmp_path / "S1A_EW.SAFE"))
+    config = concentration.Config(network=concentration.RULE, pixel_m=PIXEL_M)
+    (plain, _), (scaled, notes) = (
+        scene._channels(opened, config.model_copy(update={"noise_scale": s})) for s in ("none", "s1a-ew")
+    )
+    added = (scaled["sigma0"] - plain["sigma0"]).values
+    first = (plain["subswath"].values == 1) & (plain["pixels"].values[1] > 0)
+    inner = first & ndimage.binary_erosion(first)
+    assert added[1][inner] == pytest.approx(0.5 * plain["nesz"].values[1][inner], rel=1e-3)
+    assert np.nanmax(np.abs(added[0])) == 0.0
+    assert any("S1A EW of IPF 2.4; this is S1A EW of IPF 003.52" in n for n in notes)
+    other = sentinel1_grd.open_product(product(tmp_path / "old.SAFE", safe.Small(ipf="002.43")))
+    notes = scene._channels(other, config.model_copy(update={"noise_scale": "s1a-ew"}))[1]
+    assert not any("noise-scale" in n for n in notes)
+
+
+OTHER = {
+    "pixel_m": 200.0,
+    "channels": ("HH",),
+    "near_land_km": 3.0,
+    "is_denoised": False,
+    "noise_scale": "s1a-ew",
+    "edge": 0.2,
+    "pack": 0.7,
+}
+
+
+def test_every_setting_that_changes_a_map_changes_its_key():
+    rest = {"network", "sigrid3", "runtime"}  # the network's own hash counts; the others decide no number
+    assert set(OTHER) | rest == set(concentration.Config.model_fields)
+    used, item = mapper.load(concentration.Config(network=concentration.RULE)), concentration.Item(path="a", folder="b")
+    keys = [item.key(concentration.Config(**more), used).settings for more in ({}, *({k: v} for k, v in OTHER.items()))]
+    assert all(a != b for k, a in enumerate(keys) for b in keys[:k])
+
+
+@pytest.mark.parametrize(
+    ("name", "sigma0", "angle", "is_set"),
+    [
+        ("low_signal_to_noise", 0.45, 30.0, True),
+        ("low_signal_to_noise", 0.55, 30.0, False),
+        ("incidence_angle_outside", 5.0, 17.9, True),
+        ("incidence_angle_outside", 5.0, 18.1, False),
+        ("incidence_angle_outside", 5.0, 47.4, False),
+        ("incidence_angle_outside", 5.0, 47.6, True),
+    ],
+)
+def test_flags_begin_where_they_say(name, sigma0, angle, is_set):
+    """Signal in units of the noise: half of it is -3 dB."""
+    ones = np.ones((2, 1, 1))
+    data = xr.Dataset(
+        {
+            "sigma0": (("channel", "y", "x"), 0.002 * sigma0 * ones),
+            "nesz": (("channel", "y", "x"), 0.002 * ones),
+            "valid": (("channel", "y", "x"), ones.astype(np.uint8)),
+            "incidence_angle": (("y", "x"), angle * ones[0]),
+        },
+        coords={"channel": ["HH", "HV"]},
+    )
+    far = SimpleNamespace(distance_m=1e6 * ones[0], is_land=ones[0] < 0, is_mask=False)
+    bits = quality.flags(data, 0.5 * ones[0], land=far, near_land_m=1e4, is_melting=False)
+    assert bits[0, 0] == (BITS[name] if is_set else 0)
+
+
+def test_a_larger_error_is_not_made_smaller_where_nothing_is_known():
+    c, sigma = np.array([[0.5, 0.5]], np.float32), np.array([[0.01, 0.45]], np.float32)
+    found = trust.widened(mapper.Mapped(concentration=c, uncertainty=sigma), np.ones((1, 2), bool))
+    assert found.uncertainty[0] == pytest.approx([np.sqrt(1 / 12), 0.45])
 
 
 @pytest.mark.parametrize(
