@@ -50,6 +50,24 @@ def test_width_is_that_of_a_ribbon():
     assert found[11, 5] == found[5, 5] and found[28, 5] != found[20, 5]  # 3 pixels wide goes, 7 stay
 
 
+def test_a_long_border_draws_more_than_a_like_neighbour():
+    """Errors count per length of the border that goes: 20 sides to what is a little less alike win over one side."""
+    values = np.zeros((14, 20))
+    values[1:6, 1:6], values[3, 6:16] = 0.9, 0.5
+    labels = np.select([values == 0.9, values == 0.5], [1, 2], 0)
+    found = merge(labels, values, ones(values.shape), limits=Limits(area=11, width=0), bounds=np.array([0.7]))
+    assert found[3, 10] == found[13, 19] != found[2, 2]
+
+
+def test_two_ribbons_side_by_side_are_a_region_that_is_wide_enough():
+    """8 x 2 pixels each are 1.6 wide, both together 8 x 4, 2.7 wide."""
+    values = np.zeros((20, 20))
+    values[5:13, 5:7], values[5:13, 7:9] = 0.80, 0.81
+    labels = np.select([values == 0.80, values == 0.81], [1, 2], 0)
+    found = merge(labels, values, ones(values.shape), limits=Limits(area=0, width=2.3), bounds=HALF)
+    assert found[8, 5] == found[8, 8] != found[0, 0]
+
+
 def test_neighbours_of_one_class_become_one_and_others_do_not():
     values = np.repeat([0.1, 0.3, 0.7, 0.9], 10)[None].repeat(10, axis=0)
     labels = np.repeat(np.arange(4), 10)[None].repeat(10, axis=0)

@@ -96,3 +96,22 @@ def test_windows_name_the_sub_swath():
     found = known.subswath(slice(0, 10), slice(0, 10))
     assert known.swaths == ("A", "B")
     assert (found[:5, :5] == 0).all() and (found[5:, :5] == 1).all() and (found[:, 5:] == 2).all()
+
+
+def test_the_end_of_a_vector_before_the_image_masks_too():
+    """Nodes of 0 at its end mark samples without an image, whatever its line."""
+    known = noise([vector(-10, {0: 5, 5: 5, 7: 5, 8: 0, 9: 0})], [block("A", (0, 3), (0, 9))], shape=(4, 10))
+    row = known.range_noise(slice(0, 1), slice(0, 10))[0]
+    assert row[:8] == pytest.approx(5.0) and np.isnan(row[8:]).all()
+
+
+def test_a_node_behind_the_last_sample_counts():
+    known = noise([vector(0, {0: 1, 5: 2, 12: 9})], [block("A", (0, 3), (0, 9))], shape=(4, 10))
+    assert at(known, 0, 9) == pytest.approx(2.0 + 7.0 * 4 / 7)
+
+
+def test_zeros_of_a_sub_swath_that_has_not_begun_mask_nothing():
+    blocks = [block("A", (0, 9), (0, 4)), block("B", (3, 9), (5, 9))]
+    nodes = {0: 4, 4: 4, 5: 7, 7: 7}
+    known = noise([vector(0, {**nodes, 8: 0, 9: 0}), vector(9, {**nodes, 9: 7})], blocks, shape=(10, 10))
+    assert at(known, 5, 9) == pytest.approx(7.0) and np.isnan(at(known, 1, 9))
