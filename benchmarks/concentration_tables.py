@@ -27,6 +27,7 @@ class Tally:
         self.distances: list[np.ndarray] = []
         self.held: dict[int, np.ndarray] = {}
         self.held_marginal: dict[int, np.ndarray] = {}
+        self.held_of_scenes: dict[int, list[float]] = {}
         self.left_out = np.zeros(2, np.int64)
         self.edges = np.zeros(2, np.int64)
         self.by_sigma = np.zeros((SIGMA_BINS.size + 1, 3))
@@ -75,6 +76,8 @@ class Tally:
         wide[: spread.shape[0], : spread.shape[1]] = spread
         for k, level in enumerate(more.levels):
             inside = (truth >= more.lower[k]) & (truth <= more.upper[k])
+            if good.any():
+                self.held_of_scenes.setdefault(round(100 * level), []).append(float(inside[good].mean()))
             for where, chosen in ((self.held, good), (self.held_marginal, good & wide)):
                 where.setdefault(round(100 * level), np.zeros(2))
                 where[round(100 * level)] += (inside[chosen].sum(), chosen.sum())
@@ -110,6 +113,9 @@ class Tally:
         if self.held:
             out["coverage"] = {k: float(a / max(n, 1)) for k, (a, n) in self.held.items()}
             out["coverage_miz_5_km_cells"] = {k: float(a / max(n, 1)) for k, (a, n) in self.held_marginal.items()}
+            out["coverage_of_scenes"] = {
+                k: [float(q) for q in np.quantile(v, (0.1, 0.9))] for k, v in self.held_of_scenes.items()
+            }
             out["sigma_bins"] = bins = self._bins()
             ratios = [b["rms_error"] / b["sigma"] for b in bins]
             out["rms_error_over_sigma"] = [min(ratios), max(ratios)]

@@ -67,11 +67,14 @@ class Manifest:
     relative_orbit : int or None
     orbit_pass : str
         Lower case, empty where unknown.
+    is_simulated : bool
+        Whether it says that the product is a simulation.
     """
 
     ipf: str
     relative_orbit: int | None
     orbit_pass: str
+    is_simulated: bool = False
 
 
 def find_parts(files: ProductFiles) -> Parts:
@@ -180,6 +183,7 @@ def read_manifest(files: ProductFiles) -> Manifest:
         ipf=next((v.strip() for v in versions if v.strip()), ""),
         relative_orbit=next((int(o) for o in orbits if o.strip().isdigit()), None),
         orbit_pass=next((p.strip().lower() for p in passes), ""),
+        is_simulated=any("simulation" in e.get("site", "") for e in _named(root, "facility")),
     )
 
 

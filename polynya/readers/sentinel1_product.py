@@ -23,6 +23,8 @@ NEWEST = (3, 99)
 EXPECTED = "a Sentinel-1 SAFE folder or a zip archive of one, with annotation/*.xml. Check the path"
 LAND_M = 1.0
 """Height above which a geolocation point lies on land: the sea has heights of millimetres."""
+SIMULATED = "simulated"
+"""Code of the note on a product whose manifest says that it is a simulation."""
 STRIPMAP = ("S1", "S2", "S3", "S4", "S5", "S6")
 """Modes of stripmap images in ``adsHeader``."""
 
@@ -293,6 +295,8 @@ def _image(files: ProductFiles, name: str, parts: Parts) -> Image:
 
 def _notes(images: tuple[Image, ...], manifest: Manifest, mode: str) -> tuple[Note, ...]:
     notes = []
+    if manifest.is_simulated:
+        notes.append(Note(code=SIMULATED, text="the product is simulated: no measurement"))
     if not manifest.ipf:
         notes.append(Note(code="ipf_unknown", text="no manifest.safe says which processor (IPF) made the product"))
     elif not _is_known(manifest.ipf):
@@ -342,5 +346,18 @@ def attributes(product: Product) -> dict[str, str]:
         "time_coverage_start": f"{np.datetime_as_string(product.start, unit='ms')}Z",
         "time_coverage_end": f"{np.datetime_as_string(product.stop, unit='ms')}Z",
         "orbit_pass": product.orbit_pass or "unknown",
-        "source": f"contains modified Copernicus Sentinel data {np.datetime_as_string(product.start, unit='Y')}",
+        "source": origin(product),
     }
+
+
+def origin(product: Product) -> str:
+    """Return where the data come from, as Copernicus wants it to be said; of a simulated product, that it is one.
+
+    Parameters
+    ----------
+    product : Product
+        Of :func:`open_product`.
+    """
+    if any(note.code == SIMULATED for note in product.notes):
+        return "simulated by polynya; no measurement"
+    return f"contains modified Copernicus Sentinel data {np.datetime_as_string(product.start, unit='Y')}"

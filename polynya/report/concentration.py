@@ -244,15 +244,14 @@ def _radar(page: Page, geobox: GeoBox, thin: tuple[slice, slice]) -> str:
             clean = 10 * np.log10(np.where(sigma0 > 0, sigma0, 1e-5))
             noisy = 10 * np.log10(np.where(sigma0 + nesz > 0, sigma0 + nesz, 1e-5))
         clean = np.where(np.isfinite(sigma0), clean, np.nan)
-        known = clean[np.isfinite(clean)]
-        if not known.size:
+        if not np.isfinite(clean).any():
             continue
-        low, high = np.quantile(known, [0.02, 0.98])
-        low, high = float(np.floor(low)), float(np.ceil(max(high, low + 1)))
         shown = [(clean, f"{name}, noise subtracted")]
         if np.isfinite(nesz).any():
             shown.insert(0, (np.where(np.isfinite(sigma0), noisy, np.nan), f"{name} with its noise"))
         for values, title in shown:
+            low, high = np.nanquantile(values, [0.02, 0.98])
+            low, high = float(np.floor(low)), float(np.ceil(max(high, low + 1)))
             rgb = grid_picture.coloured(values, low=low, high=high, colours=GREYS)
             key = grid_picture.key((low, high), low=low, high=high, colours=GREYS, unit=" dB")
             parts.append(grid_picture.figure(rgb, geobox, [], title=title, key=key))
@@ -298,12 +297,14 @@ def _words(page: Page) -> str:
     if page.intervals is not None:
         parts.append(
             "An interval of 68 or 95 % held the true concentration in that share of the pixels of simulated scenes that"
-            " the network was not trained on; it ends at 0 and 1, so it need not be symmetric about the value."
+            " the network was not trained on, many scenes together; in a single scene it may hold far fewer. It ends at"
+            " 0 and 1, so it need not be symmetric about the value."
         )
     if page.classes:
         parts.append("A class is the most probable one of its pixel; water is one of them.")
     parts.append(
-        "Edge and zones are contours of the mean over 2 km, without parts below 25 km². Areas and lengths are those on"
+        "Edge and zones are contours of the mean over 2 km, without parts below 25 km²; they carry no uncertainty, and"
+        " in closed pack or open water doubtful places make the marginal zone too large. Areas and lengths are those on"
         " the ellipsoid."
     )
     return f"<section><h2>What the numbers are</h2><p class=note>{' '.join(parts)}</p></section>"

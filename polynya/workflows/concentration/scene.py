@@ -12,7 +12,7 @@ import numpy as np
 from ... import io
 from ...engine.protocol import DONE, SKIPPED, Record
 from ...errors import ProductError
-from ...readers import sentinel1_grd
+from ...readers import sentinel1_grd, sentinel1_product
 from ...scenes import land as land_of_grid
 from ...scenes import radar_grid
 from . import amsr2, ice_chart, mapper, products, quality, trust
@@ -284,5 +284,5 @@ def _facts(product: sentinel1_grd.Product, data, config: Config, used: mapper.Ma
         "grid": f"{rows} x {columns} pixels of {config.pixel_m:g} m, EPSG:{epsg}",
         "mapped by": "the rule" if used.name == RULE else f"network {used.name}, {used.networks['network'][:12]}",
         "thermal noise": "subtracted" if config.is_denoised else "not subtracted",
-        "data": f"contains modified Copernicus Sentinel data {np.datetime_as_string(product.start, unit='Y')}",
+        "data": sentinel1_product.origin(product),
     }
