@@ -21,7 +21,7 @@ from .config import NEAR_LAND_KM, RULE, Config
 if TYPE_CHECKING:
     import xarray
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised only when the same inputs and settings give another map."""
 CHANNELS = ("HH", "HV")
 MOSTLY_LAND = 0.5

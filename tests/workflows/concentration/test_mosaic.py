@@ -233,6 +233,9 @@ def test_folders_of_others_are_left_out_and_named(out):
     [
         ("pixel", "B: was mapped with pixel_m 200.0, A with 400.0"),
         ("network", "B: was mapped with network other, A with concentration"),
+        ("noise", "B: was mapped with is_denoised False, A with"),
+        ("factors", "B: was mapped with noise_scale s1a-ew, A with"),
+        ("channels", "B: was mapped with channels HH, A with"),
         ("time", "B: run.json states no time of the scene"),
         ("projection", "EPSG:3995"),
         ("nothing", "holds no map of polynya concentration"),
@@ -242,6 +245,8 @@ def test_what_makes_no_mosaic_is_one_line(out, what, words):
     if what != "nothing":
         put(out, "A", np.full((8, 8), 0.5))
         more = {"pixel": {"pixel": 200.0}, "network": {"network": "other"}, "time": {"time": "soon"}}
+        more |= {"noise": {"is_denoised": False}, "factors": {"noise_scale": "s1a-ew"}}
+        more |= {"channels": {"channels": ["HH"]}}
         put(out, "B", np.full((8, 8), 0.5), **more.get(what, {"epsg": 3995}))
     with pytest.raises(ProductError, match=words) as error:
         run(out)
