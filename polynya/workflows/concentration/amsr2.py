@@ -62,7 +62,7 @@ def assign(names: Sequence[str], files: Sequence[Path | str]) -> dict[str, str]:
     """
     if len(names) == len(files) == 1:
         return {names[0]: str(files[0])}
-    out = {}
+    out: dict[str, str] = {}
     for file in files:
         found = next((n for n in names if n in Path(file).name), None)
         if found is None:
