@@ -2,8 +2,8 @@
 
     python scripts/calibrate_concentration.py TRAINED/NAME --data build/concentration/calibration
 
-Errors of one scene are alike, so it is the number of scenes that makes the uncertainty sure. NAME.onnx and NAME.json
-get the new uncertainty and intervals (``polynya/spread.py``) in place; concentrations stay as they are.
+Errors of one scene are alike, so it is the number of scenes that makes the uncertainty sure. NAME.onnx, NAME.json and
+NAME.safetensors get the new uncertainty and intervals (``polynya/spread.py``); concentrations stay as they are.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from polynya import io, spread
 from polynya.predict import halo, runtime
@@ -56,20 +58,23 @@ def main() -> None:
     parser.add_argument("trained", type=Path, help="folder and name of the network, without suffix")
     parser.add_argument("--data", type=Path, required=True, help="folder of tile sets that no training saw")
     a = parser.parse_args()
-    graph, text = (a.trained.with_name(f"{a.trained.name}.{s}") for s in ("onnx", "json"))
+    graph, text, weights = (a.trained.with_name(f"{a.trained.name}.{s}") for s in ("onnx", "json", "safetensors"))
     value, stated, truth, n = samples(predict_scenes.load(graph), a.data)
     fitted = spread.fit(value, stated, truth).as_dict()
     description = json.loads(text.read_text(encoding="utf-8"))
     description["spread"]["concentration"] = fitted
     description["metrics"]["scenes_of_spread"] = n
+    words = json.dumps(description)
     model = onnx.load(graph)
     kept = {p.key: p.value for p in model.metadata_props}
-    inside = json.loads(kept[runtime.PROPERTY])
-    inside["spread"]["concentration"] = fitted
-    inside["metrics"]["scenes_of_spread"] = n
-    onnx.helper.set_model_props(model, {**kept, runtime.PROPERTY: json.dumps(inside)})
+    onnx.helper.set_model_props(model, {**kept, runtime.PROPERTY: words})
+    with safe_open(weights, "np") as held:
+        about = {**(held.metadata() or {}), runtime.PROPERTY: words}
+    tensors = load_file(weights)
     with io.writing(graph) as temporary:
         onnx.save(model, temporary)
+    with io.writing(weights) as temporary:
+        save_file(tensors, temporary, metadata=about)
     with io.writing(text) as temporary:
         Path(temporary).write_text(json.dumps(description, indent=1), encoding="utf-8")
     print(f"{graph}: uncertainty of {n} scenes, {value.size:,} cells")
