@@ -203,15 +203,16 @@ class _Surface:
 
 def _draw_surface(rng: np.random.Generator, true: np.ndarray, ranges: presets.Ranges) -> _Surface:
     n = len(true)
-    floe = sum(
-        sd * correlated(rng, n, length) for sd, length in zip(ranges.sigma0_sd, ranges.sigma0_m, strict=True)
-    )
+    floe = sum(sd * correlated(rng, n, length) for sd, length in zip(ranges.sigma0_sd, ranges.sigma0_m, strict=True))
     low, high = ranges.rms_height_m
     rough = np.exp(rng.uniform(np.log(low), np.log(high)) + 0.3 * correlated(rng, n, ranges.sigma0_m[0]))
     power, slope = np.zeros(n), np.full(n, np.deg2rad(ranges.patch_slope_deg[1]))
     patches = int(rng.poisson(n * presets.STEP_M / 1000.0 / ranges.patch_km))
     for _ in range(patches):
-        size, peak = int(rng.integers(ranges.patch_echoes[0], ranges.patch_echoes[1] + 1)), rng.uniform(*ranges.patch_db)
+        size, peak = (
+            int(rng.integers(ranges.patch_echoes[0], ranges.patch_echoes[1] + 1)),
+            rng.uniform(*ranges.patch_db),
+        )
         own = rng.uniform(*ranges.patch_slope_deg)
         starts = rng.integers(0, max(n - size, 1), TRIES)
         clear = [true[s : s + size].min() > PATCH_CLEARANCE_M for s in starts]
