@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TRACKS = ("polynya/simulate", ":!polynya/simulate/glaciers", ":!polynya/simulate/sentinel1")
+TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in ("glaciers", "sentinel1", "altika")))
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
 """The files of each simulator, as paths for git."""

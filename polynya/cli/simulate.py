@@ -372,9 +372,10 @@ def simulate_altika(
 ) -> None:
     """Simulate SARAL/AltiKa echoes at 40 Hz over sea ice with leads, in the layout of an SGDR, with the truth.
 
-    Beside the echoes stand the truth (distance to the nearest lead, width crossed, bright ice without a lead), the true
-    lead map and the lead map of a radar, which misses some leads and has drifted (in a folder: under truth/). Numbers from simulated tracks are
-    never skill on real data. What is simulated, and from which sources: docs/altika_simulator.md.
+    Beside the echoes (in a folder: under truth/) stand the truth (distance to the nearest lead, width crossed, bright
+    ice without a lead), the true lead map, and the lead map of a radar, which misses some leads and has drifted.
+    Numbers from simulated tracks are never skill on real data. What is simulated, and from which sources:
+    docs/altika_simulator.md.
 
     \b
     polynya simulate altika track.nc --seed 1

@@ -150,7 +150,7 @@ def plane_peak(slope: np.ndarray) -> np.ndarray:
 
 
 def _points(leads: Leads, k: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return a grid of points that fill a lead, at most SPACING_M apart along it and across, m; and the area of each."""
+    """Return points that fill a lead, at most SPACING_M apart along it and across, m; and the area of each, m^2."""
     along, across = (max(int(np.ceil(v / SPACING_M)), 1) for v in (leads.length[k], leads.width[k]))
     u = leads.length[k] * ((np.arange(along) + 0.5) / along - 0.5)
     v = leads.width[k] * ((np.arange(across) + 0.5) / across - 0.5)

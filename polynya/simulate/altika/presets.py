@@ -106,9 +106,9 @@ class Ranges:
     length_sd: float = 0.6
     width_exponent: tuple[float, float] = (2.2, 2.8)
     refrozen_share: float = 0.25
-    open_db: tuple[float, float] = (15.0, 29.0)
+    open_db: tuple[float, float] = (15.0, 28.0)
     refrozen_db: tuple[float, float] = (4.0, 14.0)
-    slope_deg: tuple[float, float] = (0.05, 0.20)
+    slope_deg: tuple[float, float] = (0.06, 0.22)
     freeboard_m: tuple[float, float] = (0.1, 0.4)
     sigma0_sd: tuple[float, float] = (3.0, 1.5)
     sigma0_m: tuple[float, float] = (5000.0, 700.0)
@@ -117,7 +117,7 @@ class Ranges:
     patch_km: float = 60.0
     patch_echoes: tuple[int, int] = (3, 40)
     patch_db: tuple[float, float] = (2.0, 9.0)
-    patch_slope_deg: tuple[float, float] = (0.06, 0.18)
+    patch_slope_deg: tuple[float, float] = (0.05, 0.14)
     loop_gain: float = 0.2
     lag: int = 2
     target: float = 450.0

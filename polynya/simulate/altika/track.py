@@ -37,7 +37,7 @@ class Track:
     latitude, longitude : numpy.ndarray, shape (n,)
         Degrees, WGS 84.
     altitude, tracker, range : numpy.ndarray, shape (n,)
-        Height of the satellite above the ellipsoid, range of the nominal gate, range of the half of the largest count, m.
+        Height of the satellite above the ellipsoid; range of the nominal gate; range of half of the largest count, m.
     agc : numpy.ndarray, shape (n,)
         Attenuation, dB; floes have about 0.
     significant_wave_height : numpy.ndarray, shape (n,)
@@ -180,8 +180,8 @@ def check_arguments(*, seed: int, echoes: int, ranges: str) -> None:
         raise UsageError(f"seed is {seed}; expected 0 or more. Choose another.")
     if not FEWEST <= echoes <= MOST or echoes % presets.PER_ROW:
         raise UsageError(
-            f"echoes is {echoes}; expected a multiple of {presets.PER_ROW} from {FEWEST} to {MOST}: a record of 1 Hz has"
-            f" {presets.PER_ROW}. Choose another."
+            f"echoes is {echoes}; expected a multiple of {presets.PER_ROW} from {FEWEST} to {MOST}: a record of 1 Hz"
+            f" has {presets.PER_ROW}. Choose another."
         )
     if ranges not in presets.RANGES:
         raise UsageError(f"ranges is {ranges!r}; expected {', '.join(presets.RANGES)}. Choose one of them.")
