@@ -1,7 +1,7 @@
 """Echoes of floes and leads as the altimeter would see them without speckle, receiver and counts.
 
-Sources: Brown (1977), doi:10.1109/TAP.1977.1141536, for the echo of a rough surface; Chelton et al. (1989),
-doi:10.1175/1520-0426(1989)006<0407:PC>2.0.CO;2, for the curvature of the Earth.
+Sources: Brown (1977), doi:10.1109/TAP.1977.1141536, for the echo of a rough surface; Chelton et al. (1989), Journal of
+Atmospheric and Oceanic Technology 6, 407-438, for the curvature of the Earth.
 """
 
 from __future__ import annotations

@@ -14,7 +14,6 @@ from .track import Track
 EPOCH = np.datetime64("2000-01-01T00:00:00", "ns")
 SECONDS = "seconds since 2000-01-01 00:00:00.0"
 NO_SKILL = "SIMULATED AltiKa-like 40 Hz echoes over sea ice; not a measurement; never evidence of skill"
-_NEAREST = (("width", "width_m"), ("length", "length_m"))
 
 
 def name_of(track: Track) -> str:

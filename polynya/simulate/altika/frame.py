@@ -15,7 +15,7 @@ CENTRAL_MERIDIAN = -45.0
 """Of EPSG:3413: the grid's y axis points away from it."""
 FIRST_DAY = np.datetime64("2015-11-15", "ns")
 DAYS = 150
-"""Winter: the sheet's ice has no melt."""
+"""Winter: melt is not simulated."""
 
 
 @dataclass(frozen=True, kw_only=True)

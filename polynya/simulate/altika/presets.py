@@ -3,7 +3,7 @@
 Widths of leads follow a power law (Wernecke and Kaleschke 2015, doi:10.5194/tc-9-1955-2015). Contrasts, slopes and the
 settings of the receiver are set so that the tracks resemble what is published: 6 to 10 % of the data over leads are
 lost to saturation, and leads of 200 m to 4 km are seen (Zakharova et al. 2015, doi:10.1080/01490419.2015.1019655); a
-radar lead map has a precision above 0.9 at a recall of 0.6 (Murashkin et al. 2018, doi:10.1017/aog.2017.6).
+radar lead map has a precision above 0.9 at a recall of 0.6 (Murashkin et al. 2018, Annals of Glaciology 59).
 ``benchmarks/score_altika_simulator.py`` prints how near they are.
 """
 
