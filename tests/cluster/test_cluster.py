@@ -1,6 +1,6 @@
 """Freeboard and labels on a real Spark cluster of two workers, one of which is killed in the middle.
 
-The short form has four granules and one kill. ``make cluster`` runs the long one: POLYNYA_CLUSTER="GRANULES KILLS".
+The short form has three granules and one kill. ``make cluster`` runs the long one: POLYNYA_CLUSTER="GRANULES KILLS".
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.engine.test_contract import timeless
 
 from .standalone import Cluster
 
-N, KILLS = (int(n) for n in os.environ.get("POLYNYA_CLUSTER", "4 1").split())
+N, KILLS = (int(n) for n in os.environ.get("POLYNYA_CLUSTER", "3 1").split())
 LENGTH_KM = 3.0 if N <= 4 else 5.0
 
 pytestmark = [
