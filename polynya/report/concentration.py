@@ -102,20 +102,19 @@ def write(path: Path, page: Page) -> Path:
     thin = (slice(step // 2, None, step),) * 2
     body = [
         f'<p class="brand">polynya concentration</p><h1>{escape(page.title)}</h1>',
-        _facts(page.facts),
+        html.fact_list(page.facts.items()),
         _result(page.totals),
         f"<section><h2>Map</h2><div class=figures>{_maps(page, small, thin)}</div></section>",
     ]
-    if page.messages:
-        items = "".join(f"<li>{escape(m)}</li>" for m in page.messages)
-        body.append(f"<section><h2>Before you use it</h2><ul class=messages>{items}</ul></section>")
-    body += [_classes(page, small, thin), _zones(page), _radar(page, small, thin), _across(page), _words(page)]
+    body.append(html.warnings(page.messages))
+    body += [
+        _classes(page, small, thin),
+        _zones(page),
+        _radar(page, small, thin),
+        _across(page),
+        _words(page),
+    ]
     return html.write_text(path, html.page(title=f"{page.title}: sea-ice concentration", body=body))
-
-
-def _facts(facts: Mapping[str, object]) -> Markup:
-    inner = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
-    return Markup(f'<dl class="facts">{inner}</dl>')
 
 
 def _result(totals: Mapping[str, float]) -> Markup:

@@ -113,7 +113,7 @@ def write(path: Path, mapped: MappedScene) -> Path:
     outlines = mapped.outlines
     body = [
         f'<p class="brand">polynya glaciers</p><h1>{escape(mapped.title)}</h1>',
-        fact_list(mapped.facts),
+        html.fact_list(mapped.facts.items()),
         result(outlines, mapped.total),
     ]
     maps = []
@@ -125,11 +125,7 @@ def write(path: Path, mapped: MappedScene) -> Path:
         maps.append(probability_map(mapped.probability, mapped.geobox, outlines=outlines))
     if maps:
         body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
-    if mapped.notes:
-        body.append(
-            "<section><h2>Before you use it</h2><ul"
-            f" class=messages>{''.join(f'<li>{escape(n)}</li>' for n in mapped.notes)}</ul></section>"
-        )
+    body.append(html.warnings(mapped.notes))
     body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(mapped.total)}</section>")
     if mapped.agreement is not None and mapped.agreement.strata:
         body.append(colour_section(mapped.agreement, mapped.optical, mapped.geobox))
@@ -218,15 +214,6 @@ def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
         rgb[kinds == k] = (0.45 + 0.55 * level[kinds == k][:, None]) * colour
     return grid_picture.figure(
         np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key=""
-    )
-
-
-def fact_list(facts: dict[str, object]) -> Markup:
-    """Return facts as a list."""
-    return Markup(
-        '<dl class="facts">'
-        + "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts.items())
-        + "</dl>"
     )
 
 

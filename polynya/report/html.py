@@ -95,6 +95,32 @@ def percent(part: float, whole: float, decimals: int = 1) -> str:
     return f"{share:.{decimals}f}\u202f%"
 
 
+def fact_list(facts: Iterable[tuple[object, object]]) -> Markup:
+    """Return facts as a list of names and values.
+
+    Parameters
+    ----------
+    facts : iterable of (object, object)
+        In order; a name may occur more than once.
+    """
+    inner = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
+    return Markup(f'<dl class="facts">{inner}</dl>')
+
+
+def warnings(messages: Sequence[str]) -> Markup:
+    """Return a section with what a reader must know before using a result; nothing where there is nothing.
+
+    Parameters
+    ----------
+    messages : sequence of str
+        Sentences.
+    """
+    if not messages:
+        return Markup("")
+    items = "".join(f"<li>{escape(m)}</li>" for m in messages)
+    return Markup(f"<section><h2>Before you use it</h2><ul class=messages>{items}</ul></section>")
+
+
 def table(
     head: Sequence[object],
     rows: Iterable[Sequence[object]],

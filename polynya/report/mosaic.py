@@ -71,30 +71,29 @@ def write(path: Path, page: Page) -> Path:
     OutputError
         If it cannot be written.
     """
-    facts = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in page.facts.items())
     body = [
         f'<p class="brand">polynya concentration --mosaic</p><h1>{escape(page.title)}</h1>',
-        f'<dl class="facts">{facts}</dl>',
+        html.fact_list(page.facts.items()),
         _result(page.totals),
         f"<section><h2>Map</h2><div class=figures>{_maps(page)}</div></section>",
     ]
-    if page.messages:
-        items = "".join(f"<li>{escape(m)}</li>" for m in page.messages)
-        body.append(f"<section><h2>Before you use it</h2><ul class=messages>{items}</ul></section>")
     rows = [(name, time.replace("T", " "), html.percent(share, 1.0)) for name, time, share in page.scenes]
     table = html.table(("scene", "start, UTC", "share of the area"), rows, text_columns=2)
-    body += [f"<section><h2>Scenes</h2>{table}</section>", _words()]
+    body += [html.warnings(page.messages), f"<section><h2>Scenes</h2>{table}</section>", _words()]
     return html.write_text(path, html.page(title=page.title, body=body))
 
 
 def _result(totals: Mapping[str, float]) -> Markup:
+    overlap = (
+        f" Two scenes or more: {number(totals['overlap_area_km2'], 0)}\u202fkm², where they differ by"
+        f" {number(100 * totals['disagreement_rms'], 1)}\u202f% (standard deviation)."
+    )
     return Markup(
         f'<section id="result"><p class="result"><strong>{number(totals["ice_area_km2"], 0)}\u202fkm²</strong> of sea'
         f" ice in {number(totals['mapped_area_km2'], 0)}\u202fkm² ("
         f"±{number(totals['ice_area_uncertainty_km2'], 0)}, if all pixels err alike); extent"
-        f" {number(totals['ice_extent_km2'], 0)}\u202fkm². Two scenes or more:"
-        f" {number(totals['overlap_area_km2'], 0)}\u202fkm², where they differ by"
-        f" {number(100 * totals['disagreement_rms'], 1)}\u202f% (standard deviation).</p></section>"
+        f" {number(totals['ice_extent_km2'], 0)}\u202fkm²."
+        f"{overlap if totals['overlap_area_km2'] > 0 else ''}</p></section>"
     )
 
 

@@ -12,7 +12,7 @@ from ..physics import gridding
 from ..schema import counted
 from ..schema.gridded import FLOE_EDGES_M, GRID_VARIABLES, LEAD_EDGES_M, SAMPLING_FLAGS
 from .histograms import Scale, nice_scale, nice_top
-from .html import Markup, escape, number, page, percent, table, write_text
+from .html import Markup, escape, fact_list, number, page, percent, table, write_text
 from .map_cells import coloured_cells, dots
 from .polar_map import (
     NORTH,
@@ -141,11 +141,7 @@ def _header(season: Season) -> str:
         ("cells", f"{grid.cell_m / 1000:g} km, {grid.crs}"),
         ("periods", str(len(season.names))),
     )
-    shown = "".join(f"<div><dt>{k}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
-    return (
-        f'<header><p class="brand">polynya grid</p><h1>{escape(_title(season))}</h1>'
-        f'<dl class="facts">{shown}</dl></header>'
-    )
+    return f'<header><p class="brand">polynya grid</p><h1>{escape(_title(season))}</h1>{fact_list(facts)}</header>'
 
 
 def _sentence(row: dict) -> str:

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...schema import counted
-from ..html import DASH, Markup, escape, number, page, percent, table, write_text
+from ..html import DASH, Markup, escape, fact_list, number, page, percent, table, write_text
 from .figures import BINS, Line, along, binned, bridged, steps
 
 Beams = Mapping[str, Mapping[str, np.ndarray]]
@@ -78,10 +78,8 @@ def _head(title: str, about: Mapping[str, object]) -> Markup:
         (str(r["product"]), f"{r['granule']}{', simulated' if r.get('is_simulated') else ''}")
         for r in about["references"]  # type: ignore[attr-defined]
     ]
-    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in parts)
     return Markup(
-        f'<header><p class="brand">polynya \u00b7 compare</p><h1>{escape(title)}</h1><dl'
-        f' class="facts">{cells}</dl></header>'
+        f'<header><p class="brand">polynya \u00b7 compare</p><h1>{escape(title)}</h1>{fact_list(parts)}</header>'
     )
 
 

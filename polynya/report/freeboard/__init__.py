@@ -15,7 +15,7 @@ from ...physics import order
 from ...schema import CLASS_NAMES, LEADS, QUALITY_BITS, SEA_SURFACE, SEA_SURFACE_SOURCES, SEGMENTS
 from .. import profile
 from ..beams import SEGMENT_COLUMNS, BeamNumbers, BeamTable, PreparedBeam, array, beam_codes, prepare, quantile, read
-from ..html import Markup, escape, number, page, percent, script_json, write_text
+from ..html import Markup, escape, fact_list, number, page, percent, script_json, write_text
 from ..polar_map import NORTH, SERIES, SOUTH
 from .figures import CLASS_LABELS, histograms, maps, profile_panel
 from .tables import (
@@ -266,10 +266,8 @@ def header(title: str, facts: dict[str, object]) -> Markup:
             else f"{number(low, 0)}\u00b0 to {number(high, 0)}\u00b0"
         )
         parts.append(("Light", f"{kind}, sun at {span}"))
-    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in parts)
     return Markup(
-        f'<header><p class="brand">polynya \u00b7 freeboard</p><h1>{escape(title)}</h1><dl'
-        f' class="facts">{cells}</dl></header>'
+        f'<header><p class="brand">polynya \u00b7 freeboard</p><h1>{escape(title)}</h1>{fact_list(parts)}</header>'
     )
 
 

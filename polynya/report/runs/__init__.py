@@ -10,7 +10,7 @@ import numpy as np
 
 from ...schema import counted
 from ...schema.runs import FAILED
-from ..html import DASH, Markup, escape, number, page, table
+from ..html import DASH, Markup, escape, fact_list, number, page, table
 from .map import maps
 from .timeline import timeline
 from .totals import totals
@@ -56,10 +56,8 @@ def _head(rows: Sequence[Mapping], folder: str) -> Markup:
     if any(r["is_simulated"] for r in rows):
         n = sum(bool(r["is_simulated"]) for r in rows)
         facts.append(("Simulated", f"{n} of {counted(len(rows), 'item')}: not satellite data"))
-    cells = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(v)}</dd></div>" for k, v in facts)
     return Markup(
-        f'<header><p class="brand">polynya \u00b7 runs</p><h1>{escape(folder)}</h1><dl'
-        f' class="facts">{cells}</dl></header>'
+        f'<header><p class="brand">polynya \u00b7 runs</p><h1>{escape(folder)}</h1>{fact_list(facts)}</header>'
     )
 
 
@@ -144,6 +142,6 @@ def _key(value: float | None) -> str:
 def _words() -> Markup:
     return Markup(
         '<section id="words"><p class="note">The same rows are in runs.parquet. \u00b1 is one standard uncertainty; its'
-        " correlated part comes from errors that segments of one item share (sea surface, tides, mean sea surface, the"
-        " network), which more segments do not reduce.</p></section>"
+        " correlated part comes from errors that the segments or pixels of one item share (of freeboard: sea surface,"
+        " tides, mean sea surface; the network), which more of them do not reduce.</p></section>"
     )

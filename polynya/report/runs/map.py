@@ -55,7 +55,7 @@ def maps(rows: Sequence[Mapping]) -> Markup:
     )
     words = f"{counted(nowhere, 'item')} without a place." if nowhere else ""
     return Markup(
-        f'<section id="map"><h2>Where</h2>{parts}<p class="note">Click a track for its report; hold the pointer over it'
+        f'<section id="map"><h2>Where</h2>{parts}<p class="note">Click an item for its report; hold the pointer over it'
         f" for its name. {escape(words)}</p></section>"
     )
 
