@@ -283,11 +283,11 @@ def _content(of: Compiled) -> Iterator[object]:
 
 
 def _folders(of: Compiled) -> list[Path]:
-    """Return where machine code may be kept: as numba is told, beside the byte code, in the user's cache."""
-    told = os.environ.get("NUMBA_CACHE_DIR")
+    """Return where machine code may be kept: NUMBA_CACHE_DIR, or else beside the byte code or in the user's cache."""
+    wanted = os.environ.get("NUMBA_CACHE_DIR")
     beside = Path(of.function.__code__.co_filename).parent / "__pycache__"
     users = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "polynya"
-    return [Path(told)] if told else [beside, users]
+    return [Path(wanted)] if wanted else [beside, users]
 
 
 def _kept(folders: list[Path], name: str) -> bytes | None:

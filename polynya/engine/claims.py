@@ -49,7 +49,7 @@ def path_of(place: Path | str) -> Path:
 def holding(place: Path | str, *, run: str = "", wait: bool = True) -> Iterator[bool]:
     """Hold the claim of a result while the block works; yield whether to work.
 
-    Who listens (:func:`polynya.io.atomic.listening`) is told of the claim when the waiting is over.
+    Listeners (:func:`polynya.io.atomic.listening`) get the claim when the waiting is over.
 
     Parameters
     ----------
