@@ -171,7 +171,14 @@ def _map(
         record = io.run_record(
             command=io.command_line(),
             config=config.model_dump(mode="json"),
-            inputs=[{"scene": product.product_id, "time": str(product.start), "ipf": product.ipf}],
+            inputs=[
+                {
+                    "scene": product.product_id,
+                    "time": str(product.start),
+                    "ipf": product.ipf,
+                    "origin": sentinel1_product.origin(product),
+                }
+            ],
             key=hashed(),
             network=used.about,
             numbers=numbers,
@@ -195,7 +202,7 @@ def _channels(product: sentinel1_grd.Product, config: Config) -> tuple[xarray.Da
     data = radar_grid.on_grid(
         product, pixel_m=config.pixel_m, is_denoised=config.is_denoised, noise_scale=scale or None
     )
-    notes = [n.text for n in product.notes]
+    notes = [f"{n.text[0].upper()}{n.text[1:]}." for n in product.notes]
     if not config.is_denoised:
         notes.append("The thermal noise was not subtracted: bands along the swath may pass for ice.")
     is_scaled_for = product.satellite == "S1A" and product.mode == "EW" and product.ipf.startswith("002.4")
@@ -255,6 +262,7 @@ def _mapped(data, geobox, *, item: Item, config: Config, used: mapper.Mapper, pr
         has_amsr2=bool(item.amsr2),
         is_denoised=config.is_denoised,
         pixel_m=config.pixel_m,
+        latitude=latitude,
     )
     mapped, about_errors = _with_unknown_errors(mapped, bits, setting, used, lacks=trust.lacking(data, used) & seen)
     return mapped, bits, (*notes, *about_errors)

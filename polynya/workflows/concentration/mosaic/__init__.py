@@ -26,6 +26,7 @@ from ....schema import counted, mosaics
 from ....schema.sea_ice_maps import CONCENTRATION, QUALITY, UNCERTAINTY
 from .. import ice_chart, products
 from ..config import Config
+from ..scene import SIMULATED
 from . import day
 from .inputs import LAYERS, OWN, Found, Source, check, find
 
@@ -202,7 +203,7 @@ def _make(item: Item, *, key: io.Key, config: Config) -> tuple[tuple[str, ...], 
         if config.sigrid3:
             ice_chart.write(temporary, c, uncertainty=sigma, bits=bits, geobox=held.coarse)
         totals = {**found.totals, "ice_edge_km": float(drawn.edge["length_km"].sum()), "n_scenes": len(item.sources)}
-        messages = _messages(totals)
+        messages = (*_messages(totals), *((SIMULATED,) if any(s.is_of_simulations for s in item.sources) else ()))
         numbers = {**totals, "seconds": time.monotonic() - started}
         report.write(
             temporary / "report.html",
@@ -241,8 +242,13 @@ def _facts(item: Item, held: day.Layout) -> dict[str, object]:
         "scenes": f"{counted(len(item.sources), 'scene')}, {first[11:16]} to {last[11:16]} UTC",
         "grid": f"{rows} x {columns} pixels of {held.geobox.affine.a:g} m, EPSG:{held.geobox.crs.epsg}",
         "mapped by": item.about.get("network", "unknown"),
-        "data": f"contains modified Copernicus Sentinel data {first[:4]}",
+        "data": _origin(item),
     }
+
+
+def _origin(item: Item) -> str:
+    """Return where the data of all scenes come from."""
+    return "; ".join(sorted({s.origin for s in item.sources if s.origin})) or "unknown"
 
 
 def _frame(item: Item, held: day.Layout, start: np.datetime64) -> xarray.Dataset:
@@ -251,7 +257,7 @@ def _frame(item: Item, held: day.Layout, start: np.datetime64) -> xarray.Dataset
     about = {
         "time_coverage_start": f"{np.datetime_as_string(start, unit='s')}Z",
         "time_coverage_end": f"{np.datetime_as_string(end, unit='s')}Z",
-        "source": f"contains modified Copernicus Sentinel data {item.sources[0].time[:4]}",
+        "source": _origin(item),
         "comment": "Mean of scenes with weights 1/uncertainty^2; flagged pixels count where no other is. The"
         " uncertainty takes errors of scenes as shared, and adds the variance among them.",
         "scenes": " ".join(s.name for s in item.sources),

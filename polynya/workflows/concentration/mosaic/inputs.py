@@ -13,6 +13,7 @@ from ....errors import ProductError, UsageError
 from ....io import atomic
 from ....schema.sea_ice_maps import CONCENTRATION, QUALITY, UNCERTAINTY
 from ..config import Config
+from ..scene import SIMULATED
 
 WORKFLOW, OWN = "concentration", "concentration mosaic"
 ALIKE = ("pixel_m", "network", "channels", "is_denoised", "noise_scale")
@@ -33,11 +34,17 @@ class Source:
         With one GeoTIFF for each of :data:`LAYERS`.
     time : str
         Start of the scene, UTC, ISO 8601.
+    origin : str
+        Where its data come from, empty where its record does not say.
+    is_of_simulations : bool
+        Whether it was mapped by what has learned from simulated scenes alone.
     """
 
     name: str
     folder: str
     time: str
+    origin: str = ""
+    is_of_simulations: bool = False
 
     @property
     def day(self) -> str:
@@ -143,7 +150,13 @@ def find(out: Path | str) -> Found:
         own = _settings(record) | {"networks": dict(record["key"].get("networks") or {})}
         about = about or own
         _compare(name, own, first, about)
-        source = Source(name=name, folder=str(folder / name), time=_time_of(name, record))
+        source = Source(
+            name=name,
+            folder=str(folder / name),
+            time=_time_of(name, record),
+            origin=str(record["inputs"][0].get("origin", "")),
+            is_of_simulations=SIMULATED in (record.get("messages") or ()),
+        )
         groups.setdefault(f"{source.day}_{_hemisphere(source)}", []).append(source)
     messages = ()
     if strange:
