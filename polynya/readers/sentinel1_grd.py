@@ -54,6 +54,8 @@ RELEASES = ("002.36", "002.90", "003.31", "003.52", "003.90")
 CHECKED = ("002.36", "003.52", "003.90")
 DOI = ""
 INTACT = "the product's whole GeoTIFF. Download the product again"
+SATURATED = 65535
+"""Largest number that 16 bits hold: the power of such a pixel is not known."""
 NOISE_FLOOR = 1e-7
 """Noise-equivalent sigma nought below this (-70 dB) is no noise of this instrument, but a vector in other units."""
 NOISE_CEILING = 0.1
@@ -275,11 +277,15 @@ def sigma_nought(
     Returns
     -------
     sigma0 : numpy.ndarray of float64, shape (h, w)
-        Linear; may be negative. NaN without data, outside the sub-swaths' blocks, and where the noise is not valid.
+        Linear; may be negative. NaN without data, at the largest number that 16 bits hold, outside the sub-swaths'
+        blocks, and where the noise is not valid.
     nesz : numpy.ndarray of float64, shape (h, w)
         Linear; NaN also where the noise is not known.
     """
     gain = radiometry.gain.window(rows, columns)
+    is_cut = digital_numbers >= SATURATED
+    if is_cut.any():  # the power is larger than it says
+        digital_numbers = np.where(is_cut, 0, digital_numbers)
     if radiometry.is_noise_known:
         noise = radiometry.noise.window(rows, columns)
         return backscatter.sigma_nought(digital_numbers, gain, noise, is_denoised=is_denoised)

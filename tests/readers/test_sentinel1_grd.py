@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import rasterio
 
 from polynya.errors import ProductError, UsageError
 from polynya.readers import sentinel1_grd
@@ -312,6 +313,24 @@ def test_noise_of_zero_or_in_other_units_is_not_subtracted(tmp_path, factor):
     inside[:, LAST_POSITIVE + 1 :] = False  # the image has no data there
     assert (np.isfinite(data.sigma0.values) == inside).all()
     assert np.isnan(data.nesz.values).all()
+
+
+def test_the_largest_number_of_16_bits_is_no_power(tmp_path):
+    """Its power may be any larger one; the pixel beside it is what it was."""
+    small = Small()
+    numbers = small_numbers(small)
+    folder = write_safe(tmp_path / "x.SAFE", small, numbers)
+    before = sentinel1_grd.read(folder).sigma0.values
+    line, sample = np.argwhere(np.isfinite(before[0]))[1000]
+    path = next(p for p in (folder / "measurement").iterdir() if "-hh-" in p.name)
+    with rasterio.open(path) as held:
+        image = held.read(1)
+    image[line, sample] = 65535
+    write_image(path, image)
+    after = sentinel1_grd.read(folder).sigma0.values
+    assert np.isnan(after[0, line, sample])
+    after[0, line, sample] = before[0, line, sample]
+    np.testing.assert_array_equal(after, before)
 
 
 # What is where

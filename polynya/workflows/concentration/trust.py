@@ -28,6 +28,9 @@ FLAGS = {
     "near_land": "near land",
 }
 """Flags of pixels like which none was among those that errors were fitted on."""
+LOWEST_LATITUDE = 60.0
+"""North and south: the simulated scenes lie poleward of it. Ice of the Baltic Sea or the Sea of Okhotsk was not among
+them."""
 RADAR = {"HH": "hh", "HV": "hv"}
 AMSR2 = "amsr2"
 
@@ -45,6 +48,8 @@ class Setting:
     has_amsr2 : bool
     is_denoised : bool
     pixel_m : float
+    latitude : float
+        Of its middle, degrees.
     """
 
     mode: str
@@ -52,6 +57,7 @@ class Setting:
     has_amsr2: bool
     is_denoised: bool
     pixel_m: float
+    latitude: float
 
 
 def reasons(setting: Setting, used: Mapper) -> tuple[str, ...]:
@@ -69,6 +75,7 @@ def reasons(setting: Setting, used: Mapper) -> tuple[str, ...]:
     found = [] if setting.mode == "EW" else [f"mode {setting.mode}"]
     found += [] if setting.is_denoised else ["noise not subtracted"]
     found += [f"pixels of {setting.pixel_m:g} m"] if _is_other_size(setting, used) else []
+    found += [f"latitude {setting.latitude:.0f}\u00b0"] if abs(setting.latitude) < LOWEST_LATITUDE else []
     return (*found, *(f"no {s.upper()}" for s in lacks))
 
 

@@ -181,6 +181,17 @@ def test_a_missing_channel_is_missing_for_the_network(tmp_path, scenes, how):
     np.testing.assert_allclose(sigma, np.sqrt(1 / 12 + (c[np.isfinite(c)] - 0.5) ** 2), atol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("latitude", "words"), [(58.0, ("latitude 58\u00b0",)), (-59.4, ("latitude -59\u00b0",)), (-62.0, ())]
+)
+def test_errors_towards_the_equator_are_unknown(latitude, words):
+    setting = trust.Setting(
+        mode="EW", channels=("HH", "HV"), has_amsr2=False, is_denoised=True, pixel_m=400.0, latitude=latitude
+    )
+    used = mapper.load(concentration.Config(network=concentration.RULE))
+    assert trust.reasons(setting, used) == words
+
+
 def test_the_uncertainty_of_an_unknown_concentration_is_that_of_any_truth():
     truth = (np.arange(100_000) + 0.5) / 100_000
     for c in (0.0, 0.2, 0.5, 0.99):
