@@ -166,6 +166,26 @@ def test_water_and_ice_of_a_product_are_what_the_network_says_of_their_decibels(
     assert low - 1e-3 <= np.nanmin(angle) < low + 0.6 and high - 1.0 < np.nanmax(angle) <= high + 1e-3
 
 
+def test_the_network_sees_the_scene_mirrored_beyond_its_border(tmp_path, scenes, constant, monkeypatch):
+    """Beside the scene, where the map holds nothing, the network is shown what lies as far inside."""
+    shown, usual = [], halo.whole
+
+    def whole(net, read, *, shape, **more):
+        shown.append(read(slice(0, shape[0]), slice(0, shape[1])))
+        return usual(net, read, shape=shape, **more)
+
+    monkeypatch.setattr(halo, "whole", whole)
+    assert run(scenes["both"], tmp_path / "out", constant).status == "done"
+    empty = ~np.isfinite(read(tmp_path / "out")["sea_ice_concentration"])
+    assert empty.mean() > 0.05 and np.isfinite(shown[0][:2, empty]).all()
+
+
+def test_what_has_learned_from_simulations_is_known(constant):
+    assert mapper.load(concentration.Config()).is_simulated
+    assert mapper.load(concentration.Config(network=concentration.RULE)).is_simulated
+    assert not mapper.load(concentration.Config(network=str(constant))).is_simulated
+
+
 @pytest.mark.parametrize("how", ["product", "option"])
 def test_a_missing_channel_is_missing_for_the_network(tmp_path, scenes, how):
     given = made.pixelwise(tmp_path / "n.onnx", weights=(0.3, 0.1, 0.0), bias=4.0)
