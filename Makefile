@@ -123,6 +123,7 @@ RADAR := build/concentration
 $(RADAR)/.made: | setup-train
 	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)
 	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)/noisy --test-only --keep-noise
+	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)/stress --test-only --range stress --seed 700000
 	@touch $@
 
 concentration-weights: setup-train $(RADAR)/.made

@@ -2,7 +2,7 @@
 Sentinel-1 EW at 400 m.
 
     python scripts/make_concentration_data.py OUT [--train 640] [--calibration 320] [--test 96] [--size 256]
-    [--seed 300000] [--jobs 2] [--keep-noise] [--test-only]
+    [--seed 300000] [--jobs 2] [--keep-noise] [--test-only] [--range standard]
 
 OUT/train, OUT/calibration and OUT/test get files of 32 scenes each, a window of a scene a tile, with different seeds: a
 scene of one part is never drawn for another. With --keep-noise the annotated noise is not removed, to see what removing
@@ -24,6 +24,7 @@ from pyproj import Transformer
 
 from polynya import io
 from polynya.samples import radar_tiles
+from polynya.simulate.sentinel1 import presets
 from polynya.simulate.sentinel1.scene import Scene, draw_scene
 
 TEST_SEED, CALIBRATION_SEED = 1_000_000, 2_000_000
@@ -42,7 +43,7 @@ def make(job: dict) -> str:
     out.parent.mkdir(parents=True, exist_ok=True)
     with io.writing(out) as temporary, h5py.File(temporary, "w") as file:
         for seed in job["seeds"]:
-            scene = draw_scene(seed, size=(job["size"], job["size"]))
+            scene = draw_scene(seed, size=(job["size"], job["size"]), ranges=job["ranges"])
             write(file, scene, seed, keep_noise=job["keep_noise"])
     return f"{out.name}: {len(job['seeds'])} scenes"
 
@@ -105,6 +106,9 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--keep-noise", action="store_true", help="do not remove the thermal noise")
     parser.add_argument("--test-only", action="store_true", help="test scenes alone")
+    parser.add_argument(
+        "--range", default="standard", choices=sorted(presets.RANGES), help="what scenes are drawn from"
+    )
     a = parser.parse_args()
     simulator_commit.remember(a.out, files=simulator_commit.SENTINEL1)
     jobs = []
@@ -123,6 +127,7 @@ def main() -> None:
                 "seeds": seeds[EACH * k : EACH * (k + 1)],
                 "size": a.size,
                 "keep_noise": a.keep_noise,
+                "ranges": a.range,
             }
             for k in range(-(-n // EACH))
         ]
