@@ -106,6 +106,10 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
         "- Melt: wet snow and ponds were not simulated, and change both channels by more than ice types differ.",
         "- Land, icebergs, ships, ambiguities of the radar.",
         "- Thin first-year ice as a class of its own: it was not simulated.",
+        (
+            "- Water and ice of another brightness than in training: on scenes of the wider stress ranges errors are up"
+            " to 1.7 times as large as stated (docs/concentration.md)."
+        ),
         "- Pixels far from 400 m, IW and SM products, other polarisations.",
         "- Claims of skill: compare with a chart or another product first (`polynya evaluate`).",
         "",
