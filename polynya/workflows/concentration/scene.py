@@ -27,7 +27,7 @@ CHANNELS = ("HH", "HV")
 MOSTLY_LAND = 0.5
 SIMULATED = (
     "The map was made by what has learned from simulated scenes alone: compare it with an ice chart (polynya evaluate)"
-    " before you rest on its numbers."
+    " before you rest on its numbers or their uncertainty."
 )
 LEARNED = "simulated scenes of EW in winter, without land, noise removed{size}"
 """What errors were fitted on."""
