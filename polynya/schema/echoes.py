@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields, replace
+import json
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from ..errors import UsageError
 from . import arrow
 from .records import Note, TableSpec, variable
 
@@ -24,6 +26,8 @@ MODE_NAMES = dict(MODES)
 SURFACE_TYPES = ((-1, "unknown"), (0, "ocean"), (1, "lake_or_enclosed_sea"), (2, "continental_ice"), (3, "land"))
 SURFACE_TYPE_NAMES = dict(SURFACE_TYPES)
 WATTS, COUNTS = "W", "count"
+_NAMES = ("source", "mission", "product", "release", "units")
+_PER_FILE = ("gate_width_m", "nominal_gate")
 
 ECHOES = TableSpec(
     name="echoes",
@@ -173,13 +177,64 @@ class Echoes:
 
     def to_table(self) -> pa.Table:
         """Return the echoes as a table of :data:`ECHOES`; what is one per file goes into the metadata."""
-        about: dict[str, Any] = {n: getattr(self, n) for n in ("source", "mission", "product", "release", "units")}
+        about: dict[str, Any] = {n: getattr(self, n) for n in _NAMES}
         about |= {"waveform_fill": self.fill, "saturation": self.saturation, "unknown_variables": list(self.unknown)}
-        about |= {n: v if np.isfinite(v := getattr(self, n)) else None for n in ("gate_width_m", "nominal_gate")}
+        about["absent_columns"] = list(self.absent)
+        about |= {n: v if np.isfinite(v := getattr(self, n)) else None for n in _PER_FILE}
         about["notes"] = [n.text for n in self.notes]
+        about["remarks"] = [asdict(n) for n in self.notes]
         columns: dict[str, Any] = {n: getattr(self, n) for n in COLUMNS}
         columns["waveform"] = self._lists()
         return arrow.table(_spec(self.waveform.dtype), columns, about=about)
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Echoes:
+        """Return the echoes of a table that :meth:`to_table` gave, or that has more columns than that.
+
+        Parameters
+        ----------
+        table : pyarrow.Table
+            All echoes have as many gates as the first.
+
+        Raises
+        ------
+        UsageError
+            If columns or metadata are missing, or echoes differ in their gates.
+        """
+        about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        missing = [n for n in (*COLUMNS, "waveform") if n not in table.column_names]
+        missing += [n for n in ("mission", "units", "waveform_fill") if n not in about]
+        if missing:
+            raise UsageError(
+                f"table of echoes: {', '.join(missing)} missing; expected the columns and metadata of polynya.schema"
+                ".echoes. Give a table that polynya wrote."
+            )
+        lists = table["waveform"].combine_chunks()
+        ends, flat = arrow.to_numpy(lists.offsets), arrow.to_numpy(lists.flatten())
+        gates = np.unique(np.diff(ends))
+        if gates.size > 1:
+            raise UsageError(
+                f"table of echoes: echoes of {gates.min()} to {gates.max()} gates; expected one number. Give missions"
+                " and modes apart."
+            )
+        columns: dict[str, Any] = {n: arrow.to_numpy(table[n]) for n in COLUMNS}
+        columns["time"] = table["time"].cast(pa.int64()).to_numpy().astype("datetime64[ns]")
+        fill, saturation = (json.loads(about.get(n, "null")) for n in ("waveform_fill", "saturation"))
+        numbers: dict[str, Any] = {
+            n: np.nan if (v := json.loads(about.get(n, "null"))) is None else v for n in _PER_FILE
+        }
+        return cls(
+            **{n: about.get(n, "") for n in _NAMES},
+            **columns,
+            **numbers,
+            waveform=flat.reshape(len(table), gates[0] if gates.size else 0),
+            product_class_flag=np.full(len(table), -1, np.int64),
+            fill=fill,
+            saturation=saturation,
+            unknown=tuple(json.loads(about.get("unknown_variables", "[]"))),
+            absent=tuple(json.loads(about.get("absent_columns", "[]"))),
+            notes=tuple(Note(**n) for n in json.loads(about.get("remarks", "[]"))),
+        )
 
     def _lists(self) -> pa.Array:
         kind = np.float32 if self.waveform.dtype.kind == "f" else np.uint32
