@@ -27,6 +27,9 @@ CELL_M = 400.0
 UNKNOWN = 255
 CHANNELS = ("HH", "HV")
 SENSORS = ("hh", "hv", "incidence")
+MICROWAVE = ("btemp_18_7v", "btemp_36_5v")
+"""Channels of the bootstrap type of algorithm."""
+AMSR2_CELL_M = 2000.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +49,8 @@ class Radar:
         AutoICE's stages of development, 255 unknown.
     is_chart : bool
         Whether an analyst drew the truth.
+    microwave : numpy.ndarray of float32, shape (2, h, w), or None
+        AMSR2 brightness temperatures of :data:`MICROWAVE`, K, where the file has them.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Radar:
     truth: np.ndarray
     stage: np.ndarray | None = None
     is_chart: bool = False
+    microwave: np.ndarray | None = None
 
     @property
     def digest(self) -> str:
@@ -171,7 +177,9 @@ def _truth(path: Path, box: GeoBox) -> np.ndarray:
 
 def _ai4arctic(path: Path) -> Radar:
     scene = ai4arctic.open_scene(path)
-    wanted = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle", *ai4arctic.CHARTS)
+    image = ("nersc_sar_primary", "nersc_sar_secondary", "sar_incidenceangle", *ai4arctic.CHARTS)
+    microwave = MICROWAVE if set(MICROWAVE) <= set(scene.variables) else ()
+    wanted = (*image, *microwave)
     if "SIC" not in scene.variables:
         raise ProductError(f"{path.name}: has no chart; expected SIC. Put its _reference.nc beside it.")
     data = ai4arctic.read(path, variables=wanted, scene=scene)
@@ -191,7 +199,17 @@ def _ai4arctic(path: Path) -> Radar:
         truth=coarse(share, side).astype(np.float32),
         stage=stage[: shape[0], : shape[1]],
         is_chart=True,
+        microwave=np.stack([_fine(data[n].to_numpy(), shape) for n in microwave]) if microwave else None,
     )
+
+
+def _fine(values: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Return cells of 2 km on cells of 400 m; NaN beyond them."""
+    side = round(AMSR2_CELL_M / CELL_M)
+    big = np.repeat(np.repeat(values, side, axis=0), side, axis=1)[: shape[0], : shape[1]]
+    out = np.full(shape, np.nan, np.float32)
+    out[: big.shape[0], : big.shape[1]] = big
+    return out
 
 
 def coarse(values: np.ndarray, side: int) -> np.ndarray:

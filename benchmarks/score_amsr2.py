@@ -9,8 +9,9 @@ FILES are folders or files laid out as DMI's ASIP scene: ``AMSR2_S1….nc`` (14 
 A cell of 25 x 25 lines and samples has a concentration where at least half of it is known. Features of a cell are its
 channels, means over 5 and 15 cells, polarisation and gradient ratios, and the share of land around it, from the same
 files, for AMSR2 sees land tens of kilometres into the sea. ``constant``, ``ridge`` and ``forest`` use the channels
-alone; ``neighbourhood`` is the mean of a ridge regression, a kernel regression and a forest on everything. Their
-settings are chosen by cross-validation between bands of the training rows; test rows choose nothing.
+alone; ``bootstrap`` is an algorithm of Comiso's type on 18.7 and 36.5 GHz with the tie points of the training cells;
+``neighbourhood`` is the mean of a ridge regression, a kernel regression and a forest on everything. Their settings are
+chosen by cross-validation between bands of the training rows; test rows choose nothing.
 
 One scene of one summer day is no product: emissivities differ within 200 km. The number says how much of DMI's map,
 which is made from Sentinel-1 and AMSR2 together, AMSR2 alone gives back beside the rows it was taught.
@@ -22,6 +23,7 @@ import argparse
 import itertools
 import json
 import re
+import sys
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,9 +33,10 @@ import numpy as np
 from plain_models import Predict, fit_constant, fit_forest, fit_kernel, fit_ridge
 from scipy.ndimage import gaussian_filter, uniform_filter
 
-from polynya.errors import PolynyaError, ProductError, one_line
+from polynya.errors import PolynyaError, ProductError, UsageError, one_line
 from polynya.evaluate.concentration import scores
 from polynya.evaluate.scene_rows import Bootstrap
+from polynya.physics import bootstrap_concentration
 from polynya.physics.microwave_ratios import gradient_ratio, polarisation_ratio
 from polynya.readers import amsr2_swath
 
@@ -53,6 +56,7 @@ TREES, TREES_WHILE_CHOOSING = 60, 12
 PENALTIES = (1e-3, 1e-2, 3e-2, 1e-1, 0.5)
 KERNELS = tuple((p, w) for p in (1e-3, 3e-3, 1e-2) for w in (0.7, 1.0, 1.5))
 LEAVES = (5, 20)
+BOOTSTRAP = ("btemp_18_7v", "btemp_36_5v")
 DUE_R2, DUE_ACCURACY = 0.45, 0.91
 _ROWS = re.compile(r"sic_rows_(\d+)_(\d+)")
 
@@ -260,6 +264,18 @@ def fitted(kind: str, features: np.ndarray, sample: Sample, *, seed: int) -> tup
     }
 
 
+def _bootstrap(taught: Sample, held: Sample, *, seed: int) -> dict[str, dict[str, object]]:
+    """Return the scores of the bootstrap type of algorithm, nothing where the training cells hold no closed ice."""
+    columns = [amsr2_swath.CHANNELS.index(c) for c in BOOTSTRAP]
+    try:
+        ties = bootstrap_concentration.fit(*taught.plain[:, columns].T, taught.percent / 100)
+    except UsageError as error:
+        print(f"bootstrap left out: {one_line(error)}", file=sys.stderr)
+        return {}
+    found = 100 * bootstrap_concentration.concentration(ties, *held.plain[:, columns].T)
+    return {"bootstrap": {**score(held, found, seed=seed), "chosen": f"contrast {ties.contrast_k:.0f} K"}}
+
+
 def score(sample: Sample, predicted: np.ndarray, *, seed: int) -> dict[str, float | int]:
     """Return the scores of predictions, percent."""
     pair = scores.Pair(
@@ -327,6 +343,7 @@ def run(
         )
     models: dict[str, dict[str, object]] = {}
     models["constant"] = {**score(held, fit_constant(taught.plain, taught.percent)(held.plain), seed=seed)}
+    models |= _bootstrap(taught, held, seed=seed)
     for kind in ("ridge", "forest"):
         predict, how = fitted(kind, taught.plain, taught, seed=seed)
         models[kind] = {**score(held, predict(held.plain), seed=seed), **how}

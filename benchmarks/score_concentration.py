@@ -7,7 +7,8 @@ FILES are tile sets of ``scripts/make_concentration_data.py``, folders of ``poly
 or folders of these; everything is brought to cells of 400 m. Without --network the recipe is trained on --train (its
 validation and calibration parts are scenes of its own); with it, that network is scored and --train teaches the rules
 only. Beside it: the training mean; Gaussian classes with linear angle dependence (Lohse et al. 2020); a random forest
-on HH, HV and the angle; and one with means over 5 and 21 cells and the deviation over 9.
+on HH, HV and the angle; and one with means over 5 and 21 cells and the deviation over 9. Where the training scenes
+have AMSR2 (AI4Arctic), an algorithm of the bootstrap type (Comiso 1986) with tie points of these scenes joins them.
 
 Scored: R2, RMSE, MAE, bias of cells and of means over 4.8 km, the marginal ice zone (15-80 % of those means), ice and
 water at 15 %, distances between ice edges, how many true values lie within the 68 % and 95 % intervals, errors beside
@@ -36,8 +37,8 @@ from concentration_tables import Tally
 from plain_models import fit_constant, fit_forest
 from scipy.ndimage import label, uniform_filter
 
-from polynya.errors import PolynyaError, ProductError
-from polynya.physics import angle_classes
+from polynya.errors import PolynyaError, ProductError, UsageError
+from polynya.physics import angle_classes, bootstrap_concentration
 from polynya.predict import halo
 from polynya.predict import scenes as predict_scenes
 from polynya.samples import radar_tiles
@@ -73,7 +74,7 @@ def is_scored(scene: Radar) -> np.ndarray:
 
 def teach(train: Sequence[Path], *, seed: int, seen: set[str] | None = None) -> dict[str, Method]:
     """Fit the rules on cells of the training scenes, and note their digests in ``seen``."""
-    rng, samples = np.random.default_rng(seed), []
+    rng, samples, ties = np.random.default_rng(seed), [], []
     n = sum(1 for _ in concentration_scenes.scenes(train))
     for scene in concentration_scenes.scenes(train):
         at = np.flatnonzero(is_scored(scene))
@@ -84,6 +85,8 @@ def teach(train: Sequence[Path], *, seed: int, seen: set[str] | None = None) -> 
             code = np.where(scene.truth.ravel()[at] > 1 - PURE, 4, 0)
             if scene.stage is not None:
                 code = scene.stage.ravel()[at].astype(np.int64)
+            if scene.microwave is not None:
+                ties.append(np.stack([*scene.microwave.reshape(2, -1)[:, at], scene.truth.ravel()[at]]))
             samples.append((features(scene).reshape(9, -1)[:, at].T, scene.truth.ravel()[at], code))
     if not samples:
         raise ProductError("--train: no cell has radar and a concentration; expected some. Give other scenes.")
@@ -98,12 +101,31 @@ def teach(train: Sequence[Path], *, seed: int, seen: set[str] | None = None) -> 
         names = tuple(STAGE_NAMES[k] for k in there)
         classes = angle_classes.fit(x[chosen, :2].T, x[chosen, 2], np.searchsorted(there, code[chosen]), names=names)
         methods["gaussian_classes"] = lambda s: (rule.concentration(classes, s.channels, s.incidence), None)
+    methods |= _bootstrap(ties)
     for name, columns in (("forest", 3), ("forest_with_surroundings", 9)):
         forest = fit_forest(
             x[:, :columns], truth, trees=TREES, least=LEAF, seed=seed, share=1.0 if columns == 3 else 1 / 3
         )
         methods[name] = lambda s, f=forest, c=columns: (_by(f, features(s)[:c]), None)
     return methods
+
+
+def _bootstrap(samples: Sequence[np.ndarray]) -> dict[str, Method]:
+    """Return the bootstrap type of algorithm by tie points of cells; nothing where ice or water is missing."""
+    try:
+        ties = bootstrap_concentration.fit(*np.concatenate(samples, axis=1)) if samples else None
+    except UsageError as error:
+        print(f"AMSR2 left out: {error}", file=sys.stderr)
+        return {}
+    if ties is None:
+        return {}
+
+    def mapped(scene: Radar) -> tuple[np.ndarray, None]:
+        if scene.microwave is None:
+            return np.full(scene.truth.shape, np.nan, np.float32), None
+        return bootstrap_concentration.concentration(ties, *scene.microwave).astype(np.float32), None
+
+    return {"amsr2_bootstrap": mapped}
 
 
 def _by(forest: Callable[[np.ndarray], np.ndarray], planes: np.ndarray) -> np.ndarray:

@@ -15,8 +15,10 @@ import pytest
 
 from polynya.errors import ProductError
 from polynya.predict.halo import Uncertain
+from polynya.readers.ai4arctic_preparation import STATISTICS
 from polynya.samples import radar_tiles
 from polynya.simulate.sentinel1 import product
+from tests.readers import ai4arctic_files
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -140,6 +142,33 @@ def test_rules_find_ice_that_is_bright(benchmark, scenes, tmp_path):
     r2 = {name: t.result()["r2"] for name, t in found.items()}
     assert r2["forest"] > 0.99 and r2["gaussian_classes"] > 0.9 and r2["training_mean"] < 0.1
     assert (tmp_path / "scene11.png").stat().st_size > 1000 and not (tmp_path / "scene12.png").exists()
+
+
+def with_microwave(scenes, seed: int, *, has: bool = True):
+    """Return an easy scene; ice and water at 18.7 and 36.5 GHz differ by 60 and 40 K, ice has two ages."""
+    drawn = easy(seed)
+    age = np.where(np.arange(72) % 2 == 0, 0.0, 1.0)[:, None]
+    tb = [184.0 + drawn["truth"] * (60 - 30 * age), 210.0 + drawn["truth"] * (40 - 60 * age)]
+    return scenes.Radar(name=f"scene{seed}", **drawn, microwave=np.stack(tb).astype(np.float32) if has else None)
+
+
+def test_amsr2_is_a_method_where_the_training_scenes_have_it(benchmark, scenes, monkeypatch):
+    held = {"with": [with_microwave(scenes, k) for k in range(3)], "without": [with_microwave(scenes, 3, has=False)]}
+    monkeypatch.setattr(scenes, "scenes", lambda paths: iter(held[paths[0]]))
+    methods = benchmark.teach(["with"], seed=0)
+    assert "amsr2_bootstrap" in methods and "amsr2_bootstrap" not in benchmark.teach(["without"], seed=0)
+    scene = with_microwave(scenes, 9)
+    assert np.allclose(methods["amsr2_bootstrap"](scene)[0], scene.truth, atol=1e-4)
+    assert np.isnan(methods["amsr2_bootstrap"](held["without"][0])[0]).all()
+
+
+def test_amsr2_cells_of_a_scene_to_train_on_lie_on_its_cells(scenes, tmp_path):
+    path = ai4arctic_files.prepared(tmp_path / ai4arctic_files.NAME, statistics=STATISTICS)
+    scene = next(iter(scenes.scenes([path])))
+    assert scene.truth.shape == (12, 13)  # 60 x 69 pixels of 80 m
+    expected = [150.0 + ai4arctic_files.CHANNELS.index(c) for c in scenes.MICROWAVE]
+    assert np.allclose(scene.microwave[:, :10, :10], np.reshape(expected, (2, 1, 1)), atol=1e-3)  # 2 x 2 cells of 2 km
+    assert np.isnan(scene.microwave[:, 10:]).all() and np.isnan(scene.microwave[:, :, 10:]).all()
 
 
 def test_areas_of_one_concentration_have_numbers_of_their_own(benchmark):
