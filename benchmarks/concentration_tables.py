@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+from affine import Affine
 from concentration_scenes import CELL_M, Radar
+from odc.geo.geobox import GeoBox
+from scipy.ndimage import binary_dilation, binary_erosion
 
 from polynya.evaluate.concentration import edges, scores
 from polynya.predict.halo import Uncertain
+from polynya.scenes import ice_edge
 from polynya.sensors.radar_ice import SWATH_BORDERS
+from polynya.workflows.concentration import products
 
 SIDE = 12
 """Cells of 400 m along a square of about 5 km."""
@@ -28,6 +33,8 @@ class Tally:
         self.held: dict[int, np.ndarray] = {}
         self.held_marginal: dict[int, np.ndarray] = {}
         self.held_of_scenes: dict[int, list[float]] = {}
+        self.ranges: dict[str, list[bool]] = {name: [] for name in ice_edge.ZONES}
+        self.edge_cells = np.zeros(2, np.int64)
         self.left_out = np.zeros(2, np.int64)
         self.edges = np.zeros(2, np.int64)
         self.by_sigma = np.zeros((SIGMA_BINS.size + 1, 3))
@@ -67,6 +74,22 @@ class Tally:
         self.distances.append(np.concatenate(edges.distances_km(*points, cell_m=CELL_M)))
         if more is not None:
             self._uncertainty(scene.truth, value, more, good=good, marginal=marginal)
+            self._ranges(scene.truth, value, more, good=good)
+
+    def _ranges(self, truth: np.ndarray, value: np.ndarray, more: Uncertain, *, good: np.ndarray) -> None:
+        """Note which zones have their true area within the range, and which cells of the true edge its limits hold."""
+        box = GeoBox(truth.shape, Affine(CELL_M, 0, 0, 0, -CELL_M, -2.2e6), "EPSG:3413")
+        known, low, high = (np.where(good, v, np.nan) for v in (truth, more.lower[-1], more.upper[-1]))
+        levels = {"edge_at": ice_edge.EDGE, "pack_at": ice_edge.PACK}
+        found = products.lines(np.where(good, value, np.nan), np.stack([low, high]), box, **levels)
+        true = products.lines(known, np.stack([known, known]), box, **levels).ranges
+        for name, (least, most) in found.ranges.items():
+            self.ranges[name].append(least - 1e-6 <= true[name][0] <= most + 1e-6)
+        inner, outer, field = (
+            ice_edge.without_small_parts(ice_edge.smooth(v, box)).values >= ice_edge.EDGE for v in (low, high, known)
+        )
+        rim = field & ~binary_erosion(field | ~good, border_value=1)
+        self.edge_cells += [(rim & binary_dilation(outer & ~inner)).sum(), rim.sum()]
 
     def _uncertainty(
         self, truth: np.ndarray, value: np.ndarray, more: Uncertain, *, good: np.ndarray, marginal: np.ndarray
@@ -116,6 +139,8 @@ class Tally:
             out["coverage_of_scenes"] = {
                 k: [float(q) for q in np.quantile(v, (0.1, 0.9))] for k, v in self.held_of_scenes.items()
             }
+            out["zone_areas_in_range"] = {k: float(np.mean(v)) for k, v in self.ranges.items()}
+            out["edge_within_limits"] = float(self.edge_cells[0] / max(self.edge_cells[1], 1))
             out["sigma_bins"] = bins = self._bins()
             ratios = [b["rms_error"] / b["sigma"] for b in bins]
             out["rms_error_over_sigma"] = [min(ratios), max(ratios)]

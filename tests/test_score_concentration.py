@@ -224,6 +224,22 @@ def test_cells_left_out_and_edges_not_found_are_counted(scenes, tables):
     assert (result["scenes_with_edge"], result["scenes_with_edge_missed"]) == (1, 1)
 
 
+@pytest.mark.parametrize("doubt, share", [(0.0, 0.0), (1.0, 1.0)])
+def test_ranges_of_zones_and_limits_of_the_edge_are_counted(scenes, tables, doubt, share):
+    """A map whose ice begins four cells too late: limits that are the map miss the edge, those without end hold it."""
+    drawn = easy(4)
+    scene = scenes.Radar(name="a", channels=drawn["channels"], incidence=drawn["incidence"], truth=drawn["truth"])
+    value = np.roll(drawn["truth"], 4, axis=1)
+    value[:, :4] = 0.0
+    ends = [np.clip(value + s * doubt, 0.0, 1.0)[None].repeat(2, axis=0) for s in (-1, 1)]
+    more = Uncertain(value=value, spread=np.full(value.shape, 0.1), levels=(0.68, 0.95), lower=ends[0], upper=ends[1])
+    tally = tables.Tally()
+    tally.add(scene, value, more, good=np.ones(value.shape, bool))
+    result = tally.result()
+    assert result["edge_within_limits"] == share
+    assert result["zone_areas_in_range"]["pack_ice"] == result["zone_areas_in_range"]["open_water"] == share
+
+
 @pytest.mark.parametrize("what", ["same", "nothing", "missing"])
 def test_other_files_are_one_line(benchmark, tmp_path, monkeypatch, capsys, what):
     train = write_tiles(tmp_path / "train.h5", (1,))

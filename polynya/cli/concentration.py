@@ -94,7 +94,7 @@ def concentration(
 
     Each scene's folder gets GeoTIFFs of concentration, uncertainty and quality flags on the polar grid (EPSG:3413 or
     3976), by a network also intervals of 68 and 95 % and its classes, the same as CF NetCDF, ice_edge.gpkg,
-    ice_zones.gpkg and report.html.
+    ice_edge_limits.gpkg, ice_zones.gpkg and report.html.
 
     A mosaic is the mean of a day's maps with weights 1/sigma²; pixels with flags count where no other is. Its sigma
     does not fall with the number of scenes, and grows with what they differ by. Mosaics take in all maps in FOLDER,

@@ -36,6 +36,7 @@ FLAG_COLOURS = {
 """Of the flags that a picture can show; the first that holds gives the colour."""
 CLASS_COLOURS = ("#14487f", "#8fd0c5", "#b8a1d9", "#f2b134", "#e4773f", "#a83232", "#5b4636")
 """Water, then each class of ice."""
+SPAN = {True: "95 % intervals", False: "concentration plus and minus two standard uncertainties"}
 ZONE_NAMES = {
     "open_water": "open water, below 15 %",
     "marginal_ice_zone": "marginal ice zone, 15 to 80 %",
@@ -218,18 +219,25 @@ def _zones(page: Page) -> str:
         (
             ZONE_NAMES.get(str(r.zone), str(r.zone)),
             number(r.area_km2, 0),
+            f"{number(r.area_low_km2, 0)}\u2013{number(r.area_high_km2, 0)}",
             html.percent(r.area_km2, page.zones.area_km2.sum()),
         )
         for r in page.zones.itertuples()
     ]
-    table = html.table(("zone", "area, km²", "share"), rows)
+    table = html.table(("zone", "area, km²", "range, km²", "share"), rows)
+    band = page.totals["ice_edge_band_km2"]
+    limits = Markup(
+        f"<p class=note>Ranges are drawn from the ends of the pixels' {SPAN[page.intervals is not None]}. The ice edge"
+        f" lies between the lines of ice_edge_limits.gpkg, which enclose {number(band, 0)}\u202fkm²; its length is"
+        " known less well than its place.</p>"
+    )
     lines = page.edge.head(10)
     edges = html.table(
         ("part of the ice edge", "length, km"), [(k + 1, number(v, 1)) for k, v in enumerate(lines["length_km"])]
     )
     more = f'<p class="note">and {len(page.edge) - 10} shorter ones in ice_edge.gpkg</p>' if len(page.edge) > 10 else ""
     return (
-        f"<section><h2>Zones and ice edge</h2><div class=figures><div>{table}</div>"
+        f"<section><h2>Zones and ice edge</h2><div class=figures><div>{table}{limits}</div>"
         f"<div>{edges if len(lines) else '<p class=note>No ice edge in the scene.</p>'}{more}</div></div></section>"
     )
 

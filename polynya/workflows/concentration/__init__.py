@@ -144,6 +144,7 @@ def as_text(records: Sequence[Record]) -> str:
                 f"\u00b1{n['ice_area_uncertainty_km2']:,.0f}, if all pixels err alike),"
                 f" extent {n['ice_extent_km2']:,.0f} km\u00b2, ice edge"
                 f" {n['ice_edge_km']:,.0f} km, marginal ice zone {n['marginal_ice_zone_km2']:,.0f} km\u00b2"
+                f" ({n['marginal_ice_zone_low_km2']:,.0f} to {n['marginal_ice_zone_high_km2']:,.0f})"
             )
         if record.message and record.status != "skipped":
             lines += [f"  {m}" for m in record.message.split("\n")]

@@ -34,30 +34,113 @@ class Lines:
     edge : geopandas.GeoDataFrame
         Of :func:`polynya.scenes.ice_edge.edge`.
     zones : geopandas.GeoDataFrame
-        Of :func:`polynya.scenes.ice_edge.zones`.
+        Of :func:`polynya.scenes.ice_edge.zones`, with ``area_low_km2`` and ``area_high_km2``.
+    limits : geopandas.GeoDataFrame
+        Lines between which the ice edge lies: ``bound`` is ``inner`` where even the lower ends of the concentration
+        are ice, ``outer`` where the upper ends are; ``length_km``.
+    ranges : dict of str to (float, float)
+        Least and most area of every zone, km².
+    band_km2 : float
+        Area between the limits.
     """
 
     edge: geopandas.GeoDataFrame
     zones: geopandas.GeoDataFrame
+    limits: geopandas.GeoDataFrame
+    ranges: Mapping[str, tuple[float, float]]
+    band_km2: float
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """Lengths and areas by name, for records."""
+        areas = dict(zip(self.zones["zone"], self.zones["area_km2"], strict=True))
+        out = {"ice_edge_km": float(self.edge["length_km"].sum()), "ice_edge_band_km2": self.band_km2}
+        for name, (low, high) in self.ranges.items():
+            out |= {f"{name}_km2": float(areas.get(name, 0.0)), f"{name}_low_km2": low, f"{name}_high_km2": high}
+        return out
 
 
-def lines(concentration: np.ndarray, geobox: GeoBox, *, edge_at: float, pack_at: float) -> Lines:
-    """Draw the ice edge and the zones.
+def ends(concentration: np.ndarray, uncertainty: np.ndarray, intervals: np.ndarray | None) -> np.ndarray:
+    """Return the ends of the 95 % interval of every pixel; two standard uncertainties where there is no interval.
+
+    Parameters
+    ----------
+    concentration, uncertainty : numpy.ndarray, shape (h, w)
+        Of the map.
+    intervals : numpy.ndarray, shape (4, h, w), or None
+        In the order of :data:`polynya.schema.sea_ice_maps.INTERVALS`.
+
+    Returns
+    -------
+    numpy.ndarray, shape (2, h, w)
+        0 to 1.
+    """
+    if intervals is not None:
+        return intervals[2:]
+    return np.clip(np.stack([concentration - 2.0 * uncertainty, concentration + 2.0 * uncertainty]), 0.0, 1.0)
+
+
+def lines(concentration: np.ndarray, bounds: np.ndarray, geobox: GeoBox, *, edge_at: float, pack_at: float) -> Lines:
+    """Draw the ice edge and the zones, and say how far they are known.
 
     Parameters
     ----------
     concentration : numpy.ndarray, shape (h, w)
         NaN where there is none.
+    bounds : numpy.ndarray, shape (2, h, w)
+        Of :func:`ends`.
     geobox : odc.geo.geobox.GeoBox
-        Its grid.
+        Their grid.
     edge_at, pack_at : float
         Concentrations.
+
+    Notes
+    -----
+    Areas and edge are drawn from the concentration and from both ends of its intervals. Least and most of the three
+    are the range: what comes out if all pixels err alike. Tests on simulated scenes say how often it holds the truth
+    (docs/concentration.md).
     """
-    field = ice_edge.smooth(concentration, geobox)
-    field = ice_edge.without_small_parts(field, level=edge_at)
+    import geopandas as gpd
+    import pandas as pd
+
+    drawn = []
+    for values in (concentration, *bounds):
+        field = ice_edge.without_small_parts(ice_edge.smooth(values, geobox), level=edge_at)
+        zones = ice_edge.zones(field, edge_at=edge_at, pack_at=pack_at)
+        drawn.append((field, ice_edge.edge(field, level=edge_at), zones))
+    areas = [dict(zip(z["zone"], z["area_km2"], strict=True)) for _, _, z in drawn]
+    ranges = {n: _least_and_most([float(a.get(n, 0.0)) for a in areas]) for n in ice_edge.ZONES}
+    (_, edge, zones), (inner, inner_edge, _), (outer, outer_edge, _) = drawn
+    for k, name in enumerate(("area_low_km2", "area_high_km2")):
+        zones.insert(4 + k, name, [ranges[z][k] for z in zones["zone"]])
+    limits = pd.concat([inner_edge.assign(bound="inner"), outer_edge.assign(bound="outer")], ignore_index=True)
+    is_between = (outer.values >= edge_at) & ~(inner.values >= edge_at)
     return Lines(
-        edge=ice_edge.edge(field, level=edge_at), zones=ice_edge.zones(field, edge_at=edge_at, pack_at=pack_at)
+        edge=edge,
+        zones=zones,
+        limits=gpd.GeoDataFrame(limits[["bound", "length_km", "geometry"]], crs=edge.crs),
+        ranges=ranges,
+        band_km2=float(pixel_areas_km2(geobox)[is_between].sum()),
     )
+
+
+def _least_and_most(values: Sequence[float]) -> tuple[float, float]:
+    return min(values), max(values)
+
+
+def write_lines(folder: Path, drawn: Lines) -> None:
+    """Write edge, limits and zones; those without a row are left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    drawn : Lines
+        Of :func:`lines`.
+    """
+    for name, frame in (("ice_edge", drawn.edge), ("ice_edge_limits", drawn.limits), ("ice_zones", drawn.zones)):
+        if len(frame):
+            polygons.write(frame, folder / f"{name}.gpkg")
 
 
 def totals(mapped: Mapped, geobox: GeoBox, drawn: Lines, *, edge_at: float) -> dict[str, float]:
@@ -78,22 +161,24 @@ def totals(mapped: Mapped, geobox: GeoBox, drawn: Lines, *, edge_at: float) -> d
     -------
     dict
         km² and km on the ellipsoid. ``ice_area_uncertainty_km2`` takes the errors of all pixels as one: it is the
-        most that they can add up to. ``mean_uncertainty`` is of a pixel alone.
+        most that they can add up to. ``mean_uncertainty`` is of a pixel alone. ``_low_km2`` and ``_high_km2`` are of
+        the ends of the 95 % intervals.
     """
     area = pixel_areas_km2(geobox)
     c, sigma = mapped.concentration, mapped.uncertainty
+    low, high = ends(c, sigma, mapped.intervals)
     seen = np.isfinite(c)
     found = {
         "mapped_area_km2": float(area[seen].sum()),
         "ice_area_km2": float((c * area)[seen].sum()),
         "ice_area_uncertainty_km2": float((sigma * area)[seen].sum()),
         "ice_extent_km2": float(area[seen & (c >= edge_at)].sum()),
+        "ice_extent_low_km2": float(area[seen & (low >= edge_at)].sum()),
+        "ice_extent_high_km2": float(area[seen & (high >= edge_at)].sum()),
         "mean_concentration": float((c * area)[seen].sum() / max(area[seen].sum(), 1e-12)) if seen.any() else np.nan,
         "mean_uncertainty": float(sigma[seen].mean()) if seen.any() else np.nan,
-        "ice_edge_km": float(drawn.edge["length_km"].sum()),
     }
-    zones = dict(zip(drawn.zones["zone"], drawn.zones["area_km2"], strict=True))
-    return found | {f"{name}_km2": float(zones.get(name, 0.0)) for name in ice_edge.ZONES}
+    return found | drawn.numbers
 
 
 def pixel_areas_km2(geobox: GeoBox) -> np.ndarray:
@@ -151,10 +236,7 @@ def write(
         }
         grids.write_cog(mapped.intervals, folder / f"{BANDS}.tif", geobox=geobox, name=names, tags=tags)
     grids.write_netcdf(dataset(layers, geobox, data.attrs, title=title), folder / "concentration.nc")
-    if len(drawn.edge):
-        polygons.write(drawn.edge, folder / "ice_edge.gpkg")
-    if len(drawn.zones):
-        polygons.write(drawn.zones, folder / "ice_zones.gpkg")
+    write_lines(folder, drawn)
 
 
 def layers_of(mapped: Mapped, bits: np.ndarray) -> tuple[tuple[Variable, np.ndarray], ...]:

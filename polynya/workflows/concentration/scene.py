@@ -21,7 +21,7 @@ from .config import NEAR_LAND_KM, RULE, Config
 if TYPE_CHECKING:
     import xarray
 
-RESULTS_VERSION = 3
+RESULTS_VERSION = 4
 """Raised only when the same inputs and settings give another map."""
 CHANNELS = ("HH", "HV")
 MOSTLY_LAND = 0.5
@@ -140,7 +140,8 @@ def _map(
         if item.amsr2:
             data = amsr2.added(data, item.amsr2, product, geobox)
         mapped, bits, about_map = _mapped(data, geobox, item=item, config=config, used=used, product=product)
-        drawn = products.lines(mapped.concentration, geobox, edge_at=config.edge, pack_at=config.pack)
+        bounds = products.ends(mapped.concentration, mapped.uncertainty, mapped.intervals)
+        drawn = products.lines(mapped.concentration, bounds, geobox, edge_at=config.edge, pack_at=config.pack)
         found = products.totals(mapped, geobox, drawn, edge_at=config.edge)
         messages = (*notes, *about_map, *((SIMULATED,) if used.is_simulated else ()))
         title = f"Sea-ice concentration from {product.satellite} {product.mode}, {product.product_id}"

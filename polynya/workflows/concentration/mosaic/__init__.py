@@ -20,7 +20,7 @@ from .... import engine as engines
 from .... import io
 from ....engine.protocol import DONE, FAILED, SKIPPED, Engine, Record
 from ....errors import OutputError
-from ....io import atomic, polygons
+from ....io import atomic
 from ....report import terminal
 from ....schema import counted, mosaics
 from ....schema.sea_ice_maps import CONCENTRATION, QUALITY, UNCERTAINTY
@@ -196,13 +196,12 @@ def _make(item: Item, *, key: io.Key, config: Config) -> tuple[tuple[str, ...], 
         frame = _frame(item, held, start)
         found = day.write(temporary, item.sources, held, hours=hours, frame=frame, edge_at=config.edge)
         c, sigma, bits = (found.layers[v.name] for v in (CONCENTRATION, UNCERTAINTY, QUALITY))
-        drawn = products.lines(c, held.coarse, edge_at=config.edge, pack_at=config.pack)
-        for name, frame_of in (("ice_edge", drawn.edge), ("ice_zones", drawn.zones)):
-            if len(frame_of):
-                polygons.write(frame_of, temporary / f"{name}.gpkg")
+        bounds = products.ends(c, sigma, None)
+        drawn = products.lines(c, bounds, held.coarse, edge_at=config.edge, pack_at=config.pack)
+        products.write_lines(temporary, drawn)
         if config.sigrid3:
             ice_chart.write(temporary, c, uncertainty=sigma, bits=bits, geobox=held.coarse)
-        totals = {**found.totals, "ice_edge_km": float(drawn.edge["length_km"].sum()), "n_scenes": len(item.sources)}
+        totals = {**found.totals, **drawn.numbers, "n_scenes": len(item.sources)}
         messages = (*_messages(totals), *((SIMULATED,) if any(s.is_of_simulations for s in item.sources) else ()))
         numbers = {**totals, "seconds": time.monotonic() - started}
         report.write(
