@@ -25,7 +25,7 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights concentration-noise results lint docs mutants clean
 
 help:
 	@sed -n '1,14p' Makefile | sed 's/^# //'
@@ -131,6 +131,12 @@ concentration-weights: setup-train $(RADAR)/.made
 	"$(BIN)/python" scripts/calibrate_concentration.py build/concentration-network/concentration --data $(RADAR)/calibration
 	"$(BIN)/python" benchmarks/score_concentration.py --train $(RADAR)/train --test $(RADAR)/test --noisy $(RADAR)/noisy/test --network build/concentration-network/concentration.onnx -o build/concentration-scores --json > build/concentration-scores.json
 	"$(BIN)/python" scripts/ship_concentration.py build/concentration-network/concentration polynya/weights --data $(RADAR) --scores build/concentration-scores.json
+
+# The same training without noise removal: what the removal is worth (docs/concentration.md).
+concentration-noise: setup-train $(RADAR)/.made
+	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)/noisy --keep-noise
+	"$(BIN)/polynya" train concentration --data $(RADAR)/noisy/train --shares 0.8 0.08 0.12 0 -o build/concentration-noise --threads 2 --resume
+	"$(BIN)/python" scripts/results.py concentration_noise --radar $(RADAR)
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

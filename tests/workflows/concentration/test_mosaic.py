@@ -4,6 +4,7 @@ again only when a map changed, one line for what does not fit."""
 from __future__ import annotations
 
 import json
+import re
 
 import geopandas as gpd
 import numpy as np
@@ -64,6 +65,36 @@ def layers(folder):
             found[spec.name] = file.read(1)
             grid = file.transform
     return found, grid
+
+
+def with_land(folder, digest):
+    """Note in a map's record that it was made with a file of land."""
+    record = json.loads((folder / "run.json").read_text())
+    record["key"]["inputs"]["land"] = [{"name": "land.gpkg", "size": 1, "sha256": digest}]
+    (folder / "run.json").write_text(json.dumps(record))
+
+
+@pytest.mark.parametrize(
+    "lands, words",
+    [(("a", "a"), None), (("", ""), None), (("a", ""), "1 scene without"), (("a", "b"), "0 scenes without")],
+)
+def test_scenes_of_different_land_are_said(out, lands, words):
+    for k, land in enumerate(lands):
+        folder = put(out, f"S{k}", np.full((8, 8), 0.5))
+        if land:
+            with_land(folder, land)
+    [record] = run(out).records
+    assert ("different land" in record.message) == (words is not None)
+    assert words is None or words in record.message
+
+
+def test_the_page_states_each_scenes_share_of_the_area(out):
+    """Two scenes of 8 x 8 and 8 x 4 cells side by side: two thirds and one third."""
+    put(out, "S0", np.full((8, 8), 0.5))
+    put(out, "S1", np.full((8, 4), 0.5), at=(0, 8))
+    [record] = run(out).records
+    page = (out / record.item / "report.html").read_text()
+    assert re.search(r"S0.{1,200}>66.7.%", page, re.DOTALL) and re.search(r"S1.{1,200}>33.3.%", page, re.DOTALL)
 
 
 @pytest.fixture

@@ -202,7 +202,11 @@ def _make(item: Item, *, key: io.Key, config: Config) -> tuple[tuple[str, ...], 
         if config.sigrid3:
             ice_chart.write(temporary, c, uncertainty=sigma, bits=bits, geobox=held.coarse)
         totals = {**found.totals, **drawn.numbers, "n_scenes": len(item.sources)}
-        messages = (*_messages(totals), *((SIMULATED,) if any(s.is_of_simulations for s in item.sources) else ()))
+        messages = (
+            *_messages(totals),
+            *_about_land(item),
+            *((SIMULATED,) if any(s.is_of_simulations for s in item.sources) else ()),
+        )
         numbers = {**totals, "seconds": time.monotonic() - started}
         report.write(
             temporary / "report.html",
@@ -277,6 +281,17 @@ def _messages(totals: Mapping[str, float]) -> tuple[str, ...]:
             f" ({QUALITY.name})."
         )
     return tuple(out)
+
+
+def _about_land(item: Item) -> tuple[str, ...]:
+    masks = {s.land for s in item.sources}
+    if len(masks) < 2:
+        return ()
+    without = counted(sum(not s.land for s in item.sources), "scene")
+    return (
+        f"Scenes were mapped with different land ({without} without --land): where they overlap, land of one holds"
+        " numbers of another.",
+    )
 
 
 def as_text(outputs: Outputs) -> str:

@@ -38,6 +38,8 @@ class Source:
         Where its data come from, empty where its record does not say.
     is_of_simulations : bool
         Whether it was mapped by what has learned from simulated scenes alone.
+    land : str
+        SHA-256 of the file of its land, empty where the shipped coastline stood for it.
     """
 
     name: str
@@ -45,6 +47,7 @@ class Source:
     time: str
     origin: str = ""
     is_of_simulations: bool = False
+    land: str = ""
 
     @property
     def day(self) -> str:
@@ -156,6 +159,7 @@ def find(out: Path | str) -> Found:
             time=_time_of(name, record),
             origin=str(record["inputs"][0].get("origin", "")),
             is_of_simulations=SIMULATED in (record.get("messages") or ()),
+            land=_land(record),
         )
         groups.setdefault(f"{source.day}_{_hemisphere(source)}", []).append(source)
     messages = ()
@@ -185,6 +189,12 @@ def _records(folder: Path) -> tuple[list[tuple[str, dict]], list[str]]:
         elif kind != OWN:
             strange.append(name)
     return held, strange
+
+
+def _land(record: dict) -> str:
+    inputs = record["key"].get("inputs")
+    files = inputs.get("land") if isinstance(inputs, dict) else None
+    return " ".join(str(f.get("sha256", "")) for f in files or () if isinstance(f, dict))
 
 
 def _settings(record: dict) -> dict[str, object]:
