@@ -9,6 +9,7 @@ SCORES.json is what ``benchmarks/score_concentration.py --json`` printed.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import shutil
@@ -25,7 +26,7 @@ NAMES = {
 }
 
 
-def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
+def card(d: dict, scores: dict, *, commit: str, onnx: bytes) -> str:
     """Return the model card, Markdown.
 
     Parameters
@@ -36,8 +37,8 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
         Of ``benchmarks/score_concentration.py``.
     commit : str
         Of the simulator.
-    size : int
-        Of the ONNX file, bytes.
+    onnx : bytes
+        The ONNX file.
     """
     m = d["metrics"]
     own = scores["methods"]["network"]
@@ -64,13 +65,14 @@ def card(d: dict, scores: dict, *, commit: str, size: int) -> str:
         "",
         (
             f"- Network: `polynya/models/{d['model']['name']}.py`, widths"
-            f" {', '.join(str(w) for w in d['model']['widths'])}, {m['parameters']:,} parameters, {size / 1e6:.1f} MB"
+            f" {', '.join(str(w) for w in d['model']['widths'])}, {m['parameters']:,} parameters, {len(onnx) / 1e6:.1f} MB"
             " as ONNX."
         ),
         f"- Inputs (bands): {sensors}; NaN where missing, HH or HV may be missing altogether.",
         (
             f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
-            f" {m['epochs']}. Rebuilt by `make concentration-weights`. Weights sha256 {d['weights_sha256'][:16]}."
+            f" {m['epochs']}. Rebuilt by `make concentration-weights`. Weights sha256 {d['weights_sha256'][:16]},"
+            f" ONNX {hashlib.sha256(onnx).hexdigest()[:16]} (the one in run.json and reports)."
         ),
         (
             "- Uncertainty: the root mean square error that such a stated spread had on"
@@ -135,8 +137,8 @@ def main() -> None:
         shutil.copyfile(a.trained.with_name(name + suffix), a.weights / f"{name}{suffix}")
     description = json.loads((a.weights / f"{name}.json").read_text(encoding="utf-8"))
     scores = json.loads(a.scores.read_text(encoding="utf-8"))["values"]
-    size = (a.weights / f"{name}.onnx").stat().st_size
-    text = card(description, scores, commit=simulator_commit.of(a.data), size=size)
+    onnx = (a.weights / f"{name}.onnx").read_bytes()
+    text = card(description, scores, commit=simulator_commit.of(a.data), onnx=onnx)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
     print(text)
 

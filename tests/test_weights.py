@@ -3,6 +3,7 @@ machine."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -125,3 +126,11 @@ def test_weights_and_graph_are_one_network(name):
         expected = export.whole(network, about)(torch.from_numpy(raw)).numpy()
     found = predict_tracks.load(name, runtime="onnxruntime").evaluate(raw)
     assert np.abs(found - expected).max() <= 1e-4
+
+
+def test_a_card_that_names_its_graph_names_the_one_beside_it():
+    named = {p.stem: re.search(r"ONNX ([0-9a-f]{16})", p.read_text(encoding="utf-8")) for p in WHERE.glob("*.md")}
+    assert named["concentration"]
+    for name, found in named.items():
+        digest = hashlib.sha256((WHERE / f"{name}.onnx").read_bytes()).hexdigest()
+        assert found is None or digest.startswith(found[1]), name
