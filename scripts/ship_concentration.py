@@ -65,8 +65,8 @@ def card(d: dict, scores: dict, *, commit: str, onnx: bytes) -> str:
         "",
         (
             f"- Network: `polynya/models/{d['model']['name']}.py`, widths"
-            f" {', '.join(str(w) for w in d['model']['widths'])}, {m['parameters']:,} parameters, {len(onnx) / 1e6:.1f} MB"
-            " as ONNX."
+            f" {', '.join(str(w) for w in d['model']['widths'])}, {m['parameters']:,} parameters,"
+            f" {len(onnx) / 1e6:.1f} MB as ONNX."
         ),
         f"- Inputs (bands): {sensors}; NaN where missing, HH or HV may be missing altogether.",
         (

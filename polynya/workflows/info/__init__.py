@@ -51,16 +51,31 @@ class _Track:
 
 
 def parts(files: Sequence[str]) -> list[list[str]]:
-    """Return what is described by itself: every HDF5 file and radar product, or all files together as one scene.
+    """Return what is described by itself: every file that is a product of its own; the others together are one scene.
 
     Parameters
     ----------
     files : sequence of str
-        As given.
+        As given. A folder of radar products, such as ``polynya simulate s1-ew`` makes, stands for these.
     """
-    if len(files) > 1 and all(Path(f).suffix.lower() in scene.TILE_SETS or radar.is_product(f) for f in files):
-        return [[f] for f in files]
-    return [list(files)]
+    given = [f for name in files for f in _inside(name)]
+    alone = [f for f in given if _is_alone(f)]
+    scene_files = [f for f in given if f not in alone]
+    return [*([f] for f in alone), *([scene_files] if scene_files else [])]
+
+
+def _is_alone(name: str) -> bool:
+    if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or echoes.is_echoes([name]):
+        return True
+    return Path(name).suffix.lower() != ".tif" and sea_ice.is_sea_ice([name])
+
+
+def _inside(name: str) -> list[str]:
+    """Return the radar products of a folder that is no product itself, or the name."""
+    folder = Path(name)
+    if "=" in name or radar.is_product(name) or not folder.is_dir():
+        return [name]
+    return sorted(str(p) for p in folder.iterdir() if radar.is_product(str(p))) or [name]
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from ... import io
-from ...errors import ProductError, UsageError
+from ...errors import ProductError
 from ...io import opening
 from ...physics.swath import Swath
 from ...readers import glacier_tiles
@@ -24,19 +24,8 @@ TILE_SETS = (".h5", ".hdf5")
 
 
 def is_scene(paths: Sequence[Path | str]) -> bool:
-    """Return whether paths name a scene or a tile set, and no ICESat-2 granule.
-
-    Raises
-    ------
-    UsageError
-        If several files are given that cannot be one scene.
-    """
+    """Return whether paths name a scene or a tile set, and no ICESat-2 granule."""
     first = Path(paths[0])
-    if len(paths) > 1 and any(Path(p).suffix.lower() in TILE_SETS for p in paths):
-        raise UsageError(
-            "info: several files, some of them HDF5; expected granules and tile sets only, or the files of one scene."
-            " Ask for the scene by itself."
-        )
     return (
         len(paths) > 1
         or first.is_dir()

@@ -75,3 +75,27 @@ def test_real_annotation():
     code, text, _ = cli("info", real_safe(SLC))
     assert code == 0 and "Sentinel-1 IW SLC, S1A, IPF 002.36" in text and "IW1" in text
     assert "noise of HH IW1 is zero or in other units" in text and "polynya concentration" not in text
+
+
+def test_products_of_several_kinds_and_a_simulators_folder(safe, tmp_path, small_granule):
+    """Each is described by itself; a folder stands for the products in it."""
+    made = tmp_path / "simulated"
+    (made / "S1A_EW_copy.SAFE").mkdir(parents=True)
+    for part in safe.rglob("*"):
+        if part.is_file():
+            place = made / "S1A_EW_copy.SAFE" / part.relative_to(safe)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(part.read_bytes())
+    (made / "truth.tif").write_bytes(b"no product")
+    code, said, _ = cli("info", made, "--json")
+    assert code == 0 and json.loads(said)["name"] == "S1A_EW_copy"
+    code, said, error = cli("info", safe, small_granule, made, "--json")
+    assert code == 0, error
+    first, granule, last = json.loads(said)
+    assert (first["name"], granule["product"], last["name"]) == ("S1A_EW_small", "ATL03", "S1A_EW_copy")
+
+
+def test_a_folder_without_products_is_one_line(tmp_path):
+    (tmp_path / "nothing").mkdir()
+    code, said, error = cli("info", tmp_path / "nothing")
+    assert (code, said) == (1, "") and len(error.strip().splitlines()) == 1

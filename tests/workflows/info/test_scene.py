@@ -77,6 +77,6 @@ def test_several_granules_or_tile_sets_are_no_scene(tmp_path):
     assert code == 0 and json.loads(out)["tiles"] == 2
     code, out, said = cli("info", bad, bad)
     assert code == 1 and not out and said.count("\n") == 2
-    code, _, said = cli("info", tiles, tmp_path / "scene.tif")
-    assert code == 2 and "Ask for the scene by itself" in said
+    code, out, said = cli("info", tiles, tmp_path / "scene.tif")
+    assert code == 3 and "t 1.h5: 2 tiles of" in out and "scene.tif" in said and said.count("\n") == 1
     assert f"--data '{tiles}' -o OUT --split block" in cli("info", tiles)[1]
