@@ -228,7 +228,7 @@ def _polygon(filled: tuple, geobox: GeoBox) -> shapely.Geometry | None:
     parts = list(_rings(filled, geobox))
     if not parts:
         return None
-    found = shapely.union_all(shapely.make_valid(np.array(parts, object)))
+    found = shapely.union_all(shapely.make_valid(np.array(parts, object), method="structure", keep_collapsed=False))
     return found if not found.is_empty else None
 
 

@@ -130,3 +130,15 @@ def test_distances_between_edges():
     got = ice_edge.distances_km(one, other)
     assert got.size == 79 and got == pytest.approx(np.full(got.size, 3.0), abs=0.01)
     assert ice_edge.distances_km(one, other.iloc[:0]).size == 0
+
+
+def test_values_that_meet_a_level_exactly_leave_areas_alone():
+    """Contours then collapse to points and lines, which have no area; the zones still share the map."""
+    rng = np.random.default_rng(0)
+    box = GeoBox((12, 12), Affine(400, 0, 0, 0, -400, -2.2e6), "EPSG:3413")
+    whole = ice_edge.zones(ice_edge.Smooth(values=np.zeros((12, 12)), geobox=box))["area_km2"].sum()
+    for _ in range(60):
+        values = rng.choice([0.0, 0.15, 0.5, 0.8, 1.0], size=(12, 12), p=[0.5, 0.3, 0.05, 0.1, 0.05])
+        found = ice_edge.zones(ice_edge.Smooth(values=values, geobox=box))
+        assert set(found.geom_type) <= {"Polygon", "MultiPolygon"}
+        assert found["area_km2"].sum() == pytest.approx(whole, rel=1e-6)
