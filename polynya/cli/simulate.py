@@ -360,7 +360,7 @@ def simulate_altika(
             "--range",
             help=(
                 "standard: what tracks usually look like; stress: more refrozen leads and bright ice, and a larger"
-                " error of drift in the radar map."
+                " error of drift in the radar map; varied: receiver, slopes and contrasts differ from track to track."
             ),
         ),
     ] = "standard",

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 GATES = 128
 GATE_M = 0.3123
 """Range between two gates: 2.0833 ns."""
@@ -133,8 +135,45 @@ STANDARD = Ranges()
 RANGES = {
     "standard": STANDARD,
     "stress": replace(STANDARD, refrozen_share=0.40, patch_km=25.0, drift_m=500.0),
+    "varied": STANDARD,
 }
-"""What tracks usually look like; and harder, to see where a method fails."""
+"""What tracks usually look like; harder, to see where a method fails; and as :func:`ranges_of` varies it."""
+
+
+def ranges_of(name: str, seed: int) -> Ranges:
+    """Return what a track is drawn from: in ``varied`` receiver, slopes and contrasts differ from track to track.
+
+    A network that has learned from one receiver and one kind of surface knows these too well. The limits are wide
+    guesses about the standard ranges, and no measurements.
+
+    Parameters
+    ----------
+    name : str
+        Key of :data:`RANGES`.
+    seed : int
+        Of the track.
+    """
+    if name != "varied":
+        return RANGES[name]
+    rng = np.random.default_rng([seed, 8])
+    low, high = rng.uniform(0.02, 0.12), rng.uniform(0.10, 0.30)
+    brighter, patches = rng.uniform(-4.0, 4.0), rng.uniform(-1.0, 2.0)
+    return replace(
+        RANGES[name],
+        refrozen_share=float(rng.uniform(0.15, 0.40)),
+        open_db=(15.0 + brighter, 28.0 + brighter),
+        refrozen_db=(max(4.0 + brighter, 2.0), 14.0 + brighter),
+        slope_deg=(float(low), float(max(high, low + 0.04))),
+        sigma0_sd=(float(rng.uniform(2.0, 4.0)), float(rng.uniform(1.0, 2.0))),
+        patch_km=float(rng.uniform(20.0, 60.0)),
+        patch_db=(2.0 + patches, 9.0 + patches),
+        patch_slope_deg=(float(rng.uniform(0.01, 0.06)), float(rng.uniform(0.06, 0.15))),
+        loop_gain=float(rng.uniform(0.10, 0.40)),
+        lag=int(rng.integers(1, 4)),
+        target=float(rng.uniform(300.0, 520.0)),
+        jitter_gates=float(rng.uniform(0.5, 2.5)),
+    )
+
 
 PLACES: dict[str, tuple[float, float]] = {
     "Beaufort Sea": (74.5, -142.0),

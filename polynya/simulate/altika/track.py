@@ -112,7 +112,7 @@ def draw_track(seed: int, *, echoes: int = 800, ranges: str = "standard") -> Tra
     echoes : int
         Whole records of 1 Hz: a multiple of 40, from 40 to 8000.
     ranges : str
-        ``standard`` or ``stress``.
+        ``standard``, ``stress`` or ``varied``.
 
     Raises
     ------
@@ -120,7 +120,7 @@ def draw_track(seed: int, *, echoes: int = 800, ranges: str = "standard") -> Tra
         If an argument is none of these.
     """
     check_arguments(seed=seed, echoes=echoes, ranges=ranges)
-    chosen = presets.RANGES[ranges]
+    chosen = presets.ranges_of(ranges, seed)
     frame = draw_frame(np.random.default_rng([seed, 1]), echoes)
     along = presets.STEP_M * np.arange(echoes)
     leads = draw_leads(np.random.default_rng([seed, 2]), float(along[-1]), chosen)
