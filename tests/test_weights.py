@@ -21,7 +21,7 @@ from polynya.workflows.freeboard import classifier
 
 ROOT = Path(__file__).resolve().parents[1]
 WHERE = predict_runtime.WEIGHTS
-TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(of_scenes=True)
+TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(family="scenes")
 NAMES = [*TRACKS, *SCENES]
 SCORED_APART = {"concentration"}
 """Networks whose scores are in docs/results, on scenes that were drawn for that alone."""

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..description import Description, OfScenes, SomeDescription, from_text, read
+from ..description import Description, SomeDescription, from_text, read
 from ..errors import PolynyaError, ProductError, UsageError, one_line
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -28,9 +28,9 @@ PROPERTY = "polynya"
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 
 
-def shipped(*, of_scenes: bool = False) -> list[str]:
-    """Return the names of the networks that come with the package: those of tracks, or those of scenes."""
-    return sorted(p.stem for p in WEIGHTS.glob("*.onnx") if _is_of_scenes(p) == of_scenes)
+def shipped(*, family: str = "tracks") -> list[str]:
+    """Return the names of the networks of a family that come with the package."""
+    return sorted(p.stem for p in WEIGHTS.glob("*.onnx") if _family(p) == family)
 
 
 def is_shipped(name: str) -> bool:
@@ -38,12 +38,13 @@ def is_shipped(name: str) -> bool:
     return (WEIGHTS / f"{name}.onnx").is_file()
 
 
-def _is_of_scenes(path: Path) -> bool:
+def _family(path: Path) -> str:
+    """Return the family of a shipped network; networks of tracks of early releases have no description beside them."""
     about = path.with_suffix(".json")
-    return about.is_file() and isinstance(read(json.loads(about.read_text(encoding="utf-8"))), OfScenes)
+    return read(json.loads(about.read_text(encoding="utf-8"))).family if about.is_file() else "tracks"
 
 
-def locate(name: Path | str, *, of_scenes: bool = False) -> Path:
+def locate(name: Path | str, *, family: str = "tracks") -> Path:
     """Return the ONNX file of a shipped name or a path.
 
     Raises
@@ -57,9 +58,9 @@ def locate(name: Path | str, *, of_scenes: bool = False) -> Path:
     inside = WEIGHTS / f"{name}.onnx"
     if path.name == str(name) and inside.is_file():
         return inside
-    known = ", ".join(shipped(of_scenes=of_scenes)) or "none is shipped"
+    known = ", ".join(shipped(family=family)) or "none is shipped"
     raise UsageError(
-        f"{'--network' if of_scenes else '--classifier'} {name}: no such network; expected 'rule', a shipped name"
+        f"{'--classifier' if family == 'tracks' else '--network'} {name}: no such network; expected 'rule', a shipped name"
         f" ({known}) or an .onnx file. Check the name or the path."
     )
 

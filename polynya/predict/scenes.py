@@ -120,7 +120,7 @@ def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneN
         If the file is no export of a scene network.
     """
     predict_runtime.check_runtime(runtime)
-    path = predict_runtime.locate(name, of_scenes=True)
+    path = predict_runtime.locate(name, family="scenes")
     with predict_runtime.LOADING:
         return _load(path.resolve(), path.stat().st_mtime_ns, runtime, max(threads, 1))
 

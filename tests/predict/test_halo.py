@@ -163,7 +163,7 @@ def test_the_spread_and_intervals_are_those_of_the_description():
 
 
 def shipped_of_ice() -> list[str]:
-    found = [n for n in runtime.shipped(of_scenes=True) if predict_scenes.load(n).description.halo]
+    found = [n for n in runtime.shipped(family="scenes") if predict_scenes.load(n).description.halo]
     return [n for n in found if predict_scenes.load(n).description.sensor_table == "radar_ice"]
 
 

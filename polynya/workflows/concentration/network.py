@@ -72,7 +72,7 @@ def load(name: str, *, runtime: str = "auto") -> Mapper:
 def _located(name: str) -> str:
     """Return the file of a name."""
     try:
-        return str(predict_runtime.locate(name, of_scenes=True))
+        return str(predict_runtime.locate(name, family="scenes"))
     except UsageError as error:
         if name.endswith(".onnx"):
             raise ProductError(f"--network {name}: no such file; expected an .onnx file. Check the path.") from error
@@ -84,7 +84,7 @@ def _located(name: str) -> str:
 
 def shipped() -> list[str]:
     """Return the names of the networks of radar scenes of sea ice that come with the package."""
-    names = predict_runtime.shipped(of_scenes=True)
+    names = predict_runtime.shipped(family="scenes")
     return [n for n in names if predict_scenes.load(n, runtime="onnxruntime").description.sensor_table == TABLE.name]
 
 

@@ -243,9 +243,9 @@ def located(name: str) -> Path:
         If there is none.
     """
     try:
-        return predict_runtime.locate(name, of_scenes=True)
+        return predict_runtime.locate(name, family="scenes")
     except UsageError as error:
-        known = [n for n in predict_runtime.shipped(of_scenes=True) if not n.endswith(DROPOUT)]
+        known = [n for n in predict_runtime.shipped(family="scenes") if not n.endswith(DROPOUT)]
         raise UsageError(
             f"--network {name}: no such network; expected 'rule', a shipped name"
             f" ({', '.join(known) or 'none is shipped'}) or an .onnx file. Check the name or the path."
