@@ -140,7 +140,7 @@ def network(plan: recipes.Recipe) -> Description:
     if target is None or _lead(target) is None:
         raise UsageError(
             f"recipe {plan.name}: predicts has no head {LEAD} of the classes {', '.join(CLASSES)}; expected it first."
-            " See recipes/echo-lstm.yaml."
+            " See recipes/leads.yaml."
         )
     shown = Description(features=settings.names, predicts=target, threshold_m=settings.threshold_m, belt=settings.belt)
     given = {**classes_key(module, shown), **{k: v for k, v in plan.model.items() if k != "name"}}

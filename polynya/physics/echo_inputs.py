@@ -191,8 +191,9 @@ def above_median(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
 def sequences(time: np.ndarray, *, most_steps: float) -> np.ndarray:
     """Return the number of the unbroken sequence that each echo is of, int64 (n,), from 0.
 
-    A sequence ends where the next echo is more than ``most_steps`` steps later (rounded to whole steps), or earlier. A
-    step is the median of the times between neighbours that follow each other within a second.
+    A sequence ends where the next echo is more than ``most_steps`` steps later (in whole steps), or earlier. A
+    step is the median of the times between neighbours that follow each other within a second; without such neighbours
+    every echo stands alone.
 
     Parameters
     ----------
@@ -203,6 +204,6 @@ def sequences(time: np.ndarray, *, most_steps: float) -> np.ndarray:
     """
     gap = np.diff(np.asarray(time).astype("datetime64[ns]").astype(np.int64)) / 1e9
     near = gap[(gap > 0) & (gap < 1.0)]
-    step = float(np.median(near)) if near.size else 1.0
-    ends = ~((gap > 0) & (np.round(gap / step) <= most_steps))
+    step = float(np.median(near)) if near.size else 0.0
+    ends = ~((gap > 0) & (gap < (np.floor(most_steps) + 0.5) * step))
     return np.concatenate([np.zeros(min(len(time), 1), np.int64), np.cumsum(ends)])

@@ -98,7 +98,7 @@ def predict(network: predict_runtime.Network, echoes: Echoes) -> EchoPredictions
         planes[:, rows[mine]] = out.transpose(1, 0, 2)[:, mine]
     planes[:, ~has_power] = np.nan
     low, median, high = _distances(d, planes)
-    first, size = echo_windows.runs(sequence)
+    _, size = echo_windows.runs(sequence)
     return EchoPredictions(
         probability=planes[d.classes.index(f"{LEAD}.lead")],
         distance=median,

@@ -59,9 +59,10 @@ def locate(name: Path | str, *, family: str = "tracks") -> Path:
     if path.name == str(name) and inside.is_file():
         return inside
     known = ", ".join(shipped(family=family)) or "none is shipped"
+    option = "--classifier" if family == "tracks" else "--network"
     raise UsageError(
-        f"{'--classifier' if family == 'tracks' else '--network'} {name}: no such network; expected 'rule', a shipped name"
-        f" ({known}) or an .onnx file. Check the name or the path."
+        f"{option} {name}: no such network; expected 'rule', a shipped name ({known}) or an .onnx file. Check the name"
+        " or the path."
     )
 
 
