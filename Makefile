@@ -7,6 +7,7 @@
 # make glacier-weights  set up, make the tiles (build/glaciers) and train the shipped glacier network anew
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
 # make concentration-weights  set up, draw radar scenes (build/concentration), train the shipped network of concentration anew
+# make leads-weights  set up, draw altimeter tracks (build/leads), train and score the shipped network of leads anew
 # make cluster set up, run freeboard and labels of 24 granules on two local Spark workers, killed again and again
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
@@ -25,10 +26,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights concentration-noise results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights concentration-noise leads-weights results lint docs mutants clean
 
 help:
-	@sed -n '1,14p' Makefile | sed 's/^# //'
+	@sed -n '1,15p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -137,6 +138,18 @@ concentration-noise: setup-train $(RADAR)/.made
 	"$(BIN)/python" scripts/make_concentration_data.py $(RADAR)/noisy --keep-noise
 	"$(BIN)/polynya" train concentration --data $(RADAR)/noisy/train --shares 0.8 0.08 0.12 0 -o build/concentration-noise --threads 2 --resume
 	"$(BIN)/python" scripts/results.py concentration_noise --radar $(RADAR)
+
+LEADS := build/leads
+
+$(LEADS)/.made: | setup-train
+	"$(BIN)/python" scripts/make_lead_data.py $(LEADS)
+	@touch $@
+
+leads-weights: setup-train $(LEADS)/.made
+	"$(BIN)/polynya" train leads --data $(LEADS)/train --train-only $(LEADS)/varied --shares 0.75 0.1 0.15 0 -o build/leads-network --threads 2 --resume
+	"$(BIN)/python" scripts/ship_leads.py build/leads-network/leads polynya/weights --data $(LEADS)
+	"$(BIN)/python" scripts/results.py leads leads_stress leads_without_agc leads_thresholds bench_leads
+	"$(BIN)/python" scripts/ship_leads.py build/leads-network/leads polynya/weights --data $(LEADS)
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

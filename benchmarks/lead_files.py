@@ -1,4 +1,4 @@
-"""Files for benchmarks/score_leads.py: simulated tracks with the distances of truth and radar map, hand-labelled echoes."""
+"""Files for benchmarks/score_leads.py: simulated tracks with distances to leads, and hand-labelled echoes."""
 
 from __future__ import annotations
 
@@ -96,6 +96,7 @@ def write_labels(
     label, distance : numpy.ndarray, shape (n,)
         Codes of ``schema.lead_labels``; m, NaN where unknown.
     pass_id : sequence of str, length n
+        Names of the passes.
     """
     table, unknown = echoes.to_table(), np.full(len(echoes), np.nan)
     flag = np.where(label < 0, lead_labels.NO_ECHO, lead_labels.LABELLED)

@@ -50,6 +50,7 @@ def average_precision(truth: np.ndarray, values: np.ndarray) -> float:
     Parameters
     ----------
     truth : numpy.ndarray of bool, shape (n,)
+        What is to be found.
     values : numpy.ndarray, shape (n,)
         Larger is more likely.
     """
@@ -77,7 +78,9 @@ def calibration_error(event: np.ndarray, probability: np.ndarray) -> float:
     Parameters
     ----------
     event : numpy.ndarray of bool, shape (n,)
+        What happened.
     probability : numpy.ndarray, shape (n,)
+        Of it.
     """
     bins = np.clip((probability * BINS).astype(int), 0, BINS - 1)
     gap = np.bincount(bins, weights=probability - event, minlength=BINS)

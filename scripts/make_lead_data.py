@@ -24,7 +24,6 @@ VARIED_SEED, TEST_SEED, STRESS_SEED = 1_000_000, 2_000_000, 3_000_000
 """Added to the seed for the other parts."""
 EACH = 8
 """Tracks of a job."""
-SIMULATOR = ("polynya/simulate/altika",)
 
 
 def make(folder: Path, seeds: list[int], ranges: str, has_truth: bool) -> str:
@@ -51,7 +50,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=800_000)
     parser.add_argument("--jobs", type=int, default=2)
     a = parser.parse_args()
-    simulator_commit.remember(a.out, files=SIMULATOR)
+    simulator_commit.remember(a.out, files=simulator_commit.ALTIKA)
     parts = (
         ("train", a.seed, a.train, "standard"),
         ("varied", a.seed + VARIED_SEED, a.varied, "varied"),

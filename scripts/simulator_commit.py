@@ -10,6 +10,7 @@ from pathlib import Path
 TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in ("glaciers", "sentinel1", "altika")))
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
+ALTIKA = ("polynya/simulate/altika",)
 """The files of each simulator, as paths for git."""
 
 

@@ -223,9 +223,7 @@ def data(
         )
     options: dict[str, Any] = {"names": description.features, "most_steps": description.gap_steps}
     echoes = labelled_echoes.read([*data, *train_only], **options)
-    n = len(echoes)
-    if train_only:
-        n = len(labelled_echoes.read(data, names=description.features[-1:], most_steps=description.gap_steps))
+    n = sum(int(str(t["echoes"])) for t in echoes.about[: len(labelled_echoes.files(data))])
     both = set(np.unique(echoes.passed[:n]).tolist()) & set(np.unique(echoes.passed[n:]).tolist())
     if both:
         raise UsageError(
