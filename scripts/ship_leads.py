@@ -41,7 +41,7 @@ def scores_table(values: dict[str, Any]) -> list[str]:
     """Return the scores of all methods as lines of Markdown."""
     lines = [
         (
-            "| method | average precision [95 %] | precision | recall | other echoes called leads | median error of the"
+            "| method | average precision [95 %] | precision | recall | others called leads | median error of the"
             " distance within 3 km, m |"
         ),
         "|---|---|---|---|---|---|",
@@ -66,8 +66,8 @@ def more_lines(digits: str) -> list[str]:
                 "- Stress (40 % refrozen leads, bright ice every 25 km, a map that has drifted by 500 m): average"
                 f" precision {own['average_precision']:.3f} (forest of neighbours {forest['average_precision']:.3f}),"
                 f" median error of the distance {own['distance_error_median_m']:.0f} m, calibration error"
-                f" {own['calibration_error']:.3f} against that map, {own['calibration_error_against_truth']:.3f} against"
-                f" the truth, {100 * own['false_leads_in_bright_ice']:.0f} % of bright ice called lead."
+                f" {own['calibration_error']:.3f} against that map, {own['calibration_error_against_truth']:.3f}"
+                f" against the truth, {100 * own['false_leads_in_bright_ice']:.0f} % of bright ice called lead."
             )
         ]
     if shape:
@@ -83,8 +83,8 @@ def more_lines(digits: str) -> list[str]:
         lines += [
             (
                 "- What the errors of the radar map cost, networks of the same standard tracks: average precision"
-                f" {map_['average_precision']:.3f} with its labels, {true['average_precision']:.3f} with true ones; median"
-                f" error of the distance {map_['distance_error_median_m']:.0f} and"
+                f" {map_['average_precision']:.3f} with its labels, {true['average_precision']:.3f} with true ones;"
+                f" median error of the distance {map_['distance_error_median_m']:.0f} and"
                 f" {true['distance_error_median_m']:.0f} m."
             ),
             "",
@@ -130,16 +130,16 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
         ),
         (
             "- Inputs: 32 pooled gates of the echo divided by its maximum, and"
-            f" {', '.join(f for f in d['features'] if not f.startswith('gate_'))}; power and gain control count from the"
-            " median of 401 echoes around."
+            f" {', '.join(f for f in d['features'] if not f.startswith('gate_'))}; power and gain control count from"
+            " the median of 401 echoes around."
         ),
         (
             f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
             f" {m['epochs']}. Rebuilt by `make leads-weights`. Weights sha256 {digits}."
         ),
         (
-            f"- Labels: the nearest lead of a simulated radar map nearer than {d['threshold_m']:.0f} m; between that and"
-            f" {d['belt'] * d['threshold_m']:.0f} m only the distance was learned. The map misses leads and has drifted."
+            f"- Labels: the nearest lead of a simulated radar map nearer than {d['threshold_m']:.0f} m; between that"
+            f" and {d['belt'] * d['threshold_m']:.0f} m only the distance was learned. The map misses leads, and drifts."
         ),
         "",
         "## Data",
@@ -159,10 +159,10 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
             *scores_table(found),
             "",
             (
-                f"The radar map itself: precision {seen['precision']:.2f}, recall {seen['recall']:.2f}. Calibration error"
-                f" {own['calibration_error']:.3f} against the map, {own['calibration_error_against_truth']:.3f} against"
-                f" the truth. Distances of the map within the 68 % interval: {100 * own['interval_coverage_map']:.0f} %."
-                f" Bright ice without a lead that is called one: {100 * own['false_leads_in_bright_ice']:.0f} %."
+                f"The radar map itself: precision {seen['precision']:.2f}, recall {seen['recall']:.2f}. Calibration"
+                f" error {own['calibration_error']:.3f} against the map, {own['calibration_error_against_truth']:.3f} against"
+                f" the truth. Distances of the map within the 68 % interval: {100 * own['interval_coverage_map']:.0f}"
+                f" %. Bright ice without a lead that is called one: {100 * own['false_leads_in_bright_ice']:.0f} %."
             ),
             *more_lines(digits),
         ]
