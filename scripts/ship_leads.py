@@ -139,7 +139,7 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
         ),
         (
             f"- Labels: the nearest lead of a simulated radar map nearer than {d['threshold_m']:.0f} m; between that"
-            f" and {d['belt'] * d['threshold_m']:.0f} m only the distance was learned. The map misses leads, and drifts."
+            f" and {d['belt'] * d['threshold_m']:.0f} m only the distance was learned. The map misses leads and drifts."
         ),
         "",
         "## Data",
@@ -160,8 +160,8 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
             "",
             (
                 f"The radar map itself: precision {seen['precision']:.2f}, recall {seen['recall']:.2f}. Calibration"
-                f" error {own['calibration_error']:.3f} against the map, {own['calibration_error_against_truth']:.3f} against"
-                f" the truth. Distances of the map within the 68 % interval: {100 * own['interval_coverage_map']:.0f}"
+                f" error {own['calibration_error']:.3f} against the map,"
+                f" {own['calibration_error_against_truth']:.3f} against the truth. Distances of the map within the 68 % interval: {100 * own['interval_coverage_map']:.0f}"
                 f" %. Bright ice without a lead that is called one: {100 * own['false_leads_in_bright_ice']:.0f} %."
             ),
             *more_lines(digits),
