@@ -131,7 +131,7 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
         (
             "- Inputs: 32 pooled gates of the echo divided by its maximum, and"
             f" {', '.join(f for f in d['features'] if not f.startswith('gate_'))}; power and gain control count from"
-            " the median of 401 echoes around."
+            " the lower quartile of 401 echoes around."
         ),
         (
             f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
@@ -161,7 +161,8 @@ def card(d: dict[str, Any], *, commit: str, size: int) -> str:
             (
                 f"The radar map itself: precision {seen['precision']:.2f}, recall {seen['recall']:.2f}. Calibration"
                 f" error {own['calibration_error']:.3f} against the map,"
-                f" {own['calibration_error_against_truth']:.3f} against the truth. Distances of the map within the 68 % interval: {100 * own['interval_coverage_map']:.0f}"
+                f" {own['calibration_error_against_truth']:.3f} against the truth. Distances of the map"
+                f" within the 68 % interval: {100 * own['interval_coverage_map']:.0f}"
                 f" %. Bright ice without a lead that is called one: {100 * own['false_leads_in_bright_ice']:.0f} %."
             ),
             *more_lines(digits),

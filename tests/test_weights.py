@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from polynya import recipes, schema
+from polynya.predict import echoes as predict_echoes
 from polynya.predict import runtime as predict_runtime
 from polynya.predict import scenes as predict_scenes
 from polynya.predict import tracks as predict_tracks
@@ -22,15 +23,19 @@ from polynya.workflows.freeboard import classifier
 ROOT = Path(__file__).resolve().parents[1]
 WHERE = predict_runtime.WEIGHTS
 TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(family="scenes")
-NAMES = [*TRACKS, *SCENES]
-SCORED_APART = {"concentration"}
-"""Networks whose scores are in docs/results, on scenes that were drawn for that alone."""
+ECHOES = predict_runtime.shipped(family="echoes")
+NAMES = [*TRACKS, *SCENES, *ECHOES]
+SCORED_APART = {"concentration": r"train_\d+\.h5", "leads": r"track_(08|18)\d{5}\.nc"}
+"""Networks whose scores are in docs/results, on scenes or tracks that were drawn for that alone; and the names of what
+they were trained on."""
 
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
-def load(name: str) -> predict_tracks.Classifier | predict_scenes.SceneNetwork:
+def load(name: str) -> predict_tracks.Classifier | predict_scenes.SceneNetwork | predict_runtime.Network:
+    if name in ECHOES:
+        return predict_echoes.load(name, runtime="onnxruntime")
     return (predict_scenes if name in SCENES else predict_tracks).load(name, runtime="onnxruntime")
 
 
@@ -78,10 +83,10 @@ def test_it_was_scored_on_an_honest_split(name):
         result = json.loads((ROOT / "docs" / "results" / f"{name}.json").read_text(encoding="utf-8"))
         assert result["networks"][name] == about["weights_sha256"][:16] and "/test" in result["command"]
         trained_on = {t["file"] for t in about["data"]["tables"]}
-        assert trained_on and all(re.fullmatch(r"train_\d+\.h5", file) for file in trained_on)
+        assert trained_on and all(re.fullmatch(SCORED_APART[name], file) for file in trained_on)
     else:
         assert about["metrics"]["part"] == "test"
-    if name in SCENES:
+    if name not in TRACKS:
         return
     assert set(about["features"]) <= set(schema.FEATURES.names)
     parts = about["data"]["granule_parts"]
@@ -134,3 +139,22 @@ def test_a_card_that_names_its_graph_names_the_one_beside_it():
     for name, found in named.items():
         digest = hashlib.sha256((WHERE / f"{name}.onnx").read_bytes()).hexdigest()
         assert found is None or digest.startswith(found[1]), name
+
+
+@pytest.mark.parametrize("name", ECHOES)
+def test_weights_and_graph_of_a_network_of_echoes_are_one(name):
+    torch = pytest.importorskip("torch")
+    from polynya import checkpoint, export, families
+
+    network, about = checkpoint.load(WHERE / f"{name}.safetensors")
+    raw = families.named(about.family).example(about, batch=7, length=2)
+    with torch.inference_mode():
+        expected = export.whole(network, about)(torch.from_numpy(raw)).numpy()
+    np.testing.assert_allclose(load(name).evaluate(raw), expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ECHOES)
+def test_a_network_of_echoes_says_that_it_was_simulated(name):
+    about = described(name)
+    assert about["is_simulated"] and about["data"]["simulated"] and about["missions"] == ["SARAL"]
+    assert "simulated" in (WHERE / f"{name}.md").read_text(encoding="utf-8")

@@ -359,13 +359,16 @@ class EchoData:
         }
 
     def targets(self, *, is_scored: bool) -> np.ndarray:
-        """Return encoded labels; the ambiguous belt is no lead where networks are scored and calibrated, and nothing
-        where they learn."""
+        """Return encoded labels; the ambiguous belt is nothing where networks learn.
+
+        Where they are scored and calibrated, every second echo of it is no lead: left out, probabilities would be too
+        high beside leads; counted in full, too low, for some of it is lead that the map has missed or displaced.
+        """
         target: Any = self.network.predicts
         label = self.label
         classes = np.select([label == lead_labels.LEAD_NEAR, label == lead_labels.NO_LEAD], [1, 0], -1)
         if is_scored:
-            classes = np.where(label == lead_labels.AMBIGUOUS, 0, classes)
+            classes[np.flatnonzero(label == lead_labels.AMBIGUOUS)[::2]] = 0
         found = {LEAD: target.heads[LEAD].encode(classes)}
         if DISTANCE in target.heads:
             far = np.where(label == lead_labels.UNLABELLED, np.nan, self.echoes.distance)

@@ -3,8 +3,8 @@
 An echo is divided by its maximum, log1p(20 w) / log(21) spreads small values, and its gates are pooled to
 :data:`POOLED` (the largest of each group). ``gate`` columns keep the window as the tracker set it; ``edge`` columns
 begin :data:`BEFORE` gates before the echo's own leading edge, so that neither tracker nor gain control is in them.
-Columns of power count from the median of the pass around the echo, since the absolute level is another for every
-mission and every calibration.
+Columns of power count from the lower quartile of the pass around the echo, which is the level of floes even where leads
+are many: the absolute level is another for every mission and every calibration.
 
 Source: the use of echoes without gain control and tracker is a wish of Longepe et al. (2019), OSTST meeting; the shape
 numbers are those of :mod:`polynya.physics.waveform_features`.
@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.ndimage import median_filter
+from scipy.ndimage import percentile_filter
 
 from ..errors import UsageError
 from .waveform_features import Features
@@ -25,8 +25,8 @@ EDGE_GATES, BEFORE = 96, 12
 """Gates of the aligned window, and how many of them lie before the leading edge."""
 EDGE_SHARE = 0.25
 """The leading edge is the first gate that reaches this share of the maximum."""
-AROUND = 401
-"""Echoes over which the median power is taken, centred: 70 km of AltiKa."""
+AROUND, QUARTILE = 401, 25
+"""Echoes over which the level of power is taken, centred, 70 km of AltiKa; and which percentile of them."""
 GATES = tuple(f"gate_{k:02d}" for k in range(POOLED))
 EDGES = tuple(f"edge_{k:02d}" for k in range(POOLED))
 _LOGARITHMS = {
@@ -72,7 +72,7 @@ def inputs(
     names : sequence of str
         Columns, of :data:`NAMES`.
     sequence : numpy.ndarray of int, shape (n,)
-        Number of the unbroken sequence of each echo, increasing; medians do not cross its borders.
+        Number of the unbroken sequence of each echo, increasing; levels do not cross its borders.
 
     Returns
     -------
@@ -101,9 +101,9 @@ def inputs(
         if kind in blocks and place.isdigit():
             out[:, k] = blocks[kind][:, int(place)]
         elif name == "max_power_db":
-            out[:, k] = above_median(features["max_power_db"], sequence)
+            out[:, k] = above_level(features["max_power_db"], sequence)
         elif name == "agc":
-            out[:, k] = above_median(agc, sequence)
+            out[:, k] = above_level(agc, sequence)
         elif name in _LOGARITHMS:
             out[:, k] = np.log1p(np.maximum(features[_LOGARITHMS[name]], 0.0))
         else:
@@ -163,11 +163,10 @@ def aligned(waveform: np.ndarray) -> np.ndarray:
     return np.where(inside, found, np.float32(0.0))
 
 
-def above_median(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
-    """Return values minus the median of the :data:`AROUND` echoes around each, within its sequence, shape (n,).
+def above_level(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    """Return values minus the lower quartile of the :data:`AROUND` echoes around each, within its sequence, shape (n,).
 
-    Near the ends of a sequence the echoes there are mirrored; unknown values are left out by taking the sequence's
-    median for them.
+    Near the ends of a sequence the echoes there are mirrored; unknown values are taken as the sequence's median.
 
     Parameters
     ----------
@@ -184,7 +183,7 @@ def above_median(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
         if known.any():
             filled = np.where(known, own, np.median(own[known]))
             size = min(AROUND, 2 * len(rows) - 1)
-            out[rows] = own - median_filter(filled, size=size, mode="reflect")
+            out[rows] = own - percentile_filter(filled, QUARTILE, size=size, mode="reflect")
     return out
 
 

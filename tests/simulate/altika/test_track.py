@@ -183,3 +183,18 @@ def test_what_cannot_be_drawn(options, word):
 def test_the_shortest_track():
     track = draw_track(3, echoes=40)
     assert isinstance(track, Track) and track.waveform.shape == (40, 128)
+
+
+def test_varied_tracks_have_receivers_and_surfaces_of_their_own():
+    """Every range stays ordered and possible, differs from seed to seed, and is the same for a seed; others stay."""
+    drawn = [presets.ranges_of("varied", seed) for seed in range(200)]
+    assert presets.ranges_of("varied", 7) == drawn[7] and len({r.loop_gain for r in drawn}) == 200
+    assert {r.lag for r in drawn} == {1, 2, 3}
+    for r in drawn:
+        for low, high in (r.slope_deg, r.patch_slope_deg, r.open_db, r.refrozen_db, r.patch_db):
+            assert low < high
+        assert 0.0 < r.slope_deg[0] and 0.0 < r.patch_slope_deg[0] and r.target < presets.SATURATED
+        assert r.density == presets.STANDARD.density and r.drift_m == presets.STANDARD.drift_m
+    assert presets.ranges_of("stress", 7) is presets.RANGES["stress"]
+    one, two = draw_track(3, ranges="varied"), draw_track(3)
+    assert not np.array_equal(one.waveform, two.waveform) and one.about["ranges"] == "varied"
