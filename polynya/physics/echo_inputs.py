@@ -201,7 +201,7 @@ def sequences(time: np.ndarray, *, most_steps: float) -> np.ndarray:
     most_steps : float
         Largest distance within a sequence.
     """
-    gap = np.diff(np.asarray(time).astype("datetime64[ns]").astype(np.int64)) / 1e9
+    gap = np.diff(np.asarray(time).astype("datetime64[ns]").astype(np.int64)).astype(np.float64) / 1e9
     near = gap[(gap > 0) & (gap < 1.0)]
     step = float(np.median(near)) if near.size else 0.0
     ends = ~((gap > 0) & (gap < (np.floor(most_steps) + 0.5) * step))

@@ -193,7 +193,7 @@ def test_varied_tracks_have_receivers_and_surfaces_of_their_own():
     for r in drawn:
         for low, high in (r.slope_deg, r.patch_slope_deg, r.open_db, r.refrozen_db, r.patch_db):
             assert low < high
-        assert 0.0 < r.slope_deg[0] and 0.0 < r.patch_slope_deg[0] and r.target < presets.SATURATED
+        assert r.slope_deg[0] > 0.0 and r.patch_slope_deg[0] > 0.0 and r.target < presets.SATURATED
         assert r.density == presets.STANDARD.density and r.drift_m == presets.STANDARD.drift_m
     assert presets.ranges_of("stress", 7) is presets.RANGES["stress"]
     one, two = draw_track(3, ranges="varied"), draw_track(3)
