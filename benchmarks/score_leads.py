@@ -48,6 +48,8 @@ from polynya.workflows import train as workflow
 
 SHARES = (0.75, 0.10, 0.15, 0.0)
 TREES, LEAF, TAUGHT = 40, 10, 80_000
+UPDATES, MOST_EPOCHS = 1500, 60
+"""Steps that a training takes at least, unless that is more epochs: few tracks are seen more often."""
 SIDE = 3
 """Echoes to each side that the second forest sees."""
 POWER = ("max_power_db", "argmax", "saturated_gates")
@@ -116,6 +118,14 @@ def train_network(
     return result.outputs["onnx"]
 
 
+def epochs_for(recipe: Path | str, *, echoes: int) -> int | None:
+    """Return the epochs of a training on so many echoes; None for the recipe's own."""
+    plan = recipes.load(recipe)
+    steps = echoes / int(str(plan.settings.get("window", 100))) / plan.batch
+    wanted = min(MOST_EPOCHS, int(np.ceil(UPDATES / max(steps, 1.0))))
+    return wanted if wanted > plan.epochs else None
+
+
 def recipe_with(name: str, out: Path, **settings: object) -> Path:
     """Write a recipe with some settings changed; return the file."""
     plan: dict[str, Any] = recipes.load(name).model_dump(mode="json", exclude_defaults=True)
@@ -152,7 +162,10 @@ def score_simulated(a: argparse.Namespace, out: Path) -> dict[str, Any]:
         [k for k, p in zip(train, part, strict=True) if (p == splits.TRAIN) == own] for own in (True, False)
     )
     recipe = a.recipe or ("leads-shape" if a.without_agc else "leads")
-    options: dict[str, Any] = {"train_only": a.train_only, "epochs": a.epochs, "seed": a.seed}
+    more = len(labelled_echoes.files(a.train_only)) if a.train_only else 0
+    echoes = round(sum(len(k.echoes) for k in taught) * (1.0 + more / len(taught)))
+    epochs = a.epochs or epochs_for(recipe, echoes=echoes)
+    options: dict[str, Any] = {"train_only": a.train_only, "epochs": epochs, "seed": a.seed}
     path = a.network or train_network(a.train, out / Path(recipe).stem, recipe=recipe, **options)
     forests = {"without_agc": a.without_agc, "seed": a.seed, "t": lead_scores.T}
     methods: dict[str, Method] = {"network": by_network(path)}
@@ -163,8 +176,8 @@ def score_simulated(a: argparse.Namespace, out: Path) -> dict[str, Any]:
     methods["forest_of_neighbours"] = forest(taught, side=SIDE, **forests)
     if a.true_labels:
         tables = with_true_labels(a.train, out / "true")
-        more = with_true_labels(a.train_only, out / "true_only") if a.train_only else []
-        own = {**options, "train_only": more}
+        extra = with_true_labels(a.train_only, out / "true_only") if a.train_only else []
+        own = {**options, "train_only": extra}
         methods["network_of_true_labels"] = by_network(
             train_network(tables, out / f"{Path(recipe).stem}-true", recipe=recipe, **own)
         )
@@ -265,7 +278,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--network", type=Path, help="an exported network, instead of training one")
     p.add_argument("--without-agc", action="store_true", help="neither gain control nor tracker")
     p.add_argument("--recipe", help="recipe of the network")
-    p.add_argument("--epochs", type=int)
+    p.add_argument("--epochs", type=int, help="the recipe's by default, more where there are few tracks")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--true-labels", action="store_true", help="train on the true distances too")
     p.add_argument("--thresholds", type=float, nargs="+", default=[], metavar="M")

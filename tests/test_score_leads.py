@@ -172,6 +172,13 @@ def test_methods_are_compared_on_tracks_with_leads_that_shine(modules, tracks):
     assert b.tables_of(found)["main"]["rows"][0][0] == "network"
 
 
+def test_few_tracks_are_seen_more_often(modules):
+    """1500 steps of 32 windows of 100 echoes: 390 tracks of 800 take the recipe's 16 epochs, 120 tracks 50."""
+    epochs_for = modules.score_leads.epochs_for
+    assert epochs_for("leads", echoes=390 * 800) is None
+    assert epochs_for("leads", echoes=120 * 800) == 50 and epochs_for("leads", echoes=4000) == 60
+
+
 def test_a_recipe_with_another_threshold_keeps_the_rest(modules, tmp_path):
     from polynya import recipes
 
