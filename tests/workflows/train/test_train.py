@@ -418,11 +418,9 @@ def test_the_published_recipes_are_as_published():
 def test_every_recipe_builds_its_network(name):
     plan = recipes.load(name)
     about = families.named(plan.family_name).network(plan)
-    assert (
-        plan.name == name
-        and plan.about
-        and list(about.scaling.sensors if plan.sensors else about.features) == list(plan.sensors or plan.features)
-    )
+    assert plan.name == name and plan.about
+    if plan.family is None:  # other families say in settings what a network sees
+        assert list(about.scaling.sensors if plan.sensors else about.features) == list(plan.sensors or plan.features)
     assert sum(p.numel() for p in checkpoint.build(about).parameters()) > 100
 
 
