@@ -25,6 +25,7 @@ Numbers from simulated tracks are never skill on real data.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -101,6 +102,11 @@ def by_network(path: Path) -> Method:
     return answer
 
 
+def digest(track: lead_files.Track) -> str:
+    """Return a hash of the echoes of a track, whatever its file is called."""
+    return hashlib.sha256(np.ascontiguousarray(track.echoes.waveform).tobytes()).hexdigest()
+
+
 def split_of(tracks: Sequence[lead_files.Track], *, seed: int) -> np.ndarray:
     """Return the part of each track, as the training splits them."""
     config = splits.Config(**dict(zip(splits.PARTS, SHARES, strict=True)), seed=seed)
@@ -154,9 +160,10 @@ def with_true_labels(paths: Sequence[Path], out: Path) -> list[Path]:
 def score_simulated(a: argparse.Namespace, out: Path) -> dict[str, Any]:
     """Train, score, and return values and tables."""
     train, test = ([lead_files.track(p) for p in labelled_echoes.files(paths)] for paths in (a.train, a.test))
-    both = {k.path.name for k in train} & {k.path.name for k in test}
+    seen = {digest(k) for k in [*train, *map(lead_files.track, labelled_echoes.files(a.train_only or []))]}
+    both = [k.path.name for k in test if digest(k) in seen]
     if both:
-        raise UsageError(f"{sorted(both)[0]}: is in --train and in --test; expected other tracks. Take it off one.")
+        raise UsageError(f"{both[0]}: is in --train and in --test; expected other tracks. Take it off one.")
     part = split_of(train, seed=a.seed)
     taught, held = (
         [k for k, p in zip(train, part, strict=True) if (p == splits.TRAIN) == own] for own in (True, False)

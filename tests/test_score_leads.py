@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import shutil
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -229,8 +230,9 @@ def test_hand_labelled_echoes_are_validated_over_days(modules, tmp_path, monkeyp
     assert found["values"]["test"]["majority"]["auc"] == pytest.approx(0.5)
 
 
-def test_a_track_in_both_parts_is_refused(modules, tracks, monkeypatch, capsys):
-    words = ["score_leads.py", "--train", str(tracks), "--test", str(tracks / "track_11.nc")]
+def test_a_track_in_both_parts_is_refused_by_its_echoes(modules, tracks, monkeypatch, capsys, tmp_path):
+    shutil.copy(tracks / "track_11.nc", tmp_path / "other.nc")
+    words = ["score_leads.py", "--train", str(tracks), "--test", str(tmp_path / "other.nc")]
     monkeypatch.setattr(sys, "argv", words)
     assert modules.score_leads.main() == 1
-    assert "track_11.nc: is in --train and in --test" in capsys.readouterr().err
+    assert "other.nc: is in --train and in --test" in capsys.readouterr().err
