@@ -65,9 +65,37 @@ QUALITY = {
 }
 """Bits of ``lead_quality``."""
 
+(
+    HAS_CLASS,
+    CAUSE_NO_ECHO,
+    BETWEEN_LIMITS,
+    RULE_UNDECIDED,
+    INPUT_MISSING,
+    NO_NETWORK_OR_RULE,
+    NOT_SEA,
+) = range(7)
+UNKNOWN_CAUSES = (
+    (HAS_CLASS, "has_a_class"),
+    (CAUSE_NO_ECHO, "no_echo_or_no_position"),
+    (BETWEEN_LIMITS, "probability_between_the_limits"),
+    (RULE_UNDECIDED, "rule_or_product_undecided"),
+    (INPUT_MISSING, "input_of_the_rule_missing"),
+    (NO_NETWORK_OR_RULE, "no_network_or_rule_for_the_mission_or_mode"),
+    (NOT_SEA, "land_or_continental_ice"),
+)
+"""Why an echo has no class: unknown echoes are counted by cause, never dropped."""
+KEEP_RANGE, OFF_NADIR, EMPTY, RANGE_NOT_CHECKED = 0, 1, 2, 3
+RANGE_FLAGS = (
+    (KEEP_RANGE, "keep"),
+    (OFF_NADIR, "remove_off_nadir_lead"),
+    (EMPTY, "remove_no_echo"),
+    (RANGE_NOT_CHECKED, "not_checked_no_distance"),
+)
+"""Whether a user of ranges should remove an echo: those of leads beside nadir are too long."""
+
 _KEPT: Any = ("time", "latitude", "longitude")
 LEADS = TableSpec(
-    name="leads",
+    name="altimeter_leads",
     title="Leads along a radar-altimeter track",
     variables=(
         *(ECHOES[n] for n in _KEPT),
@@ -80,7 +108,17 @@ LEADS = TableSpec(
         variable("lead_distance_low", F8, "m", "lower end of the 68 % interval of the distance"),
         variable("lead_distance_high", F8, "m", "upper end of the 68 % interval of the distance"),
         variable("lead_width", F8, "m", "length of the track whose echoes are of this lead; NaN outside leads"),
-        variable("lead_quality", pa.int32(), "1", "what limits the answer: bits of polynya.schema.lead_labels.QUALITY"),
+        variable(
+            "lead_quality",
+            pa.int32(),
+            "1",
+            "what limits the answer",
+            flags=tuple(QUALITY.items()),
+            is_bits=True,
+        ),
+        variable("unknown_cause", I1, "1", "why the echo has no class", flags=UNKNOWN_CAUSES),
+        variable("range_flag", I1, "1", "whether a user of the range should remove the echo", flags=RANGE_FLAGS),
+        variable("range_delay", F8, "m", "how much longer the way to the nearest lead is than that to nadir"),
         variable("maximum_power_db", F8, "dB", "maximum power of the echo with the gain control"),
         variable("peakiness", F8, "1", "peakiness by the definition that the metadata name"),
         variable("rule_class", I1, "1", "class by the published rule that the metadata name", flags=CLASSES),
@@ -88,5 +126,18 @@ LEADS = TableSpec(
     ),
 )
 """What ``polynya leads`` writes."""
+BITS = {name: bit for bit, name in QUALITY.items()}
 
-__all__ = ["COLUMNS", "LABELS", "LABEL_COLUMNS", "LABEL_FLAGS", "LEADS", "LEAD_LABELS", "QUALITY", "labelled"]
+__all__ = [
+    "BITS",
+    "COLUMNS",
+    "LABELS",
+    "LABEL_COLUMNS",
+    "LABEL_FLAGS",
+    "LEADS",
+    "LEAD_LABELS",
+    "QUALITY",
+    "RANGE_FLAGS",
+    "UNKNOWN_CAUSES",
+    "labelled",
+]

@@ -20,6 +20,7 @@ from .measures import (
     GLACIER_IOU,
     ICE_AREA,
     LABELS,
+    LEAD_FRACTION,
     Measure,
     Quantity,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "GLACIER_IOU",
     "ICE_AREA",
     "LABELS",
+    "LEAD_FRACTION",
     "Measure",
     "Quantity",
     "write",

@@ -92,6 +92,11 @@ def _concentration_rmse(numbers: Mapping[str, float], run: Mapping[str, object])
     return Measure(value=_number(numbers, "rmse"), weight=max(_number(numbers, "n_compared"), 0.0))
 
 
+def _lead_fraction(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    n = _number(numbers, "n_lead") + _number(numbers, "n_sea_ice")
+    return Measure(value=_number(numbers, "lead_fraction"), weight=n if n > 0 else 0.0)
+
+
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
@@ -101,5 +106,17 @@ CONCENTRATION_RMSE = Quantity(
     name="sea-ice concentration, RMSE to the reference", units="%", is_sum=False, measure=_concentration_rmse
 )
 ICE_AREA = Quantity(name="sea-ice area", units="km\u00b2", is_sum=True, measure=_ice_area)
-QUANTITIES = (FREEBOARD, GLACIER_AREA, LABELS, FREEBOARD_BIAS, GLACIER_IOU, CONCENTRATION_RMSE, ICE_AREA)
+LEAD_FRACTION = Quantity(
+    name="share of leads among lead and ice echoes", units="1", is_sum=False, measure=_lead_fraction
+)
+QUANTITIES = (
+    FREEBOARD,
+    GLACIER_AREA,
+    LABELS,
+    FREEBOARD_BIAS,
+    GLACIER_IOU,
+    CONCENTRATION_RMSE,
+    ICE_AREA,
+    LEAD_FRACTION,
+)
 """All that a page may hold: each command has its own."""
