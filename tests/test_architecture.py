@@ -113,7 +113,12 @@ TAKES_ANY_KEYWORD = {"io/records.py:run_record", "simulate/icesat2/layout.py:set
 NAMED_AS_THEIR_SUBJECT = {"readers", "models", "recipes", "samples"}
 LONGEST_FILE, LONGEST_LINE, MOST_PARAMETERS = 500, 120, 8
 # Records that are no records: what they hold changes while they work.
-CHANGES_WHILE_IT_WORKS = {"evaluate/rasters.py:Sums", "samples/scene_windows.py:Tiles", "train.py:_Progress"}
+CHANGES_WHILE_IT_WORKS = {
+    "evaluate/rasters.py:Sums",
+    "samples/scene_windows.py:Tiles",
+    "train.py:_Progress",
+    "workflows/leads/summary.py:Summary",
+}
 # Files that do not keep a rule yet; every line must become empty.
 NOT_YET_FILES = {
     "short": "",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -115,7 +116,7 @@ def _runs(values: np.ndarray) -> list[tuple[int, int]]:
     """Return first and stop of runs of equal values."""
     cuts = np.flatnonzero(np.diff(values) != 0) + 1
     edges = np.concatenate([[0], cuts, [values.size]]).tolist()
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _strip(stretch: Stretch, x: np.ndarray, *, top: float) -> str:
@@ -142,7 +143,7 @@ def _picture(stretch: Stretch, *, top: float) -> str:
     values = stretch.power_db.astype(np.float64)
     known = np.isfinite(values)
     low, high = np.quantile(values[known], QUANTILES) if known.any() else (0.0, 1.0)
-    rgb = grid_picture.coloured(np.where(known, values, np.nan), low=float(low), high=float(max(high, low + 1.0)))
+    rgb = grid_picture.coloured(np.where(known, values, low), low=float(low), high=float(max(high, low + 1.0)))
     data = base64.b64encode(png(rgb)).decode()
     gates = len(values)
     out = [
@@ -151,7 +152,7 @@ def _picture(stretch: Stretch, *, top: float) -> str:
     ]
     step = next(s for s in (5, 10, 20, 50, 100) if gates / s <= 8 or s == 100)
     width = stretch.gate_width_m
-    marks = [(k, f"{k}") for k in range(0, gates, step)]
+    marks = [(float(k), f"{k}") for k in range(0, gates, step)]
     name = "gate"
     if np.isfinite(width):
         span = gates * width

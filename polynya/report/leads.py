@@ -1,4 +1,4 @@
-"""The page of the leads of a track: echogram of the stretches with most leads, map, profile, counts, what to know first.
+"""The page of the leads of a track: echograms of the stretches with most leads, profiles, map, counts, what to know.
 
 One page, nothing to fetch.
 """
@@ -30,6 +30,12 @@ QUALITY_WORDS = {
     "mode_or_mission_not_in_training": "mode or mission not in training",
     "saturated": "saturated",
 }
+
+
+HYPERBOLAS = (
+    " A lead beside nadir answers late: over successive echoes it draws a hyperbola. Power is in dB, dark to bright."
+)
+BANDS = " The grey band of probabilities is unknown, the blue band of distances holds 68 %."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -117,13 +123,10 @@ def _result(page: Page) -> Markup:
     n = page.numbers
     leads = f"<strong>{number(n['n_lead'], 0)}</strong> of {number(n['n_echoes'], 0)} echoes are leads"
     share = html.percent(n["n_lead"], n["n_lead"] + n["n_sea_ice"])
-    words = f"{leads} ({share} of those that are lead or ice, {number(n['n_leads'], 0)} leads in a row)"
+    of = f" ({share} of those that are lead or ice; {number(n['n_leads'], 0)} separate leads)" if n["n_lead"] else ""
     unknown = html.percent(n["n_unknown"], n["n_echoes"])
-    remove = number(n["n_remove"], 0)
-    return Markup(
-        f'<section id="result"><p class="result">{words}; {unknown} are unknown. Remove {remove} from ranges before'
-        " freeboard is computed.</p></section>"
-    )
+    remove = f" Remove {number(n['n_remove'], 0)} from ranges before freeboard is computed." if n["n_remove"] else ""
+    return Markup(f'<section id="result"><p class="result">{leads}{of}; {unknown} are unknown.{remove}</p></section>')
 
 
 def _key() -> str:
@@ -140,12 +143,13 @@ def _drawings(page: Page) -> str:
         echogram.draw(s, limits=page.limits, identifier=f"stretch-{k}") for k, s in enumerate(page.stretches, start=1)
     ]
     whole = sum(len(s.time) for s in page.stretches) >= page.numbers["n_echoes"]
-    which = "The whole track." if whole else "The stretches with most lead echoes, of the whole track."
+    first = "Stretches with most lead echoes" if page.numbers["n_lead"] else "The first stretch: no echo is a lead"
+    which = "The whole track." if whole else f"{first}; the map shows the whole track."
+    has_echoes = any(s.power_db.size for s in page.stretches)
+    has_distance = any(np.isfinite(s.columns["lead_distance"]).any() for s in page.stretches)
     remove = f'<span><span class="sw" style="background:{REMOVE}"></span>remove from ranges: lead beside nadir</span>'
-    note = (
-        f"{which} A lead beside nadir answers late: over successive echoes it draws a hyperbola. Power is in dB, dark"
-        " to bright; the grey band of probabilities is unknown, the blue band of distances holds 68 %."
-    )
+    note = which + HYPERBOLAS * has_echoes + BANDS * has_distance
+    remove = remove if has_distance else ""
     return (
         f'<section><h2>Echoes</h2><p class="note">{note}</p><div class="swatches">{_key()}{remove}</div>'
         f"{''.join(drawn)}</section>"
@@ -175,7 +179,7 @@ def _map(page: Page) -> str:
             )
     inside.append(polar_map.scale_bar(frame))
     picture = polar_map.svg(frame, inside, identifier="map", label="Track by class")
-    return f'<figure>{picture}<figcaption>Track by class, {projection.name}</figcaption></figure>{_swatches()}'
+    return f"<figure>{picture}<figcaption>Track by class, {projection.name}</figcaption></figure>{_swatches()}"
 
 
 def _swatches() -> str:
@@ -202,19 +206,19 @@ def _counts(page: Page) -> str:
     ]
     parts.append(html.table(columns, table))
     for title, key, words in (
-        ("unknown because", "unknown_by_cause", None),
-        ("range", "range", None),
-        ("quality", "quality", QUALITY_WORDS),
+        ("Why unknown", "unknown_by_cause", None),
+        ("Use of ranges", "range", None),
+        ("Quality", "quality", QUALITY_WORDS),
     ):
         if c[key]:
-            parts.append(html.table((title, *head), rows(c[key], words)))
+            parts.append(Markup(f"<h3>{title}</h3>{html.table(('', *head), rows(c[key], words))}"))
     return "".join(parts)
 
 
 def _words(page: Page) -> str:
     parts = [
-        "A lead echo has a lead within the distance that the network learned (300 m for the shipped one), or fulfils the"
-        " rule. Unknown is a class: it is counted, and shares of leads are of lead and ice echoes only.",
+        "A lead echo has a lead within the distance that the network learned (300 m for the shipped one), or fulfils"
+        " the rule. Unknown is a class: it is counted, and shares of leads are of lead and ice echoes only.",
         "Widths are along the track, not across the lead. Rows and columns: docs/leads.",
     ]
     if page.counts["rule"] or page.counts["product"]:

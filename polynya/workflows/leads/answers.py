@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...physics import lead_tracks, waveform_features
+from ...physics import altimeter_tracks, waveform_features
 from ...predict import echoes as predict_echoes
 from ...readers import height_grid
 from ...schema.echoes import LEAD, OCEAN, UNKNOWN, Echoes
@@ -92,23 +92,23 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
     not_sea = np.isin(echoes.surface_type, (LAND, CONTINENTAL_ICE))
     for where, why in ((not_sea, NOT_SEA), (~is_echo, CAUSE_NO_ECHO)):
         classes[where], cause[where] = UNKNOWN, why
-    starts = lead_tracks.starts_of(echoes.time, is_echo=is_echo)
-    length = lead_tracks.step_lengths(echoes.latitude, echoes.longitude, starts=starts)
-    delay = lead_tracks.range_delay(predicted["lead_distance"], echoes.altitude)
+    starts = altimeter_tracks.starts_of(echoes.time, is_echo=is_echo)
+    length = altimeter_tracks.step_lengths(echoes.latitude, echoes.longitude, starts=starts)
+    delay = altimeter_tracks.range_delay(predicted["lead_distance"], echoes.altitude)
     off_nadir, is_checked = _off_nadir(echoes, predicted["lead_distance"], starts)
     range_flag = np.where(np.isfinite(predicted["lead_distance"]), KEEP_RANGE, RANGE_NOT_CHECKED).astype(np.int8)
     range_flag[off_nadir & is_echo] = OFF_NADIR
     range_flag[~is_echo] = EMPTY
-    is_low = lead_tracks.is_too_low(echoes.latitude)
+    is_low = altimeter_tracks.is_too_low(echoes.latitude)
     with np.errstate(invalid="ignore"):
         open_ocean = ((share < setting.config.least_concentration) | is_low) & ~not_sea
     bits = {
         "no_echo": ~is_echo,
         "off_nadir_lead": range_flag == OFF_NADIR,
-        "melt_season": lead_tracks.is_melt_season(echoes.time, echoes.latitude) & ~is_low,
+        "melt_season": altimeter_tracks.is_melt_season(echoes.time, echoes.latitude) & ~is_low,
         "open_ocean_or_low_ice_concentration": open_ocean,
         "sequence_shorter_than_training": predicted["short"],
-        "mode_or_mission_not_in_training": np.full(len(echoes), _is_foreign(echoes, setting)),
+        "mode_or_mission_not_in_training": predicted["foreign"],
         "saturated": np.zeros(len(echoes), bool)
         if features is None
         else (features.flag & waveform_features.SATURATED) > 0,
@@ -123,7 +123,7 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
         "mode": echoes.mode,
         "surface_class": classes,
         **{n: predicted[n] for n in ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")},
-        "lead_width": lead_tracks.widths(classes == LEAD, length=length, starts=starts),
+        "lead_width": altimeter_tracks.widths(classes == LEAD, length=length, starts=starts),
         "lead_quality": quality,
         "unknown_cause": cause,
         "range_flag": range_flag,
@@ -143,14 +143,14 @@ def _decided(
     nothing = np.full(len(echoes), np.nan)
     names = ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")
     if setting.used is None:
-        empty = {n: nothing for n in names} | {"short": np.zeros(len(echoes), bool)}
+        empty = {n: nothing for n in names} | {n: np.zeros(len(echoes), bool) for n in ("short", "foreign")}
         return ruled.classes.copy(), ruled.cause.copy(), empty
     found = predict_echoes.predict(setting.used.network, echoes)
     said = (found.probability, found.distance, found.distance_low, found.distance_high)
     predicted = {n: np.asarray(v, np.float64) for n, v in zip(names, said, strict=True)}
-    predicted["short"] = np.asarray(found.short, bool)
+    predicted |= {"short": np.asarray(found.short, bool), "foreign": setting.used.is_foreign(echoes)}
     c = setting.config
-    classes = lead_tracks.classes_of(predicted["lead_probability"], lead=c.lead_probability, ice=c.ice_probability)
+    classes = altimeter_tracks.classes_of(predicted["lead_probability"], lead=c.lead_probability, ice=c.ice_probability)
     with np.errstate(invalid="ignore"):
         classes[share < c.least_concentration] = OCEAN
     cause = np.where(classes != UNKNOWN, HAS_CLASS, BETWEEN_LIMITS).astype(np.int8)
@@ -160,24 +160,20 @@ def _decided(
 
 def _off_nadir(echoes: Echoes, distance: np.ndarray, starts: np.ndarray) -> tuple[np.ndarray, bool]:
     """Return echoes of a lead beside nadir whose range is bent, and whether the bend could be checked."""
-    low, high = lead_tracks.OFF_NADIR_M
+    low, high = altimeter_tracks.OFF_NADIR_M
     with np.errstate(invalid="ignore"):
         beside = (distance >= low) & (distance <= high)
     if not echoes.gates or not beside.any():
         return beside, bool(echoes.gates and np.isfinite(echoes.tracker).any())
-    ranging = lead_tracks.Ranging(
-        gate=lead_tracks.half_power_gate(echoes.waveform, fill=echoes.fill),
+    ranging = altimeter_tracks.Ranging(
+        gate=altimeter_tracks.half_power_gate(echoes.waveform, fill=echoes.fill),
         altitude=echoes.altitude,
         tracker=echoes.tracker,
         gate_width_m=echoes.gate_width_m,
         starts=starts,
     )
-    bent, known = lead_tracks.is_bent(ranging)
+    bent, known = altimeter_tracks.is_bent(ranging)
     return beside & (bent | ~known), bool(known.any())
-
-
-def _is_foreign(echoes: Echoes, setting: Setting) -> bool:
-    return setting.used is not None and not network.is_learned(echoes)
 
 
 def concentration(echoes: Echoes, grid: height_grid.Grid | None) -> np.ndarray:

@@ -12,8 +12,6 @@ from ..options import validated
 RULE = "rule"
 DEFAULT = "leads"
 """What answers by default: the shipped network, for the mission that it has learned; else a published rule."""
-LEARNED_MISSIONS = ("SARAL",)
-"""Missions that the shipped network has learned (simulated echoes of AltiKa)."""
 CPOM, PYSIRAL, MAXIMUM_POWER, PRODUCT, AUTO = "cpom", "pysiral", "maximum-power", "product", "auto"
 
 
@@ -44,7 +42,7 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     network: str | None = None
-    rule: Literal["auto", "cpom", "pysiral", "maximum-power", "product"] = AUTO
+    rule: Literal["auto", "cpom", "pysiral", "maximum-power", "product"] = "auto"
     lead_db: float | None = Field(None, allow_inf_nan=False)
     ice_db: float | None = Field(None, allow_inf_nan=False)
     lead_probability: float = Field(0.5, gt=0, le=1)
@@ -65,8 +63,8 @@ class Config(BaseModel):
         config = validated(cls, values, command="leads")
         if config.ice_probability >= config.lead_probability:
             raise UsageError(
-                f"--ice-probability {config.ice_probability:g}, --lead-probability {config.lead_probability:g}: expected"
-                " the first below the second. Change one."
+                f"--ice-probability {config.ice_probability:g}, --lead-probability {config.lead_probability:g}:"
+                " expected the first below the second. Change one."
             )
         if config.ice_db is not None and (config.lead_db is None or config.ice_db > config.lead_db):
             raise UsageError(

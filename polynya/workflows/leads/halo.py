@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+import numpy as np
+
+from ...physics import altimeter_tracks
 from ...schema.echoes import Echoes, joined
 
 HALO = 400
@@ -30,29 +33,36 @@ class Padded:
     first: int
 
 
-def padded(blocks: Iterable[Echoes], *, halo: int = HALO) -> Iterator[Padded]:
+def padded(blocks: Iterable[Echoes], *, halo: int = HALO, stride: int = 1) -> Iterator[Padded]:
     """Yield blocks with their neighbours; one block and both halos are in memory beside the next one.
+
+    Networks lay their windows from the begin of a sequence. So that they lie the same in every block, the echoes before
+    a block that goes on with a sequence begin a whole number of strides after the sequence does.
 
     Parameters
     ----------
     blocks : iterable of Echoes
-        Of one file, in order, each with ``halo`` echoes or more but the last.
+        Of one file, in order, each with ``halo + stride`` echoes or more but the last.
     halo : int
-        Echoes to each side.
+        Echoes to each side, at least; before the block up to ``stride`` more.
+    stride : int
+        From one window of the network to the next.
     """
     rest = iter(blocks)
     block = next(rest, None)
     before: Echoes | None = None
-    first = 0
+    first, begun = 0, 0
     while block is not None:
         after = next(rest, None)
-        parts = [block]
-        if before is not None:
-            parts.insert(0, before)
-        if after is not None:
-            parts.append(after.take(slice(0, halo)))
+        parts = [block] if before is None else [before, block]
         start = 0 if before is None else len(before)
-        yield Padded(echoes=joined(parts), own=slice(start, start + len(block)), first=first)
+        yielded = joined(parts if after is None else [*parts, after.take(slice(0, halo))])
+        yield Padded(echoes=yielded, own=slice(start, start + len(block)), first=first)
+        wanted = max(len(block) - halo, 0)  # in the block: where the echoes before the next one should begin
+        starts = first - start + altimeter_tracks.starts_of(yielded.time, is_echo=np.ones(len(yielded), bool))
+        known = starts[(starts > first - start) & (starts <= first + wanted)]
+        begun = int(known[-1]) if known.size else begun
+        wanted -= (first + wanted - begun) % stride
+        before = block.take(slice(max(wanted, 0), None))
         first += len(block)
-        before = block.take(slice(max(len(block) - halo, 0), None))
         block = after

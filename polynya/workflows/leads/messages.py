@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...schema import counted
-from ...schema.echoes import MODE_NAMES, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.echoes import LEAD as LEAD_CLASS
+from ...schema.echoes import MODE_NAMES, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.lead_labels import OFF_NADIR, UNKNOWN_CAUSES
-from . import network, rules
+from . import rules
 from .answers import Setting
-from .config import DEFAULT, MAXIMUM_POWER, PRODUCT
+from .config import DEFAULT, MAXIMUM_POWER, PRODUCT, RULE
 from .summary import Summary
 
 SIMULATED_INPUT = "These echoes are simulated, not satellite data: nothing here is evidence of skill."
@@ -42,31 +41,34 @@ def sentences(first: Echoes, setting: Setting, total: Summary) -> tuple[str, ...
         All its echoes.
     """
     out = [SIMULATED_INPUT] if first.is_simulated else []
-    out += _of_network(first, setting)
+    out += _of_network(first, setting, total)
     out += _of_unknown(setting, total)
     out += _of_conditions(first, total)
     out += _of_ranges(setting, total)
     return tuple(out)
 
 
-def _of_network(first: Echoes, setting: Setting) -> list[str]:
+def _of_network(first: Echoes, setting: Setting, total: Summary) -> list[str]:
     used = setting.used
     if used is not None:
         out = [SIMULATED_NETWORK] if used.is_simulated else []
-        if not network.is_learned(first):
+        foreign = total.bits["mode_or_mission_not_in_training"]
+        if foreign:
+            learned = ", ".join((*used.missions, *used.modes)) or "nothing that it names"
             out.append(
-                f"The network {used.name} was asked for; the shipped networks have learned AltiKa, and whether this one"
-                f" fits {first.mission} is yours to know: all echoes have the bit mode_or_mission_not_in_training."
+                f"{share(foreign, total.n)} of the echoes are of a mission or mode that the network {used.name} has not"
+                f" learned (it has learned {learned}): bit mode_or_mission_not_in_training."
             )
         return out
-    by = f"classes are those of {rules_in_words(setting, first)}" if setting.rule else "so all echoes are unknown"
-    why = f"No network answers for {first.mission} {first.product}"
-    if setting.config.network == "rule":
+    has_rule = total.rule != rules.NO_RULE
+    by = f"classes are those of {rules_in_words(setting, first)}" if has_rule else "all echoes are unknown"
+    why = f"No network answers for {first.mission} {first.product}: the shipped one has learned AltiKa"
+    if setting.config.network == RULE:
         why = "No network was asked for (--network rule)"
-    elif network.is_learned(first):
+    elif first.product == "altika_sgdr":
         why = f"The network {DEFAULT} is not installed"
-    out = [f"{why}: {by}. There is no probability and no distance."]
-    if not setting.rule and first.product == "altika_sgdr":
+    out = [f"{why}; {by}. There is no probability and no distance."]
+    if not has_rule and first.product == "altika_sgdr":
         out.append(
             "AltiKa's maximum power has no published threshold: give one (--lead-db DB) to have classes by that rule."
         )
@@ -126,8 +128,8 @@ def _of_conditions(first: Echoes, total: Summary) -> list[str]:
 def _of_ranges(setting: Setting, total: Summary) -> list[str]:
     if setting.used is None:
         return [
-            "Freeboard: without distances, echoes of leads beside nadir cannot be told from others, so none is marked for"
-            " removal (range_flag 3)."
+            "Freeboard: without distances, echoes of leads beside nadir cannot be told from others, so none is marked"
+            " for removal (range_flag 3)."
         ]
     n = total.ranges[OFF_NADIR]
     how = (
@@ -138,7 +140,7 @@ def _of_ranges(setting: Setting, total: Summary) -> list[str]:
     if not n:
         return ["Freeboard: no echo has a lead beside nadir (300 to 3000 m) that bends its range (range_flag)."]
     return [
-        f"Freeboard: remove {counted(n, 'echo').replace('echos', 'echoes')} ({share(n, total.n)}) of leads beside nadir,"
+        f"Freeboard: remove {n:,} echo{'' if n == 1 else 'es'} ({share(n, total.n)}) of leads beside nadir,"
         f" 300 to 3000 m away (range_flag 1, bit off_nadir_lead): {how}."
     ]
 
@@ -170,10 +172,10 @@ def facts(first: Echoes, setting: Setting, total: Summary) -> dict[str, object]:
         "measured" if not first.is_simulated else "SIMULATED": span(total),
         "product": f"{first.mission}, {first.product}{release}{', ' + '/'.join(modes) if modes else ''}",
         "echoes": f"{total.n:,}" + (f" of {first.gates} gates" if first.gates else ", no waveforms"),
-        "answered by": f"network {used.name}, {used.sha256[:12]}" if used else (total.rule or "nothing"),
-        "rule beside": total.rule,
+        "answered by": f"network {used.name}, {used.sha256[:12]}" if used else total.rule,
     }
     if used is not None:
+        out["rule beside"] = total.rule
         out["limits"] = (
             f"lead from probability {setting.config.lead_probability:g}, ice up to {setting.config.ice_probability:g}"
         )

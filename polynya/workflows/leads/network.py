@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ...errors import ProductError, UsageError
+from ...predict import echoes as predict_echoes
 from ...predict import runtime as predict_runtime
-from ...schema.echoes import Echoes
-from .config import DEFAULT, LEARNED_MISSIONS, RULE, Config
+from ...schema.echoes import MODE_NAMES, Echoes
+from .config import DEFAULT, RULE, Config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,18 +26,34 @@ class Used:
     name, sha256 : str
     about : dict
         What run.json says of it.
+    missions, modes : tuple of str
+        That it has learned, of :data:`polynya.schema.echoes.MODE_NAMES`.
+    stride : int
+        Echoes from one of its windows to the next.
     is_asked_for : bool
         Whether the user named it: then it answers for every mission.
     is_simulated : bool
-        Whether it has learned simulated echoes alone, as far as it says so.
+        Whether it has learned simulated echoes.
     """
 
     network: Any
     name: str
     sha256: str
     about: dict[str, object] = field(default_factory=dict)
+    missions: tuple[str, ...] = ()
+    modes: tuple[str, ...] = ()
+    stride: int = 1
     is_asked_for: bool = False
-    is_simulated: bool = True
+    is_simulated: bool = False
+
+    def is_learned(self, mission: str) -> bool:
+        """Return whether it has learned echoes of a mission."""
+        return mission in self.missions
+
+    def is_foreign(self, echoes: Echoes) -> np.ndarray:
+        """Return which echoes are of a mission or mode that it has not learned, bool, shape (n,)."""
+        modes = [value for value, name in MODE_NAMES.items() if name in self.modes]
+        return np.full(len(echoes), not self.is_learned(echoes.mission)) | ~np.isin(echoes.mode, modes)
 
 
 def load(config: Config) -> Used | None:
@@ -53,40 +73,33 @@ def load(config: Config) -> Used | None:
     """
     if config.network == RULE or (config.network is None and not predict_runtime.is_shipped(DEFAULT)):
         return None
-    path = _located(config.network or DEFAULT)
-    found = predict_runtime.load(path, runtime=config.runtime)
-    family = getattr(found.description, "family", "")
-    if family != "echoes":
-        raise ProductError(
-            f"--network {found.path.name}: is a network of the family {family or 'unknown'}; expected one of echoes."
-            " Give one trained by polynya train on labelled echoes."
-        )
-    is_shipped = found.path.parent == predict_runtime.WEIGHTS.resolve()
+    found = _loaded(config.network or DEFAULT, runtime=config.runtime)
     about = {"file": found.path.name, "sha256": found.sha256, "name": found.name, "runtime": found.runtime}
+    d = found.description
     return Used(
         network=found,
         name=found.name,
         sha256=found.sha256,
         about=about,
+        missions=d.missions,
+        modes=d.modes,
+        stride=d.window - 2 * d.margin,
         is_asked_for=config.network is not None,
-        is_simulated=is_shipped,
+        is_simulated=d.is_simulated,
     )
 
 
-def _located(name: str) -> str:
+def _loaded(name: str, *, runtime: str) -> Any:
     try:
-        return str(predict_runtime.locate(name).resolve())
+        return predict_echoes.load(name, runtime=runtime)
     except UsageError as error:
-        if name.endswith(".onnx"):
+        if name.endswith(".onnx") and not Path(name).exists():
             raise ProductError(f"--network {name}: no such file; expected an .onnx file. Check the path.") from error
-        raise UsageError(
-            f"--network {name}: no such network; expected {RULE}, {DEFAULT} or an .onnx file. Check the name or the"
-            " path."
-        ) from error
+        raise
 
 
 def for_file(used: Used | None, echoes: Echoes) -> Used | None:
-    """Return the network where it answers for a file: one that was asked for, or the shipped one for its missions.
+    """Return the network where it answers for a file: one that was asked for, or the shipped one for what it learned.
 
     Parameters
     ----------
@@ -100,7 +113,7 @@ def for_file(used: Used | None, echoes: Echoes) -> Used | None:
     UsageError
         If a network was asked for and the product has no echoes.
     """
-    if used is None or (not used.is_asked_for and not is_learned(echoes)):
+    if used is None or not (used.is_asked_for or used.is_learned(echoes.mission)):
         return None
     if not echoes.gates:
         if used.is_asked_for:
@@ -110,8 +123,3 @@ def for_file(used: Used | None, echoes: Echoes) -> Used | None:
             )
         return None
     return used
-
-
-def is_learned(echoes: Echoes) -> bool:
-    """Return whether the shipped network has learned echoes of a mission."""
-    return echoes.mission in LEARNED_MISSIONS

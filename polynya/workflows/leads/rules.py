@@ -85,14 +85,13 @@ def features_of(echoes: Echoes) -> Features | None:
     if not echoes.gates:
         return None
     agc = np.nan_to_num(echoes.agc) if echoes.units == "count" else 0.0
-    options = {"scale": echoes.scale, "agc": agc, "saturation": echoes.saturation}
-    sarin = echoes.mode == SARIN
-    if not sarin.any() or echoes.gates <= 128:
-        return waveform_features.features(echoes.waveform, fill=echoes.fill, **options)
-    found = echoes.waveform.astype(np.float64)
-    if echoes.fill is not None:
-        found[echoes.waveform == echoes.fill] = np.nan
-    return waveform_features.features(waveform_features.cropped(found), **options)
+    given, fill = echoes.waveform, echoes.fill
+    if (echoes.mode == SARIN).any() and echoes.gates > 128:
+        given = given.astype(np.float64)
+        if fill is not None:
+            given[echoes.waveform == fill] = np.nan
+        given, fill = waveform_features.cropped(given), None
+    return waveform_features.features(given, scale=echoes.scale, agc=agc, fill=fill, saturation=echoes.saturation)
 
 
 def answer(name: str, echoes: Echoes, features: Features | None, config: Config, *, share: np.ndarray) -> Ruled:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ...physics import lead_tracks
+from ...physics import altimeter_tracks
 from ...physics.peakiness import ZAKHAROVA_128
+from ...physics.tracks import running_median
 from ...report.leads import Places, Stretch
 from ...schema.echoes import CLASS_NAMES, LEAD, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.lead_labels import BITS, HAS_CLASS, OFF_NADIR, RANGE_FLAGS, UNKNOWN_CAUSES
@@ -23,6 +24,10 @@ MOST_PLACES = 4000
 """Points of the track on the map; where there are more, every second one is dropped."""
 GATES = 128
 """Most gates of a picture."""
+SMOOTH = 25
+"""Echoes to each side over which the tracker's place is taken as that of the surface."""
+BEFORE = 6
+"""Gates of a picture before the first in which most echoes have power."""
 COLUMNS = (
     "surface_class",
     "lead_probability",
@@ -133,15 +138,14 @@ class Summary:
                 heapq.heappush(self._kept, entry)
 
     def stretches(self) -> tuple[Stretch, ...]:
-        """Return the kept stretches in the order of the track."""
-        return tuple(s for _, _, s in sorted(self._kept, key=lambda k: -k[1]))
+        """Return the kept stretches with leads in the order of the track; the first one where none has any."""
+        held = sorted(self._kept, key=lambda k: -k[1])
+        return tuple(s for score, _, s in held if score) or tuple(s for _, _, s in held[:1])
 
     def places(self) -> Places:
         """Return the thinned track."""
         latitude, longitude, classes, probability = np.concatenate(self._points, axis=1)
-        return Places(
-            latitude=latitude, longitude=longitude, classes=classes.astype(np.int8), probability=probability
-        )
+        return Places(latitude=latitude, longitude=longitude, classes=classes.astype(np.int8), probability=probability)
 
     def numbers(self) -> dict[str, float]:
         """Return counts for the record, by name."""
@@ -196,7 +200,7 @@ def stretch_of(echoes: Echoes, rows: slice, columns: dict[str, np.ndarray], *, f
         Number of its first echo in the file.
     """
     latitude, longitude = (getattr(echoes, n)[rows].copy() for n in ("latitude", "longitude"))
-    length = lead_tracks.step_lengths(latitude, longitude, starts=np.zeros(1, np.int64))
+    length = altimeter_tracks.step_lengths(latitude, longitude, starts=np.zeros(1, np.int64))
     return Stretch(
         first_echo=first_echo,
         time=echoes.time[rows].copy(),
@@ -210,7 +214,7 @@ def stretch_of(echoes: Echoes, rows: slice, columns: dict[str, np.ndarray], *, f
 
 
 def echogram(echoes: Echoes, rows: slice) -> np.ndarray:
-    """Return echoes of a stretch in dB on the heights of the first, shape (gates, n), float32; no gates without echoes.
+    """Return echoes of a stretch in dB, float32 (gates, n), NaN without power; no gates for products without echoes.
 
     Gates are shifted by what the tracker moved against the smooth height of the surface, so hyperbolas stay whole.
     """
@@ -228,7 +232,9 @@ def echogram(echoes: Echoes, rows: slice) -> np.ndarray:
         low = int(np.clip(middle - GATES // 2, 0, gates - GATES))
         power = power[:, low : low + GATES]
     with np.errstate(divide="ignore", invalid="ignore"):
-        return (10.0 * np.log10(power) + agc[:, None]).T.astype(np.float32)
+        found = (10.0 * np.log10(np.where(power > 0, power, np.nan)) + agc[:, None]).T
+    seen = np.flatnonzero(np.isfinite(found).mean(axis=1) > 0.5)
+    return found[max(int(seen[0]) - BEFORE, 0) if seen.size else 0 :].astype(np.float32)
 
 
 def _shifts(echoes: Echoes, rows: slice) -> np.ndarray:
@@ -238,7 +244,8 @@ def _shifts(echoes: Echoes, rows: slice) -> np.ndarray:
     known = np.isfinite(height)
     if known.sum() < 10 or not np.isfinite(echoes.gate_width_m):
         return np.zeros(n, np.int64)
-    k = np.arange(n) / max(n - 1, 1)
-    fit = np.polynomial.Polynomial.fit(k[known], height[known], deg=min(5, int(known.sum()) // 5))
-    moved = np.where(known, height - fit(k), 0.0) / echoes.gate_width_m
+    there = np.flatnonzero(known)
+    level = running_median(np.ascontiguousarray(height[there]), np.array([0, there.size]), SMOOTH)
+    moved = np.zeros(n)
+    moved[there] = (height[there] - level) / echoes.gate_width_m
     return np.clip(np.rint(moved), -40, 40).astype(np.int64)

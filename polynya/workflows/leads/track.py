@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other answers."""
 RECORDS = 20_000
 """Echoes in a block: memory grows with it, not with the file."""
+LEAST_RECORDS = 2 * halo.HALO
 FILES = {"leads": "leads.parquet", "report": "report.html", "run": "run.json"}
 
 
@@ -96,9 +97,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, records: int
         text = f"done before: {folder}"
         return Record(item=item.name, status=SKIPPED, message=text, outputs=outputs, numbers=numbers)
     with io.fetched(item.path) as path:
-        said, numbers = _find(
-            path, item=item, key=key, config=config, used=used, overwrite=overwrite, records=records
-        )
+        said, numbers = _find(path, item=item, key=key, config=config, used=used, overwrite=overwrite, records=records)
     return Record(item=item.name, status=DONE, message="\n".join(said), outputs=outputs, numbers=numbers)
 
 
@@ -116,7 +115,9 @@ def _find(
     from ...report import leads as report
 
     started, folder = time.monotonic(), io.place(item.folder)
-    with closing(echo_files.blocks(path, records=max(records, halo.HALO))) as blocks:
+    with contextlib.ExitStack() as stack:
+        blocks = echo_files.blocks(path, records=max(records, LEAST_RECORDS))
+        stack.callback(getattr(blocks, "close", lambda: None))  # the file is closed now, whatever happens
         first = next(blocks)
         setting = setting_of(first, config, used)
         with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
@@ -182,7 +183,7 @@ def _write(path: Path, blocks: Iterator[Echoes], setting: answers.Setting) -> su
     total = summary.Summary()
     writer: io.TableWriter | None = None
     try:
-        for part in halo.padded(blocks):
+        for part in halo.padded(blocks, stride=1 if setting.used is None else setting.used.stride):
             found = answers.answer(part.echoes, setting)
             if writer is None:
                 total.begin(found)

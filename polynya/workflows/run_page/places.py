@@ -87,24 +87,29 @@ def of_granule(path: Path) -> Place:
 def _of_table(path: io.Place) -> Place | None:
     with io.reading(path) as source, pq.ParquetFile(source) as file:
         names = file.schema_arrow.names
-        if not {"latitude", "longitude", "x_atc", "beam", "time"} <= set(names) or not file.metadata.num_rows:
+        if not {"latitude", "longitude", "time"} <= set(names) or not file.metadata.num_rows:
             return None
+        columns = [n for n in ("beam", "x_atc", "echo", "time", "latitude", "longitude") if n in names]
         last = file.num_row_groups - 1
         groups = sorted({round(last * k / (GROUPS - 1)) for k in range(GROUPS)})
         parts = []
         for group in groups:
-            table = file.read_row_group(group, columns=["beam", "x_atc", "time", "latitude", "longitude"])
+            table = file.read_row_group(group, columns=columns)
             step = max(1, table.num_rows * len(groups) // (2 * POINTS))
             parts.append(table.take(pa.array(np.arange(0, table.num_rows, step))))
     table = pa.concat_tables(parts).combine_chunks()
-    beam = np.array(table["beam"].cast(pa.string()).to_pylist(), dtype=str)
-    rows = np.flatnonzero(beam == beam[0])
-    x = schema.to_numpy(table["x_atc"])[rows]
-    rows = rows[np.argsort(x, kind="stable")]
-    values = {n: schema.to_numpy(table[n])[rows].astype(np.float64) for n in ("x_atc", "latitude", "longitude")}
+    along = next((n for n in ("x_atc", "echo") if n in columns), None)
+    if along is None:
+        return None
+    rows = np.arange(table.num_rows)
+    if "beam" in columns:
+        beam = np.array(table["beam"].cast(pa.string()).to_pylist(), dtype=str)
+        rows = np.flatnonzero(beam == beam[0])
+    rows = rows[np.argsort(schema.to_numpy(table[along])[rows], kind="stable")]
+    values = {n: schema.to_numpy(table[n])[rows].astype(np.float64) for n in (along, "latitude", "longitude")}
     times = schema.to_numpy(table["time"]).astype("datetime64[s]")
     times = times[~np.isnat(times)]
-    found = _broken(values["latitude"], values["longitude"], values["x_atc"])
+    found = _broken(values["latitude"], values["longitude"], values[along])
     return Place(latitude=found.latitude, longitude=found.longitude, time=times.min() if times.size else None)
 
 

@@ -106,6 +106,7 @@ def widths(is_lead: np.ndarray, *, length: np.ndarray, starts: np.ndarray) -> np
     Parameters
     ----------
     is_lead : numpy.ndarray of bool, shape (n,)
+        Which echoes are of leads.
     length : numpy.ndarray, shape (n,)
         Of :func:`step_lengths`.
     starts : numpy.ndarray of int64
