@@ -13,7 +13,14 @@ from . import engines
 from .root import FINISHED_WITH_FAILURES, app, say
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pyarrow as pa
+
     from ..engine.protocol import Engine
+    from ..schema import TableSpec
+
+    Scored = tuple[pa.Table, TableSpec, Callable[[pa.Table], str]]
 
 
 @app.command()
@@ -24,8 +31,8 @@ def evaluate(
             metavar="[OUT]",
             help=(
                 "A granule's folder that polynya freeboard wrote; glacier outlines, a raster of glacier probability or"
-                " classes, or a folder with them; a map of sea-ice concentration (NetCDF, GeoTIFF), or predictions of"
-                " the AutoICE challenge. None with --pairs."
+                " classes, or a folder with them; a map of sea-ice concentration (NetCDF, GeoTIFF), predictions of the"
+                " AutoICE challenge; leads of echoes (a folder of polynya leads, or of many). None with --pairs."
             ),
         ),
     ] = None,
@@ -38,7 +45,8 @@ def evaluate(
             help=(
                 "Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth"
                 " raster; for concentration an ice chart (gpkg, shp), a grid, or an AI4Arctic scene (a folder of them"
-                " for predictions)."
+                " for predictions); for leads a label table, the truth of a simulation (or its folder), hand-labelled"
+                " echoes, CryoSat-2 L2i, a CPOM table."
             ),
         ),
     ] = None,
@@ -99,8 +107,9 @@ def evaluate(
     """Compare a result with a reference.
 
     Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster; sea-ice
-    concentration with an ice chart, another grid or an AI4Arctic scene. Many results (--pairs) give a table each,
-    scores.parquet with all of them, and the page of the batch.
+    concentration with an ice chart, another grid or an AI4Arctic scene; leads with labels or simulation truth, whose
+    intervals are over passes. Many results (--pairs) give a table each, scores.parquet with all of them, and the page
+    of the batch.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
@@ -108,6 +117,7 @@ def evaluate(
     polynya evaluate probability.tif -r truth.tif --scene scene1 --table scores.parquet
     polynya evaluate --pairs pairs.csv -o scores --workers 2
     polynya evaluate concentration.nc -r ice_chart.gpkg
+    polynya evaluate leads -r tracks/truth
     """
     from .. import io, schema
     from ..errors import UsageError
@@ -131,18 +141,13 @@ def evaluate(
     if table is not None:
         _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
     from ..workflows.evaluate import concentration as evaluate_concentration
+    from ..workflows.evaluate import leads as evaluate_leads
 
-    if evaluate_concentration.is_concentration(out):
-        from ..evaluate import scene_rows
-        from ..evaluate.concentration import text
-
-        if brief or scene or strata or within:
-            raise UsageError(
-                f"{out}: is a map of sea-ice concentration, so --brief, --scene, --strata and --within do not apply;"
-                " expected --reference and --region. Leave them out."
-            )
-        result = evaluate_concentration.run(out, reference=reference, region=region, seed=seed)
-        spec, as_text = scene_rows.SCENE_EVALUATION, text.summary
+    others = bool(brief or scene or strata or within)
+    if evaluate_leads.is_leads(out):
+        result, spec, as_text = _leads(out, reference, seed=seed, has_others=others or region is not None)
+    elif evaluate_concentration.is_concentration(out):
+        result, spec, as_text = _concentration(out, reference, region=region, seed=seed, has_others=others)
     elif workflow.is_scene(out):
         from ..evaluate import scene_rows, scene_text
         from ..workflows.evaluate import scene as evaluate_scene
@@ -167,6 +172,35 @@ def evaluate(
         io.write_table(result, table, spec=spec)
         say(f"wrote {table}")
     print(json.dumps(io.plain(result.to_pylist())) if as_json else as_text(result))
+
+
+def _leads(out: Path, reference: Path, *, seed: int, has_others: bool) -> Scored:
+    from ..errors import UsageError
+    from ..evaluate import scene_rows
+    from ..evaluate.leads import text
+    from ..workflows.evaluate import leads
+
+    if has_others:
+        raise UsageError(
+            f"{out}: holds leads of radar-altimeter echoes, so --brief, --scene, --strata, --within and --region do not"
+            " apply; expected --reference alone. Leave them out."
+        )
+    return leads.run(out, reference=reference, seed=seed), scene_rows.SCENE_EVALUATION, text.summary
+
+
+def _concentration(out: Path, reference: Path, *, region: str | None, seed: int, has_others: bool) -> Scored:
+    from ..errors import UsageError
+    from ..evaluate import scene_rows
+    from ..evaluate.concentration import text
+    from ..workflows.evaluate import concentration
+
+    if has_others:
+        raise UsageError(
+            f"{out}: is a map of sea-ice concentration, so --brief, --scene, --strata and --within do not apply;"
+            " expected --reference and --region. Leave them out."
+        )
+    result = concentration.run(out, reference=reference, region=region, seed=seed)
+    return result, scene_rows.SCENE_EVALUATION, text.summary
 
 
 def _many(
