@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..schema.echoes import LEAD, SEA_ICE, UNKNOWN
+from .echo_inputs import sequences
 from .tracks import running_median
 
 EARTH_RADIUS_M = 6_371_000.0
@@ -27,7 +28,7 @@ MELT_MONTHS = {1: (5, 6, 7, 8, 9), -1: (11, 12, 1, 2, 3)}
 """May to September north, November to March south: the months of melt, as for maps of ice concentration."""
 LEAST_LATITUDE = {1: 40.0, -1: 50.0}
 """Nearer to the equator there is no sea ice: the Bohai Sea's, at 37 to 41 degrees, is left out."""
-MOST_STEPS = 2.5
+MOST_STEPS = 2.0
 """Echoes that lie more than two steps apart belong to two sequences."""
 
 
@@ -66,12 +67,8 @@ def starts_of(time: np.ndarray, *, is_echo: np.ndarray) -> np.ndarray:
     -------
     numpy.ndarray of int64
     """
-    seconds = (time - time[:1]).astype("timedelta64[ns]").astype(np.float64) / 1e9
-    seconds[np.isnat(time)] = np.nan
-    step = np.diff(seconds)
-    usual = np.nanmedian(step[step > 0]) if np.any(step > 0) else np.nan
-    with np.errstate(invalid="ignore"):
-        is_cut = ~(np.abs(step) <= MOST_STEPS * usual) | (is_echo[1:] != is_echo[:-1])
+    number = sequences(time, most_steps=MOST_STEPS)
+    is_cut = (np.diff(number) != 0) | (is_echo[1:] != is_echo[:-1])
     return np.concatenate([[0], np.flatnonzero(is_cut) + 1]).astype(np.int64)
 
 

@@ -234,7 +234,7 @@ def _distance(stretch: Stretch, x: np.ndarray) -> str | None:
     shapes = []
     for a, b in _runs(known.astype(int)):
         if known[a]:
-            there = paths(middle, low, [(a, b)])[0]
+            there = paths(middle[a:b], low[a:b], [(0, b - a)])[0]
             back = paths(middle[a:b][::-1], high[a:b][::-1], [(0, b - a)])[0]
             shapes.append(f"{there}L{back[1:].replace('h0', '')}Z")
     band = f'<path d="{"".join(shapes)}" fill="#14507a" fill-opacity=".22"/>'

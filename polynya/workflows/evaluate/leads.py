@@ -280,7 +280,9 @@ def _sample(table: pa.Table, reference: Reference, *, mission: str, source: str)
     n = table.num_rows
     time = _times(table["time"])
     passes = np.array([source], dtype=object)[np.zeros(n, int)]
-    pause = np.concatenate([[0], np.cumsum(np.abs(np.diff(time / 1e9)) > NEW_PASS_S)])
+    order = np.argsort(time, kind="stable")  # hand-labelled files are sorted by label
+    pause = np.empty(n, np.int64)
+    pause[order] = np.concatenate([np.zeros(min(n, 1)), np.cumsum(np.diff(time[order] / 1e9) > NEW_PASS_S)])
     named = np.array([f"{p} {k}" for p, k in zip(passes, pause, strict=True)], dtype=str)
     if reference.pass_id is not None:
         named = np.where(reference.pass_id != "", reference.pass_id, named)

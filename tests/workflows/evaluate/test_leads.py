@@ -1,0 +1,168 @@
+"""``polynya evaluate`` for leads: what each reference says of which echo, and what is said of rules as references."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from typer.testing import CliRunner
+
+from polynya import io, schema
+from polynya.cli import app
+from polynya.errors import PolynyaError, ProductError
+from polynya.readers import altika_sgdr, cryosat2_l2i
+from polynya.schema import lead_labels
+from polynya.simulate.altika import product as simulated_tracks
+from polynya.workflows import leads
+from polynya.workflows.evaluate import leads as evaluate_leads
+from tests.real_files import altimetry
+
+LEAD_DB = 38.0
+
+
+@pytest.fixture(scope="module")
+def tracks(tmp_path_factory):
+    """Three simulated tracks and their leads by maximum power."""
+    folder = tmp_path_factory.mktemp("tracks")
+    simulated_tracks.simulate_tracks(folder / "in", simulated_tracks.Options(seed=40), count=3)
+    files = sorted((folder / "in").glob("*.nc"))
+    config = leads.Config(network="rule", lead_db=LEAD_DB)
+    records = leads.run(files, out=folder / "out", config=config)
+    assert all(r.status == "done" for r in records)
+    return folder, files
+
+
+def rows(table):
+    return {(r["stratum"], r["prediction"], r["metric"]): r for r in table.to_pylist()}
+
+
+def truth_of(file):
+    echoes = altika_sgdr.read(file, extra=("true_lead_distance_m", "sar_lead_distance_m"))
+    power = 10 * np.log10(echoes.waveform.max(axis=1)) + echoes.agc
+    return echoes, echoes.extra["true_lead_distance_m"], power
+
+
+def test_many_tracks_against_their_truths(tracks):
+    folder, files = tracks
+    found = rows(evaluate_leads.run(folder / "out", reference=folder / "in" / "truth"))
+    parts = [truth_of(f) for f in files]
+    distance, power = (np.concatenate([p[k] for p in parts]) for k in (1, 2))
+    for limit, stratum in ((300.0, "all"), (100.0, "T 100 m"), (700.0, "T 700 m")):
+        called, lead = power >= LEAD_DB, distance < limit
+        assert found[stratum, "given", "precision"]["value"] == pytest.approx(np.mean(lead[called]))
+        assert found[stratum, "given", "recall"]["value"] == pytest.approx(np.mean(called[lead]))
+        assert found[stratum, "given", "false_lead_rate"]["value"] == pytest.approx(np.mean(called[~lead]))
+        assert found[stratum, "given", "precision"]["n"] == 2400
+    assert found["all", "given", "passes"]["value"] == 3
+    low, high = (found["all", "given", "precision"][k] for k in ("low", "high"))
+    assert low < found["all", "given", "precision"]["value"] < high
+    assert found["all", "maximum_power", "pr_auc"]["value"] > found["all", "given", "share_of_reference"]["value"]
+
+
+def test_one_track_has_no_interval_and_the_text_says_so(tracks):
+    folder, files = tracks
+    one = folder / "out" / files[0].name.removesuffix(".nc")
+    truth = folder / "in" / "truth" / f"{files[0].name.removesuffix('.nc')}_truth.nc"
+    result = CliRunner().invoke(app, ["evaluate", str(one), "-r", str(truth)])
+    assert result.exit_code == 0, result.exception
+    assert "one pass has no interval" in result.stdout and "simulated echoes: nothing here is skill" in result.stdout
+    answer = CliRunner().invoke(app, ["evaluate", str(one), "-r", str(truth), "--json"])
+    found = {(r["stratum"], r["prediction"], r["metric"]): r for r in json.loads(answer.stdout)}
+    assert found["all", "given", "precision"]["low"] is None
+
+
+def labels_of(file, path):
+    """Write a label table of a track as polynya label does: from the radar map, every tenth echo without a label."""
+    echoes, _, _ = truth_of(file)
+    distance = echoes.extra["sar_lead_distance_m"]
+    n = len(echoes)
+    label = np.where(distance < 300, 1, np.where(distance < 900, 2, 0)).astype(np.int8)
+    flag = np.where(np.arange(n) % 10 == 0, lead_labels.TOO_LATE, lead_labels.LABELLED).astype(np.int8)
+    label[flag != 0] = -1
+    columns = {
+        "pass_id": file.name,
+        "label": label,
+        "label_flag": flag,
+        "lead_distance": np.where(flag == 0, distance, np.nan),
+        **dict.fromkeys(("lead_width_crossed", "map_time_lag", "drift_x", "drift_y"), np.full(n, np.nan)),
+    }
+    table = echoes.to_table()
+    spec = lead_labels.LEAD_LABELS
+    made = {c: table[c].combine_chunks() for c in table.column_names} | columns
+    io.write_table(schema.table(spec, made), path, spec=spec)
+    return distance, label
+
+
+def test_label_tables_are_matched_by_time(tracks, tmp_path):
+    folder, files = tracks
+    parts = [labels_of(f, tmp_path / f"{k}.parquet") for k, f in enumerate(files)]
+    table = evaluate_leads.run(folder / "out", reference=tmp_path)
+    found = rows(table)
+    label = np.concatenate([p[1] for p in parts])
+    called = np.concatenate([truth_of(f)[2] for f in files]) >= LEAD_DB
+    use = np.isin(label, (0, 1))
+    assert found["all", "given", "precision"]["n"] == use.sum()
+    assert found["all", "given", "recall"]["value"] == pytest.approx(np.mean(called[label == 1]))
+    assert found["all", "given", "share_without_reference"]["value"] == pytest.approx(1 - use.mean())
+    known = label >= 0  # by threshold, ambiguous echoes count too: their distance is known
+    assert found["T 500 m", "given", "precision"]["n"] == known.sum()
+
+
+def test_references_of_other_tracks_are_refused(tracks, tmp_path):
+    folder, files = tracks
+    labels_of(files[1], tmp_path / "other.parquet")
+    one = folder / "out" / files[0].name.removesuffix(".nc")
+    with pytest.raises(ProductError, match="no echo of the one has the time"):
+        evaluate_leads.run(one, reference=tmp_path / "other.parquet")
+    with pytest.raises(ProductError, match="no such file"):
+        evaluate_leads.run(one, reference=tmp_path / "none.parquet")
+    with pytest.raises(ProductError, match="without truths or label tables"):
+        (tmp_path / "empty").mkdir()
+        evaluate_leads.run(one, reference=tmp_path / "empty")
+    (tmp_path / "cut.nc").write_bytes(files[0].read_bytes()[:3000])
+    with pytest.raises(PolynyaError):
+        evaluate_leads.run(one, reference=tmp_path / "cut.nc")
+    pa.parquet.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(ProductError, match="is a table of unknown"):
+        evaluate_leads.run(one, reference=tmp_path / "a.parquet")
+
+
+def test_options_of_other_families_are_refused(tracks):
+    folder, _ = tracks
+    result = CliRunner().invoke(app, ["evaluate", str(folder / "out"), "-r", str(folder / "in"), "--brief"])
+    assert isinstance(result.exception, PolynyaError) and "holds leads" in str(result.exception)
+
+
+def test_the_flag_of_l2i_is_agreement_and_no_skill(tmp_path):
+    path = altimetry("CS_OFFL_SIR_SINI2__20190504T122546_20190504T122726_D001.nc")
+    leads.run([path], out=tmp_path)
+    table = evaluate_leads.run(tmp_path / path.stem, reference=path)
+    assert b"agreement, no skill" in table.schema.metadata[b"remark"]
+    found = rows(table)
+    echoes = cryosat2_l2i.read(path)
+    assert found["all", "product", "agreement_all_classes"]["value"] == 1.0
+    unknown = np.mean(echoes.surface_class == 0)
+    assert found["all", "given", "unknown_share_of_reference"]["value"] == pytest.approx(unknown)
+    result = CliRunner().invoke(app, ["evaluate", str(tmp_path / path.stem), "-r", str(path)])
+    assert "agreement, no skill" in result.stdout
+
+
+def test_hand_labels_of_sentinel_3_are_read_and_days_are_passes(tmp_path):
+    path = altimetry("s3a_sral_coastal_echoes_2019.nc")
+    leads.run([path], out=tmp_path)
+    found = rows(evaluate_leads.run(tmp_path / path.stem, reference=path))
+    assert found["all", "given", "passes"]["value"] == 25
+    assert found["all", "given", "share_of_reference"]["value"] == pytest.approx(0.3007, abs=1e-4)
+    assert found["all", "majority", "accuracy"]["value"] == pytest.approx(1 - 0.3007, abs=1e-4)
+    assert "given" not in {p for (s, p, m) in found if m == "precision"}  # no network: nothing is called
+
+
+def test_a_table_alone_and_a_folder_of_another_kind(tracks, tmp_path):
+    folder, files = tracks
+    one = folder / "out" / files[0].name.removesuffix(".nc") / "leads.parquet"
+    copy = shutil.copy(one, tmp_path / "mine.parquet")
+    assert evaluate_leads.is_leads(copy) and not evaluate_leads.is_leads(tmp_path)
+    assert not evaluate_leads.is_leads(tmp_path / "none")
