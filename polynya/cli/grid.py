@@ -18,7 +18,9 @@ def grid(
     results: Annotated[
         list[Path],
         typer.Argument(
-            metavar="OUT...", help="Granules' folders that polynya freeboard wrote, or folders of such folders."
+            metavar="OUT...",
+            help="Folders of granules that polynya freeboard wrote, or of files that polynya leads wrote, or folders of"
+            " such folders.",
         ),
     ],
     out: Annotated[
@@ -46,7 +48,7 @@ def grid(
             help=(
                 "Quality bits whose segments do not count, with commas; by default few_photons,"
                 " geoid_instead_of_mean_sea_surface, correction_missing, background_contaminated, degraded_pointing."
-                " Add sea_surface_filled to be strict; none keeps all."
+                " Add sea_surface_filled to be strict; none keeps all. For leads by default no_echo, melt_season."
             ),
         ),
     ] = None,
@@ -66,6 +68,8 @@ def grid(
 ) -> None:
     """Make monthly maps of freeboard, classes, leads, floes and sea surface, with the uncertainty of every mean.
 
+    Results of polynya leads become maps of the share of lead echoes, with its interval between passes.
+
     Each granule is summed once; the sums are whole numbers, so any number of workers and any order give the same maps.
     The same command resumes where it stopped. With more granules, pass --overwrite: only the new ones are summed.
 
@@ -75,24 +79,27 @@ def grid(
     \b
     polynya freeboard granules/*.h5 -o ross
     polynya grid ross -o ross_season
+    polynya grid leads -o lead_fraction
     polynya grid ross --cell 50km --crs EPSG:3976 --period day -o ross_days
     polynya grid ross -o ross_season --engine spark --master spark://HOST:7077
     """
     from ..workflows import grid as workflow
+    from ..workflows.grid import leads
 
-    config = workflow.Config.checked(cell=cell, crs=crs, period=period, leave_out=leave_out, cog=cog)
-    runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
-    outputs = workflow.run(
-        results,
-        out=out,
-        config=config,
-        workers=workers,
-        overwrite=overwrite,
-        engine=runner,
-        show_progress=sys.stderr.isatty(),
-    )
-    failed = [r for r in outputs.records if r.status == "failed"]
+    options = {"workers": workers, "overwrite": overwrite, "show_progress": sys.stderr.isatty()}
+    asked = {"cell": cell, "crs": crs, "period": period, "leave_out": leave_out, "cog": cog}
+    if leads.is_leads(results):
+        config = leads.LeadConfig.checked(**asked)
+        runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
+        of_leads = leads.run(results, out=out, config=config, engine=runner, **options)
+        records, found, text = of_leads.records, leads.as_json(of_leads), leads.as_text(of_leads)
+    else:
+        settings = workflow.Config.checked(**asked)
+        runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
+        outputs = workflow.run(results, out=out, config=settings, engine=runner, **options)
+        records, found, text = outputs.records, workflow.as_json(outputs), workflow.as_text(outputs)
+    failed = [r for r in records if r.status == "failed"]
     for record in failed:
         say(f"polynya: {record.message}")
-    print(json.dumps(workflow.as_json(outputs), indent=1) if as_json else workflow.as_text(outputs))
+    print(json.dumps(found, indent=1) if as_json else text)
     raise typer.Exit(FINISHED_WITH_FAILURES if failed else 0)

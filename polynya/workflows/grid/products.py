@@ -71,8 +71,8 @@ def dataset(
         )
         out |= _bins(dimension, edges)
     bounds = [bounds_of(int(f), period=config.period, days=days) for f in first]
-    out |= _time(bounds)
-    out |= _space(grid)
+    out |= time_axis(bounds)
+    out |= space_axes(grid)
     data = xr.Dataset(out, attrs=_about(config, bounds, about))
     return data.set_coords(["time", "x", "y", "latitude", "longitude", "lead_length_bin", "floe_length_bin"])
 
@@ -103,7 +103,8 @@ def _bins(dimension: str, edges: tuple[float, ...]) -> dict[str, tuple]:
     }
 
 
-def _time(bounds: list[tuple[np.datetime64, np.datetime64]]) -> dict[str, tuple]:
+def time_axis(bounds: list[tuple[np.datetime64, np.datetime64]]) -> dict[str, tuple]:
+    """Return the middles of periods and their bounds as variables of a dataset."""
     edges = np.array(bounds, "datetime64[D]").astype("datetime64[ns]").reshape(-1, 2)
     about = {"standard_name": "time", "long_name": "middle of the period", "axis": "T", "bounds": "time_bnds"}
     about["units_metadata"] = "leap_seconds: utc"
@@ -111,7 +112,8 @@ def _time(bounds: list[tuple[np.datetime64, np.datetime64]]) -> dict[str, tuple]
     return {"time": (("time",), middle, about), "time_bnds": (("time", "bnds"), edges)}
 
 
-def _space(grid: gridding.Grid) -> dict[str, tuple]:
+def space_axes(grid: gridding.Grid) -> dict[str, tuple]:
+    """Return the places and areas of the cells and their projection as variables of a dataset."""
     from pyproj import CRS, Proj, Transformer
 
     crs = CRS.from_user_input(grid.crs)

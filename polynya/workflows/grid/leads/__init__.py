@@ -1,0 +1,328 @@
+"""``polynya grid`` for leads of radar altimeters: many files' tables to the share of leads per cell and period."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from .... import __version__, io, schema
+from .... import engine as engines
+from ....engine.protocol import FAILED, Engine, Record
+from ....errors import PolynyaError, ProductError, UsageError
+from ....io import grids
+from ....physics.gridding import lead_share
+from ....report import terminal
+from ....schema.lead_labels import LEADS
+from ..config import period_name
+from . import maps
+from .config import LeadConfig
+from .file_sums import RESULTS_VERSION, TABLE, Item, process, read_sums
+
+__all__ = ["Item", "LeadConfig", "Outputs", "as_json", "as_text", "is_leads", "process", "run"]
+
+ALIKE = ("network", "rule", "lead_probability_limit", "ice_probability_limit")
+"""What the tables of one map share, as their metadata have it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outputs:
+    """What a run wrote.
+
+    Attributes
+    ----------
+    folder : Path
+        The maps.
+    files : dict of str to str
+        ``netcdf``, ``page``, ``cog`` (where it was asked for) and ``run``.
+    records : tuple of Record
+        One per file, sorted by name.
+    periods : tuple of dict
+        One per period: cells, passes, echoes, share of leads over all cells.
+    messages : tuple of str
+    """
+
+    folder: Path
+    files: dict[str, str]
+    records: tuple[Record, ...]
+    periods: tuple[dict, ...]
+    messages: tuple[str, ...] = field(default=())
+
+
+def is_leads(results: Sequence[Path | str]) -> bool:
+    """Tell whether results are tables of leads along tracks of echoes: by the first one.
+
+    Parameters
+    ----------
+    results : sequence of path
+        Folders, or folders of folders.
+    """
+    return bool(results) and any(_is_table(p) for p in _tables(Path(results[0]))[:1])
+
+
+def _tables(path: Path) -> list[Path]:
+    inside = [path / TABLE] if (path / TABLE).is_file() else sorted(path.glob(f"*/{TABLE}")) if path.is_dir() else []
+    return [p for p in inside if not (p.parent / "segments.parquet").exists()]
+
+
+def _is_table(path: Path) -> bool:
+    try:
+        return io.table_metadata(path).get(b"polynya_table", b"").decode() == LEADS.name
+    except (PolynyaError, OSError):
+        return False
+
+
+def run(
+    results: Sequence[Path | str],
+    *,
+    out: Path | str,
+    config: LeadConfig | None = None,
+    workers: int = 0,
+    overwrite: bool = False,
+    engine: Engine | str = engines.DEFAULT,
+    show_progress: bool = False,
+) -> Outputs:
+    """Make maps of the share of leads.
+
+    Parameters
+    ----------
+    results : sequence of path
+        Folders that ``polynya leads`` wrote, or folders of such.
+    out : path
+        Gets ``maps`` (NetCDF, GeoTIFFs, page) and ``sums`` (one small folder per file, used again by the next run).
+    config : LeadConfig, optional
+        Settings.
+    workers : int
+        Files at a time. 0: one per core.
+    overwrite : bool
+        Replace maps of other files or settings.
+    engine : Engine or str
+        What counts the files, or its name.
+    show_progress : bool
+        A progress bar on stderr.
+
+    Returns
+    -------
+    Outputs
+
+    Raises
+    ------
+    UsageError
+        If a file is given twice, or tables differ in what answered.
+    ProductError
+        If a folder holds no result, none can be read, or no echo is on the grid.
+    OutputError
+        If the maps cannot be written, or the folder holds other maps.
+    """
+    folders, about, is_north = _inputs(results)
+    config = (config or LeadConfig()).with_crs(is_north=is_north)
+    items = [
+        Item(path=str(f), folder=str(Path(out) / "sums" / f.name), file=f.name)
+        for f in sorted(folders, key=lambda p: p.name)
+    ]
+    if isinstance(engine, str):
+        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
+    task = functools.partial(process, config=config, overwrite=overwrite)
+    found: dict[str, Record] = {}
+    with terminal.progress(len(items), show=show_progress) as bar:
+        for record in engine.map(task, items):
+            found[record.item] = record
+            bar.advance(text=f"{Path(record.item).name[:40]} {record.status}")
+    records = tuple(found[i.name] for i in items)
+    good = [(i, r) for i, r in zip(items, records, strict=True) if r.status != FAILED]
+    if not good:
+        raise ProductError(records[0].message)
+    return _write(Path(out) / "maps", config, records=records, good=good, about=about, overwrite=overwrite)
+
+
+def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object], bool]:
+    """Return the folders, what their tables share, and whether the first echo lies north."""
+    tables = list(dict.fromkeys(p.resolve() for r in results for p in _checked(Path(r))))
+    names = [p.parent.name for p in tables]
+    double = sorted({n for n in names if names.count(n) > 1})
+    if double:
+        raise UsageError(
+            f"OUT: {double[0]} is there twice; expected each file once, or it counts twice. Leave one out."
+        )
+    same: dict[str, str] = {}
+    missions, n_simulated = set(), 0
+    for path in tables:
+        meta = {k.decode(): v.decode() for k, v in io.table_metadata(path).items()}
+        mine = {k: meta.get(k, "") for k in ALIKE}
+        differing = next((k for k in ALIKE if same and same[k] != mine[k]), None)
+        if differing:
+            raise UsageError(
+                f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {tables[0].parent.name}"
+                f" has {same[differing]}; expected results of one kind. Grid them apart."
+            )
+        same = same or mine
+        missions.add(meta.get("mission", ""))
+        n_simulated += meta.get("is_simulated") == "true"
+    latitude = next((v for p in tables if (v := _latitudes(p)).size), np.zeros(1))
+    about: dict[str, object] = {**same, "missions": ", ".join(sorted(missions)), "n_files": len(tables)}
+    return [p.parent for p in tables], about | {"n_simulated_files": n_simulated}, bool(np.median(latitude) >= 0)
+
+
+def _latitudes(path: Path) -> np.ndarray:
+    try:
+        values = schema.to_numpy(io.read_table(path, columns=["latitude"])["latitude"])
+    except ProductError:
+        return np.zeros(0)
+    return values[np.isfinite(values)]
+
+
+def _checked(path: Path) -> list[Path]:
+    found = _tables(path)
+    if not found:
+        raise ProductError(
+            f"{path}: {'holds no result of polynya leads' if path.exists() else 'no such folder'}; expected a folder"
+            " that it wrote. Run it first, or check the path."
+        )
+    return found
+
+
+def _write(
+    folder: Path,
+    config: LeadConfig,
+    *,
+    records: tuple[Record, ...],
+    good: list[tuple[Item, Record]],
+    about: dict[str, object],
+    overwrite: bool,
+) -> Outputs:
+    from ....report import lead_fraction as report
+
+    files = {"netcdf": "grid.nc", "page": "index.html", "cog": "cog", "run": "run.json"}
+    files = {k: str(folder / v) for k, v in files.items() if k != "cog" or config.cog}
+    key = io.Key(
+        workflow="lead grid",
+        version=RESULTS_VERSION,
+        settings={**config.settings(), "cog": config.cog},
+        inputs={f"sums of {i.file}": Path(r.outputs["sums"]) for i, r in good},
+    )
+    old = None if overwrite else io.finished(folder, key)
+    if old is not None:
+        periods, messages = tuple(old.get("periods", ())), tuple(old.get("messages", ()))
+        return Outputs(folder=folder, files=files, records=records, periods=periods, messages=messages)
+    counts = lead_share.merged([read_sums(r.outputs["sums"]) for _, r in good])
+    if not counts.cell.size:
+        raise ProductError(
+            f"{good[0][0].file}: no echo lies on the grid {config.crs}; expected one of its hemisphere. Give another"
+            " --crs."
+        )
+    found = lead_share.shares(counts)
+    periods = tuple(_periods(found, config))
+    messages = tuple(_messages(about, records, found))
+    days = (int(counts.day.min()), int(counts.day.max()))
+    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
+        more = {**about, "source": f"polynya {__version__}, radar-altimeter echoes of {about['missions']}"}
+        data = maps.dataset(found, config=config, days=days, about=more | {"messages": " ".join(messages)})
+        grids.write_netcdf(data, temporary / "grid.nc")
+        if config.cog:
+            maps.write_cogs(data, temporary / "cog", config=config)
+        names = {int(p): period_name(int(p), period=config.period) for p in np.unique(found.period)}
+        facts = {"files": str(len(good)), "missions": about["missions"], "answered by": answered(about)}
+        facts |= {"cells": f"{config.cell:g} km, {config.crs}", "left out": ", ".join(config.leave_out) or "nothing"}
+        page = report.Page(
+            grid=config.grid(), shares=found, names=names, periods=periods, facts=facts, messages=messages
+        )
+        report.write(temporary / "index.html", page)
+        record = io.run_record(
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=[{"file": i.file} for i, _ in good],
+            key=hashed(),
+            n_failed=len(records) - len(good),
+            periods=periods,
+            messages=messages,
+            about=about,
+        )
+        io.write_json(record, temporary / "run.json")
+    return Outputs(folder=folder, files=files, records=records, periods=periods, messages=messages)
+
+
+def answered(about: dict[str, object]) -> str:
+    """Return what gave the classes."""
+    return f"network {about['network']}" if about["network"] != "none" else str(about["rule"])
+
+
+def _periods(found: lead_share.LeadShares, config: LeadConfig) -> list[dict]:
+    out = []
+    for period in np.unique(found.period).tolist():
+        v = {k: x[found.period == period] for k, x in found.values.items()}
+        n, lead = int(v["n_echoes"].sum()), int(v["n_lead"].sum())
+        row = {
+            "period": period_name(period, period=config.period),
+            "n_cells": int(np.isfinite(v["lead_fraction"]).sum()),
+        }
+        row |= {"n_cells_masked": int(v["n_echoes"].size) - row["n_cells"], "n_echoes": n, "n_lead": lead}
+        row |= {k: int(v[k].sum()) for k in ("n_ocean", "n_unknown", "n_left_out")}
+        everything = n + row["n_ocean"] + row["n_unknown"]
+        row["lead_fraction"] = lead / n if n else float("nan")
+        row["unknown_share"] = row["n_unknown"] / everything if everything else float("nan")
+        row["design_effect"] = found.design_effect[period]
+        out.append(row)
+    return out
+
+
+def _messages(about: dict[str, object], records: Sequence[Record], found: lead_share.LeadShares) -> list[str]:
+    out = []
+    if about["n_simulated_files"]:
+        out.append(f"Simulated, not satellite data: {about['n_simulated_files']} of {about['n_files']} files.")
+    if about["network"] == "none":
+        out.append("Classes are those of a published rule or of the product, the output of thresholds.")
+    failed = sum(r.status == FAILED for r in records)
+    if failed:
+        out.append(f"{failed} of {len(records)} files failed and are NOT in the maps: the same command tries again.")
+    if int(found.values["n_left_out"].sum()):
+        n = int(found.values["n_left_out"].sum())
+        out.append(f"Left out by their quality bits (melt season and the like): {n:,} echoes.")
+    if not np.isfinite(found.values["lead_fraction"]).any():
+        out.append("No cell has enough lead and ice echoes for a share: larger cells (--cell) or more files may help.")
+    return out
+
+
+def as_text(outputs: Outputs) -> str:
+    """Return what became of a run, for people.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Of :func:`run`.
+    """
+    lines = [
+        f"{p['period']}: {schema.counted(p['n_cells'], 'cell')} with a share ({p['n_cells_masked']:,} masked),"
+        f" {p['n_echoes']:,} lead and ice echoes, {_percent(p['lead_fraction'])} leads, {_percent(p['unknown_share'])}"
+        " of all unknown"
+        for p in outputs.periods
+    ]
+    return "\n  ".join([*lines, *outputs.messages, *outputs.files.values()])
+
+
+def _percent(share: float | None) -> str:
+    return "-" if share is None or share != share else f"{100 * share:.1f} %"
+
+
+def as_json(outputs: Outputs) -> dict[str, object]:
+    """Return a run for machines.
+
+    Parameters
+    ----------
+    outputs : Outputs
+        Of :func:`run`.
+    """
+    from ....engine import protocol
+
+    return dict(
+        io.plain(
+            {
+                "files": outputs.files,
+                "periods": list(outputs.periods),
+                "messages": list(outputs.messages),
+                "results": [protocol.as_json(r) for r in outputs.records],
+            }
+        )
+    )
