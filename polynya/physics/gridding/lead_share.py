@@ -17,6 +17,8 @@ from ...schema.lead_grids import COUNTS, FEW_ECHOES, FEW_PASSES, MOSTLY_UNKNOWN,
 LEAST_ECHOES = 50
 """Fewer lead and ice echoes give no share: less than half a pass through a cell of 25 km."""
 LEAST_PASSES = 3
+LEAST_DEGREES = 20
+"""Passes beyond the first of their cells, over all cells of a period, that can tell a design effect."""
 GAUSS_95 = 1.959964
 
 
@@ -120,7 +122,8 @@ def _distinct(where: np.ndarray, names: np.ndarray, m: int) -> np.ndarray:
 def _design_effect(counts: LeadCounts, where: np.ndarray, fraction: np.ndarray, here: np.ndarray) -> float:
     """Return the variance between passes over that of independent echoes, over all cells of a period; at least 1.
 
-    Without a cell of two passes a pass counts as one echo: its mean number of echoes is the effect.
+    Where cells of several passes are too few to tell, a pass counts as one echo: its mean number of echoes is the
+    effect, if it is the larger one.
     """
     mine = here[where]
     n = (counts.counts["n_lead"] + counts.counts["n_sea_ice"])[mine]
@@ -138,10 +141,11 @@ def _design_effect(counts: LeadCounts, where: np.ndarray, fraction: np.ndarray, 
     with np.errstate(invalid="ignore"):
         expected = size * fraction * (1.0 - fraction)
     several = (passes >= 2) & (expected > 0)
+    least = 1.0 if (passes - 1)[several].sum() >= LEAST_DEGREES else max(float(n.mean()), 1.0)
     if not several.any():
-        return float(max(n.mean(), 1.0))
+        return least
     between = (apart * passes / np.maximum(passes - 1, 1))[several].sum()
-    return float(max(between / expected[several].sum(), 1.0))
+    return max(float(between / expected[several].sum()), least)
 
 
 def wilson(share: np.ndarray, n: np.ndarray, *, z: float = GAUSS_95) -> tuple[np.ndarray, np.ndarray]:

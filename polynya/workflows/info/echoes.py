@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,10 +14,11 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...io.packed_netcdf import open_packed
-from ...readers import cpom_elev, echo_files
+from ...predict import runtime as predict_runtime
+from ...readers import altika_sgdr, cpom_elev, echo_files
 from ...readers.echo_product import file_of
 from ...schema import counted
-from ...schema.echoes import CLASS_NAMES, MODE_NAMES, SURFACE_TYPE_NAMES, Echoes
+from ...schema.echoes import CLASS_NAMES, LRM, MODE_NAMES, SURFACE_TYPE_NAMES, Echoes
 from .extent import extent
 
 TABLES = (".elev",)
@@ -105,9 +107,24 @@ def run(path: Path | str) -> dict[str, object]:
             "absent": list(first.absent),
             "unknown_variables": list(first.unknown),
             "notes": [n.text for n in first.notes],
-            "next_commands": [],
+            "next_commands": _next(path, first, counts["mode"]),
         }
     )
+
+
+def _next(path: Path | str, echoes: Echoes, modes: Counter[int]) -> list[str]:
+    """Return what to run next, with what echoes of the product need to have a class."""
+    more = ""
+    if echoes.product == altika_sgdr.PRODUCT and not predict_runtime.is_shipped("leads"):
+        more = " --lead-db DB"
+    if echoes.gates and set(modes) == {LRM} and echoes.product != altika_sgdr.PRODUCT:
+        more = " --network FILE.onnx"
+    if (
+        "sea_ice_concentration" in echoes.absent
+        or "sea_ice_concentration" not in echo_files.reader_of(path).LAYOUT.names
+    ):
+        more += " --concentration GRID"
+    return [f"polynya leads {shlex.quote(str(path))} -o leads{more}"]
 
 
 def _table(path: Path) -> dict[str, object]:
@@ -172,6 +189,8 @@ def as_text(about: dict[str, Any]) -> str:
             row(label, _shortened(about[key]))
     for i, note in enumerate(about["notes"]):
         row("notes" if i == 0 else "", note)
+    for i, command in enumerate(about["next_commands"]):
+        row("next" if i == 0 else "", command)
     return "\n".join(lines)
 
 

@@ -75,3 +75,20 @@ def test_real_files(name, expected):
     assert {k: about[k] for k in expected} == expected
     text = CliRunner().invoke(app, ["info", str(altimetry(name))])
     assert text.exit_code == 0 and name.rpartition("/")[2] in text.stdout
+
+
+def test_the_next_command_is_leads_with_what_it_needs(tmp_path):
+    about, text = info.describe([str(echo_made.altika_groups(tmp_path / "my file.nc"))])
+    [command] = about["next_commands"]
+    assert command.startswith(f"polynya leads '{tmp_path / 'my file.nc'}' -o leads") and command in text
+    assert "--concentration GRID" in command  # AltiKa products have none
+    about, _ = info.describe([str(echo_made.cryosat(tmp_path / "CS.nc"))])
+    assert "--network" not in about["next_commands"][0]
+
+
+@pytest.mark.real
+def test_the_next_command_of_real_files():
+    about, _ = info.describe([str(altimetry("CS_OFFL_SIR_LRM_1B_20221214T020321_20221214T020524_E001.nc"))])
+    assert "--network FILE.onnx --concentration GRID" in about["next_commands"][0]
+    about, _ = info.describe([str(altimetry("CS_OFFL_SIR_SINI2__20190504T122546_20190504T122726_D001.nc"))])
+    assert about["next_commands"][0].endswith("D001.nc -o leads")
