@@ -36,8 +36,10 @@ TRACK_NUMBERS = {
 """Numbers of one result that a batch prints: metric, class, and against what, a truth or a product."""
 MAP_NUMBERS = ("r2", "rmse", "mae", "bias")
 """Of maps of concentration, over all cells; in percent but for the first."""
+LEAD_NUMBERS = ("f1", "precision", "recall", "pr_auc", "coverage")
+"""Of leads along tracks of echoes."""
 SCENE_NUMBERS = ("iou", "f1", "precision", "recall", "area_deviation")
-_COUNTS = {"freeboard_bias": "n_compared", "iou": "n_compared", "r2": "n_compared"}
+_COUNTS = {"freeboard_bias": "n_compared", "iou": "n_compared", "r2": "n_compared", "coverage": "n_compared"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,9 +181,10 @@ def run(
     scored = [p for p, r in zip(items, found, strict=True) if r.status != FAILED]
     if scored:
         _write_together(scored, folder / SCORES, about=about, seed=seed)
-    has = {name for name in ("iou", "r2") if all(name in r.numbers for r in found if r.status != FAILED)}
+    has = {name for name in ("iou", "r2", "coverage") if all(name in r.numbers for r in found if r.status != FAILED)}
     quantity = run_page.GLACIER_IOU if "iou" in has else run_page.FREEBOARD_BIAS
     quantity = run_page.CONCENTRATION_RMSE if "r2" in has else quantity
+    quantity = run_page.LEAD_F1 if "coverage" in has else quantity
     run_page.write(found, out=folder, command="evaluate", results={p.name: p.out for p in items}, quantity=quantity)
     return found
 
@@ -237,9 +240,12 @@ def process(pair: Pair, *, seed: int = 0, overwrite: bool = False) -> Record:
 
 def _scored(pair: Pair, *, seed: int) -> tuple[pa.Table, schema.TableSpec, dict[str, float]]:
     """Return the scores, what their table is, and the numbers worth printing."""
-    from . import concentration, is_scene, run, scene
+    from . import concentration, is_scene, leads, run, scene
 
     options = {n: v for n in ("scene", "strata", "within", "region") if (v := getattr(pair, n))}
+    if leads.is_leads(pair.result) and not options:
+        table = leads.run(pair.result, reference=pair.reference, seed=seed)
+        return table, scene_rows.SCENE_EVALUATION, _scene_numbers(table, LEAD_NUMBERS)
     if concentration.is_concentration(pair.result) and not set(options) - {"region"}:
         table = concentration.run(pair.result, reference=pair.reference, region=pair.region or None, seed=seed)
         return table, scene_rows.SCENE_EVALUATION, _scene_numbers(table, MAP_NUMBERS)
@@ -322,9 +328,8 @@ def text(records: Sequence[Record]) -> str:
         Of :func:`run`; failed ones are left out.
     """
     done = [r for r in records if r.status != FAILED]
-    columns = [
-        c for c in (*TRACK_NUMBERS, *SCENE_NUMBERS, *MAP_NUMBERS, "n_compared") if any(c in r.numbers for r in done)
-    ]
+    known = (*TRACK_NUMBERS, *SCENE_NUMBERS, *LEAD_NUMBERS[3:], *MAP_NUMBERS, "n_compared")
+    columns = [c for c in known if any(c in r.numbers for r in done)]
     width = min(max([len(Path(r.item).stem) for r in done], default=0), 60)
     lines = [f"{'result':<{width}}" + "".join(f"{c.replace('_', ' '):>16}" for c in columns)]
     for record in done:

@@ -92,6 +92,10 @@ def _concentration_rmse(numbers: Mapping[str, float], run: Mapping[str, object])
     return Measure(value=_number(numbers, "rmse"), weight=max(_number(numbers, "n_compared"), 0.0))
 
 
+def _lead_f1(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "f1"), weight=max(_number(numbers, "n_compared"), 0.0))
+
+
 def _lead_fraction(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
     n = _number(numbers, "n_lead") + _number(numbers, "n_sea_ice")
     return Measure(value=_number(numbers, "lead_fraction"), weight=n if n > 0 else 0.0)
@@ -106,6 +110,7 @@ CONCENTRATION_RMSE = Quantity(
     name="sea-ice concentration, RMSE to the reference", units="%", is_sum=False, measure=_concentration_rmse
 )
 ICE_AREA = Quantity(name="sea-ice area", units="km\u00b2", is_sum=True, measure=_ice_area)
+LEAD_F1 = Quantity(name="leads, F1 against the reference", units="1", is_sum=False, measure=_lead_f1)
 LEAD_FRACTION = Quantity(
     name="share of leads among lead and ice echoes", units="1", is_sum=False, measure=_lead_fraction
 )
@@ -118,5 +123,6 @@ QUANTITIES = (
     CONCENTRATION_RMSE,
     ICE_AREA,
     LEAD_FRACTION,
+    LEAD_F1,
 )
 """All that a page may hold: each command has its own."""

@@ -166,3 +166,19 @@ def test_a_table_alone_and_a_folder_of_another_kind(tracks, tmp_path):
     copy = shutil.copy(one, tmp_path / "mine.parquet")
     assert evaluate_leads.is_leads(copy) and not evaluate_leads.is_leads(tmp_path)
     assert not evaluate_leads.is_leads(tmp_path / "none")
+
+
+def test_many_pairs_have_a_table_each_and_a_page(tracks, tmp_path):
+    folder, files = tracks
+    names = [f.name.removesuffix(".nc") for f in files[:2]]
+    lines = [f"{folder / 'out' / n},{folder / 'in' / 'truth' / f'{n}_truth.nc'}" for n in names]
+    (tmp_path / "pairs.csv").write_text("result,reference\n" + "\n".join(lines) + "\n")
+    result = CliRunner().invoke(app, ["evaluate", "--pairs", str(tmp_path / "pairs.csv"), "-o", str(tmp_path / "s")])
+    assert result.exit_code == 0, (result.stderr, result.exception)
+    assert "coverage" in result.stdout and (tmp_path / "s" / "scores.parquet").is_file()
+    rows_of_page = io.read_table(tmp_path / "s" / "runs.parquet").to_pylist()
+    assert {r["quantity"] for r in rows_of_page} == {"leads, F1 against the reference"}
+    one = rows(evaluate_leads.run(folder / "out" / names[0], reference=folder / "in" / "truth"))
+    by_name = {r["item"]: r["value"] for r in rows_of_page}
+    mine = next(v for k, v in by_name.items() if names[0].removesuffix(".CNES") in k)
+    assert mine == pytest.approx(one["all", "given", "f1"]["value"])
