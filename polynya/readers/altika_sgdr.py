@@ -68,6 +68,18 @@ def is_product(names: Sequence[str]) -> bool:
     return "waveform" in found or {"time", "latitude", "longitude", "agc"} <= set(found)
 
 
+def pass_of(name: str) -> tuple[int, int] | None:
+    """Return cycle and pass that the name of an SGDR states; None of another name.
+
+    Parameters
+    ----------
+    name : str
+        As ``SRL_GPS_2PTP021_0424_20150227_001434_20150227_010453.CNES.nc``.
+    """
+    named = _NAME.search(name)
+    return (int(named["cycle"]), int(named["track"])) if named else None
+
+
 def read(path: Path | str, *, extra: Sequence[str] = ()) -> Echoes:
     """Read a file.
 

@@ -104,6 +104,7 @@ def _lead_fraction(numbers: Mapping[str, float], run: Mapping[str, object]) -> M
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
+LABELLED_ECHOES = Quantity(name="labelled echoes", units="1", is_sum=True, measure=_label)
 FREEBOARD_BIAS = Quantity(name="freeboard, bias to the reference", units="m", is_sum=False, measure=_freeboard_bias)
 GLACIER_IOU = Quantity(name="glacier IoU with the reference", units="1", is_sum=False, measure=_glacier_iou)
 CONCENTRATION_RMSE = Quantity(
@@ -118,6 +119,7 @@ QUANTITIES = (
     FREEBOARD,
     GLACIER_AREA,
     LABELS,
+    LABELLED_ECHOES,
     FREEBOARD_BIAS,
     GLACIER_IOU,
     CONCENTRATION_RMSE,
