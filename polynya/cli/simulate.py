@@ -303,6 +303,9 @@ def simulate_s1_ew(
             ),
         ),
     ] = None,
+    lead_map: Annotated[
+        bool, typer.Option("--lead-map", help="Also write leads.tif: the true leads on the polar grid, 80 m.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the scene in the folder.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print scene.json instead of the paths.")] = False,
 ) -> None:
@@ -330,9 +333,11 @@ def simulate_s1_ew(
         hemisphere=hemisphere,
         centre=centre,
         annotation=annotation,
+        has_lead_map=lead_map,
     )
     written = simulate_product(out, options, overwrite=overwrite, say=say)
-    paths = (written.safe, written.truth, written.polar_truth, written.chart, written.record)
+    files = (written.safe, written.truth, written.polar_truth, written.chart, written.leads, written.record)
+    paths = [p for p in files if p is not None]
     print(json.dumps(io.plain(written.about), indent=1) if as_json else "\n".join(str(p) for p in paths))
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from ..engine.protocol import Record
 from ..schema import counted
 from ..schema.lead_labels import LABEL_FLAGS, LABELS
 
 
-def text(record: Record) -> str:
+def text(record: Any) -> str:
     """Return the terminal's text for a finished table: labels, why others have none, notes, what was written.
 
     Parameters
     ----------
-    record : Record
+    record : polynya.engine.protocol.Record
         Of :func:`polynya.workflows.label.echoes.process`.
     """
     n = record.numbers

@@ -15,7 +15,7 @@ import numpy as np
 
 from ... import __version__, io
 from ...errors import OutputError, UsageError, one_line
-from . import presets, truth
+from . import leads, presets, truth
 from .annotation import Annotation, incidence
 from .chart import Chart, draw_chart
 from .drawn import FIRST_ORBIT, draw_annotation
@@ -51,6 +51,8 @@ class Options:
         Latitude and longitude of the whole scene's middle, degrees.
     annotation : Path or None
         A real EW GRDM product, for its noise, calibration, sub-swaths, angles and positions.
+    has_lead_map : bool
+        Also write the true leads on a polar grid of 80 m.
     """
 
     seed: int = 0
@@ -60,17 +62,20 @@ class Options:
     hemisphere: str = "north"
     centre: tuple[float, float] | None = None
     annotation: Path | None = None
+    has_lead_map: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Written:
-    """What a simulation wrote: folder of the product, truth on the swath and on the polar grid, chart, record."""
+    """What a simulation wrote: folder of the product, truth on the swath and on the polar grid, chart, record; the map
+    of leads where it was asked for."""
 
     safe: Path
     truth: Path
     polar_truth: Path
     chart: Path
     record: Path
+    leads: Path | None = None
     about: dict[str, object] = field(default_factory=dict)
 
 
@@ -124,6 +129,10 @@ def simulate_product(
         chart = draw_chart(options.seed, cells.concentration, cells.stage, cells.floe)
         about |= {"chart_shift_km": round(chart.shift_km, 2), "shares": truth.shares(cells)}
         files = _write_truth(folder, annotation, cells, chart, about)
+        if options.has_lead_map:
+            files["leads"] = "leads.tif"
+            epsg, time = _epsg(annotation), f"{str(about['time'])[:19]}Z"
+            leads.write_map(folder / files["leads"], annotation, world.cover, epsg=epsg, time=time)
         io.write_json({"files": {"safe": names.safe, **files}, **about}, folder / RECORD)
     return Written(
         safe=out / names.safe,
@@ -131,6 +140,7 @@ def simulate_product(
         polar_truth=out / files["polar_truth"],
         chart=out / files["chart"],
         record=out / RECORD,
+        leads=out / files["leads"] if "leads" in files else None,
         about=about,
     )
 
@@ -274,11 +284,15 @@ def _create(path: Path, annotation: Annotation):
     )
 
 
+def _epsg(annotation: Annotation) -> int:
+    return presets.EPSG["north" if annotation.points.latitude.mean() > 0.0 else "south"]
+
+
 def _write_truth(
     folder: Path, annotation: Annotation, cells: truth.Cells, chart: Chart, about: dict[str, object]
 ) -> dict[str, str]:
     """Write the truth on the swath and on the polar grid, and the chart; return their names."""
-    epsg = presets.EPSG["north" if annotation.points.latitude.mean() > 0.0 else "south"]
+    epsg = _epsg(annotation)
     files = {"truth": "truth.nc", "polar_truth": "truth.tif", "chart": "chart.gpkg"}
     truth.write_swath(folder / files["truth"], annotation, cells, chart, about)
     truth.write_polar(folder / files["polar_truth"], annotation, cells.concentration, epsg=epsg)

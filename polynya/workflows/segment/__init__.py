@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from .. import io
-from ..errors import OutputError, UsageError, one_line
-from ..io import opening, rasters
-from ..readers import sentinel2
-from ..report import terminal
-from ..scenes import tiling
-from ..scenes.classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
-from .options import validated
+from ... import io
+from ...errors import OutputError, UsageError, one_line
+from ...io import opening, rasters
+from ...readers import sentinel2
+from ...report import terminal
+from ...scenes import tiling
+from ...scenes.classes import METHODS, SceneClasses, SceneStatistics, scene_classes, scene_statistics
+from ..options import validated
 
 if TYPE_CHECKING:
     from rasterio.windows import Window
