@@ -21,6 +21,7 @@ from polynya.schema.lead_labels import LABEL_COLUMNS, LEAD_LABELS
 from polynya.simulate.altika.product import Options, simulate_tracks
 
 from ...labels.lead_tracks import write_map
+from ...real_files import altimetry
 
 
 @pytest.fixture(scope="module")
@@ -270,3 +271,53 @@ def test_a_sentinel_3_folder_names_its_table():
 
     assert workflow._name_of("data/S3A_SR_2.SEN3/enhanced_measurement.nc") == "S3A_SR_2"
     assert workflow._name_of("data/CS_OFFL.nc") == "CS_OFFL"
+
+
+@pytest.mark.real
+def test_real_cryosat_2_echoes_are_the_same_after_the_table(tmp_path):
+    """In the south: EPSG:3976. A drawn map of stripes 2,960 m apart on the grid."""
+    from pyproj import Proj, Transformer
+
+    from polynya.readers import cryosat2_l1b
+
+    path = altimetry("CS_LTA__SIR_SAR_1B_20141118_records740-1039.nc")
+    read = cryosat2_l1b.read(path)
+    x, y = Transformer.from_crs(4326, 3976, always_xy=True).transform(read.longitude, read.latitude)
+    left, top = 80.0 * np.floor(x.min() / 80.0) - 8000.0, 80.0 * np.ceil(y.max() / 80.0) + 8000.0
+    values = np.zeros((int(top - y.min() + 8000.0) // 80, int(x.max() + 8000.0 - left) // 80), np.uint8)
+    values[18::37] = 1
+    drawn = write_map(
+        tmp_path / "leads.tif", values, left=left, top=top, crs="EPSG:3976", time=str(read.time[150])[:19]
+    )
+    out = tmp_path / "labels.parquet"
+    code, _, error = command(path, "--lead-map", drawn, "-o", out)
+    assert code == 0, error
+    table = io.read_table(out)
+    back = Echoes.from_table(table)
+    assert np.array_equal(back.power(), read.power()) and back.units == "W"
+    centres = top - 80.0 * (np.arange(18, values.shape[0], 37) + 0.5)
+    apart = np.abs(y[:, None] - centres).min(axis=1)
+    expected = (
+        np.hypot(apart, np.abs((x - left) % 80.0 - 40.0))
+        / Proj(3976).get_factors(read.longitude, read.latitude).meridional_scale
+    )
+    found = schema.to_numpy(table["lead_distance"])
+    outside = ((top - y) // 80.0).astype(int) % 37 != 18
+    assert np.allclose(found[outside], expected[outside], atol=0.01) and (found[~outside] == 0.0).all()
+
+
+@pytest.mark.real
+def test_a_product_without_waveforms_is_rejected(echoes, tmp_path):
+    path = altimetry("CS_OFFL_SIR_SINI2__20190504T122546_20190504T122726_D001.nc")
+    assert "has no waveforms" in rejected(tmp_path / "labels.parquet", 1, path, "--lead-map", radar_map(echoes[0]))
+
+
+def test_the_task_goes_to_other_processes():
+    """Frozen, small, and equal after the way to a worker."""
+    import pickle
+
+    from polynya.workflows.label import echoes as workflow
+
+    item = workflow.Item(echoes=("a.nc",), maps=("b.tif",), out="c.parquet")
+    config = workflow.Config.checked(threshold_m=200.0, drift=(1.0, 2.0), lead_class=("lead",))
+    assert pickle.loads(pickle.dumps((item, config))) == (item, config)
