@@ -168,7 +168,9 @@ def read(path: Path | str | Header, *, lead_classes: Sequence[str] = ()) -> Lead
         values, missing = _warped(source, about.geobox) if about.is_warped else _plain(source)
     for value in unseen:
         missing |= values == value
-    states = np.where(np.isin(values, sorted(chosen)), np.uint8(LEAD), np.uint8(ICE))
+    states = np.full(values.shape, ICE, np.uint8)
+    for value in chosen:
+        states[values == value] = LEAD
     states[missing] = NO_DATA
     if not names and not lead_classes:
         _check_binary(values[~missing], about.name)
@@ -311,10 +313,10 @@ def _warped(source: rasterio.DatasetReader, geobox: GeoBox) -> tuple[np.ndarray,
 
 def _check_binary(values: np.ndarray, name: str) -> None:
     """Reject values other than 0 and 1 in a map that does not name its classes."""
-    found = np.unique(values) if values.size else values
-    other = found[(found != ICE) & (found != LEAD)]
-    if other.size:
+    is_other = (values != ICE) & (values != LEAD)
+    if is_other.any():
         raise ProductError(
-            f"{name}: has the value {other[0]:g} and no names of classes; expected 0 ice, 1 lead, and a value for no"
-            " data. Say which values are lead with --lead-class, or set the nodata value (gdal_edit -a_nodata)."
+            f"{name}: has the value {values[is_other][0]:g} and no names of classes; expected 0 ice, 1 lead, and"
+            " a value for no data. Say which values are lead with --lead-class, or set the nodata value"
+            " (gdal_edit -a_nodata)."
         )
