@@ -213,6 +213,18 @@ def degrees(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.degrees(np.arctan2(z, np.hypot(x, y))), np.degrees(np.arctan2(y, x))
 
 
+def middle_of(latitude: np.ndarray, longitude: np.ndarray) -> tuple[float, float]:
+    """Return latitude and longitude, degrees, in the middle of positions that lie near each other.
+
+    Parameters
+    ----------
+    latitude, longitude : numpy.ndarray, shape (n,)
+        Geodetic, degrees.
+    """
+    north, east = degrees(n_vector(latitude, longitude).mean(axis=1))
+    return float(north), float(east)
+
+
 def cartesian_m(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Return Earth-centred coordinates of positions on the WGS 84 ellipsoid, m, shape (3, ...).
 

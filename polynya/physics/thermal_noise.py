@@ -19,7 +19,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -193,6 +193,28 @@ class ThermalNoise:
                 self.swaths.index(block.swath) + 1
             )
         return out
+
+
+def extended(blocks: Sequence[Block], shape: tuple[int, int]) -> tuple[Block, ...]:
+    """Return blocks that reach the borders of an image of one sub-swath: the noise of wave mode ends before it does.
+
+    The first block is begun at line 0 and the last one continued to the last line; all span the samples. Beyond the
+    first and the last node their factors stay as they are there.
+
+    Parameters
+    ----------
+    blocks : sequence of Block
+        One below the other.
+    shape : (int, int)
+        Lines and samples of the image.
+    """
+    ordered = sorted(blocks, key=lambda b: b.first_line)
+    out = []
+    for k, block in enumerate(ordered):
+        first = 0 if k == 0 else block.first_line
+        last = shape[0] - 1 if k == len(ordered) - 1 else max(block.last_line, ordered[k + 1].first_line - 1)
+        out.append(replace(block, first_line=first, last_line=last, first_sample=0, last_sample=shape[1] - 1))
+    return tuple(out)
 
 
 def _owners(
