@@ -79,10 +79,10 @@ def _moments(picture, out):
             across = np.float32(0.0) if j == 0 else abs(v - picture[i, j - 1])
             down = np.float32(0.0) if i == 0 else abs(v - picture[i - 1, j])
             if j > 0 and across - across == 0.0:
-                steps += across
+                steps += float(across)
                 pairs += 1.0
             if i > 0 and down - down == 0.0:
-                steps += down
+                steps += float(down)
                 pairs += 1.0
     out[0] = count
     if count == 0.0:
