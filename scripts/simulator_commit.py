@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in ("glaciers", "sentinel1", "altika")))
+OTHERS = ("glaciers", "sentinel1", "altika", "wave_mode")
+TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in OTHERS))
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
 ALTIKA = ("polynya/simulate/altika",)

@@ -398,3 +398,56 @@ def simulate_altika(
     else:
         written = simulate_tracks(out, options, count=count, overwrite=overwrite, say=say)
     print(json.dumps(io.plain(written.about), indent=1) if as_json else "\n".join(str(p) for p in written.paths))
+
+
+@simulate_app.command("wv")
+def simulate_wv(
+    out: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="A new folder for the images, tags.csv, truth.csv and wave.json.")
+    ],
+    seed: Annotated[int, typer.Option(min=0, help="Random seed: the same seed gives the same files.")] = 0,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=100_000, help="Number of imagettes; 100, or 4 in a product.")
+    ] = None,
+    form: Annotated[
+        str,
+        typer.Option(
+            help=(
+                "tiff: roughness in decibels, 16 bit; png: 8 bit, stretched between percentiles as quick-looks are;"
+                " safe: one SLC product with complex numbers, 64 MB an imagette."
+            ),
+        ),
+    ] = "tiff",
+    label_errors: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of imagettes with one wrong tag in tags.csv.")
+    ] = 0.0,
+    spacing_m: Annotated[
+        float, typer.Option(min=5.0, max=25.0, help="Distance of the pixels of an SLC product on the ground, m.")
+    ] = 5.0,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulation.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print wave.json instead of the paths.")] = False,
+) -> None:
+    """Simulate Sentinel-1 wave-mode imagettes of 20 km with ten phenomena, alone and together, and their true tags.
+
+    Ocean waves, wind streaks, convective cells, rain cells, slicks, sea ice, icebergs, low wind, atmospheric and
+    oceanic fronts. tags.csv has the tags as somebody might give them, truth.csv the true ones, and how well each can be
+    seen. Numbers from simulated imagettes are never skill on real data. What is simulated: docs/wave_mode.md.
+
+    \b
+    polynya simulate wv train --count 6000 --seed 1 --label-errors 0.05
+    polynya simulate wv test --count 2000 --seed 2
+    polynya simulate wv product --form safe --count 4
+    """
+    from .. import io
+    from ..simulate.wave_mode.product import Options, simulate_imagettes
+
+    options = Options(
+        seed=seed,
+        count=count or (4 if form == "safe" else 100),
+        form=form,
+        label_errors=label_errors,
+        spacing_m=spacing_m,
+    )
+    written = simulate_imagettes(out, options, overwrite=overwrite, say=say)
+    shown = (written.paths[0], *written.paths[-3:]) if form == "safe" else (out, *written.paths[-3:])
+    print(json.dumps(io.plain(written.about), indent=1) if as_json else "\n".join(str(p) for p in shown))
