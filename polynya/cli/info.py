@@ -17,10 +17,11 @@ def info(
         typer.Argument(
             metavar="FILE...",
             help=(
-                "ICESat-2 granules (ATL03, ATL07, ATL10), Sentinel-1 products (SAFE folders or zip archives) and tile"
-                " sets, any number of them; the files of one glacier scene, as polynya glaciers takes them; or an ice"
-                " chart, a grid of sea-ice concentration, an AI4Arctic scene, AMSR2 channels, radar-altimeter echoes"
-                " (AltiKa SGDR, CryoSat-2 L1b and L2i, Sentinel-3 SRAL enhanced)."
+                "ICESat-2 granules (ATL03, ATL07, ATL10), Sentinel-1 products (SAFE folders or zip archives; wave mode"
+                " too), folders of wave-mode images and tile sets, any number of them; the files of one glacier scene,"
+                " as polynya glaciers takes them; or an ice chart, a grid of sea-ice concentration, an AI4Arctic scene,"
+                " AMSR2 channels, radar-altimeter echoes (AltiKa SGDR, CryoSat-2 L1b and L2i, Sentinel-3 SRAL"
+                " enhanced)."
             ),
         ),
     ],
@@ -32,6 +33,7 @@ def info(
     polynya info granules/ATL03_*.h5
     polynya info S2A_MSIL1C_scene.SAFE dem=copdem.tif
     polynya info S1A_EW_GRDM_1SDH_*.SAFE
+    polynya info S1B_WV_SLC__1SSV_*.SAFE
     polynya info ice_chart.gpkg
     polynya info CS_OFFL_SIR_SAR_1B_*.nc
     """

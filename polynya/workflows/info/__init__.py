@@ -17,7 +17,7 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
-from . import echoes, radar, scene, sea_ice
+from . import echoes, imagettes, radar, scene, sea_ice
 from .extent import extent
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
@@ -65,7 +65,9 @@ def parts(files: Sequence[str]) -> list[list[str]]:
 
 
 def _is_alone(name: str) -> bool:
-    if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or echoes.is_echoes([name]):
+    if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or imagettes.is_product(name):
+        return True
+    if echoes.is_echoes([name]):
         return True
     return Path(name).suffix.lower() != ".tif" and sea_ice.is_sea_ice([name])
 
@@ -73,13 +75,13 @@ def _is_alone(name: str) -> bool:
 def _inside(name: str) -> list[str]:
     """Return the radar products of a folder that is no product itself, or the name."""
     folder = Path(name)
-    if "=" in name or radar.is_product(name) or not folder.is_dir():
+    if "=" in name or radar.is_product(name) or imagettes.is_product(name) or not folder.is_dir():
         return [name]
     return sorted(str(p) for p in folder.iterdir() if radar.is_product(str(p))) or [name]
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
-    """Describe one granule, radar product, tile set, scene, ice chart, grid or file of radar-altimeter echoes.
+    """Describe one granule, radar product, tile set, scene, ice chart, grid, file of echoes or set of imagettes.
 
     Parameters
     ----------
@@ -100,6 +102,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     UsageError
         If several files are given that cannot be one scene.
     """
+    if imagettes.is_imagettes(part):
+        imagettes_about = imagettes.run(part[0])
+        return imagettes_about, imagettes.as_text(imagettes_about)
     if len(part) == 1 and radar.is_product(part[0]):
         radar_about = radar.run(part[0])
         return radar_about, radar.as_text(radar_about)
