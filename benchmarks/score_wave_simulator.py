@@ -15,6 +15,7 @@ Numbers from simulated imagettes are never skill on real data.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from concurrent.futures import ProcessPoolExecutor
 
@@ -106,6 +107,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--save", help="write the numbers as NPZ")
     given = parser.parse_args()
+    if importlib.util.find_spec("sklearn") is None:
+        raise SystemExit("scikit-learn is missing: install it beside polynya, it is no dependency")
     parts = {p: rows(p, getattr(given, p), given.workers) for p in FIRST}
     if given.save:
         np.savez_compressed(given.save, **{f"{p}_{k}": v for p, held in parts.items() for k, v in held.items()})

@@ -7,6 +7,8 @@ import pytest
 from scipy import stats
 
 from polynya.physics import boxcar, imagette_features, imagette_spectrum, stretch
+from polynya.physics.line_vectors import Vector
+from polynya.physics.thermal_noise import Block, ThermalNoise, extended
 
 
 def test_block_means_are_means():
@@ -154,3 +156,31 @@ def test_masked_pixels_do_not_count():
 def test_a_picture_of_one_value_has_finite_features():
     found = imagette_features.features(np.full((30, 30), 2.0), azimuth_pixel_m=50.0, range_pixel_m=50.0)
     assert np.isfinite(found).all() and found[0] == 2.0 and found[1] == 0.0
+
+
+def test_noise_blocks_are_continued_to_the_borders():
+    """Two blocks with a gap between, before and after: lines 2-3 and 6-7 of 12, samples 1-4 of 8."""
+    lines = np.array([2, 3])
+    blocks = [
+        Block(
+            swath="WV1",
+            first_line=first,
+            last_line=first + 1,
+            first_sample=1,
+            last_sample=4,
+            lines=lines + first - 2,
+            factors=np.array(factors),
+        )
+        for first, factors in ((6, [3.0, 4.0]), (2, [1.0, 2.0]))
+    ]
+    found = extended(blocks, (12, 8))
+    assert [(b.first_line, b.last_line, b.first_sample, b.last_sample) for b in found] == [(0, 5, 0, 7), (6, 11, 0, 7)]
+    noise = ThermalNoise(
+        shape=(12, 8),
+        vectors=(Vector(line=0, pixels=np.array([0, 7]), values=np.array([5.0, 5.0])),),
+        blocks=found,
+        scale={},
+    )
+    expected = 5.0 * np.array([1, 1, 1, 2, 2, 2, 3, 4, 4, 4, 4, 4])
+    np.testing.assert_allclose(noise.window(slice(0, 12), slice(0, 8)), np.tile(expected[:, None], (1, 8)))
+    assert extended((), (12, 8)) == ()

@@ -250,3 +250,11 @@ def test_another_mode_in_the_annotation(copy):
     with pytest.raises(ProductError, match="says IW SLC; expected WV SLC"):
         sentinel1_wv.read_imagette(product, product.imagettes[0].name)
     assert not sentinel1_wv.is_product(copy.parent / "S1A_EW_GRDM_1SDH.SAFE")
+
+
+def test_strips_of_lines_do_not_matter(made, monkeypatch):
+    product = sentinel1_wv.open_product(made)
+    name = product.imagettes[0].name
+    whole = sentinel1_wv.read_imagette(product, name)
+    monkeypatch.setattr(sentinel1_wv, "STRIP_PIXELS", 800 * 2 * 7)  # seven lines of the picture at once
+    np.testing.assert_array_equal(sentinel1_wv.read_imagette(product, name).picture, whole.picture)
