@@ -28,6 +28,10 @@ DRAW = {
 """What draws the pattern of each phenomenon."""
 
 
+MAY_BE_WEAK = 0.66
+"""Share of the images that have a pattern of :data:`.presets.CAN_BE_WEAK`."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Drawn:
     """A simulated imagette and its truth.
@@ -179,7 +183,7 @@ def _scaled(pattern: Pattern, factor: float) -> Pattern:
 
 def _choose_weak(rng: np.random.Generator, wanted: tuple[str, ...], ranges: Ranges) -> str:
     able = [n for n in wanted if n in CAN_BE_WEAK]
-    share = ranges.weak / 0.72  # of the images, about this share has a pattern that may be weak
+    share = ranges.weak / MAY_BE_WEAK
     return str(rng.choice(able)) if able and rng.random() < share else ""
 
 

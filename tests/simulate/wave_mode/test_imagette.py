@@ -72,6 +72,13 @@ def test_weak_patterns_are_half_to_once_the_background():
     assert draw_imagette(0, tags=["SI"], ranges=always).about["weak"] == ""
 
 
+def test_a_tenth_of_the_images_has_a_weak_pattern():
+    rng = np.random.default_rng(2)
+    weak = [imagette._choose_weak(rng, draw_tags(rng), presets.STANDARD) for _ in range(6000)]
+    assert np.mean([w != "" for w in weak]) == pytest.approx(0.10, abs=4 * np.sqrt(0.09 / 6000))
+    assert set(weak) - {""} == {"WS", "MCC", "RC", "BS", "AF", "OF"}
+
+
 def test_land_is_a_corner():
     d = draw_imagette(3, tags=[], ranges=replace(CALM, land=1.0))
     assert 0.02 < (~d.mask).mean() < 0.25
