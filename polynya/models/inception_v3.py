@@ -252,7 +252,7 @@ def key_of(name: str) -> str:
         for theirs, ours in (("conv0", "first"), ("conv1", "second"), ("fc", "head")):
             if rest.startswith(f"{theirs}."):
                 return f"auxiliary.{ours}.{rest.partition('.')[2]}"
-    if first == "fc":
+    if first == "fc" and rest:
         return f"head.{rest}"
     if not first.startswith("Mixed_"):
         return name
