@@ -170,7 +170,7 @@ def _write(
     numbers: np.ndarray,
     *,
     driver: str,
-    options: dict[str, object],
+    options: Mapping[str, object],
     tags: dict[str, str],
     packing: tuple[float, float] = (1.0, 0.0),
 ) -> None:
