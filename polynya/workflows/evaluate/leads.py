@@ -15,7 +15,8 @@ from ...evaluate import scene_rows
 from ...evaluate.leads import scores
 from ...io import opening
 from ...io.packed_netcdf import open_packed
-from ...readers import cpom_elev, cryosat2_l2i, echo_files
+from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files
+from ...samples import labelled_echoes
 from ...schema.echoes import LEAD, UNKNOWN
 from ...schema.lead_labels import BITS, LABELLED, LEAD_LABELS, LEAD_NEAR, LEADS, NO_LEAD
 
@@ -137,7 +138,7 @@ def _kind(reference: Path) -> str:
     if reference.is_dir():
         if any(reference.glob("*_truth.nc")) or any(reference.glob("truth/*_truth.nc")):
             return "truth"
-        if any(reference.glob("*.parquet")):
+        if labelled_echoes.tables_in(reference):
             return "labels"
         raise ProductError(f"{reference.name}: is a folder without truths or label tables; expected {EXPECTED}.")
     if reference.suffix.lower() == ".elev":
@@ -156,28 +157,31 @@ def _kind(reference: Path) -> str:
 
 def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
     """Return the truth of a simulated track: by echo number, of the file that is named as the source."""
-    path = reference
+    path, name = reference, f"{source.removesuffix('.nc')}_truth.nc"
     if reference.is_dir():
-        name = f"{source.removesuffix('.nc')}_truth.nc"
         path = next((p for p in (reference / name, reference / "truth" / name) if p.is_file()), reference / name)
     with open_packed(path, expected=f"{EXPECTED}. Check the file") as file:
         distance = file.variables[TRUE_DISTANCE].values().reshape(-1)
         bright = file.variables[IS_BRIGHT_ICE].values().reshape(-1) if IS_BRIGHT_ICE in file.names else distance * 0.0
-    echo = schema.to_numpy(table["echo"])
-    if echo.size and echo.max() >= distance.size:
+        has_echoes = altika_sgdr.is_product(file.names)
+    place = schema.to_numpy(table["echo"])
+    if has_echoes:
+        place = _matched(table, altika_sgdr.read(path).time.astype(np.int64), where=f"{path.name} and {source}")
+    elif path.name != name or (place.size and place.max() >= distance.size):
         raise ProductError(
-            f"{path.name}: has {distance.size} echoes, {source} {int(echo.max()) + 1} or more; expected the truth of"
-            " this track. Give that one, or the folder of all truths."
+            f"{path.name}: is no truth of {source} (it has {distance.size} echoes, and no times to match); expected"
+            f" {name}. Give that one, or the folder of all truths."
         )
-    mine = distance[echo]
+    there = place >= 0
+    mine = np.where(there, distance[place], np.nan)
     truth = np.where(np.isfinite(mine), mine < THRESHOLD_M, -1).astype(np.int8)
-    nothing = np.zeros(echo.size, np.int8)
-    return Reference(truth=truth, distance=mine, classes=nothing, is_bright_ice=bright[echo] > 0)
+    nothing = np.zeros(place.size, np.int8)
+    return Reference(truth=truth, distance=mine, classes=nothing, is_bright_ice=there & (bright[place] > 0))
 
 
 def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
     """Return labels of label tables: by time."""
-    files = sorted(reference.glob("*.parquet")) if reference.is_dir() else [reference]
+    files = labelled_echoes.tables_in(reference) if reference.is_dir() else [reference]
     columns = ["time", "label", "label_flag", "lead_distance", "pass_id"]
     parts = []
     for path in files:

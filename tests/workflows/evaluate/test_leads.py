@@ -182,3 +182,19 @@ def test_many_pairs_have_a_table_each_and_a_page(tracks, tmp_path):
     by_name = {r["item"]: r["value"] for r in rows_of_page}
     mine = next(v for k, v in by_name.items() if names[0].removesuffix(".CNES") in k)
     assert mine == pytest.approx(one["all", "given", "f1"]["value"])
+
+
+def test_the_truth_of_another_track_is_refused(tracks, tmp_path):
+    """Truths have no times: a truth of as many echoes would give numbers that look like scores."""
+    folder, files = tracks
+    names = [f.name.removesuffix(".nc") for f in files]
+    other = folder / "in" / "truth" / f"{names[1]}_truth.nc"
+    with pytest.raises(ProductError, match=rf"{names[1]}_truth.nc: is no truth of {names[0]}.nc .* expected"):
+        evaluate_leads.run(folder / "out" / names[0], reference=other)
+    with pytest.raises(ProductError, match="no echo of the one has the time"):
+        evaluate_leads.run(folder / "out" / names[0], reference=files[1])
+    copy = shutil.copy(files[0], tmp_path / "renamed.nc")  # a track that holds its truth is matched by time
+    mine = rows(evaluate_leads.run(folder / "out" / names[0], reference=copy))
+    named = rows(evaluate_leads.run(folder / "out" / names[0], reference=folder / "in"))
+    for metric in ("precision", "recall", "false_lead_rate"):
+        assert mine["all", "given", metric]["value"] == named["all", "given", metric]["value"]
