@@ -22,6 +22,7 @@ from ..physics.waveform_features import features
 from ..readers import echo_files
 from ..schema import arrow, lead_labels
 from ..schema.echoes import MODE_NAMES, Echoes
+from ..schema.runs import RUNS
 
 MAP_DISTANCE = "sar_lead_distance_m"
 """Variable of simulated files: distance from nadir to the nearest lead of the radar map, m."""
@@ -214,6 +215,8 @@ def read(paths: Iterable[Path | str], *, names: Sequence[str], most_steps: float
 def files(paths: Iterable[Path | str]) -> list[Path]:
     """Return the files of paths; of folders all label tables and NetCDF files that are no truth, sorted by name.
 
+    The table of the page that ``polynya label`` writes into a folder is left out.
+
     Raises
     ------
     UsageError
@@ -225,12 +228,28 @@ def files(paths: Iterable[Path | str]) -> list[Path]:
             out.append(path)
             continue
         found = sorted(p for pattern in PATTERNS for p in path.rglob(pattern) if not p.stem.endswith("_truth"))
+        found = [p for p in found if not _is_page(p)]
         if not found:
             raise UsageError(
                 f"{path}: holds no label table (.parquet) and no echoes (.nc); expected some. Check the path."
             )
         out += found
     return out
+
+
+def tables_in(folder: Path) -> list[Path]:
+    """Return the tables of a folder of ``polynya label``, sorted by name; that of its page is none of labels."""
+    return [p for p in sorted(folder.glob("*.parquet")) if not _is_page(p)]
+
+
+def _is_page(path: Path) -> bool:
+    """Return whether a file is the table of a page of runs."""
+    if path.suffix != ".parquet":
+        return False
+    try:
+        return io.table_metadata(path).get(b"polynya_table") == RUNS.name.encode()
+    except PolynyaError:
+        return False
 
 
 def _opened(file: Path) -> list[tuple[Echoes, Labels]]:

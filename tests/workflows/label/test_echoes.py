@@ -16,9 +16,12 @@ from polynya import io, schema
 from polynya.cli import app
 from polynya.errors import PolynyaError, one_line
 from polynya.readers import altika_sgdr
+from polynya.samples import labelled_echoes
 from polynya.schema.echoes import COLUMNS, Echoes
 from polynya.schema.lead_labels import LABEL_COLUMNS, LEAD_LABELS
 from polynya.simulate.altika.product import Options, simulate_tracks
+from polynya.workflows import leads
+from polynya.workflows.evaluate import leads as evaluate_leads
 
 from ...labels.lead_tracks import write_map
 from ...real_files import altimetry
@@ -321,3 +324,15 @@ def test_the_task_goes_to_other_processes():
     item = workflow.Item(echoes=("a.nc",), maps=("b.tif",), out="c.parquet")
     config = workflow.Config.checked(threshold_m=200.0, drift=(1.0, 2.0), lead_class=("lead",))
     assert pickle.loads(pickle.dumps((item, config))) == (item, config)
+
+
+def test_a_folder_of_tables_is_data_and_reference(tracks, tmp_path):
+    """The page of a run leaves its own table in the folder."""
+    code, _, error = command(tracks, "--lead-map", tracks / "truth" / "*_sar_leads.tif", "-o", tmp_path / "labels")
+    assert code == 0 and (tmp_path / "labels" / "runs.parquet").is_file(), error
+    found = labelled_echoes.read([tmp_path / "labels"], names=("peakiness",), most_steps=2)
+    assert len(found) == 400 and len(found.passes) == 2
+    records = leads.run(sorted(tracks.glob("*.nc")), out=tmp_path / "leads", config=leads.Config(network="rule"))
+    assert [r.status for r in records] == ["done", "done"]
+    rows = evaluate_leads.run(tmp_path / "leads", reference=tmp_path / "labels").to_pylist()
+    assert [r["value"] for r in rows if r["metric"] == "passes"] == [2.0]
