@@ -51,7 +51,7 @@ class Settings(BaseModel):
     gap_steps : float
         A sequence ends where the next echo is more steps of the track away.
     threshold_m : float
-        Nearer is a lead. Another than the label tables' makes their labels anew from the distances.
+        Nearer is a lead: the labels are made from the distances, whatever threshold the label tables have.
     belt : float
         From one to so many thresholds a label is ambiguous: not learned by the head of classes.
     mirror : bool
@@ -234,11 +234,9 @@ def data(
     part = np.concatenate([parts.part, np.full(len(echoes) - n, splits.TRAIN, np.int8)])
     groups = tuple(int(np.unique(echoes.passed[part == k]).size) for k in range(4))
     parts = splits.Split(part=part, is_leaky=False, method="granule", groups=groups)  # type: ignore[arg-type]
-    label = echoes.label
-    if description.threshold_m != labelled_echoes.THRESHOLD_M or description.belt != labelled_echoes.BELT:
-        label = labelled_echoes.relabelled(
-            label, echoes.distance, threshold_m=description.threshold_m, belt=description.belt
-        )
+    label = labelled_echoes.relabelled(  # tables may be of another threshold than the network
+        echoes.label, echoes.distance, threshold_m=description.threshold_m, belt=description.belt
+    )
     scaling = labelled_tracks.fit_scaling(echoes.values[part == splits.TRAIN])
     return EchoData(
         plan=plan,

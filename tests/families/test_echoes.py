@@ -26,6 +26,8 @@ from polynya.simulate.altika import files  # noqa: E402
 from polynya.simulate.altika.track import draw_track  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
 
+from ..samples.test_labelled_echoes import write_table  # noqa: E402
+
 SPLIT = workflow.split_config(method="granule", shares=(0.5, 0.25, 0.25, 0.0), block_km=10.0, gap_km=1.0, seed=0)
 
 
@@ -187,3 +189,16 @@ def test_recipes_build_their_networks(name):
     assert out.shape == (3, 5, 100) and np.isfinite(out).all()
     np.testing.assert_allclose(out[:, :2].sum(axis=1), 1.0, rtol=1e-5)
     assert description.is_without_power == (name == "leads-shape")
+
+
+def test_labels_of_a_table_of_another_threshold_are_made_anew(tracks, tmp_path):
+    """A table of 700 m must not teach a network that says 300 m."""
+    for seed in range(4):
+        echoes = altika_sgdr.read(tracks / f"track_{seed}.nc", extra=("sar_lead_distance_m",))
+        far = echoes.extra["sar_lead_distance_m"].astype(float)
+        label = np.where(far < 700.0, 1, np.where(far < 2100.0, 2, 0)).astype(np.int8)
+        write_table(tmp_path / f"{seed}.parquet", echoes, label=label, distance=far, passes=[str(seed)] * len(far))
+    found = data_of(recipes.load("leads"), tmp_path)
+    far = found.echoes.distance
+    assert ((found.label == 1) == (far < 300.0)).all() and ((found.label == 0) == (far >= 900.0)).all()
+    assert ((far >= 300.0) & (far < 700.0)).any()
