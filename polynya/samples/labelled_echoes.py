@@ -142,11 +142,10 @@ def inputs_of(echoes: Echoes, names: Sequence[str], *, most_steps: float) -> tup
     sequence : numpy.ndarray of int64, shape (n,)
     has_power : numpy.ndarray of bool, shape (n,)
     """
-    agc = np.where(np.isfinite(echoes.agc), echoes.agc, 0.0)
     waveform = echoes.waveform
     if echoes.fill is not None:
         waveform = np.where(waveform == echoes.fill, np.nan, waveform.astype(np.float32))
-    shapes = features(waveform, scale=echoes.scale, agc=agc, saturation=echoes.saturation)
+    shapes = features(waveform, scale=echoes.scale, agc=echoes.gain(), saturation=echoes.saturation)
     sequence = echo_inputs.sequences(echoes.time, most_steps=most_steps)
     values = echo_inputs.inputs(waveform, shapes, agc=echoes.agc, names=names, sequence=sequence)
     return values, sequence, echo_inputs.has_power(shapes)

@@ -162,6 +162,13 @@ class Echoes:
             out[counts == self.fill] = np.nan
         return out
 
+    def gain(self) -> np.ndarray:
+        """Return what is to be added to the power of counts to compare echoes, dB, shape (n,): NaN where not known.
+
+        Watts need nothing: the gain control is in them.
+        """
+        return np.asarray(self.agc, np.float64) if self.units == COUNTS else np.zeros(len(self))
+
     def take(self, rows: np.ndarray | slice) -> Echoes:
         """Return some of the echoes.
 

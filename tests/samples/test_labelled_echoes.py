@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -121,3 +123,18 @@ def test_what_has_no_labels_is_rejected(tracks, tmp_path):
     truth = tracks / "truth" / "track_1_truth.nc"
     with pytest.raises(Exception, match="truth"):
         labelled_echoes.read([truth], names=NAMES, most_steps=2)
+
+
+def test_power_needs_the_gain_control_of_counts_and_only_of_counts(tracks):
+    """Watts hold the gain already; counts without it are no power."""
+    echoes = echo_files.read(tracks / "track_1.nc")
+    names = ("max_power_db", "agc")
+    whole = labelled_echoes.inputs_of(echoes, names, most_steps=2)[0]
+    unknown = replace(echoes, agc=np.where(np.arange(160) < 80, np.nan, echoes.agc))
+    found = labelled_echoes.inputs_of(unknown, names, most_steps=2)[0]
+    assert np.isnan(found[:80]).all() and np.isfinite(found[80:]).all() and np.isfinite(whole).all()
+    power = echoes.waveform.max(axis=1) * np.linspace(1.0, 2.0, 160)
+    watts = replace(echoes, units="W", scale=np.linspace(1.0, 2.0, 160))
+    found = labelled_echoes.inputs_of(watts, names, most_steps=2)[0][:, 0]
+    np.testing.assert_allclose(np.diff(found), np.diff(10 * np.log10(power)), atol=0.5)  # levels move slowly
+    assert np.abs(found - whole[:, 0]).max() > 3.0

@@ -21,7 +21,7 @@ CAUSES = {
     "no_echo_or_no_position": "without an echo or a position",
     "probability_between_the_limits": "with a probability between the limits {ice:g} and {lead:g}",
     "rule_or_product_undecided": "that {rule} leaves undecided",
-    "input_of_the_rule_missing": "that lack an input of the rule (concentration or stack statistics)",
+    "input_of_the_rule_missing": "that lack an input of the rule (concentration, stack statistics or gain control)",
     "no_network_or_rule_for_the_mission_or_mode": "for whose mission and mode there is no network and no rule",
     "land_or_continental_ice": "over land or continental ice",
 }
@@ -58,6 +58,12 @@ def _of_network(first: Echoes, setting: Setting, total: Summary) -> list[str]:
             out.append(
                 f"{share(foreign, total.n)} of the echoes are of a mission or mode that the network {used.name} has not"
                 f" learned (it has learned {learned}): bit mode_or_mission_not_in_training."
+            )
+        if used.needs_gain and total.n_without_gain:
+            out.append(
+                f"{share(total.n_without_gain, total.n)} of the echoes have no gain control (agc): their power is not"
+                f" known. The network {used.name} was taught with it and is given averages instead: do not rely on its"
+                " answers there. The recipe leads-shape trains one that needs none."
             )
         return out
     has_rule = total.rule != rules.NO_RULE

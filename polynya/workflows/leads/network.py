@@ -46,6 +46,11 @@ class Used:
     is_asked_for: bool = False
     is_simulated: bool = False
 
+    @property
+    def needs_gain(self) -> bool:
+        """Whether the gain control is in its inputs, as itself or in the power."""
+        return bool({"agc", "max_power_db"} & set(self.network.description.features))
+
     def is_learned(self, mission: str) -> bool:
         """Return whether it has learned echoes of a mission."""
         return mission in self.missions

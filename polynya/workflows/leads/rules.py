@@ -84,14 +84,14 @@ def features_of(echoes: Echoes) -> Features | None:
     """Return the features of echoes, those of CPOM's window for SARIn; None for products without echoes."""
     if not echoes.gates:
         return None
-    agc = np.nan_to_num(echoes.agc) if echoes.units == "count" else 0.0
     given, fill = echoes.waveform, echoes.fill
     if (echoes.mode == SARIN).any() and echoes.gates > 128:
         given = given.astype(np.float64)
         if fill is not None:
             given[echoes.waveform == fill] = np.nan
         given, fill = waveform_features.cropped(given), None
-    return waveform_features.features(given, scale=echoes.scale, agc=agc, fill=fill, saturation=echoes.saturation)
+    options = {"fill": fill, "saturation": echoes.saturation}
+    return waveform_features.features(given, scale=echoes.scale, agc=echoes.gain(), **options)
 
 
 def answer(name: str, echoes: Echoes, features: Features | None, config: Config, *, share: np.ndarray) -> Ruled:

@@ -55,6 +55,7 @@ class Summary:
     bits: Counter[str] = field(default_factory=Counter)
     n_leads: int = 0
     n_with_share: int = 0
+    n_without_gain: int = 0
     n_rule_agrees: int = 0
     n_rule_both: int = 0
     is_range_checked: bool = True
@@ -97,6 +98,7 @@ class Summary:
         self.n_leads += int((is_lead & ~np.concatenate([[self._was_lead], is_lead[:-1]])).sum())
         self._was_lead = bool(is_lead[-1]) if n else self._was_lead
         self.n_with_share += int(np.isfinite(found.share[part.own]).sum())
+        self.n_without_gain += int(np.isnan(part.echoes.gain()[part.own]).sum())
         both = (own["rule_class"] != UNKNOWN) & (own["surface_class"] != UNKNOWN)
         self.n_rule_both += int(both.sum())
         self.n_rule_agrees += int((both & (own["rule_class"] == own["surface_class"])).sum())

@@ -19,7 +19,7 @@ from ...schema.lead_labels import LEADS
 from . import answers, halo, messages, network, rules, summary
 from .config import Config
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give other answers."""
 RECORDS = 20_000
 """Echoes in a block: memory grows with it, not with the file."""

@@ -455,3 +455,18 @@ def test_no_network_of_echoes_is_refused(tmp_path, simulated):
     path, _ = simulated
     with pytest.raises((ProductError, UsageError)):
         leads.run([path], out=tmp_path, config=leads.Config(network="glavitu-narrow"))
+
+
+def test_without_gain_control_there_is_no_power_and_it_is_said(tmp_path, simulated, network):
+    """Counts alone say nothing of power: the loop keeps them near its target, over leads too."""
+    path = tmp_path / "no_agc.nc"
+    shutil.copy(simulated[0], path)
+    with h5py.File(path, "a") as file:
+        del file["agc_40hz"]
+    record = run(path, tmp_path / "a", network="rule", lead_db=38.0)
+    c = columns(tmp_path / "a", "no_agc")
+    assert np.isnan(c["maximum_power_db"]).all() and (c["surface_class"] == UNKNOWN).all()
+    assert (c["unknown_cause"] == lead_labels.INPUT_MISSING).all() and "800 that lack an input" in record.message
+    told = run(path, tmp_path / "b", network=str(network))
+    assert "All of the echoes have no gain control (agc)" in told.message
+    assert "gain control" not in run(simulated[0], tmp_path / "c", network=str(network)).message
