@@ -9,7 +9,7 @@ import numpy as np
 from ...physics import altimeter_tracks, waveform_features
 from ...predict import echoes as predict_echoes
 from ...readers import height_grid
-from ...schema.echoes import LEAD, OCEAN, UNKNOWN, Echoes
+from ...schema.echoes import LEAD, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.lead_labels import (
     BETWEEN_LIMITS,
     BITS,
@@ -26,6 +26,8 @@ from .config import Config
 
 LAND, CONTINENTAL_ICE = 3, 2
 """Surface types of products where there is no sea ice."""
+SAID = ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")
+"""What a network says, by column."""
 LARGEST_FLAG = 2.55
 """Byte flags of grids of shares reach so far (251 to 255 times 0.01): larger values are percent."""
 
@@ -90,6 +92,13 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
     ruled = rules.answer(setting.rule, echoes, features, setting.config, share=share)
     classes, cause, predicted = _decided(echoes, setting, ruled, share)
     not_sea = np.isin(echoes.surface_type, (LAND, CONTINENTAL_ICE))
+    is_low = altimeter_tracks.is_too_low(echoes.latitude)
+    with np.errstate(invalid="ignore"):
+        open_ocean = ((share < setting.config.least_concentration) | is_low) & ~not_sea
+    no_ice = is_low & (np.isin(classes, (LEAD, SEA_ICE)) | np.isfinite(predicted["lead_probability"]))
+    classes[no_ice], cause[no_ice] = OCEAN, HAS_CLASS
+    for name in SAID:
+        predicted[name][not_sea] = np.nan
     for where, why in ((not_sea, NOT_SEA), (~is_echo, CAUSE_NO_ECHO)):
         classes[where], cause[where] = UNKNOWN, why
     starts = altimeter_tracks.starts_of(echoes.time, is_echo=is_echo)
@@ -97,11 +106,8 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
     delay = altimeter_tracks.range_delay(predicted["lead_distance"], echoes.altitude)
     off_nadir, is_checked = _off_nadir(echoes, predicted["lead_distance"], starts)
     range_flag = np.where(np.isfinite(predicted["lead_distance"]), KEEP_RANGE, RANGE_NOT_CHECKED).astype(np.int8)
-    range_flag[off_nadir & is_echo] = OFF_NADIR
+    range_flag[off_nadir & is_echo & ~open_ocean] = OFF_NADIR
     range_flag[~is_echo] = EMPTY
-    is_low = altimeter_tracks.is_too_low(echoes.latitude)
-    with np.errstate(invalid="ignore"):
-        open_ocean = ((share < setting.config.least_concentration) | is_low) & ~not_sea
     bits = {
         "no_echo": ~is_echo,
         "off_nadir_lead": range_flag == OFF_NADIR,
@@ -122,7 +128,7 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
         "longitude": echoes.longitude,
         "mode": echoes.mode,
         "surface_class": classes,
-        **{n: predicted[n] for n in ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")},
+        **{n: predicted[n] for n in SAID},
         "lead_width": altimeter_tracks.widths(classes == LEAD, length=length, starts=starts),
         "lead_quality": quality,
         "unknown_cause": cause,
@@ -140,14 +146,14 @@ def _decided(
     echoes: Echoes, setting: Setting, ruled: rules.Ruled, share: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Return class, cause and what a network says: by the network, else by the rule."""
-    nothing = np.full(len(echoes), np.nan)
-    names = ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")
     if setting.used is None:
-        empty = {n: nothing for n in names} | {n: np.zeros(len(echoes), bool) for n in ("short", "foreign")}
+        empty = {n: np.full(len(echoes), np.nan) for n in SAID} | {
+            n: np.zeros(len(echoes), bool) for n in ("short", "foreign")
+        }
         return ruled.classes.copy(), ruled.cause.copy(), empty
     found = predict_echoes.predict(setting.used.network, echoes)
     said = (found.probability, found.distance, found.distance_low, found.distance_high)
-    predicted = {n: np.asarray(v, np.float64) for n, v in zip(names, said, strict=True)}
+    predicted = {n: np.array(v, np.float64) for n, v in zip(SAID, said, strict=True)}
     predicted |= {"short": np.asarray(found.short, bool), "foreign": setting.used.is_foreign(echoes)}
     c = setting.config
     classes = altimeter_tracks.classes_of(predicted["lead_probability"], lead=c.lead_probability, ice=c.ice_probability)

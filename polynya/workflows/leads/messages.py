@@ -6,7 +6,7 @@ import numpy as np
 
 from ...schema.echoes import LEAD as LEAD_CLASS
 from ...schema.echoes import MODE_NAMES, OCEAN, SEA_ICE, UNKNOWN, Echoes
-from ...schema.lead_labels import OFF_NADIR, UNKNOWN_CAUSES
+from ...schema.lead_labels import KEEP_RANGE, OFF_NADIR, UNKNOWN_CAUSES
 from . import rules
 from .answers import Setting
 from .config import DEFAULT, MAXIMUM_POWER, PRODUCT, RULE
@@ -138,6 +138,8 @@ def _of_ranges(setting: Setting, total: Summary) -> list[str]:
             " for removal (range_flag 3)."
         ]
     n = total.ranges[OFF_NADIR]
+    if not n + total.ranges[KEEP_RANGE]:
+        return ["Freeboard: no echo of sea has a distance, so none is marked for removal as beside a lead."]
     how = (
         "their range is longer than those around by more than half a gate"
         if total.is_range_checked

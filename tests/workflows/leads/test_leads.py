@@ -159,7 +159,8 @@ def test_a_foreign_mission_is_asked_for_and_said(tmp_path, network):
     c = columns(tmp_path / "b", name)
     assert "has not learned (it has learned SARAL, lrm)" in record.message
     assert (c["lead_quality"] & BITS["mode_or_mission_not_in_training"] > 0).all()
-    assert np.isfinite(c["lead_probability"]).all()
+    over_ice_sheet = echo_files.read(path).surface_type == 2
+    assert (np.isfinite(c["lead_probability"]) == ~over_ice_sheet).all() and over_ice_sheet.sum() == 200
 
 
 def test_cpom_takes_the_concentration_of_a_grid(tmp_path):
@@ -470,3 +471,42 @@ def test_without_gain_control_there_is_no_power_and_it_is_said(tmp_path, simulat
     told = run(path, tmp_path / "b", network=str(network))
     assert "All of the echoes have no gain control (agc)" in told.message
     assert "gain control" not in run(simulated[0], tmp_path / "c", network=str(network)).message
+
+
+def changed(source, path, **values):
+    """Copy a track with some of its variables filled with one value, or with what a function makes of them."""
+    shutil.copy(source, path)
+    with h5py.File(path, "a") as file:
+        for name, value in values.items():
+            file[name][...] = value(file[name][...]) if callable(value) else value
+    return path
+
+
+def test_land_has_no_lead_beside_nadir_and_no_probability(tmp_path, simulated, network):
+    path = changed(simulated[0], tmp_path / "land.nc", surface_type=lambda v: np.where(np.arange(v.size) < 10, 3, 0))
+    run(path, tmp_path / "out", network=str(network))
+    c, land = columns(tmp_path / "out", "land"), np.arange(800) < 400
+    assert (c["unknown_cause"][land] == lead_labels.NOT_SEA).all() and (c["surface_class"][land] == UNKNOWN).all()
+    for name in ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high", "range_delay"):
+        assert (np.isnan(c[name]) == land).all(), name
+    assert (c["range_flag"][land] == lead_labels.RANGE_NOT_CHECKED).all()
+    assert (c["range_flag"][~land] == lead_labels.OFF_NADIR).any()
+
+
+def test_a_file_of_land_alone_ends_well(tmp_path, simulated, network):
+    record = run(changed(simulated[0], tmp_path / "land.nc", surface_type=3), tmp_path, network=str(network))
+    assert record.status == "done" and "All of the echoes are unknown: 800 over land" in record.message
+    assert record.numbers["n_off_nadir"] == 0 and np.isnan(record.numbers["lead_fraction"])
+    assert "no echo of sea" in record.message and "bends its range" not in record.message
+
+
+def test_latitudes_without_ice_have_neither_leads_nor_ice(tmp_path, simulated, network):
+    """A pass of AltiKa runs from pole to pole: calm water of the tropics is no lead."""
+    path = changed(simulated[0], tmp_path / "low.nc", lat_40hz=lambda v: v - 70.0)
+    record = run(path, tmp_path / "a", network=str(network))
+    c = columns(tmp_path / "a", "low")
+    assert (c["surface_class"] == OCEAN).all() and record.numbers["n_off_nadir"] == 0
+    assert (c["lead_quality"] & BITS["open_ocean_or_low_ice_concentration"] > 0).all()
+    run(path, tmp_path / "b", network="rule", lead_db=38.0)
+    c = columns(tmp_path / "b", "low")
+    assert (c["surface_class"] == OCEAN).all() and set(c["rule_class"].tolist()) == {LEAD, SEA_ICE}
