@@ -29,6 +29,10 @@ GATE_WIDTH_M, NOMINAL_GATE = 0.3123, 50.0
 SATURATED_COUNT = 1023.0
 """Echoes of the simulated files have 10 bits. A real product may have another limit: features take it as a setting."""
 PER_ROW = 40
+CLASSIFICATION = "data_01/surface_classification_flag"
+OF_CLASSIFICATION = (0, 3, 1, 3, 2, 0, 1)
+"""Surface types of its values in products of version F: open ocean, land, continental water, aquatic vegetation,
+continental ice and snow, floating ice, salted basin. Floating ice is sea ice: the surface below is sea."""
 _NAME = re.compile(r"SRL_\w{3}_2P(?P<version>\w)P(?P<cycle>\d{3})_(?P<track>\d{4})_\d{8}_\d{6}_\d{8}_\d{6}")
 
 
@@ -55,7 +59,7 @@ LAYOUT = Layout(
         "sigma0": _names("sig0", "sig0_ocean", group="ka/", grouped="sig0_ocean"),
         "significant_wave_height": _names("swh", "swh_ocean", group="ka/", grouped="swh_ocean"),
         "product_peakiness": _names("peakiness", group="ka/", grouped="peakiness"),
-        "surface_type": ("surface_type", "data_01/surface_classification_flag", "data_01/surface_type"),
+        "surface_type": ("surface_type", CLASSIFICATION, "data_01/surface_type"),
     },
     required=("waveform", "time", "latitude", "longitude"),
     per_row=PER_ROW,
@@ -134,4 +138,8 @@ def _columns(source: Source, rows: slice) -> dict[str, Any]:
     count = len(range(*rows.indices(source.rows))) * PER_ROW
     waveform = source.variable("waveform")
     factor = 1.0 if waveform is None else waveform.scale[0]
-    return {"scale": np.full(count, factor), "mode": np.full(count, LRM)}
+    surface = source.flags("surface_type", rows)
+    if source.found.get("surface_type") == CLASSIFICATION:
+        known = (surface >= 0) & (surface < len(OF_CLASSIFICATION))
+        surface = np.where(known, np.array(OF_CLASSIFICATION)[np.where(known, surface, 0)], -1)
+    return {"scale": np.full(count, factor), "mode": np.full(count, LRM), "surface_type": surface}

@@ -142,3 +142,15 @@ def test_simulated_tracks(k):
             np.testing.assert_array_equal(values, data[name].to_numpy().ravel())
     assert found.is_simulated and len(found) == 800 and found.waveform.max() == found.saturation == 1023
     assert {"tracker", "range", "significant_wave_height"} <= set(found.absent)
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"), [((0, 1, 2), (0, 3, 1)), ((3, 4, 5), (3, 2, 0)), ((6, 7, -1), (1, -1, -1))]
+)
+def test_the_classification_of_version_f_has_its_own_numbers(tmp_path, stored, expected):
+    """Open ocean, land, continental water, aquatic vegetation, continental ice, floating ice, salted basin: land is 1
+    there, and lakes are 1 in surface_type."""
+    path = echo_made.altika_groups(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        file["data_01/surface_classification_flag"][...] = stored
+    assert altika_sgdr.read(path).surface_type.tolist() == np.repeat(expected, 40).tolist()
