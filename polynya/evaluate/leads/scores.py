@@ -48,7 +48,7 @@ class Sample:
     truth : numpy.ndarray of int8
         1 lead, 0 none, -1 unknown or ambiguous.
     truth_distance : numpy.ndarray
-        m, NaN where the reference has none.
+        m, NaN where the reference has none, infinite where it knows that there is no lead.
     truth_class : numpy.ndarray of int8
         Class of the reference where it is a rule, unknown elsewhere.
     is_bright_ice : numpy.ndarray of bool
@@ -131,7 +131,7 @@ def _strata(sample: Sample) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
                 yield name, chosen, sample.truth
     if sample.is_bright_ice.any():
         yield "bright ice without a lead", sample.is_bright_ice & (sample.truth == 0), sample.truth
-    has = np.isfinite(sample.truth_distance)
+    has = ~np.isnan(sample.truth_distance)
     for limit in THRESHOLDS_M if has.any() else ():
         with np.errstate(invalid="ignore"):
             yield f"T {limit:g} m", has, (sample.truth_distance < limit).astype(np.int8)

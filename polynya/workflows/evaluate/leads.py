@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from scipy.spatial import cKDTree
 
 from ... import io, schema
 from ...errors import PolynyaError, ProductError
@@ -15,12 +16,14 @@ from ...evaluate import scene_rows
 from ...evaluate.leads import scores
 from ...io import opening
 from ...io.packed_netcdf import open_packed
+from ...physics.altimeter_tracks import EARTH_RADIUS_M
 from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files
 from ...samples import labelled_echoes
-from ...schema.echoes import LEAD, UNKNOWN
+from ...schema.echoes import LEAD, UNKNOWN, Echoes
 from ...schema.lead_labels import BITS, LABELLED, LEAD_LABELS, LEAD_NEAR, LEADS, NO_LEAD
 
 TABLE = "leads.parquet"
+PLACE = ("latitude", "longitude")
 HAND_LABELS = "waveform_cla"
 """Variable of hand-labelled Sentinel-3 echoes: 1 is the class that counts as lead here, 0 the other."""
 TRUE_DISTANCE, IS_BRIGHT_ICE = "true_lead_distance_m", "is_bright_ice"
@@ -28,6 +31,10 @@ THRESHOLD_M = 300.0
 """Distance below which an echo of a simulation's truth is a lead."""
 TOLERANCE_NS = 5_000_000
 """Echoes of two files are the same where their times differ by no more than 5 ms; they come 25 or 50 ms apart."""
+NEAR_M = 1000.0
+"""And where their places are no further apart: satellites measure at the same time."""
+CPOM_NEAR_M, CPOM_TOLERANCE_NS = 100.0, 2_000_000_000
+"""The same for tables of CPOM, whose places have 0.1 m and whose times whole seconds; echoes come 300 m apart."""
 NEW_PASS_S = 600.0
 """After such a pause another pass begins."""
 NO_SKILL = "agreement, no skill: the reference is itself the output of a rule on the same echoes."
@@ -166,7 +173,7 @@ def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
         has_echoes = altika_sgdr.is_product(file.names)
     place = schema.to_numpy(table["echo"])
     if has_echoes:
-        place = _matched(table, altika_sgdr.read(path).time.astype(np.int64), where=f"{path.name} and {source}")
+        place = _matched(table, *_of_echoes(altika_sgdr.read(path)), where=f"{path.name} and {source}")
     elif path.name != name or (place.size and place.max() >= distance.size):
         raise ProductError(
             f"{path.name}: is no truth of {source} (it has {distance.size} echoes, and no times to match); expected"
@@ -182,7 +189,7 @@ def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
 def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
     """Return labels of label tables: by time."""
     files = labelled_echoes.tables_in(reference) if reference.is_dir() else [reference]
-    columns = ["time", "label", "label_flag", "lead_distance", "pass_id"]
+    columns = ["time", *PLACE, "label", "label_flag", "lead_distance", "pass_id"]
     parts = []
     for path in files:
         kind = io.table_metadata(path).get(b"polynya_table", b"").decode()
@@ -193,12 +200,14 @@ def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
             )
         parts.append(io.read_table(path, columns=columns))
     labels = pa.concat_tables([p.cast(parts[0].schema) for p in parts])
-    place = _matched(table, _times(labels["time"]), where=f"{reference.name} and {source}")
+    where = (schema.to_numpy(labels[n]) for n in PLACE)
+    place = _matched(table, _times(labels["time"]), *where, where=f"{reference.name} and {source}")
     there = place >= 0
     label, flag = (schema.to_numpy(labels[n])[place] for n in ("label", "label_flag"))
     known = there & (flag == LABELLED)
     truth = np.where(known & (label == LEAD_NEAR), 1, np.where(known & (label == NO_LEAD), 0, -1)).astype(np.int8)
     distance = np.where(known, schema.to_numpy(labels["lead_distance"])[place], np.nan)
+    distance[(truth == 0) & np.isnan(distance)] = np.inf  # the map has no lead at all
     names = np.array(labels["pass_id"].cast(pa.string()).to_pylist(), dtype=str)[place]
     n = len(table)
     return Reference(
@@ -213,7 +222,7 @@ def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
 def _of_hand(reference: Path, table: pa.Table, source: str) -> Reference:
     """Return hand labels of echoes: by time."""
     echoes = echo_files.read(reference, extra=(HAND_LABELS,))
-    place = _matched(table, echoes.time.astype(np.int64), where=f"{reference.name} and {source}")
+    place = _matched(table, *_of_echoes(echoes), where=f"{reference.name} and {source}")
     label = echoes.extra[HAND_LABELS][place]
     truth = np.where((place >= 0) & np.isin(label, (0, 1)), label, -1).astype(np.int8)
     n = len(table)
@@ -225,14 +234,26 @@ def _of_hand(reference: Path, table: pa.Table, source: str) -> Reference:
 def _of_l2i(reference: Path, table: pa.Table, source: str) -> Reference:
     """Return ESA's classes: by time."""
     echoes = cryosat2_l2i.read(reference)
-    place = _matched(table, echoes.time.astype(np.int64), where=f"{reference.name} and {source}")
+    place = _matched(table, *_of_echoes(echoes), where=f"{reference.name} and {source}")
     return _of_classes(echoes.surface_class, place)
 
 
 def _of_elev(reference: Path, table: pa.Table, source: str) -> Reference:
-    """Return the classes of CPOM's processor: by time."""
+    """Return the classes of CPOM's processor: by place, since its times are whole seconds of some twenty records."""
     found = cpom_elev.read(reference)
-    place = _matched(table, found.time.astype(np.int64), where=f"{reference.name} and {source}")
+    mine, other = (_on_sphere(*(schema.to_numpy(table[n]) for n in PLACE)), _on_sphere(found.latitude, found.longitude))
+    known = np.isfinite(mine).all(axis=1)
+    place = np.full(len(table), -1)
+    far, nearest = cKDTree(other).query(mine[known])
+    time, missing = _times(table["time"])[known], np.iinfo(np.int64).min
+    good = (far <= CPOM_NEAR_M) & (time != missing)
+    good &= np.abs(found.time.astype(np.int64)[nearest] - time) <= CPOM_TOLERANCE_NS
+    place[known] = np.where(good, nearest, -1)
+    if not good.any():
+        raise ProductError(
+            f"{reference.name} and {source}: no echo of the one lies within {CPOM_NEAR_M:g} m of one of the other at"
+            " the same time, within 2 s; expected the same track. Check the files."
+        )
     return _of_classes(found.surface_class, place)
 
 
@@ -252,8 +273,15 @@ def _times(column: pa.ChunkedArray) -> np.ndarray:
     return np.array(whole.fill_null(np.iinfo(np.int64).min).to_numpy())
 
 
-def _matched(table: pa.Table, given: np.ndarray, *, where: str) -> np.ndarray:
-    """Return the place of each echo among times of the reference, -1 where there is none.
+def _of_echoes(found: Echoes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return times as int64 nanoseconds, latitudes and longitudes."""
+    return found.time.astype(np.int64), found.latitude, found.longitude
+
+
+def _matched(
+    table: pa.Table, given: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, *, where: str
+) -> np.ndarray:
+    """Return the place of each echo among times of the reference, -1 where there is none at its place.
 
     Raises
     ------
@@ -270,12 +298,21 @@ def _matched(table: pa.Table, given: np.ndarray, *, where: str) -> np.ndarray:
     nearer = np.where(np.abs(sorted_times[left] - mine) < np.abs(sorted_times[right] - mine), left, right)
     missing = np.iinfo(np.int64).min
     good = (np.abs(sorted_times[nearer] - mine) <= TOLERANCE_NS) & (mine != missing)
+    own = _on_sphere(*(schema.to_numpy(table[n]) for n in PLACE))
+    with np.errstate(invalid="ignore"):  # without a place there is no echo to match
+        good &= np.linalg.norm(own - _on_sphere(latitude, longitude)[order[nearer]], axis=1) <= NEAR_M
     if not good.any():
         raise ProductError(
-            f"{where}: no echo of the one has the time of one of the other, within 5 ms; expected the same track. Check"
-            " the files."
+            f"{where}: no echo of the one has the time of one of the other, within 5 ms, and its place, within"
+            f" {NEAR_M:g} m; expected the same track. Check the files."
         )
     return np.where(good, order[nearer], -1)
+
+
+def _on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+    """Return places as points on the sphere, m, shape (n, 3)."""
+    lat, lon = np.radians(latitude), np.radians(longitude)
+    return EARTH_RADIUS_M * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
 
 
 def _sample(table: pa.Table, reference: Reference, *, mission: str, source: str) -> tuple[scores.Sample, np.ndarray]:

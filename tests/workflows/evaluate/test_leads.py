@@ -15,6 +15,7 @@ from polynya.cli import app
 from polynya.errors import PolynyaError, ProductError
 from polynya.readers import altika_sgdr, cryosat2_l2i
 from polynya.schema import lead_labels
+from polynya.schema.lead_labels import LEADS
 from polynya.simulate.altika import product as simulated_tracks
 from polynya.workflows import leads
 from polynya.workflows.evaluate import leads as evaluate_leads
@@ -198,3 +199,59 @@ def test_the_truth_of_another_track_is_refused(tracks, tmp_path):
     named = rows(evaluate_leads.run(folder / "out" / names[0], reference=folder / "in"))
     for metric in ("precision", "recall", "false_lead_rate"):
         assert mine["all", "given", metric]["value"] == named["all", "given", metric]["value"]
+
+
+def test_labels_of_another_place_at_the_same_time_are_not_taken(tracks, tmp_path):
+    """Two satellites measure at the same time; their echoes come within 5 ms of each other."""
+    folder, files = tracks
+    labels_of(files[0], tmp_path / "a.parquet")
+    table = io.read_table(tmp_path / "a.parquet")
+    at = table.column_names.index("longitude")
+    east = np.where(np.arange(800) < 300, 90.0, 0.01)  # 0.01 degrees at 70 north and more are below 400 m
+    moved = pa.array((schema.to_numpy(table["longitude"]) + east + 180.0) % 360.0 - 180.0)
+    spec = lead_labels.LEAD_LABELS
+    io.write_table(table.set_column(at, table.schema.field(at), moved), tmp_path / "a.parquet", spec=spec)
+    one = folder / "out" / files[0].name.removesuffix(".nc")
+    found = rows(evaluate_leads.run(one, reference=tmp_path / "a.parquet"))
+    known = (schema.to_numpy(table["label"]) >= 0) & (np.arange(800) >= 300)
+    assert found["T 500 m", "given", "precision"]["n"] == known.sum() > 400
+
+
+def test_a_map_without_a_lead_counts_at_every_threshold(tracks, tmp_path):
+    """All that is called there is false, for leads nearer than 100 m as for others."""
+    folder, files = tracks
+    label = labels_of(files[0], tmp_path / "a.parquet")[1]
+    table = io.read_table(tmp_path / "a.parquet")
+    nothing = {"label": pa.array(np.where(label < 0, -1, 0).astype(np.int8)), "lead_distance": pa.array([np.nan] * 800)}
+    for name, values in nothing.items():
+        at = table.column_names.index(name)
+        table = table.set_column(at, table.schema.field(at), values)
+    io.write_table(table, tmp_path / "a.parquet", spec=lead_labels.LEAD_LABELS)
+    one = folder / "out" / files[0].name.removesuffix(".nc")
+    found = rows(evaluate_leads.run(one, reference=tmp_path / "a.parquet"))
+    rate = found["all", "given", "false_lead_rate"]
+    assert found["T 100 m", "given", "false_lead_rate"]["value"] == rate["value"] > 0 and rate["n"] == 720
+
+
+def test_a_table_of_cpom_is_agreement_at_the_times_of_its_records(tmp_path):
+    """Its days count TAI, 37 s more than UTC in 2022, and are cut to whole seconds: twenty records share a time."""
+    path = altimetry("cs2_sar_20221214T001528.elev")
+    given = np.loadtxt(path)
+    n = len(given)
+    tai = np.datetime64("1950-01-01", "ns") + np.round(given[:, 4] * 86400e3).astype("timedelta64[ms]")
+    unknown = {v.name: np.full(n, np.nan) if v.units not in ("", "1") else np.zeros(n) for v in LEADS.variables}
+    columns = unknown | {"latitude": given[:, 5], "longitude": (given[:, 6] + 180.0) % 360.0 - 180.0}
+    columns |= {"source": "a.nc", "echo": np.arange(n), "surface_class": given[:, 0]}
+    whole = np.searchsorted(tai, tai)  # the first record of each second
+    tai = tai + (50_000_000 * (np.arange(n) - whole)).astype("timedelta64[ns]")
+    for name, seconds in (("utc", 37), ("tai", 0)):
+        (tmp_path / name).mkdir()
+        table = schema.table(LEADS, columns | {"time": tai - np.timedelta64(seconds, "s")})
+        io.write_table(table, tmp_path / name / "leads.parquet", spec=LEADS, about={"mission": "CryoSat-2"})
+    table = evaluate_leads.run(tmp_path / "utc", reference=path)
+    found = rows(table)
+    assert b"agreement, no skill" in table.schema.metadata[b"remark"]
+    assert found["all", "given", "agreement_all_classes"]["value"] == 1.0
+    assert found["all", "given", "unknown_share_of_reference"]["value"] == pytest.approx(2938 / 10550)
+    with pytest.raises(ProductError, match="at the same time, within 2 s"):
+        evaluate_leads.run(tmp_path / "tai", reference=path)
