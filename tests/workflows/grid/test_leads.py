@@ -153,6 +153,9 @@ def test_results_of_two_kinds_are_refused(tmp_path):
     write(tmp_path / "r", "b", [LEAD] * 60, network="none", rule="CPOM")
     with pytest.raises(UsageError, match="has network none, but a has near"):
         leads.run([tmp_path / "r"], out=tmp_path / "g", config=CONFIG)
+    write(tmp_path / "s", "c", [LEAD] * 60, network_sha256="1")
+    with pytest.raises(UsageError, match="has network sha256 1, but a has"):
+        leads.run([tmp_path / "r" / "a", tmp_path / "s" / "c"], out=tmp_path / "g", config=CONFIG)
     with pytest.raises(UsageError, match="is there twice"):
         other = write(tmp_path / "q", "a", [LEAD] * 60)
         leads.run([tmp_path / "r" / "a", other], out=tmp_path / "g", config=CONFIG)
@@ -178,3 +181,15 @@ def test_the_command_makes_maps_and_says_simulated(tmp_path):
     bad.write_bytes(b"PAR1 no table")
     result = CliRunner().invoke(app, ["grid", str(tmp_path / "r"), "-o", str(tmp_path / "h"), "--cell", "100km"])
     assert isinstance(result.exception, PolynyaError) and not (tmp_path / "h").exists()
+
+
+def test_ice_of_the_other_hemisphere_is_counted_and_said(tmp_path):
+    """A pass of AltiKa sees both: the maps are of one."""
+    latitude = np.where(np.arange(200) < 120, 80.0, -70.0)
+    quality = np.where(np.arange(200) < 150, 0, BITS["melt_season"])
+    write(tmp_path / "r", "a", [LEAD] * 20 + [SEA_ICE] * 180, latitude=latitude, quality=quality)
+    out = leads.run([tmp_path / "r"], out=tmp_path / "g", config=CONFIG)
+    assert out.periods[0]["n_echoes"] == 120
+    assert any(m.startswith("30 echoes of leads and ice lie outside") and "--crs EPSG:3976" in m for m in out.messages)
+    again = leads.run([tmp_path / "r"], out=tmp_path / "g", config=CONFIG)
+    assert again.messages == out.messages

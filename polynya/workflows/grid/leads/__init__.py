@@ -24,7 +24,7 @@ from .file_sums import RESULTS_VERSION, TABLE, Item, process, read_sums
 
 __all__ = ["Item", "LeadConfig", "Outputs", "as_json", "as_text", "is_leads", "process", "run"]
 
-ALIKE = ("network", "rule", "lead_probability_limit", "ice_probability_limit")
+ALIKE = ("network", "network_sha256", "rule", "lead_probability_limit", "ice_probability_limit")
 """What the tables of one map share, as their metadata have it."""
 
 
@@ -215,7 +215,7 @@ def _write(
         )
     found = lead_share.shares(counts)
     periods = tuple(_periods(found, config))
-    messages = tuple(_messages(about, records, found))
+    messages = tuple(_messages(about, records, found, crs=str(config.crs)))
     days = (int(counts.day.min()), int(counts.day.max()))
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         more = {**about, "source": f"polynya {__version__}, radar-altimeter echoes of {about['missions']}"}
@@ -268,7 +268,9 @@ def _periods(found: lead_share.LeadShares, config: LeadConfig) -> list[dict]:
     return out
 
 
-def _messages(about: dict[str, object], records: Sequence[Record], found: lead_share.LeadShares) -> list[str]:
+def _messages(
+    about: dict[str, object], records: Sequence[Record], found: lead_share.LeadShares, *, crs: str
+) -> list[str]:
     out = []
     if about["n_simulated_files"]:
         out.append(f"Simulated, not satellite data: {about['n_simulated_files']} of {about['n_files']} files.")
@@ -277,6 +279,12 @@ def _messages(about: dict[str, object], records: Sequence[Record], found: lead_s
     failed = sum(r.status == FAILED for r in records)
     if failed:
         out.append(f"{failed} of {len(records)} files failed and are NOT in the maps: the same command tries again.")
+    outside = int(sum(r.numbers.get("n_ice_outside", 0) for r in records))
+    if outside:
+        out.append(
+            f"{outside:,} echoes of leads and ice lie outside the grid {crs} and are NOT in the maps: --crs"
+            f" {'EPSG:3976' if crs == 'EPSG:3413' else 'EPSG:3413'} maps those of the other hemisphere."
+        )
     if int(found.values["n_left_out"].sum()):
         n = int(found.values["n_left_out"].sum())
         out.append(f"Left out by their quality bits (melt season and the like): {n:,} echoes.")

@@ -135,6 +135,8 @@ def _counts(table: pa.Table, item: Item, config: LeadConfig) -> tuple[LeadCounts
     counts = {n: np.bincount(where, members[n], m).astype(np.int64) for n in COUNTS}
     numbers: dict[str, float] = {"n_echoes": len(table), "n_outside": int(len(table) - use.sum())}
     numbers |= {n: int(v.sum()) for n, v in counts.items()}
+    is_ice = np.isin(column["surface_class"], (LEAD, SEA_ICE)) & ((column["lead_quality"] & config.bits) == 0)
+    numbers["n_ice_outside"] = int((is_ice & ~use).sum())
     track = np.full(m, item.file)
     return LeadCounts(period=place[0], cell=place[1], track=track, day=place[2], counts=counts), numbers
 
