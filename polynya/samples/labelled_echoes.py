@@ -170,11 +170,11 @@ def read(paths: Iterable[Path | str], *, names: Sequence[str], most_steps: float
     Raises
     ------
     UsageError
-        If nothing is found, or a file has no labels.
+        If nothing is found, a file has no labels, or a pass is there under two names.
     ProductError
         If a file is damaged.
     """
-    parts, about, passes = [], [], dict[str, int]()
+    parts, about, passes, places = [], [], dict[str, int](), []
     missions, modes, is_simulated, offset = set[str](), set[str](), False, 0
     for file in files(paths):
         for echoes, labels in _opened(file):
@@ -187,6 +187,10 @@ def read(paths: Iterable[Path | str], *, names: Sequence[str], most_steps: float
             sequence = np.unique(np.stack([changes, sequence]), axis=1, return_inverse=True)[1].reshape(-1)
             known = np.where(has_power, labels.label, np.int8(lead_labels.UNLABELLED))
             far = np.minimum(np.where(has_power, labels.distance, np.nan), MOST_DISTANCE_M)
+            places.append(
+                np.stack([echoes.time.astype("datetime64[ms]").astype(np.int64), _ten_metres(echoes), number])
+            )
+            places[-1] = places[-1][:, has_power]
             parts.append((values, known, far, sequence + offset, number))
             offset += int(sequence.max(initial=-1)) + 1
             missions.add(echoes.mission)
@@ -195,6 +199,7 @@ def read(paths: Iterable[Path | str], *, names: Sequence[str], most_steps: float
             about.append({"file": file.name, "echoes": len(echoes), "labelled": int(np.count_nonzero(known >= 0))})
     if not parts:
         raise UsageError("labelled echoes: the files hold none; expected some. Give other label tables.")
+    _check_passes(np.concatenate(places, axis=1), tuple(passes))
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return LabelledEchoes(
         features=tuple(names),
@@ -209,6 +214,23 @@ def read(paths: Iterable[Path | str], *, names: Sequence[str], most_steps: float
         simulated=is_simulated,
         about=tuple(about),
     )
+
+
+def _ten_metres(echoes: Echoes) -> np.ndarray:
+    """Return latitudes in ten-thousandths of a degree."""
+    return np.round(np.nan_to_num(echoes.latitude) * 1e4).astype(np.int64)
+
+
+def _check_passes(places: np.ndarray, names: Sequence[str]) -> None:
+    """Reject two passes of the same echoes: time, latitude and pass, shape (3, n)."""
+    found = np.unique(places, axis=1)  # sorted by time, latitude, pass
+    same = np.flatnonzero((found[:2, 1:] == found[:2, :-1]).all(axis=0))
+    if same.size:
+        one, other = (names[k] for k in found[2, same[0] : same[0] + 2])
+        raise UsageError(
+            f"labelled echoes: the passes {one} and {other} hold the same echoes; expected each pass once, or one of"
+            " them is in the training and the other in the test. Leave one out."
+        )
 
 
 def files(paths: Iterable[Path | str]) -> list[Path]:

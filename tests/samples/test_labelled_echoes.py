@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -138,3 +139,11 @@ def test_power_needs_the_gain_control_of_counts_and_only_of_counts(tracks):
     found = labelled_echoes.inputs_of(watts, names, most_steps=2)[0][:, 0]
     np.testing.assert_allclose(np.diff(found), np.diff(10 * np.log10(power)), atol=0.5)  # levels move slowly
     assert np.abs(found - whole[:, 0]).max() > 3.0
+
+
+def test_a_pass_under_two_names_is_refused(tracks, tmp_path):
+    """The split is by the names of passes: a copy would stand in training and test."""
+    for name in ("a.nc", "b.nc"):
+        shutil.copy(tracks / "track_1.nc", tmp_path / name)
+    with pytest.raises(UsageError, match="the passes a and b hold the same echoes"):
+        labelled_echoes.read([tmp_path], names=NAMES, most_steps=2)
