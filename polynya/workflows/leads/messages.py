@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
+
 import numpy as np
 
 from ...schema.echoes import LEAD as LEAD_CLASS
@@ -43,7 +45,7 @@ def sentences(first: Echoes, setting: Setting, total: Summary) -> tuple[str, ...
     out = [SIMULATED_INPUT] if first.is_simulated else []
     out += _of_network(first, setting, total)
     out += _of_unknown(setting, total)
-    out += _of_conditions(first, total)
+    out += _of_conditions(total, concentration=setting.config.concentration)
     out += _of_ranges(setting, total)
     return tuple(out)
 
@@ -102,7 +104,7 @@ def _of_unknown(setting: Setting, total: Summary) -> list[str]:
     return [f"{share(n, total.n)} of the echoes are unknown: {', '.join(parts)}. They are in the table, class 0."]
 
 
-def _of_conditions(first: Echoes, total: Summary) -> list[str]:
+def _of_conditions(total: Summary, *, concentration: str | None) -> list[str]:
     out, bits, n = [], total.bits, total.n
     if bits["melt_season"]:
         out.append(
@@ -115,6 +117,11 @@ def _of_conditions(first: Echoes, total: Summary) -> list[str]:
         out.append(
             f"{share(ocean, n)} of the echoes lie over open ocean: ice concentration below the limit, or latitudes"
             " without sea ice (bit open_ocean_or_low_ice_concentration). Smooth water may pass for leads there."
+        )
+    if concentration is not None:
+        out.append(
+            f"Ice concentration is that of {PurePath(concentration).name} for all echoes; whether it is of their day is"
+            " not checked."
         )
     if total.n_with_share < n:
         what = "No ice concentration is" if not total.n_with_share else "For some echoes no ice concentration is"

@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 import rasterio
@@ -208,6 +209,31 @@ def test_a_grid_of_concentration_takes_labels(echoes, ice_grid, tmp_path):
     other = tmp_path / "low.parquet"
     assert command(*words, "--min-concentration", 5, "-o", other)[0] == 0
     assert (schema.to_numpy(io.read_table(other)["label_flag"]) == 0).all()
+
+
+@pytest.mark.parametrize(("days", "says"), [(1, False), (-9, True), (None, False)])
+def test_a_concentration_of_another_day_is_said(echoes, ice_grid, tmp_path, days, says):
+    grid = tmp_path / "grid.tif"
+    shutil.copy(ice_grid, grid)
+    when = altika_sgdr.read(echoes[0]).time[0] + np.timedelta64(days or 0, "D")
+    with rasterio.open(grid, "r+") as file:
+        file.update_tags(time="some day" if days is None else f"{when.astype('datetime64[s]')}Z")
+    words = (echoes[0], "--lead-map", radar_map(echoes[0]), "--concentration", grid)
+    code, text, error = command(*words, "-o", tmp_path / "labels.parquet")
+    assert code == 0, error
+    assert ("9 days from the echoes" in text) == says
+
+
+def test_summer_is_said(echoes, tmp_path):
+    path = tmp_path / "summer.nc"
+    shutil.copy(echoes[0], path)
+    with h5py.File(path, "a") as file:
+        seconds = (np.datetime64("2016-07-05") - np.datetime64("2000-01-01")) / np.timedelta64(1, "s")
+        file["time_40hz"][...] += seconds - file["time_40hz"][0, 0]
+    words = ("--lead-map", radar_map(echoes[0]))
+    _, text, error = command(path, *words, "--map-time", "2016-07-05T00:00:00", "-o", tmp_path / "s.parquet")
+    assert "200 labelled echoes lie in the melt season" in text, error
+    assert "melt season" not in command(echoes[0], *words, "-o", tmp_path / "w.parquet")[1]
 
 
 def test_bad_input_is_one_line_and_leaves_nothing(echoes, tmp_path):

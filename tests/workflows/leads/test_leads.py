@@ -258,6 +258,7 @@ def test_open_ocean_of_a_grid_is_ocean(tmp_path, simulated, network):
     record = run(path, tmp_path / "o", network=str(network), concentration=str(grid))
     c = columns(tmp_path / "o", "track")
     assert (c["surface_class"] == OCEAN).all() and (c["unknown_cause"] == 0).all()
+    assert "that of ice.tif for all echoes; whether it is of their day is not checked" in record.message
     assert (c["lead_quality"] & BITS["open_ocean_or_low_ice_concentration"] > 0).all()
     assert "All of the echoes lie over open ocean" in record.message
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 from .... import __version__, schema
 from ....errors import ProductError, UsageError
 from ....labels import lead_labels, nadir_values
+from ....physics import altimeter_tracks
 from ....readers import altika_sgdr, echo_files, ice_concentration, lead_map
 from ....schema import TableSpec
 from ....schema.echoes import ECHOES, Echoes
@@ -29,6 +30,7 @@ ALIKE = ("mission", "product", "units", "waveform_fill", "saturation", "gate_wid
 USUAL_SPEED = 0.1
 """Speed of ice, m/s, with which a note says what a missing drift may cost."""
 NOTED_MINUTES = 20.0
+NOTED_DAYS = 2.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -152,10 +154,10 @@ def make(tracks: Sequence[Track], *, config: Config, grid: Path | None = None) -
         share, words = _concentration(track.echoes, ice)
         found = lead_labels.label(track.echoes, maps, rule=config.rule(), concentration=share)
         tables.append(_table(track, found))
-        notes += [*words, *_notes(maps, config)]
+        notes += [*words, *_notes(maps, config), *_far_in_time(track, ice)]
     about = _about([t.schema.metadata for t in tables], [t.path.name for t in tracks], config)
     whole = pa.concat_tables([t.replace_schema_metadata(None) for t in tables]).unify_dictionaries()
-    notes += _drift_note(whole, config)
+    notes += [*_drift_note(whole, config), *_season_note(whole)]
     counts = {n: _counts(whole, n, names) for n, names in (("label", LABELS), ("label_flag", LABEL_FLAGS))}
     about |= {"label_counts": counts["label"], "flag_counts": counts["label_flag"]}
     about |= {"lead_maps": [_described(m) for m in used.values()], "label_notes": list(dict.fromkeys(notes))}
@@ -204,6 +206,35 @@ def _notes(maps: Sequence[lead_map.LeadMap], config: Config) -> list[str]:
         if pixel > 0.5 * config.threshold_m:
             notes.append(f"{name} has pixels of {pixel:.0f} m, more than half of the threshold")
     return notes
+
+
+def _far_in_time(track: Track, ice: xarray.Dataset | None) -> list[str]:
+    """Return that a grid of concentration is of another day than the echoes."""
+    stated = "" if ice is None else str(ice.attrs.get("time", ""))
+    known = track.echoes.time[~np.isnat(track.echoes.time)]
+    try:
+        when = np.datetime64(stated.removesuffix("Z") or "NaT", "ns")
+    except ValueError:  # a tag that is no time
+        return []
+    if np.isnat(when) or not known.size:
+        return []
+    apart = np.abs(np.median((known - when) / np.timedelta64(1, "D")))
+    if apart <= NOTED_DAYS:
+        return []
+    return [
+        f"the sea-ice concentration is {apart:.0f} days from the echoes of {track.path.name}: take one of their day"
+    ]
+
+
+def _season_note(table: pa.Table) -> list[str]:
+    """Return that echoes with a label lie in the months of melt."""
+    time = np.asarray(table["time"].cast(pa.timestamp("ns"))).astype("datetime64[ns]")
+    latitude = schema.to_numpy(table["latitude"])
+    is_labelled = schema.to_numpy(table["label_flag"]) == LABELLED
+    n = int((altimeter_tracks.is_melt_season(time, latitude) & is_labelled).sum())
+    if not n:
+        return []
+    return [f"{n:,} labelled echoes lie in the melt season: ponds look like leads, in images and echoes"]
 
 
 def _drift_note(table: pa.Table, config: Config) -> list[str]:
