@@ -90,8 +90,8 @@ def features_of(echoes: Echoes) -> Features | None:
         if fill is not None:
             given[echoes.waveform == fill] = np.nan
         given, fill = waveform_features.cropped(given), None
-    options = {"fill": fill, "saturation": echoes.saturation}
-    return waveform_features.features(given, scale=echoes.scale, agc=echoes.gain(), **options)
+    gain, clipped = echoes.gain(), echoes.saturation
+    return waveform_features.features(given, scale=echoes.scale, agc=gain, fill=fill, saturation=clipped)
 
 
 def answer(name: str, echoes: Echoes, features: Features | None, config: Config, *, share: np.ndarray) -> Ruled:
