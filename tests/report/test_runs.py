@@ -89,6 +89,19 @@ def test_two_quantities_have_no_colour_in_common():
     assert "mean total freeboard, m<" in text and "labelled segments<" in text
 
 
+def test_shares_and_scores_are_no_whole_numbers():
+    """Shares of leads of 0.09 and 0.26, with weights of three to one: their mean is 0.1325."""
+    share = {"command": "leads", "quantity": "share of leads", "units": "1", "uncertainty_correlated": None}
+    rows = [row("a", value=0.09, weight=3.0, **share), row("b", value=0.26, **share)]
+    text = runs.render(rows, is_sum={"share of leads": False}, folder="x")
+    assert re.search(r"<dd>0\.13[23]</dd><dt>share of leads, mean over 2 items", text)
+    assert ">0.090<" in text and ">0.260<" in text
+    assert 0.26 <= max(ticks(text)) < 0.5 and colour_of(text, "a") != colour_of(text, "b")
+    count = {**share, "quantity": "labelled echoes", "command": "label"}
+    whole = runs.render([row("a", value=41.0, **count)], is_sum={"labelled echoes": True}, folder="x")
+    assert "<dd>41</dd>" in whole
+
+
 def test_both_hemispheres_and_items_without_a_place():
     text = maps([row("a"), row("b", latitude=(-70.0, -71.0, -72.0)), row("c", latitude=(), longitude=())])
     assert 'id="map-north"' in text and 'id="map-south"' in text and "1 item without a place" in text

@@ -13,7 +13,7 @@ from ...schema.runs import FAILED
 from ..html import DASH, Markup, escape, fact_list, number, page, table
 from .map import maps
 from .timeline import timeline
-from .totals import totals
+from .totals import is_count, totals
 
 
 def render(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool], folder: str) -> str:
@@ -34,9 +34,9 @@ def render(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool], folder: str) 
         _head(rows, folder),
         _summary(rows, failed),
         totals(rows, is_sum=is_sum),
-        maps(rows),
+        maps(rows, is_sum=is_sum),
         _failures(failed),
-        _table(rows),
+        _table(rows, is_sum),
         timeline(rows),
         _words(),
     ]
@@ -82,7 +82,7 @@ def _failures(failed: Sequence[Mapping]) -> Markup:
     return Markup(f'<section id="failures"><h2>Failures</h2><ul class="messages">{"".join(rows)}</ul>{more}</section>')
 
 
-def _table(rows: Sequence[Mapping]) -> Markup:
+def _table(rows: Sequence[Mapping], is_sum: Mapping[str, bool]) -> Markup:
     several = len({r["command"] for r in rows}) > 1
     quantities = list(dict.fromkeys((r["quantity"], r["units"]) for r in rows))
     one = quantities[0] if len(quantities) == 1 else None
@@ -102,7 +102,8 @@ def _table(rows: Sequence[Mapping]) -> Markup:
     for k, r in enumerate(rows):
         link = f'<a href="{escape(quote(r["report"]))}">{escape(r["name"])}</a>' if r["report"] else escape(r["name"])
         sigma = _sigma(r)
-        decimals = 3 if r["units"] == "m" else 2 if r["units"] != "1" else 0
+        fine = r["units"] in ("1", "m")
+        decimals = 0 if is_count(r["quantity"], r["units"], is_sum) else 3 if fine else 2
         time = r["data_time"]
         out.append(
             [

@@ -26,6 +26,7 @@ from ..polar_map import (
     scale_bar,
     svg,
 )
+from .totals import is_count
 
 GREY, RED = "#8b939c", "#c2185b"
 WIDTH, HEIGHT = 820, 560
@@ -35,13 +36,15 @@ Placed = tuple[int, Mapping, np.ndarray, np.ndarray]
 """Number of a row, the row, latitude and longitude of its points, degrees."""
 
 
-def maps(rows: Sequence[Mapping]) -> Markup:
+def maps(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool] | None = None) -> Markup:
     """Return a map for each hemisphere that has items, and for each quantity: two of them have no scale in common.
 
     Parameters
     ----------
     rows : sequence of mapping
         Rows of :data:`polynya.schema.runs.RUNS`.
+    is_sum : mapping of str to bool, optional
+        Quantity -> whether it adds up over items: a mean of numbers without units is a share, no count.
     """
     placed = [(k, r, *_points(r)) for k, r in enumerate(rows)]
     nowhere = sum(lat.size == 0 for _, _, lat, _ in placed)
@@ -50,7 +53,7 @@ def maps(rows: Sequence[Mapping]) -> Markup:
     if not quantities:
         return Markup("")
     parts = "".join(
-        _of_quantity([p for p in drawn if (p[1]["quantity"], p[1]["units"]) == q], *q, nth=k)
+        _of_quantity([p for p in drawn if (p[1]["quantity"], p[1]["units"]) == q], *q, nth=k, is_whole=is_count(*q, is_sum or {}))
         for k, q in enumerate(quantities)
     )
     words = f"{counted(nowhere, 'item')} without a place." if nowhere else ""
@@ -60,10 +63,10 @@ def maps(rows: Sequence[Mapping]) -> Markup:
     )
 
 
-def _of_quantity(placed: Sequence[Placed], quantity: str, units: str, *, nth: int) -> str:
+def _of_quantity(placed: Sequence[Placed], quantity: str, units: str, *, nth: int, is_whole: bool) -> str:
     """Return the maps of the items that are ranked by one quantity, with their colours."""
     values = [r["value"] for _, r, _, _ in placed if r["value"] is not None]
-    scale = nice_scale(min(values, default=0.0), max(values, default=0.0), is_whole=units == "1")
+    scale = nice_scale(min(values, default=0.0), max(values, default=0.0), is_whole=is_whole)
     ending = f"-{nth + 1}" if nth else ""
     out = []
     for projection in (NORTH, SOUTH):

@@ -85,7 +85,7 @@ def totals(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool]) -> Markup:
         if not found.n:
             continue
         units = part[0]["units"]
-        decimals = {"1": 0, "m": 3}.get(units, 1)
+        decimals = 0 if is_count(quantity, units, is_sum) else {"1": 3, "m": 3}.get(units, 1)
         units = "" if units == "1" else units
         shown = number(found.value, decimals, units if not np.isfinite(found.uncertainty) else "")
         if np.isfinite(found.uncertainty):
@@ -105,6 +105,19 @@ def totals(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool]) -> Markup:
         else ""
     )
     return Markup(f'<section id="totals"><dl class="key">{"".join(cells)}</dl>{note}</section>')
+
+
+def is_count(quantity: str, units: str, is_sum: Mapping[str, bool]) -> bool:
+    """Tell whether a quantity is a whole number of something: a share and a score have no units either.
+
+    Parameters
+    ----------
+    quantity, units : str
+        Its name and units.
+    is_sum : mapping of str to bool
+        Quantity -> whether it adds up over items. One that is not there counts something.
+    """
+    return units == "1" and is_sum.get(quantity, True)
 
 
 def _duration(seconds: float) -> str:
