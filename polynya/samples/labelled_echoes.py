@@ -248,8 +248,7 @@ def files(paths: Iterable[Path | str]) -> list[Path]:
         if path.is_file():
             out.append(path)
             continue
-        found = sorted(p for pattern in PATTERNS for p in path.rglob(pattern) if not p.stem.endswith("_truth"))
-        found = [p for p in found if not _is_page(p)]
+        found = sorted(p for pattern in PATTERNS for p in path.rglob(pattern) if _may_have_labels(p, path))
         if not found:
             raise UsageError(
                 f"{path}: holds no label table (.parquet) and no echoes (.nc); expected some. Check the path."
@@ -271,6 +270,13 @@ def _is_page(path: Path) -> bool:
         return io.table_metadata(path).get(b"polynya_table") == RUNS.name.encode()
     except PolynyaError:
         return False
+
+
+def _may_have_labels(file: Path, folder: Path) -> bool:
+    """Tell whether a file of a folder is no truth, not hidden, and not the table of a batch beside its results."""
+    if file.stem.endswith("_truth") or any(p.startswith(".") for p in file.relative_to(folder).parts):
+        return False
+    return not (file.is_file() and _is_page(file))
 
 
 def _opened(file: Path) -> list[tuple[Echoes, Labels]]:

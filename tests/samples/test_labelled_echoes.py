@@ -104,6 +104,17 @@ def test_passes_of_a_table_in_any_order_are_sorted_and_break_sequences(tracks, t
     np.testing.assert_array_equal(found.label, label[wanted])
 
 
+def test_the_page_of_a_batch_beside_tables_is_no_data(tmp_path):
+    """``polynya label -o FOLDER`` writes runs.parquet into it, and training takes the folder."""
+    for name, about in (("a", lead_labels.LEAD_LABELS.name), ("runs", "runs"), (".hidden", "")):
+        pq.write_table(
+            pa.table({"x": [1]}).replace_schema_metadata({"polynya_table": about}), tmp_path / f"{name}.parquet"
+        )
+    (tmp_path / "index.html").write_text("")
+    assert labelled_echoes.files([tmp_path]) == [tmp_path / "a.parquet"]
+    assert labelled_echoes.files([tmp_path / "runs.parquet"]) == [tmp_path / "runs.parquet"]  # asked for: it is refused
+
+
 def test_an_echo_without_power_has_no_label(tracks, tmp_path):
     echoes = echo_files.read(tracks / "track_1.nc")
     echoes.waveform[7] = 0
