@@ -53,7 +53,9 @@ def maps(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool] | None = None) -
     if not quantities:
         return Markup("")
     parts = "".join(
-        _of_quantity([p for p in drawn if (p[1]["quantity"], p[1]["units"]) == q], *q, nth=k, is_whole=is_count(*q, is_sum or {}))
+        _of_quantity(
+            [p for p in drawn if (p[1]["quantity"], p[1]["units"]) == q], *q, nth=k, is_whole=is_count(*q, is_sum or {})
+        )
         for k, q in enumerate(quantities)
     )
     words = f"{counted(nowhere, 'item')} without a place." if nowhere else ""

@@ -107,7 +107,11 @@ def write_truth(track: Track, path: Path) -> None:
     flag = {"flag_values": np.array([0, 1], np.int8)}
     azimuth = np.rad2deg(np.arcsin(np.abs(np.sin(leads.direction))))
     limit = f"nearest true lead nearer than {presets.LEAD_DISTANCE_M:.0f} m"
+    seconds = (track.time - EPOCH).astype(np.int64) / 1e9
     columns: dict[str, tuple[np.ndarray, dict[str, object]]] = {
+        "time_40hz": (seconds, {"units": SECONDS, "long_name": "time of the echo, UTC", "standard_name": "time"}),
+        "lat_40hz": (track.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
+        "lon_40hz": (track.longitude, {"units": "degrees_east", "standard_name": "longitude"}),
         **_distances(track),
         "is_lead": (track.is_lead.astype(np.int8), {"long_name": limit, "flag_meanings": "no yes", **flag}),
         "lead_width_crossed": (

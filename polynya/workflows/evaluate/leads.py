@@ -15,18 +15,22 @@ from ...errors import PolynyaError, ProductError
 from ...evaluate import scene_rows
 from ...evaluate.leads import scores
 from ...io import opening
-from ...io.packed_netcdf import open_packed
+from ...io.packed_netcdf import PackedFile, open_packed
 from ...physics.altimeter_tracks import EARTH_RADIUS_M
 from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files
 from ...samples import labelled_echoes
 from ...schema.echoes import LEAD, UNKNOWN, Echoes
 from ...schema.lead_labels import BITS, LABELLED, LEAD_LABELS, LEAD_NEAR, LEADS, NO_LEAD
+from ...schema.runs import RUNS
 
 TABLE = "leads.parquet"
 PLACE = ("latitude", "longitude")
 HAND_LABELS = "waveform_cla"
 """Variable of hand-labelled Sentinel-3 echoes: 1 is the class that counts as lead here, 0 the other."""
 TRUE_DISTANCE, IS_BRIGHT_ICE = "true_lead_distance_m", "is_bright_ice"
+TRUTH_PLACES = ("time_40hz", "lat_40hz", "lon_40hz")
+EPOCH_NS = int(np.datetime64("2000-01-01T00:00:00", "ns").astype(np.int64))
+"""Of the times of truths."""
 THRESHOLD_M = 300.0
 """Distance below which an echo of a simulation's truth is a lead."""
 TOLERANCE_NS = 5_000_000
@@ -43,6 +47,10 @@ EXPECTED = (
     "a label table (parquet), the truth of a simulation (NAME_truth.nc, or its folder), hand-labelled echoes (NetCDF"
     " with waveform_cla), CryoSat-2 L2i or a table of CPOM (.elev)"
 )
+
+
+class _OtherTrackError(ProductError):
+    """A reference is of other tracks than a table."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,30 +121,37 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, n_resamples: i
     -------
     pyarrow.Table
         Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`; the metadata ``remark`` says where the reference is no
-        truth.
+        truth, and ``left_out`` how many tables the reference is not of.
 
     Raises
     ------
     ProductError
-        If a file is missing, damaged or none of these, or the two are of different tracks.
+        If a file is missing, damaged or none of these, or the reference is of none of the tracks.
     """
     out, reference = Path(out), Path(reference)
     if not reference.exists():
         raise ProductError(f"{reference.name}: no such file at {reference}; expected {EXPECTED}. Check the path.")
-    parts, is_simulated = [], False
-    remark = ""
+    parts, others, is_simulated = [], [], False
     kind = _kind(reference)
     for path in tables_in(out):
         table = schema.check(io.read_table(path), LEADS)
         about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        try:
+            found = _READ[kind](reference, table, about.get("source_file", path.parent.name))
+        except _OtherTrackError as error:
+            others.append(error)
+            continue
         is_simulated |= about.get("is_simulated") == "true"
-        found = _READ[kind](reference, table, about.get("source_file", path.parent.name))
         parts.append(_sample(table, found, mission=about.get("mission", ""), source=about.get("source_file", "")))
+    if not parts and others:
+        raise others[0]
     if not parts:
         raise ProductError(f"{out}: holds no table of leads; expected a folder that polynya leads wrote. Run it first.")
     remark = NO_SKILL if kind in ("l2i", "elev") else ""
     rows = scores.compare(_joined(parts), seed=seed, n_resamples=n_resamples)
     more: dict[str, object] = {"result": out.name, "remark": remark, "simulated": SIMULATED if is_simulated else ""}
+    if others:
+        more["left_out"] = f"{len(others)} of {len(others) + len(parts)} files are not scored: no reference of them."
     return scene_rows.tidy(rows, region="all", reference=reference.name, about=more)
 
 
@@ -163,27 +178,40 @@ def _kind(reference: Path) -> str:
 
 
 def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
-    """Return the truth of a simulated track: by echo number, of the file that is named as the source."""
+    """Return the truth of a simulated track: by time and place; truths without times by name and echo number."""
     path, name = reference, f"{source.removesuffix('.nc')}_truth.nc"
     if reference.is_dir():
         path = next((p for p in (reference / name, reference / "truth" / name) if p.is_file()), reference / name)
+        if not path.is_file():
+            raise _OtherTrackError(
+                f"{reference.name}: holds no {name}; expected the truth of {source}. Check the path."
+            )
     with open_packed(path, expected=f"{EXPECTED}. Check the file") as file:
         distance = file.variables[TRUE_DISTANCE].values().reshape(-1)
         bright = file.variables[IS_BRIGHT_ICE].values().reshape(-1) if IS_BRIGHT_ICE in file.names else distance * 0.0
         has_echoes = altika_sgdr.is_product(file.names)
-    place = schema.to_numpy(table["echo"])
+        at = None if has_echoes or not set(TRUTH_PLACES) <= set(file.names) else _of_truth_file(file)
+    echo = schema.to_numpy(table["echo"])
     if has_echoes:
-        place = _matched(table, *_of_echoes(altika_sgdr.read(path)), where=f"{path.name} and {source}")
-    elif path.name != name or (place.size and place.max() >= distance.size):
-        raise ProductError(
+        at = _of_echoes(altika_sgdr.read(path))
+    if at is not None:
+        echo = _matched(table, *at, where=f"{path.name} and {source}")
+    elif path.name != name or (echo.size and echo.max() >= distance.size):
+        raise _OtherTrackError(
             f"{path.name}: is no truth of {source} (it has {distance.size} echoes, and no times to match); expected"
             f" {name}. Give that one, or the folder of all truths."
         )
-    there = place >= 0
-    mine = np.where(there, distance[place], np.nan)
+    there = echo >= 0
+    mine = np.where(there, distance[echo], np.nan)
     truth = np.where(np.isfinite(mine), mine < THRESHOLD_M, -1).astype(np.int8)
-    nothing = np.zeros(place.size, np.int8)
-    return Reference(truth=truth, distance=mine, classes=nothing, is_bright_ice=there & (bright[place] > 0))
+    nothing = np.zeros(echo.size, np.int8)
+    return Reference(truth=truth, distance=mine, classes=nothing, is_bright_ice=there & (bright[echo] > 0))
+
+
+def _of_truth_file(file: PackedFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return times as int64 nanoseconds, latitudes and longitudes of a truth."""
+    seconds, latitude, longitude = (file.variables[n].values().reshape(-1) for n in TRUTH_PLACES)
+    return EPOCH_NS + np.round(seconds * 1e9).astype(np.int64), latitude, longitude
 
 
 def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
@@ -193,12 +221,16 @@ def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
     parts = []
     for path in files:
         kind = io.table_metadata(path).get(b"polynya_table", b"").decode()
+        if kind == RUNS.name and reference.is_dir():
+            continue  # polynya label writes it beside the tables
         if kind != LEAD_LABELS.name:
             raise ProductError(
                 f"{path.name}: is a table of {kind or 'unknown'} (metadata polynya_table); expected {LEAD_LABELS.name},"
                 " as polynya label writes it. Give that one."
             )
         parts.append(io.read_table(path, columns=columns))
+    if not parts:
+        raise ProductError(f"{reference.name}: is a folder without label tables; expected {EXPECTED}. Check the path.")
     labels = pa.concat_tables([p.cast(parts[0].schema) for p in parts])
     where = (schema.to_numpy(labels[n]) for n in PLACE)
     place = _matched(table, _times(labels["time"]), *where, where=f"{reference.name} and {source}")
@@ -302,7 +334,7 @@ def _matched(
     with np.errstate(invalid="ignore"):  # without a place there is no echo to match
         good &= np.linalg.norm(own - _on_sphere(latitude, longitude)[order[nearer]], axis=1) <= NEAR_M
     if not good.any():
-        raise ProductError(
+        raise _OtherTrackError(
             f"{where}: no echo of the one has the time of one of the other, within 5 ms, and its place, within"
             f" {NEAR_M:g} m; expected the same track. Check the files."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 
+import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 from polynya import io, schema
 from polynya.cli import app
 from polynya.errors import PolynyaError, ProductError
+from polynya.evaluate.leads import text
 from polynya.readers import altika_sgdr, cryosat2_l2i
 from polynya.schema import lead_labels
 from polynya.schema.lead_labels import LEADS
@@ -110,6 +112,59 @@ def test_label_tables_are_matched_by_time(tracks, tmp_path):
     assert found["all", "given", "share_without_reference"]["value"] == pytest.approx(1 - use.mean())
     known = label >= 0  # by threshold, ambiguous echoes count too: their distance is known
     assert found["T 500 m", "given", "precision"]["n"] == known.sum()
+
+
+def test_tracks_without_a_reference_are_left_out_and_counted(tracks, tmp_path):
+    """One truth, or one label table, of three tracks: the two others are no misses and no false leads."""
+    folder, files = tracks
+    one = folder / "out" / files[1].name.removesuffix(".nc")
+    truth = folder / "in" / "truth" / f"{files[1].name.removesuffix('.nc')}_truth.nc"
+    labels_of(files[1], tmp_path / "one.parquet")
+    for reference in (truth, tmp_path / "one.parquet"):
+        alone, all_three = (evaluate_leads.run(p, reference=reference) for p in (one, folder / "out"))
+        assert str(rows(all_three)) == str(rows(alone))  # NaN is NaN
+        assert all_three.schema.metadata[b"left_out"].startswith(b"2 of 3 files are not scored")
+        assert b"left_out" not in alone.schema.metadata
+        assert "NOTE: 2 of 3 files are not scored" in text.summary(all_three)
+
+
+def test_a_truth_counts_only_for_its_own_track(tracks, tmp_path):
+    """Under another name by its times; one without times (of an earlier version) only under its own name."""
+    folder, files = tracks
+    names = [f.name.removesuffix(".nc") for f in files]
+    truths = [folder / "in" / "truth" / f"{n}_truth.nc" for n in names]
+    one = folder / "out" / names[0]
+    expected = rows(evaluate_leads.run(one, reference=truths[0]))
+    shutil.copy(truths[0], tmp_path / "mine.nc")
+    assert [
+        r["value"] for r in rows(evaluate_leads.run(one, reference=tmp_path / "mine.nc")).values()
+    ] == pytest.approx([r["value"] for r in expected.values()], nan_ok=True)
+    with pytest.raises(ProductError, match="no echo of the one has the time"):
+        evaluate_leads.run(one, reference=truths[1])
+    old = tmp_path / truths[0].name
+    for path in (old, tmp_path / "old.nc"):
+        shutil.copy(truths[0], path)
+        with h5py.File(path, "a") as file:
+            del file["time_40hz"]
+    found = rows(evaluate_leads.run(one, reference=old))
+    assert [r["value"] for r in found.values()] == pytest.approx([r["value"] for r in expected.values()], nan_ok=True)
+    with pytest.raises(ProductError, match=f"expected {truths[0].name}"):
+        evaluate_leads.run(one, reference=tmp_path / "old.nc")
+    (tmp_path / "truth").mkdir()
+    shutil.copy(truths[1], tmp_path / "truth")
+    with pytest.raises(ProductError, match=f"holds no {truths[0].name}"):
+        evaluate_leads.run(one, reference=tmp_path / "truth")
+
+
+def test_the_table_of_a_batch_beside_labels_is_no_label_table(tracks, tmp_path):
+    folder, files = tracks
+    labels_of(files[0], tmp_path / "one.parquet")
+    expected = str(rows(evaluate_leads.run(folder / "out", reference=tmp_path)))
+    shutil.copy(folder / "out" / "runs.parquet", tmp_path)
+    assert str(rows(evaluate_leads.run(folder / "out", reference=tmp_path))) == expected
+    (tmp_path / "one.parquet").unlink()
+    with pytest.raises(ProductError, match="without label tables"):
+        evaluate_leads.run(folder / "out", reference=tmp_path)
 
 
 def test_references_of_other_tracks_are_refused(tracks, tmp_path):
