@@ -19,8 +19,8 @@ def leads(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="AltiKa SGDR, CryoSat-2 L1b or L2i, Sentinel-3 SRAL enhanced: NetCDF, SEN3 folders; also at s3://,"
-            " gs://, https://.",
+            help="AltiKa SGDR, CryoSat-2 L1b or L2i, Sentinel-3 SRAL enhanced: NetCDF, SEN3 folders; folders of them,"
+            " patterns in quotes, lists (NAME.txt, a file a line); also at s3://, gs://, https://.",
         ),
     ],
     out: Annotated[
@@ -78,11 +78,13 @@ def leads(
 
     \b
     polynya leads SRL_GPS_2PTP*.nc -o leads
+    polynya leads passes -o leads --workers 2
     polynya leads CS_OFFL_SIR_SAR_1B_*.nc -o leads --concentration amsr2.nc
-    polynya leads track.nc -o leads --network trained/echoes.onnx --lead-db 34
+    polynya leads track.nc -o leads --network trained/echoes.onnx --lead-db 38
     polynya grid leads -o lead_fraction
     """
     from ..engine import protocol as records_as
+    from ..readers import echo_files
     from ..workflows import leads as workflow
 
     config = workflow.Config.checked(
@@ -98,7 +100,7 @@ def leads(
         engine, workers=0 if engine == "spark" else workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb
     )
     records = workflow.run(
-        files,
+        echo_files.named(files),
         out=out,
         config=config,
         workers=workers,
@@ -114,5 +116,7 @@ def leads(
     for record in failed:
         say(f"polynya: {record.message}")
     if not as_json:
-        print(workflow.as_text(records))
+        text = workflow.as_text(records)
+        if text:
+            print(text)
     raise typer.Exit(code)

@@ -23,7 +23,7 @@ def expand(words: Iterable[Path | str], *, endings: Sequence[str]) -> list[str]:
         below), lists (:data:`LISTS`; relative names are relative to the list), addresses (``s3://bucket/x.h5``, also
         with ``*``).
     endings : sequence of str
-        Of the files of a folder.
+        Of the files of a folder. A folder that itself has one of them is an input.
 
     Raises
     ------
@@ -40,11 +40,11 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
     if remote.is_address(word):
         return _matches_at(word) if glob.has_magic(word.partition("?")[0]) else [word]
     path = Path(word)
-    if path.is_dir():
+    if path.is_dir() and path.suffix.lower() not in endings:  # X.SEN3 is an input itself
         inside = sorted(str(p) for p in path.iterdir() if p.name.lower().endswith(endings) and p.name[0] != ".")
         if not inside:
             raise ProductError(
-                f"{word}: is a folder without a file {' or '.join('*' + e for e in endings)}; expected granules in it."
+                f"{word}: is a folder without a file {' or '.join('*' + e for e in endings)}; expected files to work on."
                 f" For folders below it pass '{path / '**' / ('*' + endings[0])}', in quotes."
             )
         return inside

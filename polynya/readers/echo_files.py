@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
 from ..errors import ProductError
+from ..io import expand
 from ..io.packed_netcdf import open_packed
 from ..schema.echoes import Echoes
 from . import altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral
 from .echo_product import BLOCK, file_of
 
 READERS: tuple[ModuleType, ...] = (altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral)
+TRUTH = "_truth.nc"
 EXPECTED = "echoes of AltiKa (SGDR), CryoSat-2 (L1b, L2i) or Sentinel-3 SRAL (enhanced), as NetCDF. Check the file"
+
+
+ENDINGS = (".nc", ".nc4", ".cdf", ".sen3")
+"""Of files of echoes, in lower case."""
+
+
+def named(words: Iterable[Path | str]) -> list[str]:
+    """Return the files of echoes that words name: files, folders, patterns, lists, addresses (:func:`io.expand`).
+
+    Parameters
+    ----------
+    words : iterable of Path or str
+        As given. Of a folder, the truths of simulated tracks (``NAME_truth.nc``) are no echoes and are left out.
+
+    Raises
+    ------
+    ProductError
+        If a folder, a pattern or a list names nothing.
+    """
+    found: list[str] = []
+    for word in words:
+        files = expand([word], endings=ENDINGS)
+        is_inside = files != [str(word)] and Path(word).is_dir()
+        found += [f for f in files if not (is_inside and f.lower().endswith(TRUTH))]
+    return found
 
 
 def reader_of(path: Path | str) -> ModuleType:

@@ -28,6 +28,15 @@ def test_a_folder_gives_its_files_with_the_ending_and_no_hidden_ones(folder):
     assert expand([folder], endings=(".h5",)) == [str(folder / "a.H5"), str(folder / "b.h5")]
 
 
+def test_a_folder_that_is_a_product_is_an_input_itself(folder):
+    product = folder / "S3A_SR_2_LAN.SEN3"
+    product.mkdir()
+    for name in ("enhanced_measurement.nc", "standard_measurement.nc"):
+        (product / name).write_bytes(b"")
+    assert expand([product], endings=(".nc", ".sen3")) == [str(product)]
+    assert str(product) in expand([folder], endings=(".nc", ".sen3"))
+
+
 def test_a_pattern_is_expanded_and_sorted_also_below(folder):
     assert expand([f"{folder}/*.h5"], endings=(".h5",)) == [str(folder / "b.h5")]
     assert expand([f"{folder}/**/*.h5"], endings=(".h5",)) == [str(folder / "b.h5"), str(folder / "deep/c.h5")]

@@ -309,6 +309,28 @@ def test_several_files_one_damaged(tmp_path, simulated):
     assert answer.exit_code == 0 and found["files"][0]["status"] == "skipped"
 
 
+def test_a_folder_a_pattern_and_a_list_name_files(tmp_path, simulated):
+    path, _ = simulated
+    inside = tmp_path / "in"
+    inside.mkdir()
+    for name in ("a.nc", "b.nc", "a_truth.nc"):
+        shutil.copy(path, inside / name)
+    (inside / "a.tif").write_bytes(b"")
+    (tmp_path / "list.txt").write_text("in/a.nc\nin/b.nc\n")
+    for k, word in enumerate(("in", "in/?.nc", "list.txt")):
+        out = tmp_path / f"out{k}"
+        result = CliRunner().invoke(app, ["leads", str(tmp_path / word), "-o", str(out), "--lead-db", "38"])
+        assert result.exit_code == 0, result.stderr
+        assert sorted(p.parent.name for p in out.glob("*/leads.parquet")) == ["a", "b"]
+    (tmp_path / "none").mkdir()
+    assert "is a folder without a file *.nc" in refused(tmp_path / "out", tmp_path / "none")[1]
+
+
+def test_nothing_is_printed_where_all_files_failed(tmp_path):
+    result = CliRunner().invoke(app, ["leads", str(tmp_path / "no.nc"), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 1 and not result.stdout and len(result.stderr.splitlines()) == 1
+
+
 def refused(out, *words):
     """Run the command; assert exit 1 or 2, one line, nothing left; return code and line."""
     result = CliRunner().invoke(app, ["leads", *[str(w) for w in words], "-o", str(out)])

@@ -22,7 +22,7 @@ from .... import engine as engines
 from .... import io
 from ....engine.protocol import DONE, SKIPPED, Engine, Record
 from ....errors import ProductError, UsageError
-from ....readers import lead_map
+from ....readers import echo_files, lead_map
 from ....report import terminal
 from ....schema import TableSpec
 from ... import run_page
@@ -33,7 +33,6 @@ __all__ = ["Config", "Item", "process", "run"]
 
 RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other labels."""
-ENDINGS = (".nc", ".nc4", ".cdf", ".sen3")
 MAP_ENDINGS = (".tif", ".tiff")
 TABLE = ".parquet"
 
@@ -116,7 +115,7 @@ def run(
         If outputs collide, are no tables, or the time of a map goes with several maps.
     """
     config = config or Config()
-    files = io.expand(echoes, endings=ENDINGS)
+    files = echo_files.named(echoes)
     found = tuple(io.expand(maps, endings=MAP_ENDINGS))
     if config.map_time is not None and len(found) > 1:
         raise UsageError(
