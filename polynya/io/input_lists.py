@@ -44,7 +44,7 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
         inside = sorted(str(p) for p in path.iterdir() if p.name.lower().endswith(endings) and p.name[0] != ".")
         if not inside:
             raise ProductError(
-                f"{word}: is a folder without a file {' or '.join('*' + e for e in endings)}; expected files to work on."
+                f"{word}: is a folder without a file {' or '.join('*' + e for e in endings)}; expected some in it."
                 f" For folders below it pass '{path / '**' / ('*' + endings[0])}', in quotes."
             )
         return inside
