@@ -64,3 +64,7 @@ def test_label_tables_have_the_columns_of_echoes_first():
     names = lead_labels.LEAD_LABELS.names
     assert names[: len(ECHOES.names)] == ECHOES.names
     assert len(set(names)) == len(names)
+
+
+def test_echoes_are_one_line_in_a_notebook(echoes):
+    assert repr(echoes) == f"Echoes({NAME}: SARAL altika_sgdr, {len(echoes)} echoes of 128 gates)"

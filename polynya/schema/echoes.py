@@ -134,6 +134,9 @@ class Echoes:
     def __len__(self) -> int:
         return len(self.time)
 
+    def __repr__(self) -> str:
+        return f"Echoes({self.source}: {self.mission} {self.product}, {len(self):,} echoes of {self.gates} gates)"
+
     @property
     def gates(self) -> int:
         """Number of gates."""
