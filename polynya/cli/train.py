@@ -112,6 +112,7 @@ def train(
     \b
     polynya train track-unet --data labels -o trained/track-unet
     polynya train lstm-paper --data labels --split random --shares 0.7 0.05 0.05 0.2 -o trained/paper
+    polynya train leads --data labels -o trained/leads
     polynya train glavitu-small --data tiles.h5 --split block --block-km 3 -o trained/glaciers
     """
     from .. import io
