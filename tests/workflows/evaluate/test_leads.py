@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pyarrow as pa
 import pytest
+import xarray as xr
 from typer.testing import CliRunner
 
 from polynya import io, schema
@@ -163,7 +164,7 @@ def test_the_table_of_a_batch_beside_labels_is_no_label_table(tracks, tmp_path):
     shutil.copy(folder / "out" / "runs.parquet", tmp_path)
     assert str(rows(evaluate_leads.run(folder / "out", reference=tmp_path))) == expected
     (tmp_path / "one.parquet").unlink()
-    with pytest.raises(ProductError, match="without label tables"):
+    with pytest.raises(ProductError, match="without truths or label tables"):
         evaluate_leads.run(folder / "out", reference=tmp_path)
 
 
@@ -241,12 +242,17 @@ def test_many_pairs_have_a_table_each_and_a_page(tracks, tmp_path):
 
 
 def test_the_truth_of_another_track_is_refused(tracks, tmp_path):
-    """Truths have no times: a truth of as many echoes would give numbers that look like scores."""
+    """A truth of as many echoes would give numbers that look like scores."""
     folder, files = tracks
     names = [f.name.removesuffix(".nc") for f in files]
     other = folder / "in" / "truth" / f"{names[1]}_truth.nc"
-    with pytest.raises(ProductError, match=rf"{names[1]}_truth.nc: is no truth of {names[0]}.nc .* expected"):
+    with pytest.raises(ProductError, match=rf"{names[1]}_truth.nc and {names[0]}.nc: no echo of the one has the time"):
         evaluate_leads.run(folder / "out" / names[0], reference=other)
+    timeless = tmp_path / other.name
+    with xr.open_dataset(other, engine="h5netcdf", decode_times=False) as data:
+        data.drop_vars(["time_40hz"]).to_netcdf(timeless, engine="h5netcdf")
+    with pytest.raises(ProductError, match=rf"{names[1]}_truth.nc: is no truth of {names[0]}.nc .* expected"):
+        evaluate_leads.run(folder / "out" / names[0], reference=timeless)
     with pytest.raises(ProductError, match="no echo of the one has the time"):
         evaluate_leads.run(folder / "out" / names[0], reference=files[1])
     copy = shutil.copy(files[0], tmp_path / "renamed.nc")  # a track that holds its truth is matched by time
