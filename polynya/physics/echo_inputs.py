@@ -1,4 +1,4 @@
-"""What a network is told of each radar-altimeter echo: the waveform on few gates, and numbers of its shape and power.
+"""Inputs of networks for each radar-altimeter echo: the waveform on few gates, and numbers of its shape and power.
 
 An echo is divided by its maximum, log1p(20 w) / log(21) spreads small values, and its gates are pooled to
 :data:`POOLED` (the largest of each group). ``gate`` columns keep the window as the tracker set it; ``edge`` columns

@@ -22,6 +22,8 @@ from . import echo_product
 from .echo_product import BLOCK, About, Layout, Source
 
 PRODUCT = "altika_sgdr"
+TITLE = "AltiKa SGDR"
+"""What people call the product."""
 RELEASES = ("SGDR-T", "SGDR-F", "PEACHI")
 CHECKED: tuple[str, ...] = ()
 GATE_WIDTH_M, NOMINAL_GATE = 0.3123, 50.0

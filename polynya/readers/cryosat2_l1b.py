@@ -24,6 +24,8 @@ from . import echo_product
 from .echo_product import BLOCK, About, Layout, Source, flags_of
 
 PRODUCT = "cryosat2_l1b"
+TITLE = "CryoSat-2 L1b"
+"""What people call the product."""
 RELEASES = ("C", "D", "E")
 CHECKED = ("D", "E")
 LIGHT_M_S = 299_792_458.0

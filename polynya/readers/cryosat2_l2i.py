@@ -19,6 +19,8 @@ from .cryosat2_l1b import baseline, mode_of, surface_type_of
 from .echo_product import BLOCK, About, Layout, Source
 
 PRODUCT = "cryosat2_l2i"
+TITLE = "CryoSat-2 L2i"
+"""What people call the product."""
 RELEASES = ("C", "D", "E")
 CHECKED = ("D",)
 

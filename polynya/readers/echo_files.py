@@ -65,6 +65,18 @@ def reader_of(path: Path | str) -> ModuleType:
         )
 
 
+def title(product: str, *, mission: str = "") -> str:
+    """Return what people call a product: ``SARAL AltiKa SGDR``, ``CryoSat-2 L1b``.
+
+    Parameters
+    ----------
+    product, mission : str
+        Of :class:`polynya.schema.echoes.Echoes`, where the product is named after its reader.
+    """
+    found = next((str(r.TITLE) for r in READERS if product == r.PRODUCT), product)
+    return found if found.startswith(mission) else f"{mission} {found}"
+
+
 def read(path: Path | str, *, extra: Sequence[str] = ()) -> Echoes:
     """Read a file of any product of :data:`READERS`.
 

@@ -19,6 +19,8 @@ from . import echo_product
 from .echo_product import BLOCK, About, Layout, Source
 
 PRODUCT = "sentinel3_sral"
+TITLE = "SRAL enhanced measurements"
+"""What people call the product."""
 RELEASES = ("NT_003", "NT_004", "NT_005")
 CHECKED = ("NT_004",)
 GATE_WIDTH_M = 299_792_458.0 / (2.0 * 320e6)

@@ -94,12 +94,18 @@ def draw(stretch: Stretch, *, limits: tuple[float, float], identifier: str) -> M
     )
 
 
+def _place(latitude: float, longitude: float) -> str:
+    return (
+        f"{abs(latitude):.3f}° {'N' if latitude >= 0 else 'S'} {abs(longitude):.3f}° {'E' if longitude >= 0 else 'W'}"
+    )
+
+
 def _caption(stretch: Stretch) -> str:
     first, last = stretch.first_echo, stretch.first_echo + len(stretch.time) - 1
     known = np.flatnonzero(np.isfinite(stretch.latitude) & np.isfinite(stretch.longitude))
     where = ""
     if known.size:
-        ends = [f"{stretch.latitude[k]:.3f}, {stretch.longitude[k]:.3f}" for k in (known[0], known[-1])]
+        ends = [_place(stretch.latitude[k], stretch.longitude[k]) for k in (known[0], known[-1])]
         where = f"; {ends[0]} to {ends[1]}"
     times = stretch.time[~np.isnat(stretch.time)]
     when = f"; from {np.datetime_as_string(times[0], unit='s').replace('T', ' ')} UTC" if times.size else ""

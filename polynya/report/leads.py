@@ -21,6 +21,12 @@ __all__ = ["Page", "Places", "Stretch", "write"]
 MAP_PX = (560, 460)
 ORDER = (SEA_ICE, OCEAN, UNKNOWN, LEAD)
 """Of drawing on the map: leads last."""
+RANGE_WORDS = {
+    "keep": "keep",
+    "remove_off_nadir_lead": "remove: lead beside nadir",
+    "remove_no_echo": "remove: no echo",
+    "not_checked_no_distance": "not checked: no distance",
+}
 QUALITY_WORDS = {
     "no_echo": "no echo or no position",
     "off_nadir_lead": "a lead beside nadir bends the range",
@@ -207,7 +213,7 @@ def _counts(page: Page) -> str:
     parts.append(html.table(columns, table))
     for title, key, words in (
         ("Why unknown", "unknown_by_cause", None),
-        ("Use of ranges", "range", None),
+        ("Use of ranges", "range", RANGE_WORDS),
         ("Quality", "quality", QUALITY_WORDS),
     ):
         if c[key]:

@@ -75,7 +75,7 @@ def test_the_page_is_whole_and_escaped(tmp_path):
     assert "&lt;b&gt;track" in text and "<b>track" not in text and "A &amp; B" in text and "SARAL &amp; more" in text
     assert not re.search(r'(?:src|href)="(?!data:|#)', text) and "NaN" not in text and "nan" not in text
     assert "Remove 10 from ranges" in text and "20</strong> of 100 echoes are leads" in text
-    assert "remove off nadir lead" in text and "The whole track." in text
+    assert "remove: lead beside nadir" in text and "The whole track." in text
     assert "(simulated)" in leads.write(tmp_path / "s.html", page(stretch(), is_simulated=True)).read_text()
 
 

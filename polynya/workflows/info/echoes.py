@@ -172,7 +172,7 @@ def as_text(about: dict[str, Any]) -> str:
         size = f"{about['echoes']:,} echoes of {about['gates']} gates" if about["gates"] else ""
         release = f", {about['release']}" if about["release"] else ""
         lines.append(
-            f"{about['name']}: {about['mission']}, {about['product']}{release},"
+            f"{about['name']}: {echo_files.title(about['product'], mission=about['mission'])}{release},"
             f" {size or counted(about['echoes'], 'record') + ' without echoes'}"
         )
     row("time", f"{about['start']} to {about['end']}" if about["start"] else "unknown")

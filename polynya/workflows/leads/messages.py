@@ -6,6 +6,7 @@ from pathlib import PurePath
 
 import numpy as np
 
+from ...readers import echo_files
 from ...schema.echoes import LEAD as LEAD_CLASS
 from ...schema.echoes import MODE_NAMES, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.lead_labels import KEEP_RANGE, OFF_NADIR, UNKNOWN_CAUSES
@@ -70,7 +71,8 @@ def _of_network(first: Echoes, setting: Setting, total: Summary) -> list[str]:
         return out
     has_rule = total.rule != rules.NO_RULE
     by = f"classes are those of {rules_in_words(setting, first)}" if has_rule else "all echoes are unknown"
-    why = f"No network answers for {first.mission} {first.product}: the shipped one has learned AltiKa"
+    named = echo_files.title(first.product, mission=first.mission)
+    why = f"No network answers for {named}: the shipped one has learned AltiKa"
     if setting.config.network == RULE:
         why = "No network was asked for (--network rule)"
     elif first.product == "altika_sgdr":
@@ -180,12 +182,12 @@ def facts(first: Echoes, setting: Setting, total: Summary) -> dict[str, object]:
     total : Summary
         All its echoes.
     """
-    release = f", {first.release}" if first.release else ""
+    named = echo_files.title(first.product, mission=first.mission)
     modes = [MODE_NAMES[int(m)].upper() for m in np.unique(first.mode) if m]
     used = setting.used
     out: dict[str, object] = {
         "measured" if not first.is_simulated else "SIMULATED": span(total),
-        "product": f"{first.mission}, {first.product}{release}{', ' + '/'.join(modes) if modes else ''}",
+        "product": ", ".join(t for t in (named, first.release, "/".join(modes)) if t),
         "echoes": f"{total.n:,}" + (f" of {first.gates} gates" if first.gates else ", no waveforms"),
         "answered by": f"network {used.name}, {used.sha256[:12]}" if used else total.rule,
     }

@@ -11,6 +11,7 @@ import numpy as np
 from ...errors import ProductError, UsageError
 from ...predict import echoes as predict_echoes
 from ...predict import runtime as predict_runtime
+from ...readers import echo_files
 from ...schema.echoes import MODE_NAMES, Echoes
 from .config import DEFAULT, RULE, Config
 
@@ -123,8 +124,8 @@ def for_file(used: Used | None, echoes: Echoes) -> Used | None:
     if not echoes.gates:
         if used.is_asked_for:
             raise UsageError(
-                f"--network {used.name}: {echoes.source} ({echoes.product}) has no echoes that a network could take;"
-                " expected a file with waveforms. Leave --network out for its class flag."
+                f"--network {used.name}: {echoes.source} ({echo_files.title(echoes.product)}) has no echoes"
+                " that a network could take; expected a file with waveforms. Leave --network out for its class flag."
             )
         return None
     return used

@@ -10,6 +10,7 @@ from ...errors import UsageError
 from ...physics import lead_rules, waveform_features
 from ...physics.peakiness import CPOM, DEFINITIONS, ESA_L2I, PYSIRAL, ZAKHAROVA_128
 from ...physics.waveform_features import Features
+from ...readers import echo_files
 from ...schema.echoes import SAR, SARIN, UNKNOWN, Echoes
 from ...schema.lead_labels import HAS_CLASS, INPUT_MISSING, NO_NETWORK_OR_RULE, RULE_UNDECIDED
 from . import config as settings
@@ -71,8 +72,8 @@ def rule_for(echoes: Echoes, config: Config) -> str:
         if not fits[config.rule]:
             known = ", ".join(n for n, fit in fits.items() if fit) or "none"
             raise UsageError(
-                f"--rule {config.rule}: does not fit {echoes.source} ({echoes.product}); expected {known}. Leave --rule"
-                " out, or give another."
+                f"--rule {config.rule}: does not fit {echoes.source} ({echo_files.title(echoes.product)}); expected"
+                f" {known}. Leave --rule out, or give another."
             )
         return config.rule
     if fits[settings.MAXIMUM_POWER]:

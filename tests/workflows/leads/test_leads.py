@@ -1,4 +1,4 @@
-"""From files of echoes to tables: who answers, what is unknown and why, what a user is told, and what is refused."""
+"""From files of echoes to tables: which network or rule answers, why echoes are unknown, messages and refusals."""
 
 from __future__ import annotations
 

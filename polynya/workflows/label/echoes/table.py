@@ -81,8 +81,8 @@ def read_track(path: Path, maps: Sequence[lead_map.Header], *, config: Config) -
     echoes = echo_files.read(path)
     if echoes.gates == 0:
         raise ProductError(
-            f"{path.name}: is {echoes.product}, which has no waveforms; expected echoes of AltiKa (SGDR), CryoSat-2"
-            " (L1b) or Sentinel-3 SRAL (enhanced). Give the product of level 1b."
+            f"{path.name}: is {echo_files.title(echoes.product)}, which has no waveforms; expected echoes of AltiKa"
+            " (SGDR), CryoSat-2 (L1b) or Sentinel-3 SRAL (enhanced). Give the product of level 1b."
         )
     usable = lead_labels.has_echo(echoes)
     held, hours = [], []
