@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..physics import nearest_pixels
+from ..physics import altimeter_tracks, nearest_pixels
 from ..readers.lead_map import LeadMap
 from ..schema.echoes import Echoes
 from ..schema.lead_labels import (
@@ -38,7 +38,6 @@ BELT = 3.0
 """From one to this many thresholds the label is ambiguous."""
 GAP_STEPS = 2.5
 """A track is broken where two echoes are further apart than this many of its usual steps."""
-RADIUS_M = 6_371_000.0
 _RANK = np.zeros(8, np.int64)
 _RANK[[LABELLED, TOO_LATE, MAP_ENDS]] = 0, 1, 2
 
@@ -285,7 +284,7 @@ def _is_apart(echoes: Echoes) -> np.ndarray:
     """Return whether the track is broken between an echo and the next, bool, shape (n - 1,)."""
     lat, lon = np.deg2rad(echoes.latitude), np.deg2rad(echoes.longitude)
     half = np.sin(0.5 * np.diff(lat)) ** 2 + np.cos(lat[1:]) * np.cos(lat[:-1]) * np.sin(0.5 * np.diff(lon)) ** 2
-    step = 2.0 * RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
+    step = 2.0 * altimeter_tracks.EARTH_RADIUS_M * np.arcsin(np.sqrt(np.clip(half, 0.0, 1.0)))
     known = step[np.isfinite(step)]
     usual = float(np.median(known)) if known.size else 0.0
     return ~(step <= GAP_STEPS * usual)

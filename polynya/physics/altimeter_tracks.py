@@ -24,8 +24,6 @@ BEND_GATES = 0.5
 """A range is bent where it is longer than those around it by more than this."""
 LEVEL_ECHOES = 100
 """Echoes to each side that give the level: 17 km for AltiKa."""
-MELT_MONTHS = {1: (5, 6, 7, 8, 9), -1: (11, 12, 1, 2, 3)}
-"""May to September north, November to March south: the months of melt, as for maps of ice concentration."""
 LEAST_LATITUDE = {1: 40.0, -1: 50.0}
 """Nearer to the equator there is no sea ice: the Bohai Sea's, at 37 to 41 degrees, is left out."""
 MOST_STEPS = 2.0
@@ -217,22 +215,6 @@ def is_bent(ranging: Ranging) -> tuple[np.ndarray, np.ndarray]:
     bent = np.zeros(height.shape, bool)
     bent[rows] = height[rows] - middle < level - BEND_GATES * ranging.gate_width_m
     return bent, known
-
-
-def is_melt_season(time: np.ndarray, latitude: np.ndarray) -> np.ndarray:
-    """Return whether echoes lie in the months of melt of their hemisphere, bool, shape (n,).
-
-    Parameters
-    ----------
-    time : numpy.ndarray of datetime64, shape (n,)
-        UTC; NaT is no.
-    latitude : numpy.ndarray, shape (n,)
-        Degrees.
-    """
-    month = np.asarray(time).astype("datetime64[M]").astype(np.int64) % 12 + 1
-    north = np.asarray(latitude) >= 0
-    found = np.where(north, np.isin(month, MELT_MONTHS[1]), np.isin(month, MELT_MONTHS[-1]))
-    return found & ~np.isnat(time)
 
 
 def is_too_low(latitude: np.ndarray) -> np.ndarray:

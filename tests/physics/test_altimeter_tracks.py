@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from polynya.physics import altimeter_tracks as tracks
+from polynya.physics import melt_months
 from polynya.schema.echoes import LEAD, SEA_ICE, UNKNOWN
 
 STEP_NS = 25_000_000
@@ -82,5 +83,5 @@ def test_melt_seasons_and_latitudes():
         ["2016-04-30", "2016-05-01", "2016-09-30", "2016-10-01", "2016-12-15", "2016-12-15", "NaT"], "M8[ns]"
     )
     latitude = np.array([80, 80, 80, 80, 80, -70, 80.0])
-    assert tracks.is_melt_season(time, latitude).tolist() == [False, True, True, False, False, True, False]
+    assert melt_months.is_melt_season(time, latitude).tolist() == [False, True, True, False, False, True, False]
     assert tracks.is_too_low(np.array([39.0, 41.0, -49.0, -51.0, np.nan])).tolist() == [True, False, True, False, False]

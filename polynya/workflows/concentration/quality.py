@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...physics import melt_months
 from ...scenes.land import Land
 from ...schema.sea_ice_maps import BITS
 
@@ -17,8 +18,6 @@ LEAST_SIGNAL = 0.5
 """Signal below half of the noise-equivalent sigma nought (-3 dB): what is seen is what the noise left over."""
 ANGLES_DEG = (18.0, 47.5)
 """Incidence angles of EW, which classes and networks know."""
-MELT = {1: range(5, 10), -1: (11, 12, 1, 2, 3)}
-"""Months in which wet snow and ponds change the backscatter of ice, north and south."""
 EXPECTED = ("HH", "HV")
 
 ALONE = {
@@ -51,8 +50,7 @@ def is_melt_season(time: np.datetime64, latitude: float) -> bool:
     latitude : float
         Degrees.
     """
-    month = int(np.datetime64(time, "M").astype(int)) % 12 + 1
-    return month in MELT[1 if latitude >= 0 else -1]
+    return bool(melt_months.is_melt_season(time, latitude))
 
 
 def flags(

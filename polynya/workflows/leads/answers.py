@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...physics import altimeter_tracks, waveform_features
+from ...physics import altimeter_tracks, melt_months, waveform_features
 from ...predict import echoes as predict_echoes
 from ...readers import height_grid
 from ...schema.echoes import LEAD, OCEAN, SEA_ICE, UNKNOWN, Echoes
@@ -111,7 +111,7 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
     bits = {
         "no_echo": ~is_echo,
         "off_nadir_lead": range_flag == OFF_NADIR,
-        "melt_season": altimeter_tracks.is_melt_season(echoes.time, echoes.latitude) & ~is_low,
+        "melt_season": melt_months.is_melt_season(echoes.time, echoes.latitude) & ~is_low,
         "open_ocean_or_low_ice_concentration": open_ocean,
         "sequence_shorter_than_training": predicted["short"],
         "mode_or_mission_not_in_training": predicted["foreign"],

@@ -15,7 +15,7 @@ import pyarrow as pa
 from .... import __version__, schema
 from ....errors import ProductError, UsageError
 from ....labels import lead_labels, nadir_values
-from ....physics import altimeter_tracks
+from ....physics import melt_months
 from ....readers import altika_sgdr, echo_files, ice_concentration, lead_map
 from ....schema import TableSpec
 from ....schema.echoes import ECHOES, Echoes
@@ -231,7 +231,7 @@ def _season_note(table: pa.Table) -> list[str]:
     time = np.asarray(table["time"].cast(pa.timestamp("ns"))).astype("datetime64[ns]")
     latitude = schema.to_numpy(table["latitude"])
     is_labelled = schema.to_numpy(table["label_flag"]) == LABELLED
-    n = int((altimeter_tracks.is_melt_season(time, latitude) & is_labelled).sum())
+    n = int((melt_months.is_melt_season(time, latitude) & is_labelled).sum())
     if not n:
         return []
     return [f"{n:,} labelled echoes lie in the melt season: ponds look like leads, in images and echoes"]
