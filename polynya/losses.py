@@ -83,14 +83,14 @@ def _of(log_p: Tensor, kind: str, gamma: float) -> Tensor:
     return -log_p * (-torch.expm1(log_p)).clamp(min=1e-12) ** gamma if kind == "focal" else -log_p
 
 
-def from_teacher(teacher: nn.Module, inputs: Tensor, outputs: Tensor, known: np.ndarray) -> Tensor:
+def from_teacher(teacher: nn.Module, inputs: Tensor | tuple[Tensor, ...], outputs: Tensor, known: np.ndarray) -> Tensor:
     """Return the cross-entropy of outputs with the probabilities of a teacher (Hinton, Vinyals and Dean 2015).
 
     Parameters
     ----------
     teacher : torch.nn.Module
         A trained network, in evaluation mode; no gradient goes into it.
-    inputs : Tensor, shape (batch, ...)
+    inputs : Tensor, shape (batch, ...), or several
         What both networks see.
     outputs : Tensor, shape (batch, classes, ...)
         Of the network that learns, before softmax.
@@ -103,7 +103,7 @@ def from_teacher(teacher: nn.Module, inputs: Tensor, outputs: Tensor, known: np.
         Of the samples that count, nats.
     """
     with torch.no_grad():
-        answer = teacher(inputs)
+        answer = teacher(*inputs) if isinstance(inputs, tuple) else teacher(inputs)
     theirs = (answer[0] if isinstance(answer, tuple) else answer).float().softmax(1)
     each = -(theirs * F.log_softmax(outputs, 1)).sum(1)
     return each[torch.from_numpy(known).to(each.device)]

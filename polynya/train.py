@@ -37,7 +37,8 @@ class Source(Protocol):
         """Return an epoch's samples, mixed with a generator, else all in order."""
 
     def batch(self, items: np.ndarray) -> object:
-        """Return an object with ``inputs``, ``targets`` (encoded labels) and ``where``, numpy arrays."""
+        """Return an object with ``inputs``, ``targets`` (encoded labels) and ``where``, numpy arrays; ``inputs`` may be
+        a tuple of arrays, one for each argument of the network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -406,9 +407,15 @@ def _scored_batches(
     with torch.inference_mode():
         for begin in range(0, len(plan), batch):
             b = source.batch(plan[begin : begin + batch])
-            out = model(torch.from_numpy(b.inputs).to(device)).movedim(1, -1).cpu().numpy()
+            out = model(*arguments(b.inputs, device)).movedim(1, -1).cpu().numpy()
             labelled = target.known(b.targets)
             yield out[labelled], b.targets[labelled], b.where[labelled], int(np.prod(b.targets.shape[1:]))
+
+
+def arguments(inputs: np.ndarray | tuple[np.ndarray, ...], device: torch.device) -> tuple[Tensor, ...]:
+    """Return the inputs of a batch, one array or several, as the arguments of a network."""
+    parts = inputs if isinstance(inputs, tuple) else (inputs,)
+    return tuple(torch.from_numpy(part).to(device, non_blocking=True) for part in parts)
 
 
 def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, t: Training) -> tuple[Tensor, int]:
@@ -421,9 +428,9 @@ def _batch_loss(model: nn.Module, source: Source, items: np.ndarray, t: Training
     mine = items[p.rank :: p.size]
     b = source.batch(mine if len(mine) else items[:1])  # a process without a share still has to take part
     targets = b.targets if len(mine) else t.target.nothing(b.targets.shape)
-    inputs = torch.from_numpy(b.inputs).to(p.device, non_blocking=True)
+    inputs = arguments(b.inputs, p.device)
     with torch.autocast(p.device.type, torch.bfloat16, enabled=t.recipe.optimiser.precision == "bfloat16"):
-        answer = model(inputs)
+        answer = model(*inputs)
     first, *more = (part.float() for part in (answer if isinstance(answer, tuple) else (answer,)))
     loss = t.target.losses(first.movedim(1, -1), targets, t.weighting).sum()
     known = t.target.known(targets)

@@ -59,7 +59,11 @@ class FoldPredictions:
 
 
 class TrainingData(Protocol):
-    """What a training learns from."""
+    """What a training learns from.
+
+    ``fit_network(model, *, batch, device)`` may be added: it returns more fields of the description that need the
+    trained network itself.
+    """
 
     unit: str
     """What a sample is called: segment, pixel, image."""

@@ -322,6 +322,8 @@ def _finish(
     outputs, targets = cross_fitting.pool(own, others)
     fitted = _fit(plan, task.description, outputs, targets)
     more = data.fit_more(own, others, fitted)
+    if hasattr(data, "fit_network"):
+        more = {**more, **data.fit_network(model, batch=plan.batch, device=task.processes.device)}
     scored = _predictions(task, model, score_part)
     if len(scored.outputs) == 0:
         raise UsageError(

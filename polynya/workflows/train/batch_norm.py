@@ -36,6 +36,8 @@ def recompute(model: Any, source: Any, *, batch: int, device: Any, seed: int) ->
     import torch
     from torch import nn
 
+    from ...train import arguments
+
     norms = [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm) and m.track_running_stats]
     plan = source.plan(np.random.default_rng([seed, STREAM, 0]))[:SAMPLES]
     if not norms or not len(plan):
@@ -48,7 +50,7 @@ def recompute(model: Any, source: Any, *, batch: int, device: Any, seed: int) ->
         norm.train()  # dropout stays off
     with torch.no_grad():
         for begin in range(0, len(plan), batch):
-            model(torch.from_numpy(source.batch(plan[begin : begin + batch]).inputs).to(device))
+            model(*arguments(source.batch(plan[begin : begin + batch]).inputs, device))
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     model.train(was_training)

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...description import Description
 from ...errors import UsageError
+from ...predict import runtime
 from ...targets import OneOf
 
 _SAME_INPUTS = ("family", "kind", "features", "mean", "std", "scaling", "limit", "location_kind", "regions", "predicts")
@@ -19,7 +20,7 @@ def start_from(path: Path, model: Any, description: Description) -> dict[str, An
     Parameters
     ----------
     path : Path
-        ``NAME.safetensors``.
+        ``NAME.safetensors``; or another file, if the architecture has ``load_weights``.
     model : torch.nn.Module
         Gets the weights.
     description : Description
@@ -32,8 +33,12 @@ def start_from(path: Path, model: Any, description: Description) -> dict[str, An
     ProductError
         If the file is damaged.
     """
-    from ... import checkpoint
+    from ... import checkpoint, models
 
+    architecture = models.named(str(description.model["name"]))
+    if hasattr(architecture, "load_weights") and not _is_ours(path):
+        kept = architecture.load_weights(model, path)
+        return {"file": path.name, "weights_sha256": runtime.sha256(path), "drawn_anew": list(kept)}
     other, start = checkpoint.load(path)
     theirs, ours = other.state_dict(), model.state_dict()
     if {k: v.shape for k, v in theirs.items()} != {k: v.shape for k, v in ours.items()}:
@@ -46,6 +51,17 @@ def start_from(path: Path, model: Any, description: Description) -> dict[str, An
     ground = [*start.data.get("ground", []), *(start.start_from or {}).get("ground", [])]
     about = {"file": path.name, "weights_sha256": start.weights_sha256}
     return {**about, **({"ground": ground} if ground else {})}
+
+
+def _is_ours(path: Path) -> bool:
+    """Return whether a file is a network that polynya wrote."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return "polynya" in (file.metadata() or {})
+    except (SafetensorError, OSError):
+        return False
 
 
 def teacher(path: Path, description: Description) -> tuple[Any, dict[str, Any]]:
