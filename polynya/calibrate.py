@@ -371,3 +371,83 @@ def _confidence_error(said: np.ndarray, is_right: np.ndarray) -> float:
     bins = np.clip((said * N_CONFIDENCE_BINS).astype(int), 0, N_CONFIDENCE_BINS - 1)
     gap = np.bincount(bins, weights=said - is_right, minlength=N_CONFIDENCE_BINS)
     return float(np.abs(gap).sum() / max(said.size, 1))
+
+
+# Thresholds of tags: from which probability on an image is said to have one.
+
+LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD_STEPS = 0.2, 0.95, 76
+PRECISION, FEWEST_CALLS, FEWEST_UNTAGGED = 0.9, 10, 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Thresholds:
+    """From which probability on each tag is given.
+
+    Attributes
+    ----------
+    best_f1 : tuple of float
+        Of the highest F1, between 0.2 and 0.95; 0.5 for a tag that does not occur.
+    precise : tuple of float or None
+        Lowest one of which ``precision`` of at least ten calls are right; None where there is none.
+    precision : float
+    unknown_below : float
+        An image whose largest probability is lower gets no tag.
+    n, untagged : int
+        Images, and those of which all tags are known to be absent.
+    """
+
+    best_f1: tuple[float, ...]
+    precise: tuple[float | None, ...]
+    precision: float
+    unknown_below: float
+    n: int
+    untagged: int
+
+    def as_dict(self) -> dict[str, object]:
+        return asdict(self)
+
+
+def fit_thresholds(
+    probability: np.ndarray, present: np.ndarray, known: np.ndarray, *, untagged: float, precision: float = PRECISION
+) -> Thresholds:
+    """Choose thresholds of tags.
+
+    Parameters
+    ----------
+    probability : numpy.ndarray, shape (n, tags)
+        Calibrated.
+    present, known : numpy.ndarray of bool, shape (n, tags)
+        Whether a tag is there, and whether that is known.
+    untagged : float
+        Share of images without any tag that may be given one; it decides ``unknown_below``. With fewer than 20 such
+        images, that is 0.
+    precision : float
+        That ``precise`` thresholds reach.
+    """
+    choices = np.linspace(LEAST_THRESHOLD, MOST_THRESHOLD, THRESHOLD_STEPS)
+    best, precise = [], []
+    for k in range(probability.shape[1]):
+        p, y = probability[known[:, k], k], present[known[:, k], k]
+        calls = p[:, None] >= choices
+        hits, called = (calls & y[:, None]).sum(axis=0), calls.sum(axis=0)
+        f1 = 2.0 * hits / np.maximum(called + y.sum(), 1)
+        best.append(float(choices[int(np.argmax(f1))]) if y.any() else 0.5)
+        order = np.argsort(-p, kind="stable")
+        right = np.cumsum(y[order])
+        last = np.append(np.flatnonzero(np.diff(p[order])), p.size - 1)[: p.size]  # the last of every run of equals
+        good = last[(right[last] >= precision * (last + 1)) & (last + 1 >= FEWEST_CALLS)]
+        precise.append(float(p[order][good[-1]]) if good.size else None)
+    empty = known.all(axis=1) & ~present.any(axis=1)
+    limit = 0.0
+    if empty.sum() >= FEWEST_UNTAGGED:
+        called = (probability[empty] >= np.array(best)).any(axis=1)
+        strength = np.sort(np.where(called, probability[empty].max(axis=1), 0.0))
+        limit = float(np.nextafter(strength[int(np.ceil((1.0 - untagged) * strength.size)) - 1], 1.0))
+    return Thresholds(
+        best_f1=tuple(best),
+        precise=tuple(precise),
+        precision=precision,
+        unknown_below=min(limit, 1.0),
+        n=len(probability),
+        untagged=int(empty.sum()),
+    )

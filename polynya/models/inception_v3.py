@@ -218,9 +218,15 @@ class InceptionV3(nn.Module):
                 half_way = x
         return x.mean(dim=(2, 3)), half_way
 
-    def forward(self, images: Tensor, scalars: Tensor | None = None) -> Tensor:
+    def with_features(self, images: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the logits and the 2048 features."""
         features, _ = self.features(images)
-        return self._logits(features, scalars)
+        return self._logits(features, scalars), features
+
+    def forward(self, images: Tensor, scalars: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor | None]:
+        if self.training and self.auxiliary is not None:  # the training loop weighs the second answer
+            return self.forward_with_auxiliary(images, scalars)
+        return self.with_features(images, scalars)[0]
 
     def forward_with_auxiliary(self, images: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """Return the logits, and those of the auxiliary classifier; None where there is none."""

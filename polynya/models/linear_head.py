@@ -36,6 +36,10 @@ class LinearHead(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.head = nn.Linear(config.features, config.classes)
 
+    def with_features(self, vectors: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits, and the vectors themselves."""
+        return self.forward(vectors), vectors
+
     def forward(self, vectors: Tensor) -> Tensor:
         return self.head(self.dropout(vectors))  # (batch, classes)
 

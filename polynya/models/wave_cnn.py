@@ -99,8 +99,13 @@ class WaveCNN(nn.Module):
             pooled.append(x.new_zeros(len(x), self.scalars) if scalars is None else scalars)
         return F.gelu(self.hidden(self.dropout(torch.cat(pooled, dim=1))))  # (batch, hidden)
 
+    def with_features(self, images: Tensor, scalars: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Return the logits and the features."""
+        found = self.features(images, scalars)
+        return self.head(self.dropout(found)), found  # (batch, classes), (batch, hidden)
+
     def forward(self, images: Tensor, scalars: Tensor | None = None) -> Tensor:
-        return self.head(self.dropout(self.features(images, scalars)))  # (batch, classes)
+        return self.with_features(images, scalars)[0]
 
 
 def build(config: Config) -> WaveCNN:
