@@ -8,6 +8,7 @@
 # make glacier-table    set up, train the rivals and strategies on those tiles and print docs/glacier_networks.md's tables
 # make concentration-weights  set up, draw radar scenes (build/concentration), train the shipped network of concentration anew
 # make leads-weights  set up, draw altimeter tracks (build/leads), train and score the shipped network of leads anew
+# make tags-weights   set up, draw wave-mode imagettes (build/wave), train and score the shipped network of tags anew
 # make cluster set up, run freeboard and labels of 24 granules on two local Spark workers, killed again and again
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
@@ -26,10 +27,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights concentration-noise leads-weights results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean
 
 help:
-	@sed -n '1,15p' Makefile | sed 's/^# //'
+	@sed -n '1,16p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -150,6 +151,17 @@ leads-weights: setup-train $(LEADS)/.made
 	"$(BIN)/python" scripts/ship_leads.py build/leads-network/leads polynya/weights --data $(LEADS)
 	"$(BIN)/python" scripts/results.py leads leads_stress leads_without_agc leads_thresholds bench_leads
 	"$(BIN)/python" scripts/ship_leads.py build/leads-network/leads polynya/weights --data $(LEADS)
+
+WAVE := build/wave
+
+$(WAVE)/.made: | setup-train
+	"$(BIN)/python" scripts/make_wave_data.py $(WAVE)
+	@touch $@
+
+tags-weights: setup-train $(WAVE)/.made
+	"$(BIN)/polynya" train wave-cnn --data $(WAVE)/train --shares 0.8 0.05 0.15 0 -o build/tags-network --threads 2 --resume
+	"$(BIN)/python" benchmarks/score_tags.py --train $(WAVE)/train --test $(WAVE)/test --network build/tags-network/wave-cnn.onnx --json > build/tags-scores.json
+	"$(BIN)/python" scripts/ship_tags.py build/tags-network/wave-cnn polynya/weights --data $(WAVE) --scores build/tags-scores.json
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

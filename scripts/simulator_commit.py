@@ -12,6 +12,7 @@ TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in OTHERS)
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
 ALTIKA = ("polynya/simulate/altika",)
+WAVE_MODE = ("polynya/simulate/wave_mode",)
 """The files of each simulator, as paths for git."""
 
 

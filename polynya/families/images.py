@@ -233,7 +233,7 @@ def data(
         vectors=description.vectors,
         features=len(description.scalars),
     )
-    n = sum(int(str(t["imagettes"])) for t in images.about[: len(data)])
+    n = sum(int(str(t["imagettes"])) for t in images.about[: len(labelled_imagettes.folders(data))])
     both = set(images.passed[:n].tolist()) & set(images.passed[n:].tolist())
     if both and split.method == "granule":
         raise UsageError(

@@ -85,6 +85,36 @@ class LabelledImagettes:
         return h.hexdigest()
 
 
+def folders(paths: Iterable[Path | str]) -> list[Path]:
+    """Return the folders with tags that are meant, each once.
+
+    Parameters
+    ----------
+    paths : iterable of Path or str
+        Such folders, files in them, or folders of such folders.
+
+    Raises
+    ------
+    UsageError
+        If one holds no tags.
+    """
+    out: list[Path] = []
+    for path in map(Path, paths):
+        place = path.parent if path.is_file() else path
+        inside = [] if _has_tags(place) or not place.is_dir() else sorted(p for p in place.iterdir() if _has_tags(p))
+        if not inside and not _has_tags(place):
+            raise UsageError(
+                f"{path}: holds neither {wv_quicklooks.TABLE} nor {tengeop_sarwv.IMAGES_FILE}; expected a folder of"
+                " imagettes with tags. Check the path, or write the table."
+            )
+        out += [p for p in inside or [place] if p not in out]
+    return out
+
+
+def _has_tags(folder: Path) -> bool:
+    return tengeop_sarwv.is_product(folder) or wv_quicklooks.is_product(folder)
+
+
 def opened(folder: Path | str) -> Iterator[Imagette]:
     """Read a folder's imagettes with their tags, one after the other.
 
@@ -95,20 +125,13 @@ def opened(folder: Path | str) -> Iterator[Imagette]:
 
     Raises
     ------
-    UsageError
-        If it has no tags.
     ProductError
-        If it is damaged.
+        If it has no tags, or is damaged.
     """
     folder = Path(folder)
     if tengeop_sarwv.is_product(folder):
         yield from tengeop_sarwv.read(folder)
         return
-    if not wv_quicklooks.is_product(folder):
-        raise UsageError(
-            f"{folder}: holds neither {wv_quicklooks.TABLE} nor {tengeop_sarwv.IMAGES_FILE}; expected a folder of"
-            " imagettes with tags. Check the path, or write the table."
-        )
     unseen = unseen_tags(folder)
     names = [row.filename for row in wv_quicklooks.read_table(folder)]
     for name, imagette in zip(names, wv_quicklooks.read(folder), strict=True):
@@ -163,14 +186,14 @@ def true_tags(folder: Path | str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
 
 
 def read(
-    folders: Iterable[Path | str], *, size: int, pixel_m: float, vectors: str = "", features: int = 0
+    paths: Iterable[Path | str], *, size: int, pixel_m: float, vectors: str = "", features: int = 0
 ) -> LabelledImagettes:
     """Read imagettes with tags.
 
     Parameters
     ----------
-    folders : iterable of Path or str
-        Of :func:`opened`.
+    paths : iterable of Path or str
+        Of :func:`folders`.
     size : int
         Pixels on a side of the pictures.
     pixel_m : float
@@ -190,7 +213,7 @@ def read(
     file = tempfile.TemporaryFile(prefix="polynya-imagettes-")  # noqa: SIM115 it lives as long as the map of it
     rows: list[tuple[Imagette, Prepared | None, int]] = []
     about, given, inside = [], [], 0
-    for folder in map(Path, folders):
+    for folder in folders(paths):
         before = len(rows)
         if vectors:
             rows += [(_light(i), None, zlib.crc32(i.picture.tobytes())) for i in opened(folder)]
