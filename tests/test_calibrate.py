@@ -185,3 +185,31 @@ def test_confidence_scores_of_a_hand_made_case():
 def test_a_confidence_needs_labels():
     with pytest.raises(ProductError, match="holds no labelled sample"):
         calibrate.fit_confidence(np.full((5, 2), 0.5), np.full(5, -1))
+
+
+def test_thresholds_are_those_of_a_plain_search():
+    """Best F1 over the grid, and the lowest threshold whose calls are right in nine of ten cases."""
+    rng = np.random.default_rng(0)
+    p = rng.random((600, 2))
+    present = rng.random(p.shape) < p**2
+    known = rng.random(p.shape) < 0.8
+    found = calibrate.fit_thresholds(p, present, known, untagged=0.1, precision=0.8)
+    for k in range(2):
+        q, y = p[known[:, k], k], present[known[:, k], k]
+        f1 = {t: 2 * (y & (q >= t)).sum() / ((q >= t).sum() + y.sum()) for t in np.linspace(0.2, 0.95, 76)}
+        assert f1[min(f1, key=lambda t: abs(t - found.best_f1[k]))] == max(f1.values())
+        good = [t for t in q if (q >= t).sum() >= 10 and y[q >= t].mean() >= 0.8]
+        assert found.precise[k] == min(good)
+    assert calibrate.fit_thresholds(p, present & False, known, untagged=0.1).precise == (None, None)
+
+
+def test_untagged_images_keep_most_of_their_nothing():
+    """A tenth of 100 untagged images may get a tag; without enough of them nothing is held back."""
+    rng = np.random.default_rng(1)
+    p = np.concatenate([rng.uniform(0.1, 0.6, (100, 1)), rng.uniform(0.3, 0.9, (100, 1))])
+    present = np.arange(200)[:, None] >= 100
+    found = calibrate.fit_thresholds(p, present, np.ones_like(present), untagged=0.1)
+    called = (p[:100] >= found.best_f1) & (p[:100] >= found.unknown_below)
+    assert called.sum() <= 10 and found.untagged == 100
+    few = calibrate.fit_thresholds(p[90:], present[90:], np.ones_like(present[90:]), untagged=0.1)
+    assert few.unknown_below == 0.0
