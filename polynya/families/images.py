@@ -242,12 +242,14 @@ def data(
         )
     parts = splits.split(images.passed[:n], np.zeros(n), config=split)
     part = np.concatenate([parts.part, np.full(len(images) - n, splits.TRAIN, np.int8)])
-    groups = tuple(int(np.unique(images.passed[part == k]).size) for k in range(4))
+    found = tuple(int(np.unique(images.passed[part == k]).size) for k in range(4))
+    groups: Any = found if parts.method == "granule" else parts.groups
+    parts = splits.Split(part=part, is_leaky=parts.is_leaky, method=parts.method, groups=groups)
     return ImageData(
         plan=plan,
         network=description,
         images=images,
-        split=splits.Split(part=part, is_leaky=parts.is_leaky, method=parts.method, groups=groups),  # type: ignore[arg-type]
+        split=parts,
         config=split,
         scaling=labelled_tracks.fit_scaling(images.scalars[part == splits.TRAIN]),
     )

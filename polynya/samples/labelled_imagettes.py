@@ -223,7 +223,7 @@ def read(
                 data = prepared.grey.tobytes()
                 file.write(data)
                 inside += len(data)
-                rows.append((_light(imagette), replace(prepared, grey=prepared.grey[:0]), zlib.crc32(data)))
+                rows.append((_light(imagette), replace(prepared, grey=np.empty((0, 0), np.uint8)), zlib.crc32(data)))
         mine = np.array([i.tags for i, _, _ in rows[before:]]).reshape(-1, len(TAGS))
         counts = dict(zip(SHORT_NAMES, (mine == PRESENT).sum(axis=0).tolist(), strict=True))
         about.append({"file": folder.name, "imagettes": len(mine), "tags": counts})
@@ -285,7 +285,7 @@ def vectors_of(path: Path, *, count: int, features: int) -> np.ndarray:
 
 def _light(imagette: Imagette) -> Imagette:
     """Return an imagette without its picture."""
-    return replace(imagette, picture=imagette.picture[:0], mask=imagette.mask[:0])
+    return replace(imagette, picture=np.empty((0, 0), np.float32), mask=np.empty((0, 0), bool))
 
 
 def _prepared(imagettes: Iterator[Imagette], *, size: int, pixel_m: float) -> Iterator[tuple[Imagette, Prepared]]:

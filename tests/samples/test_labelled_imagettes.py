@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gc
 import shutil
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -62,6 +64,18 @@ def test_a_tag_that_cannot_be_seen_is_unknown(folder, tmp_path):
 
 def test_pictures_lie_in_a_file_not_in_memory(images):
     assert isinstance(images.grey, np.memmap) and not images.grey.flags.writeable
+
+
+def test_read_pictures_are_let_go(folder):
+    """Fourteen pictures of 640 kB are read; of each some kB are kept."""
+    tracemalloc.start()
+    try:
+        found = labelled_imagettes.read([folder], size=SIZE, pixel_m=50.0)
+        gc.collect()
+        kept = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 14 and kept < 2_000_000
 
 
 def test_folders_of_folders_files_and_the_same_twice(folder, tmp_path):
