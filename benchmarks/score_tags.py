@@ -177,6 +177,27 @@ def score(a: argparse.Namespace, out: Path) -> dict[str, Any]:
     }
 
 
+def tables_of(values: dict[str, Any]) -> dict[str, Any]:
+    """Return the scores as tables of text."""
+    both = [values["methods"][m] for m in ("network", "forest")]
+
+    def shown(one: dict[str, Any], key: str) -> str:
+        ends = one.get(f"{key}_interval")
+        return f"{one[key]:.3f}" + (f" [{ends[0]:.3f}, {ends[1]:.3f}]" if ends else "")
+
+    keys = [k for k, v in both[0].items() if isinstance(v, float)]
+    rows = [[k.replace("_", " "), *(shown(one, k) for one in both)] for k in keys]
+    columns = ("f1", "precision", "recall", "auroc")
+    per_tag = [
+        [tag.replace("_", " "), *(f"{one[k]:.3f}" for k in columns), f"{both[1]['tags'][tag]['f1']:.3f}"]
+        for tag, one in both[0]["tags"].items()
+    ]
+    return {
+        "main": {"columns": ["", "network [95 %]", "forest [95 %]"], "rows": rows},
+        "tags": {"columns": ["", "F1", "precision", "recall", "AUROC", "F1 of the forest"], "rows": per_tag},
+    }
+
+
 def as_text(values: dict[str, Any]) -> str:
     """Return tables for people."""
     keys = [k for k, v in values["methods"]["network"].items() if isinstance(v, float)]
@@ -217,7 +238,7 @@ def main() -> int:
     except PolynyaError as error:
         print(error, file=sys.stderr)
         return 1
-    print(json.dumps(found, indent=1) if a.json else as_text(found))
+    print(json.dumps({"values": found, "tables": tables_of(found)}, indent=1) if a.json else as_text(found))
     return 0
 
 

@@ -5,7 +5,7 @@
     python scripts/results.py old              run those of a network that has been trained again since
     python scripts/results.py pages            write the pages only (scripts/render_results.py)
     [--atl03 FILE] [--atl07 FILE ...] [--atl10 FILE ...] [--data build/data] [--glaciers build/glaciers]
-    [--radar build/concentration] [--leads build/leads] [--log build/results]
+    [--radar build/concentration] [--leads build/leads] [--wave build/wave] [--log build/results]
 
 The commands are in scripts/results.toml. Each is run with --json, one after another and with low priority, so that this
 may stay in the background for hours; its messages go to build/results/NAME.log. A run that fails leaves the earlier
@@ -38,8 +38,10 @@ SHOWN = {
     "glaciers": "build/glaciers",
     "radar": "build/concentration",
     "leads": "build/leads",
+    "wave": "build/wave",
 }
 """How a command names files of the machine in a result file."""
+FOLDERS = ("data", "glaciers", "radar", "leads", "wave")
 DIGITS = 6
 
 
@@ -179,6 +181,7 @@ def main() -> None:
     parser.add_argument("--glaciers", default="build/glaciers", help="folder of scripts/make_glacier_data.py")
     parser.add_argument("--radar", default="build/concentration", help="folder of scripts/make_concentration_data.py")
     parser.add_argument("--leads", default="build/leads", help="folder of scripts/make_lead_data.py")
+    parser.add_argument("--wave", default="build/wave", help="folder of scripts/make_wave_data.py")
     parser.add_argument("--log", type=Path, default=ROOT / "build" / "results")
     options = parser.parse_args()
     known = measurements()
@@ -186,7 +189,7 @@ def main() -> None:
         "atl03": options.atl03,
         "atl07": options.atl07,
         "atl10": options.atl10,
-        **{k: [v] if Path(v := getattr(options, k)).is_dir() else [] for k in ("data", "glaciers", "radar", "leads")},
+        **{k: [v] if Path(v := getattr(options, k)).is_dir() else [] for k in FOLDERS},
     }
     if not options.names:
         for m in known.values():

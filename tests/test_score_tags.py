@@ -133,7 +133,9 @@ def test_it_trains_scores_and_refuses_what_is_in_both(modules, tmp_path, monkeyp
     words += ["--recipe", str(tmp_path / "small.yaml"), "--epochs", "1", "--draws", "3"]
     monkeypatch.setattr(sys, "argv", words)
     assert modules.score_tags.main() == 0
-    found = json.loads(capsys.readouterr().out)
+    printed = json.loads(capsys.readouterr().out)
+    found = printed["values"]
+    assert len(printed["tables"]["tags"]["rows"]) == 10
     assert set(found["methods"]) == {"network", "forest"} and found["simulated"] and not found["is_leaky"]
     assert found["test"] == 14 and found["test_passes"] == 2 and len(found["methods"]["forest"]["tags"]) == 10
     monkeypatch.setattr(sys, "argv", [*words[:4], str(tmp_path / "train"), *words[5:]])

@@ -15,6 +15,7 @@ from safetensors.numpy import load_file
 
 from polynya import recipes, schema
 from polynya.predict import echoes as predict_echoes
+from polynya.predict import images as predict_images
 from polynya.predict import runtime as predict_runtime
 from polynya.predict import scenes as predict_scenes
 from polynya.predict import tracks as predict_tracks
@@ -24,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[1]
 WHERE = predict_runtime.WEIGHTS
 TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(family="scenes")
 ECHOES = predict_runtime.shipped(family="echoes")
-NAMES = [*TRACKS, *SCENES, *ECHOES]
-SCORED_APART = {"concentration": r"train_\d+\.h5", "leads": r"track_(08|18)\d{5}\.nc"}
+IMAGES = predict_runtime.shipped(family="images")
+NAMES = [*TRACKS, *SCENES, *ECHOES, *IMAGES]
+SCORED_APART = {"concentration": r"train_\d+\.h5", "leads": r"track_(08|18)\d{5}\.nc", "wave-cnn": r"part_\d\d"}
 """Networks whose scores are in docs/results, on scenes or tracks that were drawn for that alone; and the names of what
 they were trained on."""
 
@@ -36,6 +38,8 @@ STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 def load(name: str) -> predict_tracks.Classifier | predict_scenes.SceneNetwork | predict_runtime.Network:
     if name in ECHOES:
         return predict_echoes.load(name, runtime="onnxruntime")
+    if name in IMAGES:
+        return predict_images.load(name, runtime="onnxruntime")
     return (predict_scenes if name in SCENES else predict_tracks).load(name, runtime="onnxruntime")
 
 
@@ -141,8 +145,8 @@ def test_a_card_that_names_its_graph_names_the_one_beside_it():
         assert found is None or digest.startswith(found[1]), name
 
 
-@pytest.mark.parametrize("name", ECHOES)
-def test_weights_and_graph_of_a_network_of_echoes_are_one(name):
+@pytest.mark.parametrize("name", [*ECHOES, *IMAGES])
+def test_weights_and_graph_of_a_network_of_echoes_or_images_are_one(name):
     torch = pytest.importorskip("torch")
     from polynya import checkpoint, export, families
 
@@ -157,4 +161,12 @@ def test_weights_and_graph_of_a_network_of_echoes_are_one(name):
 def test_a_network_of_echoes_says_that_it_was_simulated(name):
     about = described(name)
     assert about["is_simulated"] and about["data"]["simulated"] and about["missions"] == ["SARAL"]
+    assert "simulated" in (WHERE / f"{name}.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_a_network_of_images_is_small_and_says_that_it_was_simulated(name):
+    about = described(name)
+    assert about["is_simulated"] and about["data"]["simulated"] and about["decision"]["untagged"] >= 20
+    assert (WHERE / f"{name}.onnx").stat().st_size <= 7e6 and about["metrics"]["parameters"] <= 1_600_000
     assert "simulated" in (WHERE / f"{name}.md").read_text(encoding="utf-8")
