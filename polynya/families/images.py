@@ -174,7 +174,7 @@ def network(plan: recipes.Recipe) -> Description:
     features = int(getattr(config, "features", 0))
     return Description(
         name=plan.name,
-        kind=kind,  # type: ignore[arg-type]
+        kind=kind,
         model={"name": name, **json.loads(config.model_dump_json())},
         predicts=target,
         size=settings.size,
@@ -306,13 +306,13 @@ def wrap(network: nn.Module, description: Description) -> nn.Module:
             raw = inputs[:, -1, :n] if is_picture else inputs
             scaled = torch.where(torch.isnan(raw), torch.zeros_like(raw), (raw - self.mean) / self.std)
             scaled = scaled.clamp(-limit, limit)
-            given = (scaled,)
+            given: tuple[torch.Tensor, ...] = (scaled,)
             if is_picture:
                 has_level = (~torch.isnan(raw[:, :1])).to(scaled.dtype)
                 given = (inputs[:, None, :-1], torch.cat([scaled, has_level], dim=1))
             if self.distance is None:
                 return target.activate(self.network(*given) * self.scale + self.offset)
-            logits, features = self.network.with_features(*given)
+            logits, features = self.network.with_features(*given)  # type: ignore[operator]
             found = target.activate(logits * self.scale + self.offset)
             return torch.cat([found, self.distance(features)], dim=1)
 

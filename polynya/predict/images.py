@@ -189,7 +189,7 @@ def of_outputs(d: Description, outputs: np.ndarray) -> TagPredictions:
     distance = np.asarray(outputs[:, n], np.float64) if has_distance else np.full(len(outputs), np.nan)
     limit = d.open_set.limits[1] if d.open_set is not None else np.inf
     given = np.where(tags, probability, 0.0).max(axis=1, initial=0.0)
-    unknown = ~tags.any(axis=1)
+    unknown = np.logical_not(tags.any(axis=1))
     return TagPredictions(
         labels=d.classes,
         probability=probability,
