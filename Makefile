@@ -159,10 +159,10 @@ $(WAVE)/.made: | setup-train
 	@touch $@
 
 tags-weights: setup-train $(WAVE)/.made
-	"$(BIN)/polynya" train wave-cnn --data $(WAVE)/train --shares 0.8 0.05 0.15 0 -o build/tags-network --threads 2 --resume
-	"$(BIN)/python" scripts/ship_tags.py build/tags-network/wave-cnn polynya/weights --data $(WAVE)
-	"$(BIN)/python" scripts/results.py wave-cnn --wave $(WAVE)
-	"$(BIN)/python" scripts/ship_tags.py build/tags-network/wave-cnn polynya/weights --data $(WAVE)
+	"$(BIN)/polynya" train tags --data $(WAVE)/train --shares 0.8 0.05 0.15 0 -o build/tags-network --threads 2 --resume
+	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
+	"$(BIN)/python" scripts/results.py tags --wave $(WAVE)
+	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

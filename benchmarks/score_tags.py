@@ -1,6 +1,6 @@
 """Train a network of wave-mode imagettes and score its tags on others, beside a forest of twenty numbers.
 
-    python benchmarks/score_tags.py --train FILES --test FILES [--json] [--network FILE] [-o FOLDER] [--recipe wave-cnn]
+    python benchmarks/score_tags.py --train FILES --test FILES [--json] [--network FILE] [-o FOLDER] [--recipe tags]
     [--epochs N] [--seed 0] [--split granule]
 
 FILES are folders as ``polynya simulate wv`` writes them, or of quick-looks with tags.csv (or files in them, or folders
@@ -219,7 +219,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--train", type=Path, nargs="+", required=True, metavar="FILE")
     p.add_argument("--test", type=Path, nargs="+", required=True, metavar="FILE")
     p.add_argument("--network", type=Path, help="an exported network, instead of training one")
-    p.add_argument("--recipe", default="wave-cnn")
+    p.add_argument("--recipe", default="tags")
     p.add_argument("--epochs", type=int, help="the recipe's by default, more where there are few images")
     p.add_argument("--seed", type=int, default=0)
     p.add_argument("--split", choices=("granule", "random"), default="granule", help="random leaks, as published")

@@ -3,7 +3,7 @@ a model card made from it and from its scores on imagettes that it was not train
 
     python scripts/ship_tags.py TRAINED/NAME polynya/weights --data build/wave
 
-The scores are those of docs/results/NAME.json (``scripts/results.py wave-cnn``); a result of other weights is left out
+The scores are those of docs/results/NAME.json (``scripts/results.py tags``); a result of other weights is left out
 of the card, so the network is shipped, scored, and shipped again.
 """
 

@@ -27,7 +27,7 @@ TRACKS, SCENES = predict_runtime.shipped(), predict_runtime.shipped(family="scen
 ECHOES = predict_runtime.shipped(family="echoes")
 IMAGES = predict_runtime.shipped(family="images")
 NAMES = [*TRACKS, *SCENES, *ECHOES, *IMAGES]
-SCORED_APART = {"concentration": r"train_\d+\.h5", "leads": r"track_(08|18)\d{5}\.nc", "wave-cnn": r"part_\d\d"}
+SCORED_APART = {"concentration": r"train_\d+\.h5", "leads": r"track_(08|18)\d{5}\.nc", "tags": r"part_\d\d"}
 """Networks whose scores are in docs/results, on scenes or tracks that were drawn for that alone; and the names of what
 they were trained on."""
 

@@ -163,7 +163,7 @@ def network(plan: recipes.Recipe) -> Description:
     if not isinstance(target, ManyOf) or not set(target.labels) <= set(TAGS):
         raise UsageError(
             f"recipe {plan.name}: predicts is no many_of of {', '.join(TAGS)}; expected some of these. See"
-            " recipes/wave-cnn.yaml."
+            " recipes/tags.yaml."
         )
     given: dict[str, object] = {"classes": target.channels}
     if kind == "pictures":

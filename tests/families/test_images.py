@@ -33,7 +33,7 @@ from polynya.workflows.train import earlier  # noqa: E402
 SPLIT = workflow.split_config(method="granule", shares=(0.4, 0.2, 0.4, 0.0), block_km=10.0, gap_km=1.0, seed=0)
 
 
-def changed(name="wave-cnn", model=None, **settings):
+def changed(name="tags", model=None, **settings):
     plan = recipes.load(name).model_dump(mode="json", exclude_defaults=True)
     own = {**plan["model"], **(model or {"widths": [8, 8], "hidden": 16})}
     return recipes.Recipe.model_validate({**plan, "model": own, "settings": {**plan["settings"], **settings}})
@@ -172,7 +172,7 @@ def test_another_target_or_network_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("wave-cnn", 1_600_000), ("wave-inception", 25_000_000), ("wave-linear", 21_000)]
+    ("name", "most"), [("tags", 1_600_000), ("tags-inception", 25_000_000), ("tags-linear", 21_000)]
 )
 def test_recipes_build_their_networks(name, most):
     plan = recipes.load(name)
@@ -193,7 +193,7 @@ def test_a_linear_head_is_trained_on_vectors(folder, tmp_path):
     vectors = np.array([r.tags for r in rows]) + 0.1 * np.random.default_rng(0).normal(size=(60, 10))
     shutil.copytree(folder, tmp_path / "set")
     np.save(tmp_path / "set" / "vectors.npy", vectors)
-    plan = changed("wave-linear", model={"features": 10})
+    plan = changed("tags-linear", model={"features": 10})
     path = tmp_path / "linear.yaml"
     optimiser = plan.optimiser.model_copy(update={"rate": 0.03, "weight_decay": 0.0})
     plan = plan.model_copy(update={"batch": 8, "optimiser": optimiser})
@@ -213,7 +213,7 @@ def test_a_linear_head_is_trained_on_vectors(folder, tmp_path):
 def test_first_weights_of_another_program_are_taken_by_inception(tmp_path):
     from safetensors.torch import save_file
 
-    plan = recipes.load("wave-inception")
+    plan = recipes.load("tags-inception")
     description = family.network(plan)
     theirs, ours = (checkpoint.build(description) for _ in range(2))
     save_file({k: v.clone() for k, v in theirs.state_dict().items() if "head" not in k}, tmp_path / "w.safetensors")
