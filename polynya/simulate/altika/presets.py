@@ -71,7 +71,8 @@ class Ranges:
     freeboard_m : tuple of float
         Height of the floes' reflecting surface above the leads'.
     sigma0_sd, sigma0_m : tuple of float
-        Two scales of floe backscatter: standard deviations, dB, and correlation lengths.
+        Two scales of floe backscatter, before the footprint averages them: standard deviations, dB, and correlation
+        lengths.
     rms_height_m : tuple of float
         Roughness of the floes, a track's median, log-even.
     noise_db : tuple of float
@@ -112,14 +113,14 @@ class Ranges:
     refrozen_db: tuple[float, float] = (4.0, 14.0)
     slope_deg: tuple[float, float] = (0.06, 0.22)
     freeboard_m: tuple[float, float] = (0.1, 0.4)
-    sigma0_sd: tuple[float, float] = (3.0, 1.5)
+    sigma0_sd: tuple[float, float] = (3.8, 1.5)
     sigma0_m: tuple[float, float] = (5000.0, 700.0)
     rms_height_m: tuple[float, float] = (0.05, 0.60)
     noise_db: tuple[float, float] = (-30.0, -22.0)
-    patch_km: float = 60.0
+    patch_km: float = 50.0
     patch_echoes: tuple[int, int] = (3, 40)
     patch_db: tuple[float, float] = (2.0, 9.0)
-    patch_slope_deg: tuple[float, float] = (0.05, 0.14)
+    patch_slope_deg: tuple[float, float] = (0.08, 0.16)
     loop_gain: float = 0.2
     lag: int = 2
     target: float = 450.0
@@ -156,18 +157,21 @@ def ranges_of(name: str, seed: int) -> Ranges:
     if name != "varied":
         return RANGES[name]
     rng = np.random.default_rng([seed, 8])
-    low, high = rng.uniform(0.02, 0.12), rng.uniform(0.10, 0.30)
-    brighter, patches = rng.uniform(-4.0, 4.0), rng.uniform(-1.0, 2.0)
+    # Leads as flat as mirrors show no hyperbola and are bright for a few echoes: every second track has such.
+    is_flat = rng.uniform() < 0.5
+    lower, upper = ((0.015, 0.04), (0.06, 0.14)) if is_flat else ((0.02, 0.10), (0.10, 0.28))
+    low, high = rng.uniform(*lower), rng.uniform(*upper)
+    brighter, patches = rng.uniform(-5.0, 4.0), rng.uniform(-1.0, 2.0)
     return replace(
         RANGES[name],
         refrozen_share=float(rng.uniform(0.15, 0.40)),
         open_db=(15.0 + brighter, 28.0 + brighter),
         refrozen_db=(max(4.0 + brighter, 2.0), 14.0 + brighter),
         slope_deg=(float(low), float(max(high, low + 0.04))),
-        sigma0_sd=(float(rng.uniform(2.0, 4.0)), float(rng.uniform(1.0, 2.0))),
+        sigma0_sd=(float(rng.uniform(2.0, 5.0)), float(rng.uniform(0.5, 2.5))),
         patch_km=float(rng.uniform(20.0, 60.0)),
         patch_db=(2.0 + patches, 9.0 + patches),
-        patch_slope_deg=(float(rng.uniform(0.01, 0.06)), float(rng.uniform(0.06, 0.15))),
+        patch_slope_deg=(float(rng.uniform(0.02, 0.10)), float(rng.uniform(0.10, 0.20))),
         loop_gain=float(rng.uniform(0.10, 0.40)),
         lag=int(rng.integers(1, 4)),
         target=float(rng.uniform(300.0, 520.0)),

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from ...errors import UsageError
-from . import echo, presets, receiver
+from . import echo, floes, presets, receiver
 from .frame import Frame, draw_frame
 from .leads import Leads, crossings, distances, draw_leads
 
@@ -57,7 +57,7 @@ class Track:
     saturated : numpy.ndarray of uint8, shape (n,)
         Gates at the largest count.
     floe_db, rms_height : numpy.ndarray, shape (n,)
-        Backscatter of the floes over the track's mean, dB; standard deviation of their height, m.
+        Backscatter of the floes over the mean in dB, in the disc at nadir; standard deviation of their height, m.
     drift : tuple of float
         Error of the radar map along and across the track, m.
     about : dict
@@ -203,7 +203,7 @@ class _Surface:
 
 def _draw_surface(rng: np.random.Generator, true: np.ndarray, ranges: presets.Ranges) -> _Surface:
     n = len(true)
-    floe = sum(sd * correlated(rng, n, length) for sd, length in zip(ranges.sigma0_sd, ranges.sigma0_m, strict=True))
+    floe = floes.draw(rng, n, ranges)
     low, high = ranges.rms_height_m
     rough = np.exp(rng.uniform(np.log(low), np.log(high)) + 0.3 * correlated(rng, n, ranges.sigma0_m[0]))
     power, slope = np.zeros(n), np.full(n, np.deg2rad(ranges.patch_slope_deg[1]))
@@ -220,7 +220,7 @@ def _draw_surface(rng: np.random.Generator, true: np.ndarray, ranges: presets.Ra
         power[start : start + size] = 10.0 ** (peak / 10.0)
         slope[start : start + size] = np.deg2rad(own)
     return _Surface(
-        floe_db=np.asarray(floe),
+        floe_db=floe,
         rms_height=np.clip(rough, low, high),
         patch_power=power,
         patch_slope=slope,
