@@ -372,6 +372,16 @@ def test_files_are_opened_in_one_place(path):
     assert not lines or name in OPENS_ITSELF, f"{name}: lines {lines} open files: use polynya.io.opening"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_one_file_knows_parquet(path):
+    """The others read and write through it, so that every page is checked."""
+    knows = any(word in path.read_text(encoding="utf-8") for word in ("pyarrow.parquet", "pyarrow import parquet"))
+    calls = [n.lineno for n in ast.walk(tree_of(path)) if isinstance(n, ast.Attribute) and n.attr == "to_parquet"]
+    name = path.relative_to(PACKAGE).as_posix()
+    assert not knows or name == "io/parquet.py", f"{name}: use polynya.io.parquet"
+    assert not calls or name == "io/polygons.py", f"{name}: lines {calls}: use polynya.io.polygons"
+
+
 def test_a_prefix_that_three_files_share_is_a_folder():
     for folder in {p.parent for p in FILES} - {PACKAGE / n for n in NAMED_AS_THEIR_SUBJECT}:
         names = [p.stem for p in folder.glob("*.py") if not p.stem.startswith("_")]

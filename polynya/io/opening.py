@@ -326,7 +326,9 @@ def read_vectors(
     )  # before a library opens it: it would follow what a file says
     try:
         if driver == "Parquet":
-            frame = gpd.read_parquet(path)
+            from . import parquet
+
+            frame = gpd.read_parquet(path, **parquet.CHECKED)
         else:
             with vector_formats.gdal_options(GDAL_OPTIONS):
                 _check_driver(path, pyogrio.read_info(path)["driver"], driver)

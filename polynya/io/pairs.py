@@ -9,10 +9,9 @@ from io import StringIO
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..errors import ProductError, UsageError, one_line
-from . import opening
+from . import opening, parquet
 
 PARQUET = (".parquet", ".pq")
 
@@ -120,7 +119,7 @@ def _of_csv(path: Path) -> tuple[list[dict], list[str]]:
 def _of_parquet(path: Path) -> tuple[list[dict], list[str]]:
     """Return the rows as those of a CSV: numbers as text, nothing where a cell is missing."""
     try:
-        table = pq.read_table(path)
+        table = parquet.read(path)
     except (OSError, pa.ArrowException) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)}); expected a table of pairs as Parquet. Check the path."

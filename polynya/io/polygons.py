@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import shapely
 
 from ..errors import NoRegionError, OutputError, ProductError, UsageError, one_line
-from . import opening, writing
+from . import opening, parquet, writing
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -135,7 +134,7 @@ def _kind(frame: geopandas.GeoDataFrame) -> str:
 
 def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:
     frame.to_parquet(path, index=False)
-    table = pq.read_table(path)
+    table = parquet.read(path)
     fields = [
         (
             f.with_metadata(dict(zip(("units", "long_name"), ATTRIBUTES[f.name], strict=True)))
@@ -144,7 +143,7 @@ def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:
         )
         for f in table.schema
     ]
-    pq.write_table(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path, compression="zstd")
+    parquet.write(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path, compression="zstd")
 
 
 def read(path: Path | str) -> geopandas.GeoDataFrame:

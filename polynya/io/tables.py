@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from .. import schema
 from ..errors import ProductError, one_line
-from . import stored
+from . import parquet, stored
 from .addresses import Place
 from .atomic import writing
 from .geoparquet import BBOX, BBOX_PATHS, GEOMETRY, Bounds, bounding_boxes, geo_metadata, point_wkb
@@ -56,7 +55,7 @@ class TableWriter:
         real = [v.name for v in spec.variables if pa.types.is_floating(v.dtype)]
         times = [v.name for v in spec.variables if pa.types.is_timestamp(v.dtype)]
         dense = [n for n in target.names if n in REPETITIVE]
-        self._writer = pq.ParquetWriter(
+        self._writer = parquet.writer(
             path,
             target,
             compression=dict.fromkeys((*spec.names, *boxes), "lz4") | dict.fromkeys(dense, "zstd"),
@@ -124,7 +123,7 @@ def read_table(path: Path | str, *, columns: list[str] | None = None) -> pa.Tabl
     """
     path = regular_file(path, expected="a table that polynya wrote. Run polynya freeboard first, or check the path")
     try:
-        file = pq.ParquetFile(path)
+        file = parquet.opened(path)
         names = columns or [n for n in file.schema_arrow.names if n not in MADE]
         return file.read(columns=names)
     except (pa.ArrowInvalid, OSError, KeyError) as error:
@@ -151,7 +150,7 @@ def table_metadata(place: Place) -> dict[bytes, bytes]:
         regular_file(place, expected="a table that polynya wrote. Check the path")
     try:
         with stored.reading(place) as source:
-            return dict(pq.read_schema(source).metadata or {})
+            return dict(parquet.schema_of(source).metadata or {})
     except (pa.ArrowInvalid, OSError) as error:
         raise ProductError(
             f"{place.name}: cannot be read as Parquet ({one_line(error)[:160]}); expected a table polynya wrote. Make"
@@ -184,7 +183,7 @@ def read_beams(path: Path | str, *, columns: list[str]) -> Iterator[tuple[str, p
     path = regular_file(path, expected="a table that polynya wrote. Run polynya freeboard first, or check the path")
     names = [*columns, *([] if "beam" in columns else ["beam"])]
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet.opened(path) as file:
             lacking = [n for n in names if n not in file.schema_arrow.names]
             if lacking:
                 raise ProductError(

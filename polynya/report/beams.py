@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..errors import ProductError, one_line
+from ..io import parquet
 from ..schema import QUALITY_BITS, TableSpec, to_numpy
 
 SEGMENT_COLUMNS = (
@@ -164,7 +164,7 @@ def read(
         )
     names = list(columns or spec.names)
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet.opened(path) as file:
             missing = [n for n in names if n not in file.schema_arrow.names]
             if not missing:
                 return file.read(columns=names)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from .. import io, schema
 from ..errors import ProductError, UsageError
+from ..io import parquet
 from . import class_bits
 from .splits import Split
 
@@ -198,7 +198,7 @@ def read(
 
 def _check_features(file: Path, features: tuple[str, ...]) -> None:
     """Raise UsageError where a feature is neither one of the schema nor a column of the file."""
-    known = [*schema.FEATURES.names, *(set(pq.read_schema(file).names) - set(schema.LABELS.names))]
+    known = [*schema.FEATURES.names, *(set(parquet.schema_of(file).names) - set(schema.LABELS.names))]
     unknown = [f for f in features if f not in known]
     if unknown or not features:
         raise UsageError(
@@ -232,7 +232,7 @@ def _metadata(path: Path) -> dict[str, str]:
     if not path.is_file():  # a pipe would be waited for
         return {}
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = parquet.schema_of(path).metadata or {}
     except (pa.ArrowException, OSError):
         return {}
     return {k.decode(): v.decode() for k, v in metadata.items() if k not in (b"geo", b"pandas", b"ARROW:schema")}

@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ... import evaluate, schema
 from ...errors import ProductError, UsageError, one_line
 from ...evaluate.rows import LEAD_COLUMNS, SECTION_COLUMNS, SEGMENT_COLUMNS
-from ...io import opening
+from ...io import opening, parquet
 from ...readers import icesat2, icesat2_atl07, icesat2_atl10
 from ...tracks import collocation
 
@@ -119,14 +118,14 @@ def _read(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:
         )
     opening.regular_file(path)
     try:
-        found = pq.read_schema(path).names
+        found = parquet.schema_of(path).names
         missing = [c for c in columns or () if c not in found]
         if missing:
             raise ProductError(
                 f"{path}: columns {missing} are missing; expected a table that this version of polynya wrote. Run"
                 " freeboard again."
             )
-        return pq.read_table(path, columns=list(dict.fromkeys(columns)) if columns else None, partitioning=None)
+        return parquet.read(path, columns=list(dict.fromkeys(columns)) if columns else None)
     except (pa.ArrowException, OSError) as error:
         raise ProductError(
             f"{path}: cannot be read ({one_line(error)[:160]}); expected an intact parquet file. Run freeboard again."
@@ -135,7 +134,7 @@ def _read(path: Path, columns: tuple[str, ...] | None = None) -> pa.Table:
 
 def _read_truth(path: Path) -> pa.Table:
     try:
-        metadata = pq.read_schema(path).metadata or {}
+        metadata = parquet.schema_of(path).metadata or {}
     except (pa.ArrowException, OSError) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)[:160]}); expected an intact truth parquet. Simulate the"

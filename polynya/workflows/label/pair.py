@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ... import __version__, io, schema
 from ...errors import ProductError
+from ...io import parquet
 from ...labels import corrections, transfer
 from ...physics import drift
 from ...readers import icesat2, icesat2_atl03, icesat2_releases, sentinel2
@@ -281,7 +281,7 @@ def from_truth(
     began = time.perf_counter()
     granule = icesat2_atl03.open_granule(granule_path)
     table = (
-        (pq.read_schema(truth).metadata or {}).get(b"polynya_table", b"").decode()
+        (parquet.schema_of(truth).metadata or {}).get(b"polynya_table", b"").decode()
         if Path(truth).suffix == ".parquet" and Path(truth).is_file()
         else ""
     )

@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from ... import io, schema
 from ...errors import ProductError
+from ...io import parquet
 from ...labels import corrections as log
 from ...report import review as drawing
 
@@ -97,7 +97,7 @@ def read_footer(path: Path) -> LabelFile | None:
     if not path.is_file():  # a pipe would be waited for
         return None
     try:
-        with pq.ParquetFile(path) as file:
+        with parquet.opened(path) as file:
             metadata, rows = file.schema_arrow.metadata or {}, file.metadata.num_rows
     except (pa.ArrowException, OSError):
         return None

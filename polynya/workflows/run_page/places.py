@@ -8,11 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ... import io, schema
 from ...errors import ProductError
-from ...io import opening
+from ...io import opening, parquet
 from ...readers import icesat2
 
 POINTS, GROUPS = 48, 8
@@ -85,7 +84,7 @@ def of_granule(path: Path) -> Place:
 
 
 def _of_table(path: io.Place) -> Place | None:
-    with io.reading(path) as source, pq.ParquetFile(source) as file:
+    with io.reading(path) as source, parquet.opened(source) as file:
         names = file.schema_arrow.names
         if not {"latitude", "longitude", "time"} <= set(names) or not file.metadata.num_rows:
             return None

@@ -584,7 +584,7 @@ def test_nothing_stays_of_a_table_that_cannot_be_written(folder, granule, tmp_pa
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(io.tables.pq, "ParquetWriter", full)
+    monkeypatch.setattr(io.tables.parquet, "writer", full)
     record = one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), shift=SHIFT)
     assert record.status == "failed" and "No space left" in record.message
     assert list(tmp_path.iterdir()) == []
