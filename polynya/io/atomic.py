@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError, UsageError, one_line
+from . import outputs
 
 if TYPE_CHECKING:
     from .addresses import Place
@@ -415,11 +416,12 @@ def is_side_file(name: str, listed: set[str]) -> bool:
 
 
 def _list_contents(folder: Path, record: str) -> None:
-    """Add the list of a folder's files to its record, where it has one."""
+    """Add the list of a folder's files, with sizes and hashes, to its record, where it has one."""
     path = folder / record
     held = read_record(path)
     if held is not None:
         held[CONTENTS] = sorted(_files_in(folder))
+        held[outputs.WRITTEN] = outputs.states(folder, [n for n in held[CONTENTS] if n != record])
         path.write_text(json.dumps(held, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

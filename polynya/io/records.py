@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError, ProductError, one_line
-from . import atomic, stored
+from . import atomic, outputs, stored
 from .addresses import Place
 from .addresses import place as place_of
 from .input_files import files_of
@@ -60,10 +60,11 @@ class Key:
 def finished(place: Place, key: Key) -> dict | None:
     """Return the record of a result that is done: the one rule for it.
 
-    A result is done where its record is there with all the files that it lists, and says the same workflow, version,
-    settings, networks and inputs. An input is the same where its size and the SHA-256 of its content are; it is read
-    again only where its size or one of its times (of content, and of the file's state, which no program can set back)
-    differ from those in the record. What the run is about, the first input, may be gone: then it has not changed.
+    A result is done where its record is there with all the files that it lists, as they were written, and says the same
+    workflow, version, settings, networks and inputs. An input is the same where its size and the SHA-256 of its content
+    are; it is read again only where its size or one of its times (of content, and of the file's state, which no program
+    can set back) differ from those in the record. What the run is about, the first input, may be gone: then it has not
+    changed.
 
     Parameters
     ----------
@@ -100,14 +101,23 @@ def finished(place: Place, key: Key) -> dict | None:
             f"{place}: is no finished result ({path.name} is missing, damaged, or of an earlier polynya); expected a"
             " new name, or the result of this command. Choose another with -o, or remove it yourself."
         )
-    missing = [n for n in atomic.listed_in(held) if not (path.parent / n).exists()]
-    other = [f"that misses {missing[0]}"] if missing else _differences(held.get("key"), key)
+    damage = _damage(path.parent, held)
+    other = [damage] if damage else _differences(held.get("key"), key)
     if other:
         raise OutputError(
             f"{place}: holds a result {' and '.join(other)}; expected that of this command. Pass --overwrite, or"
             " another -o."
         )
     return held
+
+
+def _damage(folder: Place, held: dict) -> str:
+    """Return what is wrong with the files that a record lists; of objects in a store it is asked whether they exist."""
+    names = atomic.listed_in(held)
+    if isinstance(folder, Path):
+        return outputs.damage(folder, names, held.get(outputs.WRITTEN))
+    missing = [n for n in names if not (folder / n).exists()]
+    return f"that misses {missing[0]}" if missing else ""
 
 
 def _check_folder(place: Path) -> None:
