@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import json
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -26,6 +27,8 @@ PROPERTY = "polynya"
 
 
 RUNTIMES = ("auto", "onnxruntime", "openvino")
+REPORTER = "openvino_telemetry"
+"""Package that OpenVINO brings along to report its use; nothing is sent that nobody asked for."""
 
 
 def shipped(*, family: str = "tracks") -> list[str]:
@@ -254,6 +257,8 @@ def _openvino(path: Path, threads: int, *, must: bool) -> tuple[str, Callable[[n
 def _compiled(path: Path, threads: int):
     options = {"INFERENCE_PRECISION_HINT": "f32", "NUM_STREAMS": str(threads), "INFERENCE_NUM_THREADS": str(threads)}
     with COMPILING:
+        # OpenVINO reports its use over the network unless its reporter cannot be imported.
+        sys.modules.setdefault(REPORTER, None)  # type: ignore[arg-type]
         try:
             import openvino
         except ImportError as error:

@@ -331,6 +331,27 @@ print("done")
 """
 
 
+OPENVINO_ALONE = """
+import sys
+from polynya.predict import tracks as predict
+import numpy as np
+
+classifier = predict.load(sys.argv[1], runtime="openvino", threads=1)
+features = {f: np.ones(50, np.float32) for f in classifier.description.features}
+predict.classify(classifier, features, x=2.0 * np.arange(50) + 1.0)
+print(classifier.runtime.split()[0], [m for m in sys.modules if m.startswith("openvino_telemetry.")])
+"""
+
+
+def test_openvino_reports_nothing_over_the_network(tmp_path):
+    """Where its reporter is installed, it sends a message at every import; it is kept from being imported."""
+    pytest.importorskip("openvino", reason="OpenVINO is an extra ([cpu])")
+    path = networks.sequence_network(tmp_path / "n.onnx")
+    words = [sys.executable, "-c", OPENVINO_ALONE, str(path)]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "openvino []"
+
+
 def test_openvinos_bridge_is_set_up_while_the_others_wait(tmp_path, monkeypatch):
     """The hang is rare: what prevents it is seen to happen, under the lock, before any result."""
     openvino = pytest.importorskip("openvino")
