@@ -188,7 +188,7 @@ def test_output_where_a_file_is(granule, tmp_path):
     wall.write_text("a file")
     for place in (wall, wall / "below"):
         line = refused(place, 1, granule)
-        assert "cannot be written" in line and "Choose another with -o" in line
+        assert "cannot be written" in line and "Choose another name" in line
     assert wall.read_text() == "a file"
 
 

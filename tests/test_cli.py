@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
 import polynya
 from polynya import cli
 from polynya.cli import root
-from polynya.errors import OutputError, ProductError, UsageError
+from polynya.errors import OutputError, PolynyaError, ProductError, UsageError
 
 # pydantic is not among them: typer itself may load it.
 HEAVY = {
@@ -322,3 +323,17 @@ def test_an_option_of_an_earlier_release_names_the_new_one(command, old, monkeyp
 def test_what_follows_two_dashes_is_no_option(monkeypatch, capsys):
     _, _, err = run_main(monkeypatch, capsys, "train", "-o", "out", "--data", "x", "--", "--also")
     assert "earlier release" not in err
+
+
+def test_simulations_offer_no_option_that_they_lack(tmp_path):
+    """Their output is an argument: where it is taken, the line names --overwrite and another name, and no -o."""
+    for name in ("tracks", "track.nc"):
+        words = ["simulate", "altika", str(tmp_path / name), "--echoes", "40"]
+        assert CliRunner().invoke(cli.app, words).exit_code == 0
+        again = CliRunner().invoke(cli.app, words)
+        line = str(again.exception)
+        assert isinstance(again.exception, UsageError) and "--overwrite" in line and " -o" not in line, line
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("mine")
+    foreign = CliRunner().invoke(cli.app, ["simulate", "altika", str(tmp_path / "mine"), "--echoes", "40"])
+    assert isinstance(foreign.exception, PolynyaError) and " -o" not in str(foreign.exception)

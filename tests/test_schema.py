@@ -110,6 +110,9 @@ def test_segment_columns_the_issue_asks_for():
         (1, "pass", "1 pass"),
         (2, "pass", "2 passes"),
         (1200, "cell", "1,200 cells"),
+        (1, "echo", "1 echo"),
+        (400, "echo", "400 echoes"),
+        (2, "labelled echo", "2 labelled echoes"),
     ],
 )
 def test_a_number_goes_with_its_noun(n, noun, text):

@@ -156,7 +156,7 @@ def check_place(path: Path, *, overwrite: bool, record: str = RECORD) -> None:
     check_replaceable(path, record=record)
     if not overwrite:
         raise UsageError(
-            f"{path}: exists already; expected a new name. Pass --overwrite to replace it, or choose another with -o."
+            f"{path}: exists already; expected a new name. Pass --overwrite to replace it, or choose another name."
         )
 
 
@@ -186,20 +186,20 @@ def check_replaceable(path: Path, *, record: str = RECORD, also: Iterable[str] =
     """
     what = "only a folder that holds an earlier result and nothing else is replaced, with --overwrite"
     if path.is_symlink() or not path.is_dir():
-        raise OutputError(f"{path}: is no folder; {what}. Choose another with -o.")
+        raise OutputError(f"{path}: is no folder; {what}. Choose another name.")
     also = set(also)
     listed = set(contents_of(path / record)) | also
     there = _files_in(path)
     if not listed or (record not in there and not also & there):
         raise OutputError(
             f"{path}: is no result of polynya (its {record} is missing, or of an earlier version that does not list"
-            f" its files); {what}. Choose another with -o, or remove the folder yourself."
+            f" its files); {what}. Choose another name, or remove the folder yourself."
         )
     strange = sorted(n for n in there - listed if not is_side_file(n, listed))
     if strange:
         raise OutputError(
             f"{path}: holds {strange[0]}{f' and {len(strange) - 1} more files' if strange[1:] else ''} that its"
-            f" {record} does not list; {what}. Move {'them' if strange[1:] else 'it'} away, or choose another with -o."
+            f" {record} does not list; {what}. Move {'them' if strange[1:] else 'it'} away, or choose another name."
         )
 
 
@@ -227,13 +227,13 @@ def check_files(files: Iterable[Place], *, record: Place, overwrite: bool) -> No
     if (record.exists() or record.is_symlink()) and not is_own(read_record(record) or {}):
         raise OutputError(
             f"{record}: exists already and is no record of polynya; expected a free name: it is not replaced, even with"
-            " --overwrite. Choose another name with -o, or move it away."
+            " --overwrite. Choose another name, or move it away."
         )
     for path in there:
         if path.name not in listed or path.is_dir():
             raise OutputError(
                 f"{path}: exists already and {record.name} does not list it, so it is no result of polynya; expected a"
-                " new name: it is not replaced, even with --overwrite. Choose another with -o, or remove it yourself."
+                " new name: it is not replaced, even with --overwrite. Choose another name, or remove it yourself."
             )
     if there and not overwrite:
         raise UsageError(f"{there[0]}: exists already; expected a new name. Pass --overwrite to replace it.")
@@ -445,7 +445,7 @@ def _take_place(temporary: Path, path: Path, *, overwrite: bool, record: str) ->
         if mine is None or theirs is None or not same_key(mine, theirs):
             raise OutputError(
                 f"{path}: appeared while polynya worked and is no result of the same settings and inputs; expected the"
-                " name to stay free. Choose another with -o."
+                " name to stay free. Choose another name."
             ) from error
     if old is not None:
         shutil.rmtree(old, ignore_errors=True)
@@ -469,5 +469,5 @@ def same_key(mine: dict, theirs: dict) -> bool:
 def _cannot_be_written(path: Path, error: OSError) -> OutputError:
     return OutputError(
         f"{path.name}: cannot be written in {path.parent} ({one_line(error)}); expected a folder with room and write"
-        " permission. Choose another with -o, or free space."
+        " permission. Choose another name, or free space."
     )

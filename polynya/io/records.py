@@ -221,7 +221,13 @@ def _differences(held: object, key: Key) -> list[str]:
     inputs = held.get("inputs", {})
     other = [r for r in {**inputs, **key.inputs} if r not in inputs or r not in key.inputs]
     other += [r for r, p in key.inputs.items() if r in inputs and not _is_same(Path(p), inputs[r])]
-    return out + [f"of another {role}" for role in other]
+    return out + [f"of {'other' if _is_plural(role) else 'another'} {role}" for role in other]
+
+
+def _is_plural(role: str) -> bool:
+    """Return whether a role is named in the plural: echoes, leads, sums of a file."""
+    noun = role.split(" ")[0]
+    return noun.endswith("s") and not noun.endswith("ss")
 
 
 def _is_same(path: Path, held: list[dict]) -> bool:

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import ProductError, UsageError
 from ..io import opening
 from ..io.packed_netcdf import ALL, PackedFile, PackedVariable, open_packed
-from ..schema import Note
+from ..schema import Note, counted
 from ..schema.echoes import COLUMNS, Echoes
 from .leap_seconds import utc_from_tai
 
@@ -155,7 +155,8 @@ class Source:
             if absent > 0 and variable.may_grow and found.shape[1:] in ((), (per_row,)):
                 return np.concatenate([found.reshape(-1), np.full(absent, missing, found.dtype)])
         raise ProductError(
-            f"{self.name}: {variable.name} has the shape {variable.shape} where there are {self.count} echoes; expected"
+            f"{self.name}: {variable.name} has the shape {variable.shape} where the file states"
+            f" {counted(self.count, 'echo')}; expected"
             " one number per echo. The file is damaged: get it again."
         )
 
@@ -299,7 +300,8 @@ def blocks(
             yield block
     if not has_power:
         raise ProductError(
-            f"{source.name}: none of its {source.count} echoes has a sample above zero; expected waveforms with power."
+            f"{source.name}: none of its {counted(source.count, 'echo')} has a sample above zero; expected waveforms"
+            " with power."
             " Choose another file."
         )
 

@@ -20,12 +20,13 @@ def text(record: Any) -> str:
     n = record.numbers
     name = Path(record.outputs["labels"]).name
     if record.status == "skipped" or not n:
-        return "\n  ".join([f"{name}: {record.message}", *record.outputs.values()])
+        first, *notes = record.message.splitlines() or [""]
+        return "\n  ".join([f"{name}: {first}", *(f"- {line}" for line in notes), *record.outputs.values()])
     files, maps = counted(int(n["n_files"]), "file"), counted(int(n["n_maps"]), "lead map")
     shares = ", ".join(f"{int(n[f'n_{k}']):,} {k}" for _, k in LABELS[1:] if n.get(f"n_{k}"))
     lines = [
-        f"{name}: {int(n['n_labelled']):,} of {int(n['n_echoes']):,} echoes labelled ({shares or 'none'}), threshold"
-        f" {n['threshold_m']:g} m; {files}, {maps} ({record.seconds:.1f} s)"
+        f"{name}: {int(n['n_labelled']):,} of {counted(int(n['n_echoes']), 'echo')} labelled ({shares or 'none'}),"
+        f" threshold {n['threshold_m']:g} m; {files}, {maps} ({record.seconds:.1f} s)"
     ]
     why = ", ".join(f"{int(n[f'flag_{k}']):,} {k.replace('_', ' ')}" for _, k in LABEL_FLAGS[1:] if n.get(f"flag_{k}"))
     if why:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..schema import counted
 from ..schema.echoes import LEAD, OCEAN, SEA_ICE, UNKNOWN
 from . import echogram, html, polar_map
 from .echogram import COLOURS, REMOVE, WORDS, Stretch
@@ -127,9 +128,14 @@ def write(path: Path, page: Page) -> Path:
 
 def _result(page: Page) -> Markup:
     n = page.numbers
-    leads = f"<strong>{number(n['n_lead'], 0)}</strong> of {number(n['n_echoes'], 0)} echoes are leads"
+    leads = f"<strong>{number(n['n_lead'], 0)}</strong> of {counted(int(n['n_echoes']), 'echo')}"
+    leads += " is a lead" if n["n_lead"] == 1 else " are leads"
     share = html.percent(n["n_lead"], n["n_lead"] + n["n_sea_ice"])
-    of = f" ({share} of those that are lead or ice; {number(n['n_leads'], 0)} separate leads)" if n["n_lead"] else ""
+    of = (
+        f" ({share} of those that are lead or ice; {counted(int(n['n_leads']), 'separate lead')})"
+        if n["n_lead"]
+        else ""
+    )
     unknown = html.percent(n["n_unknown"], n["n_echoes"])
     remove = f" Remove {number(n['n_remove'], 0)} from ranges before freeboard is computed." if n["n_remove"] else ""
     return Markup(f'<section id="result"><p class="result">{leads}{of}; {unknown} are unknown.{remove}</p></section>')

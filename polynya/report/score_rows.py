@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..schema import counted
 from .html import number
 
 _NO_SCORES = ("epoch", "epochs", "n", "parameters", "onnx_parity")
@@ -41,7 +42,7 @@ def score_lines(numbers: dict) -> list[str]:
         As run.json has them.
     """
     first = (
-        f"{numbers['n']:,} {numbers['unit']}s of the {numbers['part']} part; epoch {numbers['epoch']} of"
+        f"{counted(numbers['n'], numbers['unit'])} of the {numbers['part']} part; epoch {numbers['epoch']} of"
         f" {numbers['epochs']}" + ("; the split leaks, these scores are too high" if numbers["is_leaky"] else "")
     )
     return [first, *(f"  {name} {value}" for name, value in scores_of(numbers))]

@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
+from ..schema import counted
 from . import html
 from .histograms import nice_top
 from .html import Markup, escape, number, percent
@@ -51,7 +52,8 @@ def text(numbers: dict, outputs: dict[str, str]) -> str:
     if "confusion" not in numbers:
         return "\n".join([*score_lines(numbers), *(f"  {path}" for path in outputs.values())])
     lines = [
-        f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {numbers['n']:,} {numbers['unit']}s (always"
+        f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {counted(numbers['n'], numbers['unit'])}"
+        " (always"
         f" the most frequent class: {numbers['majority_macro_f1']:.3f}); epoch {numbers['epoch']} of"
         f" {numbers['epochs']}" + ("; the split leaks, these scores are too high" if numbers["is_leaky"] else "")
     ]
@@ -209,7 +211,7 @@ def _result(numbers: dict, history: Sequence[dict]) -> Markup:
     )
     return Markup(
         f'<section id="result"><p class="result">Macro-F1 <strong>{number(numbers["macro_f1"], 3)}</strong> on'
-        f" {numbers['n']:,} {numbers['unit']}s of the {escape(numbers['part'])} part "
+        f" {counted(numbers['n'], numbers['unit'])} of the {escape(numbers['part'])} part "
         f"(always saying the most frequent class: {number(numbers['majority_macro_f1'], 3)}). Recall: {escape(recall)}."
         f" Epoch {numbers['epoch']} of {len(history)} is kept; "
         f"{numbers['parameters']:,} parameters. ONNX and torch differ by at most"

@@ -14,7 +14,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 from .arrow import check, from_numpy, table, to_numpy
-from .records import DATUM, Estimate, Note, TableSpec, Variable, counted, variable
+from .records import DATUM, Estimate, Note, TableSpec, Variable, counted, plural, variable
 
 __all__ = [
     "DATUM",
@@ -25,6 +25,7 @@ __all__ = [
     "check",
     "counted",
     "from_numpy",
+    "plural",
     "table",
     "to_numpy",
     "variable",

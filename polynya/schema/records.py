@@ -145,6 +145,17 @@ def counted(n: int, noun: str) -> str:
     n : int
         How many.
     noun : str
-        In the singular; its plural has an s, or es where it ends in s.
+        In the singular; see :func:`plural`.
     """
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}{'es' if noun.endswith('s') else 's'}"
+    return f"{n:,} {noun if n == 1 else plural(noun)}"
+
+
+def plural(noun: str) -> str:
+    """Return the plural of a noun: with an s, or es where it ends in s or is an echo.
+
+    Parameters
+    ----------
+    noun : str
+        In the singular.
+    """
+    return f"{noun}{'es' if noun.endswith(('s', 'echo')) else 's'}"

@@ -74,6 +74,9 @@ def test_an_input_more_is_another_result(done, tmp_path):
     inputs = {**key(tmp_path).inputs, "mss": tmp_path / "g.h5"}
     with pytest.raises(OutputError, match="of another mss;"):
         io.finished(done, key(tmp_path, inputs=inputs))
+    inputs = {**key(tmp_path).inputs, "echoes": tmp_path / "g.h5", "sums of a file": tmp_path / "g.h5"}
+    with pytest.raises(OutputError, match="a result of other echoes and of other sums of a file;"):
+        io.finished(done, key(tmp_path, inputs=inputs))
 
 
 def test_content_decides_not_time_and_not_name(done, tmp_path):

@@ -13,6 +13,7 @@ import numpy as np
 from ... import metrics
 from ...errors import ProductError
 from ...metrics import Blocks, Estimate, block_sums, estimate
+from ...schema import counted
 from ...schema.echoes import LEAD, UNKNOWN
 from ..scene_rows import Row, draw_blocks, over
 from ..values import interval_score
@@ -103,7 +104,8 @@ def compare(sample: Sample, *, seed: int = 0, n_resamples: int = 500) -> list[Ro
     """
     if not ((sample.truth >= 0) | (sample.truth_class != UNKNOWN)).any():
         raise ProductError(
-            f"leads: none of {len(sample)} echoes has a label in the reference; expected some. Check that result and"
+            f"leads: none of {counted(len(sample), 'echo')} has a label in the reference; expected some. Check that"
+            " result and"
             " reference are of the same track."
         )
     count = int(sample.pass_number.max()) + 1

@@ -151,7 +151,10 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, n_resamples: i
     rows = scores.compare(_joined(parts), seed=seed, n_resamples=n_resamples)
     more: dict[str, object] = {"result": out.name, "remark": remark, "simulated": SIMULATED if is_simulated else ""}
     if others:
-        more["left_out"] = f"{len(others)} of {len(others) + len(parts)} files are not scored: no reference of them."
+        more["left_out"] = (
+            f"{len(others)} of {len(others) + len(parts)} files {'is' if len(others) == 1 else 'are'} not scored: no"
+            " reference."
+        )
     return scene_rows.tidy(rows, region="all", reference=reference.name, about=more)
 
 
@@ -198,7 +201,8 @@ def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
         echo = _matched(table, *at, where=f"{path.name} and {source}")
     elif path.name != name or (echo.size and echo.max() >= distance.size):
         raise _OtherTrackError(
-            f"{path.name}: is no truth of {source} (it has {distance.size} echoes, and no times to match); expected"
+            f"{path.name}: is no truth of {source} (it has {schema.counted(distance.size, 'echo')}, and no times to"
+            " match); expected"
             f" {name}. Give that one, or the folder of all truths."
         )
     there = echo >= 0

@@ -169,7 +169,7 @@ def as_text(about: dict[str, Any]) -> str:
     if about["kind"] == "cpom_elev":
         lines.append(f"{about['name']}: table of CPOM's sea-ice processor, {counted(about['echoes'], 'record')}")
     else:
-        size = f"{about['echoes']:,} echoes of {about['gates']} gates" if about["gates"] else ""
+        size = f"{counted(about['echoes'], 'echo')} of {about['gates']} gates" if about["gates"] else ""
         release = f", {about['release']}" if about["release"] else ""
         lines.append(
             f"{about['name']}: {echo_files.title(about['product'], mission=about['mission'])}{release},"

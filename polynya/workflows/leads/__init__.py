@@ -127,7 +127,7 @@ def as_text(records: Sequence[Record]) -> str:
         lines.append(f"{name_of(record.item)}: {record.status}")
         if "n_echoes" in record.numbers:
             lines.append(f"  {messages.line(record.numbers)}")
-        if record.message and record.status != SKIPPED:
-            lines += [f"  - {m}" for m in record.message.split("\n")]
+        said = record.message.split("\n")[record.status == SKIPPED :] if record.message else []
+        lines += [f"  - {m}" for m in said]
         lines.append(f"  {record.outputs['report']}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ from pathlib import PurePath
 import numpy as np
 
 from ...readers import echo_files
+from ...schema import counted
 from ...schema.echoes import LEAD as LEAD_CLASS
 from ...schema.echoes import MODE_NAMES, OCEAN, SEA_ICE, UNKNOWN, Echoes
 from ...schema.lead_labels import KEEP_RANGE, OFF_NADIR, UNKNOWN_CAUSES
@@ -157,7 +158,7 @@ def _of_ranges(setting: Setting, total: Summary) -> list[str]:
     if not n:
         return ["Freeboard: no echo has a lead beside nadir (300 to 3000 m) that bends its range (range_flag)."]
     return [
-        f"Freeboard: remove {n:,} echo{'' if n == 1 else 'es'} ({share(n, total.n)}) of leads beside nadir,"
+        f"Freeboard: remove {counted(n, 'echo')} ({share(n, total.n)}) of leads beside nadir,"
         f" 300 to 3000 m away (range_flag 1, bit off_nadir_lead): {how}."
     ]
 
@@ -227,7 +228,7 @@ def line(numbers: dict[str, float]) -> str:
     """Return the counts of a file as one line."""
     n = numbers
     leads = int(n[f"n_{CLASS_WORDS[LEAD_CLASS]}"])
-    words = f"{int(n['n_echoes']):,} echoes: {leads:,} lead ({int(n['n_leads']):,} leads)"
+    words = f"{counted(int(n['n_echoes']), 'echo')}: {leads:,} lead ({counted(int(n['n_leads']), 'lead')})"
     words += f", {int(n[f'n_{CLASS_WORDS[SEA_ICE]}']):,} ice, {int(n[f'n_{CLASS_WORDS[OCEAN]}']):,} ocean"
     return f"{words}, {int(n['n_unknown']):,} unknown; {int(n['n_remove']):,} to remove from ranges"
 

@@ -94,7 +94,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False, records: int
     held = io.finished(folder, key) if is_there and not overwrite else None
     if held is not None:
         numbers = held.get("numbers", {})
-        text = f"done before: {folder}"
+        text = "\n".join([f"done before: {folder}", *held.get("messages", [])])
         return Record(item=item.name, status=SKIPPED, message=text, outputs=outputs, numbers=numbers)
     with io.fetched(item.path) as path:
         said, numbers = _find(path, item=item, key=key, config=config, used=used, overwrite=overwrite, records=records)

@@ -152,8 +152,11 @@ def test_in_a_folder_one_failure_leaves_the_others(tracks, echoes, tmp_path):
 def test_the_same_again_is_done_and_other_settings_are_said(echoes, tmp_path):
     out = tmp_path / "labels.parquet"
     words = (echoes[0], "--lead-map", radar_map(echoes[0]), "-o", out)
-    assert command(*words)[0] == 0
-    assert "done before" in command(*words)[1]
+    code, first, _ = command(*words)
+    notes = [line for line in first.splitlines() if line.startswith("  - ")]
+    assert code == 0 and any("no sea-ice concentration" in n for n in notes)
+    again = command(*words)[1]
+    assert "done before" in again and [line for line in again.splitlines() if line.startswith("  - ")] == notes
     code, _, error = command(*words, "--threshold-m", 500)
     assert code == 1 and "threshold_m" in error and "--overwrite" in error
     assert command(*words, "--threshold-m", 500, "--overwrite")[0] == 0

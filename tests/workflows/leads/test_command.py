@@ -20,9 +20,14 @@ from .results import run
 
 def test_a_finished_file_is_skipped_and_settings_are_told_apart(tmp_path, simulated, network):
     path, _ = simulated
-    assert run(path, tmp_path, network=str(network)).status == "done"
+    done = run(path, tmp_path, network=str(network))
+    assert done.status == "done"
     again = run(path, tmp_path, network=str(network))
     assert again.status == "skipped" and again.numbers["n_echoes"] == 800
+    first, *notes = again.message.split("\n")
+    assert first.startswith("done before") and "\n".join(notes) == done.message and len(notes) > 2
+    text = leads.as_text([again])
+    assert text.count("track: skipped") == 1 and all(f"\n  - {n}\n" in text for n in notes)
     other = run(path, tmp_path, network=str(network), lead_probability=0.9)
     assert other.status == "failed" and "--overwrite" in other.message
     [record] = leads.run(

@@ -273,21 +273,28 @@ def _messages(
 ) -> list[str]:
     out = []
     if about["n_simulated_files"]:
-        out.append(f"Simulated, not satellite data: {about['n_simulated_files']} of {about['n_files']} files.")
+        out.append(
+            f"Simulated, not satellite data: {about['n_simulated_files']} of"
+            f" {schema.counted(int(str(about['n_files'])), 'file')}."
+        )
     if about["network"] == "none":
         out.append("Classes are those of a published rule or of the product, the output of thresholds.")
     failed = sum(r.status == FAILED for r in records)
     if failed:
-        out.append(f"{failed} of {len(records)} files failed and are NOT in the maps: the same command tries again.")
+        out.append(
+            f"{failed} of {schema.counted(len(records), 'file')} failed and {'is' if failed == 1 else 'are'} NOT in the"
+            " maps: the same command tries again."
+        )
     outside = int(sum(r.numbers.get("n_ice_outside", 0) for r in records))
     if outside:
         out.append(
-            f"{outside:,} echoes of leads and ice lie outside the grid {crs} and are NOT in the maps: --crs"
+            f"{schema.counted(outside, 'echo')} of leads and ice {'lies' if outside == 1 else 'lie'} outside the grid"
+            f" {crs} and {'is' if outside == 1 else 'are'} NOT in the maps: --crs"
             f" {'EPSG:3976' if crs == 'EPSG:3413' else 'EPSG:3413'} maps those of the other hemisphere."
         )
     if int(found.values["n_left_out"].sum()):
         n = int(found.values["n_left_out"].sum())
-        out.append(f"Left out by their quality bits (melt season and the like): {n:,} echoes.")
+        out.append(f"Left out by their quality bits (melt season and the like): {schema.counted(n, 'echo')}.")
     if not np.isfinite(found.values["lead_fraction"]).any():
         out.append("No cell has enough lead and ice echoes for a share: larger cells (--cell) or more files may help.")
     return out
@@ -303,7 +310,8 @@ def as_text(outputs: Outputs) -> str:
     """
     lines = [
         f"{p['period']}: {schema.counted(p['n_cells'], 'cell')} with a share ({p['n_cells_masked']:,} masked),"
-        f" {p['n_echoes']:,} lead and ice echoes, {_percent(p['lead_fraction'])} leads, {_percent(p['unknown_share'])}"
+        f" {schema.counted(p['n_echoes'], 'lead and ice echo')}, {_percent(p['lead_fraction'])} leads,"
+        f" {_percent(p['unknown_share'])}"
         " of all unknown"
         for p in outputs.periods
     ]

@@ -214,7 +214,7 @@ def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:
             return Record(
                 item=item.name,
                 status=SKIPPED,
-                message=f"done before: {out}",
+                message="\n".join([f"done before: {out}", *held.get("messages", [])]),
                 outputs=outputs,
                 numbers=held.get("numbers", {}),
             )

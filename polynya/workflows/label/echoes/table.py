@@ -102,7 +102,8 @@ def read_track(path: Path, maps: Sequence[lead_map.Header], *, config: Config) -
             f" {config.max_hours:g} h at most. Choose a map of the same hours, or pass --max-hours."
         )
     raise ProductError(
-        f"{path.name}: none of its {len(echoes)} echoes lies on {names}; expected a map below the track. Choose another"
+        f"{path.name}: none of its {schema.counted(len(echoes), 'echo')} lies on {names}; expected a map below the"
+        " track. Choose another"
         " map or file."
     )
 
@@ -234,7 +235,10 @@ def _season_note(table: pa.Table) -> list[str]:
     n = int((melt_months.is_melt_season(time, latitude) & is_labelled).sum())
     if not n:
         return []
-    return [f"{n:,} labelled echoes lie in the melt season: ponds look like leads, in images and echoes"]
+    return [
+        f"{schema.counted(n, 'labelled echo')} {'lies' if n == 1 else 'lie'} in the melt season: ponds look like"
+        " leads, in images and echoes"
+    ]
 
 
 def _drift_note(table: pa.Table, config: Config) -> list[str]:
