@@ -229,7 +229,8 @@ def _counts(page: Page) -> str:
 
 def _words(page: Page) -> str:
     parts = [
-        "A lead echo has a lead within the distance that the network learned (300 m for the shipped one), or fulfils"
+        "A lead echo has a lead within the distance that the network learned (above; 300 m for the shipped one), or"
+        " fulfils"
         " the rule. Unknown is a class: it is counted, and shares of leads are of lead and ice echoes only.",
         "Widths are along the track, not across the lead. Rows and columns: docs/leads.",
     ]

@@ -176,3 +176,14 @@ def test_the_table_sorts_and_filters(tmp_path):
     said = dict(s.split(":", 1) for s in re.search(r'data-said="([^"]*)"', dom).group(1).split("|"))
     assert said["first"] == "abcd" and said["up"] == "dabc" and said["down"] == "badc"  # what is missing comes last
     assert said["failed"] == "c" and said["filter"] == "b" and said["shown"] == "1 of 4"
+
+
+def test_no_column_is_empty_where_a_quantity_has_no_uncertainty():
+    share = {"command": "leads", "quantity": "share of leads", "units": "1", "uncertainty_random": None}
+    rows = [row(f"r{k}", **share, uncertainty_correlated=None) for k in range(3)]
+    text = runs.render(rows, is_sum={"share of leads": False}, folder="out")
+    assert "\u00b1" not in text and "correlated" not in text.partition("<script")[0]
+    both = runs.render([*rows, row("f")], is_sum={"share of leads": False, "mean total freeboard": False}, folder="out")
+    assert "<th" in both and "\u00b1" in both and "correlated" in both.partition("<script")[0]
+    cells = [part.count("<td") for part in both.partition('id="runs-table"')[2].split("<tr")[2:6]]
+    assert len(set(cells)) == 1

@@ -38,7 +38,7 @@ def render(rows: Sequence[Mapping], *, is_sum: Mapping[str, bool], folder: str) 
         _failures(failed),
         _table(rows, is_sum),
         timeline(rows),
-        _words(),
+        _words(rows),
     ]
     return page(title=f"{folder}: {counted(len(rows), 'item')}", body=body, scripts=("runs_page.js",))
 
@@ -87,14 +87,15 @@ def _table(rows: Sequence[Mapping], is_sum: Mapping[str, bool]) -> Markup:
     quantities = list(dict.fromkeys((r["quantity"], r["units"]) for r in rows))
     one = quantities[0] if len(quantities) == 1 else None
     value = f"{one[0]}, {one[1]}" if one and one[1] != "1" else one[0] if one else "value"
+    has_sigma, has_correlated = _has_uncertainty(rows)
     head = [
         *(["command"] if several else []),
         "item",
         "state",
         "data of",
         value,
-        "\u00b1",
-        "correlated",
+        *(["\u00b1"] if has_sigma else []),
+        *(["correlated"] if has_correlated else []),
         "seconds",
         "note",
     ]
@@ -112,8 +113,12 @@ def _table(rows: Sequence[Mapping], is_sum: Mapping[str, bool]) -> Markup:
                 (Markup(f'<span class="state {escape(r["state"])}">{escape(r["state"])}</span>'), r["state"]),
                 (time.strftime("%Y-%m-%d %H:%M"), time.isoformat()) if isinstance(time, dt.datetime) else (DASH, ""),
                 (number(r["value"], decimals), _key(r["value"])),
-                (number(sigma, decimals), _key(sigma)),
-                (number(r["uncertainty_correlated"], decimals), _key(r["uncertainty_correlated"])),
+                *([(number(sigma, decimals), _key(sigma))] if has_sigma else []),
+                *(
+                    [(number(r["uncertainty_correlated"], decimals), _key(r["uncertainty_correlated"]))]
+                    if has_correlated
+                    else []
+                ),
                 (number(r["seconds"], 1), _key(r["seconds"])),
                 (Markup(f'<span class="why" title="{escape(r["reason"])}">{escape(r["reason"])}</span>'), r["reason"]),
             ]
@@ -131,6 +136,11 @@ def _table(rows: Sequence[Mapping], is_sum: Mapping[str, bool]) -> Markup:
     return Markup(f'<section id="items"><h2>Items</h2>{tools}{shown}</section>')
 
 
+def _has_uncertainty(rows: Sequence[Mapping]) -> tuple[bool, bool]:
+    """Return whether any row has an uncertainty, and a correlated part of it: no column is empty."""
+    return any(_sigma(r) is not None for r in rows), any(r["uncertainty_correlated"] is not None for r in rows)
+
+
 def _sigma(row: Mapping) -> float | None:
     parts = (row["uncertainty_random"], row["uncertainty_correlated"])
     return None if None in parts else float(np.hypot(*parts))
@@ -140,9 +150,12 @@ def _key(value: float | None) -> str:
     return "" if value is None else f"{value:.9g}"
 
 
-def _words() -> Markup:
-    return Markup(
-        '<section id="words"><p class="note">The same rows are in runs.parquet. \u00b1 is one standard uncertainty; its'
-        " correlated part comes from errors that the segments or pixels of one item share (of freeboard: sea surface,"
-        " tides, mean sea surface; the network), which more of them do not reduce.</p></section>"
-    )
+def _words(rows: Sequence[Mapping]) -> Markup:
+    what = ""
+    if any(_has_uncertainty(rows)):
+        what = (
+            " \u00b1 is one standard uncertainty; its correlated part comes from errors that the segments or pixels of"
+            " one item share (of freeboard: sea surface, tides, mean sea surface; the network), which more of them do"
+            " not reduce."
+        )
+    return Markup(f'<section id="words"><p class="note">The same rows are in runs.parquet.{what}</p></section>')
