@@ -32,7 +32,7 @@ def summary(table: pa.Table) -> str:
     found = {(r["stratum"], r["prediction"], r["metric"]): r for r in rows}
     reference = rows[0]["reference"] if rows else "nothing"
     lines = [f"{about.get('result', 'leads')} against {reference}; class lead, 95 % intervals over passes in brackets"]
-    lines += [f"NOTE: {about[k]}" for k in ("remark", "simulated", "left_out") if about.get(k)]
+    lines += [f"NOTE: {about[k]}" for k in ("remark", "simulated", "threshold", "left_out") if about.get(k)]
     passes = found.get(("all", "given", "passes"))
     if passes is not None and passes["value"] < 2:
         lines.append("NOTE: one pass has no interval: echoes of a pass are not independent.")

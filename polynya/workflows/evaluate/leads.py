@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import functools
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,27 +17,26 @@ from ...evaluate import scene_rows
 from ...evaluate.leads import scores
 from ...io import opening
 from ...io.packed_netcdf import PackedFile, open_packed
-from ...physics.altimeter_tracks import EARTH_RADIUS_M
-from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files
+from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files, sentinel3_sral
 from ...samples import labelled_echoes
 from ...schema.echoes import LEAD, UNKNOWN, Echoes
-from ...schema.lead_labels import BITS, LABELLED, LEAD_LABELS, LEAD_NEAR, LEADS, NO_LEAD
-from ...schema.runs import RUNS
+from ...schema.lead_labels import BITS, LEADS
+from .echo_matching import PLACE, OtherTrackError, Reference, matched, of_echoes, on_sphere, times_of
+from .label_tables import LabelTables
 
 TABLE = "leads.parquet"
-PLACE = ("latitude", "longitude")
-HAND_LABELS = "waveform_cla"
-"""Variable of hand-labelled Sentinel-3 echoes: 1 is the class that counts as lead here, 0 the other."""
+HAND_LABELS = sentinel3_sral.HAND_LABELS
+"""Labels of Sentinel-3 echoes: 1, an echo as of the ocean, counts as lead here, 0, a noisy one, as none."""
+HAND = (
+    "the labels given by hand tell echoes as of the ocean (1, counted as lead here) from noisy ones (0): not leads from"
+    " ice."
+)
 TRUE_DISTANCE, IS_BRIGHT_ICE = "true_lead_distance_m", "is_bright_ice"
 TRUTH_PLACES = ("time_40hz", "lat_40hz", "lon_40hz")
 EPOCH_NS = int(np.datetime64("2000-01-01T00:00:00", "ns").astype(np.int64))
 """Of the times of truths."""
 THRESHOLD_M = 300.0
 """Distance below which an echo of a simulation's truth is a lead."""
-TOLERANCE_NS = 5_000_000
-"""Echoes of two files are the same where their times differ by no more than 5 ms; they come 25 or 50 ms apart."""
-NEAR_M = 1000.0
-"""And where their places are no further apart: satellites measure at the same time."""
 CPOM_NEAR_M, CPOM_TOLERANCE_NS = 100.0, 2_000_000_000
 """The same for tables of CPOM, whose places have 0.1 m and whose times whole seconds; echoes come 300 m apart."""
 NEW_PASS_S = 600.0
@@ -47,34 +47,6 @@ EXPECTED = (
     "a label table (parquet), the truth of a simulation (NAME_truth.nc, or its folder), hand-labelled echoes (NetCDF"
     " with waveform_cla), CryoSat-2 L2i or a table of CPOM (.elev)"
 )
-
-
-class _OtherTrackError(ProductError):
-    """A reference is of other tracks than a table."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """What a reference says of the n echoes of one table.
-
-    Attributes
-    ----------
-    truth : numpy.ndarray of int8, shape (n,)
-        1 lead, 0 none, -1 unknown or ambiguous.
-    distance : numpy.ndarray, shape (n,)
-        m, NaN where unknown.
-    classes : numpy.ndarray of int8, shape (n,)
-        Of a rule, unknown elsewhere.
-    is_bright_ice : numpy.ndarray of bool, shape (n,)
-    pass_id : numpy.ndarray of str or None
-        Pass of each echo, where the reference names it.
-    """
-
-    truth: np.ndarray
-    distance: np.ndarray
-    classes: np.ndarray
-    is_bright_ice: np.ndarray
-    pass_id: np.ndarray | None = None
 
 
 def is_leads(out: Path | str) -> bool:
@@ -131,25 +103,28 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, n_resamples: i
     out, reference = Path(out), Path(reference)
     if not reference.exists():
         raise ProductError(f"{reference.name}: no such file at {reference}; expected {EXPECTED}. Check the path.")
-    parts, others, is_simulated = [], [], False
+    parts, others, is_simulated, taught = [], [], False, set[float]()
     kind = _kind(reference)
+    read, limits = _opened(kind, reference)
     for path in tables_in(out):
         table = schema.check(io.read_table(path), LEADS)
         about = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
         try:
-            found = _READ[kind](reference, table, about.get("source_file", path.parent.name))
-        except _OtherTrackError as error:
+            found = read(table, about.get("source_file", path.parent.name))
+        except OtherTrackError as error:
             others.append(error)
             continue
         is_simulated |= about.get("is_simulated") == "true"
+        taught |= {json.loads(about["threshold_m"])} if about.get("threshold_m", "null") != "null" else set()
         parts.append(_sample(table, found, mission=about.get("mission", ""), source=about.get("source_file", "")))
     if not parts and others:
         raise others[0]
     if not parts:
         raise ProductError(f"{out}: holds no table of leads; expected a folder that polynya leads wrote. Run it first.")
-    remark = NO_SKILL if kind in ("l2i", "elev") else ""
+    remark = NO_SKILL if kind in ("l2i", "elev") else HAND if kind == "hand" else ""
     rows = scores.compare(_joined(parts), seed=seed, n_resamples=n_resamples)
     more: dict[str, object] = {"result": out.name, "remark": remark, "simulated": SIMULATED if is_simulated else ""}
+    more["threshold"] = _of_thresholds(sorted(taught), limits)
     if others:
         more["left_out"] = (
             f"{len(others)} of {len(others) + len(parts)} files {'is' if len(others) == 1 else 'are'} not scored: no"
@@ -180,27 +155,52 @@ def _kind(reference: Path) -> str:
         raise ProductError(f"{reference.name}: holds {', '.join(file.names[:6])}; expected {EXPECTED}.")
 
 
-def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
+Truth = tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray, np.ndarray] | None]
+"""Distances, whether there is bright ice, and times, latitudes and longitudes of a simulation's truth."""
+Read = Callable[[pa.Table, str], Reference]
+"""What a reference says of a table of leads, from the table and the name of its file."""
+
+
+def _opened(kind: str, reference: Path) -> tuple[Read, tuple[float, ...]]:
+    """Return what reads a reference for each table, and the distances, m, below which its echoes are leads.
+
+    Files that serve several tables are read once.
+    """
+    if kind == "labels":
+        tables = LabelTables.of(reference, expected=EXPECTED)
+        return tables.reference_of, tables.thresholds_m
+    if kind == "truth":
+        return functools.partial(_of_truth, reference, functools.lru_cache(maxsize=1)(_read_truth)), (THRESHOLD_M,)
+    if kind == "hand":
+        return functools.partial(_of_hand, reference, echo_files.read(reference, extra=(HAND_LABELS,))), ()
+    if kind == "l2i":
+        return functools.partial(_of_l2i, reference, cryosat2_l2i.read(reference)), ()
+    return functools.partial(_of_elev, reference, cpom_elev.read(reference)), ()
+
+
+def _of_thresholds(taught: Sequence[float], limits: Sequence[float]) -> str:
+    """Return what the network was taught to call a lead, and what the reference does where that differs."""
+    if not taught:
+        return ""
+    said = f"the network was taught that a lead is nearer than {' or '.join(f'{t:g}' for t in taught)} m"
+    if limits and list(limits) != list(taught):
+        said += f"; the labels of the reference are of {' or '.join(f'{t:g}' for t in limits)} m"
+    return f"{said}."
+
+
+def _of_truth(reference: Path, read: Callable[[Path], Truth], table: pa.Table, source: str) -> Reference:
     """Return the truth of a simulated track: by time and place; truths without times by name and echo number."""
     path, name = reference, f"{source.removesuffix('.nc')}_truth.nc"
     if reference.is_dir():
         path = next((p for p in (reference / name, reference / "truth" / name) if p.is_file()), reference / name)
         if not path.is_file():
-            raise _OtherTrackError(
-                f"{reference.name}: holds no {name}; expected the truth of {source}. Check the path."
-            )
-    with open_packed(path, expected=f"{EXPECTED}. Check the file") as file:
-        distance = file.variables[TRUE_DISTANCE].values().reshape(-1)
-        bright = file.variables[IS_BRIGHT_ICE].values().reshape(-1) if IS_BRIGHT_ICE in file.names else distance * 0.0
-        has_echoes = altika_sgdr.is_product(file.names)
-        at = None if has_echoes or not set(TRUTH_PLACES) <= set(file.names) else _of_truth_file(file)
+            raise OtherTrackError(f"{reference.name}: holds no {name}; expected the truth of {source}. Check the path.")
+    distance, bright, at = read(path)
     echo = schema.to_numpy(table["echo"])
-    if has_echoes:
-        at = _of_echoes(altika_sgdr.read(path))
     if at is not None:
-        echo = _matched(table, *at, where=f"{path.name} and {source}")
+        echo = matched(table, *at, where=f"{path.name} and {source}")
     elif path.name != name or (echo.size and echo.max() >= distance.size):
-        raise _OtherTrackError(
+        raise OtherTrackError(
             f"{path.name}: is no truth of {source} (it has {schema.counted(distance.size, 'echo')}, and no times to"
             " match); expected"
             f" {name}. Give that one, or the folder of all truths."
@@ -212,53 +212,25 @@ def _of_truth(reference: Path, table: pa.Table, source: str) -> Reference:
     return Reference(truth=truth, distance=mine, classes=nothing, is_bright_ice=there & (bright[echo] > 0))
 
 
+def _read_truth(path: Path) -> Truth:
+    """Return distances, whether there is bright ice, and times and places where the file has them."""
+    with open_packed(path, expected=f"{EXPECTED}. Check the file") as file:
+        distance = file.variables[TRUE_DISTANCE].values().reshape(-1)
+        bright = file.variables[IS_BRIGHT_ICE].values().reshape(-1) if IS_BRIGHT_ICE in file.names else distance * 0.0
+        has_echoes = altika_sgdr.is_product(file.names)
+        at = None if has_echoes or not set(TRUTH_PLACES) <= set(file.names) else _of_truth_file(file)
+    return distance, bright, of_echoes(altika_sgdr.read(path)) if has_echoes else at
+
+
 def _of_truth_file(file: PackedFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return times as int64 nanoseconds, latitudes and longitudes of a truth."""
     seconds, latitude, longitude = (file.variables[n].values().reshape(-1) for n in TRUTH_PLACES)
     return EPOCH_NS + np.round(seconds * 1e9).astype(np.int64), latitude, longitude
 
 
-def _of_labels(reference: Path, table: pa.Table, source: str) -> Reference:
-    """Return labels of label tables: by time."""
-    files = labelled_echoes.tables_in(reference) if reference.is_dir() else [reference]
-    columns = ["time", *PLACE, "label", "label_flag", "lead_distance", "pass_id"]
-    parts = []
-    for path in files:
-        kind = io.table_metadata(path).get(b"polynya_table", b"").decode()
-        if kind == RUNS.name and reference.is_dir():
-            continue  # polynya label writes it beside the tables
-        if kind != LEAD_LABELS.name:
-            raise ProductError(
-                f"{path.name}: is a table of {kind or 'unknown'} (metadata polynya_table); expected {LEAD_LABELS.name},"
-                " as polynya label writes it. Give that one."
-            )
-        parts.append(io.read_table(path, columns=columns))
-    if not parts:
-        raise ProductError(f"{reference.name}: is a folder without label tables; expected {EXPECTED}. Check the path.")
-    labels = pa.concat_tables([p.cast(parts[0].schema) for p in parts])
-    where = (schema.to_numpy(labels[n]) for n in PLACE)
-    place = _matched(table, _times(labels["time"]), *where, where=f"{reference.name} and {source}")
-    there = place >= 0
-    label, flag = (schema.to_numpy(labels[n])[place] for n in ("label", "label_flag"))
-    known = there & (flag == LABELLED)
-    truth = np.where(known & (label == LEAD_NEAR), 1, np.where(known & (label == NO_LEAD), 0, -1)).astype(np.int8)
-    distance = np.where(known, schema.to_numpy(labels["lead_distance"])[place], np.nan)
-    distance[(truth == 0) & np.isnan(distance)] = np.inf  # the map has no lead at all
-    names = np.array(labels["pass_id"].cast(pa.string()).to_pylist(), dtype=str)[place]
-    n = len(table)
-    return Reference(
-        truth=truth,
-        distance=distance,
-        classes=np.zeros(n, np.int8),
-        is_bright_ice=np.zeros(n, bool),
-        pass_id=np.where(there, names, ""),
-    )
-
-
-def _of_hand(reference: Path, table: pa.Table, source: str) -> Reference:
+def _of_hand(reference: Path, echoes: Echoes, table: pa.Table, source: str) -> Reference:
     """Return hand labels of echoes: by time."""
-    echoes = echo_files.read(reference, extra=(HAND_LABELS,))
-    place = _matched(table, *_of_echoes(echoes), where=f"{reference.name} and {source}")
+    place = matched(table, *of_echoes(echoes), where=f"{reference.name} and {source}")
     label = echoes.extra[HAND_LABELS][place]
     truth = np.where((place >= 0) & np.isin(label, (0, 1)), label, -1).astype(np.int8)
     n = len(table)
@@ -267,21 +239,19 @@ def _of_hand(reference: Path, table: pa.Table, source: str) -> Reference:
     )
 
 
-def _of_l2i(reference: Path, table: pa.Table, source: str) -> Reference:
+def _of_l2i(reference: Path, echoes: Echoes, table: pa.Table, source: str) -> Reference:
     """Return ESA's classes: by time."""
-    echoes = cryosat2_l2i.read(reference)
-    place = _matched(table, *_of_echoes(echoes), where=f"{reference.name} and {source}")
+    place = matched(table, *of_echoes(echoes), where=f"{reference.name} and {source}")
     return _of_classes(echoes.surface_class, place)
 
 
-def _of_elev(reference: Path, table: pa.Table, source: str) -> Reference:
+def _of_elev(reference: Path, found: cpom_elev.Elevations, table: pa.Table, source: str) -> Reference:
     """Return the classes of CPOM's processor: by place, since its times are whole seconds of some twenty records."""
-    found = cpom_elev.read(reference)
-    mine, other = (_on_sphere(*(schema.to_numpy(table[n]) for n in PLACE)), _on_sphere(found.latitude, found.longitude))
+    mine, other = (on_sphere(*(schema.to_numpy(table[n]) for n in PLACE)), on_sphere(found.latitude, found.longitude))
     known = np.isfinite(mine).all(axis=1)
     place = np.full(len(table), -1)
     far, nearest = cKDTree(other).query(mine[known])
-    time, missing = _times(table["time"])[known], np.iinfo(np.int64).min
+    time, missing = times_of(table["time"])[known], np.iinfo(np.int64).min
     good = (far <= CPOM_NEAR_M) & (time != missing)
     good &= np.abs(found.time.astype(np.int64)[nearest] - time) <= CPOM_TOLERANCE_NS
     place[known] = np.where(good, nearest, -1)
@@ -300,62 +270,11 @@ def _of_classes(given: np.ndarray, place: np.ndarray) -> Reference:
     return Reference(truth=truth, distance=np.full(n, np.nan), classes=classes, is_bright_ice=np.zeros(n, bool))
 
 
-_READ = {"truth": _of_truth, "labels": _of_labels, "hand": _of_hand, "l2i": _of_l2i, "elev": _of_elev}
-
-
-def _times(column: pa.ChunkedArray) -> np.ndarray:
-    """Return times as int64 nanoseconds, the smallest where missing."""
-    whole = column.cast(pa.timestamp("ns", tz=column.type.tz)).cast(pa.int64())
-    return np.array(whole.fill_null(np.iinfo(np.int64).min).to_numpy())
-
-
-def _of_echoes(found: Echoes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return times as int64 nanoseconds, latitudes and longitudes."""
-    return found.time.astype(np.int64), found.latitude, found.longitude
-
-
-def _matched(
-    table: pa.Table, given: np.ndarray, latitude: np.ndarray, longitude: np.ndarray, *, where: str
-) -> np.ndarray:
-    """Return the place of each echo among times of the reference, -1 where there is none at its place.
-
-    Raises
-    ------
-    ProductError
-        If no echo of the table is among them.
-    """
-    mine = _times(table["time"])
-    order = np.argsort(given, kind="stable")
-    sorted_times = given[order]
-    right = np.clip(np.searchsorted(sorted_times, mine), 0, max(given.size - 1, 0))
-    left = np.maximum(right - 1, 0)
-    if not given.size:
-        return np.full(mine.size, -1)
-    nearer = np.where(np.abs(sorted_times[left] - mine) < np.abs(sorted_times[right] - mine), left, right)
-    missing = np.iinfo(np.int64).min
-    good = (np.abs(sorted_times[nearer] - mine) <= TOLERANCE_NS) & (mine != missing)
-    own = _on_sphere(*(schema.to_numpy(table[n]) for n in PLACE))
-    with np.errstate(invalid="ignore"):  # without a place there is no echo to match
-        good &= np.linalg.norm(own - _on_sphere(latitude, longitude)[order[nearer]], axis=1) <= NEAR_M
-    if not good.any():
-        raise _OtherTrackError(
-            f"{where}: no echo of the one has the time of one of the other, within 5 ms, and its place, within"
-            f" {NEAR_M:g} m; expected the same track. Check the files."
-        )
-    return np.where(good, order[nearer], -1)
-
-
-def _on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
-    """Return places as points on the sphere, m, shape (n, 3)."""
-    lat, lon = np.radians(latitude), np.radians(longitude)
-    return EARTH_RADIUS_M * np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=1)
-
-
 def _sample(table: pa.Table, reference: Reference, *, mission: str, source: str) -> tuple[scores.Sample, np.ndarray]:
     """Return answers and reference of one table, and the pass of each echo by name."""
     column = {n: schema.to_numpy(table[n]) for n in LEADS.names if n not in ("time", "source")}
     n = table.num_rows
-    time = _times(table["time"])
+    time = times_of(table["time"])
     passes = np.array([source], dtype=object)[np.zeros(n, int)]
     order = np.argsort(time, kind="stable")  # hand-labelled files are sorted by label
     pause = np.empty(n, np.int64)

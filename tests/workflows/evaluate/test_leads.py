@@ -21,6 +21,7 @@ from polynya.schema import lead_labels
 from polynya.schema.lead_labels import LEADS
 from polynya.simulate.altika import product as simulated_tracks
 from polynya.workflows import leads
+from polynya.workflows.evaluate import label_tables
 from polynya.workflows.evaluate import leads as evaluate_leads
 from tests.real_files import altimetry
 
@@ -78,7 +79,7 @@ def test_one_track_has_no_interval_and_the_text_says_so(tracks):
     assert found["all", "given", "precision"]["low"] is None
 
 
-def labels_of(file, path):
+def labels_of(file, path, **about):
     """Write a label table of a track as polynya label does: from the radar map, every tenth echo without a label."""
     echoes, _, _ = truth_of(file)
     distance = echoes.extra["sar_lead_distance_m"]
@@ -96,7 +97,7 @@ def labels_of(file, path):
     table = echoes.to_table()
     spec = lead_labels.LEAD_LABELS
     made = {c: table[c].combine_chunks() for c in table.column_names} | columns
-    io.write_table(schema.table(spec, made), path, spec=spec)
+    io.write_table(schema.table(spec, made, about=about), path, spec=spec, about=about)
     return distance, label
 
 
@@ -113,6 +114,37 @@ def test_label_tables_are_matched_by_time(tracks, tmp_path):
     assert found["all", "given", "share_without_reference"]["value"] == pytest.approx(1 - use.mean())
     known = label >= 0  # by threshold, ambiguous echoes count too: their distance is known
     assert found["T 500 m", "given", "precision"]["n"] == known.sum()
+
+
+def test_label_tables_are_read_once_each(tracks, tmp_path, monkeypatch):
+    """Not all of them for every table of leads: that would take n times n reads."""
+    folder, files = tracks
+    for k, file in enumerate(files):
+        labels_of(file, tmp_path / f"{k}.parquet")
+    read, original = [], io.read_table
+
+    def counting(path, **options):
+        if "label" in (options.get("columns") or ()):
+            read.append(path.name)
+        return original(path, **options)
+
+    monkeypatch.setattr(io, "read_table", counting)
+    evaluate_leads.run(folder / "out", reference=tmp_path)
+    assert sorted(read) == ["0.parquet", "1.parquet", "2.parquet"]
+    assert label_tables.MOST_HELD < 20  # no more in memory, however many there are
+
+
+@pytest.mark.parametrize(("taught", "limit", "words"), [(300.0, 300.0, ""), (500.0, 300.0, "of 300 m"), (None, 1, "")])
+def test_thresholds_of_network_and_labels_are_said(tracks, tmp_path, taught, limit, words):
+    folder, files = tracks
+    labels_of(files[0], tmp_path / "l.parquet", threshold_m=limit)
+    name = files[0].name.removesuffix(".nc")
+    table = io.read_table(folder / "out" / name / "leads.parquet")
+    about = {k.decode(): v.decode() for k, v in table.schema.metadata.items() if k not in (b"polynya_table", b"datum")}
+    io.write_table(table, tmp_path / "o" / "leads.parquet", spec=LEADS, about={**about, "threshold_m": taught})
+    said = text.summary(evaluate_leads.run(tmp_path / "o", reference=tmp_path / "l.parquet"))
+    assert (f"taught that a lead is nearer than {taught:g} m" in said) if taught else "taught" not in said
+    assert ("the labels of the reference are" in said) == bool(words) and words in said
 
 
 def test_tracks_without_a_reference_are_left_out_and_counted(tracks, tmp_path):
