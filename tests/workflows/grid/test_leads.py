@@ -164,6 +164,36 @@ def test_results_of_two_kinds_are_refused(tmp_path):
     assert not (tmp_path / "g").exists()
 
 
+def test_modes_of_one_mission_share_a_map(tmp_path):
+    """CPOM's rule has a threshold for SAR and one for SARIn: CryoSat-2 passes through both within minutes."""
+    sar, sarin = (f"CPOM: cpom peakiness 18/9, stack {s}" for s in ("6.29", "4.62"))
+    about = {"network": "none", "mission": "CryoSat-2"}
+    write(tmp_path / "r", "a", [LEAD] * 30 + [SEA_ICE] * 50, rule=sar, **about)
+    write(tmp_path / "r", "b", [LEAD] * 10 + [SEA_ICE] * 60, rule=sarin, **about)
+    write(tmp_path / "r", "c", [SEA_ICE] * 10, rule=f"{sar} / {sarin}", **about)
+    out = leads.run([tmp_path / "r"], out=tmp_path / "g", config=CONFIG)
+    assert out.periods[0]["n_lead"] == 40 and out.periods[0]["n_echoes"] == 160
+    [note] = [m for m in out.messages if "other thresholds for each mode" in m]
+    assert sar in note and sarin in note and note.count("CPOM") == 2
+    for name, other in (("d", {**about, "mission": "Sentinel-3A"}), ("e", {**about, "network": "near"})):
+        write(tmp_path / name, name, [SEA_ICE] * 10, rule=sarin, **other)
+        with pytest.raises(UsageError, match="expected results of one kind"):
+            leads.run([tmp_path / "r" / "a", tmp_path / name], out=tmp_path / "h", config=CONFIG)
+    write(tmp_path / "f", "f", [SEA_ICE] * 10, rule="pysiral: peakiness 66", **about)
+    with pytest.raises(UsageError, match="has rule pysiral"):
+        leads.run([tmp_path / "r" / "a", tmp_path / "f"], out=tmp_path / "h", config=CONFIG)
+
+
+def test_what_the_network_was_taught_is_said(tmp_path):
+    write(tmp_path / "r", "a", [LEAD] * 30 + [SEA_ICE] * 70, threshold_m=500.0)
+    out = leads.run([tmp_path / "r"], out=tmp_path / "g", config=CONFIG)
+    assert "The network was taught that a lead is nearer to nadir than 500 m." in out.messages
+    assert "network near, a lead is nearer than 500 m" in (tmp_path / "g" / "maps" / "index.html").read_text()
+    assert xr.open_dataset(out.files["netcdf"]).attrs["threshold_m"] == "500.0"
+    write(tmp_path / "s", "b", [LEAD] * 30 + [SEA_ICE] * 70)  # of an earlier version: states none
+    assert not any("taught" in m for m in leads.run([tmp_path / "s"], out=tmp_path / "h", config=CONFIG).messages)
+
+
 def test_the_command_makes_maps_and_says_simulated(tmp_path):
     write(tmp_path / "r", "a", [LEAD] * 30 + [SEA_ICE] * 70, is_simulated=True)
     result = CliRunner().invoke(app, ["grid", str(tmp_path / "r"), "-o", str(tmp_path / "g"), "--cell", "100km"])

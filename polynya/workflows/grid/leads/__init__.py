@@ -26,6 +26,8 @@ __all__ = ["Item", "LeadConfig", "Outputs", "as_json", "as_text", "is_leads", "p
 
 ALIKE = ("network", "network_sha256", "rule", "lead_probability_limit", "ice_probability_limit")
 """What the tables of one map share, as their metadata have it."""
+RULES_BY_MODE = ("CPOM:", "pysiral:")
+"""Rules that have thresholds of their own for each mode of CryoSat-2: they begin so, and are one rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,22 +150,34 @@ def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object
             f"OUT: {double[0]} is there twice; expected each file once, or it counts twice. Leave one out."
         )
     same: dict[str, str] = {}
-    missions, n_simulated = set(), 0
+    missions, all_rules, thresholds, n_simulated = set(), set(), set(), 0
     for path in tables:
         meta = {k.decode(): v.decode() for k, v in io.table_metadata(path).items()}
         mine = {k: meta.get(k, "") for k in ALIKE}
+        mission = meta.get("mission", "")
         differing = next((k for k in ALIKE if same and same[k] != mine[k]), None)
+        if differing == "rule" and missions == {mission} and _rule_of(mine["rule"]) == _rule_of(same["rule"]) != "":
+            differing = None
         if differing:
             raise UsageError(
                 f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {tables[0].parent.name}"
                 f" has {same[differing]}; expected results of one kind. Grid them apart."
             )
         same = same or mine
-        missions.add(meta.get("mission", ""))
+        missions.add(mission)
+        all_rules.update(mine["rule"].split(" / "))
+        thresholds |= {meta["threshold_m"]} - {"null"} if "threshold_m" in meta else set()
         n_simulated += meta.get("is_simulated") == "true"
     latitude = next((v for p in tables if (v := _latitudes(p)).size), np.zeros(1))
+    same["rule"] = " / ".join(sorted(all_rules))
+    same["threshold_m"] = ", ".join(sorted(thresholds))
     about: dict[str, object] = {**same, "missions": ", ".join(sorted(missions)), "n_files": len(tables)}
     return [p.parent for p in tables], about | {"n_simulated_files": n_simulated}, bool(np.median(latitude) >= 0)
+
+
+def _rule_of(words: str) -> str:
+    """Return which of the rules that differ by mode these thresholds are of, empty for others."""
+    return next((r for r in RULES_BY_MODE if words.startswith(r)), "")
 
 
 def _latitudes(path: Path) -> np.ndarray:
@@ -246,7 +260,10 @@ def _write(
 
 def answered(about: dict[str, object]) -> str:
     """Return what gave the classes."""
-    return f"network {about['network']}" if about["network"] != "none" else str(about["rule"])
+    if about["network"] == "none":
+        return str(about["rule"])
+    near = f", a lead is nearer than {float(str(about['threshold_m'])):g} m" if about.get("threshold_m") else ""
+    return f"network {about['network']}{near}"
 
 
 def _periods(found: lead_share.LeadShares, config: LeadConfig) -> list[dict]:
@@ -279,6 +296,11 @@ def _messages(
         )
     if about["network"] == "none":
         out.append("Classes are those of a published rule or of the product, the output of thresholds.")
+        if " / " in str(about["rule"]):
+            out.append(f"The rule has other thresholds for each mode of the radar: {about['rule']}.")
+    elif about.get("threshold_m"):
+        near = float(str(about["threshold_m"]))
+        out.append(f"The network was taught that a lead is nearer to nadir than {near:g} m.")
     failed = sum(r.status == FAILED for r in records)
     if failed:
         out.append(
