@@ -21,7 +21,7 @@ def info(
                 " too), folders of wave-mode images and tile sets, any number of them; the files of one glacier scene,"
                 " as polynya glaciers takes them; or an ice chart, a grid of sea-ice concentration, an AI4Arctic scene,"
                 " AMSR2 channels, radar-altimeter echoes (AltiKa SGDR, CryoSat-2 L1b and L2i, Sentinel-3 SRAL"
-                " enhanced)."
+                " enhanced) or a folder of such files."
             ),
         ),
     ],
@@ -36,6 +36,7 @@ def info(
     polynya info S1B_WV_SLC__1SSV_*.SAFE
     polynya info ice_chart.gpkg
     polynya info CS_OFFL_SIR_SAR_1B_*.nc
+    polynya info passes
     """
     from ..errors import PolynyaError, one_line
     from ..workflows import info as workflow

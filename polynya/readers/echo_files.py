@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from ..errors import ProductError
 from ..io import expand
 from ..io.packed_netcdf import open_packed
 from ..schema.echoes import Echoes
-from . import altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral
+from . import altika_sgdr, cryosat2_l1b, cryosat2_l2i, echo_product, sentinel3_sral
 from .echo_product import BLOCK, file_of
 
 READERS: tuple[ModuleType, ...] = (altika_sgdr, cryosat2_l1b, cryosat2_l2i, sentinel3_sral)
@@ -99,6 +101,11 @@ def read(path: Path | str, *, extra: Sequence[str] = ()) -> Echoes:
         If a name in ``extra`` is not in the file.
     """
     return reader_of(path).read(path, extra=extra)
+
+
+def times(path: Path | str) -> np.ndarray:
+    """Read the times of a file's echoes, datetime64[ns], shape (n,); errors as :func:`read`."""
+    return echo_product.times(path, reader_of(path).LAYOUT)
 
 
 def blocks(path: Path | str, *, extra: Sequence[str] = (), records: int = BLOCK) -> Iterator[Echoes]:

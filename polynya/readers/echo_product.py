@@ -306,6 +306,30 @@ def blocks(
         )
 
 
+def times(path: Path | str, layout: Layout) -> np.ndarray:
+    """Read the times of a file's echoes and nothing else.
+
+    Parameters
+    ----------
+    path : Path or str
+        The file.
+    layout : Layout
+        Of the product.
+
+    Returns
+    -------
+    numpy.ndarray of datetime64[ns], shape (n,)
+        UTC, NaT where missing.
+
+    Raises
+    ------
+    ProductError
+        As :func:`open_source`.
+    """
+    with open_source(path, layout) as source:
+        return _time(source, slice(0, source.rows))
+
+
 def _block(source: Source, rows: slice, of_file: About, *, build: Build, extra: Sequence[str]) -> Echoes:
     own = build(source, rows)
     columns: dict[str, Any] = {n: own.pop(n) if n in own else source.values(n, rows) for n in FLOATS}

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from ..schema import Note
 from ..schema.echoes import COUNTS, LEAD, LRM, OCEAN, SAR, SEA_ICE, UNKNOWN, Echoes, joined
 from . import echo_product
 from .echo_product import BLOCK, About, Layout, Source
@@ -29,6 +30,12 @@ CLASSES = {0: OCEAN, 1: SEA_ICE, 2: LEAD, 3: UNKNOWN}
 """``surf_type_class_20_ku``: open ocean, sea ice, lead, unclassified."""
 MODES = {0: LRM, 1: SAR}
 """``instr_op_mode_20_ku``; LRM and SAR at once (2) is unknown here."""
+
+HAND_LABELS = "waveform_cla"
+"""Variable of files of echoes that were labelled by hand."""
+HAND_LABELS_MEAN = (
+    f"{HAND_LABELS} holds labels given by hand: 1 an echo as of the ocean, 0 a noisy one; none is of ice or leads"
+)
 
 LAYOUT = Layout(
     product=PRODUCT,
@@ -97,7 +104,14 @@ def _about(source: Source) -> About:
         named = re.match(r"S3([A-D])_", stated)
         mission = f"Sentinel-3{named[1]}" if named else "Sentinel-3"
     release = re.search(r"_[A-Z0-9]{3}_[A-Z]_([A-Z]{2}_\d{3})(?:\.SEN3)?$", stated)
-    return About(mission=mission, release=release[1] if release else "", units=COUNTS, gate_width_m=GATE_WIDTH_M)
+    notes = [Note(code="hand_labels", text=HAND_LABELS_MEAN)] if HAND_LABELS in source.file.names else []
+    return About(
+        mission=mission,
+        release=release[1] if release else "",
+        units=COUNTS,
+        gate_width_m=GATE_WIDTH_M,
+        notes=tuple(notes),
+    )
 
 
 def _columns(source: Source, rows: slice) -> dict[str, Any]:

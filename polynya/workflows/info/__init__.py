@@ -17,7 +17,7 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
-from . import echoes, imagettes, radar, scene, sea_ice
+from . import echo_folder, echoes, imagettes, radar, scene, sea_ice
 from .extent import extent
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
@@ -67,7 +67,7 @@ def parts(files: Sequence[str]) -> list[list[str]]:
 def _is_alone(name: str) -> bool:
     if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or imagettes.is_product(name):
         return True
-    if echoes.is_echoes([name]):
+    if echoes.is_echoes([name]) or echo_folder.is_folder([name]):
         return True
     return Path(name).suffix.lower() != ".tif" and sea_ice.is_sea_ice([name])
 
@@ -81,7 +81,8 @@ def _inside(name: str) -> list[str]:
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
-    """Describe one granule, radar product, tile set, scene, ice chart, grid, file of echoes or set of imagettes.
+    """Describe one granule, radar product, tile set, scene, ice chart, grid, file or folder of echoes, or set of
+    imagettes.
 
     Parameters
     ----------
@@ -111,6 +112,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     if echoes.is_echoes(part):
         echoes_about = echoes.run(part[0])
         return echoes_about, echoes.as_text(echoes_about)
+    if echo_folder.is_folder(part):
+        folder_about = echo_folder.run(part[0])
+        return folder_about, echo_folder.as_text(folder_about)
     if sea_ice.is_sea_ice(part):
         about = sea_ice.run(part[0])
         return about, sea_ice.as_text(about)

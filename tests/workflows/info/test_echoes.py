@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from polynya.cli import app
-from polynya.errors import ProductError
+from polynya.errors import PolynyaError, ProductError
 from polynya.workflows import info
 from tests.readers import echo_made
 from tests.real_files import altimetry
@@ -84,6 +84,43 @@ def test_the_next_command_is_leads_with_what_it_needs(tmp_path):
     assert "--concentration GRID" in command  # AltiKa products have none
     about, _ = info.describe([str(echo_made.cryosat(tmp_path / "CS.nc"))])
     assert "--network" not in about["next_commands"][0]
+
+
+def test_a_folder_has_a_line_for_each_mission(tmp_path):
+    folder = tmp_path / "my passes"
+    folder.mkdir()
+    for k in range(2):
+        echo_made.altika_groups(folder / f"a{k}.nc")
+    echo_made.cryosat(folder / "CS.nc")
+    (folder / "broken.nc").write_bytes((folder / "CS.nc").read_bytes()[:3000])
+    (folder / "notes.txt").write_text("mine")
+    found = CliRunner().invoke(app, ["info", str(folder)])
+    assert found.exit_code == 0, found.output
+    lines = found.stdout.splitlines()
+    assert lines[0] == "my passes: folder of 3 files of altimeter echoes"
+    one, two = (n.split("  ")[-1] for n in lines[1:3])
+    assert (one, two) == ("1 file, 6 echoes", "2 files, 240 echoes")
+    assert lines[1].startswith("  CryoSat-2 L1b") and lines[2].startswith("  SARAL AltiKa SGDR")
+    assert "broken.nc" in lines[3] and lines[4].endswith(f"polynya leads '{folder}' -o leads") and len(lines) == 5
+    about = json.loads(CliRunner().invoke(app, ["info", str(folder), "--json"]).stdout)
+    assert about["kind"] == "echo_folder" and about["not_read"] == ["broken.nc"]
+    assert [(k["files"], k["echoes"]) for k in about["products"]] == [(1, 6), (2, 240)]
+
+
+def test_folders_of_other_things_are_no_echoes(tmp_path):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").mkdir()
+    (tmp_path / "text" / "a.nc").write_text("no NetCDF")
+    for name in ("empty", "text"):
+        with pytest.raises(PolynyaError):
+            info.describe([str(tmp_path / name)])
+
+
+@pytest.mark.real
+def test_hand_labels_are_explained():
+    about, text = info.describe([str(altimetry("s3a_sral_coastal_echoes_2019.nc"))])
+    assert "waveform_cla holds labels given by hand: 1 an echo as of the ocean, 0 a noisy one" in text
+    assert "waveform_cla" not in about["unknown_variables"]
 
 
 @pytest.mark.real
