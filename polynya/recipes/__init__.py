@@ -289,6 +289,16 @@ class Recipe(_Settings):
             out["scene"]["augment"] = {k: v for k, v in augment.items() if k not in _LATE_AUGMENT or v}
         return out
 
+    def shown(self) -> dict:
+        """Return the settings that a reader of a report needs: :meth:`as_dict` without those of tracks and scenes,
+        where the family is another and they are at their defaults."""
+        found = self.as_dict()
+        if self.family_name in _UNUSED:
+            return found
+        fields = type(self).model_fields
+        plain = {n: fields[n].get_default(call_default_factory=True) for n in _TRACKS_AND_SCENES}
+        return {n: v for n, v in found.items() if n not in plain or getattr(self, n) != plain[n]}
+
     def digest(self) -> str:
         """Return a hash of all settings but the text about them."""
         return hashlib.sha256(json.dumps({**self.as_dict(), "about": ""}, sort_keys=True).encode()).hexdigest()[:16]
@@ -298,6 +308,19 @@ _UNUSED = {
     "scenes": ("features", "settings"),
     "tracks": ("sensors", "target", "classes", "positive", "location", "scene", "sensor_table", "scaling", "settings"),
 }
+_TRACKS_AND_SCENES = (
+    "features",
+    "sensors",
+    "sensor_table",
+    "scaling",
+    "target",
+    "classes",
+    "positive",
+    "location",
+    "samples",
+    "scene",
+    "decision",
+)
 _LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling", "batch_norm")
 _LATE_AUGMENT = ("gain_db", "swath_db")
 _LATE = ("smoothing", "auxiliary", "teacher", "restarts", "precision", "cell_m", "labels")

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,18 @@ def test_a_training_ends_in_a_network_that_says_what_it_is(trained):
     assert trained.numbers["onnx_parity"] < 1e-4 and trained.numbers["unit"] == "echo"
     assert not re.search(r"/(tmp|home|root)/", json.dumps(about))
     assert recipes.load("leads").as_dict()["settings"] == about["recipe"]["settings"]
+
+
+def test_the_report_shows_settings_of_echoes_alone(trained):
+    page = Path(trained.outputs["report"]).read_text()
+    shown = json.loads(unescape(page.partition("<pre>")[2].partition("</pre>")[0]))
+    assert not {"sensors", "scene", "classes", "target", "location", "samples", "features"} & set(shown)
+    assert {"settings", "model", "predicts", "optimiser", "epochs", "batch"} <= set(shown)
+    assert "glacier" not in page.lower() and "echos" not in page
+    unusual = recipes.Recipe.model_validate({**recipes.load("leads").model_dump(), "decision": "macro_f1"})
+    assert unusual.shown()["decision"] == "macro_f1"  # what was set is shown
+    track = recipes.load("track-unet")
+    assert track.shown() == track.as_dict()
 
 
 def test_the_graph_gives_what_torch_gives_on_a_whole_track(trained, tracks):

@@ -432,7 +432,7 @@ def _write(
     )
     report.write(
         task.out / "report.html",
-        plan=task.plan.as_dict(),
+        plan=task.plan.shown(),
         description=described.as_json(),
         history=history,
         numbers=numbers,
