@@ -29,7 +29,9 @@ CHECKED: tuple[str, ...] = ()
 GATE_WIDTH_M, NOMINAL_GATE = 0.3123, 50.0
 """128 gates of 2.0833 ns; the tracker aims at the 51st."""
 SATURATED_COUNT = 1023.0
-"""Echoes of the simulated files have 10 bits. A real product may have another limit: features take it as a setting."""
+"""Echoes of the simulated files have 10 bits. It is assumed for files that state no largest count (``valid_max``)."""
+STORAGE_BITS = (15, 16, 31, 32)
+"""A ``valid_max`` of one of these numbers of bits is the storage's, not the receiver's."""
 PER_ROW = 40
 CLASSIFICATION = "data_01/surface_classification_flag"
 OF_CLASSIFICATION = (0, 3, 1, 3, 2, 0, 1)
@@ -123,16 +125,40 @@ def _about(source: Source) -> About:
         notes.append(Note(code="simulated", text="simulated echoes, not satellite data: no evidence of skill"))
     if named:
         notes.append(Note(code="pass", text=f"cycle {int(named['cycle'])}, pass {int(named['track'])}"))
+    saturation, words = _saturation(source)
+    if words and not any(n.code == "simulated" for n in notes):
+        notes.append(Note(code="saturation", text=words))
     is_grouped = "/" in source.found["waveform"]
     release = "SGDR-F" if is_grouped or (named and named["version"].lower() == "f") else "SGDR-T" if named else ""
     return About(
         mission="SARAL",
         release=release,
         units=COUNTS,
-        saturation=SATURATED_COUNT,
+        saturation=saturation,
         gate_width_m=GATE_WIDTH_M,
         nominal_gate=NOMINAL_GATE,
         notes=tuple(notes),
+    )
+
+
+def _saturation(source: Source) -> tuple[float | None, str]:
+    """Return the count at which echoes are called saturated, and what to say where the file does not state it."""
+    found = source.variable("waveform")
+    stated = None if found is None else found.attribute("valid_max")
+    if isinstance(stated, (int, float, np.integer, np.floating)) and 0 < stated not in [(1 << bits) - 1 for bits in STORAGE_BITS]:
+        return float(stated), ""
+    step = max(BLOCK // PER_ROW, 1)
+    for begin in range(0, source.rows if found is not None else 0, step):
+        counts = source.counts(slice(begin, min(begin + step, source.rows)))
+        usable = counts != source.fill_count() if source.fill_count() is not None else np.isfinite(counts)
+        if (counts[usable] > SATURATED_COUNT).any():
+            return None, (
+                "the file states no largest count of its echoes (valid_max), and some are above"
+                f" {SATURATED_COUNT:g}: no echo is called saturated"
+            )
+    return SATURATED_COUNT, (
+        f"the file states no largest count of its echoes (valid_max): {SATURATED_COUNT:g} (10 bits) is assumed to be"
+        " saturated"
     )
 
 

@@ -40,7 +40,8 @@ def test_every_naming_gives_the_same_record(tmp_path, naming):
     np.testing.assert_allclose(seconds, expected["time"].ravel(), atol=2e-7)
     assert found.surface_type.tolist() == [0] * 80 + [3] * 40 and set(found.mode) == {LRM}
     assert found.release == ("SGDR-F" if naming == "SGDR-F" else "SGDR-T")
-    assert [n.text for n in found.notes] == ["cycle 21, pass 424"] and not found.is_simulated
+    assert [n.text for n in found.notes if n.code == "pass"] == ["cycle 21, pass 424"] and not found.is_simulated
+    assert [n.code for n in found.notes] == ["pass", "saturation"]
     assert found.unknown == () and found.absent == ("product_peakiness",)
 
 
@@ -62,6 +63,37 @@ def test_variables_that_no_document_has_are_named(tmp_path):
     np.testing.assert_array_equal(asked.extra["data_40/ka/strange"], np.arange(120.0))
     with pytest.raises(UsageError, match="has no variable nothing"):
         altika_sgdr.read(path, extra=["nothing"])
+
+
+@pytest.mark.parametrize(
+    ("stated", "largest", "expected", "words"),
+    [
+        (1000, 1000, 1000.0, ""),
+        (65535, 1023, 1023.0, "1023 (10 bits) is assumed"),  # the storage's largest count
+        (None, 1023, 1023.0, "1023 (10 bits) is assumed"),
+        (None, 1024, None, "some are above 1023: no echo is called saturated"),
+        (65535, 4000, None, "some are above 1023"),
+        (4095, 4000, 4095.0, ""),
+    ],
+)
+def test_saturation_is_what_the_file_states_or_is_said_to_be_assumed(tmp_path, stated, largest, expected, words):
+    path = echo_made.altika_groups(tmp_path / "a.nc")
+    with h5py.File(path, "a") as file:
+        node = file["data_40/ka/power_waveform"]
+        counts = node[...]
+        counts[-1, -1, 50] = largest  # found wherever it is
+        node[...] = counts
+        if stated is not None:
+            node.attrs["valid_max"] = np.uint16(stated)
+    for found in (altika_sgdr.read(path), next(altika_sgdr.blocks(path, records=40))):
+        assert found.saturation == expected
+        notes = [n.text for n in found.notes if n.code == "saturation"]
+        assert len(notes) == bool(words) and words in "".join(notes)
+
+
+def test_simulated_files_have_ten_bits_and_need_no_note():
+    found = altika_sgdr.read(altimetry("altika_sim/sim_track_0.nc"))
+    assert found.saturation == 1023.0 and [n.code for n in found.notes] == ["simulated"]
 
 
 def test_blocks_are_the_file_in_pieces(tmp_path):
