@@ -102,6 +102,31 @@ def test_one_table_of_all_tracks(tracks, echoes, tmp_path):
     assert sum(run["label_counts"].values()) == sum(run["flag_counts"].values()) == 400
 
 
+def test_a_reversed_track_has_the_same_labels(echoes, tmp_path):
+    """Widths are runs of neighbours, so order counts; NAME and pass stay those of the file."""
+    back = tmp_path / echoes[0].name
+    shutil.copy(echoes[0], back)
+    with h5py.File(back, "a") as file:
+        for node in file.values():
+            if node.shape[:2] == (5, 40):
+                node[...] = node[...].reshape(200, *node.shape[2:])[::-1].reshape(node.shape)
+    for k, track in enumerate((echoes[0], back)):
+        code, text, error = command(track, "--lead-map", radar_map(echoes[0]), "-o", tmp_path / f"{k}.parquet")
+        assert code == 0 and ("not in the order of time" in text) == bool(k), error
+    straight, turned = (io.read_table(tmp_path / f"{k}.parquet") for k in (0, 1))
+    assert straight.column_names == turned.column_names
+    for name in straight.column_names:
+        assert str(straight[name].to_pylist()) == str(turned[name].to_pylist()), name
+
+
+def test_a_threshold_whose_belt_leaves_the_circle_is_rejected(echoes, tmp_path):
+    """Three thresholds are ambiguous, and the map is asked for 5 km around nadir only."""
+    words = (echoes[0], "--lead-map", radar_map(echoes[0]), "--threshold-m")
+    line = rejected(tmp_path / "a.parquet", 2, *words, 1700)
+    assert "--threshold-m 1700" in line and "5 km" in line and "expected 1667 m at most" in line
+    assert command(*words, 1666, "-o", tmp_path / "b.parquet")[0] == 0
+
+
 def test_distances_are_those_of_a_distance_transform(echoes, tmp_path):
     for track in echoes:
         out = tmp_path / f"{track.stem}.parquet"

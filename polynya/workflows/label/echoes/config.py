@@ -8,10 +8,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from ....errors import UsageError
-from ....labels.lead_labels import Drift, Rule
+from ....labels.lead_labels import BELT, CIRCLE_M, Drift, Rule
 from ...options import validated
 
 Vector = tuple[float, float]
+MOST_THRESHOLD_M = CIRCLE_M / BELT
+"""The belt of ambiguous labels ends where the circle does in which the map must have data."""
 
 
 class Config(BaseModel):
@@ -39,7 +41,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    threshold_m: float = Field(default=300.0, ge=20.0, le=5000.0)
+    threshold_m: float = Field(default=300.0, ge=20.0, le=MOST_THRESHOLD_M)
     max_hours: float = Field(default=3.0, ge=0.0, le=240.0)
     min_concentration: float = Field(default=50.0, ge=0.0, le=100.0)
     drift: Vector | None = None
@@ -57,6 +59,14 @@ class Config(BaseModel):
         UsageError
             If a value does not exist or does not fit.
         """
+        limit = values.get("threshold_m")
+        if isinstance(limit, (int, float)) and limit > MOST_THRESHOLD_M:
+            raise UsageError(
+                f"--threshold-m {limit:g}: its ambiguous belt of {BELT:g} thresholds reaches beyond the"
+                f" {CIRCLE_M / 1000:g} km around nadir that a map must cover; expected {MOST_THRESHOLD_M:.0f} m at"
+                " most."
+                " Give less."
+            )
         config = validated(cls, values, command="label")
         given = {n: v for n in ("drift", "drift_xy", "drift_velocity") if (v := getattr(config, n)) is not None}
         if len(given) > 1:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from .... import __version__, schema
 from ....errors import ProductError, UsageError
 from ....labels import lead_labels, nadir_values
-from ....physics import melt_months
+from ....physics import altimeter_tracks, melt_months
 from ....readers import altika_sgdr, echo_files, ice_concentration, lead_map
 from ....schema import TableSpec
 from ....schema.echoes import ECHOES, Echoes
@@ -44,11 +44,14 @@ class Track:
     echoes : Echoes
     maps : tuple of lead_map.Header
         At least one.
+    is_sorted : bool
+        The file was not in the order of time.
     """
 
     path: Path
     echoes: Echoes
     maps: tuple[lead_map.Header, ...]
+    is_sorted: bool = False
 
     @property
     def pass_id(self) -> str:
@@ -79,6 +82,8 @@ def read_track(path: Path, maps: Sequence[lead_map.Header], *, config: Config) -
         If it has no echoes, or lies on no map, or all that it lies on are too far in time.
     """
     echoes = echo_files.read(path)
+    order = altimeter_tracks.order_of(echoes.time)
+    echoes = echoes if order is None else echoes.take(order)
     if echoes.gates == 0:
         raise ProductError(
             f"{path.name}: is {echo_files.title(echoes.product)}, which has no waveforms; expected echoes of AltiKa"
@@ -94,7 +99,7 @@ def read_track(path: Path, maps: Sequence[lead_map.Header], *, config: Config) -
             if hours[-1] <= config.max_hours:
                 held.append(header)
     if held:
-        return Track(path=path, echoes=echoes, maps=tuple(held))
+        return Track(path=path, echoes=echoes, maps=tuple(held), is_sorted=order is not None)
     names = f"{maps[0].name}{f' and {len(maps) - 1} more' if len(maps) > 1 else ''}"
     if hours:
         raise ProductError(
@@ -156,6 +161,7 @@ def make(tracks: Sequence[Track], *, config: Config, grid: Path | None = None) -
         found = lead_labels.label(track.echoes, maps, rule=config.rule(), concentration=share)
         tables.append(_table(track, found))
         notes += [*words, *_notes(maps, config), *_far_in_time(track, ice)]
+        notes += [f"{track.path.name} is not in the order of time: its echoes were sorted"] if track.is_sorted else []
     about = _about([t.schema.metadata for t in tables], [t.path.name for t in tracks], config)
     whole = pa.concat_tables([t.replace_schema_metadata(None) for t in tables]).unify_dictionaries()
     notes += [*_drift_note(whole, config), *_season_note(whole)]
