@@ -25,7 +25,8 @@ BEND_GATES = 0.5
 LEVEL_ECHOES = 100
 """Echoes to each side that give the level: 17 km for AltiKa."""
 LEAST_LATITUDE = {1: 40.0, -1: 50.0}
-"""Nearer to the equator there is no sea ice: the Bohai Sea's, at 37 to 41 degrees, is left out."""
+"""Nearer to the equator sea ice is looked for only where a concentration says that there is some: the Bohai Sea freezes
+at 37 to 41 degrees."""
 MOST_STEPS = 2.0
 """Echoes that lie more than two steps apart belong to two sequences."""
 
@@ -68,6 +69,25 @@ def starts_of(time: np.ndarray, *, is_echo: np.ndarray) -> np.ndarray:
     number = sequences(time, most_steps=MOST_STEPS)
     is_cut = (np.diff(number) != 0) | (is_echo[1:] != is_echo[:-1])
     return np.concatenate([[0], np.flatnonzero(is_cut) + 1]).astype(np.int64)
+
+
+def order_of(time: np.ndarray) -> np.ndarray | None:
+    """Return the order that sorts echoes by time; None where they are in it.
+
+    Parameters
+    ----------
+    time : numpy.ndarray of datetime64, shape (n,)
+        NaT where missing: left out of the question, and last where echoes must be sorted.
+
+    Returns
+    -------
+    numpy.ndarray of int64, shape (n,), or None
+        Echoes of the same time stay in the order of the file.
+    """
+    known = time[~np.isnat(time)].astype(np.int64)
+    if (np.diff(known) >= 0).all():
+        return None
+    return np.argsort(time, kind="stable")  # NaT comes last
 
 
 def step_lengths(latitude: np.ndarray, longitude: np.ndarray, *, starts: np.ndarray) -> np.ndarray:
@@ -217,8 +237,19 @@ def is_bent(ranging: Ranging) -> tuple[np.ndarray, np.ndarray]:
     return bent, known
 
 
-def is_too_low(latitude: np.ndarray) -> np.ndarray:
-    """Return whether echoes lie where there is no sea ice, bool, shape (n,); NaN is no."""
+def is_too_low(latitude: np.ndarray, concentration: np.ndarray | None = None, *, least: float = 0.15) -> np.ndarray:
+    """Return whether echoes lie where no sea ice is looked for, bool, shape (n,).
+
+    Parameters
+    ----------
+    latitude : numpy.ndarray, shape (n,)
+        Degrees; NaN is not too low.
+    concentration : numpy.ndarray, shape (n,), optional
+        Of sea ice, 0 to 1, NaN where unknown. Where it has at least ``least``, no latitude is too low.
+    least : float
+        Share of ice.
+    """
     lat = np.asarray(latitude, np.float64)
     with np.errstate(invalid="ignore"):
-        return (lat > -LEAST_LATITUDE[-1]) & (lat < LEAST_LATITUDE[1])
+        is_low = (lat > -LEAST_LATITUDE[-1]) & (lat < LEAST_LATITUDE[1])
+        return is_low if concentration is None else is_low & ~(np.asarray(concentration) >= least)

@@ -4,7 +4,7 @@ An echo is divided by its maximum, log1p(20 w) / log(21) spreads small values, a
 :data:`POOLED` (the largest of each group). ``gate`` columns keep the window as the tracker set it; ``edge`` columns
 begin :data:`BEFORE` gates before the echo's own leading edge, so that neither tracker nor gain control is in them.
 Columns of power count from the lower quartile of the pass around the echo, which is the level of floes even where leads
-are many: the absolute level is another for every mission and every calibration.
+are many: the absolute level is another for every mission and every calibration. Echoes of land are no part of it.
 
 Source: the use of echoes without gain control and tracker is a wish of Longepe et al. (2019), OSTST meeting; the shape
 numbers are those of :mod:`polynya.physics.waveform_features`.
@@ -27,6 +27,10 @@ EDGE_SHARE = 0.25
 """The leading edge is the first gate that reaches this share of the maximum."""
 AROUND, QUARTILE = 401, 25
 """Echoes over which the level of power is taken, centred, 70 km of AltiKa; and which percentile of them."""
+LEAST_SHARE = 0.25
+"""Where fewer of these echoes are of sea, the level rests on few of them."""
+CHUNK = 4000
+"""Echoes whose surroundings are in memory at once."""
 GATES = tuple(f"gate_{k:02d}" for k in range(POOLED))
 EDGES = tuple(f"edge_{k:02d}" for k in range(POOLED))
 _LOGARITHMS = {
@@ -57,7 +61,13 @@ WITHOUT_POWER = (*EDGES, *SHAPES)
 
 
 def inputs(
-    waveform: np.ndarray, features: Features, *, agc: np.ndarray, names: Sequence[str], sequence: np.ndarray
+    waveform: np.ndarray,
+    features: Features,
+    *,
+    agc: np.ndarray,
+    names: Sequence[str],
+    sequence: np.ndarray,
+    is_sea: np.ndarray | None = None,
 ) -> np.ndarray:
     """Compute the inputs of n echoes along a track.
 
@@ -73,6 +83,8 @@ def inputs(
         Columns, of :data:`NAMES`.
     sequence : numpy.ndarray of int, shape (n,)
         Number of the unbroken sequence of each echo, increasing; levels do not cross its borders.
+    is_sea : numpy.ndarray of bool, shape (n,), optional
+        Which echoes are part of levels; all by default.
 
     Returns
     -------
@@ -101,9 +113,9 @@ def inputs(
         if kind in blocks and place.isdigit():
             out[:, k] = blocks[kind][:, int(place)]
         elif name == "max_power_db":
-            out[:, k] = above_level(features["max_power_db"], sequence)
+            out[:, k] = above_level(features["max_power_db"], sequence, is_sea=is_sea)
         elif name == "agc":
-            out[:, k] = above_level(agc, sequence)
+            out[:, k] = above_level(agc, sequence, is_sea=is_sea)
         elif name in _LOGARITHMS:
             out[:, k] = np.log1p(np.maximum(features[_LOGARITHMS[name]], 0.0))
         else:
@@ -163,7 +175,7 @@ def aligned(waveform: np.ndarray) -> np.ndarray:
     return np.where(inside, found, np.float32(0.0))
 
 
-def above_level(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+def above_level(values: np.ndarray, sequence: np.ndarray, *, is_sea: np.ndarray | None = None) -> np.ndarray:
     """Return values minus the lower quartile of the :data:`AROUND` echoes around each, within its sequence, shape (n,).
 
     Near the ends of a sequence the echoes there are mirrored; unknown values are taken as the sequence's median.
@@ -174,17 +186,58 @@ def above_level(values: np.ndarray, sequence: np.ndarray) -> np.ndarray:
         NaN where unknown.
     sequence : numpy.ndarray of int, shape (n,)
         Increasing.
+    is_sea : numpy.ndarray of bool, shape (n,), optional
+        Which echoes are part of levels; all by default. Where none around is, the answer is NaN.
     """
     out = np.full(len(values), np.nan)
+    part = np.ones(len(values), bool) if is_sea is None else is_sea
     borders = np.flatnonzero(np.diff(sequence)) + 1
     for rows in np.split(np.arange(len(values)), borders):
         own = np.asarray(values[rows], np.float64)
-        known = np.isfinite(own)
-        if known.any():
-            filled = np.where(known, own, np.median(own[known]))
-            size = min(AROUND, 2 * len(rows) - 1)
+        known = np.isfinite(own) & part[rows]
+        if not known.any():
+            continue
+        filled = np.where(np.isfinite(own), own, np.median(own[known]))
+        size = min(AROUND, 2 * len(rows) - 1)
+        if part[rows].all():
             out[rows] = own - percentile_filter(filled, QUARTILE, size=size, mode="reflect")
+        else:
+            out[rows] = own - _quartile_of_some(filled, part[rows], size=size)
     return out
+
+
+def _quartile_of_some(values: np.ndarray, part: np.ndarray, *, size: int) -> np.ndarray:
+    """Return the lower quartile of those of the ``size`` values around each that are part, NaN where none is."""
+    half, out = size // 2, np.full(values.size, np.nan)
+    padded = np.pad(np.where(part, values, np.inf), half, mode="symmetric")
+    for begin in range(0, values.size, CHUNK):
+        around = np.lib.stride_tricks.sliding_window_view(padded[begin : begin + CHUNK + 2 * half], size)
+        ordered = np.sort(around[: values.size - begin], axis=1)  # what is no part comes last
+        rank = (np.isfinite(ordered).sum(axis=1) * QUARTILE) // 100
+        found = np.take_along_axis(ordered, rank[:, None], axis=1)[:, 0]
+        out[begin : begin + found.size] = np.where(np.isfinite(found), found, np.nan)
+    return out
+
+
+def share_of_sea(is_sea: np.ndarray, sequence: np.ndarray) -> np.ndarray:
+    """Return which share of the :data:`AROUND` echoes around each, within its sequence, is of sea, shape (n,).
+
+    Parameters
+    ----------
+    is_sea : numpy.ndarray of bool, shape (n,)
+        Which echoes are of sea.
+    sequence : numpy.ndarray of int, shape (n,)
+        Increasing.
+    """
+    out = np.ones(len(is_sea))
+    if is_sea.all():
+        return out
+    first = np.searchsorted(sequence, sequence, side="left")
+    last = np.searchsorted(sequence, sequence, side="right")
+    place = np.arange(len(is_sea))
+    first, last = np.maximum(first, place - AROUND // 2), np.minimum(last, place + AROUND // 2 + 1)
+    total = np.concatenate([[0], np.cumsum(is_sea)])
+    return (total[last] - total[first]) / (last - first)
 
 
 def sequences(time: np.ndarray, *, most_steps: float) -> np.ndarray:

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..errors import ProductError
 from ..families.echoes import DISTANCE, LEAD, NEAR_M, Description
+from ..physics import echo_inputs
 from ..samples import echo_windows, labelled_echoes
 from ..schema.echoes import Echoes
 from ..targets import Quantiles
@@ -34,6 +35,8 @@ class EchoPredictions:
         From nadir to the nearest lead, m: the median and the 68 % interval. NaN where the network has no such head.
     short : numpy.ndarray of bool, shape (n,)
         The unbroken sequence is shorter than a window of the training.
+    share_of_sea : numpy.ndarray of float64, shape (n,)
+        Of the echoes from which the level of power is taken.
     """
 
     probability: np.ndarray
@@ -41,6 +44,7 @@ class EchoPredictions:
     distance_low: np.ndarray
     distance_high: np.ndarray
     short: np.ndarray
+    share_of_sea: np.ndarray
 
 
 def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> predict_runtime.Network:
@@ -105,6 +109,7 @@ def predict(network: predict_runtime.Network, echoes: Echoes) -> EchoPredictions
         distance_low=low,
         distance_high=high,
         short=np.repeat(size < d.window, size),
+        share_of_sea=echo_inputs.share_of_sea(echoes.is_sea(), sequence),
     )
 
 

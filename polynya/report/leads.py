@@ -36,6 +36,8 @@ QUALITY_WORDS = {
     "sequence_shorter_than_training": "sequence shorter than in training",
     "mode_or_mission_not_in_training": "mode or mission not in training",
     "saturated": "saturated",
+    "few_sea_echoes_around": "land around: the level of power rests on few echoes",
+    "latitude_not_searched": "latitude where no ice is looked for without a concentration",
 }
 
 

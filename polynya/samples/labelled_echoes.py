@@ -147,7 +147,9 @@ def inputs_of(echoes: Echoes, names: Sequence[str], *, most_steps: float) -> tup
         waveform = np.where(waveform == echoes.fill, np.nan, waveform.astype(np.float32))
     shapes = features(waveform, scale=echoes.scale, agc=echoes.gain(), saturation=echoes.saturation)
     sequence = echo_inputs.sequences(echoes.time, most_steps=most_steps)
-    values = echo_inputs.inputs(waveform, shapes, agc=echoes.agc, names=names, sequence=sequence)
+    values = echo_inputs.inputs(
+        waveform, shapes, agc=echoes.agc, names=names, sequence=sequence, is_sea=echoes.is_sea()
+    )
     return values, sequence, echo_inputs.has_power(shapes)
 
 

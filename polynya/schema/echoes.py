@@ -25,6 +25,8 @@ MODES = ((MODE_UNKNOWN, "unknown"), (LRM, "lrm"), (SAR, "sar"), (SARIN, "sarin")
 MODE_NAMES = dict(MODES)
 SURFACE_TYPES = ((-1, "unknown"), (0, "ocean"), (1, "lake_or_enclosed_sea"), (2, "continental_ice"), (3, "land"))
 SURFACE_TYPE_NAMES = dict(SURFACE_TYPES)
+NOT_SEA_TYPES = (2, 3)
+"""Surface types where there is no sea ice."""
 WATTS, COUNTS = "W", "count"
 _NAMES = ("source", "mission", "product", "release", "units")
 _PER_FILE = ("gate_width_m", "nominal_gate")
@@ -171,6 +173,10 @@ class Echoes:
         Watts need nothing: the gain control is in them.
         """
         return np.asarray(self.agc, np.float64) if self.units == COUNTS else np.zeros(len(self))
+
+    def is_sea(self) -> np.ndarray:
+        """Return which echoes are not over land or continental ice, bool, shape (n,); unknown surfaces are sea."""
+        return ~np.isin(self.surface_type, NOT_SEA_TYPES)
 
     def take(self, rows: np.ndarray | slice) -> Echoes:
         """Return some of the echoes.

@@ -62,6 +62,8 @@ QUALITY = {
     16: "sequence_shorter_than_training",
     32: "mode_or_mission_not_in_training",
     64: "saturated",
+    128: "few_sea_echoes_around",
+    256: "latitude_not_searched",
 }
 """Bits of ``lead_quality``."""
 

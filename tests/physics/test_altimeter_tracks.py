@@ -78,6 +78,21 @@ def test_ranges_are_bent_where_they_are_longer_than_those_around():
     assert not unknown[0].any() and not unknown[1].any()
 
 
+def test_the_order_of_time():
+    time = times(0, 1, 1, 2, 5)
+    assert tracks.order_of(time) is None and tracks.order_of(time[:0]) is None
+    gap = np.append(time, np.datetime64("NaT"))[[0, 5, 1, 2, 3, 4]]
+    assert tracks.order_of(gap) is None
+    assert tracks.order_of(gap[::-1]).tolist() == [5, 2, 3, 1, 0, 4]  # echoes of one time as in the file, NaT last
+
+
+def test_where_a_concentration_has_ice_no_latitude_is_too_low():
+    latitude = np.array([39.0, 39.0, 39.0, 39.0, 60.0])
+    share = np.array([0.9, 0.15, 0.1, np.nan, 0.0])
+    assert tracks.is_too_low(latitude, share).tolist() == [False, False, True, True, False]
+    assert tracks.is_too_low(latitude, share, least=0.5).tolist() == [False, True, True, True, False]
+
+
 def test_melt_seasons_and_latitudes():
     time = np.array(
         ["2016-04-30", "2016-05-01", "2016-09-30", "2016-10-01", "2016-12-15", "2016-12-15", "NaT"], "M8[ns]"

@@ -68,6 +68,36 @@ def test_levels_are_taken_within_a_sequence():
             assert found[row] == pytest.approx(own[i] - level) or row == 4
 
 
+@pytest.mark.parametrize("n", [30, 700])
+def test_land_is_no_part_of_levels(n):
+    """Against a plain loop over the sea echoes of each window."""
+    rng = np.random.default_rng(8)
+    values, sequence = rng.normal(size=n), np.zeros(n, int)
+    is_sea = (np.arange(n) // 9) % 3 != 1
+    values[~is_sea] += 30.0
+    found = echo_inputs.above_level(values, sequence, is_sea=is_sea)
+    shares = echo_inputs.share_of_sea(is_sea, sequence)
+    size = min(401, 2 * n - 1)
+    place = np.concatenate([np.arange(n)[::-1], np.arange(n), np.arange(n)[::-1]])
+    for i in range(n):
+        around = place[n + i - size // 2 : n + i + size // 2 + 1]
+        level = sorted(values[k] for k in around if is_sea[k])
+        assert found[i] == pytest.approx(values[i] - level[len(level) // 4]), i
+        inside = [is_sea[k] for k in range(i - 200, i + 201) if 0 <= k < n]
+        assert shares[i] == pytest.approx(np.mean(inside))
+    everywhere = echo_inputs.above_level(values, sequence, is_sea=np.ones(n, bool))
+    assert (everywhere == echo_inputs.above_level(values, sequence)).all()
+    assert np.isnan(echo_inputs.above_level(values, sequence, is_sea=np.zeros(n, bool))).all()
+
+
+def test_where_no_sea_is_around_there_is_no_level():
+    n = 1000
+    is_sea = np.arange(n) >= 900
+    found = echo_inputs.above_level(np.ones(n), np.zeros(n, int), is_sea=is_sea)
+    assert (np.isnan(found) == (np.arange(n) < 700)).all()
+    assert echo_inputs.share_of_sea(is_sea, np.arange(n)).tolist() == is_sea.astype(float).tolist()
+
+
 def test_power_is_known_up_to_a_constant_only():
     """Another absolute calibration of the gain control changes no input."""
     w, agc = drawn(40), np.round(np.random.default_rng(2).normal(5, 3, 40))

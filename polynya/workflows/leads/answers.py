@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...physics import altimeter_tracks, melt_months, waveform_features
+from ...physics import altimeter_tracks, echo_inputs, melt_months, waveform_features
 from ...predict import echoes as predict_echoes
 from ...readers import height_grid
 from ...schema.echoes import LEAD, OCEAN, SEA_ICE, UNKNOWN, Echoes
@@ -24,8 +24,6 @@ from ...schema.lead_labels import (
 from . import network, rules
 from .config import Config
 
-LAND, CONTINENTAL_ICE = 3, 2
-"""Surface types of products where there is no sea ice."""
 SAID = ("lead_probability", "lead_distance", "lead_distance_low", "lead_distance_high")
 """What a network says, by column."""
 LARGEST_FLAG = 2.55
@@ -91,8 +89,8 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
     share = concentration(echoes, setting.grid)
     ruled = rules.answer(setting.rule, echoes, features, setting.config, share=share)
     classes, cause, predicted = _decided(echoes, setting, ruled, share)
-    not_sea = np.isin(echoes.surface_type, (LAND, CONTINENTAL_ICE))
-    is_low = altimeter_tracks.is_too_low(echoes.latitude)
+    not_sea = ~echoes.is_sea()
+    is_low = altimeter_tracks.is_too_low(echoes.latitude, share, least=setting.config.least_concentration)
     with np.errstate(invalid="ignore"):
         open_ocean = ((share < setting.config.least_concentration) | is_low) & ~not_sea
     no_ice = is_low & (np.isin(classes, (LEAD, SEA_ICE)) | np.isfinite(predicted["lead_probability"]))
@@ -118,6 +116,8 @@ def answer(echoes: Echoes, setting: Setting) -> Block:
         "saturated": np.zeros(len(echoes), bool)
         if features is None
         else (features.flag & waveform_features.SATURATED) > 0,
+        "few_sea_echoes_around": predicted["coast"] & ~not_sea,
+        "latitude_not_searched": is_low & ~not_sea,
     }
     quality = np.zeros(len(echoes), np.int32)
     for name, where in bits.items():
@@ -148,13 +148,14 @@ def _decided(
     """Return class, cause and what a network says: by the network, else by the rule."""
     if setting.used is None:
         empty = {n: np.full(len(echoes), np.nan) for n in SAID} | {
-            n: np.zeros(len(echoes), bool) for n in ("short", "foreign")
+            n: np.zeros(len(echoes), bool) for n in ("short", "foreign", "coast")
         }
         return ruled.classes.copy(), ruled.cause.copy(), empty
     found = predict_echoes.predict(setting.used.network, echoes)
     said = (found.probability, found.distance, found.distance_low, found.distance_high)
     predicted = {n: np.array(v, np.float64) for n, v in zip(SAID, said, strict=True)}
     predicted |= {"short": np.asarray(found.short, bool), "foreign": setting.used.is_foreign(echoes)}
+    predicted["coast"] = (found.share_of_sea < echo_inputs.LEAST_SHARE) & setting.used.needs_gain
     c = setting.config
     classes = altimeter_tracks.classes_of(predicted["lead_probability"], lead=c.lead_probability, ice=c.ice_probability)
     with np.errstate(invalid="ignore"):
@@ -173,7 +174,7 @@ def _off_nadir(echoes: Echoes, distance: np.ndarray, starts: np.ndarray) -> tupl
         return beside, bool(echoes.gates and np.isfinite(echoes.tracker).any())
     ranging = altimeter_tracks.Ranging(
         gate=altimeter_tracks.half_power_gate(echoes.waveform, fill=echoes.fill),
-        altitude=echoes.altitude,
+        altitude=np.where(echoes.is_sea(), echoes.altitude, np.nan),  # the level of ranges is that of the sea
         tracker=echoes.tracker,
         gate_width_m=echoes.gate_width_m,
         starts=starts,

@@ -45,9 +45,12 @@ def sentences(first: Echoes, setting: Setting, total: Summary) -> tuple[str, ...
         All its echoes.
     """
     out = [SIMULATED_INPUT] if first.is_simulated else []
+    if total.is_sorted:
+        out.append("The file is not in the order of time: its echoes were sorted (column echo: number in the file).")
     out += _of_network(first, setting, total)
     out += _of_unknown(setting, total)
     out += _of_conditions(total, concentration=setting.config.concentration)
+    out += [f"{n.text[0].upper()}{n.text[1:]}." for n in first.notes if n.code == "saturation"]
     out += _of_ranges(setting, total)
     return tuple(out)
 
@@ -114,6 +117,19 @@ def _of_conditions(total: Summary, *, concentration: str | None) -> list[str]:
             f"{share(bits['melt_season'], n)} of the echoes lie in the melt season (May to September north, November to"
             " March south; bit melt_season): melt ponds answer like leads, and no rule or network here knows summer. Do"
             " not use their classes."
+        )
+    if bits["latitude_not_searched"]:
+        out.append(
+            f"{share(bits['latitude_not_searched'], n)} of the echoes lie between 50 degrees south and 40 degrees"
+            " north:"
+            " no ice and no leads are looked for there (bit latitude_not_searched). Where the sea freezes all the same"
+            " (Bohai Sea), --concentration GRID says so."
+        )
+    if bits["few_sea_echoes_around"]:
+        out.append(
+            f"{share(bits['few_sea_echoes_around'], n)} of the echoes have land around (bit few_sea_echoes_around):"
+            " less"
+            " than a quarter of the echoes that give the level of power are of sea, so the network knows it badly."
         )
     ocean = bits["open_ocean_or_low_ice_concentration"]
     if ocean:
@@ -195,7 +211,8 @@ def facts(first: Echoes, setting: Setting, total: Summary) -> dict[str, object]:
     if used is not None:
         out["rule beside"] = total.rule
         out["limits"] = (
-            f"lead from probability {setting.config.lead_probability:g}, ice up to {setting.config.ice_probability:g}"
+            f"lead (nearer than {used.threshold_m:g} m) from probability {setting.config.lead_probability:g}, ice up to"
+            f" {setting.config.ice_probability:g}"
         )
     passes = [n.text for n in first.notes if n.code == "pass"]
     return out | ({"pass": passes[0]} if passes else {})

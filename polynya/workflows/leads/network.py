@@ -35,6 +35,8 @@ class Used:
         Whether the user named it: then it answers for every mission.
     is_simulated : bool
         Whether it has learned simulated echoes.
+    threshold_m : float
+        It was taught that a lead is nearer to nadir than this.
     """
 
     network: Any
@@ -46,10 +48,11 @@ class Used:
     stride: int = 1
     is_asked_for: bool = False
     is_simulated: bool = False
+    threshold_m: float = float("nan")
 
     @property
     def needs_gain(self) -> bool:
-        """Whether the gain control is in its inputs, as itself or in the power."""
+        """Whether the gain control is in its inputs, as itself or in the power: these count from a level."""
         return bool({"agc", "max_power_db"} & set(self.network.description.features))
 
     def is_learned(self, mission: str) -> bool:
@@ -92,6 +95,7 @@ def load(config: Config) -> Used | None:
         stride=d.window - 2 * d.margin,
         is_asked_for=config.network is not None,
         is_simulated=d.is_simulated,
+        threshold_m=d.threshold_m,
     )
 
 

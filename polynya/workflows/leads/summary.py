@@ -59,6 +59,7 @@ class Summary:
     n_rule_agrees: int = 0
     n_rule_both: int = 0
     is_range_checked: bool = True
+    is_sorted: bool = False
     start: np.datetime64 = field(default_factory=lambda: np.datetime64("NaT", "ns"))
     end: np.datetime64 = field(default_factory=lambda: np.datetime64("NaT", "ns"))
     _was_lead: bool = False

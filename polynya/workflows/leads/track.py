@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +13,12 @@ import pyarrow as pa
 
 from ... import __version__, io, schema
 from ...engine.protocol import DONE, SKIPPED, Record
-from ...readers import echo_files
 from ...schema.echoes import Echoes
 from ...schema.lead_labels import LEADS
-from . import answers, halo, messages, network, rules, summary
+from . import answers, halo, messages, network, ordered, rules, summary
 from .config import Config
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised only when the same inputs and settings give other answers."""
 RECORDS = 20_000
 """Echoes in a block: memory grows with it, not with the file."""
@@ -116,12 +115,13 @@ def _find(
 
     started, folder = time.monotonic(), io.place(item.folder)
     with contextlib.ExitStack() as stack:
-        blocks = echo_files.blocks(path, records=max(records, LEAST_RECORDS))
+        track = ordered.open_track(path, records=max(records, LEAST_RECORDS))
+        blocks = track.blocks
         stack.callback(getattr(blocks, "close", lambda: None))  # the file is closed now, whatever happens
         first = next(blocks)
         setting = setting_of(first, config, used)
         with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
-            total = _write(temporary / FILES["leads"], _all(first, blocks), setting)
+            total = _write(temporary / FILES["leads"], replace(track, blocks=_all(first, blocks)), setting)
             said = messages.sentences(first, setting, total)
             numbers = {**total.numbers(), "seconds": time.monotonic() - started}
             facts = messages.facts(first, setting, total)
@@ -178,18 +178,19 @@ def setting_of(first: Echoes, config: Config, used: network.Used | None) -> answ
     )
 
 
-def _write(path: Path, blocks: Iterator[Echoes], setting: answers.Setting) -> summary.Summary:
+def _write(path: Path, track: ordered.Track, setting: answers.Setting) -> summary.Summary:
     """Write the table block by block; return what the page and the record say of it."""
-    total = summary.Summary()
+    total = summary.Summary(is_sorted=track.order is not None)
     writer: io.TableWriter | None = None
     try:
-        for part in halo.padded(blocks, stride=1 if setting.used is None else setting.used.stride):
+        for part in halo.padded(track.blocks, stride=1 if setting.used is None else setting.used.stride):
             found = answers.answer(part.echoes, setting)
             if writer is None:
                 total.begin(found)
                 writer = io.TableWriter(path, spec=LEADS, about=about(part.echoes, setting, total))
             own = {name: values[part.own] for name, values in found.columns.items()}
-            writer.write(table_of(own, source=part.echoes.source, first=part.first))
+            echo = track.numbers(part.first, len(own["time"]))
+            writer.write(table_of(own, source=part.echoes.source, echo=echo))
             total.add(part, found)
     finally:
         if writer is not None:
@@ -197,7 +198,7 @@ def _write(path: Path, blocks: Iterator[Echoes], setting: answers.Setting) -> su
     return total
 
 
-def table_of(columns: dict[str, np.ndarray], *, source: str, first: int) -> pa.Table:
+def table_of(columns: dict[str, np.ndarray], *, source: str, echo: np.ndarray) -> pa.Table:
     """Return columns of a block as a table of :data:`polynya.schema.lead_labels.LEADS`.
 
     Parameters
@@ -206,11 +207,10 @@ def table_of(columns: dict[str, np.ndarray], *, source: str, first: int) -> pa.T
         Of :class:`answers.Block`.
     source : str
         Name of the file.
-    first : int
-        Number of the first echo in it.
+    echo : numpy.ndarray of int64, shape (n,)
+        Numbers of the echoes in it.
     """
-    n = columns["time"].size
-    return schema.table(LEADS, {**columns, "source": source, "echo": first + np.arange(n, dtype=np.int64)})
+    return schema.table(LEADS, {**columns, "source": source, "echo": echo})
 
 
 def about(echoes: Echoes, setting: answers.Setting, total: summary.Summary) -> dict[str, object]:
@@ -224,6 +224,7 @@ def about(echoes: Echoes, setting: answers.Setting, total: summary.Summary) -> d
         "polynya": __version__,
         "network": "none" if used is None else used.name,
         "network_sha256": "" if used is None else used.sha256,
+        "threshold_m": None if used is None else used.threshold_m,
         "rule": total.rule,
         "peakiness_definition": rules.definition_in_words(total.definition),
         "lead_probability_limit": config.lead_probability,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import h5py
 import numpy as np
 import pyarrow.parquet as pq
@@ -36,6 +38,7 @@ def test_a_network_answers_for_its_mission(tmp_path, simulated, network):
     assert (np.isfinite(c["lead_width"]) == (c["surface_class"] == LEAD)).all()
     assert not (c["lead_quality"] & BITS["mode_or_mission_not_in_training"]).any()
     about = table(tmp_path, "track").schema.metadata
+    assert about[b"threshold_m"] == b"300.0"
     assert about[b"mission"] == b"SARAL" and about[b"network"] == b"near" and about[b"is_simulated"] == b"true"
     n = run_json(tmp_path, "track")["numbers"]
     assert n["n_lead"] + n["n_sea_ice"] + n["n_unknown"] + n["n_ocean"] == n["n_echoes"] == 800
@@ -99,6 +102,34 @@ def test_blocks_change_nothing(tmp_path, network, records):
             assert (a == b).all(), name
     assert run_json(tmp_path, "whole")["counts"] == run_json(tmp_path, "cut")["counts"]
     assert run_json(tmp_path, "whole")["numbers"]["n_leads"] == run_json(tmp_path, "cut")["numbers"]["n_leads"]
+
+
+@pytest.mark.parametrize("order", ["reversed", "shuffled", "halves"])
+def test_files_in_another_order_than_time_have_the_same_answers(tmp_path, simulated, network, order):
+    path, n = simulated[0], 800
+    place = {
+        "reversed": np.arange(n)[::-1],
+        "shuffled": np.random.default_rng(4).permutation(n),
+        "halves": np.roll(np.arange(n), 400),
+    }[order]
+    other = tmp_path / "track.nc"
+    shutil.copy(path, other)
+    with h5py.File(other, "a") as file:
+        for node in file.values():
+            if node.shape[:2] == (20, 40):
+                values = node[...]
+                node[...] = values.reshape(n, *values.shape[2:])[place].reshape(values.shape)
+    straight = run(path, tmp_path / "a", network=str(network), lead_db=38.0)
+    record = run(other, tmp_path / "b", network=str(network), lead_db=38.0)
+    assert "not in the order of time" in record.message and "order of time" not in straight.message
+    a, b = (table(tmp_path / k, "track") for k in ("a", "b"))
+    for name in LEADS.names:
+        if name != "echo":
+            np.testing.assert_array_equal(a[name].to_numpy(), b[name].to_numpy(), err_msg=name)
+    assert place[b["echo"].to_numpy()].tolist() == a["echo"].to_numpy().tolist()  # the number in the file as it is
+    assert {k: v for k, v in record.numbers.items() if k != "seconds"} == pytest.approx(
+        {k: v for k, v in straight.numbers.items() if k != "seconds"}, nan_ok=True
+    )
 
 
 def test_memory_holds_one_block_and_its_neighbours(tmp_path):
