@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from ...io import grids
 from . import presets
+from .lead_track import LeadTrack
 from .track import Track
 
 EPOCH = np.datetime64("2000-01-01T00:00:00", "ns")
@@ -48,7 +50,7 @@ def write_echoes(track: Track, path: Path) -> None:
         If it cannot be written.
     """
     seconds = (track.time - EPOCH).astype(np.int64) / 1e9
-    columns: dict[str, tuple[np.ndarray, dict[str, object]]] = {
+    columns: Columns = {
         "time_40hz": (seconds, {"units": SECONDS, "long_name": "time of the echo, UTC", "standard_name": "time"}),
         "lat_40hz": (track.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
         "lon_40hz": (track.longitude, {"units": "degrees_east", "standard_name": "longitude"}),
@@ -63,9 +65,9 @@ def write_echoes(track: Track, path: Path) -> None:
             track.significant_wave_height.astype(np.float32),
             {"units": "m", "long_name": "four times the standard deviation of the floes' height, with an error"},
         ),
-        **_distances(track),
+        **distances(track),
     }
-    data = _dataset(track, columns, title=NO_SKILL)
+    data = dataset(track, columns, title=NO_SKILL)
     rows = len(track) // presets.PER_ROW
     waveform = track.waveform.reshape(rows, presets.PER_ROW, presets.GATES)
     attributes = {"units": "count", "long_name": f"echo, {presets.GATES} gates, clipped at {presets.SATURATED}"}
@@ -81,15 +83,31 @@ def write_echoes(track: Track, path: Path) -> None:
     grids.write_netcdf(data, path)
 
 
-def write_truth(track: Track, path: Path) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TruthLayout:
+    """How a truth names its times and places, and how many echoes are in a row; 0 if it has no rows."""
+
+    time: str = "time_40hz"
+    latitude: str = "lat_40hz"
+    longitude: str = "lon_40hz"
+    per_row: int = presets.PER_ROW
+    title: str = NO_SKILL
+
+
+SGDR = TruthLayout()
+
+
+def write_truth(track: LeadTrack, path: Path, *, layout: TruthLayout = SGDR) -> None:
     """Write the truth: per echo in the same layout, and the leads, as CF NetCDF.
 
     Parameters
     ----------
-    track : Track
+    track : LeadTrack
         The track.
     path : Path
         The file.
+    layout : TruthLayout
+        Names and rows; that of an SGDR if left out.
 
     Raises
     ------
@@ -108,11 +126,11 @@ def write_truth(track: Track, path: Path) -> None:
     azimuth = np.rad2deg(np.arcsin(np.abs(np.sin(leads.direction))))
     limit = f"nearest true lead nearer than {presets.LEAD_DISTANCE_M:.0f} m"
     seconds = (track.time - EPOCH).astype(np.int64) / 1e9
-    columns: dict[str, tuple[np.ndarray, dict[str, object]]] = {
-        "time_40hz": (seconds, {"units": SECONDS, "long_name": "time of the echo, UTC", "standard_name": "time"}),
-        "lat_40hz": (track.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
-        "lon_40hz": (track.longitude, {"units": "degrees_east", "standard_name": "longitude"}),
-        **_distances(track),
+    columns: Columns = {
+        layout.time: (seconds, {"units": SECONDS, "long_name": "time of the echo, UTC", "standard_name": "time"}),
+        layout.latitude: (track.latitude, {"units": "degrees_north", "standard_name": "latitude"}),
+        layout.longitude: (track.longitude, {"units": "degrees_east", "standard_name": "longitude"}),
+        **distances(track),
         "is_lead": (track.is_lead.astype(np.int8), {"long_name": limit, "flag_meanings": "no yes", **flag}),
         "lead_width_crossed": (
             track.crossed.astype(np.float32),
@@ -134,7 +152,7 @@ def write_truth(track: Track, path: Path) -> None:
         ),
         "floe_rms_height": (track.rms_height.astype(np.float32), {"units": "m", "long_name": "roughness of the floes"}),
     }
-    data = _dataset(track, columns, title=f"Truth of a track. {NO_SKILL}")
+    data = dataset(track, columns, title=f"Truth of a track. {layout.title}", per_row=layout.per_row)
     x, y = track.frame.to_grid(leads.along, leads.across)
     direction = np.rad2deg(leads.direction + track.frame.angle) % 180.0
     for name, values, units, words in (
@@ -152,7 +170,12 @@ def write_truth(track: Track, path: Path) -> None:
     grids.write_netcdf(data, path)
 
 
-def _distances(track: Track) -> dict[str, tuple[np.ndarray, dict[str, object]]]:
+Columns = dict[str, tuple[np.ndarray, dict[str, object]]]
+"""Values of shape (n,) and attributes of variables, by name."""
+
+
+def distances(track: LeadTrack) -> Columns:
+    """Return the distances to the nearest true lead and to the nearest of the radar map, float32."""
     words = "distance from nadir to the nearest"
     return {
         "true_lead_distance_m": (
@@ -166,12 +189,26 @@ def _distances(track: Track) -> dict[str, tuple[np.ndarray, dict[str, object]]]:
     }
 
 
-def _dataset(track: Track, columns: dict[str, tuple[np.ndarray, dict[str, object]]], *, title: str) -> Any:
+def dataset(track: LeadTrack, columns: Columns, *, title: str, per_row: int = presets.PER_ROW) -> Any:
+    """Return columns as an xarray.Dataset that says it is simulated, dimensions (time, meas_ind) or (time,).
+
+    Parameters
+    ----------
+    track : LeadTrack
+        The track.
+    columns : dict
+        One number per echo each.
+    title : str
+        Attribute of the file.
+    per_row : int
+        Echoes in a row; 0 if there are no rows.
+    """
     import xarray
 
-    shape = (len(track) // presets.PER_ROW, presets.PER_ROW)
+    shape = (len(track) // per_row, per_row) if per_row else (len(track),)
+    dimensions = ("time", "meas_ind")[: len(shape)]
     return xarray.Dataset(
-        {n: (("time", "meas_ind"), values.reshape(shape), about) for n, (values, about) in columns.items()},
+        {n: (dimensions, values.reshape(shape), about) for n, (values, about) in columns.items()},
         attrs={
             "title": title,
             "simulated": str(track.about["simulated"]),

@@ -35,7 +35,9 @@ def draw(rng: np.random.Generator, n: int, ranges: presets.Ranges) -> np.ndarray
     return 10.0 * np.log10(found)
 
 
-def correlated_field(rng: np.random.Generator, shape: tuple[int, int], length_m: float) -> np.ndarray:
+def correlated_field(
+    rng: np.random.Generator, shape: tuple[int, int], length_m: float, *, step_m: float = presets.STEP_M
+) -> np.ndarray:
     """Return a field of mean 0 and variance 1 whose correlation along each axis is exp(-distance / length).
 
     Parameters
@@ -43,11 +45,13 @@ def correlated_field(rng: np.random.Generator, shape: tuple[int, int], length_m:
     rng : numpy.random.Generator
         Draws it.
     shape : tuple of int
-        Rows and columns, a step of the track apart.
+        Rows and columns.
     length_m : float
         Distance at which the correlation is 1/e.
+    step_m : float
+        Between rows, and between columns.
     """
-    keep = np.exp(-presets.STEP_M / length_m)
+    keep = np.exp(-step_m / length_m)
     found = rng.standard_normal(shape)
     for axis in (0, 1):
         found = np.moveaxis(found, axis, 0)

@@ -19,6 +19,29 @@ DAYS = 150
 
 
 @dataclass(frozen=True, kw_only=True)
+class Orbit:
+    """How a satellite flies.
+
+    Attributes
+    ----------
+    step_m : float
+        Distance on the ground between two echoes.
+    inclination_deg : float
+        Of the orbit.
+    cycles, passes : tuple of int
+        Numbers that are drawn from: the first, and the one after the last.
+    """
+
+    step_m: float
+    inclination_deg: float
+    cycles: tuple[int, int]
+    passes: tuple[int, int]
+
+
+ALTIKA = Orbit(step_m=presets.STEP_M, inclination_deg=presets.INCLINATION_DEG, cycles=(29, 34), passes=(1, 1003))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Frame:
     """A plane along a track.
 
@@ -36,6 +59,8 @@ class Frame:
         Of the file's name.
     place : str
         Name of the sea.
+    step_m : float
+        Distance on the ground between two echoes.
     """
 
     x: float
@@ -46,6 +71,7 @@ class Frame:
     cycle: int
     track: int
     place: str
+    step_m: float
 
     def to_grid(self, along: np.ndarray, across: np.ndarray | float = 0.0) -> tuple[np.ndarray, np.ndarray]:
         """Return x and y on the grid of points of the plane, m."""
@@ -72,7 +98,7 @@ class Frame:
         return np.asarray(latitude), np.asarray(longitude)
 
 
-def draw_frame(rng: np.random.Generator, echoes: int) -> Frame:
+def draw_frame(rng: np.random.Generator, echoes: int, *, orbit: Orbit = ALTIKA) -> Frame:
     """Draw place, direction and time of a track.
 
     Parameters
@@ -81,6 +107,8 @@ def draw_frame(rng: np.random.Generator, echoes: int) -> Frame:
         Draws them.
     echoes : int
         The track's middle lies at the place that is drawn.
+    orbit : Orbit
+        Gives direction and step.
     """
     from pyproj import Proj, Transformer
 
@@ -88,7 +116,7 @@ def draw_frame(rng: np.random.Generator, echoes: int) -> Frame:
     place = names[int(rng.integers(len(names)))]
     latitude, longitude = (v + rng.uniform(-1.0, 1.0) for v in presets.PLACES[place])
     # The azimuth of an orbit over a sphere at rest: sin(azimuth) = cos(inclination) / cos(latitude)
-    sine = np.cos(np.deg2rad(presets.INCLINATION_DEG)) / np.cos(np.deg2rad(latitude))
+    sine = np.cos(np.deg2rad(orbit.inclination_deg)) / np.cos(np.deg2rad(latitude))
     azimuth = np.arcsin(np.clip(sine, -1.0, 1.0))
     azimuth = azimuth if rng.uniform() < 0.5 else np.pi - azimuth
     # At longitude l the grid's north is (-sin, cos) of l + 45 degrees, its east (cos, sin)
@@ -96,7 +124,7 @@ def draw_frame(rng: np.random.Generator, echoes: int) -> Frame:
     angle = float(turn + 0.5 * np.pi - azimuth)
     scale = float(Proj(presets.EPSG).get_factors(longitude, latitude).meridional_scale)
     x, y = Transformer.from_crs(4326, presets.EPSG, always_xy=True).transform(longitude, latitude)
-    half = 0.5 * presets.STEP_M * (echoes - 1) * scale
+    half = 0.5 * orbit.step_m * (echoes - 1) * scale
     seconds = int(rng.integers(DAYS * 86400))
     return Frame(
         x=float(x - half * np.cos(angle)),
@@ -104,7 +132,8 @@ def draw_frame(rng: np.random.Generator, echoes: int) -> Frame:
         angle=angle,
         scale=scale,
         start=FIRST_DAY + np.timedelta64(seconds, "s"),
-        cycle=int(rng.integers(29, 34)),
-        track=int(rng.integers(1, 1003)),
+        cycle=int(rng.integers(*orbit.cycles)),
+        track=int(rng.integers(*orbit.passes)),
         place=place,
+        step_m=orbit.step_m,
     )

@@ -54,7 +54,7 @@ class Leads:
         return self.along - u, self.across - v, self.along + u, self.across + v
 
 
-def draw_leads(rng: np.random.Generator, length_m: float, ranges: presets.Ranges) -> Leads:
+def draw_leads(rng: np.random.Generator, length_m: float, ranges: presets.Scenery) -> Leads:
     """Draw the leads of a track.
 
     Parameters
@@ -63,7 +63,7 @@ def draw_leads(rng: np.random.Generator, length_m: float, ranges: presets.Ranges
         Draws them.
     length_m : float
         Of the track; leads lie up to 9 km beyond its ends.
-    ranges : Ranges
+    ranges : Scenery
         What is drawn from.
 
     Returns
@@ -123,6 +123,43 @@ def distances(leads: Leads, along: np.ndarray, across: np.ndarray | float = 0.0)
     cos, sin = np.cos(leads.direction), np.sin(leads.direction)
     beyond = np.maximum(np.abs(east * cos + north * sin) - 0.5 * leads.length, 0.0)
     return np.maximum(np.hypot(beyond, north * cos - east * sin) - 0.5 * leads.width, 0.0)
+
+
+def nearest(leads: Leads, along: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distance to the nearest lead, at most 9 km, and its number as int32, -1 beyond, both of shape (n,).
+
+    Parameters
+    ----------
+    leads : Leads
+        Of the track.
+    along : numpy.ndarray, shape (n,)
+        Points of the track, m.
+    """
+    if len(leads) == 0:
+        return np.full(len(along), presets.STRIP_M), np.full(len(along), -1, np.int32)
+    apart = distances(leads, along)
+    number = np.argmin(apart, axis=1)
+    found = apart[np.arange(len(along)), number]
+    is_near = found < presets.STRIP_M
+    return np.where(is_near, found, presets.STRIP_M), np.where(is_near, number, -1).astype(np.int32)
+
+
+def crossed(leads: Leads, along: np.ndarray) -> np.ndarray:
+    """Return the length of the track in the lead that a point lies in, the longest in overlaps, 0 outside, m.
+
+    Parameters
+    ----------
+    leads : Leads
+        Of the track.
+    along : numpy.ndarray, shape (n,)
+        Points of the track, m.
+    """
+    start, stop = crossings(leads)
+    found = np.zeros(len(along))
+    for a, b in zip(start, stop, strict=True):
+        inside = (along >= a) & (along <= b)
+        found[inside] = np.maximum(found[inside], b - a)
+    return found
 
 
 def crossings(leads: Leads) -> tuple[np.ndarray, np.ndarray]:

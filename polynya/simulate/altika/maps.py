@@ -9,8 +9,8 @@ import numpy as np
 
 from ...io import grids
 from . import presets
+from .lead_track import LeadTrack
 from .leads import Leads
-from .track import Track
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     from odc.geo.geobox import GeoBox
@@ -20,12 +20,12 @@ FINEST_M, COARSEST_M = 40.0, 100.0
 """Cells: the narrowest lead is as wide as the largest cell, so none has gaps."""
 
 
-def grid_of(track: Track, cell_m: float) -> GeoBox:
+def grid_of(track: LeadTrack, cell_m: float) -> GeoBox:
     """Return the grid that holds the strip of a track, aligned to whole cells of EPSG:3413.
 
     Parameters
     ----------
-    track : Track
+    track : LeadTrack
         Its strip is 9 km to each side, and as far beyond both ends.
     cell_m : float
         Side of a cell on the grid, m.
@@ -33,7 +33,7 @@ def grid_of(track: Track, cell_m: float) -> GeoBox:
     from odc.geo.geobox import GeoBox
     from odc.geo.geom import BoundingBox
 
-    far, side = presets.STEP_M * (len(track) - 1) + presets.STRIP_M, presets.STRIP_M
+    far, side = track.length_m + presets.STRIP_M, presets.STRIP_M
     x, y = track.frame.to_grid(np.array([-side, -side, far, far]), np.array([-side, side, -side, side]))
     left, bottom = (cell_m * np.floor(v.min() / cell_m) for v in (x, y))
     right, top = (cell_m * np.ceil(v.max() / cell_m) for v in (x, y))
@@ -42,12 +42,12 @@ def grid_of(track: Track, cell_m: float) -> GeoBox:
     )
 
 
-def draw_map(track: Track, leads: Leads, geobox: GeoBox) -> np.ndarray:
+def draw_map(track: LeadTrack, leads: Leads, geobox: GeoBox) -> np.ndarray:
     """Return 1 in cells whose centre is in a lead, 0 elsewhere in the strip, 255 outside, uint8.
 
     Parameters
     ----------
-    track : Track
+    track : LeadTrack
         Gives the strip.
     leads : Leads
         What the map shows.
@@ -57,7 +57,7 @@ def draw_map(track: Track, leads: Leads, geobox: GeoBox) -> np.ndarray:
     cell, left, top = float(geobox.resolution.x), float(geobox.affine.c), float(geobox.affine.f)
     rows, columns = (int(n) for n in geobox.shape)
     x, y = left + cell * (np.arange(columns) + 0.5), top - cell * (np.arange(rows) + 0.5)
-    far, side = presets.STEP_M * (len(track) - 1) + presets.STRIP_M, presets.STRIP_M
+    far, side = track.length_m + presets.STRIP_M, presets.STRIP_M
     along, across = track.frame.from_grid(x[None, :], y[:, None])
     inside = (along >= -side) & (along <= far) & (np.abs(across) <= side)
     found = np.where(inside, np.uint8(ICE), np.uint8(NODATA))
@@ -71,7 +71,7 @@ def draw_map(track: Track, leads: Leads, geobox: GeoBox) -> np.ndarray:
     return found
 
 
-def _window(track: Track, leads: Leads, k: int, geobox: GeoBox) -> tuple[slice, slice]:
+def _window(track: LeadTrack, leads: Leads, k: int, geobox: GeoBox) -> tuple[slice, slice]:
     """Return rows and columns that hold a lead."""
     cell, left, top = float(geobox.resolution.x), float(geobox.affine.c), float(geobox.affine.f)
     x1, y1, x2, y2 = (float(v[k]) for v in leads.ends())
@@ -84,12 +84,12 @@ def _window(track: Track, leads: Leads, k: int, geobox: GeoBox) -> tuple[slice, 
     return a, b
 
 
-def write_maps(track: Track, *, cell_m: float, true: Path, radar: Path) -> None:
+def write_maps(track: LeadTrack, *, cell_m: float, true: Path, radar: Path) -> None:
     """Write the true map and the radar's.
 
     Parameters
     ----------
-    track : Track
+    track : LeadTrack
         With its leads.
     cell_m : float
         Side of a cell, m.

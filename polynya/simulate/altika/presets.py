@@ -47,8 +47,8 @@ INCLINATION_DEG = 98.54
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ranges:
-    """Ranges that a track is drawn from; a pair is the limits of an even distribution.
+class Scenery:
+    """Ranges that what lies along a track is drawn from; a pair is the limits of an even distribution.
 
     Attributes
     ----------
@@ -85,12 +85,6 @@ class Ranges:
         Peak of their echo over that of the floes.
     patch_slope_deg : tuple of float
         As ``slope_deg``.
-    loop_gain : float
-        Share of the difference from the target that the gain control corrects in a step.
-    lag : int
-        Echoes between a measurement and its effect on the gain.
-    target : float
-        Counts that the gain control aims at.
     jitter_gates : float
         Standard deviation of the tracker's place.
     seen_wide, seen_narrow, seen_refrozen : float
@@ -121,15 +115,31 @@ class Ranges:
     patch_echoes: tuple[int, int] = (3, 40)
     patch_db: tuple[float, float] = (2.0, 9.0)
     patch_slope_deg: tuple[float, float] = (0.08, 0.16)
-    loop_gain: float = 0.2
-    lag: int = 2
-    target: float = 450.0
     jitter_gates: float = 1.5
     seen_wide: float = 0.95
     seen_narrow: float = 0.80
     seen_refrozen: float = 0.40
     drift_m: float = 120.0
     hours: float = 3.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ranges(Scenery):
+    """Ranges that a track of AltiKa is drawn from: :class:`Scenery`, and the loop of the gain control.
+
+    Attributes
+    ----------
+    loop_gain : float
+        Share of the difference from the target that the gain control corrects in a step.
+    lag : int
+        Echoes between a measurement and its effect on the gain.
+    target : float
+        Counts that the gain control aims at.
+    """
+
+    loop_gain: float = 0.2
+    lag: int = 2
+    target: float = 450.0
 
 
 STANDARD = Ranges()

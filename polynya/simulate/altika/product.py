@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from ... import __version__, io
 from ...errors import UsageError
 from . import files, maps
+from .lead_track import LeadTrack
 from .track import Track, check_arguments, draw_track
 
 RECORD = "tracks.json"
@@ -29,9 +31,9 @@ class Options:
     seed : int
         The same options and seed give the same arrays.
     echoes : int
-        Of a track, a multiple of 40.
+        Of a track; of AltiKa a multiple of 40.
     ranges : str
-        ``standard`` or ``stress``.
+        ``standard``, ``stress`` or ``varied``.
     cell_m : float
         Side of a cell of the lead maps, 40 to 100 m.
     """
@@ -40,6 +42,47 @@ class Options:
     echoes: int = 800
     ranges: str = "standard"
     cell_m: float = 80.0
+
+
+T = TypeVar("T", bound=LeadTrack)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Instrument(Generic[T]):
+    """What an altimeter does in its own way.
+
+    Attributes
+    ----------
+    check : callable
+        Raises UsageError unless a track of the options can be drawn.
+    draw : callable
+        Draws the track of the options.
+    name_of : callable
+        Returns the name of a track's file, without its ending.
+    write : callable
+        Writes the echoes and the truth of a track.
+    """
+
+    check: Callable[[Options], None]
+    draw: Callable[[Options], T]
+    name_of: Callable[[T], str]
+    write: Callable[[T, Path, Path], None]
+
+
+def _check_altika(options: Options) -> None:
+    check_arguments(seed=options.seed, echoes=options.echoes, ranges=options.ranges)
+
+
+def _draw_altika(options: Options) -> Track:
+    return draw_track(options.seed, echoes=options.echoes, ranges=options.ranges)
+
+
+def _write_altika(track: Track, echoes: Path, truth: Path) -> None:
+    files.write_echoes(track, echoes)
+    files.write_truth(track, truth)
+
+
+ALTIKA = Instrument(check=_check_altika, draw=_draw_altika, name_of=files.name_of, write=_write_altika)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +112,13 @@ def places(echoes: Path, *, folder: Path | None = None) -> dict[str, Path]:
     }
 
 
-def simulate_track(out: Path | str, options: Options | None = None, *, overwrite: bool = False) -> Written:
+def simulate_track(
+    out: Path | str,
+    options: Options | None = None,
+    *,
+    overwrite: bool = False,
+    instrument: Instrument[Any] = ALTIKA,
+) -> Written:
     """Write one track and its truth.
 
     Parameters
@@ -80,6 +129,8 @@ def simulate_track(out: Path | str, options: Options | None = None, *, overwrite
         What to simulate; the defaults if left out.
     overwrite : bool
         Replace an earlier simulation of the same name.
+    instrument : Instrument
+        Whose echoes.
 
     Raises
     ------
@@ -89,15 +140,15 @@ def simulate_track(out: Path | str, options: Options | None = None, *, overwrite
         If files cannot be written, or one is there that no simulation wrote.
     """
     options, out = options or Options(), Path(out)
-    _check(options)
+    _check(options, instrument)
     if out.suffix != ".nc":
         raise UsageError(f"the output is named {out.name}; expected a name that ends in .nc. Name it {out.stem}.nc.")
     outputs, record = places(out), out.with_name(f"{out.stem}.json")
     io.check_files(outputs.values(), record=record, overwrite=overwrite)
-    track = draw_track(options.seed, echoes=options.echoes, ranges=options.ranges)
+    track = instrument.draw(options)
     with ExitStack() as stack:
         parts = {kind: stack.enter_context(io.writing(path)) for kind, path in outputs.items()}
-        about = _write(track, parts, options)
+        about = _write(track, parts, options, instrument)
         named = {kind: path.name for kind, path in outputs.items()}
         contents = [*named.values(), record.name]
         about = {"polynya": __version__, "files": named, "contents": contents, **about}
@@ -111,6 +162,7 @@ def simulate_tracks(
     *,
     count: int = 1,
     overwrite: bool = False,
+    instrument: Instrument[Any] = ALTIKA,
     say: Callable[[str], None] = lambda _: None,
 ) -> Written:
     """Write tracks of the seeds SEED, SEED + 1 ... into a folder.
@@ -125,6 +177,8 @@ def simulate_tracks(
         Number of tracks.
     overwrite : bool
         Replace the earlier simulation.
+    instrument : Instrument
+        Whose echoes.
     say : callable
         Receives a line of progress per track.
 
@@ -136,7 +190,7 @@ def simulate_tracks(
         If the folder holds something else, or cannot be written.
     """
     options, out = options or Options(), Path(out)
-    _check(options)
+    _check(options, instrument)
     if not 1 <= count <= MOST_TRACKS:
         raise UsageError(f"count is {count}; expected 1 to {MOST_TRACKS}. Choose another.")
     io.check_place(out, overwrite=overwrite, record=RECORD)
@@ -144,12 +198,12 @@ def simulate_tracks(
     paths: list[Path] = []
     with io.writing_folder(out, overwrite=overwrite, record=RECORD) as folder:
         for seed in range(options.seed, options.seed + count):
-            track = draw_track(seed, echoes=options.echoes, ranges=options.ranges)
-            name = files.name_of(track)
+            track = instrument.draw(replace(options, seed=seed))
+            name = instrument.name_of(track)
             if (folder / f"{name}.nc").exists():  # two seeds with the same pass and second
                 name = f"{name}_{seed}"
             outputs = places(folder / f"{name}.nc", folder=folder / TRUTH)
-            about = _write(track, outputs, options)
+            about = _write(track, outputs, options, instrument)
             named = {kind: path.relative_to(folder).as_posix() for kind, path in outputs.items()}
             tracks.append({"files": named, **about})
             paths += [out / path for path in named.values()]
@@ -159,18 +213,19 @@ def simulate_tracks(
     return Written(paths=(*paths, out / RECORD), about=about)
 
 
-def _check(options: Options) -> None:
-    check_arguments(seed=options.seed, echoes=options.echoes, ranges=options.ranges)
+def _check(options: Options, instrument: Instrument[Any]) -> None:
+    instrument.check(options)
     if not maps.FINEST_M <= options.cell_m <= maps.COARSEST_M:
         raise UsageError(
             f"cells of {options.cell_m:g} m; expected {maps.FINEST_M:g} to {maps.COARSEST_M:g} m. Choose another."
         )
 
 
-def _write(track: Track, where: dict[str, Path], options: Options) -> dict[str, object]:
+def _write(
+    track: LeadTrack, where: dict[str, Path], options: Options, instrument: Instrument[Any]
+) -> dict[str, object]:
     """Write the files of a track; return what the record says of it."""
-    files.write_echoes(track, where["echoes"])
-    files.write_truth(track, where["truth"])
+    instrument.write(track, where["echoes"], where["truth"])
     maps.write_maps(track, cell_m=options.cell_m, true=where["true_leads"], radar=where["sar_leads"])
     return {
         **track.about,

@@ -10,7 +10,7 @@ import shapely
 
 from polynya.simulate.altika import echo, presets, receiver
 from polynya.simulate.altika.leads import Leads, crossings, distances, draw_leads, power_law
-from polynya.simulate.altika.track import correlated
+from polynya.simulate.altika.surface import correlated
 
 
 def one_lead(*, along=0.0, across=0.0, direction=0.0, length=8000.0, width=200.0, peak_db=20.0, slope=0.1) -> Leads:
