@@ -120,9 +120,7 @@ def blocks(path: Path | str, *, extra: Sequence[str] = (), records: int = BLOCK)
 
 def _about(source: Source) -> About:
     named = _NAME.search(source.name)
-    notes: list[Note] = []
-    if "SIMULATED" in (source.file.text("title") + source.file.text("source")).upper():
-        notes.append(Note(code="simulated", text="simulated echoes, not satellite data: no evidence of skill"))
+    notes = list(echo_product.simulated_notes(source))
     if named:
         notes.append(Note(code="pass", text=f"cycle {int(named['cycle'])}, pass {int(named['track'])}"))
     saturation, words = _saturation(source)

@@ -6,7 +6,7 @@ found by name, whatever baseline the file states. Stored counts become watts by
     P = pwr_waveform_20_ku * echo_scale_factor_20_ku * 2 ** echo_scale_pwr_20_ku
 
 where the 1e-9 of ``echo_scale_factor_20_ku`` is its ``scale_factor`` attribute (CryoSat-2 L1b product format,
-CS-RS-ACS-ESL-5364). Times count TAI and become UTC.
+CS-RS-ACS-ESL-5364). Times count TAI and become UTC. Simulated files are read too, and their echoes say so.
 """
 
 from __future__ import annotations
@@ -100,7 +100,13 @@ def blocks(path: Path | str, *, extra: Sequence[str] = (), records: int = BLOCK)
 def _about(source: Source) -> About:
     is_fine = source.gates in (256, 1024)  # zero padding doubles the gates of the 128 (SAR) and 512 (SARIn) samples
     width = LIGHT_M_S / (2.0 * BANDWIDTH_HZ) / (2.0 if is_fine else 1.0)
-    return About(mission="CryoSat-2", release=baseline(source), units=WATTS, gate_width_m=width)
+    return About(
+        mission="CryoSat-2",
+        release=baseline(source),
+        units=WATTS,
+        gate_width_m=width,
+        notes=echo_product.simulated_notes(source),
+    )
 
 
 def baseline(source: Source) -> str:

@@ -251,6 +251,13 @@ class About:
     notes: tuple[Note, ...] = ()
 
 
+def simulated_notes(source: Source) -> tuple[Note, ...]:
+    """Return a note if the file's title or source says that no satellite measured it."""
+    if "SIMULATED" not in (source.file.text("title") + source.file.text("source")).upper():
+        return ()
+    return (Note(code="simulated", text="simulated echoes, not satellite data: no evidence of skill"),)
+
+
 def blocks(
     path: Path | str,
     layout: Layout,

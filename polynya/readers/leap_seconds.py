@@ -34,3 +34,20 @@ def utc_from_tai(tai: np.ndarray) -> np.ndarray:
     begins = np.array([np.datetime64(d, "ns") for d, _ in STEPS]) + seconds.astype("timedelta64[s]")
     step = np.maximum(np.searchsorted(begins, tai, side="right") - 1, 0)
     return tai - seconds[step].astype("timedelta64[s]")
+
+
+def tai_from_utc(utc: np.ndarray) -> np.ndarray:
+    """Return TAI of times in UTC: the inverse of :func:`utc_from_tai`.
+
+    Parameters
+    ----------
+    utc : numpy.ndarray of datetime64[ns]
+        From 2000 on.
+
+    Returns
+    -------
+    numpy.ndarray of datetime64[ns]
+    """
+    seconds = np.array([s for _, s in STEPS], np.int64)
+    step = np.searchsorted(np.array([np.datetime64(d, "ns") for d, _ in STEPS]), utc, side="right") - 1
+    return utc + seconds[np.maximum(step, 0)].astype("timedelta64[s]")

@@ -17,7 +17,7 @@ from ...evaluate import scene_rows
 from ...evaluate.leads import scores
 from ...io import opening
 from ...io.packed_netcdf import PackedFile, open_packed
-from ...readers import altika_sgdr, cpom_elev, cryosat2_l2i, echo_files, sentinel3_sral
+from ...readers import altika_sgdr, cpom_elev, cryosat2_l1b, cryosat2_l2i, echo_files, sentinel3_sral
 from ...samples import labelled_echoes
 from ...schema.echoes import LEAD, UNKNOWN, Echoes
 from ...schema.lead_labels import BITS, LEADS
@@ -32,7 +32,8 @@ HAND = (
     " ice."
 )
 TRUE_DISTANCE, IS_BRIGHT_ICE = "true_lead_distance_m", "is_bright_ice"
-TRUTH_PLACES = ("time_40hz", "lat_40hz", "lon_40hz")
+TRUTH_PLACES = (("time_40hz", "lat_40hz", "lon_40hz"), ("time", "latitude", "longitude"))
+"""Times and places in truths: of AltiKa, of CryoSat-2."""
 EPOCH_NS = int(np.datetime64("2000-01-01T00:00:00", "ns").astype(np.int64))
 """Of the times of truths."""
 THRESHOLD_M = 300.0
@@ -217,14 +218,15 @@ def _read_truth(path: Path) -> Truth:
     with open_packed(path, expected=f"{EXPECTED}. Check the file") as file:
         distance = file.variables[TRUE_DISTANCE].values().reshape(-1)
         bright = file.variables[IS_BRIGHT_ICE].values().reshape(-1) if IS_BRIGHT_ICE in file.names else distance * 0.0
-        has_echoes = altika_sgdr.is_product(file.names)
-        at = None if has_echoes or not set(TRUTH_PLACES) <= set(file.names) else _of_truth_file(file)
-    return distance, bright, of_echoes(altika_sgdr.read(path)) if has_echoes else at
+        has_echoes = any(reader.is_product(file.names) for reader in (altika_sgdr, cryosat2_l1b))
+        places = next((p for p in TRUTH_PLACES if set(p) <= set(file.names)), None)
+        at = None if has_echoes or places is None else _of_truth_file(file, places)
+    return distance, bright, of_echoes(echo_files.read(path)) if has_echoes else at
 
 
-def _of_truth_file(file: PackedFile) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _of_truth_file(file: PackedFile, places: tuple[str, str, str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return times as int64 nanoseconds, latitudes and longitudes of a truth."""
-    seconds, latitude, longitude = (file.variables[n].values().reshape(-1) for n in TRUTH_PLACES)
+    seconds, latitude, longitude = (file.variables[n].values().reshape(-1) for n in places)
     return EPOCH_NS + np.round(seconds * 1e9).astype(np.int64), latitude, longitude
 
 
