@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-OTHERS = ("glaciers", "sentinel1", "altika", "wave_mode")
+OTHERS = ("glaciers", "sentinel1", "altika", "cryosat2", "wave_mode")
 TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in OTHERS))
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
