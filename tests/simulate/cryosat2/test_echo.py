@@ -120,7 +120,7 @@ def test_floes_have_a_peak_of_one():
     for part in (0.0, 0.4):
         found = echo.echoes(level * echo.strips(slope), np.full(3, 70.0 + part), slope=slope, rms_height_m=0.0)
         # Between two gates the peak is up to 5 % lower
-        assert (found.max(axis=1) > 0.95).all() and (found.max(axis=1) < 1.001).all()
+        assert (found.max(axis=1) > 0.95).all() and (found.max(axis=1) < 1.01).all()
     cells = np.full((3, 53), 2.5)
     np.testing.assert_allclose(echo.strips(slope, cells), 2.5 * echo.strips(slope), rtol=1e-12)
 
@@ -164,8 +164,9 @@ def test_a_long_lead_across_is_the_sum_over_its_points():
 
 def test_a_wide_lead_has_its_peak_over_the_floes():
     leads = leads_at([(6000.0, 0.0)], length=9000.0, width=9000.0, peak_db=20.0, slope=0.03)
-    found, _ = echo.specular(leads, np.full(40, 70.0), rms_height_m=0.0)
-    assert 10 * math.log10(found[20].max()) == pytest.approx(20.0, abs=0.3)
+    # Between two gates the peak is up to 5 % lower: four places of the surface
+    found, _ = echo.specular(leads, 70.0 + 0.25 * (np.arange(40) % 4), rms_height_m=0.0)
+    assert 10 * math.log10(found[18:22].max()) == pytest.approx(20.0, abs=0.1)
 
 
 def test_the_stack_of_an_ocean_is_limited_by_the_antenna():
@@ -194,7 +195,8 @@ def test_the_stack_of_a_lead_is_its_slopes_over_the_angle_between_looks(slope, l
 def test_a_gaussian_is_found_under_noise_and_away_from_the_middle():
     look = np.arange(196.0)
     power = np.stack([np.exp(-0.5 * ((look - m) / s) ** 2) for m, s in ((97.5, 3.0), (80.0, 8.0), (110.0, 40.0))])
-    power += np.random.default_rng(4).uniform(0.0, 0.01, power.shape)
+    # Thermal noise whose mean was taken off
+    power = np.maximum(power + np.random.default_rng(4).uniform(-0.004, 0.004, power.shape), 0.0)
     np.testing.assert_allclose(stack.gaussian_std(power), [3.0, 8.0, 40.0], rtol=0.06)
     assert np.isnan(stack.gaussian_std(np.cosh((look - 97.5) / 50.0)[None])[0]), (
         "no Gaussian has its least in the middle"
