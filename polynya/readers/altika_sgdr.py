@@ -143,7 +143,9 @@ def _saturation(source: Source) -> tuple[float | None, str]:
     """Return the count at which echoes are called saturated, and what to say where the file does not state it."""
     found = source.variable("waveform")
     stated = None if found is None else found.attribute("valid_max")
-    if isinstance(stated, (int, float, np.integer, np.floating)) and 0 < stated not in [(1 << bits) - 1 for bits in STORAGE_BITS]:
+    if isinstance(stated, (int, float, np.integer, np.floating)) and 0 < stated not in [
+        (1 << bits) - 1 for bits in STORAGE_BITS
+    ]:
         return float(stated), ""
     step = max(BLOCK // PER_ROW, 1)
     for begin in range(0, source.rows if found is not None else 0, step):
