@@ -158,10 +158,11 @@ $(WAVE)/.made: | setup-train
 	"$(BIN)/python" scripts/make_wave_data.py $(WAVE)
 	@touch $@
 
+# Two processes of one thread each: on a busy machine threads of one process wait for each other after every layer.
 tags-weights: setup-train $(WAVE)/.made
-	"$(BIN)/polynya" train tags --data $(WAVE)/train --shares 0.8 0.05 0.15 0 -o build/tags-network --threads 2 --resume
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m torch.distributed.run --standalone --nproc_per_node 2 -m polynya train tags --data $(WAVE)/train --shares 0.8 0.05 0.15 0 -o build/tags-network --threads 1 --resume
 	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
-	"$(BIN)/python" scripts/results.py tags --wave $(WAVE)
+	"$(BIN)/python" scripts/results.py tags bench_tags --wave $(WAVE)
 	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log

@@ -126,7 +126,7 @@ def test_it_trains_scores_and_refuses_what_is_in_both(modules, tmp_path, monkeyp
     simulate_imagettes(tmp_path / "train", Options(seed=64, count=48, label_errors=0.05))
     simulate_imagettes(tmp_path / "test", Options(seed=65, count=14))
     plan = (Path(wv_quicklooks.__file__).parents[1] / "recipes" / "tags.yaml").read_text()
-    small = plan.replace("size: 400", "size: 64").replace("[16, 32, 64, 128, 256]", "[8, 8]")
+    small = plan.replace("size: 400", "size: 64").replace("[32, 64, 128, 256]", "[8, 8]")
     (tmp_path / "small.yaml").write_text(small)
     monkeypatch.setattr(modules.score_tags, "TREES", 3)
     words = ["score_tags.py", "--train", str(tmp_path / "train"), "--test", str(tmp_path / "test"), "--json"]

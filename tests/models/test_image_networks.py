@@ -155,7 +155,9 @@ def arithmetic(config):
     return total + pooled * config.hidden + config.hidden + config.hidden * config.classes + config.classes
 
 
-@pytest.mark.parametrize("given", [{}, {"scalars": 12}, {"depth": 3, "bands": 2}])
+@pytest.mark.parametrize(
+    "given", [{}, {"scalars": 12}, {"depth": 3, "bands": 2}, {"step": 2, "widths": (32, 64, 128, 256)}]
+)
 def test_small_network_is_small(given):
     config = wave_cnn.Config(**given)
     found = size(wave_cnn.build(config))
@@ -172,13 +174,25 @@ def test_small_network_takes_any_size_and_scalars():
         assert not torch.equal(network(x), network(x, torch.ones(1, 4)))
 
 
-def test_space_to_depth_loses_no_pixel():
+@pytest.mark.parametrize("step", [1, 2])
+def test_space_to_depth_loses_no_pixel(step):
     """Every pixel has a part in the logits."""
     torch.manual_seed(0)
-    network = wave_cnn.build(wave_cnn.Config(widths=(8, 8), hidden=8)).eval()
+    network = wave_cnn.build(wave_cnn.Config(widths=(8, 8), step=step, hidden=8)).eval()
     x = torch.rand(1, 1, 32, 32, requires_grad=True)
     network(x).sum().backward()
     assert (x.grad != 0).all()
+
+
+def test_the_first_step_halves_the_grid():
+    config = wave_cnn.Config(widths=(8, 8), step=2, hidden=8)
+    network = wave_cnn.build(config).eval()
+    grids: list[tuple[int, ...]] = []
+    for stage in network.stages:
+        stage.register_forward_hook(lambda _, __, out: grids.append(tuple(out.shape[2:])))
+    with torch.no_grad():
+        network(torch.rand(1, 1, 64, 32))
+    assert grids == [(8, 4), (4, 2)] and config.stride == 64 // grids[-1][0]
 
 
 def test_linear_head_is_linear():
