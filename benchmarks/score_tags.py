@@ -173,6 +173,8 @@ def score(a: argparse.Namespace, out: Path) -> dict[str, Any]:
         "simulated": test.simulated,
         "is_leaky": parts.is_leaky,
         "weights_sha256": weights.get("weights_sha256", ""),
+        "parameters": weights.get("metrics", {}).get("parameters", 0),
+        "epochs": weights.get("metrics", {}).get("epochs", 0),
         "megabytes": Path(path).stat().st_size / 1e6,
     }
 
