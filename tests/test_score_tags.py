@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from polynya.readers import wv_quicklooks
+from polynya.schema.imagettes import TAGS
 from polynya.simulate.wave_mode.product import Options, simulate_imagettes
 from tests.real_files import sar
 
@@ -119,6 +120,22 @@ def test_tag_counts_of_real_quicklooks_are_those_of_the_table(modules):
     for ours, theirs in ((2, "MC"), (1, "WS"), (8, "AB"), (5, "SI")):
         assert part.truth.tags[:, ours].sum() == sum(r[header.index(theirs)] == "1" for r in rows)
     assert not part.simulated and part.features.shape == (5, 20)
+
+
+@pytest.mark.real
+def test_scores_of_real_quicklooks_are_those_counted_by_hand(modules):
+    """Five pictures: MC three times, WS, RC and AB once; swell (POW) is in none, so nobody knows. Who gives all tags to
+    all pictures has 3 of 5 cells right, 1 of 5 streaks, rain cells and fronts, and 6 of the 45 known answers."""
+    part = modules.score_tags.read([sar("wv_quicklooks")])
+    everything = np.ones((5, 10), bool)
+    answer = modules.tag_scores.Answer(probability=0.9 * everything, given=everything, confidence=np.full(5, 0.9))
+    found = modules.tag_scores.scores(answer, part.truth, labels=TAGS)
+    f1 = {name: one["f1"] for name, one in found["tags"].items() if one["n"]}
+    assert f1 == pytest.approx(
+        {"micro_convective_cells": 6 / 8, "wind_streaks": 2 / 6, "rain_cells": 2 / 6, "atmospheric_front": 2 / 6}
+    )
+    assert found["hamming"] == pytest.approx(39 / 45) and found["exact_match"] == 0.0
+    assert found["macro_f1"] == pytest.approx((6 / 8 + 3 * 2 / 6) / 4)
 
 
 def test_it_trains_scores_and_refuses_what_is_in_both(modules, tmp_path, monkeypatch, capsys):
