@@ -16,9 +16,10 @@ from ..physics import cmod5n
 from ..physics.imagette_spectrum import BANDS, spectrum
 from ..schema.imagettes import ROUGHNESS, SIGMA0, Imagette
 
-LEVEL = ("mean_db", "sd_db", "top_db", "bottom_db")
-"""Mean of the un-stretched roughness, its standard deviation, and how far its 99.9th and 0.1st percentiles lie from the
-median; decibels."""
+LEVEL = ("mean_db", "sd_db", "top_db", "bottom_db", "peak_db", "skewness", "log_kurtosis")
+"""Mean of the un-stretched roughness, its standard deviation, how far its 99.9th and 0.1st percentiles and its largest
+value lie from the median, decibels; its skewness, and the decimal logarithm of its kurtosis. An iceberg of a few pixels
+is white in the stretched picture, as speckle is; the last three tell them apart."""
 SHAPE = (*(f"band_{k}" for k in range(BANDS)), "anisotropy")
 """Decimal logarithms of the shares of the variance in the eight bands, and the anisotropy."""
 SCALARS = (*LEVEL, *SHAPE)
@@ -38,7 +39,7 @@ class Prepared:
     ----------
     grey : numpy.ndarray of uint8, shape (size, size)
         0 and 255 are the 1st and the 99th percentile.
-    scalars : numpy.ndarray of float32, shape (13,)
+    scalars : numpy.ndarray of float32, shape (16,)
         In the order of :data:`SCALARS`; NaN where not known.
     limits : tuple of float
         What 0 and 255 stand for, linear; (0, 1) where that is not known.
@@ -102,7 +103,8 @@ def measured(picture: np.ndarray, valid: np.ndarray, *, pixel_m: float, has_leve
     if has_level and lowest > 0.0:
         mean = float(inside.mean(dtype=np.float64))
         sd = float(np.log(inside).std()) * 10.0 / np.log(10.0)
-        level[:] = _db(mean), sd, _db(highest / middle), _db(lowest / middle)
+        level[:4] = _db(mean), sd, _db(highest / middle), _db(lowest / middle)
+        level[4:] = _db(float(inside.max()) / middle), *_moments(inside, mean)
     limits = (low, high) if has_level and high > low > 0.0 else (0.0, 1.0)
     return Prepared(
         grey=grey, scalars=np.concatenate([level, shape_of(grey, pixel_m=pixel_m)]).astype(np.float32), limits=limits
@@ -150,6 +152,17 @@ def _weights(n: int, factor: float) -> np.ndarray:
     centre = (np.arange(m) + 0.5) * n / m - 0.5
     weight = np.maximum(0.0, 1.0 - np.abs(np.arange(n) - centre[:, None]) / width)
     return (weight / weight.sum(axis=1, keepdims=True)).astype(np.float32)
+
+
+def _moments(values: np.ndarray, mean: float) -> tuple[float, float]:
+    """Return skewness and the decimal logarithm of kurtosis (n,); 0 where all values are equal."""
+    away = values - np.float32(mean)
+    squared = away * away
+    variance = float(squared.mean(dtype=np.float64))
+    if variance <= 0.0:
+        return 0.0, 0.0
+    third, fourth = (float((squared * v).mean(dtype=np.float64)) for v in (away, squared))
+    return third / variance**1.5, float(np.log10(fourth / variance**2))
 
 
 def _db(ratio: float) -> float:

@@ -48,7 +48,24 @@ def test_the_level_is_that_of_the_picture_before_the_stretch():
     found = prepare(imagette(np.exp(m + s * rng.normal(size=(300, 300)))), size=300, pixel_m=50.0)
     to_db = 10 / np.log(10)
     expected = [to_db * (m + s**2 / 2), to_db * s, to_db * 3.09 * s, -to_db * 3.09 * s]
-    assert found.scalars[: len(LEVEL)] == pytest.approx(expected, abs=0.15)
+    assert found.scalars[:4] == pytest.approx(expected, abs=0.15)
+    w = np.exp(s**2)  # moments of the log-normal distribution; the largest of 90,000 normal values is about 4.3
+    assert found.scalars[4] == pytest.approx(to_db * 4.3 * s, abs=0.6)
+    assert found.scalars[5] == pytest.approx((w + 2) * np.sqrt(w - 1), abs=0.05)
+    assert found.scalars[6] == pytest.approx(np.log10(w**4 + 2 * w**3 + 3 * w**2 - 3), abs=0.03)
+
+
+def test_an_iceberg_of_four_pixels_is_in_the_numbers_alone():
+    rng = np.random.default_rng(5)
+    sea = rng.gamma(50.0, 1 / 50.0, size=(200, 200))
+    ice = sea.copy()
+    ice[100:102, 80:82] = 10.0  # +10 dB
+    without, with_ice = (prepare(imagette(v), size=200, pixel_m=50.0) for v in (sea, ice))
+    apart = np.abs(without.grey.astype(int) - with_ice.grey) > 1
+    assert apart.sum() <= 4 and with_ice.grey[100, 80] == without.grey.max() == 255
+    assert with_ice.scalars[LEVEL.index("peak_db")] == pytest.approx(10.0, abs=0.1)
+    assert without.scalars[LEVEL.index("peak_db")] < 4.0
+    assert with_ice.scalars[LEVEL.index("log_kurtosis")] > without.scalars[LEVEL.index("log_kurtosis")] + 0.5
 
 
 def test_a_gain_changes_the_mean_alone():
@@ -56,7 +73,8 @@ def test_a_gain_changes_the_mean_alone():
     picture = np.exp(0.2 * rng.normal(size=(96, 96)))
     one, two = (prepare(imagette(g * picture), size=96, pixel_m=50.0) for g in (1.0, 4.0))
     assert two.scalars[0] - one.scalars[0] == pytest.approx(10 * np.log10(4), abs=1e-3)
-    assert np.abs(two.scalars[1:] - one.scalars[1:]).max() < 1e-3 and np.abs(two.grey.astype(int) - one.grey).max() <= 1
+    assert np.abs(two.scalars[1:] - one.scalars[1:]).max() < 1e-3
+    assert np.abs(two.grey.astype(int) - one.grey).max() <= 1
 
 
 def test_grey_pictures_have_no_level_and_the_same_shape():
