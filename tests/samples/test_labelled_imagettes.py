@@ -15,6 +15,7 @@ from polynya.errors import ProductError, UsageError
 from polynya.readers import wv_quicklooks
 from polynya.samples import imagette_draws, labelled_imagettes
 from polynya.samples.imagette_draws import Augment, PictureSource
+from polynya.samples.imagette_pictures import LEVEL
 from polynya.schema.imagettes import SHORT_NAMES, TAGS, UNKNOWN
 from polynya.simulate.wave_mode.product import Options, simulate_imagettes
 from tests.real_files import sar
@@ -108,7 +109,8 @@ def test_real_quicklooks_are_read_with_their_vectors():
     place = sar("wv_quicklooks")
     found = labelled_imagettes.read([place], size=400, pixel_m=50.0)
     assert len(found) == len(found.passes) == 5 and not found.simulated and found.beams == ("wv1", "wv2")
-    assert np.isnan(found.scalars[:, :4]).all() and np.isfinite(found.scalars[:, 4:]).all()
+    assert np.isnan(found.scalars[:, : len(LEVEL)]).all()
+    assert np.isfinite(found.scalars[:, len(LEVEL) :]).all()
     vectors = labelled_imagettes.read([place], size=400, pixel_m=50.0, vectors="wvnet_embeddings.npy", features=2048)
     assert vectors.scalars.shape == (5, 2048)
 
@@ -199,7 +201,7 @@ def test_a_mixture_has_no_level(images):
     plan = own.plan(np.random.default_rng(4))
     scalars = own.batch(plan).inputs[1]
     assert np.array_equal(np.isnan(scalars[:, 1]), plan[:, 1] >= 0) and (plan[:, 1] >= 0).any()
-    assert np.isfinite(scalars[:, 4:]).all()
+    assert np.isfinite(scalars[:, len(LEVEL) :]).all()
 
 
 def test_without_changes_a_drawn_picture_is_the_picture(images):
