@@ -19,12 +19,14 @@ Numbers from simulated imagettes are never skill on real data.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,19 +70,26 @@ def read(paths: Sequence[Path]) -> Part:
     for folder in labelled_imagettes.folders(paths):
         true = labelled_imagettes.true_tags(folder)
         by_stem = {Path(name).stem: both for name, both in true.items()}
-        for one in labelled_imagettes.opened(folder):
+        for one, features in featured(labelled_imagettes.opened(folder)):
             tags, known = one.tags == PRESENT, (one.tags == PRESENT) | (one.tags == ABSENT)
             if one.name in by_stem:
                 tags, seen = by_stem[one.name]
                 known = seen >= 0
             number = passes.setdefault(one.group, len(passes))
-            rows.append((features_of(one), one.tags, tags, known, number, zlib.crc32(one.picture.tobytes())))
+            rows.append((features, one.tags, tags, known, number, zlib.crc32(one.picture.tobytes())))
             is_simulated |= one.is_simulated
     columns = [np.array(column) for column in zip(*rows, strict=True)]
     truth = Truth(tags=columns[2], known=columns[3], passed=columns[4])
     return Part(
         features=np.nan_to_num(columns[0]), given=columns[1], truth=truth, digests=columns[5], simulated=is_simulated
     )
+
+
+def featured(imagettes: Iterator[Imagette]) -> Iterator[tuple[Imagette, np.ndarray]]:
+    """Compute the twenty numbers of imagettes, some beside each other while others are read."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        while chunk := list(itertools.islice(imagettes, 8 * THREADS)):
+            yield from zip(chunk, pool.map(features_of, chunk), strict=True)
 
 
 def features_of(one: Imagette) -> np.ndarray:
