@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +11,8 @@ import pyarrow as pa
 from .. import schema
 
 GEOMETRY = pa.field("geometry", pa.binary(), metadata={"long_name": "point, well-known binary, EPSG:4326"})
+FOOTPRINT = pa.field("geometry", pa.binary(), metadata={"long_name": "footprint, well-known binary, EPSG:4326"})
+FOOTPRINT_TYPES = ("Polygon", "MultiPolygon", "Point")
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 BBOX = pa.field(
     "bbox",
@@ -108,6 +111,13 @@ class Bounds:
         self._east_of_greenwich = min(self._east_of_greenwich, lon.min(initial=np.inf, where=lon >= 0.0))
         self._west_of_greenwich = max(self._west_of_greenwich, lon.max(initial=-np.inf, where=lon < 0.0))
 
+    def join(self, other: Bounds) -> None:
+        """Add all points of another."""
+        self._west, self._south = min(self._west, other._west), min(self._south, other._south)
+        self._east, self._north = max(self._east, other._east), max(self._north, other._north)
+        self._east_of_greenwich = min(self._east_of_greenwich, other._east_of_greenwich)
+        self._west_of_greenwich = max(self._west_of_greenwich, other._west_of_greenwich)
+
     def box(self) -> list[float] | None:
         """Return xmin, ymin, xmax, ymax, degrees; xmin > xmax across the antimeridian. None without a point."""
         if not self._west <= self._east:
@@ -119,17 +129,19 @@ class Bounds:
         return [float(v) for v in (west, self._south, east, self._north)]
 
 
-def geo_metadata(bounds: Bounds) -> bytes:
+def geo_metadata(bounds: Bounds, *, types: Sequence[str] = ("Point",)) -> bytes:
     """Return the value of the key ``geo`` of the file's metadata.
 
     Parameters
     ----------
     bounds : Bounds
         Of all points in the file.
+    types : sequence of str
+        Kinds of geometries in it.
     """
     column: dict[str, object] = {
         "encoding": "WKB",
-        "geometry_types": ["Point"],
+        "geometry_types": list(types),
         "crs": _CRS84,
         "covering": {"bbox": {name: [BBOX.name, name] for name in CORNERS}},
     }

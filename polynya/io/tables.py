@@ -14,7 +14,17 @@ from ..errors import ProductError, one_line
 from . import parquet, stored
 from .addresses import Place
 from .atomic import writing
-from .geoparquet import BBOX, BBOX_PATHS, GEOMETRY, Bounds, bounding_boxes, geo_metadata, point_wkb
+from .geoparquet import (
+    BBOX,
+    BBOX_PATHS,
+    FOOTPRINT,
+    FOOTPRINT_TYPES,
+    GEOMETRY,
+    Bounds,
+    bounding_boxes,
+    geo_metadata,
+    point_wkb,
+)
 from .opening import regular_file
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
@@ -46,10 +56,12 @@ class TableWriter:
 
     def __init__(self, path: Path, *, spec: schema.TableSpec, about: dict[str, object]):
         self._has_points = {"longitude", "latitude"} <= set(spec.names)
+        self._has_footprints = {"corner_longitude", "corner_latitude"} <= set(spec.names)
         target = spec.schema(about=about)
         boxes: tuple[str, ...] = ()
         if self._has_points:
-            target, boxes = target.append(GEOMETRY).append(BBOX), BBOX_PATHS
+            geometry = FOOTPRINT if self._has_footprints else GEOMETRY
+            target, boxes = target.append(geometry).append(BBOX), BBOX_PATHS
         self._schema = target
         self._bounds = Bounds()
         real = [v.name for v in spec.variables if pa.types.is_floating(v.dtype)]
@@ -72,7 +84,13 @@ class TableWriter:
         n = table.num_rows
         if n == 0:
             return
-        if self._has_points:
+        if self._has_footprints:
+            from . import footprints  # shapely takes a tenth of a second
+
+            shapes, boxes, bounds = footprints.geometries(table)
+            table = table.append_column(GEOMETRY, shapes).append_column(BBOX, boxes)
+            self._bounds.join(bounds)
+        elif self._has_points:
             lon, lat = schema.to_numpy(table["longitude"]), schema.to_numpy(table["latitude"])
             table = table.append_column(GEOMETRY, point_wkb(lon, lat)).append_column(BBOX, bounding_boxes(lon, lat))
             self._bounds.add(lon, lat)
@@ -85,7 +103,8 @@ class TableWriter:
         """Write the footer, with GeoParquet's metadata."""
         try:
             if self._has_points and self._writer.is_open:
-                self._writer.add_key_value_metadata({"geo": geo_metadata(self._bounds)})
+                types = FOOTPRINT_TYPES if self._has_footprints else ("Point",)
+                self._writer.add_key_value_metadata({"geo": geo_metadata(self._bounds, types=types)})
             self._writer.close()
         finally:
             self._writer.is_open = False  # pyarrow would try again when it is collected, and print a traceback

@@ -8,6 +8,7 @@ polynya simulates say themselves what they hold.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -79,7 +80,8 @@ def read(
     """
     folder = Path(folder)
     for path in names_in(folder):
-        yield imagette_of(path, source=folder.name, pixels_m=(azimuth_pixel_m, range_pixel_m))
+        found = imagette_of(path, source=folder.name, pixels_m=(azimuth_pixel_m, range_pixel_m))
+        yield replace(found, file=path.relative_to(folder).as_posix())
 
 
 def imagette_of(
@@ -139,6 +141,7 @@ def imagette_of(
         tags=np.full(len(TAGS), UNKNOWN, np.int8) if tags is None else tags,
         labels=labels,
         notes=notes,
+        file=path.name,
     )
 
 

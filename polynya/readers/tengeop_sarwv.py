@@ -214,4 +214,5 @@ def read(folder: Path | str) -> Iterator[Imagette]:
             satellite=found.satellite or "S1A",
             latitude=row.latitude,
             longitude=row.longitude,
+            file=path.relative_to(folder).as_posix(),
         )

@@ -62,6 +62,8 @@ def _column(variable: Variable, value: Any, n: int) -> pa.Array:
         return value.cast(dtype) if value.type != dtype else value
     if pa.types.is_dictionary(dtype):
         return pa.array(list(value), TEXT).dictionary_encode()
+    if pa.types.is_list(dtype):
+        return pa.array(list(value), dtype)
     array = np.asarray(value)
     if pa.types.is_timestamp(dtype):
         times = from_numpy(array.astype("datetime64[ns]"))

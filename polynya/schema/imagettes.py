@@ -125,6 +125,8 @@ class Imagette:
     labels : tuple of str
         The source's own labels as it writes them.
     notes : tuple of Note
+    file : str
+        File of the picture, relative to the source; empty for imagettes of a product.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Imagette:
     tags: np.ndarray = field(default_factory=lambda: np.full(len(TAGS), UNKNOWN, np.int8))
     labels: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
+    file: str = ""
 
     @property
     def has_level(self) -> bool:

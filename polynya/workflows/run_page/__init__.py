@@ -23,6 +23,8 @@ from .measures import (
     LABELS,
     LEAD_F1,
     LEAD_FRACTION,
+    TAG_F1,
+    TAGGED_SHARE,
     Measure,
     Quantity,
 )
@@ -38,6 +40,8 @@ __all__ = [
     "LABELS",
     "LEAD_F1",
     "LEAD_FRACTION",
+    "TAGGED_SHARE",
+    "TAG_F1",
     "Measure",
     "Quantity",
     "write",

@@ -101,6 +101,15 @@ def _lead_fraction(numbers: Mapping[str, float], run: Mapping[str, object]) -> M
     return Measure(value=_number(numbers, "lead_fraction"), weight=n if n > 0 else 0.0)
 
 
+def _tagged_share(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    n = _number(numbers, "n_imagettes") - _number(numbers, "n_not_assessed")
+    return Measure(value=_number(numbers, "n_tagged") / n, weight=n) if n > 0 else Measure(weight=0.0)
+
+
+def _tag_f1(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    return Measure(value=_number(numbers, "macro_f1"), weight=max(_number(numbers, "n_compared"), 0.0))
+
+
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
@@ -115,6 +124,10 @@ LEAD_F1 = Quantity(name="leads, F1 against the reference", units="1", is_sum=Fal
 LEAD_FRACTION = Quantity(
     name="share of leads among lead and ice echoes", units="1", is_sum=False, measure=_lead_fraction
 )
+TAGGED_SHARE = Quantity(
+    name="share of imagettes with a tag among those assessed", units="1", is_sum=False, measure=_tagged_share
+)
+TAG_F1 = Quantity(name="tags, macro F1 against the reference", units="1", is_sum=False, measure=_tag_f1)
 QUANTITIES = (
     FREEBOARD,
     GLACIER_AREA,
@@ -126,5 +139,7 @@ QUANTITIES = (
     ICE_AREA,
     LEAD_FRACTION,
     LEAD_F1,
+    TAGGED_SHARE,
+    TAG_F1,
 )
 """All that a page may hold: each command has its own."""

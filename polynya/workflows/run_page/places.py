@@ -88,7 +88,7 @@ def _of_table(path: io.Place) -> Place | None:
         names = file.schema_arrow.names
         if not {"latitude", "longitude", "time"} <= set(names) or not file.metadata.num_rows:
             return None
-        columns = [n for n in ("beam", "x_atc", "echo", "time", "latitude", "longitude") if n in names]
+        columns = [n for n in ("beam", "x_atc", "echo", "number", "time", "latitude", "longitude") if n in names]
         last = file.num_row_groups - 1
         groups = sorted({round(last * k / (GROUPS - 1)) for k in range(GROUPS)})
         parts = []
@@ -97,11 +97,11 @@ def _of_table(path: io.Place) -> Place | None:
             step = max(1, table.num_rows * len(groups) // (2 * POINTS))
             parts.append(table.take(pa.array(np.arange(0, table.num_rows, step))))
     table = pa.concat_tables(parts).combine_chunks()
-    along = next((n for n in ("x_atc", "echo") if n in columns), None)
+    along = next((n for n in ("x_atc", "echo", "number") if n in columns), None)
     if along is None:
         return None
     rows = np.arange(table.num_rows)
-    if "beam" in columns:
+    if "beam" in columns and along != "number":
         beam = np.array(table["beam"].cast(pa.string()).to_pylist(), dtype=str)
         rows = np.flatnonzero(beam == beam[0])
     rows = rows[np.argsort(schema.to_numpy(table[along])[rows], kind="stable")]
