@@ -32,7 +32,8 @@ def evaluate(
             help=(
                 "A granule's folder that polynya freeboard wrote; glacier outlines, a raster of glacier probability or"
                 " classes, or a folder with them; a map of sea-ice concentration (NetCDF, GeoTIFF), predictions of the"
-                " AutoICE challenge; leads of echoes (a folder of polynya leads, or of many). None with --pairs."
+                " AutoICE challenge; leads of echoes (a folder of polynya leads, or of many); tags of imagettes (a"
+                " folder of polynya tags, or of many). None with --pairs."
             ),
         ),
     ] = None,
@@ -46,7 +47,8 @@ def evaluate(
                 "Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth"
                 " raster; for concentration an ice chart (gpkg, shp), a grid, or an AI4Arctic scene (a folder of them"
                 " for predictions); for leads a label table, the truth of a simulation (or its folder), hand-labelled"
-                " echoes, CryoSat-2 L2i, a CPOM table."
+                " echoes, CryoSat-2 L2i, a CPOM table; for tags a folder with tags.csv, the folder of TenGeoP-SARwv, or"
+                " what polynya review wrote."
             ),
         ),
     ] = None,
@@ -107,9 +109,9 @@ def evaluate(
     """Compare a result with a reference.
 
     Freeboard is compared with simulation truth, ATL07 or ATL10; glaciers with outlines or a truth raster; sea-ice
-    concentration with an ice chart, another grid or an AI4Arctic scene; leads with labels or simulation truth, whose
-    intervals are over passes. Many results (--pairs) give a table each, scores.parquet with all of them, and the page
-    of the batch.
+    concentration with an ice chart, another grid or an AI4Arctic scene; leads with labels or simulation truth; tags of
+    imagettes with tags of people, classes or simulation truth. Intervals of the last two are over passes. Many results
+    (--pairs) give a table each, scores.parquet with all of them, and the page of the batch.
 
     \b
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
@@ -118,6 +120,7 @@ def evaluate(
     polynya evaluate --pairs pairs.csv -o scores --workers 2
     polynya evaluate concentration.nc -r ice_chart.gpkg
     polynya evaluate leads -r tracks/truth
+    polynya evaluate tags -r quicklooks/
     """
     from .. import io, schema
     from ..errors import UsageError
@@ -142,10 +145,13 @@ def evaluate(
         _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
     from ..workflows.evaluate import concentration as evaluate_concentration
     from ..workflows.evaluate import leads as evaluate_leads
+    from ..workflows.evaluate import tags as evaluate_tags
 
     others = bool(brief or scene or strata or within)
-    if evaluate_leads.is_leads(out):
-        result, spec, as_text = _leads(out, reference, seed=seed, has_others=others or region is not None)
+    kinds = ((evaluate_leads.is_leads, _leads), (evaluate_tags.is_tags, _tags))
+    by_reference = next((scored for is_one, scored in kinds if is_one(out)), None)
+    if by_reference is not None:
+        result, spec, as_text = by_reference(out, reference, seed=seed, has_others=others or region is not None)
     elif evaluate_concentration.is_concentration(out):
         result, spec, as_text = _concentration(out, reference, region=region, seed=seed, has_others=others)
     elif workflow.is_scene(out):
@@ -186,6 +192,20 @@ def _leads(out: Path, reference: Path, *, seed: int, has_others: bool) -> Scored
             " apply; expected --reference alone. Leave them out."
         )
     return leads.run(out, reference=reference, seed=seed), scene_rows.SCENE_EVALUATION, text.summary
+
+
+def _tags(out: Path, reference: Path, *, seed: int, has_others: bool) -> Scored:
+    from ..errors import UsageError
+    from ..evaluate import scene_rows
+    from ..evaluate.tags import text
+    from ..workflows.evaluate import tags
+
+    if has_others:
+        raise UsageError(
+            f"{out}: holds tags of imagettes, so --brief, --scene, --strata, --within and --region do not apply;"
+            " expected --reference alone. Leave them out."
+        )
+    return tags.run(out, reference=reference, seed=seed), scene_rows.SCENE_EVALUATION, text.summary
 
 
 def _concentration(out: Path, reference: Path, *, region: str | None, seed: int, has_others: bool) -> Scored:

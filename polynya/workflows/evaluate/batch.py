@@ -38,8 +38,16 @@ MAP_NUMBERS = ("r2", "rmse", "mae", "bias")
 """Of maps of concentration, over all cells; in percent but for the first."""
 LEAD_NUMBERS = ("f1", "precision", "recall", "pr_auc", "coverage")
 """Of leads along tracks of echoes."""
+TAG_NUMBERS = ("macro_f1", "micro_auroc", "coverage_at_95_percent")
+"""Of tags of imagettes."""
 SCENE_NUMBERS = ("iou", "f1", "precision", "recall", "area_deviation")
-_COUNTS = {"freeboard_bias": "n_compared", "iou": "n_compared", "r2": "n_compared", "coverage": "n_compared"}
+_COUNTS = {
+    "freeboard_bias": "n_compared",
+    "iou": "n_compared",
+    "r2": "n_compared",
+    "coverage": "n_compared",
+    "micro_auroc": "n_compared",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +193,7 @@ def run(
     quantity = run_page.GLACIER_IOU if "iou" in has else run_page.FREEBOARD_BIAS
     quantity = run_page.CONCENTRATION_RMSE if "r2" in has else quantity
     quantity = run_page.LEAD_F1 if "coverage" in has else quantity
+    quantity = run_page.TAG_F1 if "micro_auroc" in has else quantity
     run_page.write(found, out=folder, command="evaluate", results={p.name: p.out for p in items}, quantity=quantity)
     return found
 
@@ -240,12 +249,15 @@ def process(pair: Pair, *, seed: int = 0, overwrite: bool = False) -> Record:
 
 def _scored(pair: Pair, *, seed: int) -> tuple[pa.Table, schema.TableSpec, dict[str, float]]:
     """Return the scores, what their table is, and the numbers worth printing."""
-    from . import concentration, is_scene, leads, run, scene
+    from . import concentration, is_scene, leads, run, scene, tags
 
     options = {n: v for n in ("scene", "strata", "within", "region") if (v := getattr(pair, n))}
     if leads.is_leads(pair.result) and not options:
         table = leads.run(pair.result, reference=pair.reference, seed=seed)
         return table, scene_rows.SCENE_EVALUATION, _scene_numbers(table, LEAD_NUMBERS)
+    if tags.is_tags(pair.result) and not options:
+        table = tags.run(pair.result, reference=pair.reference, seed=seed)
+        return table, scene_rows.SCENE_EVALUATION, _scene_numbers(table, TAG_NUMBERS)
     if concentration.is_concentration(pair.result) and not set(options) - {"region"}:
         table = concentration.run(pair.result, reference=pair.reference, region=pair.region or None, seed=seed)
         return table, scene_rows.SCENE_EVALUATION, _scene_numbers(table, MAP_NUMBERS)
@@ -280,10 +292,7 @@ def _track_numbers(table: pa.Table) -> dict[str, float]:
 def _scene_numbers(table: pa.Table, names: Sequence[str]) -> dict[str, float]:
     return _numbers(
         table,
-        {
-            name: lambda r, m=name: r["metric"] == m and r["prediction"] == "given" and r["stratum"] == "all"
-            for name in names
-        },
+        {name: lambda r, m=name: (r["metric"], r["prediction"], r["stratum"]) == (m, "given", "all") for name in names},
     )
 
 
@@ -328,7 +337,7 @@ def text(records: Sequence[Record]) -> str:
         Of :func:`run`; failed ones are left out.
     """
     done = [r for r in records if r.status != FAILED]
-    known = (*TRACK_NUMBERS, *SCENE_NUMBERS, *LEAD_NUMBERS[3:], *MAP_NUMBERS, "n_compared")
+    known = (*TRACK_NUMBERS, *SCENE_NUMBERS, *LEAD_NUMBERS[3:], *TAG_NUMBERS[1:], *MAP_NUMBERS, "n_compared")
     columns = [c for c in known if any(c in r.numbers for r in done)]
     width = min(max([len(Path(r.item).stem) for r in done], default=0), 60)
     lines = [f"{'result':<{width}}" + "".join(f"{c.replace('_', ' '):>16}" for c in columns)]

@@ -76,7 +76,10 @@ class Summary:
             self.start, self.end = np.fmin(self.start, times.min()), np.fmax(self.end, times.max())
 
     def _keep(self, block: Block, is_assessed: np.ndarray) -> None:
-        rows = block.table.to_pylist()
+        times = schema.to_numpy(block.table["time"]).astype("datetime64[s]")
+        rows = block.table.drop_columns(["time"]).to_pylist()
+        for row, time in zip(rows, times, strict=True):
+            row["time"] = "" if np.isnat(time) else f"{time}Z"
         for row, grey, is_good in zip(rows, block.greys, is_assessed.tolist(), strict=True):
             group = (_top(row) if row["tags"] else NONE) if is_good else ASIDE
             self._seen[group] += 1
@@ -129,15 +132,14 @@ def shown_of(row: dict, grey: np.ndarray) -> Shown:
     Parameters
     ----------
     row : dict
-        Of the table.
+        Of the table, its time as text.
     grey : numpy.ndarray of uint8, shape (h, w)
         The picture as the network saw it.
     """
-    time = row["time"]
     return Shown(
         number=row["number"],
         name=row["name"],
-        time="" if time is None else f"{str(np.datetime64(time.value, 's') if hasattr(time, 'value') else time)[:19]}Z",
+        time=row["time"],
         satellite=row["satellite"],
         beam=row["beam"],
         place=(row["latitude"], row["longitude"]),
