@@ -15,7 +15,8 @@ def review(
     labels: Annotated[
         list[Path],
         typer.Argument(
-            metavar="LABELS...", help="Label tables (.parquet) that polynya label wrote, or folders of them."
+            metavar="LABELS|TAGS...",
+            help="Label tables (.parquet) that polynya label wrote, or results of polynya tags, or folders of them.",
         ),
     ],
     who: Annotated[
@@ -26,13 +27,19 @@ def review(
         bool, typer.Option("--browser/--no-browser", help="Open the page in the default browser.")
     ] = True,
 ) -> None:
-    """Correct labels by hand in a page on this computer: scene and profile, stretch by stretch, saved at once.
+    """Correct labels or tags by hand in a page on this computer, saved at once.
 
-    Changes go to NAME.corrections.jsonl beside NAME.parquet, which stays as it is. Merge them with polynya label
-    --corrections. Ctrl-C ends it; nothing is lost, and the same command resumes.
+    Labels of tracks: scene and profile, stretch by stretch. Changes go to NAME.corrections.jsonl beside NAME.parquet,
+    which stays as it is. Merge them with polynya label --corrections.
+
+    Tags of imagettes: confirm, add and remove them, picture by picture. They go to the folder NAME.reviewed beside the
+    result: tags.csv, the reviewed pictures, and a line for every change. polynya train and polynya evaluate read it.
+
+    Ctrl-C ends it; nothing is lost, and the same command resumes.
 
     \b
     polynya review labels.parquet
+    polynya review tags/quicklooks
     polynya review ross/ --who "A. Reviewer" --port 8765 --no-browser
     """
     import webbrowser

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -110,6 +112,32 @@ def _values(source) -> np.ndarray:
     if len(bands) < source.count:
         out[source.read(source.count) == 0] = np.nan
     return out
+
+
+def png_bytes(grey: np.ndarray) -> bytes:
+    """Return a picture of 8 bits as PNG.
+
+    Parameters
+    ----------
+    grey : numpy.ndarray of uint8, shape (rows, columns)
+        0 is black.
+
+    Notes
+    -----
+    W3C Portable Network Graphics (PNG) Specification, third edition: colour type 0, no filter.
+    """
+    rows, columns = grey.shape
+    lines = np.zeros((rows, 1 + columns), np.uint8)  # every line begins with its filter: 0, none
+    lines[:, 1:] = grey
+    parts = [
+        (b"IHDR", struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines.tobytes(), 1)),
+        (b"IEND", b""),
+    ]
+    out = [b"\x89PNG\r\n\x1a\n"]
+    for kind, data in parts:
+        out.append(struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)))
+    return b"".join(out)
 
 
 def write_png(path: Path, grey: np.ndarray) -> None:

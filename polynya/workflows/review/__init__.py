@@ -1,7 +1,8 @@
 """``polynya review``: a page on this computer in which a person corrects labels; every change is saved at once.
 
 The labels are not touched: changes go to ``NAME.corrections.jsonl`` beside them (:mod:`polynya.labels.corrections`),
-and ``polynya label --corrections`` merges them.
+and ``polynya label --corrections`` merges them. Tags of imagettes have a page of their own; a person's tags go to
+``NAME.reviewed`` beside the result (:mod:`polynya.labels.tag_reviews`), a folder that training reads.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ import getpass
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ...errors import OutputError, UsageError, one_line
-from ...labels import corrections, lock
+from ...labels import corrections, lock, tag_reviews
+from . import imagettes
 from .files import find
-from .server import ReviewServer
+from .server import LABELS, ReviewServer, Site
 from .session import Session
 
 LONGEST_NAME = 80
@@ -51,7 +54,7 @@ def run(
     Parameters
     ----------
     paths : sequence of Path or str
-        Label tables, or folders that hold some.
+        Label tables, results of ``polynya tags``, or folders that hold some.
     who : str, optional
         Written into every correction; the user's login name by default.
     port : int, optional
@@ -81,33 +84,82 @@ def started(paths: Sequence[Path | str], *, who: str = "", port: int = 0) -> Ite
     if not 0 <= port <= 65535:
         raise UsageError(f"port {port}: expected 0 (any free one) to 65535. Choose another --port.")
     who = _name(who)
+    of_tags = imagettes.find(paths)
+    if of_tags:
+        if any(imagettes.find([p]) == [] for p in paths):
+            raise UsageError(
+                "review: some of these hold tags of imagettes, others do not; expected results of one kind. Review them"
+                " apart."
+            )
+        with _tags(of_tags, who=who, port=port) as both:
+            yield both
+        return
     files = find(paths)
     if not files:
         raise UsageError(
-            "review: no label table was named; expected at least one. Name labels.parquet, or a folder of them."
+            "review: nothing was named; expected labels or tags. Name labels.parquet, or a folder of polynya tags."
         )
-    torn = []
     with contextlib.ExitStack() as held:
         for file in files:
             held.enter_context(lock.locked(file.corrections))
-            if corrections.read_log(file.corrections).torn:
-                torn.append(file.corrections.name)
+        torn = [f.corrections.name for f in files if corrections.read_log(f.corrections).torn]
+        with _served(Session(files, who=who), port=port, site=LABELS) as server:
+            yield server, _started(server, files, torn=torn)
+
+
+@contextlib.contextmanager
+def _tags(files: Sequence[imagettes.TagFile], *, who: str, port: int) -> Iterator[tuple[ReviewServer, Started]]:
+    """Yield a server of tags of imagettes, and its :class:`Started`."""
+    new = []
+    with contextlib.ExitStack() as held:
+        for file in files:
+            tag_reviews.check_table(file.folder, tag_reviews.read_log(file.corrections))
+            if not file.folder.exists():
+                new.append(file.folder)
+                _make(file.folder)
+            held.enter_context(lock.locked(file.corrections))
         try:
-            server = ReviewServer(Session(files, who=who), port=port)
-        except OSError as error:
-            raise OutputError(
-                f"port {port}: cannot be used ({one_line(error)}); expected a free one. Leave --port out to take any."
-            ) from error
-        held.callback(server.server_close)
-        yield (
-            server,
-            Started(
-                address=server.address,
-                files=tuple(f.path for f in files),
-                corrections=tuple(f.corrections for f in files),
-                torn=tuple(torn),
-            ),
-        )
+            session = imagettes.ImagetteSession(files, who=who)
+            with _served(session, port=port, site=imagettes.SITE) as server:
+                yield server, _started(server, files)
+        finally:
+            held.close()
+            for folder in new:  # nothing was changed: nothing is left
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise OutputError(
+            f"{folder}: cannot be made ({one_line(error)}); expected a folder with write permission. Copy the result to"
+            " a folder of your own."
+        ) from error
+
+
+def _started(server: ReviewServer, files: Sequence[Any], *, torn: Sequence[str] = ()) -> Started:
+    return Started(
+        address=server.address,
+        files=tuple(f.path for f in files),
+        corrections=tuple(f.corrections for f in files),
+        torn=tuple(torn),
+    )
+
+
+@contextlib.contextmanager
+def _served(session: Any, *, port: int, site: Site) -> Iterator[ReviewServer]:
+    try:
+        server = ReviewServer(session, port=port, site=site)
+    except OSError as error:
+        raise OutputError(
+            f"port {port}: cannot be used ({one_line(error)}); expected a free one. Leave --port out to take any."
+        ) from error
+    try:
+        yield server
+    finally:
+        server.server_close()
 
 
 def _name(who: str) -> str:

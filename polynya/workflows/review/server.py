@@ -16,8 +16,10 @@ import math
 import re
 import secrets
 import socketserver
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ...errors import OutputError, PolynyaError, UsageError, one_line
@@ -52,8 +54,11 @@ class ReviewServer(ThreadingHTTPServer):
     Parameters
     ----------
     session : Session
+        Of the site.
     port : int
         0 takes a free one.
+    site : Site, optional
+        By default that of labels of tracks.
 
     Attributes
     ----------
@@ -64,8 +69,9 @@ class ReviewServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def __init__(self, session: Session, *, port: int):
+    def __init__(self, session: Any, *, port: int, site: Site | None = None):
         self.session = session
+        self.site = site or LABELS
         self.key = secrets.token_urlsafe(24)
         super().__init__(("127.0.0.1", port), Handler)
 
@@ -132,13 +138,23 @@ class Query:
 Answer = tuple[str, bytes | None]
 
 
-def _json(value: object) -> Answer:
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A page: its files by address with their type, and what may be asked (GET) and changed (POST) of a session."""
+
+    assets: Mapping[str, tuple[str, str]]
+    looks: Mapping[str, Callable[[Any, Query], Answer]]
+    changes: Mapping[str, Callable[[Any, Query], Answer]]
+
+
+def as_json(value: object) -> Answer:
+    """Return plain data as an answer."""
     return JSON, html.script_json(value).encode()
 
 
 LOOKS: dict[str, Callable[[Session, Query], Answer]] = {
-    "/api/session": lambda s, q: _json(s.overview()),
-    "/api/file": lambda s, q: _json(s.state(q.whole("file"))),
+    "/api/session": lambda s, q: as_json(s.overview()),
+    "/api/file": lambda s, q: as_json(s.state(q.whole("file"))),
     "/api/window": lambda s, q: (
         BINARY,
         s.window(
@@ -146,8 +162,8 @@ LOOKS: dict[str, Callable[[Session, Query], Answer]] = {
         ),
     ),
     "/api/course": lambda s, q: (BINARY, s.course(q.whole("file"), q.text("beam"))),
-    "/api/segment": lambda s, q: _json(s.segment(q.whole("file"), q.text("beam"), x=q.number("x"))),
-    "/api/run": lambda s, q: _json(
+    "/api/segment": lambda s, q: as_json(s.segment(q.whole("file"), q.text("beam"), x=q.number("x"))),
+    "/api/run": lambda s, q: as_json(
         s.run(q.whole("file"), q.text("beam"), x=q.number("x"), step=q.whole("step"), unlabelled=q.flag("unlabelled"))
     ),
     "/api/tile": lambda s, q: (
@@ -157,17 +173,19 @@ LOOKS: dict[str, Callable[[Session, Query], Answer]] = {
 }
 """GET addresses."""
 CHANGES: dict[str, Callable[[Session, Query], Answer]] = {
-    "/api/label": lambda s, q: _json(
+    "/api/label": lambda s, q: as_json(
         s.set_label(
             q.whole("file"), q.text("beam"), x_from=q.number("from"), x_to=q.number("to"), label=q.whole("label")
         )
     ),
-    "/api/shift": lambda s, q: _json(s.set_shift(q.whole("file"), east=q.number("east"), north=q.number("north"))),
-    "/api/done": lambda s, q: _json(s.set_done(q.whole("file"), done=q.flag("done"))),
-    "/api/undo": lambda s, q: _json(s.undo(q.whole("file"), expected=q.text("id"))),
-    "/api/redo": lambda s, q: _json(s.redo(q.whole("file"), expected=q.text("id"))),
+    "/api/shift": lambda s, q: as_json(s.set_shift(q.whole("file"), east=q.number("east"), north=q.number("north"))),
+    "/api/done": lambda s, q: as_json(s.set_done(q.whole("file"), done=q.flag("done"))),
+    "/api/undo": lambda s, q: as_json(s.undo(q.whole("file"), expected=q.text("id"))),
+    "/api/redo": lambda s, q: as_json(s.redo(q.whole("file"), expected=q.text("id"))),
 }
 """POST addresses."""
+LABELS = Site(assets=ASSETS, looks=LOOKS, changes=CHANGES)
+"""The page of labels of tracks."""
 
 
 STATUS = ((ConflictError, 409), (UsageError, 400), (OutputError, 507))
@@ -192,17 +210,18 @@ class Handler(BaseHTTPRequestHandler):
         except ValueError:
             self._reject(400, "that is no address")
             return
-        if parts.path in ASSETS:
-            name, kind = ASSETS[parts.path]
+        site = self.server.site
+        if parts.path in site.assets:
+            name, kind = site.assets[parts.path]
             self._send(200, kind, html.resource(name).encode())
-        elif parts.path in LOOKS:
+        elif parts.path in site.looks:
             try:
                 values: dict[str, object] = {k: v[0] for k, v in parse_qs(parts.query, max_num_fields=20).items()}
             except ValueError:
                 self._reject(400, "the address has too many parameters")
                 return
             if self._has_key():
-                self._answer(LOOKS[parts.path], values)
+                self._answer(site.looks[parts.path], values)
         else:
             self._reject(404, "no such address")
 
@@ -211,7 +230,7 @@ class Handler(BaseHTTPRequestHandler):
         if not self._is_ours():
             return
         path = self.path.partition("?")[0]
-        if path not in CHANGES:
+        if path not in self.server.site.changes:
             self._reject(404, "no such address")
         elif self._has_key() and self._is_change():
             length = int(self.headers.get("Content-Length", ""))
@@ -222,7 +241,7 @@ class Handler(BaseHTTPRequestHandler):
             except (ValueError, RecursionError):
                 self._reject(400, "a change must be a JSON object")
             else:
-                self._answer(CHANGES[path], values)
+                self._answer(self.server.site.changes[path], values)
 
     def _is_change(self) -> bool:
         """Reject what is no JSON or does not say how long it is."""
@@ -254,7 +273,7 @@ class Handler(BaseHTTPRequestHandler):
         self._reject(401, "the key is missing or of an earlier review; open the address that polynya review printed")
         return False
 
-    def _answer(self, action: Callable[[Session, Query], Answer], values: dict[str, object]) -> None:
+    def _answer(self, action: Callable[[Any, Query], Answer], values: dict[str, object]) -> None:
         try:
             kind, body = action(self.server.session, Query(values))
         except (PolynyaError, OSError, MemoryError) as error:

@@ -128,7 +128,8 @@ def test_classes_give_a_confusion(tmp_path, drawn):
     truth = np.arange(N) % 10
     top = p.argmax(axis=1)
     (tmp_path / "TenGeoP").mkdir()
-    lines = [f"{n}.tiff {'FGHIJKLMNO'[c]} wv1 20160110 {-150 + k} 12.5" for k, (n, c) in enumerate(zip(names(), truth))]
+    both = list(zip(names(), truth, strict=True))
+    lines = [f"{n}.tiff {'FGHIJKLMNO'[c]} wv1 20160110 {-150 + k} 12.5" for k, (n, c) in enumerate(both)]
     (tmp_path / "TenGeoP" / "58683.txt").write_text("\n".join(lines) + "\n")
     out = result(tmp_path, p)
     found = scored(out, tmp_path / "TenGeoP")

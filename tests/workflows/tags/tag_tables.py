@@ -14,7 +14,7 @@ from polynya.workflows.tags.answers import words
 ABOUT = {"network": "near", "network_sha256": "ab", "land_km": 20.0, "product": "made", "is_simulated": False}
 
 
-def write(folder: Path, name: str, *, tags: np.ndarray, **columns: object) -> Path:
+def write(folder: Path, called: str, /, *, tags: np.ndarray, **columns: object) -> Path:
     """Write a result: ``tags`` bool (n, 10), other columns as named, or as nothing is known; return its folder."""
     n = len(tags)
     quality = np.asarray(columns.get("tag_quality", np.zeros(n, int)))
@@ -24,12 +24,12 @@ def write(folder: Path, name: str, *, tags: np.ndarray, **columns: object) -> Pa
         kind = str(v.dtype)
         whole[v.name] = [""] * n if kind == "string" else [[]] * n if "list" in kind else np.zeros(n)
     whole |= {"time": np.full(n, np.datetime64("2016-01-10T00:00", "ns")), "absolute_orbit": np.full(n, -1)}
-    whole |= {"latitude": np.full(n, np.nan), "longitude": np.full(n, np.nan), "source": [name] * n}
-    whole |= {"name": [f"{name}-{k}" for k in range(n)], "number": np.arange(n), "unknown": ~given.any(axis=1)}
+    whole |= {"latitude": np.full(n, np.nan), "longitude": np.full(n, np.nan), "source": [called] * n}
+    whole |= {"name": [f"{called}-{k}" for k in range(n)], "number": np.arange(n), "unknown": ~given.any(axis=1)}
     whole |= {p: tags[:, k] * 0.8 + 0.1 for k, p in enumerate(PROBABILITIES)}
     whole |= {"tags": words(given), "precise_tags": words(given), "confidence": np.full(n, 0.9)}
     about = {**ABOUT, **columns.pop("about", {})}
-    path = folder / name / "tags.parquet"
+    path = folder / called / "tags.parquet"
     path.parent.mkdir(parents=True)
     io.write_table(schema.table(IMAGETTE_TAGS, whole | columns), path, spec=IMAGETTE_TAGS, about=about)
     return path.parent
