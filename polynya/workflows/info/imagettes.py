@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -81,13 +82,12 @@ def run(path: Path | str) -> dict[str, object]:
         If a manifest, a table or the first image is missing or damaged.
     """
     path = Path(path)
-    if sentinel1_wv.is_product(path):
-        return io.plain(_product(path))
-    if tengeop_sarwv.is_product(path):
-        return io.plain(_tengeop(path))
-    if wv_quicklooks.is_product(path):
-        return io.plain(_quicklooks(path))
-    return io.plain(_folder(path))
+    readers = ((sentinel1_wv, _product), (tengeop_sarwv, _tengeop), (wv_quicklooks, _quicklooks))
+    describe = next((d for r, d in readers if r.is_product(path)), _folder)
+    about = describe(path)
+    if about.get("has_images", True):
+        about["next_commands"] = [f"polynya tags {shlex.quote(str(path))} -o TAGS"]
+    return io.plain(about)
 
 
 def _product(path: Path) -> dict[str, object]:
@@ -216,4 +216,6 @@ def as_text(about: dict[str, Any]) -> str:
             row(label, ", ".join(f"{k} {n:,}" for k, n in about[key].items()))
     for i, note in enumerate(about["notes"]):
         row("notes" if i == 0 else "", note)
+    for i, command in enumerate(about["next_commands"]):
+        row("next" if i == 0 else "", command)
     return "\n".join(lines)

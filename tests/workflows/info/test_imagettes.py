@@ -31,6 +31,7 @@ def test_a_real_manifest(name):
     west, south, east, north = about["extent"]
     assert -48.1 < west < -47.8 and -15.9 < south < -15.6 and 36.0 < north < 36.3 and east < -30.0
     assert "60 imagettes" in text and "footprints only" in text and "IPF 003.31" in text
+    assert about["next_commands"] == []  # there are no pictures to tag
 
 
 @pytest.mark.real
@@ -87,3 +88,4 @@ def test_a_simulated_set_says_so(tmp_path):
     about, text = info.describe([str(tmp_path / "set")])
     assert about["imagettes"] == 3 and about["quantity"] == "roughness" and "3 images simulated: no measurement" in text
     assert sum(about["beams"].values()) == 3 and about["orbits"] == 1
+    assert about["next_commands"] == [f"polynya tags {tmp_path / 'set'} -o TAGS"] and "next        polynya tags" in text
