@@ -33,7 +33,7 @@ def tags(
         str | None,
         typer.Option(
             metavar="NAME|FILE.onnx",
-            help="What tags: an .onnx file of polynya train (recipe wave-cnn), or a shipped name; by default tags.",
+            help="What tags: an .onnx file of polynya train (recipe tags), or a shipped name; by default tags.",
         ),
     ] = None,
     land_km: Annotated[
@@ -65,7 +65,7 @@ def tags(
     \b
     polynya tags S1B_WV_SLC__1SSV_20210403T083025_....SAFE -o tags
     polynya tags january/ -o tags --workers 2
-    polynya tags quicklooks/ -o tags --network trained/wave-cnn.onnx
+    polynya tags quicklooks/ -o tags --network trained/tags.onnx
     polynya review tags/quicklooks          # confirm, add, remove tags in the browser
     polynya grid tags -o occurrence         # monthly maps
     """

@@ -62,7 +62,7 @@ def load(config: Config, *, threads: int = 1) -> Used:
     if config.network is None and not predict_runtime.is_shipped(DEFAULT):
         raise UsageError(
             f"--network: is missing, and no network {DEFAULT} comes with this installation; expected an .onnx file of"
-            " polynya train. Train one: polynya simulate wv, then polynya train wave-cnn."
+            " polynya train. Train one: polynya simulate wv, then polynya train tags."
         )
     if name.endswith(".onnx") and not Path(name).exists():
         raise ProductError(f"--network {name}: no such file; expected an .onnx file. Check the path.")
