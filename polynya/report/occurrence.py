@@ -99,7 +99,9 @@ def _maps(page: Page, period: int, name: str) -> str:
         picture = world_map.world_svg(cells, identifier=f"{key}-{period}", label=f"{title}, {name}")
         missing = f"fewer than {LEAST_IMAGETTES}" if key != "n_imagettes" else ""
         label = "share of imagettes" if missing else "imagettes"
-        bar = polar_map.colour_bar(low=0.0, high=top, label=label, decimals=decimals, missing=missing)
+        bar = polar_map.colour_bar(
+            low=0.0, high=top, label=label, decimals=decimals, missing=missing, missing_colour=world_map.MASKED
+        )
         drawn.append(f"<figure>{picture}<figcaption>{title}</figcaption>{bar}</figure>")
     return f"<section><h2>{escape(name)}</h2><div class=figures>{''.join(drawn)}</div></section>"
 

@@ -389,6 +389,7 @@ def colour_bar(
     width: int = 240,
     decimals: int = 2,
     missing: str = "no sea surface",
+    missing_colour: str = "#9aa0a6",
 ) -> Markup:
     """Return a horizontal colour bar with five ticks.
 
@@ -404,6 +405,8 @@ def colour_bar(
         Digits after the point of the ticks.
     missing : str
         What grey means; empty where nothing is grey.
+    missing_colour : str
+        That grey, #rrggbb.
     """
     cell = width / len(VIRIDIS)
     boxes = "".join(
@@ -416,7 +419,7 @@ def colour_bar(
         for k in range(5)
     )
     grey = (
-        f'<rect x="{width + 60}" y="4" width="22" height="12" fill="#9aa0a6"/><text x="{width + 88}" y="14">'
+        f'<rect x="{width + 60}" y="4" width="22" height="12" fill="{missing_colour}"/><text x="{width + 88}" y="14">'
         f"{escape(missing)}</text>"
         if missing
         else ""
