@@ -84,6 +84,7 @@
   const STEPS = { ArrowRight: () => 1, ArrowLeft: () => -1, ArrowDown: columns, ArrowUp: () => -columns(), Home: () => -Infinity, End: () => Infinity };
   grid.addEventListener("keydown", event => {
     const step = STEPS[event.key], here = event.target.closest(".imagette");
+    if (here && event.key === "Enter") { event.preventDefault(); show(Number(here.dataset.k)); }
     if (!step || !here) return;
     event.preventDefault();
     const to = Number(here.dataset.k) + step();

@@ -101,5 +101,5 @@ def by_scalars(path: Path, **changes: object) -> Path:
 
 def imagettes(folder: Path, *, count: int, seed: int = 62, form: str = "tiff") -> Path:
     """Write simulated imagettes with a table of tags; return the folder, or the product for ``safe``."""
-    simulate_imagettes(folder, Options(seed=seed, count=count, form=form))
+    simulate_imagettes(folder, Options(seed=seed, count=count, form=form, spacing_m=25.0))
     return next(iter(folder.glob("*.SAFE")), folder)
