@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import shapely
@@ -40,7 +42,7 @@ def geometries(table: pa.Table) -> tuple[pa.Array, pa.StructArray, Bounds]:
     return pa.array(wkb, pa.binary()), pa.StructArray.from_arrays(corners, fields=list(BBOX.type)), bounds
 
 
-def footprint(longitude: list[float], latitude: list[float], middle: np.ndarray) -> shapely.Geometry | None:
+def footprint(longitude: Sequence[float], latitude: Sequence[float], middle: np.ndarray) -> shapely.Geometry | None:
     """Return one footprint, counter-clockwise; None where nothing is known.
 
     Parameters

@@ -179,5 +179,5 @@ def read(folder: Path | str) -> Iterator[Imagette]:
             path, source=folder.name, product=PRODUCT, pixels_m=(pixels[0], pixels[1]), tags=row.tags, labels=row.labels
         )
         notes = found.notes or ((Note(code="simulated", text=SIMULATED_TEXT),) if row.is_simulated else ())
-        place = {"latitude": number["latitude"], "longitude": number["longitude"]}
-        yield replace(found, **place, notes=notes, file=row.filename)
+        found = replace(found, latitude=number["latitude"], longitude=number["longitude"])
+        yield replace(found, notes=notes, file=row.filename)

@@ -140,7 +140,7 @@ def scores(answer: Answer, truth: Truth, *, labels: tuple[str, ...]) -> dict[str
         "top_label_ece": calibration_error(answer.probability[rows, top[rows]], tags[rows, top[rows]]),
         "mean_tag_ece": _mean(np.array(per_tag)),
         "top_or_none_accuracy": float(right.mean()) if right.size else float("nan"),
-        "accuracy_at_70_percent": float(accuracy[min(np.searchsorted(coverage, COVERAGE), len(accuracy) - 1)]),
+        "accuracy_at_70_percent": float(accuracy[min(int(np.searchsorted(coverage, COVERAGE)), len(accuracy) - 1)]),
         "coverage_at_95_percent": float(reached.max()) if reached.size else 0.0,
         "untagged": int(untagged.sum()),
         "untagged_with_a_tag": float(given[untagged].any(axis=1).mean()) if untagged.any() else float("nan"),
