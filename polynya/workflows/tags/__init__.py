@@ -80,9 +80,8 @@ def run(
     workers = min(max(workers, 1), len(items))
     if isinstance(engine, str):
         engine = engines.load(engine, workers=workers)
-    options = {"overwrite": overwrite, "threads": max(1, engines.cores() // workers)}
-    alone = len(items) == 1 and show_progress
-    task = functools.partial(process, config=config, show_progress=alone, **options)
+    alone, threads = len(items) == 1 and show_progress, max(1, engines.cores() // workers)
+    task = functools.partial(process, config=config, overwrite=overwrite, threads=threads, show_progress=alone)
     found = {}
     with terminal.progress(len(items), show=show_progress and not alone) as bar:
         for record in engine.map(task, items):
