@@ -36,7 +36,7 @@ def is_near_land(latitude: np.ndarray, longitude: np.ndarray, *, reach_m: float)
     coast, rings = _coast()
     far, _ = coast.query(_on_sphere(lat, lon))
     chord = 2.0 * np.sin(0.5 * reach_m / EARTH_RADIUS_M)
-    around, _ = rings.query(shapely.points(lon, lat), predicate="within")
+    around, _ = rings.query(shapely.points(lon, lat), predicate="intersects")
     inside = np.bincount(around, minlength=known.size) % 2 == 1
     out[known] = (far <= chord) | inside
     return out
