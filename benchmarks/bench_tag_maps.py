@@ -23,7 +23,7 @@ from tests.workflows.tags import tag_tables
 
 def made(folder: Path, *, rows: int, products: int, months: int) -> None:
     """Write the tables."""
-    columns = tag_tables.drawn(rows, seed=1, passes=products)
+    columns = tag_tables.drawn(rows, seed=1, passes=300)
     start, day = np.datetime64("2016-01-01", "ns"), np.timedelta64(86_400_000_000_000, "ns")
     columns["time"] = start + np.random.default_rng(2).integers(0, 30 * months, rows) * day
     for k, part in enumerate(np.array_split(np.arange(rows), products)):

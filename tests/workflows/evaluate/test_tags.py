@@ -52,7 +52,7 @@ def result(folder, p, **more):
 
 def scored(out, ref):
     found = {}
-    for r in evaluate.run(out, reference=ref).to_pylist():
+    for r in evaluate.run(out, reference=ref, draws=25).to_pylist():
         found[r["stratum"], r["class"], r["prediction"], r["metric"]] = r
     return found
 
@@ -139,7 +139,7 @@ def test_classes_give_a_confusion(tmp_path, drawn):
         for b in range(10):
             row = found["dominant class", TAGS[a], "given", f"called_{TAGS[b]}"]
             assert row["value"] == ((truth == a) & (top == b)).sum() and row["n"] == 6
-    words = text.summary(evaluate.run(out, reference=tmp_path / "TenGeoP"))
+    words = text.summary(evaluate.run(out, reference=tmp_path / "TenGeoP", draws=25))
     assert "reference, called" in words and "POW" in words
 
 

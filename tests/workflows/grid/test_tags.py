@@ -96,7 +96,7 @@ def test_nine_imagettes_are_masked_and_ten_are_not(tmp_path):
     tag_tables.write(tmp_path / "r", "ten", tags=rows(10, which=("sea_ice",), total=4), **at(10, latitude=21.0))
     aside = {"tag_quality": np.r_[np.zeros(10), np.full(11, 2)].astype(int)}
     tag_tables.write(tmp_path / "r", "aside", tags=rows(21, which=("sea_ice",)), **at(21, latitude=41.0), **aside)
-    out = tags.run([tmp_path / "r"], out=tmp_path / "g")
+    out = tags.run([tmp_path / "r"], out=tmp_path / "g", config=tags.TagConfig(cog=False))
     data = xr.open_dataset(out.files["netcdf"]).isel(time=0).sel(longitude=1)
     nine, ten, mostly = (data.sel(latitude=v) for v in (1, 21, 41))
     assert np.isnan(float(nine.occurrence_sea_ice)) and int(nine.n_sea_ice) == 9
