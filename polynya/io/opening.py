@@ -1,8 +1,8 @@
 """Opening what users give: rasters, vectors, HDF5, NetCDF, text; one function each, so one place says what is safe.
 
-A file is opened only if it is a regular file on this machine and one of a short list of formats. Nothing is fetched
-from a network, whatever the path or the file says: an address, a virtual path of GDAL, or a VRT whose sources lie
-outside its folder is an error.
+A file is opened only if it is a regular file on this machine, or lies in an archive that is one
+(:mod:`.archives`), and is one of a short list of formats. Nothing is fetched from a network, whatever the path or the
+file says: an address, a virtual path of GDAL, or a VRT whose sources lie outside its folder is an error.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import stat
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree
 
 from ..errors import PolynyaError, ProductError, one_line
-from . import vector_formats
+from . import archives, vector_formats, vrt_text
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -54,6 +54,7 @@ GDAL_OPTIONS: dict[str, str | int] = {
     "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # files beside the raster are asked for by name
     "GDAL_VRT_ENABLE_PYTHON": "NO",
     "CPL_VSIL_CURL_ALLOWED_FILENAME": "none",
+    "CPL_VSIL_GZIP_WRITE_PROPERTIES": "NO",  # a file of its own beside the user's .tar.gz
 }
 
 
@@ -109,6 +110,11 @@ def regular_file(path: Path | str, *, expected: str = "a file on this machine. C
     return path
 
 
+def _in_archive(path: Path | str) -> bool:
+    """Return whether a path leads to a file in an archive."""
+    return not Path(path).exists() and not _ADDRESS.match(str(path)) and archives.is_file(Path(path))
+
+
 def is_hdf5(path: Path | str) -> bool:
     """Return whether a file holds the signature of HDF5: at its start, or behind a user block.
 
@@ -129,7 +135,7 @@ def is_hdf5(path: Path | str) -> bool:
 
 
 @contextlib.contextmanager
-def open_binary(path: Path | str, *, expected: str = "a readable file. Get it again") -> Iterator[BinaryIO]:
+def open_binary(path: Path | str, *, expected: str = "a readable file. Get it again") -> Iterator[IO[bytes]]:
     """Open a regular file for reading bytes here and there.
 
     Parameters
@@ -148,6 +154,10 @@ def open_binary(path: Path | str, *, expected: str = "a readable file. Get it ag
     ProductError
         If it is no regular file or cannot be read.
     """
+    if _in_archive(path):
+        with archives.open_binary(Path(path)) as handle:
+            yield handle
+        return
     path = regular_file(path, expected=expected)
     try:
         with path.open("rb") as handle:
@@ -198,22 +208,28 @@ def open_raster(
     Raises
     ------
     ProductError
-        If it is no regular file, of no format of :data:`RASTER_DRIVERS`, damaged, or a VRT that reads from elsewhere.
+        If it is no file, of no format of :data:`RASTER_DRIVERS`, damaged, or a VRT that reads from elsewhere or lies in
+        an archive.
     """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
     from rasterio.io import DatasetReader
 
-    path = regular_file(path, expected=expected)
+    is_inside = _in_archive(path)
+    path = Path(path) if is_inside else regular_file(path, expected=expected)
     try:
         with rasterio.Env(**GDAL_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             is_vrt = _is_vrt(path)
+            if is_vrt and is_inside:
+                raise ProductError(
+                    f"{path.name}: is a VRT in an archive; expected GeoTIFF or JPEG 2000 there. Unpack the archive."
+                )
             if is_vrt:
                 about = path.stat()
                 _check_vrt(path.resolve(), about.st_mtime_ns, about.st_size)
             drivers = ["VRT"] if is_vrt else [d for d in RASTER_DRIVERS if d != "VRT"]
-            with DatasetReader(str(path), driver=drivers) as source:
+            with DatasetReader(archives.gdal_name(path) if is_inside else str(path), driver=drivers) as source:
                 yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
@@ -238,20 +254,7 @@ def vrt_sources(path: Path) -> list[Path]:
     """
     if not _is_vrt(path):
         return []
-    return [inner for _, inner in _sources_in(parse_xml(read_bytes(path), path.name), path.parent)]
-
-
-def _sources_in(root: ElementTree.Element, folder: Path) -> list[tuple[str, Path]]:
-    """Return what a VRT reads, as it stands there and as a path; GDAL takes no notice of case and namespaces."""
-    found = []
-    for element in root.iter():
-        names = [element.tag, *element.attrib]
-        if not any(n.rpartition("}")[2].lower() in ("sourcefilename", "sourcedataset") for n in names):
-            continue
-        text = (element.text or "").strip()
-        is_relative = any(k.lower() == "relativetovrt" and v.strip() == "1" for k, v in element.attrib.items())
-        found.append((text, folder / text if is_relative else Path(text)))
-    return found
+    return [inner for _, inner in vrt_text.sources(parse_xml(read_bytes(path), path.name), path.parent)]
 
 
 @functools.lru_cache(maxsize=256)
@@ -261,15 +264,11 @@ def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
     from rasterio.io import DatasetReader
 
     root = parse_xml(read_bytes(path), path.name)
-    for element in root.iter():
-        kinds = {v.lower(): v for k, v in element.attrib.items() if k.lower() == "subclass"}
-        for kind in ("vrtrawrasterband", "vrtderivedrasterband"):
-            if kind in kinds:
-                raise ProductError(
-                    f"{path.name}: holds a {kinds[kind]}; expected plain bands made of rasters. Write it out with"
-                    " gdal_translate."
-                )
-    for text, inner in _sources_in(root, path.parent):
+    for kind in vrt_text.computed_bands(root):
+        raise ProductError(
+            f"{path.name}: holds a {kind}; expected plain bands made of rasters. Write it out with gdal_translate."
+        )
+    for text, inner in vrt_text.sources(root, path.parent):
         if _ADDRESS.match(text) or not inner.resolve().is_relative_to(path.parent) or not inner.is_file():
             raise ProductError(
                 f"{path.name}: its source {text[:80] or 'without a name'} is no file in the folder of the VRT; expected"
