@@ -34,6 +34,8 @@ MOST_BYTES = 64 << 30
 """An archive whose members together are larger, unpacked, is no scene."""
 DEFLATE_RATIO = 1100
 """Deflate makes nothing smaller than by 1032: a member that says so is not what it says."""
+BY_NAME = ".hgt"
+"""Ending of files that GDAL knows, and places, by their names only."""
 _MAGIC = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}
 _TAR_MAGIC = slice(257, 262)
 MOST_UNPACKED = 4
@@ -48,10 +50,11 @@ _DAMAGE = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Member:
-    """A file in an archive: its name there, and its size unpacked."""
+    """A file in an archive: its name there, its size unpacked, and where its bytes begin (of a tar)."""
 
     name: str
     size: int
+    start: int = 0
 
 
 def kind_of(path: Path) -> str:
@@ -85,6 +88,26 @@ def _kind(path: Path, changed_ns: int, size: int) -> str:
 def is_archive(path: Path) -> bool:
     """Return whether a path is an archive."""
     return bool(kind_of(path))
+
+
+def reject_damaged(path: Path) -> None:
+    """Reject a file whose name is that of an archive and whose content is not.
+
+    Parameters
+    ----------
+    path : Path
+        A file.
+
+    Raises
+    ------
+    ProductError
+        If it is such a file.
+    """
+    if path.name.lower().endswith(ENDINGS) and not is_archive(path):
+        raise ProductError(
+            f"{path.name}: is no zip or tar archive inside, or is cut; expected an archive of one scene. Download it"
+            " again."
+        )
 
 
 def split(path: Path) -> tuple[Path, str] | None:
@@ -249,7 +272,10 @@ def gdal_name(path: Path) -> str:
     archive, inner = _split(path)
     if kind_of(archive) == "zip":
         return f"/vsizip/{{{archive.resolve()}}}/{inner}"
-    return f"/vsitar/{{{_tar(archive).resolve()}}}/{inner}"
+    tar, member = _tar(archive).resolve(), _members(archive)[inner]
+    if path.suffix.lower() == BY_NAME:
+        return f"/vsitar/{{{tar}}}/{inner}"
+    return f"/vsisubfile/{member.start}_{member.size},{tar}"  # /vsitar finds no name of more than 100 characters
 
 
 def _split(path: Path) -> tuple[Path, str]:
@@ -309,7 +335,7 @@ def _tar_members(archive: Path) -> list[_Member]:
             total += info.size
             _check_claims(archive, len(out), total)
             if info.isfile():
-                out.append(_Member(name=info.name, size=info.size))
+                out.append(_Member(name=info.name, size=info.size, start=info.offset_data))
     return out
 
 
