@@ -33,3 +33,11 @@ def altimetry(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"the real file altimetry/{name} is not beside this checkout (set POLYNYA_REAL_DATA)")
     return path
+
+
+def scenes(name: str) -> Path:
+    """Return a real metadata file or folder of scenes and outlines, or skip with the reason."""
+    path = ROOT / "scenes" / name
+    if not path.exists():
+        pytest.skip(f"the real file scenes/{name} is not beside this checkout (set POLYNYA_REAL_DATA)")
+    return path

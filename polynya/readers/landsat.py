@@ -1,11 +1,11 @@
-"""Landsat 5, 7, 8 and 9, Collection 2, Level 1 and 2: a folder with its MTL file; counts to reflectance and brightness
-temperature.
+"""Landsat 4, 5, 7, 8 and 9, Collection 2, Level 1 and 2: a folder or an archive with its MTL file (text, JSON or XML);
+counts to reflectance and brightness temperature.
 
 Level 1: top-of-atmosphere reflectance ``(M Q + A) / sin(sun elevation)`` and ``T = K2 / ln(K1 / L + 1)``, with the
 product's own numbers. Level 2: surface reflectance and surface temperature by the product's own factors; a note says
 so. Sources: Landsat 8-9 Collection 2 Level-1 data format control book (LSDS-1822), Level-2 science product guide
-(LSDS-1619), Landsat 4-7 counterparts (LSDS-1414, LSDS-1618). Checked on no real product yet (none lies beside the
-project): on folders in the published layout that the tests write.
+(LSDS-1619), Landsat 4-7 counterparts (LSDS-1414, LSDS-1618). Checked on two real products of Level 2 (Landsat 8), and
+on real MTL files of Landsat 4, 5, 7, 8 and 9 with bands that the tests write.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from xml.etree import ElementTree
 
 import numpy as np
 
 from ..errors import ProductError, one_line
-from ..io import opening
+from ..io import archives, opening
 from ..schema import Note
 from ..sensors import Sensor, SensorTable, table
 from .scene_geotiff import utc
@@ -37,6 +38,9 @@ THERMAL = {"TM": ("6",), "ETM": ("6_VCID_1", "6_VCID_2"), "OLI": ("10",)}
 SPACECRAFT = ("LANDSAT_4", "LANDSAT_5", "LANDSAT_7", "LANDSAT_8", "LANDSAT_9")
 LEVEL_2 = {"REFLECTANCE": (2.75e-05, -0.2), "TEMPERATURE": (0.00341802, 149.0)}
 """Factors of Level 2 where the MTL does not repeat them."""
+FORMS = (".json", ".txt", ".xml")
+"""Endings of MTL files: all three hold the same."""
+_METADATA = re.compile(r"(?:^|_)MTL\.(?:json|txt|xml)$", re.IGNORECASE)
 QA_FILL, QA_DILATED, QA_CIRRUS, QA_CLOUD, QA_SHADOW = 1, 2, 4, 8, 16
 """Bits of QA_PIXEL that matter here."""
 
@@ -87,21 +91,41 @@ class Metadata:
         return value
 
 
+def family_of(craft: str) -> str:
+    """Return the instrument of a satellite by the key of :data:`BANDS`.
+
+    Parameters
+    ----------
+    craft : str
+        ``LANDSAT_8`` for example.
+    """
+    return {"LANDSAT_4": "TM", "LANDSAT_5": "TM", "LANDSAT_7": "ETM"}.get(craft, "OLI")
+
+
+def is_metadata(name: str) -> bool:
+    """Return whether a file's name is that of an MTL file."""
+    return _METADATA.search(name) is not None
+
+
 def metadata_file(folder: Path) -> Path | None:
-    """Return a folder's MTL file, None where there is none."""
-    for pattern in ("*_MTL.json", "*_MTL.txt", "MTL.json", "MTL.txt"):
-        for path in sorted(folder.glob(pattern)):
-            return path
-    return None
+    """Return a folder's MTL file, JSON before text before XML; None where there is none.
+
+    Parameters
+    ----------
+    folder : Path
+        On the disk or in an archive.
+    """
+    found = [p for p in archives.children(folder) if is_metadata(p.name) and archives.is_file(p)]
+    return min(found, key=lambda p: (FORMS.index(p.suffix.lower()), p.name), default=None)
 
 
 def read_metadata(path: Path) -> Metadata:
-    """Read an MTL file, text or JSON.
+    """Read an MTL file: text, JSON or XML.
 
     Parameters
     ----------
     path : Path
-        ``*_MTL.txt`` or ``*_MTL.json``.
+        ``*_MTL.txt``, ``*_MTL.json`` or ``*_MTL.xml``.
 
     Returns
     -------
@@ -110,11 +134,15 @@ def read_metadata(path: Path) -> Metadata:
     Raises
     ------
     ProductError
-        If it is neither.
+        If it is none of these, or of another collection.
     """
-    text = opening.read_text(path, expected="a Landsat MTL file. Download it again")
+    expected = "a Landsat MTL file. Download it again"
     try:
-        groups = _json_groups(text) if path.suffix.lower() == ".json" else _text_groups(text)
+        if path.suffix.lower() == ".xml":
+            groups = _xml_groups(opening.read_xml(path, expected=expected))
+        else:
+            text = opening.read_text(path, expected=expected)
+            groups = _json_groups(text) if text.lstrip().startswith("{") else _text_groups(text)
     except (ValueError, AttributeError) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)[:120]}); expected a Landsat MTL file. Download it again."
@@ -133,6 +161,10 @@ def _json_groups(text: str) -> dict[str, dict[str, str]]:
     tree = json.loads(text)
     root = tree.get("LANDSAT_METADATA_FILE", tree)
     return {g: {k: str(v) for k, v in values.items()} for g, values in root.items() if isinstance(values, dict)}
+
+
+def _xml_groups(root: ElementTree.Element) -> dict[str, dict[str, str]]:
+    return {group.tag: {v.tag: (v.text or "").strip() for v in group} for group in root if isinstance(group.tag, str)}
 
 
 def _text_groups(text: str) -> dict[str, dict[str, str]]:
@@ -167,19 +199,22 @@ class _Product:
     def file(self, key: str, ending: str) -> Path | None:
         """Return a file by the MTL's name for it, else by its ending; None where it is not in the folder."""
         named = self.about.get("PRODUCT_CONTENTS", key)
-        if named and (self.folder / named).is_file():
-            return self.folder / named
-        found = [p for p in sorted(self.folder.iterdir()) if re.search(rf"_{ending}\.tiff?$", p.name, re.IGNORECASE)]
+        beside = archives.named(self.folder, named) if named else None
+        if beside is not None:
+            return beside
+        found = [p for p in archives.children(self.folder) if re.search(rf"_{ending}\.tiff?$", p.name, re.IGNORECASE)]
         return found[0] if found else None
 
 
-def open_folder(folder: Path, *, sensors: SensorTable | None = None) -> list[Source]:
+def open_folder(folder: Path, *, metadata: Path | None = None, sensors: SensorTable | None = None) -> list[Source]:
     """Describe a Landsat product.
 
     Parameters
     ----------
     folder : Path
         With the MTL file and the bands' GeoTIFFs beside it.
+    metadata : Path, optional
+        The MTL file; the folder's own by default.
     sensors : SensorTable, optional
         Sensors of the scene; those of glacier scenes by default.
 
@@ -194,11 +229,11 @@ def open_folder(folder: Path, *, sensors: SensorTable | None = None) -> list[Sou
         If the MTL file or all bands of reflectance are missing, or it is another mission or collection.
     """
     sensors = table("glaciers") if sensors is None else sensors
-    path = metadata_file(folder)
+    path = metadata or metadata_file(folder)
     if path is None:
         raise ProductError(
-            f"{folder.name}: no *_MTL.txt or *_MTL.json in it; expected a Landsat Collection 2 product, unpacked."
-            " Unpack the .tar first."
+            f"{folder.name}: no *_MTL.txt, *_MTL.json or *_MTL.xml in it; expected a Landsat Collection 2 product."
+            " Download the product again, whole."
         )
     about = read_metadata(path)
     craft = about.get("IMAGE_ATTRIBUTES", "SPACECRAFT_ID") or ""
@@ -210,7 +245,7 @@ def open_folder(folder: Path, *, sensors: SensorTable | None = None) -> list[Sou
     product = _Product(
         about=about,
         folder=folder,
-        family="OLI" if craft in ("LANDSAT_8", "LANDSAT_9") else "ETM" if craft == "LANDSAT_7" else "TM",
+        family=family_of(craft),
         level=(about.get("PRODUCT_CONTENTS", "PROCESSING_LEVEL") or "L1TP").upper(),
         name=about.get("PRODUCT_CONTENTS", "LANDSAT_PRODUCT_ID") or re.sub(r"_?MTL$", "", path.stem),
     )

@@ -20,14 +20,13 @@ from ..errors import ProductError, UsageError
 from ..io import opening
 from ..schema import Note
 from ..sensors import PASSES, Sensor, SensorTable, table
+from . import band_sample
 from .scene_layer import Layer, Source, geobox_of
 from .sentinel2_geotiff import TIME_TAGS
 
 if TYPE_CHECKING:
     import rasterio
 
-SAMPLE_PX, PIECE_PX = 1024, 128
-"""A band of up to so many pixels squared is looked at whole, a larger one in sixteen pieces of such a side."""
 HEIGHT_VOID = -1000.0
 """Heights below are marks of missing data: -32768, -9999."""
 COLOURS = ("blue", "green", "red")
@@ -398,23 +397,8 @@ _LAYERS: dict[str, Callable[[_File, int, _Meaning], Layer]] = {
 
 
 def _range(source: rasterio.DatasetReader, i: int) -> tuple[float, float]:
-    """Return about the least and largest count, from pieces spread over the band: a decimated reading of a large file
-    without overviews would decode all of it."""
-    from rasterio.windows import Window
-
-    if source.height * source.width <= SAMPLE_PX**2:
-        pieces = [Window(0, 0, source.width, source.height)]
-    else:
-        rows, columns = (np.unique(np.linspace(0, max(n - PIECE_PX, 0), 4).astype(int)) for n in source.shape)
-        pieces = [
-            Window(int(c), int(r), min(PIECE_PX, source.width), min(PIECE_PX, source.height))
-            for r in rows
-            for c in columns
-        ]
-    sample = np.concatenate(
-        [source.read(i + 1, window=w, masked=True).astype(float).filled(np.nan).ravel() for w in pieces]
-    )
-    sample = sample[np.isfinite(sample)]
+    """Return about the least and largest count."""
+    sample = band_sample.counts(source, i + 1)
     return (float(np.quantile(sample, 0.002)), float(np.quantile(sample, 0.998))) if sample.size else (0.0, 0.0)
 
 

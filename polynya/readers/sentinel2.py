@@ -1,11 +1,11 @@
 """Sentinel-2 scenes: SAFE folders of Level-1C and 2A (JPEG 2000), and GeoTIFFs with at least three bands; read in
 windows.
 
-Checked on no real product yet (none lies beside the project): on SAFE folders in the published layout
-that the tests write, of baselines before and after 04.00. Reflectance is ``(DN + offset) / quantification``
-with the product's own numbers; from baseline 04.00 on the offset is -1000. The 8-bit true colour is that of a
-Level-1C TCI, in which 255 stands for reflectance 0.3558 and 0 for no data (Sentinel-2 MSI user guide, definitions). A
-Level-2A TCI saturates at 0.2, so there it is made from the bands: one threshold means one reflectance in both levels.
+Checked on metadata of real products of baselines 02.12 to 05.09, with images that the tests write. Reflectance is
+``(DN + offset) / quantification`` with the product's own numbers; from baseline 04.00 on the offset is -1000. The 8-bit
+true colour is that of a Level-1C TCI, in which 255 stands for reflectance 0.3558 and 0 for no data (Sentinel-2 MSI user
+guide, definitions). A Level-2A TCI saturates at 0.2, so there it is made from the bands: one threshold means one
+reflectance in both levels.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..errors import ProductError, UsageError
-from ..io import opening
+from ..io import archives, opening
 from . import sentinel2_geotiff
 from .sentinel2_geotiff import TRUE_COLOUR_NOTE
 from .sentinel2_safe import BandFile
@@ -83,7 +83,7 @@ def _file(scene: Scene, name: str) -> BandFile:
         raise UsageError(
             f"{scene.scene_id}: has no band {name}; found {', '.join(f.name for f in scene.files)}. Name one of these."
         )
-    if not found.path.is_file():
+    if not archives.is_file(found.path):
         raise ProductError(
             f"{scene.scene_id}: the file of {name}, {found.path.name}, is missing; the metadata list it. Download the"
             " product again, whole."
@@ -192,10 +192,12 @@ def true_colour(scene: Scene, *, window: AnyWindow = None) -> np.ndarray:
 def _own_colour(scene: Scene) -> BandFile | None:
     """Return the product's own true colour where it is on Level-1C's scale, or where there is nothing else."""
     file = scene.file("TCI")
-    if file is None or not file.path.is_file():
+    if file is None or not archives.is_file(file.path):
         return None
     bands = [scene.file(name) for name in TRUE_COLOUR]
-    return None if scene.product == "S2MSI2A" and all(b is not None and b.path.is_file() for b in bands) else file
+    return (
+        None if scene.product == "S2MSI2A" and all(b is not None and archives.is_file(b.path) for b in bands) else file
+    )
 
 
 def stretch(reflectances: np.ndarray, *, full_scale: float) -> np.ndarray:

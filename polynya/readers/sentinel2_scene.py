@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from ..errors import ProductError, UsageError
-from ..io import opening
+from ..io import archives, opening
 from ..schema import Note
-from . import sentinel2_geotiff, sentinel2_safe
+from . import sentinel2_aws, sentinel2_geotiff, sentinel2_safe
 from .sentinel2_geotiff import TRUE_COLOUR_NOTE
 from .sentinel2_safe import BandFile
 
@@ -28,6 +28,8 @@ FULL_SCALE = 0.3558
 """Reflectance at which the 8-bit true colour saturates: that of a Level-1C TCI."""
 LEVEL_2A_FULL_SCALE = 0.2
 """That of a Level-2A TCI."""
+USUAL_OFFSETS = {0, -1000}
+"""Counts that products before and since baseline 04.00 say to add."""
 INTACT = "JPEG 2000 or GeoTIFF, whole. Download it again"
 
 
@@ -79,14 +81,16 @@ class Scene:
         return next((f for f in self.files if f.name == name), None)
 
 
-def open_scene(path: Path | str) -> Scene:
+def open_scene(path: Path | str, *, needs_colours: bool = True) -> Scene:
     """Describe a scene.
 
     Parameters
     ----------
     path : Path or str
-        A ``.SAFE`` folder (or the metadata file in it), or a GeoTIFF with red, green, blue as first three bands or
-        named so.
+        A ``.SAFE`` folder (or the metadata file in it), an archive of it, a tile in the layout of the public bucket
+        (:mod:`.sentinel2_aws`), or a GeoTIFF with red, green, blue as first three bands or named so.
+    needs_colours : bool
+        Whether a product without red, green or blue is an error.
 
     Returns
     -------
@@ -99,16 +103,15 @@ def open_scene(path: Path | str) -> Scene:
     """
     opening.reject_address(path)
     path = Path(path)
-    if not path.exists():
+    if not archives.exists(path):
         raise ProductError(
             f"{path.name}: no such scene at {path}; expected a .SAFE folder or a GeoTIFF. Check the path."
         )
-    if path.name in sentinel2_safe.PRODUCTS.values():
+    if is_metadata(path.name):
         path = path.resolve().parent
-    if path.is_dir():
-        return _open_safe(path)
-    if path.suffix.lower() == ".zip":
-        raise ProductError(f"{path.name}: is a zip archive; expected the .SAFE folder in it. Unpack it first.")
+    if archives.is_dir(path):
+        return _open_product(_product_in(path), needs_colours=needs_colours)
+    archives.reject_damaged(path)
     if opening.is_hdf5(path):  # ICESat-2 granules are
         raise ProductError(
             f"{path.name}: is an HDF5 file, not a scene; expected a .SAFE folder or a GeoTIFF. Granule and scene may"
@@ -117,20 +120,55 @@ def open_scene(path: Path | str) -> Scene:
     return _open_geotiff(path)
 
 
-def _open_safe(folder: Path) -> Scene:
+def is_metadata(name: str) -> bool:
+    """Return whether a file's name is that of a metadata file at the top of a product."""
+    return name.lower() in (*(n.lower() for n in sentinel2_safe.PRODUCTS.values()), *sentinel2_aws.METADATA)
+
+
+def is_product(folder: Path) -> bool:
+    """Return whether a folder, on the disk or in an archive, is a Sentinel-2 product in one of the two layouts."""
+    return sentinel2_safe.metadata_file(folder) is not None or sentinel2_aws.is_product(folder)
+
+
+def products_in(folder: Path) -> list[Path]:
+    """Return the products at or below a place of an archive.
+
+    Parameters
+    ----------
+    folder : Path
+        An archive or a folder in it.
+    """
+    return [f for f in archives.folders_with(folder, is_metadata) if is_product(f)]
+
+
+def _product_in(folder: Path) -> Path:
+    """Return a product's folder: of an archive, the one that it holds."""
+    if is_product(folder) or archives.split(folder) is None:
+        return folder
+    found = products_in(folder)
+    if len(found) > 1:
+        raise ProductError(
+            f"{folder.name}: holds {len(found)} Sentinel-2 products, {found[0].name} and {found[1].name} among them;"
+            f" expected one. Name it: {found[0]}."
+        )
+    return found[0] if found else folder
+
+
+def _open_product(folder: Path, *, needs_colours: bool) -> Scene:
     from affine import Affine
     from odc.geo.geobox import GeoBox
 
-    about = sentinel2_safe.read_metadata(folder)
+    is_safe = sentinel2_safe.metadata_file(folder) is not None or not sentinel2_aws.is_product(folder)
+    about = sentinel2_safe.read_metadata(folder) if is_safe else sentinel2_aws.read_metadata(folder)
     geobox = GeoBox(about.shape, Affine(10.0, 0.0, about.corner[0], 0.0, -10.0, about.corner[1]), f"EPSG:{about.epsg}")
-    present = tuple(f for f in about.files if f.path.is_file())
+    present = tuple(f for f in about.files if archives.is_file(f.path))
     missing = [f.name for f in about.files if f not in present]
     notes = list(about.notes)
     if missing:
         text = f"listed in the metadata, but not in the folder: {', '.join(missing)}"
         notes.append(Note(code="band_missing", text=text))
     names = {f.name for f in present}
-    if "TCI" not in names and not names >= set(TRUE_COLOUR):
+    if needs_colours and "TCI" not in names and not names >= set(TRUE_COLOUR):
         lost = [f.name for f in about.files if f.name in (*TRUE_COLOUR, "TCI") and f not in present] or ["TCI"]
         raise ProductError(
             f"{folder.name}: the image files of {', '.join(lost)} are missing; expected the true colour image (TCI) or"
@@ -139,6 +177,10 @@ def _open_safe(folder: Path) -> Scene:
     for file in present:
         _check_jp2(file, folder, about.shape)
     notes.append(Note(code=TRUE_COLOUR_NOTE, text=_true_colour_text(about.product, names)))
+    unusual = sorted({round(f.offset / f.scale) for f in present} - USUAL_OFFSETS)
+    if unusual:
+        text = f"the metadata add {unusual[0]:g} to the counts; 0 or -1000 is usual. Check the reflectances"
+        notes.append(Note(code="offset_unusual", text=text))
     if about.baseline:
         notes.append(Note(code="processing_baseline", text=f"processing baseline {about.baseline}"))
     return Scene(
@@ -171,9 +213,9 @@ def _true_colour_text(product: str, names: set[str]) -> str:
 
 def _check_jp2(file: BandFile, folder: Path, shape: tuple[int, int]) -> None:
     """Reject a file that is cut or of another size; reads headers only."""
-    if sentinel2_safe.jp2_is_cut(file.path):
+    if file.path.suffix.lower() == ".jp2" and sentinel2_safe.jp2_is_cut(file.path):
         raise ProductError(
-            f"{folder.name}: {file.path.name} is cut short or no JPEG 2000 file ({file.path.stat().st_size} bytes);"
+            f"{folder.name}: {file.path.name} is cut short or no JPEG 2000 file ({archives.size_of(file.path)} bytes);"
             " expected a whole one. Download it again."
         )
     with opening.open_raster(file.path, expected=INTACT) as source:
@@ -189,6 +231,24 @@ def _check_jp2(file: BandFile, folder: Path, shape: tuple[int, int]) -> None:
                 f"{folder.name}: {file.path.name} has {source.count} band; expected red, green and blue. Download it"
                 " again."
             )
+
+
+def grid_of(scene: Scene, resolution_m: float) -> GeoBox:
+    """Return the grid of a product's bands of another pixel size, from the same corner.
+
+    Parameters
+    ----------
+    scene : Scene
+        Of a product.
+    resolution_m : float
+        10, 20 or 60.
+    """
+    from affine import Affine
+    from odc.geo.geobox import GeoBox
+
+    a = scene.geobox.affine
+    rows, columns = (int(-(-n * a.a // resolution_m)) for n in scene.geobox.shape)
+    return GeoBox((rows, columns), Affine(resolution_m, 0.0, a.c, 0.0, -resolution_m, a.f), scene.geobox.crs)
 
 
 def _open_geotiff(path: Path) -> Scene:

@@ -9,16 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ProductError, UsageError, one_line
-from ..io import opening
+from ..io import archives, opening
 from ..physics.swath import Swath
-from ..readers import landsat, scene_geotiff, sentinel2, sentinel2_safe, stac_item
+from ..readers import landsat, scene_geotiff, sentinel2, sentinel2_safe, sentinel2_scene, stac_item
 from ..readers.scene_layer import Layer, Source
+from ..readers.sentinel2_safe import BandFile
 from ..schema import Note
-from ..sensors import PASSES, Sensor, SensorTable
+from ..sensors import PASSES, Band, Sensor, SensorTable
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox
 
+STAC_ENDINGS = (".json", ".geojson")
+RASTER_ENDINGS = (".tif", ".tiff", ".jp2", ".hgt", ".img")
+"""Of the images that an archive without metadata may hold."""
+STANDS_IN = {"nir08": "B8A"}
+"""A common name of STAC to the band of Sentinel-2 that it means."""
 PASS_WORDS = {"asc": "ascending", "desc": "descending"}
 
 
@@ -60,7 +66,7 @@ def is_scene_folder(path: Path | str, *, sensors: SensorTable) -> bool:
         Sensors of the scene.
     """
     folder = Path(path)
-    return folder.is_dir() and any((folder / name).is_file() for name in file_names(sensors))
+    return archives.is_dir(folder) and any(archives.is_file(folder / name) for name in file_names(sensors))
 
 
 def open_paths(paths: Sequence[Path | str], *, sensors: SensorTable) -> Opened:
@@ -103,20 +109,20 @@ def _open(entry: Path | str, sensors: SensorTable) -> tuple[list[Source], dict[s
     """Return the sources of one input, what its scene.json says, and its folder."""
     role, orbit, path = split_role(entry)
     opening.reject_address(path)
-    if not path.exists():
+    if not archives.exists(path):
         raise ProductError(
             f"{path.name}: no such scene at {path}; expected a scene folder, .SAFE, Landsat folder, STAC item or"
             " GeoTIFF. Check the path."
         )
-    if path.name in sentinel2_safe.PRODUCTS.values() or path.name == "scene.json":
+    if sentinel2_scene.is_metadata(path.name) or path.name == "scene.json":
         path = path.resolve().parent
-    if path.is_dir():
-        return _open_folder(path, sensors)
-    is_json = path.suffix.lower() in (".json", ".geojson")
-    if path.name.upper().endswith("MTL.TXT") or (is_json and path.stem.upper().endswith("MTL")):
-        return landsat.open_folder(path.parent, sensors=sensors), {}, None
-    if is_json:
+    if archives.is_dir(path):
+        return _open_folder(path, sensors) if path.is_dir() else _open_packed(path, sensors, role=role, orbit=orbit)
+    if landsat.is_metadata(path.name):
+        return landsat.open_folder(path.parent, metadata=path, sensors=sensors), {}, None
+    if path.suffix.lower() in STAC_ENDINGS:
         return stac_item.open_item(path, sensors=sensors), {}, None
+    archives.reject_damaged(path)
     if opening.is_hdf5(path):
         raise ProductError(
             f"{path.name}: is an HDF5 file, a set of tiles perhaps; expected a scene. Train on tiles with polynya"
@@ -128,7 +134,7 @@ def _open(entry: Path | str, sensors: SensorTable) -> tuple[list[Source], dict[s
 def _open_folder(path: Path, sensors: SensorTable) -> tuple[list[Source], dict[str, Any], Path | None]:
     if is_scene_folder(path, sensors=sensors):
         return _scene_folder(path, sensors)
-    if sentinel2_safe.metadata_file(path) is not None or path.suffix == ".SAFE":
+    if sentinel2_scene.is_product(path) or path.suffix.upper() == ".SAFE":
         return [_sentinel2(path, sensors)], {}, None
     if landsat.metadata_file(path) is not None:
         return landsat.open_folder(path, sensors=sensors), {}, None
@@ -137,6 +143,52 @@ def _open_folder(path: Path, sensors: SensorTable) -> tuple[list[Source], dict[s
         " scene folder, a .SAFE or a Landsat Collection 2 folder. Name a scene's files one by one (images and DEM; no"
         " mask, no outlines), or the folder below that is one scene."
     )
+
+
+def scenes_in(path: Path, *, sensors: SensorTable) -> list[Path]:
+    """Return the folders at or below a place of an archive that are one scene each.
+
+    Parameters
+    ----------
+    path : Path
+        An archive or a folder in it.
+    sensors : SensorTable
+        Sensors of the scene.
+    """
+    own = [f.lower() for f in file_names(sensors)]
+    found = {
+        *sentinel2_scene.products_in(path),
+        *archives.folders_with(path, landsat.is_metadata),
+        *archives.folders_with(path, lambda name: name.lower() in own),
+    }
+    return sorted(found)
+
+
+def _open_packed(
+    path: Path, sensors: SensorTable, *, role: str | None, orbit: str | None
+) -> tuple[list[Source], dict[str, Any], Path | None]:
+    """Open what an archive holds: one scene, else STAC items, else rasters."""
+    found = scenes_in(path, sensors=sensors)
+    if len(found) > 1:
+        raise ProductError(
+            f"{path.name}: holds {len(found)} scenes, {found[0].name} and {found[1].name} among them; expected one."
+            f" Name it: {found[0]}."
+        )
+    if found:
+        return _open_folder(found[0], sensors)
+    files = archives.files_below(path)
+    items = [f for f in files if f.suffix.lower() in STAC_ENDINGS and stac_item.is_item(f)]
+    if items:
+        return [s for f in items for s in stac_item.open_item(f, sensors=sensors)], {}, None
+    rasters = [f for f in files if f.suffix.lower() in RASTER_ENDINGS]
+    if not rasters:
+        names = ", ".join(f.name for f in files[:4]) or "nothing"
+        raise ProductError(
+            f"{path.name}: holds {names}; expected one scene: a Sentinel-2 or Landsat product, a STAC item or GeoTIFFs."
+            " Unpack an archive that lies in it, or name other files."
+        )
+    opened = [scene_geotiff.open_geotiff(f, role=role, orbit=orbit, sensors=sensors) for f in rasters]
+    return [s for sources in opened for s in sources], {}, None
 
 
 def split_role(entry: Path | str) -> tuple[str | None, str | None, Path]:
@@ -158,7 +210,7 @@ def split_role(entry: Path | str) -> tuple[str | None, str | None, Path]:
     """
     text = str(entry)
     head, sign, rest = text.partition("=")
-    if not sign or Path(text).exists() or "/" in head:
+    if not sign or "/" in head or archives.exists(Path(text)):
         return None, None, Path(entry)
     role, _, orbit = head.partition(":")
     return role, PASS_WORDS.get(orbit, orbit) or None, Path(rest)
@@ -167,7 +219,7 @@ def split_role(entry: Path | str) -> tuple[str | None, str | None, Path]:
 def _scene_folder(path: Path, sensors: SensorTable) -> tuple[list[Source], dict[str, Any], Path]:
     about: dict[str, Any] = {}
     metadata = path / "scene.json"
-    if metadata.is_file():
+    if archives.is_file(metadata):
         try:
             about = json.loads(opening.read_text(metadata, expected="JSON with name, time and region. Write it again"))
         except ValueError as error:
@@ -177,7 +229,7 @@ def _scene_folder(path: Path, sensors: SensorTable) -> tuple[list[Source], dict[
             ) from error
     found = []
     for sensor in sensors:
-        if (path / sensor.file_name).is_file():
+        if archives.is_file(path / sensor.file_name):
             found += scene_geotiff.open_geotiff(path / sensor.file_name, role=sensor.name, sensors=sensors)
     return found, about, path
 
@@ -189,26 +241,16 @@ def _sentinel2(path: Path, sensors: SensorTable) -> Source:
             f"{path.name}: {sensors.name} scenes have no sensor of reflectance; expected files of"
             f" {', '.join(sensors.names)}. Give other files."
         )
-    scene = sentinel2.open_scene(path)
-    files = {f.name.lower(): f for f in scene.files if f.path.is_file()}
-    wanted = [next((w for w in band.words if w.upper() in sentinel2_safe.BAND_IDS), "") for band in sensor.bands]
-    bands = tuple(
-        Layer(
-            path=files[w].path,
-            index=files[w].index,
-            scale=files[w].scale,
-            offset=files[w].offset,
-            missing=() if files[w].nodata is None else (files[w].nodata,),
-            saturation=65535.0,
-        )
-        if w in files
-        else None
-        for w in wanted
-    )
-    if not any(bands):
+    scene = sentinel2_scene.open_scene(path, needs_colours=False)
+    there = {f.name: f for f in scene.files if archives.is_file(f.path)}
+    files = [_band_file(there, band) for band in sensor.bands]
+    bands = tuple(None if f is None else _layer(f) for f in files)
+    used = [f for f in files if f is not None]
+    if not used:
+        wanted = [w.upper() for band in sensor.bands for w in band.words if w.upper() in sentinel2_safe.BAND_IDS]
         raise ProductError(
-            f"{path.name}: none of the files of {', '.join(w.upper() for w in wanted)} is there; expected the bands in"
-            " GRANULE/*/IMG_DATA. Download the product again, whole."
+            f"{path.name}: none of the files of {', '.join(wanted)} is there; expected the bands in GRANULE/*/IMG_DATA."
+            " Download the product again, whole."
         )
     notes = []
     if scene.product == "S2MSI2A":
@@ -216,11 +258,16 @@ def _sentinel2(path: Path, sensors: SensorTable) -> Source:
         notes.append(Note(code="surface_reflectance", text=text))
     own = [n for n in scene.notes if n.code != sentinel2.TRUE_COLOUR_NOTE]
     notes += [replace(n, text=f"{scene.scene_id}: {n.text}") for n in own]
-    cloud = files["scl"].path if "scl" in files else None
+    for band, file in zip(sensor.bands, files, strict=True):
+        if file is not None and file.name in STANDS_IN.values():
+            text = f"{scene.scene_id}: {band.name} is {file.name} ({file.resolution_m:g} m), the product has no other"
+            notes.append(Note(code="band_stands_in", text=text))
+    size = min(f.resolution_m for f in used)
+    cloud = there["SCL"].path if "SCL" in there else None
     return Source(
         sensor=sensor.name,
         bands=bands,
-        grid=scene.geobox,
+        grid=scene.geobox if size == 10.0 else sentinel2_scene.grid_of(scene, size),
         product=scene.product,
         name=scene.scene_id,
         time=scene.time,
@@ -229,6 +276,24 @@ def _sentinel2(path: Path, sensors: SensorTable) -> Source:
         cloud=Layer(path=cloud) if cloud else None,
         cloud_kind="sentinel2_scl" if cloud else "",
         notes=tuple(notes),
+    )
+
+
+def _band_file(there: dict[str, BandFile], band: Band) -> BandFile | None:
+    """Return the file of a band, else of the band that stands in for it."""
+    own = [w.upper() for w in band.words if w.upper() in sentinel2_safe.BAND_IDS]
+    names = [*own, *(STANDS_IN[n] for n in band.stac_names if n in STANDS_IN)]
+    return next((there[n] for n in names if n in there), None)
+
+
+def _layer(file: BandFile) -> Layer:
+    return Layer(
+        path=file.path,
+        index=file.index,
+        scale=file.scale,
+        offset=file.offset,
+        missing=() if file.nodata is None else (file.nodata,),
+        saturation=65535.0,
     )
 
 

@@ -149,7 +149,7 @@ TABLE = SensorTable(
                     low=150.0,
                     high=350.0,
                     words=("brightness_temperature", "thermal", "lwir", "lwir11", "tirs", "bt"),
-                    stac_names=("brightness_temperature", "lwir", "lwir11"),
+                    stac_names=("brightness_temperature", "lwir", "lwir11", "st_b6", "st_b10"),
                 ),
             ),
         ),

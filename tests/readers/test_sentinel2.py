@@ -272,7 +272,7 @@ def test_not_a_safe(tmp_path):
     (tmp_path / "x.SAFE" / "S2A_OPER_MTD_SAFL1C_PDMC_20151125.xml").write_text("<a/>")
     assert "the format of before December 2016" in refused(tmp_path / "x.SAFE")
     (tmp_path / "y.zip").write_bytes(b"PK")
-    assert "Unpack it first" in refused(tmp_path / "y.zip")
+    assert "y.zip: is no zip or tar archive inside, or is cut" in refused(tmp_path / "y.zip")
     (tmp_path / "page.tif").write_text("<html>log in</html>")
     assert "page.tif: cannot be read as a raster" in refused(tmp_path / "page.tif")
 

@@ -151,14 +151,8 @@ def test_a_landsat_level_1_item_leads_to_its_mtl(tmp_path):
 
 
 def test_what_an_item_may_not_do(tmp_path):
-    def remote(item):
-        item["assets"]["blue"]["href"] = "https://archive.org/x/blue.tif?signature=1"
-
     def no_factors(item):
         del item["assets"]["blue"]["raster:bands"]
-
-    def gone(item):
-        item["assets"]["red"]["href"] = "./elsewhere.tif"
 
     def nothing(item):
         item["assets"] = {"info": {"href": "./info.html"}}
@@ -166,18 +160,72 @@ def test_what_an_item_may_not_do(tmp_path):
     def collection(item):
         item["type"] = "Collection"
 
+    def elsewhere(item):
+        for key, asset in item["assets"].items():
+            asset["href"] = f"https://archive.org/x/{key}_none.tif?signature=1"
+
+    def several(item):
+        item["features"] = [{}, {}]
+
     for change, says in (
-        (remote, "expected a local file"),
         (no_factors, "without scale"),
-        (gone, "elsewhere.tif, is missing"),
         (nothing, "no asset of it is a band"),
         (collection, "expected a STAC item"),
+        (elsewhere, r"none of its 6 bands is on this computer \(blue lies at https://archive.org/x/blue_none.tif\)"),
+        (several, "holds 2 STAC items; expected one"),
     ):
         folder = tmp_path / change.__name__
         folder.mkdir()
         with pytest.raises(ProductError, match=says) as error:
             glacier_scene.open_scene(sentinel2(folder, change=change))
-        assert "signature" not in str(error.value)
+        assert "signature" not in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "href", ["https://archive.org/x/other.tif?signature=1", "s3://bucket/x/other.tif", "./gone.tif"]
+)
+def test_an_asset_that_is_not_here_is_left_aside(tmp_path, href):
+    def change(item):
+        item["assets"]["blue"]["href"] = href
+
+    scene = glacier_scene.open_scene(sentinel2(tmp_path, change=change))
+    found = glacier_scene.read(scene)["optical"]
+    assert np.isnan(found[0]).all() and found[1, 5, 5] == pytest.approx(0.21)
+    notes = [n.text for n in scene.notes if n.code == "asset_elsewhere"]
+    assert len(notes) == 1 and f"blue ({href.split('?')[0]})" in notes[0] and "signature" not in notes[0]
+
+
+@pytest.mark.parametrize(
+    "href",
+    [
+        "https://archive.org/x/blue.tif?signature=1",
+        "s3://bucket/a/blue.tif",
+        "C:\\data\\s2\\blue.tif",
+        "../elsewhere/blue.tif",
+        "BLUE.TIF",
+    ],
+)
+def test_a_file_beside_the_item_counts_whatever_address_it_has(tmp_path, href):
+    def change(item):
+        item["assets"]["blue"]["href"] = href
+
+    scene = glacier_scene.open_scene(sentinel2(tmp_path, change=change))
+    assert glacier_scene.read(scene)["optical"][0, 5, 5] == pytest.approx(0.2)
+    assert not any(n.code == "asset_elsewhere" for n in scene.notes)
+
+
+def test_an_item_in_an_archive(tmp_path):
+    import zipfile
+
+    folder = tmp_path / "s2"
+    folder.mkdir()
+    sentinel2(folder)
+    with zipfile.ZipFile(tmp_path / "item.zip", "w") as out:
+        for file in folder.iterdir():
+            out.write(file, f"scenes/a/{file.name}")
+    for given in (tmp_path / "item.zip", tmp_path / "item.zip" / "scenes" / "a" / "item.json"):
+        found = glacier_scene.read(glacier_scene.open_scene(given))["optical"]
+        np.testing.assert_allclose(found[:, 5, 5], (3000 + 100 * np.arange(6)) * 1e-4 - 0.1, atol=1e-6)
 
 
 @pytest.mark.parametrize("version", ["1.0.0", "1.1.0"])

@@ -379,7 +379,7 @@ def _broken_json(path):
 
 def test_a_large_band_is_never_decoded_whole_to_tell_its_unit():
     """Pieces spread over the band: fewer pixels than a hundredth of it, corners included."""
-    from polynya.readers import scene_geotiff
+    from polynya.readers import band_sample, scene_geotiff
 
     asked = []
 
@@ -396,7 +396,7 @@ def test_a_large_band_is_never_decoded_whole_to_tell_its_unit():
     assert (
         sum(w.height * w.width for w in asked) < 9000 * 7000 / 100
         and low == 0.0
-        and high == 9000 + 7000 - 2 * scene_geotiff.PIECE_PX
+        and high == 9000 + 7000 - 2 * band_sample.PIECE_PX
     )
 
 

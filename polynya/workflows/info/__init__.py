@@ -65,6 +65,8 @@ def parts(files: Sequence[str]) -> list[list[str]]:
 
 
 def _is_alone(name: str) -> bool:
+    if scene.is_alone(name):
+        return False
     if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or imagettes.is_product(name):
         return True
     if echoes.is_echoes([name]) or echo_folder.is_folder([name]):
@@ -103,6 +105,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     UsageError
         If several files are given that cannot be one scene.
     """
+    if scene.is_alone(part[0]):
+        about = scene.run(part)
+        return about, scene.as_text(about)
     if imagettes.is_imagettes(part):
         imagettes_about = imagettes.run(part[0])
         return imagettes_about, imagettes.as_text(imagettes_about)

@@ -11,9 +11,9 @@ import numpy as np
 
 from ... import io
 from ...errors import ProductError
-from ...io import opening
+from ...io import archives, opening
 from ...physics.swath import Swath
-from ...readers import glacier_tiles
+from ...readers import glacier_tiles, landsat, sentinel2_scene, stac_item
 from ...readers.scene_layer import Source, pixel_metres
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
@@ -21,6 +21,7 @@ from ...schema import counted
 from ..glaciers import DEFAULT
 
 TILE_SETS = (".h5", ".hdf5")
+RASTERS = (".tif", ".tiff", ".json", ".vrt", ".jp2", ".hgt", ".img")
 
 
 def is_scene(paths: Sequence[Path | str]) -> bool:
@@ -30,9 +31,39 @@ def is_scene(paths: Sequence[Path | str]) -> bool:
         len(paths) > 1
         or first.is_dir()
         or "=" in str(paths[0])
-        or first.suffix.lower() in (".tif", ".tiff", ".json", ".vrt", ".jp2")
+        or first.suffix.lower() in RASTERS
+        or is_alone(paths[0])
+        or first.name.lower().endswith(archives.ENDINGS)
         or (first.suffix.lower() in TILE_SETS and _is_tile_set(first))
     )
+
+
+def is_alone(path: Path | str) -> bool:
+    """Return whether a path names a scene by its content, whatever it is called: an archive or a place in one that
+    holds no radar product, a product's metadata, a STAC item.
+
+    Parameters
+    ----------
+    path : Path or str
+        As given.
+    """
+    file = Path(path)
+    if file.name.upper().startswith("S1"):
+        return False
+    found = archives.split(file) if not file.is_dir() else None
+    if found is not None:
+        return not _holds_radar(found[0])
+    if landsat.is_metadata(file.name) or sentinel2_scene.is_metadata(file.name):
+        return file.is_file()
+    return file.suffix.lower() in (".json", ".geojson") and file.is_file() and stac_item.is_item(file)
+
+
+def _holds_radar(archive: Path) -> bool:
+    """Return whether an archive holds the annotation of a radar product; False where it cannot be listed."""
+    try:
+        return any("annotation" in p.parts for p in archives.files_below(archive))
+    except ProductError:
+        return False
 
 
 def _is_tile_set(path: Path) -> bool:
