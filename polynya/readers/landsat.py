@@ -24,8 +24,8 @@ from ..errors import ProductError, one_line
 from ..io import archives, opening
 from ..schema import Note
 from ..sensors import Sensor, SensorTable, table
-from .scene_geotiff import utc
 from .scene_layer import Layer, Source, geobox_of
+from .times import utc
 
 if TYPE_CHECKING:
     from odc.geo.geobox import GeoBox

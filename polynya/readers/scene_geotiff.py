@@ -20,9 +20,11 @@ from ..errors import ProductError, UsageError
 from ..io import opening
 from ..schema import Note
 from ..sensors import PASSES, Sensor, SensorTable, table
-from . import band_sample
+from . import band_sample, earth_engine_names, landsat, sentinel2_offset
 from .scene_layer import Layer, Source, geobox_of
 from .sentinel2_geotiff import TIME_TAGS
+from .sentinel2_safe import BAND_IDS, LATER_OFFSET, QUANTIFICATION
+from .times import utc
 
 if TYPE_CHECKING:
     import rasterio
@@ -70,6 +72,7 @@ class _File:
     role: str | None
     orbit: str | None
     notes: list[Note]
+    names: earth_engine_names.Names | None = None
 
     def note(self, code: str, text: str) -> None:
         """Add a note on the file, once."""
@@ -117,7 +120,8 @@ def open_geotiff(
         geobox = geobox_of(source)
         tags = {k.lower(): v for k, v in {**source.tags(), **source.tags(ns="IMAGERY")}.items()}
         orbit = orbit or _orbit_of(path.stem, tags)
-        file = _File(source=source, path=path, sensors=sensors, role=role, orbit=orbit, notes=[])
+        names = _numbered(source, path)
+        file = _File(source=source, path=path, sensors=sensors, role=role, orbit=orbit, notes=[], names=names)
         meanings = _meanings(file)
         time = _time(tags, path)
         found = _layers(file, meanings)
@@ -143,6 +147,14 @@ def open_geotiff(
     ]
 
 
+def _numbered(source: rasterio.DatasetReader, path: Path) -> earth_engine_names.Names | None:
+    """Return what bands with names such as B2 and SR_B2 are, in a file of one band by the file's name."""
+    texts = [(d or "").strip() for d in source.descriptions]
+    if texts == [""]:
+        texts = [earth_engine_names.in_file_name(path.stem)]
+    return earth_engine_names.translated(texts, stem=path.stem, highest=lambda i: _range(source, i)[1])
+
+
 def _layers(file: _File, meanings: list[_Meaning | None]) -> dict[str, list[Layer | None]]:
     found: dict[str, list[Layer | None]] = {}
     for i, meaning in enumerate(meanings):
@@ -162,7 +174,10 @@ def _layers(file: _File, meanings: list[_Meaning | None]) -> dict[str, list[Laye
 
 def _meanings(file: _File) -> list[_Meaning | None]:
     texts = [(d or "").strip() for d in file.source.descriptions]
-    out = [_named(t, file) for t in texts]
+    out = [_named(t, file) for t in (texts if file.names is None else file.names.texts)]
+    if file.names is not None and file.names.is_guess and any(out):
+        text = f"names such as {texts[0] or file.path.stem} taken as those of {file.names.product} 8 and 9"
+        file.note("bands_by_number", text)
     if file.role is not None:
         wanted = file.sensors.roles[file.role]
         named = [m if m is not None and m.sensor in wanted else None for m in out]
@@ -354,12 +369,46 @@ def _coherence(file: _File, i: int, meaning: _Meaning) -> Layer:
 
 def _temperature(file: _File, i: int, meaning: _Meaning) -> Layer:
     high = _values_range(file, i)[1]
+    if high > 400.0 and _is_landsat_level_2(file):
+        scale, offset = landsat.LEVEL_2["TEMPERATURE"]
+        file.note("factors_by_name", f"{_name(file, i)} by the factors of {earth_engine_names.LANDSAT_LEVEL_2}")
+        return Layer(path=file.path, index=i + 1, scale=scale, offset=offset, missing=(0.0,))
     if not 100.0 < high < 400.0:
         raise ProductError(
             f"{file.path.name}: {_name(file, i)} reaches {high:g}; expected brightness temperature in kelvin. Convert"
             " it, or give the Landsat folder."
         )
     return replace(_plain(file, i, meaning), missing=(0.0,))
+
+
+def _is_landsat_level_2(file: _File) -> bool:
+    return file.names is not None and file.names.product == earth_engine_names.LANDSAT_LEVEL_2
+
+
+def _factors_by_name(file: _File) -> tuple[float, float] | None:
+    """Return scale and offset of counts that the bands' names decide; None where they do not."""
+    if file.names is None:
+        return None
+    if _is_landsat_level_2(file):
+        text = f"counts by the factors of {earth_engine_names.LANDSAT_LEVEL_2}, whose names the bands have"
+        file.note("factors_by_name", text)
+        return landsat.LEVEL_2["REFLECTANCE"]
+    if file.names.product != earth_engine_names.SENTINEL2:
+        return None
+    scale, offset = 1.0 / QUANTIFICATION, LATER_OFFSET / QUANTIFICATION
+    own = [i for i, t in enumerate(file.names.texts) if t.upper() in BAND_IDS or t == "nir"]
+    evidence = sentinel2_offset.look(
+        [band_sample.counts(file.source, i + 1) for i in own],
+        scale=scale,
+        offset=offset,
+        has_dark_band=any(file.names.texts[i].upper() in ("B11", "B12") for i in own),
+    )
+    if evidence.is_in_counts is None:
+        return None
+    final = offset if evidence.is_in_counts else 0.0
+    text = f"counts of Sentinel-2, by the counts themselves {'with' if final else 'without'} the offset of 2022"
+    file.note("offset_decided", f"{text}: reflectance = counts * {scale:g} {final:+g}")
+    return scale, final
 
 
 def _reflectance(file: _File, i: int, meaning: _Meaning) -> Layer:
@@ -370,7 +419,13 @@ def _reflectance(file: _File, i: int, meaning: _Meaning) -> Layer:
             file.note("digital_numbers", "digital numbers, scaled by 255: no reflectances")
             return Layer(path=file.path, index=i + 1, scale=1.0 / 255.0, saturation=255.0)
         _, high = _range(file.source, i)
-        if kind.kind in "iu" or high > 10.0:
+        is_counts = kind.kind in "iu" or high > 10.0
+        by_name = _factors_by_name(file) if is_counts else None
+        if by_name is not None:
+            scale, offset = by_name
+            most = float(np.iinfo(kind).max) if kind.kind in "iu" else None
+            return Layer(path=file.path, index=i + 1, scale=scale, offset=offset, missing=(0.0,), saturation=most)
+        if is_counts:
             raise ProductError(
                 f"{file.path.name}: {_name(file, i)} holds {kind} up to {high:g} without a scale; expected reflectance"
                 " about 0 to 1, or scale and offset in the file. Set them with gdal_edit -scale 0.0001 -offset 0"
@@ -430,29 +485,3 @@ def _time(tags: dict[str, str], path: Path) -> np.datetime64 | None:
         if key in tags:
             return utc(tags[key], name=path.name)
     return None
-
-
-def utc(text: str, *, name: str) -> np.datetime64:
-    """Return ISO 8601 text as UTC, ns.
-
-    Parameters
-    ----------
-    text : str
-        Such as 2019-11-04T19:52:01Z; without a zone it is UTC.
-    name : str
-        Of the file, for the message.
-
-    Raises
-    ------
-    ProductError
-        If it is no time.
-    """
-    import datetime as dt
-
-    try:
-        when = dt.datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
-    except (ValueError, AttributeError) as error:
-        raise ProductError(
-            f"{name}: time {text!r}; expected UTC like 2019-11-04T19:52:01Z. Set it right in the file."
-        ) from error
-    return np.datetime64((when.astimezone(dt.UTC) if when.tzinfo else when).replace(tzinfo=None), "ns")

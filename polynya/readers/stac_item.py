@@ -23,10 +23,11 @@ from ..io import opening
 from ..schema import Note
 from ..sensors import PASSES, Sensor, SensorTable, table
 from . import band_sample, landsat, sentinel2_offset, stac_assets
-from .scene_geotiff import HEIGHT_VOID, utc
+from .scene_geotiff import HEIGHT_VOID
 from .scene_layer import Layer, Source, geobox_of
 from .sentinel2_safe import QUANTIFICATION, baseline_in, offset_of
 from .stac_assets import Assets, Found, number, platform_of
+from .times import utc
 
 if TYPE_CHECKING:
     import pystac

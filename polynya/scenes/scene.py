@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import ProductError, UsageError
 from ..physics.swath import Swath
-from ..readers import landsat, scene_geotiff
+from ..readers import landsat, times
 from ..readers.scene_layer import Source, as_window, pixel_metres
 from ..schema import Note
 from ..sensors import SensorTable, table
@@ -181,7 +181,7 @@ def open_scene(
         )
     first = merged[0]
     time = (
-        scene_geotiff.utc(str(about["time"]), name="scene.json")
+        times.utc(str(about["time"]), name="scene.json")
         if about.get("time")
         else next((s.time for s in merged if s.time is not None), None)
     )
