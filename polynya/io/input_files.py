@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ..errors import ProductError
-from . import archives, atomic, opening
+from . import archives, atomic, opening, vector_formats
 
 SIDE_FILES = (".aux.xml", ".ovr", ".msk")
 """Endings that GDAL adds to a raster's name for what it reads beside it: georeference, overviews, mask."""
@@ -21,9 +21,9 @@ def files_of(path: Path) -> list[tuple[str, Path]]:
     path : Path
         A file or a folder. Of a folder all files below it count but hidden ones and results. Of a file also those that
         it is read with: the sources of a VRT, the parts of a shapefile, and side files of a raster
-        (:data:`SIDE_FILES`, world files). Of a place in an archive, the archive.
+        (:data:`SIDE_FILES`, world files). Of a place in an archive, the archive; of a layer, its file.
     """
-    path = archives.holder(path)
+    path = archives.holder(vector_formats.split_layer(path)[0])
     return _below(path) if path.is_dir() else _with_parts(path)
 
 

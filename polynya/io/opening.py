@@ -291,36 +291,39 @@ def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
 def read_vectors(
     path: Path | str, *, expected: str = "an intact file of polygons. Make or fetch it again"
 ) -> geopandas.GeoDataFrame:
-    """Read a vector file whole: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.
+    """Read a vector file whole: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet, also in a zip archive.
 
     Parameters
     ----------
     path : Path or str
-        The file.
+        The file, an archive that holds one, or ``FILE.gpkg/LAYER`` for a layer of several.
     expected : str
         What should be there and what to do, for the message.
 
     Returns
     -------
     geopandas.GeoDataFrame
-        With the file's own columns and coordinate system.
+        With the file's own columns and coordinate system. Of a file with several layers, the only one of polygons.
 
     Raises
     ------
     ProductError
-        If it is no regular file, of no format of :data:`VECTOR_DRIVERS`, damaged, or a table without geometry.
+        If it is no regular file, of no format of :data:`VECTOR_DRIVERS`, damaged, a table without geometry, or has
+        several layers of polygons.
     """
     import geopandas as gpd
-    import pyogrio
 
-    path = regular_file(path, expected=expected)
+    reject_address(path)
+    path, layer = vector_formats.split_layer(Path(path))
+    path = vector_formats.in_archive(path, tuple(VECTOR_DRIVERS))
+    path = path if _in_archive(path) else regular_file(path, expected=expected)
     driver = VECTOR_DRIVERS.get(path.suffix.lower())
     if driver is None:
         raise ProductError(
             f"{path.name}: ends in {path.suffix or 'nothing'}; expected one of {', '.join(VECTOR_DRIVERS)}. Unpack an"
             " archive; convert another format with ogr2ogr."
         )
-    _check_driver(
+    vector_formats.check_driver(
         path, vector_formats.format_of(starts_with(path, vector_formats.SEARCHED)), driver
     )  # before a library opens it: it would follow what a file says
     try:
@@ -329,9 +332,7 @@ def read_vectors(
 
             frame = gpd.read_parquet(path, **parquet.CHECKED)
         else:
-            with vector_formats.gdal_options(GDAL_OPTIONS):
-                _check_driver(path, pyogrio.read_info(path)["driver"], driver)
-                frame = gpd.read_file(path, engine="pyogrio")
+            frame = vector_formats.read(path, driver=driver, layer=layer, options=GDAL_OPTIONS)
     except PolynyaError:
         raise
     except Exception as error:  # drivers throw what they like
@@ -339,13 +340,6 @@ def read_vectors(
     if not isinstance(frame, gpd.GeoDataFrame):
         raise ProductError(f"{path.name}: is a table without geometry; expected {expected}.")
     return frame
-
-
-def _check_driver(path: Path, found: str, driver: str) -> None:
-    if found != driver:
-        raise ProductError(
-            f"{path.name}: is {found} inside; expected {driver}, as its name says. Rename or convert it."
-        )
 
 
 @contextlib.contextmanager

@@ -211,7 +211,8 @@ def _places(source: rasterio.DatasetReader, geobox: GeoBox, window: Window) -> t
     differ."""
     own, grid = source.transform, geobox.affine  # both without rotation
     if str(geobox.crs) == str(geobox_of(source).crs):
-        column = (grid.c + grid.a * (window.col_off + np.arange(window.width) + 0.5) - own.c) / own.a - 0.5
+        x = _same_turn(grid.c + grid.a * (window.col_off + np.arange(window.width) + 0.5), source)
+        column = (x - own.c) / own.a - 0.5
         row = (grid.f + grid.e * (window.row_off + np.arange(window.height) + 0.5) - own.f) / own.e - 0.5
         return np.broadcast_to(row[:, None], (window.height, window.width)), np.broadcast_to(
             column[None, :], (window.height, window.width)
@@ -225,9 +226,18 @@ def _places(source: rasterio.DatasetReader, geobox: GeoBox, window: Window) -> t
     x, y = np.meshgrid(grid.c + grid.a * c, grid.f + grid.e * r)
     with np.errstate(invalid="ignore"):
         x, y = move.transform(x, y)
-        column, row = (np.asarray(x) - own.c) / own.a, (np.asarray(y) - own.f) / own.e
+        column, row = (_same_turn(np.asarray(x), source) - own.c) / own.a, (np.asarray(y) - own.f) / own.e
     at_row, at_column = window.row_off + np.arange(window.height) + 0.5, window.col_off + np.arange(window.width) + 0.5
     return _spread(row, r, c, at_row, at_column) - 0.5, _spread(column, r, c, at_row, at_column) - 0.5
+
+
+def _same_turn(x: np.ndarray, source: rasterio.DatasetReader) -> np.ndarray:
+    """Return longitudes on the turn of a source's own: 180.01 where the scene says -179.99, and the other way."""
+    width = source.transform.a * source.width
+    if not source.crs.is_geographic or width >= 180.0:
+        return x
+    with np.errstate(invalid="ignore"):
+        return x + 360.0 * np.round((source.transform.c + width / 2 - x) / 360.0)
 
 
 def _spread(values: np.ndarray, r: np.ndarray, c: np.ndarray, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,7 @@ from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...schema import counted
 from ..glaciers import DEFAULT
+from .extent import extent
 
 TILE_SETS = (".h5", ".hdf5")
 RASTERS = (".tif", ".tiff", ".json", ".vrt", ".jp2", ".hgt", ".img")
@@ -102,7 +104,7 @@ def run(paths: Sequence[Path | str]) -> dict[str, object]:
 
 def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
     scene = glacier_scene.open_scene(list(paths))
-    west, south, east, north = (round(float(v), 4) for v in scene.geobox.geographic_extent.boundingbox)
+    west, south, east, north = (round(v, 4) for v in _extent(scene))
     sensors = [_sensor(scene, source) for source in scene.sources]
     words = shlex.join(str(p) for p in paths)
     return io.plain(
@@ -123,6 +125,25 @@ def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
             ],
         }
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Lattice:
+    """Positions spread over a scene, degrees, arrays of one shape."""
+
+    latitude: np.ndarray
+    longitude: np.ndarray
+
+
+def _extent(scene: Scene) -> tuple[float, float, float, float]:
+    """Return west, south, east, north of a scene; west is larger than east across the antimeridian."""
+    from pyproj import Transformer
+
+    grid, (rows, columns) = scene.geobox.affine, scene.shape
+    across, down = np.meshgrid(np.linspace(0, columns, 33), np.linspace(0, rows, 33))
+    to_degrees = Transformer.from_crs(scene.geobox.crs.to_wkt(), "EPSG:4326", always_xy=True)
+    longitude, latitude = to_degrees.transform(grid.c + grid.a * across, grid.f + grid.e * down)
+    return extent([_Lattice(latitude=latitude, longitude=longitude)]) or (np.nan,) * 4
 
 
 def _sensor(scene: Scene, source: Source) -> dict[str, object]:
@@ -196,7 +217,8 @@ def as_text(about: dict[str, object]) -> str:
         row("time", about["time"] or "unknown")
         row("region", about["region"] or "not given")
         west, south, east, north = about["extent"]
-        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}")
+        crosses = ", crosses the antimeridian" if west > east else ""
+        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
         for i, s in enumerate(about["sensors"]):
             same = (
                 ""
