@@ -37,7 +37,13 @@ def place(outlines: gpd.GeoDataFrame, *, src_date: str = "") -> gpd.GeoDataFrame
         out["rgi_id"] = ""
     out["src_date"] = src_date
     out["area_km2"] = area_km2(out)
-    flat = out.geometry.to_crs(out.estimate_utm_crs()) if len(out) and out.crs.is_geographic else out.geometry
+    flat = out.geometry
+    if len(out) and out.crs.is_geographic:
+        turns = -360.0 * np.round(
+            float(flat.total_bounds[[0, 2]].mean()) / 360.0
+        )  # a scene may reach beyond 180 degrees
+        flat = flat.translate(xoff=turns)
+        flat = flat.to_crs(flat.estimate_utm_crs())
     centre = flat.centroid.where(flat.centroid.within(flat), flat.representative_point()).to_crs("EPSG:4326")
     out["cenlon"], out["cenlat"] = centre.x, centre.y
     return out

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 from odc.geo.geobox import GeoBox
 
 from ... import io
@@ -259,10 +260,7 @@ def _job(
     scene = open_scene(paths, config)
     if reference is not None:
         glacier_reference.check(reference, scene=scene)
-    known = None
-    if inventory is not None:
-        box = tuple(scene.geobox.boundingbox)
-        known = rgi_outlines.read(inventory, bounds=box, crs=scene.geobox.crs.to_wkt())
+    known = None if inventory is None else _known(inventory, scene)
     if config.network == (RULE,):
         mapper = glacier_mapper.rule()
     else:
@@ -277,6 +275,21 @@ def _job(
         inventory=known,
         reference=None if reference is None else Path(reference),
     )
+
+
+def _known(inventory: Path | str, scene: Scene) -> gpd.GeoDataFrame:
+    """Return the outlines of an inventory that touch a scene, in its system; in degrees also those beyond 180."""
+    west, south, east, north = scene.geobox.boundingbox
+    crs = scene.geobox.crs.to_wkt()
+    known = rgi_outlines.read(inventory, bounds=(west, south, east, north), crs=crs)
+    turn = 0.0 if not scene.geobox.crs.geographic else 360.0 * ((east > 180.0) - (west < -180.0))
+    if turn:
+        more = rgi_outlines.read(inventory, bounds=(west - turn, south, east - turn, north), crs=crs)
+        if len(more):
+            about = known.attrs
+            known = pd.concat([known, more.set_geometry(more.geometry.translate(xoff=turn))], ignore_index=True)
+            known.attrs = about
+    return known
 
 
 def _sensors(job: _Job, quality: scene_quality.Quality) -> tuple[tuple[str, ...], list[str]]:
