@@ -20,8 +20,9 @@ def glaciers(
         typer.Argument(
             metavar="SCENE...",
             help=(
-                "The files of one scene: a scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs; dem=FILE names"
-                " the sensor of a file. GeoTIFFs may be at addresses (s3://, gs://, https://)."
+                "The files of one scene: a scene folder, .SAFE, Landsat folder, STAC items, GeoTIFFs, or a .zip or .tar"
+                " of one of them; dem=FILE names the sensor of a file. GeoTIFFs may be at addresses (s3://, gs://,"
+                " https://)."
             ),
         ),
     ],
@@ -42,7 +43,11 @@ def glaciers(
         ),
     ] = None,
     inventory: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="RGI or GLIMS outlines; their divides and identifiers are used.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="RGI or GLIMS outlines (FILE.gpkg/LAYER, .zip too); their divides and identifiers are used.",
+        ),
     ] = None,
     reference: Annotated[
         Path | None,

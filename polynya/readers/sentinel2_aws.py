@@ -30,8 +30,8 @@ from .sentinel2_safe import (
     text_of,
 )
 
-TILE, PRODUCT = "metadata.xml", "product_metadata.xml"
-METADATA = (TILE, PRODUCT, "tileinfo.json")
+TILE, PRODUCT_FILE = "metadata.xml", "product_metadata.xml"
+METADATA = (TILE, PRODUCT_FILE, "tileinfo.json")
 """Metadata files at the top of a tile, lower case."""
 FOLDERS = ("", "R10m", "R20m", "R60m")
 """Where images lie; the first of Level-1C."""
@@ -80,7 +80,7 @@ def read_metadata(folder: Path) -> SafeMetadata:
         raise ProductError(
             f"{name}: {TILE} begins with {tag_of(head)}; expected that of a Sentinel-2 tile. Download the tile again."
         )
-    beside = archives.named(folder, PRODUCT)
+    beside = archives.named(folder, PRODUCT_FILE)
     root = None if beside is None else read_xml(beside)
     quantification, offsets, notes = _factors(root, head, product, name)
     files = finest(_images(folder), quantification=quantification, offsets=offsets)
@@ -95,8 +95,8 @@ def _factors(
     baseline = baseline_in(text_of(head, "TILE_ID") or "")
     if not baseline:
         raise ProductError(
-            f"{name}: {TILE} names no processing baseline and there is no {PRODUCT}; expected one of them to give the"
-            f" offset of the counts. Download the product's metadata as {PRODUCT}."
+            f"{name}: {TILE} names no processing baseline and there is no {PRODUCT_FILE}; expected one of them to give the"
+            f" offset of the counts. Download the product's metadata as {PRODUCT_FILE}."
         )
     offset = offset_of(baseline)
     text = f"counts to reflectance by processing baseline {baseline}: ({{}} {offset:+g}) / {QUANTIFICATION:g}"

@@ -12,6 +12,7 @@ from ... import engine as engines
 from ... import io
 from ...engine.protocol import DONE, SKIPPED, Engine, Record
 from ...errors import UsageError
+from ...io import archives
 from ...report import terminal
 from .. import glaciers, run_page
 
@@ -120,7 +121,7 @@ def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
     UsageError
         If a scene is given twice, or its name cannot be that of a folder.
     """
-    endings = (".SAFE", ".json", ".tif", ".tiff")
+    endings = (*archives.ENDINGS[::-1], ".json", ".tif", ".tiff", ".SAFE")
     parts_of = [_parts(str(s)) for s in scenes]
     whole = {str(s): parts for s, parts in zip(scenes, parts_of, strict=True)}
     if len(set(parts_of)) < len(scenes):
@@ -128,7 +129,8 @@ def folder_names(scenes: Sequence[Path | str]) -> dict[str, str]:
         raise UsageError(f"--each: {doubled} is given twice; expected different scenes. Give it once.")
     for depth in range(1, max(map(len, whole.values()), default=1) + 1):
         names = {s: "_".join(parts[-depth:]).strip("/_") for s, parts in whole.items()}
-        names = {s: next((n.removesuffix(e) for e in endings if n.endswith(e)), n) for s, n in names.items()}
+        for ending in endings:
+            names = {s: n.removesuffix(ending) for s, n in names.items()}
         if len(set(names.values())) == len(names):
             break
     for scene, name in names.items():

@@ -17,7 +17,7 @@ import numpy as np
 from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
-from . import echo_folder, echoes, imagettes, radar, scene, sea_ice
+from . import echo_folder, echoes, imagettes, outlines, radar, scene, sea_ice
 from .extent import extent
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
@@ -65,6 +65,8 @@ def parts(files: Sequence[str]) -> list[list[str]]:
 
 
 def _is_alone(name: str) -> bool:
+    if outlines.is_outlines([name]):
+        return True
     if scene.is_alone(name):
         return False
     if Path(name).suffix.lower() in scene.TILE_SETS or radar.is_product(name) or imagettes.is_product(name):
@@ -83,8 +85,8 @@ def _inside(name: str) -> list[str]:
 
 
 def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
-    """Describe one granule, radar product, tile set, scene, ice chart, grid, file or folder of echoes, or set of
-    imagettes.
+    """Describe one granule, radar product, tile set, scene, inventory, ice chart, grid, file or folder of echoes, or
+    set of imagettes.
 
     Parameters
     ----------
@@ -105,6 +107,9 @@ def describe(part: Sequence[str]) -> tuple[dict[str, object], str]:
     UsageError
         If several files are given that cannot be one scene.
     """
+    if outlines.is_outlines(part):
+        about = outlines.run(part[0])
+        return about, outlines.as_text(about)
     if scene.is_alone(part[0]):
         about = scene.run(part)
         return about, scene.as_text(about)
