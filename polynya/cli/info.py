@@ -19,9 +19,9 @@ def info(
             help=(
                 "ICESat-2 granules (ATL03, ATL07, ATL10), Sentinel-1 products (SAFE folders or zip archives; wave mode"
                 " too), folders of wave-mode images, glacier inventories and tile sets, any number of them; the files"
-                " of one glacier scene, as polynya glaciers takes them (folders, archives, STAC items); or an ice chart, a"
-                " grid of sea-ice concentration, an AI4Arctic scene, AMSR2 channels, radar-altimeter echoes (AltiKa SGDR,"
-                " CryoSat-2 L1b and L2i, Sentinel-3 SRAL enhanced) or a folder of such files."
+                " of one glacier scene, as polynya glaciers takes them (folders, archives, STAC items); or an ice"
+                " chart, a grid of sea-ice concentration, an AI4Arctic scene, AMSR2 channels, radar-altimeter echoes"
+                " (AltiKa SGDR, CryoSat-2 L1b and L2i, Sentinel-3 SRAL enhanced) or a folder of such files."
             ),
         ),
     ],

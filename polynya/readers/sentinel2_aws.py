@@ -95,8 +95,8 @@ def _factors(
     baseline = baseline_in(text_of(head, "TILE_ID") or "")
     if not baseline:
         raise ProductError(
-            f"{name}: {TILE} names no processing baseline and there is no {PRODUCT_FILE}; expected one of them to give the"
-            f" offset of the counts. Download the product's metadata as {PRODUCT_FILE}."
+            f"{name}: {TILE} names no processing baseline and there is no {PRODUCT_FILE}; expected one of them to give"
+            f" the offset of the counts. Download the product's metadata as {PRODUCT_FILE}."
         )
     offset = offset_of(baseline)
     text = f"counts to reflectance by processing baseline {baseline}: ({{}} {offset:+g}) / {QUANTIFICATION:g}"

@@ -10,11 +10,23 @@ import geopandas as gpd
 import numpy as np
 import pytest
 from shapely import box
+from typer.testing import CliRunner
 
+from polynya import errors
+from polynya.cli import app
 from polynya.workflows.glaciers import batch
 from tests.readers.scene_rasters import write
 from tests.readers.test_stac_item import sentinel2
-from tests.test_bad_input import command
+
+
+def command(*words: object) -> tuple[int, str, str]:
+    """Run the command line as a user does, in this process; return exit code, stdout, stderr."""
+    result = CliRunner().invoke(app, [str(w) for w in words])
+    if isinstance(result.exception, errors.PolynyaError):  # what main() does with it
+        line = f"polynya: {errors.one_line(result.exception)}\n"
+        return result.exception.exit_code, result.stdout, result.stderr + line
+    assert result.exception is None or isinstance(result.exception, SystemExit), repr(result.exception)
+    return result.exit_code, result.stdout, result.stderr
 
 
 @pytest.fixture
