@@ -79,6 +79,7 @@ def vectorise(
     min_area_km2: float = 0.01,
     is_smoothed: bool = True,
     simplify_m: float = 0.0,
+    seen: Read | None = None,
     block: int = BLOCK,
 ) -> gpd.GeoDataFrame:
     """Return the outlines of a mask as polygons along the pixels' edges.
@@ -97,6 +98,9 @@ def vectorise(
         Take the 3 x 3 median first, as published; at the scene's edge the edge pixels are repeated.
     simplify_m : float
         Tolerance of a simplification (Douglas and Peucker 1973) that keeps polygons valid; 0 keeps the pixels.
+    seen : callable, optional
+        Takes rows and columns, returns which pixels were seen. The others lie in no polygon, and the median is that of
+        the seen pixels; without it all are seen.
     block : int
         Side of a block, pixels.
 
@@ -126,7 +130,8 @@ def vectorise(
     cut: list[np.ndarray] = []
     for rows, columns in windows((height, width), block=block):
         area = pixel_area_m2(geobox, rows.start, columns.start)
-        found = _polygons(_smooth(read, rows, columns, (height, width)) if is_smoothed else read(rows, columns) == 1)
+        inside = _smooth(read, seen, rows, columns, (height, width)) if is_smoothed else read(rows, columns) == 1
+        found = _polygons(inside if seen is None else inside & seen(rows, columns))
         if not len(found):
             continue
         box = shapely.bounds(found)
@@ -202,15 +207,23 @@ def with_halo(
     return slice(top, bottom), slice(left, right), own
 
 
-def _smooth(read: Read, rows: slice, columns: slice, shape: tuple[int, int]) -> np.ndarray:
+def _smooth(read: Read, seen: Read | None, rows: slice, columns: slice, shape: tuple[int, int]) -> np.ndarray:
+    """Return the 3 x 3 median of a mask: more than half of the seen pixels about a place are 1."""
     wide_rows, wide_columns, _ = with_halo(rows, columns, shape, 1)
-    part = (np.asarray(read(wide_rows, wide_columns)) == 1).astype(np.uint8)
     missing = [
         (1 - (s.start - w.start), 1 - (w.stop - s.stop)) for s, w in ((rows, wide_rows), (columns, wide_columns))
     ]
-    part = np.pad(part, missing, mode="edge")
-    line = part[:-2] + part[1:-1] + part[2:]
-    return line[:, :-2] + line[:, 1:-1] + line[:, 2:] >= 5
+
+    def nine(values: np.ndarray) -> np.ndarray:
+        part = np.pad(values.astype(np.uint8), missing, mode="edge")
+        line = part[:-2] + part[1:-1] + part[2:]
+        return line[:, :-2] + line[:, 1:-1] + line[:, 2:]
+
+    mask = np.asarray(read(wide_rows, wide_columns)) == 1
+    if seen is None:
+        return nine(mask) >= 5
+    known = np.asarray(seen(wide_rows, wide_columns))
+    return 2 * nine(mask & known) > nine(known)
 
 
 def _polygons(mask: np.ndarray) -> np.ndarray:

@@ -20,6 +20,7 @@ import numpy as np
 from .. import calibrate
 from ..description import OfScenes
 from ..errors import ProductError, UsageError
+from . import fading
 from . import runtime as predict_runtime
 
 TURNS = tuple((turns, is_mirrored) for turns in range(4) for is_mirrored in (False, True))
@@ -73,10 +74,14 @@ class Averaging:
         1 or 8: how many of the ways to lay a window down are averaged (test-time augmentation).
     draws : int
         How often each window is given to a network with dropout (Monte-Carlo dropout).
+    fade : fading.Fade or None
+        A sensor that may end inside the scene: beside its edge, the maps with and without it are averaged
+        (:mod:`polynya.predict.fading`).
     """
 
     turns: int = 1
     draws: int = 1
+    fade: fading.Fade | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,11 +98,14 @@ class Strip:
         Standard deviation of the positive class's probability over networks, rotations and draws of dropout (where
         windows overlap, the root of their blended variances); 0 where there is one of each. Of a target without a
         positive class, the largest over its classes.
+    values : numpy.ndarray of float32, shape (bands, h, width)
+        What the network was given.
     """
 
     row: int
     probability: np.ndarray
     spread: np.ndarray
+    values: np.ndarray
 
 
 def load(name: Path | str, *, runtime: str = "auto", threads: int = 1) -> SceneNetwork:
@@ -244,9 +252,10 @@ def strips(
             if end > row + stays:
                 held[:, stays : end - row] = read(slice(row + stays, end), slice(0, width))
             jobs = [columns[i : i + batch] for i in range(0, len(columns), batch)]
+            share = None if members.averaging.fade is None else fading.weights(held, members.averaging.fade)
             for part, (mean, variance) in zip(
                 jobs,
-                pool.map(functools.partial(_windows, members, held, size), jobs),
+                pool.map(functools.partial(_windows, members, held, share, size), jobs),
                 strict=True,
             ):
                 for i, column in enumerate(part):
@@ -255,19 +264,21 @@ def strips(
                     sums[-1, :, column : column + w] += weight[:, :w] * variance[i, :, :w]
                     total[:, column : column + w] += weight[:, :w]
             done = (rows[k + 1] if k + 1 < len(rows) else height) - row
-            yield _finish(row, sums[:, :done], total[:done], np.asarray(np.isfinite(held[:, :done]).any(axis=0)))
+            yield _finish(row, sums[:, :done], total[:done], held[:, :done].copy())
             if advance is not None:
                 advance(done * width)
             before = row
 
 
-def _finish(row: int, sums: np.ndarray, total: np.ndarray, is_seen: np.ndarray) -> Strip:
+def _finish(row: int, sums: np.ndarray, total: np.ndarray, values: np.ndarray) -> Strip:
+    is_seen = np.isfinite(values).any(axis=0)
     probability = sums[:-1] / total
     spread = np.sqrt(sums[-1] / total)
     return Strip(
         row=row,
         probability=np.where(is_seen, probability, np.nan).astype(np.float32),
         spread=np.where(is_seen, spread, np.nan).astype(np.float32),
+        values=values,
     )
 
 
@@ -281,28 +292,44 @@ class _Members:
     positive: int | None
 
 
-def _windows(members: _Members, held: np.ndarray, size: int, columns: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+def _windows(
+    members: _Members, held: np.ndarray, share: np.ndarray | None, size: int, columns: Sequence[int]
+) -> tuple[np.ndarray, np.ndarray]:
     """Return mean probabilities (n, classes, size, size) of windows of a strip, and the variance of the positive
     class's over members (without one, the largest over classes)."""
     width, place = held.shape[2], members.place
     inputs = np.full((len(columns), held.shape[0] + place.size, size, size), np.nan, np.float32)
+    faded = np.ones((len(columns), 1, size, size), np.float32)
     for i, column in enumerate(columns):
         w = min(size, width - column)
         inputs[i, : held.shape[0], :, :w] = held[:, :, column : column + w]
+        if share is not None:
+            faded[i, 0, :, :w] = share[:, column : column + w]
     inputs[:, held.shape[0] :] = place[:, None, None]
     chosen = slice(None) if members.positive is None else slice(members.positive, members.positive + 1)
     mean, square, n = np.zeros(()), np.zeros(()), 0
     for turn, is_mirrored in TURNS[: members.averaging.turns]:
-        laid = np.rot90(inputs, turn, axes=(2, 3))
-        laid = np.ascontiguousarray(laid[..., ::-1] if is_mirrored else laid)
+        laid, weight = (np.rot90(a, turn, axes=(2, 3)) for a in (inputs, faded))
+        laid, weight = (np.ascontiguousarray(a[..., ::-1] if is_mirrored else a) for a in (laid, weight))
         for network in members.networks:
             for _ in range(members.averaging.draws):
-                out = network.evaluate(laid)
+                out = _evaluate(network, laid, weight, members.averaging.fade)
                 out = out[..., ::-1] if is_mirrored else out
                 out = np.rot90(out, -turn, axes=(2, 3)).astype(np.float64)
                 mean, square, n = mean + out, square + out[:, chosen] ** 2, n + 1
     mean = mean / n
     return mean, np.maximum(square / n - mean[:, chosen] ** 2, 0.0).max(axis=1)
+
+
+def _evaluate(network: SceneNetwork, inputs: np.ndarray, weight: np.ndarray, fade: fading.Fade | None) -> np.ndarray:
+    """Return probabilities (n, classes, size, size) with a sensor, without it, or both blended by the weight of the
+    first."""
+    if fade is None or weight.min() == 1.0:
+        return network.evaluate(inputs)
+    without = inputs.copy()
+    without[:, fade.bands] = np.nan
+    alone = network.evaluate(without)
+    return alone if weight.max() == 0.0 else alone + weight * (network.evaluate(inputs) - alone)
 
 
 def blend_weight(size: int) -> np.ndarray:

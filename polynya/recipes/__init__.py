@@ -322,7 +322,7 @@ _TRACKS_AND_SCENES = (
     "decision",
 )
 _LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling", "batch_norm")
-_LATE_AUGMENT = ("gain_db", "swath_db")
+_LATE_AUGMENT = ("gain_db", "swath_db", "patch_dropout")
 _LATE = ("smoothing", "auxiliary", "teacher", "restarts", "precision", "cell_m", "labels")
 
 

@@ -20,6 +20,8 @@ from . import grid_picture, html, training
 from .html import Markup, escape, number
 
 OUTLINE, BAND = "#101418", "#ffb000"
+NOT_SEEN = ("#8a6fb0", "#c9bfd9")
+"""Colours of the hatching of pixels that the image does not show."""
 KINDS = {
     "bright_ice": "#4aa8e0",
     "dark_ice": "#c9733a",
@@ -64,6 +66,10 @@ class MappedScene:
         Reflectance on that grid; NaN where missing.
     probability : numpy.ndarray or None, shape (h, w)
         Of glacier, on that grid.
+    not_seen : numpy.ndarray of bool or None, shape (h, w)
+        Pixels that the image does not show, on that grid; None where it shows all.
+    not_seen_text : str
+        How much that is, in words.
     band : geopandas.GeoDataFrame or None
         The uncertainty band.
     confident : float
@@ -86,6 +92,8 @@ class MappedScene:
     geobox: GeoBox
     optical: np.ndarray | None = None
     probability: np.ndarray | None = None
+    not_seen: np.ndarray | None = None
+    not_seen_text: str = ""
     band: gpd.GeoDataFrame | None = None
     confident: float = 0.95
     total: Estimate | None = None
@@ -114,15 +122,22 @@ def write(path: Path, mapped: MappedScene) -> Path:
     body = [
         f'<p class="brand">polynya glaciers</p><h1>{escape(mapped.title)}</h1>',
         html.fact_list(mapped.facts.items()),
-        result(outlines, mapped.total),
+        result(outlines, mapped.total, not_seen=mapped.not_seen_text),
     ]
     maps = []
     if mapped.optical is not None:
         maps.append(
-            scene_map(mapped.optical, mapped.geobox, outlines=outlines, band=mapped.band, confident=mapped.confident)
+            scene_map(
+                mapped.optical,
+                mapped.geobox,
+                outlines=outlines,
+                band=mapped.band,
+                confident=mapped.confident,
+                not_seen=mapped.not_seen,
+            )
         )
     if mapped.probability is not None:
-        maps.append(probability_map(mapped.probability, mapped.geobox, outlines=outlines))
+        maps.append(probability_map(mapped.probability, mapped.geobox, outlines=outlines, not_seen=mapped.not_seen))
     if maps:
         body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
     body.append(html.warnings(mapped.notes))
@@ -143,8 +158,8 @@ def _reference(evaluation: pa.Table) -> str:
     return str(names[0]) if names else "the reference"
 
 
-def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
-    """Return the one sentence that says what was found."""
+def result(outlines: gpd.GeoDataFrame, total: Estimate | None, *, not_seen: str = "") -> Markup:
+    """Return the sentence that says what was found, and the one that says what was not seen."""
     area = total.value if total is not None else float(outlines["area_km2"].sum()) if len(outlines) else 0.0
     interval = (
         f" (95 % interval {number(total.low, 2)} to {number(total.high, 2)})"
@@ -154,7 +169,9 @@ def result(outlines: gpd.GeoDataFrame, total: Estimate | None) -> Markup:
     n = len(outlines)
     return Markup(
         f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,}'
-        f" outline{'' if n == 1 else 's'}{interval}.</p></section>"
+        f" outline{'' if n == 1 else 's'}{interval}.</p>"
+        + (f"<p>{escape(not_seen[:1].upper() + not_seen[1:])}.</p>" if not_seen else "")
+        + "</section>"
     )
 
 
@@ -254,8 +271,9 @@ def scene_map(
     outlines: gpd.GeoDataFrame,
     band: gpd.GeoDataFrame | None = None,
     confident: float = 0.95,
+    not_seen: np.ndarray | None = None,
 ) -> Markup:
-    """Return the scene in false colour under the outlines and the uncertainty band."""
+    """Return the scene in false colour under the outlines and the uncertainty band, hatched where it was not seen."""
     rgb, words = false_colour(optical)
     layers = (
         [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')]
@@ -272,7 +290,27 @@ def scene_map(
         if len(layers) > 2
         else ""
     )
-    return grid_picture.figure(rgb, geobox, layers, title=f"Scene: {words}", key=key)
+    rgb, unseen_key = hatched(rgb, not_seen)
+    return grid_picture.figure(rgb, geobox, layers, title=f"Scene: {words}", key=key + unseen_key)
+
+
+def hatched(rgb: np.ndarray, not_seen: np.ndarray | None) -> tuple[np.ndarray, str]:
+    """Return a picture hatched where the scene was not seen, and the key to that; empty where all was seen.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray of uint8, shape (h, w, 3)
+        The picture.
+    not_seen : numpy.ndarray of bool or None, shape (h, w)
+        Pixels that the image does not show.
+    """
+    if not_seen is None or not not_seen.any():
+        return rgb, ""
+    out = rgb.copy()
+    line = (np.add.outer(np.arange(rgb.shape[0]), np.arange(rgb.shape[1])) // 3) % 2
+    for k, colour in enumerate(NOT_SEEN):
+        out[not_seen & (line == k)] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+    return out, f'<span><span class="sw" style="background:{NOT_SEEN[0]}"></span>not seen by the image</span>'
 
 
 def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
@@ -280,10 +318,13 @@ def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
     return float(shapely.area(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy()).sum() / geobox.extent.geom.area)
 
 
-def probability_map(probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame) -> Markup:
-    """Return the probability of glacier, in the colours of viridis, under the outlines."""
-    rgb = grid_picture.coloured(probability, low=0.0, high=1.0)
-    key = grid_picture.key((0, 0.25, 0.5, 0.75, 1), low=0.0, high=1.0)
+def probability_map(
+    probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, not_seen: np.ndarray | None = None
+) -> Markup:
+    """Return the probability of glacier, in the colours of viridis, under the outlines, hatched where the scene was not
+    seen."""
+    rgb, unseen_key = hatched(grid_picture.coloured(probability, low=0.0, high=1.0), not_seen)
+    key = grid_picture.key((0, 0.25, 0.5, 0.75, 1), low=0.0, high=1.0) + unseen_key
     return grid_picture.figure(
         rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key
     )

@@ -29,6 +29,9 @@ class Augment(_Settings):
         Standard deviation of a constant a band, and of noise a pixel, in scaled units.
     occlusion_px : int
         Side up to which a rectangle of each sensor is blanked.
+    patch_dropout : float
+        Chance of each sensor that is not always there to end inside a window: blanked beyond a line, or in a patch
+        (:mod:`polynya.samples.sensor_patches`).
     elevation_m : float
         Standard deviation of a constant added to heights: a snow line is no height above the sea.
     gain_db, swath_db : float
@@ -47,6 +50,7 @@ class Augment(_Settings):
     elevation_m: float = Field(0.0, ge=0)
     gain_db: float = Field(0.0, ge=0)
     swath_db: float = Field(0.0, ge=0)
+    patch_dropout: float = Field(0.0, ge=0, le=1)
 
 
 class SceneSamples(_Settings):

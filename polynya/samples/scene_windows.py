@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import UsageError
 from ..glaciers.intervals import BLOCK_M
 from ..sensors.glaciers import REGIONS
-from . import class_bits, radar_jitter, scene_scaling
+from . import class_bits, radar_jitter, scene_scaling, sensor_patches
 from .scene_samples import Augment, SceneSamples
 from .scene_split import SceneSplit
 
@@ -349,6 +349,7 @@ def augment(
         if np.isfinite(scaled[band]).any():
             present.append((sensor, band))
     radar_jitter.add(scaled, settings=a, scaling=scaling, rng=rng)
+    sensor_patches.blank(scaled, present, settings=settings, rng=rng)
     _drop(scaled, present, settings=settings, scaling=scaling, rng=rng)
     return scaled, targets
 

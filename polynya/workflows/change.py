@@ -10,6 +10,7 @@ import geopandas as gpd
 from .. import io
 from ..errors import PolynyaError, ProductError, UsageError
 from ..evaluate import area_change
+from ..glaciers import outlines
 from ..io import opening, polygons
 from ..metrics import Estimate
 from ..readers import rgi_outlines
@@ -54,7 +55,7 @@ def run(
 def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
     """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it
     was not looked at."""
-    from shapely import box, segmentize
+    from shapely import box, difference, segmentize, union_all
 
     ground = None
     for path in map(Path, paths):
@@ -68,6 +69,10 @@ def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
                     ],
                     crs=source.crs,
                 )
+            hidden = _not_seen(path, here.crs)
+            if len(hidden):
+                whole = union_all(hidden.geometry.to_numpy())
+                here = gpd.GeoSeries([difference(here.iloc[0], whole)], crs=here.crs)
             if ground is not None and not here.crs.equals(ground.crs):
                 here = here.to_crs(ground.crs)
             ground = (
@@ -78,6 +83,15 @@ def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
             "outlines: the two maps share no ground; expected the same place at two dates. Check the folders."
         )
     return ground
+
+
+def _not_seen(folder: Path, crs: object) -> gpd.GeoDataFrame:
+    """Return the ground that the image of a map does not show, as polygons: ice there is not lost, it was not seen."""
+    path = folder / "not_seen.tif"
+    if not path.is_file():
+        return gpd.GeoDataFrame(geometry=[], crs=crs)
+    mask, geobox = outlines.from_raster(path)
+    return outlines.vectorise(mask, geobox=geobox, min_area_km2=0.0, is_smoothed=False)
 
 
 def _drawn_total(path: Path | str) -> Estimate | None:

@@ -32,6 +32,7 @@ from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
 from . import mapped_outlines, rasters, scene_files
 from . import mapper as glacier_mapper
+from . import notes as glacier_notes
 from . import reference as glacier_reference
 from .config import DATE, DEFAULT, Config
 from .key import result_key
@@ -125,7 +126,8 @@ def run(
         quality = scene_quality.check(scene)
         used, notes = _sensors(job, quality)
         folder = stack.enter_context(io.writing_folder(place, overwrite=overwrite))
-        location = _write_maps(job, used, folder, bar.advance)
+        location, unseen = _write_maps(job, used, folder, bar.advance)
+        notes += [unseen.text] if unseen.text else []
         outlined = mapped_outlines.draw(
             folder, scene=scene, mapper=job.mapper, config=job.config, inventory=job.inventory
         )
@@ -144,6 +146,8 @@ def run(
                 geobox=small,
                 optical=agreed.picture,
                 probability=rasters.reduced(folder / "probability.tif", _shape(small)) if is_map else None,
+                not_seen=_not_seen(folder, small, unseen),
+                not_seen_text=unseen.text,
                 band=outlined.band,
                 total=outlined.areas.total,
                 confident=job.config.confident,
@@ -171,6 +175,8 @@ def run(
             between_blocks=outlined.between_blocks,
             block_sd=job.mapper.block_sd,
             elsewhere_km2=outlined.areas.elsewhere_km2,
+            not_seen_km2=unseen.area_km2,
+            not_seen_ice_km2=unseen.ice_km2,
             by_colour=agreed.as_json(),
             outputs={
                 p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name
@@ -189,6 +195,7 @@ def run(
         strata=agreed.strata,
         notes=tuple(notes),
         seconds=time.monotonic() - started,
+        unseen=unseen,
         scores="" if scored is None or job.reference is None else scores_text(scored.table, job.reference.name),
     )
 
@@ -298,16 +305,18 @@ def _sensors(job: _Job, quality: scene_quality.Quality) -> tuple[tuple[str, ...]
         job.scene, job.mapper, quality, wanted=job.config.sensors, keep_flagged=job.config.keep_flagged
     )
     if job.is_rule:
-        notes += glacier_mapper.rule_notes(job.scene, used)
+        notes += glacier_notes.rule_notes(job.scene, used)
     else:
-        notes += glacier_mapper.network_notes(job.scene, used, job.mapper, between_blocks=job.config.between_blocks)
+        notes += glacier_notes.network_notes(job.scene, used, job.mapper, between_blocks=job.config.between_blocks)
     if job.inventory is not None and job.inventory_path is not None and not len(job.inventory):
         notes.append(f"{job.inventory_path.name}: none of its glaciers lies in the scene: all ice is new to it")
     return used, notes
 
 
-def _write_maps(job: _Job, used: Sequence[str], folder: Path, advance: Callable[[int], None]) -> str:
-    """Write probability and confidence; return the location encoding in words.
+def _write_maps(
+    job: _Job, used: Sequence[str], folder: Path, advance: Callable[[int], None]
+) -> tuple[str, rasters.Unseen]:
+    """Write probability and confidence; return the location encoding in words, and what the image does not show.
 
     Raises
     ------
@@ -317,7 +326,7 @@ def _write_maps(job: _Job, used: Sequence[str], folder: Path, advance: Callable[
     scene, mapper = job.scene, job.mapper
     vector, location = mapper.place(scene, used)
     with tempfile.TemporaryDirectory(prefix="polynya_glaciers_") as scratch:
-        is_seen = rasters.write(
+        has_data, unseen = rasters.write(
             mapper.strips(scene, used, vector, advance),
             name=scene.name,
             geobox=scene.geobox,
@@ -325,12 +334,20 @@ def _write_maps(job: _Job, used: Sequence[str], folder: Path, advance: Callable[
             folder=folder,
             about={"scene": scene.name, "network": mapper.name, "region": location},
         )
-    if not is_seen:
+    if not has_data:
+        image = scene.table.name_of("reflectance")
         raise ProductError(
-            f"{scene.name}: no pixel has data in {', '.join(used)}, so {mapper.name} sees nothing; expected data."
-            " Look at the files (gdalinfo -stats), or give other sensors."
+            f"{scene.name}: no pixel has data in {image if image in used else ', '.join(used)}, so {mapper.name} sees"
+            " nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors."
         )
-    return location
+    return location, unseen
+
+
+def _not_seen(folder: Path, small: GeoBox, unseen: rasters.Unseen) -> np.ndarray | None:
+    """Return which pixels of a reduced picture the image does not show for the most part; None where it shows all."""
+    if not unseen.area_km2 > 0:
+        return None
+    return rasters.reduced(folder / f"{rasters.NOT_SEEN}.tif", _shape(small)) >= 0.5
 
 
 def _score(job: _Job, folder: Path) -> Scored | None:

@@ -14,7 +14,7 @@ from . import mapper
 if TYPE_CHECKING:
     from . import Config
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give another map."""
 
 

@@ -73,16 +73,17 @@ def draw(
     ProductError
         If a file cannot be read.
     """
+    probability, _ = outlines.from_raster(folder / "probability.tif")
     drawn = outlines.vectorise(
-        outlines.from_raster(folder / "probability.tif", threshold=config.threshold)[0],
+        lambda rows, columns: probability(rows, columns) >= config.threshold,
         geobox=scene.geobox,
         min_area_km2=config.min_area_km2,
+        seen=lambda rows, columns: np.isfinite(probability(rows, columns)),
     )
     if inventory is not None:
         drawn = divides.divide(drawn, inventory)
     between_blocks = mapper.between_blocks if config.between_blocks is None else config.between_blocks
     table = _described(drawn, scene, folder)
-    probability, _ = outlines.from_raster(folder / "probability.tif")
     areas = intervals.intervals(
         intervals.gather(probability, outlines=table, geobox=scene.geobox),
         table["area_km2"].to_numpy(),

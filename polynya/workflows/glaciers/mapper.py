@@ -10,8 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pyproj import Transformer
-from pyproj.exceptions import ProjError
 
 from ...errors import UsageError
 from ...glaciers import agreement
@@ -21,9 +19,11 @@ from ...predict import scenes as predict_scenes
 from ...samples import scene_scaling
 from ...scenes import quality as scene_quality
 from ...scenes import scene as glacier_scene
+from ...scenes import seen as scene_seen
 from ...scenes.scene import Scene, only_sensors
 from ...sensors.glaciers import REGIONS, TABLE
 from . import region as glacier_region
+from .strips import Strip, bands, fade, image_bands, masked_strip
 
 RULE = "rule"
 GLACIER = "glacier"
@@ -34,9 +34,6 @@ NO_LOCATION = "not used"
 """The region in run.json of a network without location encoding."""
 ROWS = 512
 """Rows of a strip of the rule."""
-
-Strip = tuple[int, np.ndarray, np.ndarray, np.ndarray]
-"""First row, probability of glacier, confidence, spread; each (h, width) float32."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,16 +138,26 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
         scene: Scene, used: Sequence[str], vector: np.ndarray, advance: Callable[[int], None]
     ) -> Iterator[Strip]:
         read = bands(scene, plain[0].sensors, used)
+        image = image_bands(scene, plain[0].sensors, used)
         for s in predict_scenes.strips(
             asked,
             read,
             shape=scene.shape,
             location=vector,
-            averaging=predict_scenes.Averaging(turns=passes.turns, draws=passes.draws),
+            averaging=predict_scenes.Averaging(
+                turns=passes.turns, draws=passes.draws, fade=fade(scene, plain[0].sensors, used, image)
+            ),
             threads=passes.threads,
             advance=advance,
         ):
-            yield s.row, s.probability[positive], predict_scenes.confidence(plain[0], s.probability), s.spread
+            is_seen = np.isfinite(s.values).any(axis=0)
+            yield masked_strip(
+                s.row,
+                probability=s.probability[positive],
+                confidence=predict_scenes.confidence(plain[0], s.probability),
+                spread=s.spread,
+                is_seen=scene_seen.of_image(s.values[list(image)]) if image else is_seen,
+            )
 
     return Mapper(
         name=" + ".join(n.description.name for n in plain),
@@ -288,11 +295,12 @@ def rule() -> Mapper:
             values = glacier_scene.read(only, window=((row, end), (0, width)))
             found = ice_rules.classical(agreement.for_rules(scene, values), rule=chosen)
             probability = np.where(found.valid, found.mask, np.nan).astype(np.float32)
-            yield (
+            yield masked_strip(
                 row,
-                probability,
-                np.full(probability.shape, np.nan, np.float32),
-                np.where(found.valid, np.float32(0), np.float32(np.nan)),
+                probability=probability,
+                confidence=np.full(probability.shape, np.nan, np.float32),
+                spread=np.where(found.valid, np.float32(0), np.float32(np.nan)),
+                is_seen=scene_seen.of_scene(only, values),
             )
             advance((end - row) * width)
 
@@ -309,107 +317,6 @@ def rule() -> Mapper:
         place=lambda scene, used: (np.zeros(0, np.float32), NO_LOCATION),
         strips=strips,
     )
-
-
-def rule_notes(scene: Scene, used: Sequence[str]) -> list[str]:
-    """Return a note where the classical rule had no short-wave infrared: what it then maps means less.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    used : sequence of str
-        Sensors that the rule is given.
-    """
-    chosen = agreement.classical_rule(only_sensors(scene, used))
-    if chosen.dem is not None:
-        return [
-            "the rule had no bands in near and short-wave infrared to go by: it maps ground above"
-            f" {chosen.dem.lowest_m:.0f} m and gentler than {chosen.dem.steepest_deg:g} degrees by the DEM alone, ice"
-            " or not"
-        ]
-    if chosen.name == "brightness":
-        return [
-            "the rule had no short-wave infrared: it maps what is bright in red and near infrared, cloud and bright"
-            " rock too"
-        ]
-    return []
-
-
-def network_notes(
-    scene: Scene, used: Sequence[str], mapper: Mapper, *, between_blocks: float | None = None
-) -> list[str]:
-    """Return notes where a network lacks a sensor that it never was without, where it was trained here, and where its
-    areas have no errors that were fitted.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene.
-    used : sequence of str
-        Sensors that the network is given.
-    mapper : Mapper
-        The network.
-    between_blocks : float, optional
-        Between-block correlation that is given in the network's place.
-    """
-    notes = []
-    if not mapper.has_area_errors and between_blocks is None:
-        notes.append(
-            f"{mapper.name} states no errors of areas: the intervals count errors of blocks as independent and are too"
-            " narrow; pass --between-blocks"
-            if mapper.members == 1
-            else f"not every network of {mapper.name} states errors of areas: the intervals may be too narrow; pass"
-            " --between-blocks"
-        )
-    image = scene.table.name_of("reflectance")
-    if image in mapper.always and image not in used:
-        notes.append(
-            f"no {image} image: {mapper.name} was never trained without one: this map has no known skill, and its"
-            " intervals do not show that"
-        )
-    if any(_overlaps(scene, piece) for piece in mapper.ground):
-        notes.append(f"{mapper.name} was trained on ground of this scene: its scores here are no skill")
-    return notes
-
-
-def _overlaps(scene: Scene, piece: Sequence[object]) -> bool:
-    """Return whether an area of training ground, (grid, left, bottom, right, top), overlaps the scene's extent."""
-    try:
-        left, bottom, right, top = Transformer.from_crs(
-            str(piece[0]), scene.geobox.crs.to_wkt(), always_xy=True
-        ).transform_bounds(*(float(v) for v in piece[1:5]))
-    except (ProjError, ValueError):
-        return False
-    here = scene.geobox.boundingbox
-    return left < here.right and right > here.left and bottom < here.top and top > here.bottom
-
-
-def bands(scene: Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_scenes.Read:
-    """Return a reader of a network's bands, NaN for sensors that are missing or left out; only those used are read.
-
-    Parameters
-    ----------
-    scene : Scene
-        The scene; its grid must be affine.
-    wanted : sequence of str
-        The network's sensors.
-    used : sequence of str
-        Those that it is given.
-    """
-    only = only_sensors(scene, used)
-
-    def read(rows: slice, columns: slice) -> np.ndarray:
-        values = glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))
-        shape = (rows.stop - rows.start, columns.stop - columns.start)
-        return np.concatenate(
-            [
-                values[s] if s in values else np.full((len(scene.table[s].bands), *shape), np.nan, np.float32)
-                for s in wanted
-            ]
-        )
-
-    return read
 
 
 def choose(

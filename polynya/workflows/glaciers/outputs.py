@@ -11,6 +11,7 @@ from ... import io
 from ...glaciers import agreement
 from ...scenes import quality as scene_quality
 from ...schema import Estimate
+from .rasters import Unseen
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,8 @@ class Outputs:
         Parts of the map by colour.
     notes : tuple of str
     seconds : float
+    unseen : Unseen
+        Ground that the image does not show.
     scores : str
         IoU and area against the reference, in words; empty without one.
     """
@@ -44,6 +47,7 @@ class Outputs:
     strata: tuple[agreement.Stratum, ...]
     notes: tuple[str, ...]
     seconds: float
+    unseen: Unseen
     scores: str = ""
 
 
@@ -62,6 +66,8 @@ def as_json(result: Outputs) -> dict[str, object]:
             "area_km2": result.total.value,
             "area_low_km2": result.total.low,
             "area_high_km2": result.total.high,
+            "not_seen_km2": result.unseen.area_km2,
+            "not_seen_ice_km2": result.unseen.ice_km2,
             "by_colour": {
                 s.name: {"area_km2": s.area_km2, "shaded": s.shaded, "cloudy": s.cloudy} for s in result.strata
             },

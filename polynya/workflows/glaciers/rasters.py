@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from rasterio.windows import Window
 
 from ...errors import OutputError, one_line
 from ...io import opening, rasters
-from .mapper import Strip
+from ...scenes.areas import row_areas_m2
+from .strips import Strip
 
 MEANING = {
     "probability": "calibrated probability that the pixel is glacier",
@@ -24,11 +26,58 @@ MEANING = {
 }
 
 
+NOT_SEEN = "not_seen"
+"""Name of the mask of pixels without an image; written only where there are some."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unseen:
+    """Ground of a scene that its image does not show.
+
+    Attributes
+    ----------
+    area_km2 : float
+        On the ellipsoid; part of no outline, area or interval.
+    share : float
+        Of the scene.
+    known_km2 : float
+        Part of it of which other sensors know something.
+    ice_km2 : float
+        Expected area of ice there, by these alone: the sum of probability times area. NaN where nothing is known.
+    """
+
+    area_km2: float
+    share: float
+    known_km2: float
+    ice_km2: float
+
+    @property
+    def text(self) -> str:
+        """One sentence; empty where everything was seen."""
+        if not self.area_km2 > 0:
+            return ""
+        expected = (
+            "no other sensor says what lies there"
+            if not np.isfinite(self.ice_km2)
+            else f"of which {self.ice_km2:.2f} km² expected ice, by the other sensors alone"
+        )
+        if np.isfinite(self.ice_km2) and self.known_km2 < 0.99 * self.area_km2:
+            expected += f" on the {self.known_km2:.2f} km² that they cover"
+        return (
+            f"not seen: {self.area_km2:.2f} km² ({_share(self.share)} of the scene), {expected}. The image has no data"
+            " there; no outline, area or interval contains it"
+        )
+
+
+def _share(share: float) -> str:
+    return f"{share:.1%}" if share >= 0.001 else "less than 0.1%"
+
+
 def write(
     strips: Iterable[Strip], *, name: str, geobox: GeoBox, scratch: Path, folder: Path, about: dict[str, str]
-) -> bool:
-    """Write probability, confidence and, where several predictions were averaged, spread; return whether any pixel has
-    data.
+) -> tuple[bool, Unseen]:
+    """Write probability, confidence and, where several predictions were averaged, spread; where the image has gaps
+    the mask of them.
 
     Parameters
     ----------
@@ -43,13 +92,21 @@ def write(
     about : dict of str to str
         Tags of the files.
 
+    Returns
+    -------
+    has_data : bool
+        Whether any pixel has data.
+    unseen : Unseen
+        Ground that the image does not show.
+
     Raises
     ------
     OutputError
         If there is no room.
     """
     width = int(geobox.shape[1])
-    seen, varies = False, False
+    has_data, varies = False, False
+    sums = np.zeros(4)  # km²: all, not seen, of that with a probability, expected ice
     try:
         with contextlib.ExitStack() as stack:
             files = {
@@ -58,24 +115,46 @@ def write(
                 )
                 for n in MEANING
             }
-            for row, probability, confidence, spread in strips:
-                window = Window(0, row, width, probability.shape[0])
-                for key, values in (("probability", probability), ("confidence", confidence), ("spread", spread)):
-                    files[key].write(values, 1, window=window)
-                seen |= bool(np.isfinite(probability).any())
-                varies |= bool((np.nan_to_num(spread) > 0).any())
+            mask = stack.enter_context(rasters.create(scratch / f"{NOT_SEEN}.tif", geobox=geobox, dtype="uint8"))
+            for s in strips:
+                window = Window(0, s.row, width, s.probability.shape[0])
+                for key in MEANING:
+                    files[key].write(getattr(s, key), 1, window=window)
+                mask.write((~s.is_seen).astype(np.uint8), 1, window=window)
+                has_data |= bool(np.isfinite(s.probability).any())
+                varies |= bool((np.nan_to_num(s.spread) > 0).any())
+                sums += _areas(s, geobox)
+            mask.update_tags(long_name="1 where the image of the scene shows nothing, else 0", units="1", **about)
+            mask.set_band_description(1, NOT_SEEN)
             for key, file in files.items():
                 file.update_tags(long_name=MEANING[key], units="1", **about)
                 file.set_band_description(1, key)
         for key in MEANING:
             if key != "spread" or varies:
                 rasters.to_cog(scratch / f"{key}.tif", folder / f"{key}.tif", overviews="AVERAGE")
+        if sums[1] > 0:
+            rasters.to_cog(scratch / f"{NOT_SEEN}.tif", folder / f"{NOT_SEEN}.tif", overviews="MODE")
     except (RasterioError, OSError) as error:
         raise OutputError(
-            f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 12 bytes per pixel. Free"
+            f"{name}: maps cannot be written ({one_line(error)[:140]}); expected room for 13 bytes per pixel. Free"
             " space, or set TMPDIR."
         ) from error
-    return seen
+    return has_data, Unseen(
+        area_km2=float(sums[1]),
+        share=float(sums[1] / sums[0]) if sums[0] > 0 else 0.0,
+        known_km2=float(sums[2]),
+        ice_km2=float(sums[3]) if sums[2] > 0 else float("nan"),
+    )
+
+
+def _areas(strip: Strip, geobox: GeoBox) -> np.ndarray:
+    """Return km² of a strip: all of it, not seen, of that with a probability, and expected ice there."""
+    height, width = strip.probability.shape
+    row_km2 = row_areas_m2(geobox, slice(strip.row, strip.row + height), 0.5 * width) * 1e-6
+    known = np.isfinite(strip.unseen_probability)
+    counts = (np.full(height, width), (~strip.is_seen).sum(axis=1), known.sum(axis=1))
+    ice = np.where(known, strip.unseen_probability, 0.0).sum(axis=1, dtype=np.float64)
+    return np.array([float((row_km2 * c).sum()) for c in (*counts, ice)])
 
 
 def reduced(path: Path, shape: tuple[int, int]) -> np.ndarray:

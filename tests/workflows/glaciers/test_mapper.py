@@ -10,6 +10,7 @@ from polynya.scenes import quality as scene_quality
 from polynya.scenes import scene as glacier_scene
 from polynya.scenes.register import Registration
 from polynya.workflows.glaciers import mapper as glacier_mapper
+from polynya.workflows.glaciers import notes as glacier_notes
 
 from . import pieces
 
@@ -94,7 +95,7 @@ def test_the_glacier_is_the_class_that_the_network_names_positive(tmp_path, scen
     found = glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
     strip = next(iter(found.strips(scene, ("optical",), np.zeros(0, np.float32), lambda n: None)))
     share = 1.0 / (1.0 + np.exp(-(40.0 * 0.3 - 20.0)))  # of the graph's second class, at reflectance 0.3
-    np.testing.assert_allclose(strip[1], share if classes[1] == "glacier" else 1.0 - share, atol=1e-5)
+    np.testing.assert_allclose(strip.probability, share if classes[1] == "glacier" else 1.0 - share, atol=1e-5)
 
 
 def test_a_network_without_a_positive_class_is_rejected_in_one_line(tmp_path):
@@ -122,7 +123,7 @@ def test_a_glacier_network_may_name_its_other_class_as_it_likes(tmp_path, scene)
     path = pieces.linear_network(tmp_path / "rock.onnx", predicts=predicts)
     found = glacier_mapper.networks([str(path)], region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
     strip = next(iter(found.strips(scene, ("optical",), np.zeros(0, np.float32), lambda n: None)))
-    np.testing.assert_allclose(strip[1], 1.0 / (1.0 + np.exp(40.0 * 0.3 - 20.0)), atol=1e-5)
+    np.testing.assert_allclose(strip.probability, 1.0 / (1.0 + np.exp(40.0 * 0.3 - 20.0)), atol=1e-5)
 
 
 def test_a_network_that_states_no_errors_of_areas_has_evidence(tmp_path, scene):
@@ -132,7 +133,7 @@ def test_a_network_that_states_no_errors_of_areas_has_evidence(tmp_path, scene):
 
     def notes(*names: str, given: float | None = None) -> list[str]:
         found = glacier_mapper.networks(names, region="auto", passes=glacier_mapper.Passes(runtime="onnxruntime"))
-        told = glacier_mapper.network_notes(scene, found.sensors, found, between_blocks=given)
+        told = glacier_notes.network_notes(scene, found.sensors, found, between_blocks=given)
         return [n for n in told if "--between-blocks" in n]
 
     assert notes(silent) == [
