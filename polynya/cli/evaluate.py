@@ -104,6 +104,13 @@ def evaluate(
     memory_gb: engines.Memory = 0.0,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="With --pairs: score finished pairs again.")] = False,
     brief: Annotated[bool, typer.Option("--brief", help="Freeboard: only the main numbers.")] = False,
+    reference_date: Annotated[
+        str,
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help="Of several GLIMS analyses of a glacier take the one nearest to this date; by default to the scene.",
+        ),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON records.")] = False,
 ) -> None:
     """Compare a result with a reference.
@@ -147,7 +154,7 @@ def evaluate(
     from ..workflows.evaluate import leads as evaluate_leads
     from ..workflows.evaluate import tags as evaluate_tags
 
-    others = bool(brief or scene or strata or within)
+    others = bool(brief or scene or strata or within or reference_date)
     kinds = ((evaluate_leads.is_leads, _leads), (evaluate_tags.is_tags, _tags))
     by_reference = next((scored for is_one, scored in kinds if is_one(out)), None)
     if by_reference is not None:
@@ -161,13 +168,22 @@ def evaluate(
         if brief:
             raise UsageError("--brief: applies to freeboard only; found glaciers. Leave it out.")
         result = evaluate_scene.run(
-            out, reference=reference, scene=scene or None, strata=strata, within=within, region=region, seed=seed
+            out,
+            reference=reference,
+            scene=scene or None,
+            strata=strata,
+            within=within,
+            region=region,
+            reference_date=evaluate_scene.date_of(reference_date),
+            seed=seed,
         )
+        for line in evaluate_scene.lines_of(result):
+            say(f"note: {line}")
         spec, as_text = scene_rows.SCENE_EVALUATION, scene_text.summary
     else:
         from .. import evaluate as evaluation
 
-        if scene or strata or within or region:
+        if scene or strata or within or region or reference_date:
             raise UsageError(
                 f"{out}: is no outlines file and no raster, so --scene, --strata, --within and --region do not apply;"
                 " expected glaciers. Leave them out."

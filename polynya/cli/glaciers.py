@@ -118,6 +118,16 @@ def glaciers(
             help="Date of the images, where no file gives it; used for src_date and rates of change.",
         ),
     ] = "",
+    reference_date: Annotated[
+        str,
+        typer.Option(
+            metavar="YYYY-MM-DD",
+            help=(
+                "Where GLIMS outlines (--inventory, --reference) hold several analyses of a glacier: take the one"
+                " nearest to this date; by default nearest to the scene."
+            ),
+        ),
+    ] = "",
     runtime: Annotated[str, typer.Option(help="auto, onnxruntime or openvino.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="Number of windows that run in parallel.")] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Random seed of the intervals.")] = 0,
@@ -158,6 +168,7 @@ def glaciers(
         draws=mc_dropout,
         between_blocks=between_blocks,
         date=date,
+        reference_date=reference_date,
         runtime=runtime,
         seed=seed,
     )

@@ -38,6 +38,8 @@ class Change:
         Identifiers that the other set does not have: vanished, new, or outside what was mapped.
     uncertainty : str
         Where the intervals come from.
+    notes : tuple of str
+        What was chosen and cut of the files, in words.
     """
 
     glaciers: pd.DataFrame
@@ -50,6 +52,7 @@ class Change:
     only_old: int
     only_new: int
     uncertainty: str
+    notes: tuple[str, ...] = ()
 
 
 def compare(

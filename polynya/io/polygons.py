@@ -277,13 +277,23 @@ def to_oggm(frame: geopandas.GeoDataFrame, *, o1region: str = "") -> geopandas.G
     out["src_date"] = [
         str(v)[:19] if isinstance(v, str) and v[:4].isdigit() else _NO_DATE for v in _column(frame, "src_date", "")
     ]
-    out["term_type"] = [int(v) if str(v) in ("0", "1", "2", "3") else 9 for v in _column(frame, "term_type", 9)]
+    out["term_type"] = [_terminus(v) for v in _column(frame, "term_type", 9)]
     out["utm_zone"] = (np.floor((out["cenlon"].to_numpy(float) + 180.0) / 6.0).astype(int) % 60) + 1
     out["dem_source"] = pd.Series([None] * len(out), index=out.index, dtype=object)
     for name in OGGM_COLUMNS:
         if name not in out.columns:
             out[name] = np.nan
     return out[[*OGGM_COLUMNS, out.geometry.name]]
+
+
+def _terminus(value: object) -> int:
+    """Return the kind of a terminus as a whole number, 9 (not assigned) for what is none: inventories hold it as a
+    number, as text, and with a missing value beside it as a fraction (1.0)."""
+    try:
+        number = float(str(value))
+    except ValueError:
+        return 9
+    return int(number) if number in (0.0, 1.0, 2.0, 3.0) else 9
 
 
 def _column(frame: geopandas.GeoDataFrame, name: str, default: object) -> list:

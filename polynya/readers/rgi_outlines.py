@@ -15,6 +15,7 @@ import numpy as np
 
 from ..errors import ProductError, one_line
 from ..io import opening
+from . import glims_analyses
 
 if TYPE_CHECKING:
     import geopandas
@@ -71,6 +72,8 @@ _RGI6 = {
     "termtype": "term_type",
     "name": "glac_name",
 }
+_TERMINI = {3.0: 0.0, 4.0: 0.0, 5.0: 3.0}
+"""RGI 6's dry calving and regenerated glaciers end on land, its shelf-terminating ones are 3 in RGI 7."""
 _GLIMS = {
     "glac_id": "glims_id",
     "glac_name": "glac_name",
@@ -85,7 +88,11 @@ _GLIMS = {
 
 
 def read(
-    path: Path | str, *, bounds: tuple[float, float, float, float] | None = None, crs: str | None = None
+    path: Path | str,
+    *,
+    bounds: tuple[float, float, float, float] | None = None,
+    crs: str | None = None,
+    date: np.datetime64 | None = None,
 ) -> geopandas.GeoDataFrame:
     """Read outlines.
 
@@ -97,13 +104,16 @@ def read(
         West, south, east, north in ``crs`` (in the file's system without it): outlines that touch it.
     crs : str, optional
         System of the result, EPSG code or text; the file's own by default.
+    date : numpy.datetime64, optional
+        Of several GLIMS analyses of a glacier the one nearest to it is taken; the newest without it.
 
     Returns
     -------
     geopandas.GeoDataFrame
         :data:`COLUMNS`, then the file's other columns, then polygons. Missing text is None, missing numbers are NaN;
-        dates are ISO 8601 as far as they are known (``2003-07``). Of GLIMS, glacier boundaries only. ``attrs`` has
-        ``inventory``, ``source``, ``fixed`` (polygons that were repaired) and ``dropped`` (rows without an area).
+        dates are ISO 8601 as far as they are known (``2003-07``). Of GLIMS, one row per glacier, internal rocks cut
+        out. ``attrs`` has ``inventory``, ``source``, ``fixed`` (polygons that were repaired), ``dropped`` (rows
+        without an area) and ``lines`` (what was chosen and cut, in words).
 
     Raises
     ------
@@ -125,8 +135,13 @@ def read(
     columns = {c.lower(): c for c in frame.columns}
     inventory = _inventory(frame, columns)
     if inventory == "GLIMS" and "line_type" in columns:
-        frame = frame[frame[columns["line_type"]].astype(str) == "glac_bound"]
+        kinds = (glims_analyses.BOUNDARY, glims_analyses.ROCK)
+        frame = frame[frame[columns["line_type"]].astype(str).str.strip().isin(kinds)]
     frame, fixed, dropped = _polygons(frame)
+    lines: tuple[str, ...] = ()
+    if inventory == "GLIMS" and not frame.empty:
+        analyses = glims_analyses.whole(frame, columns, date=date)
+        frame, lines = analyses.frame, analyses.lines(path.name, date)
     if frame.empty:
         raise ProductError(
             f"{path.name}: holds no polygon with an area ({dropped} rows without); expected glacier outlines. Check the"
@@ -142,7 +157,7 @@ def read(
     if bounds is not None:
         frame = frame.cx[bounds[0] : bounds[2], bounds[1] : bounds[3]]
     frame = _named(frame.reset_index(drop=True), inventory)
-    frame.attrs = {"inventory": inventory, "source": path.name, "fixed": fixed, "dropped": dropped}
+    frame.attrs = {"inventory": inventory, "source": path.name, "fixed": fixed, "dropped": dropped, "lines": lines}
     return frame
 
 
@@ -200,6 +215,8 @@ def _named(frame: geopandas.GeoDataFrame, inventory: str) -> geopandas.GeoDataFr
         else:
             number = pd.to_numeric(values, errors="coerce").astype(float)
             out[name] = number.where(~number.isin([-999.0, -9999.0]), np.nan)
+            if name == "term_type" and inventory in ("RGI 5.0", "RGI 6.0"):
+                out[name] = number.replace(_TERMINI)
     if inventory != "RGI 7.0":
         for name in ("src_date", "src_date_end"):
             out[name] = [_date(v) for v in out[name]]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
 
 from .. import io
 from ..errors import PolynyaError, ProductError, UsageError
@@ -43,13 +45,16 @@ def run(
             f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual."
         )
     ground = polygons.read(within).geometry if within is not None else _mapped_ground(old, new)
-    return area_change.compare(
-        read_outlines(old),
-        read_outlines(new),
+    before, after = read_outlines(old), read_outlines(new)
+    found = area_change.compare(
+        before,
+        after,
         within=ground,
         position_error_m=position_error_m,
         totals=(_drawn_total(old), _drawn_total(new)),
     )
+    lines = (*before.attrs.get("lines", ()), *after.attrs.get("lines", ()))
+    return dataclasses.replace(found, notes=tuple(dict.fromkeys(lines)))
 
 
 def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
@@ -112,7 +117,7 @@ def _drawn_total(path: Path | str) -> Estimate | None:
     return Estimate(value=numbers[0], low=numbers[1], high=numbers[2], n=0)
 
 
-def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
+def read_outlines(path: Path | str, *, date: np.datetime64 | None = None) -> gpd.GeoDataFrame:
     """Read outlines of polynya (which may hold no ice at all), or of an inventory with its names brought to those of
     RGI 7.
 
@@ -122,10 +127,13 @@ def read_outlines(path: Path | str) -> gpd.GeoDataFrame:
     ----------
     path : Path or str
         The file or folder.
+    date : numpy.datetime64, optional
+        Of several GLIMS analyses of a glacier the one nearest to it is taken; the newest without it.
     """
     path = Path(path) / "outlines.gpkg" if Path(path).is_dir() else Path(path)
     frame = polygons.read(path)
-    return frame if not len(frame) or {"rgi_id", "area_km2"} <= set(frame.columns) else rgi_outlines.read(path)
+    is_own = not len(frame) or {"rgi_id", "area_km2"} <= set(frame.columns)
+    return frame if is_own else rgi_outlines.read(path, date=date)
 
 
 def as_json(change: area_change.Change) -> dict[str, object]:
@@ -150,6 +158,7 @@ def as_json(change: area_change.Change) -> dict[str, object]:
         "only_old": change.only_old,
         "only_new": change.only_new,
         "uncertainty": change.uncertainty,
+        "notes": list(change.notes),
         "glaciers": change.glaciers.to_dict("records"),
     }
 
@@ -185,6 +194,7 @@ def as_text(change: area_change.Change, *, most: int = 30) -> str:
         f"{'ice lost':<22}{change.lost_km2:>12.3f} km2",
         f"{'ice gained':<22}{change.gained_km2:>12.3f} km2",
         f"uncertainty: {change.uncertainty}",
+        *(f"note: {n}" for n in change.notes),
     ]
     if change.uncertainty == "none known":
         lines.append("  give --position-error-m (half a pixel is usual) for outlines without intervals of their own")

@@ -249,7 +249,8 @@ def _label_source(scene: Scene, config: Config) -> tuple[_Labels, list[str]]:
             " 255 unlabelled with --mask."
         )
     if config.outlines is not None:
-        outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs))
+        outlines = rgi_outlines.read(config.outlines, crs=str(scene.geobox.crs), date=scene.time)
+        notes += outlines.attrs["lines"]
         if outlines.attrs["fixed"]:
             notes.append(f"{config.outlines.name}: {outlines.attrs['fixed']} outlines crossed themselves: fixed")
         box = scene.geobox.boundingbox

@@ -110,3 +110,12 @@ def test_oggm_refusals():
         polygons.to_oggm(frame(rgi_id=["a", "a"]))
     with pytest.raises(UsageError, match=r"\['cenlon'\] are missing"):
         polygons.to_oggm(frame().drop(columns="cenlon"))
+
+
+@pytest.mark.parametrize("form", [int, float, str, lambda v: str(float(v))])
+def test_oggm_gets_the_terminus_that_the_inventory_states(form):
+    """RGI 6 holds it as a whole number, RGI 7 as text, and a column with gaps as a fraction."""
+    for number in (0, 1, 2):
+        found = polygons.to_oggm(frame(term_type=[form(number), None]))
+        assert found["term_type"].tolist() == [number, 9]
+    assert polygons.to_oggm(frame(term_type=["lake", float("nan")]))["term_type"].tolist() == [9, 9]

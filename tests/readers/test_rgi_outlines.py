@@ -64,7 +64,7 @@ def test_rgi_6_gets_the_names_of_7(tmp_path):
     )
     assert found["o1region"].tolist() == ["11"] * 4 and found["o2region"].tolist() == ["11-01"] * 4
     assert found["glac_name"].tolist() == ["Hintereis", None, None, "x"]
-    assert found.attrs == {"inventory": "RGI 6.0", "source": "r.shp", "fixed": 0, "dropped": 0}
+    assert found.attrs == {"inventory": "RGI 6.0", "source": "r.shp", "fixed": 0, "dropped": 0, "lines": ()}
 
 
 @pytest.mark.parametrize("ending", ["gpkg", "parquet"])
@@ -191,3 +191,10 @@ def test_real_outlines(name, rows, inventory, first, date):
     assert found.geometry.is_valid.all()
     if "oetztal" in name:
         assert found.attrs["fixed"] == 3  # three of the file's polygons cross themselves
+
+
+@pytest.mark.parametrize(("rgi6_type", "rgi7_type"), [(0, 0), (1, 1), (2, 2), (3, 0), (4, 0), (5, 3), (9, 9)])
+def test_termini_of_rgi_6_get_the_numbers_of_7(tmp_path, rgi6_type, rgi7_type):
+    """RGI 6: 3 dry calving, 4 regenerated, 5 shelf; RGI 7: 3 shelf, none of the others."""
+    found = rgi_outlines.read(rgi6(tmp_path / "r.shp", [box(0, 0, 1, 1)], TermType=[rgi6_type]))
+    assert found["term_type"].tolist() == [rgi7_type]

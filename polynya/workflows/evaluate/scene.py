@@ -46,6 +46,7 @@ def run(
     strata: Path | str | None = None,
     within: Path | str | None = None,
     region: str | None = None,
+    reference_date: np.datetime64 | None = None,
     pixel_m: float | None = None,
     densify_m: float = outlines.DENSIFY_M,
     seed: int = 0,
@@ -71,6 +72,9 @@ def run(
         Polygons of the ground that is labelled; by default everything (for outlines with a scene: the scene).
     region : str, optional
         What the column ``region`` says; by default the scene's region, or ``all``.
+    reference_date : numpy.datetime64, optional
+        Of several GLIMS analyses of a glacier the one nearest to it is taken; by default to the scene, and without a
+        scene or its time the newest.
     pixel_m : float, optional
         Pixel of the boundary F1 of outlines; the grid's, or 10 m.
     densify_m : float
@@ -93,7 +97,8 @@ def run(
     if strata is None and opened is not None and opened.folder is not None and (opened.folder / "strata.tif").exists():
         strata = opened.folder / "strata.tif"
     ours = polygons.read(out) if out.suffix.lower() not in RASTERS else None
-    theirs = read_outlines(reference) if reference.suffix.lower() not in RASTERS else None
+    date = reference_date if reference_date is not None or opened is None else opened.time
+    theirs = read_outlines(reference, date=date) if reference.suffix.lower() not in RASTERS else None
     ground = polygons.read(within).geometry if within is not None else None
     _same_place(
         theirs if theirs is not None else _frame_of(reference),
@@ -123,7 +128,31 @@ def run(
         )
     region = region or (opened.region if opened is not None and opened.region else "all")
     about = {"result": out.name, "scene": opened.name if opened else ""}
+    if theirs is not None and theirs.attrs.get("lines"):
+        about["reference_lines"] = "\n".join(theirs.attrs["lines"])
     return scene_rows.tidy(rows, region=region, reference=reference.name, about=about)
+
+
+def date_of(text: str) -> np.datetime64 | None:
+    """Return the date of ``--reference-date``, None for an empty one.
+
+    Raises
+    ------
+    UsageError
+        If it is no date.
+    """
+    if not text:
+        return None
+    try:
+        return np.datetime64(text.rstrip("Z"), "ns")
+    except ValueError as error:
+        raise UsageError(f"--reference-date {text}: is no date; expected YYYY-MM-DD. Change it.") from error
+
+
+def lines_of(table: pa.Table) -> list[str]:
+    """Return what was chosen and cut of a reference of GLIMS, in words, of the table that :func:`run` returned."""
+    about = (table.schema.metadata or {}).get(b"reference_lines", b"")
+    return [line for line in about.decode().split("\n") if line] if about else []
 
 
 def _result(out: Path) -> Path:

@@ -57,6 +57,8 @@ class _Job:
     inventory_path: Path | None
     inventory: gpd.GeoDataFrame | None
     reference: Path | None
+    lines: tuple[str, ...]
+    """What was chosen and cut of inventory and reference, in words."""
 
     @property
     def is_rule(self) -> bool:
@@ -265,9 +267,13 @@ def _job(
     if reference is not None:
         glacier_reference.check(reference)
     scene = open_scene(paths, config)
+    date = _reference_date(scene, config)
+    lines: tuple[str, ...] = ()
     if reference is not None:
-        glacier_reference.check(reference, scene=scene)
-    known = None if inventory is None else _known(inventory, scene)
+        lines += glacier_reference.check(reference, scene=scene, date=date)
+    known = None if inventory is None else _known(inventory, scene, date=date)
+    if known is not None:
+        lines += known.attrs["lines"]
     if config.network == (RULE,):
         mapper = glacier_mapper.rule()
     else:
@@ -281,22 +287,28 @@ def _job(
         inventory_path=None if inventory is None else Path(inventory),
         inventory=known,
         reference=None if reference is None else Path(reference),
+        lines=tuple(dict.fromkeys(lines)),
     )
 
 
-def _known(inventory: Path | str, scene: Scene) -> gpd.GeoDataFrame:
+def _known(inventory: Path | str, scene: Scene, *, date: np.datetime64 | None) -> gpd.GeoDataFrame:
     """Return the outlines of an inventory that touch a scene, in its system; in degrees also those beyond 180."""
     west, south, east, north = scene.geobox.boundingbox
     crs = scene.geobox.crs.to_wkt()
-    known = rgi_outlines.read(inventory, bounds=(west, south, east, north), crs=crs)
+    known = rgi_outlines.read(inventory, bounds=(west, south, east, north), crs=crs, date=date)
     turn = 0.0 if not scene.geobox.crs.geographic else 360.0 * ((east > 180.0) - (west < -180.0))
     if turn:
-        more = rgi_outlines.read(inventory, bounds=(west - turn, south, east - turn, north), crs=crs)
+        more = rgi_outlines.read(inventory, bounds=(west - turn, south, east - turn, north), crs=crs, date=date)
         if len(more):
-            about = known.attrs
+            about = {**known.attrs, "lines": (*known.attrs["lines"], *more.attrs["lines"])}
             known = pd.concat([known, more.set_geometry(more.geometry.translate(xoff=turn))], ignore_index=True)
             known.attrs = about
     return known
+
+
+def _reference_date(scene: Scene, config: Config) -> np.datetime64 | None:
+    """Return the date of the GLIMS analyses to take: the one given, else that of the scene, where it is known."""
+    return np.datetime64(config.reference_date.rstrip("Z"), "ns") if config.reference_date else scene.time
 
 
 def _sensors(job: _Job, quality: scene_quality.Quality) -> tuple[tuple[str, ...], list[str]]:
@@ -308,6 +320,7 @@ def _sensors(job: _Job, quality: scene_quality.Quality) -> tuple[tuple[str, ...]
         notes += glacier_notes.rule_notes(job.scene, used)
     else:
         notes += glacier_notes.network_notes(job.scene, used, job.mapper, between_blocks=job.config.between_blocks)
+    notes += job.lines
     if job.inventory is not None and job.inventory_path is not None and not len(job.inventory):
         notes.append(f"{job.inventory_path.name}: none of its glaciers lies in the scene: all ice is new to it")
     return used, notes
@@ -360,6 +373,7 @@ def _score(job: _Job, folder: Path) -> Scored | None:
         scene=job.scene,
         reference=job.reference,
         is_probability=not job.is_rule,
+        date=_reference_date(job.scene, job.config),
         seed=job.config.seed,
     )
     io.write_table(scored.table, folder / "evaluation.parquet", spec=scene_rows.SCENE_EVALUATION)

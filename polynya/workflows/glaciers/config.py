@@ -49,6 +49,9 @@ class Config(BaseModel):
         Use these only; all that scene and network share by default.
     date : str
         When the images were taken, ISO 8601, UTC, where no file says.
+    reference_date : str
+        Date of the GLIMS analysis to take where a glacier of the inventory or the reference has several; by default
+        the one nearest to the scene.
     runtime : str
         ``auto``, ``onnxruntime`` or ``openvino``.
     seed : int
@@ -69,6 +72,7 @@ class Config(BaseModel):
     keep_flagged: bool = False
     sensors: tuple[str, ...] = ()
     date: str = ""
+    reference_date: str = ""
     runtime: Literal["auto", "onnxruntime", "openvino"] = "auto"
     seed: int = Field(0, ge=0)
 
@@ -109,8 +113,9 @@ def _check_choices(config: Config) -> None:
         raise UsageError(
             f"--sensor {unknown[0]}: no such sensor; expected some of {', '.join(TABLE.names)}. Change it."
         )
-    if config.date and not DATE.fullmatch(config.date):
-        raise UsageError(f"--date {config.date}: is no date; expected YYYY-MM-DD or YYYY-MM-DDThh:mm. Change it.")
+    for option, text in (("--date", config.date), ("--reference-date", config.reference_date)):
+        if text and not DATE.fullmatch(text):
+            raise UsageError(f"{option} {text}: is no date; expected YYYY-MM-DD or YYYY-MM-DDThh:mm. Change it.")
 
 
 def _check_rule(config: Config) -> None:

@@ -37,7 +37,7 @@ class Scored:
     reliability: list[tuple[float, float, float]]
 
 
-def check(reference: Path | str, *, scene: Scene | None = None) -> None:
+def check(reference: Path | str, *, scene: Scene | None = None, date: np.datetime64 | None = None) -> tuple[str, ...]:
     """Check that a reference can be read and, where a scene is given, overlaps it, before any work is done.
 
     Parameters
@@ -46,6 +46,13 @@ def check(reference: Path | str, *, scene: Scene | None = None) -> None:
         Outlines or a truth raster.
     scene : Scene, optional
         The scene it is for.
+    date : numpy.datetime64, optional
+        Of the GLIMS analyses to take.
+
+    Returns
+    -------
+    tuple of str
+        What was chosen and cut of GLIMS outlines, in words.
 
     Raises
     ------
@@ -56,14 +63,14 @@ def check(reference: Path | str, *, scene: Scene | None = None) -> None:
     if scene is not None:
         evaluate_scene.check_place(path, scene)
     if path.suffix.lower() not in evaluate_scene.RASTERS:
-        read_outlines(path)
-        return
+        return tuple(read_outlines(path, date=date).attrs.get("lines", ()))
     with opening.open_raster(path, expected="outlines or a truth raster. Check the file") as data:
         if data.crs is None:
             raise ProductError(
                 f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
                 " (gdal_edit -a_srs)."
             )
+    return ()
 
 
 def score(
@@ -73,6 +80,7 @@ def score(
     scene: Scene,
     reference: Path | str,
     is_probability: bool,
+    date: np.datetime64 | None = None,
     seed: int = 0,
 ) -> Scored:
     """Score ``probability.tif`` of a folder.
@@ -89,6 +97,8 @@ def score(
         Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
     is_probability : bool
         False for a map of 0 and 1, which has no reliability.
+    date : numpy.datetime64, optional
+        Of the GLIMS analyses to take.
     seed : int
         Of the intervals.
 
@@ -97,7 +107,9 @@ def score(
     ProductError
         If the reference covers another place, or labels nothing.
     """
-    table = evaluate_scene.run(folder, reference=reference, scene=list(paths), region=scene.region, seed=seed)
+    table = evaluate_scene.run(
+        folder, reference=reference, scene=list(paths), region=scene.region, reference_date=date, seed=seed
+    )
     if not is_probability:
         return Scored(table=table, reliability=[])
     path = Path(reference)
@@ -109,7 +121,7 @@ def score(
             )
 
     else:
-        shapes = read_outlines(path).geometry.to_crs(scene.geobox.crs.to_wkt()).to_numpy()
+        shapes = read_outlines(path, date=date).geometry.to_crs(scene.geobox.crs.to_wkt()).to_numpy()
         bounds = np.array([g.bounds for g in shapes]).reshape(-1, 4)
 
         def truth(rows: slice, columns: slice) -> np.ndarray:

@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import json
 
+import geopandas as gpd
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import shapely
 
 from polynya.errors import ProductError
 from polynya.io import polygons
@@ -136,3 +138,33 @@ def test_a_reference_elsewhere_or_none_leaves_nothing(judged, tmp_path):
     with pytest.raises(ProductError, match=r"bad\.tif: cannot be read"):
         reference.check(tmp_path / "bad.tif")
     assert not (tmp_path / "out").exists()
+
+
+def test_of_glims_analyses_the_nearest_to_the_scene_or_to_the_date_given_counts(tmp_path):
+    shape = (100, 120)
+    old, new = (pieces.discs(shape, pixel_m=PIXEL, centres=[(1200.0, 1000.0)], radius_m=r) for r in (800.0, 600.0))
+    scene = pieces.write_scene(
+        tmp_path / "s", pieces.grid(*shape, pixel_m=PIXEL), optical=pieces.optical_of(np.clip(new / 20.0, -8, 8))
+    )
+    centre = shapely.Point(640_000.0 + 1200.0, 5_190_000.0 - 1000.0)
+    rows = {
+        "glac_id": ["G1"] * 3,
+        "anlys_id": [1, 2, 2],
+        "line_type": ["glac_bound", "glac_bound", "intrnl_rock"],
+        "src_date": ["2000-08-01T00:00:00", "2020-09-01T00:00:00", "2020-09-01T00:00:00"],
+    }
+    shapes = [centre.buffer(800.0), centre.buffer(600.0), centre.buffer(40.0)]
+    gpd.GeoDataFrame(rows, geometry=shapes, crs="EPSG:32632").to_file(tmp_path / "glims.gpkg")
+    net = str(pieces.linear_network(tmp_path / "undo.onnx"))
+    area = {}
+    for date in ("", "2001-01-01"):
+        settings = glaciers.Config.checked(network=(net,), runtime="onnxruntime", reference_date=date)
+        out = tmp_path / f"out{date}"
+        result = glaciers.run([scene], out=out, config=settings, reference=tmp_path / "glims.gpkg")
+        nearest = date or pieces.TIME[:10]
+        assert any(f"the one nearest to {nearest} is taken" in n for n in result.notes), result.notes
+        table = pq.read_table(out / "evaluation.parquet").to_pylist()
+        area[date] = next(
+            r["value"] for r in table if (r["prediction"], r["stratum"], r["metric"]) == ("given", "all", "iou")
+        )
+    assert area[""] > 0.97 and area["2001-01-01"] == pytest.approx(600**2 / 800**2, abs=0.02)
