@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -162,24 +163,10 @@ def evaluate(
     elif evaluate_concentration.is_concentration(out):
         result, spec, as_text = _concentration(out, reference, region=region, seed=seed, has_others=others)
     elif workflow.is_scene(out):
-        from ..evaluate import scene_rows, scene_text
-        from ..workflows.evaluate import scene as evaluate_scene
-
         if brief:
             raise UsageError("--brief: applies to freeboard only; found glaciers. Leave it out.")
-        result = evaluate_scene.run(
-            out,
-            reference=reference,
-            scene=scene or None,
-            strata=strata,
-            within=within,
-            region=region,
-            reference_date=evaluate_scene.date_of(reference_date),
-            seed=seed,
-        )
-        for line in evaluate_scene.lines_of(result):
-            say(f"note: {line}")
-        spec, as_text = scene_rows.SCENE_EVALUATION, scene_text.summary
+        ground = _Ground(scene=scene or None, strata=strata, within=within, region=region)
+        result, spec, as_text = _glaciers(out, reference, ground, reference_date=reference_date, seed=seed)
     else:
         from .. import evaluate as evaluation
 
@@ -194,6 +181,36 @@ def evaluate(
         io.write_table(result, table, spec=spec)
         say(f"wrote {table}")
     print(json.dumps(io.plain(result.to_pylist())) if as_json else as_text(result))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Ground:
+    """Scene, strata and ground on which glaciers are evaluated."""
+
+    scene: list[str] | None
+    strata: Path | None
+    within: Path | None
+    region: str | None
+
+
+def _glaciers(out: Path, reference: Path, ground: _Ground, *, reference_date: str, seed: int) -> Scored:
+    """Compare a map of glaciers with a reference; say on stderr what was chosen and cut of it."""
+    from ..evaluate import scene_rows, scene_text
+    from ..workflows.evaluate import scene as evaluate_scene
+
+    result = evaluate_scene.run(
+        out,
+        reference=reference,
+        scene=ground.scene,
+        strata=ground.strata,
+        within=ground.within,
+        region=ground.region,
+        reference_date=evaluate_scene.date_of(reference_date),
+        seed=seed,
+    )
+    for line in evaluate_scene.lines_of(result):
+        say(f"note: {line}")
+    return result, scene_rows.SCENE_EVALUATION, scene_text.summary
 
 
 def _leads(out: Path, reference: Path, *, seed: int, has_others: bool) -> Scored:

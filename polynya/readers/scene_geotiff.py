@@ -20,7 +20,7 @@ from ..errors import ProductError, UsageError
 from ..io import opening
 from ..schema import Note
 from ..sensors import PASSES, Sensor, SensorTable, table
-from . import band_sample, earth_engine_names, landsat, sentinel2_offset
+from . import band_sample, earth_engine_names, height_voids, landsat, sentinel2_offset
 from .scene_layer import Layer, Source, geobox_of
 from .sentinel2_geotiff import TIME_TAGS
 from .sentinel2_safe import BAND_IDS, LATER_OFFSET, QUANTIFICATION
@@ -29,8 +29,7 @@ from .times import utc
 if TYPE_CHECKING:
     import rasterio
 
-HEIGHT_VOID = -1000.0
-"""Heights below are marks of missing data: -32768, -9999."""
+HEIGHT_VOID = height_voids.LOWEST_M
 COLOURS = ("blue", "green", "red")
 _UNITS = {
     "db",
@@ -127,7 +126,8 @@ def open_geotiff(
         found = _layers(file, meanings)
     for name, slots in found.items():
         for i, band in enumerate(sensors[name].bands):
-            if band.computed and slots[0] is not None and slots[i] is None:
+            has_voids = any(n.code == "height_voids" for n in file.notes)  # slopes made of them are walls
+            if band.computed and slots[0] is not None and (slots[i] is None or has_voids):
                 slots[i] = replace(slots[0], kind=band.computed)
                 file.note("slope_computed", f"{band.name} from its heights, Horn 3 x 3")
     return [
@@ -330,8 +330,20 @@ def _height(file: _File, i: int, meaning: _Meaning) -> Layer:
             f"{file.path.name}: {_name(file, i)} holds numbers of 8 bits; expected elevations in metres. Give a DEM; a"
             " mask belongs to --reference or --mask."
         )
-    valid_min = HEIGHT_VOID if meaning.place == 0 else -np.inf
-    return Layer(path=file.path, index=i + 1, scale=scale, offset=offset, valid_min=valid_min)
+    if meaning.place != 0:
+        return Layer(path=file.path, index=i + 1, scale=scale, offset=offset)
+    voids = height_voids.find(file.path, i + 1, scale=scale, offset=offset)
+    for line in voids.lines:
+        file.note("height_voids", line)
+    return Layer(
+        path=file.path,
+        index=i + 1,
+        scale=scale,
+        offset=offset,
+        missing=voids.counts,
+        valid_min=height_voids.LOWEST_M,
+        valid_max=height_voids.HIGHEST_M,
+    )
 
 
 def _backscatter(file: _File, i: int, meaning: _Meaning) -> Layer:

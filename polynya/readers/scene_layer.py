@@ -42,6 +42,8 @@ class Layer:
         Counts that mean "no data"; NaN, infinity and the file's own nodata and masks always do.
     valid_min : float
         Values below are no data: marks such as -32768 that a file does not declare.
+    valid_max : float
+        Values above are no data: 3.4e38.
     saturation : float or None
         Count at which the instrument or the number type saturates.
     """
@@ -55,6 +57,7 @@ class Layer:
     k2: float = 0.0
     missing: tuple[float, ...] = ()
     valid_min: float = -np.inf
+    valid_max: float = np.inf
     saturation: float | None = None
 
 

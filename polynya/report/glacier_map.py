@@ -76,6 +76,8 @@ class MappedScene:
         Confidence below which a pixel lies in it.
     total : Estimate or None
         Total area with its interval, km².
+    no_interval : str
+        Why there is none, in words.
     agreement : polynya.glaciers.agreement.Agreement or None
         Parts of the map by colour.
     notes : tuple of str
@@ -97,6 +99,7 @@ class MappedScene:
     band: gpd.GeoDataFrame | None = None
     confident: float = 0.95
     total: Estimate | None = None
+    no_interval: str = ""
     agreement: Agreement | None = None
     notes: tuple[str, ...] = ()
     evaluation: pa.Table | None = None
@@ -141,7 +144,8 @@ def write(path: Path, mapped: MappedScene) -> Path:
     if maps:
         body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
     body.append(html.warnings(mapped.notes))
-    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{interval_text(mapped.total)}</section>")
+    about = interval_text(mapped.total, reason=mapped.no_interval)
+    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{about}</section>")
     if mapped.agreement is not None and mapped.agreement.strata:
         body.append(colour_section(mapped.agreement, mapped.optical, mapped.geobox))
     if mapped.evaluation is not None:
@@ -175,12 +179,15 @@ def result(outlines: gpd.GeoDataFrame, total: Estimate | None, *, not_seen: str 
     )
 
 
-def interval_text(total: Estimate | None) -> Markup:
-    """Return what the intervals contain, in words."""
+NO_PROBABILITIES = "the map has no probabilities that they could rest on"
+
+
+def interval_text(total: Estimate | None, *, reason: str = "") -> Markup:
+    """Return what the intervals contain, or why there are none, in words."""
     if total is None:
         return Markup("")
     if not math.isfinite(total.low):
-        return Markup('<p class="note">No intervals: the map has no probabilities that they could rest on.</p>')
+        return Markup(f'<p class="note">No intervals: {escape(reason or NO_PROBABILITIES)}.</p>')
     return Markup(
         '<p class="note">Intervals cover the uncertainty of the margins, as far as the probabilities are calibrated on'
         " scenes like this one. They cover neither glaciers that were missed altogether, nor ice divides, nor an image"

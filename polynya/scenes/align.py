@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 MOST_PIXELS = 4096 * 4096
 """Pixels of a source that are read at once."""
+ALPHA = ("", "alpha", "a", "mask", "transparency", "opacity")
+"""Names of a band that says where the others hold data."""
 _LATTICE = 16
 """Pixels between the places that are transformed exactly where two systems differ."""
 
@@ -137,7 +139,8 @@ def read_nearest(path: Path, *, geobox: GeoBox, window: Window, outside: int) ->
     from rasterio.windows import Window
 
     with opening.open_raster(path) as source:
-        if np.dtype(source.dtypes[0]).kind not in "iu":
+        is_float = np.dtype(source.dtypes[0]).kind == "f"
+        if np.dtype(source.dtypes[0]).kind not in "iuf":
             raise ProductError(
                 f"{path.name}: holds {source.dtypes[0]}; expected whole numbers: classes or bits. Convert it"
                 " (gdal_translate -ot Byte)."
@@ -151,10 +154,24 @@ def read_nearest(path: Path, *, geobox: GeoBox, window: Window, outside: int) ->
             top, left = int(rows[inside].min()), int(columns[inside].min())
             part = source.read(
                 1, window=Window(left, top, int(columns[inside].max()) - left + 1, int(rows[inside].max()) - top + 1)
-            ).astype(np.int64)
+            )
+            part = _whole_numbers(part, path, outside) if is_float else part.astype(np.int64)
             if source.nodata is not None:
                 part[part == source.nodata] = outside
             out[inside] = part[rows[inside] - top, columns[inside] - left]
+    return out
+
+
+def _whole_numbers(part: np.ndarray, path: Path, outside: int) -> np.ndarray:
+    """Return fractions that are whole numbers as such, ``outside`` where there is none."""
+    known = np.isfinite(part)
+    out = np.full(part.shape, outside, np.int64)
+    out[known] = np.rint(part[known]).astype(np.int64)
+    if not np.array_equal(out[known], part[known]):
+        raise ProductError(
+            f"{path.name}: holds {part.dtype} with fractions; expected whole numbers: classes or bits. Convert it"
+            " (gdal_translate -ot Byte)."
+        )
     return out
 
 
@@ -304,13 +321,34 @@ def _counts(
     for value in (*layer.missing, *([nodata] if nodata is not None and np.isfinite(nodata) else [])):
         counts[raw == value] = np.nan
     flags = source.mask_flag_enums[layer.index - 1]
-    alpha = [d for d, c in zip(source.descriptions, source.colorinterp, strict=True) if c == ColorInterp.alpha]
-    if MaskFlags.per_dataset in flags and not any(
-        alpha
-    ):  # four bands of 8 bits call the fourth alpha; with a name it is none
+    for band in _alpha_bands(source):
+        if band != layer.index:
+            counts[source.read(band, window=place) == 0] = np.nan
+    is_named = any(
+        (d or "").strip().lower() not in ALPHA
+        for d, c in zip(source.descriptions, source.colorinterp, strict=True)
+        if c == ColorInterp.alpha
+    )
+    if (
+        MaskFlags.per_dataset in flags and not is_named
+    ):  # four bands of 8 bits call the fourth alpha; as "nir" it is none
         counts[source.read_masks(layer.index, window=place) == 0] = np.nan
     counts[~np.isfinite(counts)] = np.nan
     return counts
+
+
+def _alpha_bands(source: rasterio.DatasetReader) -> list[int]:
+    """Return the bands, from 1, that say where the others hold data: GDAL applies them by itself only beside one or
+    three others."""
+    from rasterio.enums import ColorInterp
+
+    pairs = zip(source.descriptions, source.colorinterp, strict=True)
+    names = [((d or "").strip().lower(), c == ColorInterp.alpha) for d, c in pairs]
+    return [
+        k
+        for k, (name, is_alpha) in enumerate(names, 1)
+        if (is_alpha and name in ALPHA[1:]) or (not is_alpha and name == "alpha") or (is_alpha and not name and k > 4)
+    ]
 
 
 def _convert(counts: np.ndarray, layer: Layer) -> np.ndarray:
@@ -322,4 +360,6 @@ def _convert(counts: np.ndarray, layer: Layer) -> np.ndarray:
             value = np.where(value > 0, layer.k2 / np.log(layer.k1 / value + 1.0), np.nan)
     if np.isfinite(layer.valid_min):
         value = np.where(value < layer.valid_min, np.nan, value)
+    if np.isfinite(layer.valid_max):
+        value = np.where(value > layer.valid_max, np.nan, value)
     return value.astype(np.float32)

@@ -14,7 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from .. import io
 from ..errors import ProductError, UsageError
 from ..readers import glacier_tiles, rgi_outlines
+from ..scenes import masks
 from ..scenes import scene as glacier_scene
+from ..scenes import seen as scene_seen
 from ..scenes.scene import Scene
 from ..scenes.sources import is_scene_folder
 from ..schema import counted
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 LEAST_SIDE = 32
 """A strip left at a scene's edge is cut into tiles from this width on, pixels."""
 RASTERS = (".tif", ".tiff", ".vrt", ".jp2")
+_CLOUD_BIT = next(bit for bit, name in glacier_scene.STRATA_BITS if name == "cloud")
 
 
 class Config(BaseModel):
@@ -205,6 +208,7 @@ def _cut(file: h5py.File, scene: Scene, config: Config, out: Path) -> Result:
     """Write the tiles of a scene."""
     source, notes = _label_source(scene, config)
     strata = _beside(scene, "strata.tif")
+    hidden = {"no image": 0, "cloud": 0}
     result = Result(path=out, scenes=(scene.name,), notes=tuple(dict.fromkeys(notes)))
     for row in range(0, scene.shape[0], config.tile):
         for column in range(0, scene.shape[1], config.tile):
@@ -218,7 +222,11 @@ def _cut(file: h5py.File, scene: Scene, config: Config, out: Path) -> Result:
             if (labels == UNLABELLED).all():
                 continue
             sensors = glacier_scene.read(scene, window=window)
-            if not np.isfinite(sensors[scene.sensors[0]]).any():
+            unknown = _unknown(scene, sensors, strata, window)
+            for why, where in unknown.items():
+                hidden[why] += int(np.count_nonzero(where & (labels != UNLABELLED)))
+                labels[where] = UNLABELLED
+            if (labels == UNLABELLED).all():
                 continue
             glacier_tiles.write_tile(
                 file,
@@ -236,7 +244,26 @@ def _cut(file: h5py.File, scene: Scene, config: Config, out: Path) -> Result:
                 labelled=int(np.count_nonzero(labels != UNLABELLED)),
                 glacier=int(np.count_nonzero(labels == 1)),
             )
-    return result
+    lines = [
+        f"{scene.name}: {counted(n, 'pixel')} with a label left unlabelled: {why}" for why, n in hidden.items() if n
+    ]
+    return result + Result(path=out, notes=tuple(lines))
+
+
+def _unknown(
+    scene: Scene,
+    sensors: dict[str, np.ndarray],
+    strata: Path | None,
+    window: tuple[tuple[int, int], tuple[int, int]],
+) -> dict[str, np.ndarray]:
+    """Return pixels on which a network could learn nothing of the ground: what the image does not show, and what lies
+    under cloud, by the product's mask or by the strata of a simulated scene."""
+    seen = scene_seen.of_scene(scene, sensors)
+    cloud = glacier_scene.read_cloud(scene, window=window) == glacier_scene.CLOUD
+    bits = _strata(scene, strata, window)
+    if bits is not None:
+        cloud |= (bits & _CLOUD_BIT) > 0
+    return {"no image": ~seen, "cloud": cloud & seen}
 
 
 def _label_source(scene: Scene, config: Config) -> tuple[_Labels, list[str]]:
@@ -259,6 +286,8 @@ def _label_source(scene: Scene, config: Config) -> tuple[_Labels, list[str]]:
                 f"{config.outlines.name}: no outline overlaps {scene.name}: all of it is labelled as no glacier"
             )
     area = None
+    if config.mask is not None and config.mask.suffix.lower() in RASTERS:
+        masks.check(config.mask)
     if config.mask is not None and config.mask.suffix.lower() not in RASTERS:
         area = rgi_outlines.read(config.mask, crs=str(scene.geobox.crs))
     truth = _beside(scene, "truth.tif")

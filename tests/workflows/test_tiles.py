@@ -7,6 +7,7 @@ import json
 import geopandas as gpd
 import numpy as np
 import pytest
+import rasterio
 from shapely.geometry import box
 from typer.testing import CliRunner
 
@@ -74,7 +75,7 @@ def test_truth_and_strata_of_simulated_folders_are_used_each_folder_a_scene(tmp_
         truth = np.full((1, 64, 64), k, np.uint8)
         truth[0, :16], truth[0, 16:32] = 0, 255
         write(path / "truth.tif", truth)
-        write(path / "strata.tif", np.full((1, 64, 64), 4 + k, np.uint8))
+        write(path / "strata.tif", np.full((1, 64, 64), 8 + k, np.uint8))
     result = tiles.run([tmp_path / "s1", tmp_path / "s2"], out=tmp_path / "t.h5", config=tiles.Config.checked(tile=64))
     assert result.scenes == ("s1", "s2") and result.tiles == 2
     for k, record in enumerate(glacier_tiles.open_tiles(tmp_path / "t.h5"), 1):
@@ -84,7 +85,7 @@ def test_truth_and_strata_of_simulated_folders_are_used_each_folder_a_scene(tmp_
             and np.unique(tile.labels[16:32]).tolist() == [255]
             and np.unique(tile.labels[:16]).tolist() == [0]
         )
-        assert np.unique(tile.strata).tolist() == [4 + k] and record.scene == f"s{k}"
+        assert np.unique(tile.strata).tolist() == [8 + k] and record.scene == f"s{k}"
 
 
 def test_append_adds_and_a_failure_leaves_the_file_as_it_was(tmp_path):
@@ -169,3 +170,50 @@ def test_the_command_line(tmp_path):
         app, ["tiles", str(scene_folder), "--outlines", str(rgi), "-o", str(tmp_path / "t.h5"), "--overwrite", "--json"]
     )
     assert json.loads(again.stdout)["glacier"] == 32 * 64
+
+
+def labels_of(path):
+    return glacier_tiles.read_window(glacier_tiles.open_tiles(path)[0]).labels
+
+
+def test_what_no_sensor_saw_and_what_lies_under_cloud_is_unlabelled(tmp_path):
+    """Rows 0-9 have no image, rows 10-14 are fill of 0, rows 20-39 lie under cloud by the strata of the scene."""
+    path = folder(tmp_path / "s", shape=(64, 80), sensors=("optical", "dem"))
+    with rasterio.open(path / "optical.tif", "r+") as file:
+        image = file.read()
+        image[:, :10], image[:, 10:15] = np.nan, 0.0
+        file.write(image)
+    strata = np.zeros((1, 64, 80), np.uint8)
+    strata[0, 20:40] = 4 + 2
+    strata[0, 40:50] = 2 + 8  # shadow and water are ground that was seen
+    write(path / "strata.tif", strata)
+    config = tiles.Config.checked(outlines=outlines(tmp_path / "o.gpkg", (0, 64, 0, 30)), tile=96)
+    result = tiles.run([path], out=tmp_path / "t.h5", config=config)
+    expected = np.zeros((64, 80), np.uint8)
+    expected[:, :30] = 1
+    expected[:15] = expected[20:40] = 255
+    np.testing.assert_array_equal(labels_of(tmp_path / "t.h5"), expected)
+    assert result.labelled == 29 * 80
+    assert "s: 1,200 pixels with a label left unlabelled: no image" in result.notes
+    assert "s: 1,600 pixels with a label left unlabelled: cloud" in result.notes
+
+
+def test_a_scene_all_under_cloud_gives_no_tiles(tmp_path):
+    path = folder(tmp_path / "s", shape=(64, 64), sensors=("optical",))
+    write(path / "strata.tif", np.full((1, 64, 64), 4, np.uint8))
+    with pytest.raises(ProductError, match="no tile has both image and labels"):
+        config = tiles.Config.checked(outlines=outlines(tmp_path / "o.gpkg", (0, 64, 0, 30)), tile=64)
+        tiles.run([path], out=tmp_path / "t.h5", config=config)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_masks_of_fractions_are_understood_and_those_of_255_are_not(tmp_path, dtype):
+    path = folder(tmp_path / "s", shape=(64, 64))
+    mask = np.zeros((1, 64, 64), dtype)
+    mask[0, 5:20, 8:50] = 1
+    good = tiles.Config.checked(mask=write(tmp_path / "m.tif", mask), tile=64)
+    tiles.run([path], out=tmp_path / "t.h5", config=good)
+    np.testing.assert_array_equal(labels_of(tmp_path / "t.h5"), mask[0].astype(np.uint8))
+    bad = tiles.Config.checked(mask=write(tmp_path / "m255.tif", mask * 255), tile=64)
+    with pytest.raises(ProductError, match=r"m255\.tif: holds only 0 and 255, and 255 means unlabelled"):
+        tiles.run([path], out=tmp_path / "u.h5", config=bad)

@@ -24,6 +24,7 @@ from ...glaciers.attributes import rasterised
 from ...glaciers.outlines import windows
 from ...io import opening, polygons
 from ...physics import ice_rules
+from ...scenes import masks
 from ...scenes import scene as glacier_scene
 from ...scenes.areas import pixel_size_m
 from ...sensors import UNLABELLED
@@ -115,7 +116,9 @@ def run(
         rows += outlines.compare(ours, theirs, within=covered, densify_m=densify_m, pixel_m=size, bootstrap=bootstrap)
     if grid is not None:
         truth = _labelled(
-            _polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid), grid, ground
+            _polygon_reader(theirs, grid) if theirs is not None else _raster_reader(reference, grid, is_classes=True),
+            grid,
+            ground,
         )
         given = _polygon_reader(ours, grid) if ours is not None else _raster_reader(out, grid, is_probability=None)
         rules = _rules(opened, truth) if opened is not None else {}
@@ -242,8 +245,16 @@ def _opened(path: Path) -> Iterator[rasterio.DatasetReader]:
         yield data
 
 
-def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = False, fill: int = UNLABELLED) -> Read:
-    """Return a raster as a function of rows and columns of the grid; outside it is NaN (floating point) or ``fill``."""
+def _raster_reader(
+    path: Path,
+    grid: GeoBox,
+    *,
+    is_probability: bool | None = False,
+    is_classes: bool = False,
+    fill: int = UNLABELLED,
+) -> Read:
+    """Return a raster as a function of rows and columns of the grid; outside it is NaN (floating point) or ``fill``.
+    Classes may be stored in floating point."""
     with _opened(path) as data:
         names = [d or "" for d in data.descriptions]
         if GLACIER not in names and len(names) > 1:
@@ -254,7 +265,9 @@ def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = Fa
         band = names.index(GLACIER) + 1 if GLACIER in names else 1
         is_float = np.issubdtype(np.dtype(data.dtypes[band - 1]), np.floating)
         nodata = data.nodatavals[band - 1]
-    if is_float and is_probability is False:
+    if is_classes or (not is_float and is_probability is None):
+        masks.check(path, index=band)
+    elif is_float and is_probability is False:
         raise ProductError(
             f"{path.name}: holds floating-point numbers; expected classes or bits of 0 to 255. Give the class raster."
         )
@@ -278,7 +291,8 @@ def _raster_reader(path: Path, grid: GeoBox, *, is_probability: bool | None = Fa
                 nodata=missing,
             ) as warped,
         ):
-            return warped.read(band, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))
+            found = warped.read(band, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))
+        return np.where(np.isfinite(found), found, UNLABELLED).astype(np.uint8) if is_float and is_classes else found
 
     return read
 

@@ -27,6 +27,7 @@ from ...glaciers import agreement
 from ...readers import rgi_outlines
 from ...report import glacier_map, terminal
 from ...scenes import quality as scene_quality
+from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
@@ -58,7 +59,9 @@ class _Job:
     inventory: gpd.GeoDataFrame | None
     reference: Path | None
     lines: tuple[str, ...]
-    """What was chosen and cut of inventory and reference, in words."""
+    """What was chosen and cut of inventory and reference, and done to the grid, in words."""
+    is_coarser: bool
+    """Whether the pixels of the scene are larger than any that the network learnt."""
 
     @property
     def is_rule(self) -> bool:
@@ -131,8 +134,14 @@ def run(
         location, unseen = _write_maps(job, used, folder, bar.advance)
         notes += [unseen.text] if unseen.text else []
         outlined = mapped_outlines.draw(
-            folder, scene=scene, mapper=job.mapper, config=job.config, inventory=job.inventory
+            folder,
+            scene=scene,
+            mapper=job.mapper,
+            config=job.config,
+            inventory=job.inventory,
+            no_interval=(why := glacier_notes.no_interval(scene, used, job.mapper, is_coarser=job.is_coarser)),
         )
+        notes += [f"no intervals: {why}"] if why and not job.is_rule else []
         notes += mapped_outlines.write(outlined, folder, scene=scene, config=job.config)
         step = max(1, -(-max(scene.shape) // PICTURE_PX))
         agreed = agreement.compare(scene, outlined.table, step=step, is_rule=job.is_rule)
@@ -152,6 +161,7 @@ def run(
                 not_seen_text=unseen.text,
                 band=outlined.band,
                 total=outlined.areas.total,
+                no_interval=why,
                 confident=job.config.confident,
                 agreement=agreed,
                 notes=(*(f.text for f in quality.warnings), *notes),
@@ -174,6 +184,7 @@ def run(
             area_km2=total.value,
             area_low_km2=total.low,
             area_high_km2=total.high,
+            no_interval=why,
             between_blocks=outlined.between_blocks,
             block_sd=job.mapper.block_sd,
             elsewhere_km2=outlined.areas.elsewhere_km2,
@@ -267,18 +278,20 @@ def _job(
     if reference is not None:
         glacier_reference.check(reference)
     scene = open_scene(paths, config)
-    date = _reference_date(scene, config)
-    lines: tuple[str, ...] = ()
-    if reference is not None:
-        lines += glacier_reference.check(reference, scene=scene, date=date)
-    known = None if inventory is None else _known(inventory, scene, date=date)
-    if known is not None:
-        lines += known.attrs["lines"]
     if config.network == (RULE,):
         mapper = glacier_mapper.rule()
     else:
         passes = Passes(turns=config.turns, draws=config.draws, runtime=config.runtime, threads=threads)
         mapper = glacier_mapper.networks(config.network, region=config.region, passes=passes)
+    fit = None if mapper.pixel_m is None else resolution.fitted(scene, name=mapper.name, learnt_m=mapper.pixel_m)
+    scene = scene if fit is None else fit.scene
+    lines: tuple[str, ...] = () if fit is None or not fit.text else (fit.text,)
+    date = _reference_date(scene, config)
+    if reference is not None:
+        lines += glacier_reference.check(reference, scene=scene, date=date)
+    known = None if inventory is None else _known(inventory, scene, date=date)
+    if known is not None:
+        lines += known.attrs["lines"]
     return _Job(
         paths=list(paths),
         scene=scene,
@@ -288,6 +301,7 @@ def _job(
         inventory=known,
         reference=None if reference is None else Path(reference),
         lines=tuple(dict.fromkeys(lines)),
+        is_coarser=fit is not None and fit.is_coarser,
     )
 
 

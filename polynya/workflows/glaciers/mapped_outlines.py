@@ -16,7 +16,7 @@ from ...scenes.scene import Scene, only_sensors
 from ...schema import Estimate
 from . import region as glacier_region
 from .config import Config
-from .mapper import RULE, Mapper
+from .mapper import Mapper
 
 BLOCK = 1024
 """Side of the blocks in which a scene is read after it was mapped."""
@@ -47,7 +47,13 @@ class Outlined:
 
 
 def draw(
-    folder: Path, *, scene: Scene, mapper: Mapper, config: Config, inventory: gpd.GeoDataFrame | None = None
+    folder: Path,
+    *,
+    scene: Scene,
+    mapper: Mapper,
+    config: Config,
+    inventory: gpd.GeoDataFrame | None = None,
+    no_interval: str = "",
 ) -> Outlined:
     """Draw, divide and describe outlines.
 
@@ -63,6 +69,8 @@ def draw(
         Settings.
     inventory : geopandas.GeoDataFrame, optional
         Outlines whose divides and identifiers are kept.
+    no_interval : str
+        Why areas have no intervals; empty where they have.
 
     Returns
     -------
@@ -91,7 +99,7 @@ def draw(
         sd=mapper.block_sd,
         seed=config.seed,
     )
-    if config.network == (RULE,):  # 0 and 1 are no probabilities: nothing says how certain an area is
+    if no_interval:  # nothing says how certain an area is
         nan = np.full(len(table), np.nan)
         total = Estimate(value=areas.total.value, low=np.nan, high=np.nan, n=areas.total.n)
         areas = dataclasses.replace(areas, low=nan, high=nan, total=total)

@@ -18,6 +18,7 @@ from ...predict import runtime as predict_runtime
 from ...predict import scenes as predict_scenes
 from ...samples import scene_scaling
 from ...scenes import quality as scene_quality
+from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes import seen as scene_seen
 from ...scenes.scene import Scene, only_sensors
@@ -58,6 +59,8 @@ class Mapper:
         0 and 1 where none does.
     has_area_errors : bool
         Whether every network states them.
+    pixel_m : (float, float) or None
+        Least and largest pixel size of the training data, m; None for the rule, which takes any.
     place : callable
         Takes scene and sensors; returns the location encoding of the place for the network, and that in words.
     strips : callable
@@ -73,6 +76,7 @@ class Mapper:
     between_blocks: float
     block_sd: float
     has_area_errors: bool
+    pixel_m: tuple[float, float] | None
     place: Callable[[Scene, Sequence[str]], tuple[np.ndarray, str]]
     strips: Callable[[Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
 
@@ -169,6 +173,7 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
         between_blocks=max((a.between_blocks for a in areas if a is not None), default=0.0),
         block_sd=max((a.sd for a in areas if a is not None), default=1.0),
         has_area_errors=None not in areas,
+        pixel_m=_pixel_m([n.about for n in plain]),
         place=functools.partial(_place, plain[0], region),
         strips=strips,
     )
@@ -227,6 +232,12 @@ def _about(network: predict_scenes.SceneNetwork, draws: int) -> dict[str, object
 
 def _always(about: Mapping[str, Any]) -> Sequence[str]:
     return ((about.get("recipe") or {}).get("scene") or {}).get("always") or ()
+
+
+def _pixel_m(every: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
+    """Return the pixel sizes that all of some networks learnt, m."""
+    stated = [(a.get("data") or {}).get("pixel_m") or resolution.LEARNT_M for a in every]
+    return max(float(s[0]) for s in stated), min(float(s[1]) for s in stated)
 
 
 def _ground(about: Mapping[str, Any]) -> list[Sequence[object]]:
@@ -314,6 +325,7 @@ def rule() -> Mapper:
         between_blocks=0.0,
         block_sd=1.0,
         has_area_errors=False,
+        pixel_m=None,
         place=lambda scene, used: (np.zeros(0, np.float32), NO_LOCATION),
         strips=strips,
     )

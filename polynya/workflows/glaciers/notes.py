@@ -66,12 +66,36 @@ def network_notes(
     image = scene.table.name_of("reflectance")
     if image in mapper.always and image not in used:
         notes.append(
-            f"no {image} image: {mapper.name} was never trained without one: this map has no known skill, and its"
-            " intervals do not show that"
+            f"no {image} image: {mapper.name} was never trained without one: this map has no known skill, and no"
+            " intervals"
         )
     if any(_overlaps(scene, piece) for piece in mapper.ground):
         notes.append(f"{mapper.name} was trained on ground of this scene: its scores here are no skill")
     return notes
+
+
+def no_interval(scene: Scene, used: Sequence[str], mapper: Mapper, *, is_coarser: bool) -> str:
+    """Return why areas have no intervals; empty where they have.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    used : sequence of str
+        Sensors that the network is given.
+    mapper : Mapper
+        The network or the rule.
+    is_coarser : bool
+        Whether the pixels of the scene are larger than any that the network learnt.
+    """
+    image = scene.table.name_of("reflectance")
+    if mapper.pixel_m is None:
+        return "the map has no probabilities that they could rest on"
+    if image in mapper.always and image not in used:
+        return f"without an {image} image {mapper.name} is outside what it learnt"
+    if is_coarser:
+        return f"pixels are larger than those that {mapper.name} learnt ({mapper.pixel_m[1]:g} m at most)"
+    return ""
 
 
 def _overlaps(scene: Scene, piece: Sequence[object]) -> bool:

@@ -15,6 +15,7 @@ from ...evaluate import rasters
 from ...glaciers import outlines
 from ...glaciers.attributes import rasterised
 from ...io import opening
+from ...scenes import masks
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ..change import read_outlines
@@ -70,6 +71,8 @@ def check(reference: Path | str, *, scene: Scene | None = None, date: np.datetim
                 f"{path.name}: has no coordinate reference system; expected a georeferenced raster. Assign one"
                 " (gdal_edit -a_srs)."
             )
+        names = [d or "" for d in data.descriptions]
+    masks.check(path, index=names.index(evaluate_scene.GLACIER) + 1 if evaluate_scene.GLACIER in names else 1)
     return ()
 
 

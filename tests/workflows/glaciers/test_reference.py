@@ -142,7 +142,7 @@ def test_a_reference_elsewhere_or_none_leaves_nothing(judged, tmp_path):
 
 def test_of_glims_analyses_the_nearest_to_the_scene_or_to_the_date_given_counts(tmp_path):
     shape = (100, 120)
-    old, new = (pieces.discs(shape, pixel_m=PIXEL, centres=[(1200.0, 1000.0)], radius_m=r) for r in (800.0, 600.0))
+    _old, new = (pieces.discs(shape, pixel_m=PIXEL, centres=[(1200.0, 1000.0)], radius_m=r) for r in (800.0, 600.0))
     scene = pieces.write_scene(
         tmp_path / "s", pieces.grid(*shape, pixel_m=PIXEL), optical=pieces.optical_of(np.clip(new / 20.0, -8, 8))
     )
