@@ -82,7 +82,8 @@ def find(path: Path, index: int, *, scale: float = 1.0, offset: float = 0.0) -> 
     """Look for undeclared voids.
 
     A value is a void where it occurs again and again, exactly, and half of the heights beside it lie further from it
-    than ground of 65 degrees would. Other values than 0 must also be flat: most of its pixels lie among their like.
+    than ground of 65 degrees would. Other values than 0 must also be flat, most of its pixels lie among their like, and
+    cover less than half of the DEM.
 
     Parameters
     ----------
@@ -118,9 +119,13 @@ def _find(path: Path, changed_ns: int, size: int, index: int, scale: float, offs
     common = values[np.argsort(-times)[:CANDIDATES]].tolist()
     found, jumps, void = [], [], 0
     limit = min(max(STEEP * pixel, JUMP_M[0]), JUMP_M[1])
+    for piece in pieces:
+        height = piece * scale + offset
+        piece[(height < LOWEST_M) | (height > HIGHEST_M)] = np.nan
     for value in dict.fromkeys([*([0.0] if 0.0 in values else []), *common]):
         times_of, inner, jump = _border(pieces, value, scale=scale, offset=offset)
-        if times_of >= LEAST_PX and jump > limit and (value == 0.0 or inner > 0.5 * times_of):
+        is_patch = value == 0.0 or (inner > 0.5 * times_of and 2 * times_of < sample.size)
+        if times_of >= LEAST_PX and jump > limit and is_patch:
             found.append(float(value))
             jumps.append(jump)
             void += times_of
