@@ -44,8 +44,8 @@ def check(path: Path, *, index: int = 1) -> None:
     if is_float and not found <= set(CLASSES):
         strange = next(v for v in sorted(found) if v not in CLASSES)
         raise ProductError(
-            f"{path.name}: holds floating-point numbers such as {strange:g}; expected classes: 0 other, 1 glacier (or 1"
-            " clean and 2 debris-covered ice), 255 unlabelled. Give the class raster."
+            f"{path.name}: holds floating-point numbers; expected classes: 0 other, 1 glacier (or 1 clean and 2"
+            f" debris-covered ice), 255 unlabelled; found {strange:g}. Give the class raster."
         )
     if 255.0 in found and found <= {0.0, 255.0}:
         raise ProductError(
