@@ -54,10 +54,15 @@ def masked_strip(
         Those that are kept.
     """
     nan = np.float32(np.nan)
-    kept = (np.where(is_seen, v, nan).astype(np.float32) for v in (probability, confidence, spread))
+
+    def kept(values: np.ndarray) -> np.ndarray:
+        return np.where(is_seen, values, nan).astype(np.float32)
+
     return Strip(
         row=row,
-        **dict(zip(("probability", "confidence", "spread"), kept, strict=True)),
+        probability=kept(probability),
+        confidence=kept(confidence),
+        spread=kept(spread),
         is_seen=is_seen,
         unseen_probability=np.where(is_seen, nan, probability).astype(np.float32),
     )
