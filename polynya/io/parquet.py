@@ -6,7 +6,7 @@ checksums, are read as they are.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ def schema_of(source: Any) -> pa.Schema:
     return pq.read_schema(source)
 
 
-def writer(path: Path, schema: pa.Schema, **options: Any) -> pq.ParquetWriter:
+def writer(path: Path, schema: pa.Schema, options: Mapping[str, Any]) -> pq.ParquetWriter:
     """Return a writer of pieces.
 
     Parameters
@@ -61,13 +61,13 @@ def writer(path: Path, schema: pa.Schema, **options: Any) -> pq.ParquetWriter:
         The file.
     schema : pyarrow.Schema
         Of every piece.
-    **options
+    options : mapping of str to object
         Of ``pyarrow.parquet.ParquetWriter``.
     """
     return pq.ParquetWriter(path, schema, write_page_checksum=True, **options)
 
 
-def write(table: pa.Table, path: Path, **options: Any) -> None:
+def write(table: pa.Table, path: Path, *, compression: str) -> None:
     """Write a table.
 
     Parameters
@@ -76,7 +76,7 @@ def write(table: pa.Table, path: Path, **options: Any) -> None:
         The table.
     path : Path
         The file.
-    **options
-        Of ``pyarrow.parquet.write_table``.
+    compression : str
+        ``zstd``, ``lz4`` ...
     """
-    pq.write_table(table, path, write_page_checksum=True, **options)
+    pq.write_table(table, path, compression=compression, write_page_checksum=True)

@@ -67,17 +67,16 @@ class TableWriter:
         real = [v.name for v in spec.variables if pa.types.is_floating(v.dtype)]
         times = [v.name for v in spec.variables if pa.types.is_timestamp(v.dtype)]
         dense = [n for n in target.names if n in REPETITIVE]
-        self._writer = parquet.writer(
-            path,
-            target,
-            compression=dict.fromkeys((*spec.names, *boxes), "lz4") | dict.fromkeys(dense, "zstd"),
-            compression_level=dict.fromkeys(dense, 1),
-            use_dictionary=[n for n in spec.names if n not in (*real, *times)],
-            write_statistics=[*(n for n in spec.names if n in PRUNED_BY), *boxes],
-            column_encoding=dict.fromkeys((*real, *boxes), "BYTE_STREAM_SPLIT")
+        options = {
+            "compression": dict.fromkeys((*spec.names, *boxes), "lz4") | dict.fromkeys(dense, "zstd"),
+            "compression_level": dict.fromkeys(dense, 1),
+            "use_dictionary": [n for n in spec.names if n not in (*real, *times)],
+            "write_statistics": [*(n for n in spec.names if n in PRUNED_BY), *boxes],
+            "column_encoding": dict.fromkeys((*real, *boxes), "BYTE_STREAM_SPLIT")
             | dict.fromkeys(times, "DELTA_BINARY_PACKED"),
-            store_schema=True,
-        )
+            "store_schema": True,
+        }
+        self._writer = parquet.writer(path, target, options)
 
     def write(self, table: pa.Table) -> None:
         """Append one piece that matches the spec."""

@@ -47,14 +47,12 @@ def write(path: Path, *, plan: dict, description: dict, history: Sequence[dict],
 
 
 def text(numbers: dict, outputs: dict[str, str]) -> str:
-    """Return what is said of a finished training on a terminal: scores beside the majority class, calibration,
-    files."""
+    """Return what is said of a finished training on a terminal: scores beside the majority class, and its files."""
     if "confusion" not in numbers:
         return "\n".join([*score_lines(numbers), *(f"  {path}" for path in outputs.values())])
     lines = [
         f"macro-F1 {numbers['macro_f1']:.3f} on the {numbers['part']} part, {counted(numbers['n'], numbers['unit'])}"
-        " (always"
-        f" the most frequent class: {numbers['majority_macro_f1']:.3f}); epoch {numbers['epoch']} of"
+        f" (always the most frequent class: {numbers['majority_macro_f1']:.3f}); epoch {numbers['epoch']} of"
         f" {numbers['epochs']}" + ("; the split leaks, these scores are too high" if numbers["is_leaky"] else "")
     ]
     both = numbers["calibration"]["all"]

@@ -327,7 +327,7 @@ def test_places_that_cannot_be_written(tmp_path, make):
     (tmp_path / "file").write_text("in the way")
     with (
         pytest.raises(
-            OutputError, match=r"cannot be written.*expected a folder with room and write permission.*-o"
+            OutputError, match=r"cannot be written.*expected a folder with room and write permission.*another name"
         ) as caught,
         make(tmp_path / "file" / "x"),
     ):

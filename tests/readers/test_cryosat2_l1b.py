@@ -80,7 +80,7 @@ def test_other_lengths_are_rejected(tmp_path):
     with h5py.File(path, "a") as file:
         del file["alt_20_ku"]
         file["alt_20_ku"] = np.arange(4)
-    with pytest.raises(ProductError, match=r"alt_20_ku has the shape \(4,\) where there are 6 echoes"):
+    with pytest.raises(ProductError, match=r"alt_20_ku has the shape \(4,\) where the file states 6 echoes"):
         cryosat2_l1b.read(path)
 
 
