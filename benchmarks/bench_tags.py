@@ -66,7 +66,6 @@ def drawn(seed: int) -> Imagette:
         mask=one.mask,
         beam=one.beam,
         incidence_angle=one.incidence_angle,
-        is_simulated=True,
     )
 
 

@@ -37,7 +37,6 @@ def quicklook(seed: int, tags: tuple[str, ...]) -> Imagette:
         range_pixel_m=50.0,
         mask=drawn.mask,
         beam=drawn.beam,
-        is_simulated=True,
     )
 
 
