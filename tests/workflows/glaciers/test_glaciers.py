@@ -451,7 +451,7 @@ def test_each_maps_a_scene_anew_whose_pixels_changed(disc, network, tmp_path):
     assert code == 0 and first["numbers"]["area_km2"] > 1.0
     assert json.loads(cli(*words, "--json")[1])[0]["status"] == "skipped"
     with rasterio.open(scene / "optical.tif", "r+") as file:
-        file.write(np.zeros((file.count, *file.shape), np.float32))
+        file.write(np.full((file.count, *file.shape), 0.02, np.float32))
     code, said, _ = cli(*words, "--json")
     (record,) = json.loads(said)
     assert code == 1 and record["status"] == "failed" and "holds a result of another scene;" in record["message"]

@@ -259,7 +259,7 @@ def test_a_result_that_was_made_again_is_summed_again(tmp_path):
     results.write(tmp_path / "a", name, board=0.3)
     results.write(tmp_path / "b", name, board=0.5)
     grid.run([tmp_path / "a"], out=tmp_path / "g", workers=1, config=SMALL)
-    with pytest.raises(ProductError, match="of another segments"):
+    with pytest.raises(ProductError, match="of other segments"):
         grid.run([tmp_path / "b"], out=tmp_path / "g", workers=1, config=SMALL)
     changed = grid.run([tmp_path / "b"], out=tmp_path / "g", workers=1, overwrite=True, config=SMALL)
     assert changed.periods[0]["total_freeboard"] == pytest.approx(0.5, abs=1e-6)

@@ -105,7 +105,8 @@ def test_bad_files_are_one_line(tmp_path, item, verb, kind):
     words = ("glaciers", path, "-o", tmp_path / "out", "--network", "rule") if verb == "glaciers" else ("info", path)
     code, _, error = command(*words)
     lines = error.strip().splitlines()
-    assert code == 1 and len(lines) == 1 and lines[0].startswith(f"polynya: {path.name}: "), error
+    name = "item.json" if kind == "no bands" else path.name
+    assert code == 1 and len(lines) == 1 and lines[0].startswith(f"polynya: {name}: "), error
     assert "expected" in lines[0] and lines[0].endswith(".") and not (tmp_path / "out").exists()
 
 
