@@ -47,7 +47,10 @@ IMAGETTE_TAGS = TableSpec(
         variable("number", pa.int64(), "1", "number of the imagette in the source, from 0"),
         *WHERE,
         variable("file", TEXT, "", "file of the picture in the source; empty for imagettes of a product"),
-        *(variable(probability_name(t), F8, "1", f"calibrated probability of {t}; NaN: not told") for t in TAGS),
+        *(
+            variable(probability_name(t), F8, "1", f"calibrated probability of {t}; NaN: the network lacks it")
+            for t in TAGS
+        ),
         variable("tags", pa.list_(TEXT), "", "tags that reach the threshold of the best F1; none if unknown"),
         variable("precise_tags", pa.list_(TEXT), "", "those that reach the threshold of the wanted precision, too"),
         variable(

@@ -25,9 +25,6 @@ COARSEST = 1.6
 """Pixels may be so much longer than those that the network was trained on: fine structure is gone in coarser ones."""
 SIDES_M = (14_000.0, 30_000.0)
 """Shortest and longest side of an imagette; those of wave mode are 20 km."""
-NEEDS_LEVEL = ("icebergs",)
-"""Tags that a stretched picture does not show: a small iceberg is white in it, and so is speckle. Without their level
-twice as many of the simulated imagettes were called icebergs as have some."""
 LEAST_VALID = 0.8
 """Less of a picture that is valid gets no tag."""
 
@@ -90,13 +87,8 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
     quality = quality_of(imagettes, found, d, land_km=config.land_km)
     is_assessed = (quality & NOT_ASSESSED) == 0
     place = [d.classes.index(t) if t in d.classes else -1 for t in TAGS]
-    is_shown = np.array([i.has_level for i in imagettes])[:, None] | ~np.isin(TAGS, NEEDS_LEVEL)
-    is_told = is_assessed[:, None] & is_shown
-    given, precise = (_in_order(v, place) & is_told for v in (found.tags, found.precise_tags))
-    probability = np.where((np.array(place) >= 0) & is_shown, found.probability[:, place], np.nan)
-    surest = np.where(given, probability, 0.0).max(axis=1)
-    is_hidden = (_in_order(found.tags, place) & ~is_shown).any(axis=1)
-    confidence = np.where(is_hidden, np.where(given.any(axis=1), surest, np.nan), found.confidence)
+    given, precise = (_in_order(v, place) & is_assessed[:, None] for v in (found.tags, found.precise_tags))
+    probability = np.where(np.array(place) >= 0, found.probability[:, place], np.nan)
     columns = {n: table_of(imagettes)[n] for n in (v.name for v in WHERE)}
     columns |= {probability_name(t): probability[:, k] for k, t in enumerate(TAGS)}
     columns |= {
@@ -104,7 +96,7 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
         "file": [i.file for i in imagettes],
         "tags": words(given),
         "precise_tags": words(precise),
-        "confidence": np.where(is_assessed, confidence, np.nan),
+        "confidence": np.where(is_assessed, found.confidence, np.nan),
         "unknown": ~given.any(axis=1),
         "distance": found.distance,
         "tag_quality": quality,

@@ -52,7 +52,7 @@ def sentences(used: Used, config: Config, total: Summary) -> tuple[str, ...]:
     if bits["no_calibration"]:
         out.append(
             f"{share(bits['no_calibration'], total)} without calibration (stretched pictures): their level is not"
-            " known. Icebergs look like speckle then: nothing is said of them, and the other tags are less sure."
+            " known, and low wind and ice are harder to tell."
         )
     for bit, what in (("beam_and_incidence_not_known", "beam and incidence angle"), ("place_not_known", "place")):
         if bits[bit]:

@@ -142,22 +142,6 @@ def test_what_limits_an_answer(used, more, bit):
     assert mine == bit
 
 
-def test_stretched_pictures_tell_no_icebergs(tmp_path):
-    """White pixels of a picture without its level are icebergs or speckle: not even a sure network says which."""
-    sure = tag_networks.described()["decision"] | {"best_f1": [1e-30] * 10, "precise": [1e-30] * 10}
-    used = network.load(tags.Config(network=str(tag_networks.by_scalars(tmp_path / "n.onnx", decision=sure))))
-    k = TAGS.index("icebergs")
-    for quantity, is_told in (("roughness", True), ("grey", False)):
-        block = answers.answer([imagette(quantity=quantity)], used, tags.Config(), first=0)
-        (row,) = block.table.to_pylist()
-        for name in ("tags", "precise_tags"):
-            assert ("icebergs" in row[name]) is is_told, (quantity, name, row)
-            assert "sea_ice" in row[name]
-        assert block.given[0, k] == is_told == np.isfinite(row["probability_icebergs"])
-        others = [v for n, v in row.items() if n.startswith("probability_") and n != "probability_icebergs"]
-        assert np.isfinite(others).all() and row["confidence"] >= max(others)
-
-
 def test_nearness_of_land_may_be_left_out_and_is_not_asked_of_simulated_ones(used):
     inland = imagette(latitude=52.0, longitude=10.0)
     assert not quality(used, inland, land_km=0.0) & BITS["near_land"]
