@@ -492,7 +492,9 @@ def decided(probability: np.ndarray, decision: Decision, *, is_precise: bool = F
     decision : Decision
         The thresholds.
     is_precise : bool
-        Those of the wanted precision instead of those of the best F1.
+        Those that reach the threshold of the wanted precision as well as that of the best F1.
     """
-    limits = np.array([np.inf if v is None else v for v in (decision.precise if is_precise else decision.best_f1)])
+    limits = np.array(decision.best_f1, np.float64)
+    if is_precise:
+        limits = np.maximum(limits, [np.inf if v is None else v for v in decision.precise])
     return (probability >= limits) & (probability.max(axis=1, keepdims=True) >= decision.unknown_below)

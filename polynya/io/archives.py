@@ -33,6 +33,8 @@ MOST_MEMBERS = 100_000
 MOST_BYTES = 64 << 30
 """An archive whose members together are larger, unpacked, is no scene."""
 DEFLATE_RATIO = 1100
+SCENE_RATIO = 200
+"""No scene packs better than this; small archives may."""
 """Deflate makes nothing smaller than by 1032: a member that says so is not what it says."""
 BY_NAME = ".hgt"
 """Ending of files that GDAL knows, and places, by their names only."""
@@ -362,6 +364,7 @@ def _gunzip(archive: Path) -> Path:
             while block := packed.read(1 << 22):
                 file.write(block)
                 _check_claims(archive, 0, file.tell())
+                _check_packing(archive, file.tell())
     except BaseException:
         out.unlink(missing_ok=True)
         raise
@@ -378,6 +381,21 @@ def _scratch() -> Path:
 
     atexit.register(remove)
     return folder
+
+
+def _check_packing(archive: Path, unpacked: int) -> None:
+    """Raise where more comes out than scenes pack to, or than there is room for."""
+    packed = archive.stat().st_size
+    if unpacked > SCENE_RATIO * packed + (64 << 20):
+        raise ProductError(
+            f"{archive.name}: more than {unpacked:,} bytes come out of {packed:,}; expected a scene, which packs to a"
+            f" {SCENE_RATIO}th at most. Download it again."
+        )
+    if shutil.disk_usage(_scratch()).free < 64 << 20:
+        raise ProductError(
+            f"{archive.name}: there is no room to unpack it in {tempfile.gettempdir()}; expected room for the whole"
+            " archive. Set TMPDIR to a folder with room, or unpack it yourself."
+        )
 
 
 def _check_claims(archive: Path, count: int, total: int) -> None:

@@ -118,7 +118,9 @@ def _find(path: Path, changed_ns: int, size: int, index: int, scale: float, offs
     values, times = np.unique(sample[~is_beyond], return_counts=True)
     common = values[np.argsort(-times)[:CANDIDATES]].tolist()
     found, jumps, void = [], [], 0
-    limit = min(max(STEEP * pixel, JUMP_M[0]), JUMP_M[1])
+    limit = max(STEEP * pixel, JUMP_M[0])
+    if limit > JUMP_M[1]:  # in pixels this long, coasts of fjords jump as voids do
+        common, values = [], np.zeros(0)
     for piece in pieces:
         height = piece * scale + offset
         piece[(height < LOWEST_M) | (height > HIGHEST_M)] = np.nan

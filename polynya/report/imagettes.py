@@ -32,6 +32,7 @@ QUALITY_WORDS = {
     "near_land": "near land",
     "part_of_picture_missing": "part of the picture is missing",
     "no_calibration": "no calibration: level not known",
+    "polarisation_not_in_training": "another polarisation than VV",
     "beam_and_incidence_not_known": "beam and incidence angle not known",
     "place_not_known": "place not known",
 }

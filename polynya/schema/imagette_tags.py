@@ -18,6 +18,7 @@ QUALITY = {
     64: "no_calibration",
     128: "beam_and_incidence_not_known",
     256: "place_not_known",
+    512: "polarisation_not_in_training",
 }
 """Bits of ``tag_quality``."""
 BITS = {name: bit for bit, name in QUALITY.items()}
@@ -29,6 +30,8 @@ NOT_ASSESSED = sum(
         "size_not_in_training",
         "near_land",
         "part_of_picture_missing",
+        "no_calibration",
+        "polarisation_not_in_training",
     )
 )
 """Bits with which an imagette gets no tag, whatever its probabilities."""

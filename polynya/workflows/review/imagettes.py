@@ -245,6 +245,11 @@ class ImagetteSession:
             source = file.source / one["file"]
             if not source.resolve().is_relative_to(file.source.resolve()) or not source.is_file():
                 raise ProductError(f"{one['file']}: is not in {file.source}; expected the picture. Put it back.")
+            if source.suffix.lower() not in pictures.ENDINGS:
+                raise ProductError(
+                    f"{one['file']}: is no picture by its name; expected one of {', '.join(pictures.ENDINGS)}. Check"
+                    f" the table {file.name}."
+                )
             with io.writing(target) as temporary:
                 shutil.copyfile(source, temporary)
         else:
@@ -283,6 +288,12 @@ class ImagetteSession:
                 table = schema.check(io.read_table(file.path), IMAGETTE_TAGS)
                 rows = table.select(list(COLUMNS)).to_pylist()
                 meta = table.schema.metadata or {}
+                twice = [n for n, count in Counter(r["name"] for r in rows).items() if count > 1]
+                if twice:
+                    raise ProductError(
+                        f"{file.name}: {len(twice)} names occur more than once, as {twice[0]}; expected one picture of"
+                        " a name: a review would mix them up. Tag each folder by itself."
+                    )
                 self._opened[index] = Opened(
                     rows=rows,
                     filenames=_filenames(rows),

@@ -21,6 +21,8 @@ from .config import Config
 
 BEAMS_DEG = {"wv1": (21.0, 26.0), "wv2": (34.0, 39.0)}
 """Incidence angles of the two beams of wave mode, degrees, with a margin of about one degree."""
+POLARISATION = "VV"
+"""Networks have learned it alone: roughness of HH is over a model of VV, some dB too low."""
 COARSEST = 1.6
 """Pixels may be so much longer than those that the network was trained on: fine structure is gone in coarser ones."""
 SIDES_M = (14_000.0, 30_000.0)
@@ -151,6 +153,7 @@ def quality_of(
         "near_land": land,
         "part_of_picture_missing": [float(i.mask.mean()) < LEAST_VALID for i in imagettes],
         "no_calibration": [not i.has_level for i in imagettes],
+        "polarisation_not_in_training": [i.polarisation not in ("", POLARISATION) for i in imagettes],
         "beam_and_incidence_not_known": [b is None for b in beams],
         "place_not_known": ~(np.isfinite(latitude) & np.isfinite(longitude)),
     }

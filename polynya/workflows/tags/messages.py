@@ -52,7 +52,8 @@ def sentences(used: Used, config: Config, total: Summary) -> tuple[str, ...]:
     if bits["no_calibration"]:
         out.append(
             f"{share(bits['no_calibration'], total)} without calibration (stretched pictures): their level is not"
-            " known, and low wind and ice are harder to tell."
+            " known. The network's thresholds do not hold there: every such simulated sea without a phenomenon got a"
+            " tag. They get none; read their probabilities as a rank."
         )
     for bit, what in (("beam_and_incidence_not_known", "beam and incidence angle"), ("place_not_known", "place")):
         if bits[bit]:

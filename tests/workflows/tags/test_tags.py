@@ -376,3 +376,28 @@ def test_the_page_is_whole_and_fetches_nothing(done):
     assert len(data["items"]) == N and all(i["jpeg"] for i in data["items"])
     assert data["items"][0]["about"][0].startswith("20") and data["items"][0]["about"][0].endswith("Z")
     assert not re.search(r'(src|href)="(?!#|data:)', page) and "All imagettes." in page
+
+
+def test_pictures_without_calibration_and_of_hh_get_no_tag(used):
+    """Thresholds are fitted on levels of VV: without a level every simulated sea without a phenomenon got a tag."""
+    for more, bit in (
+        ({"quantity": "grey"}, "no_calibration"),
+        ({"polarisation": "HH"}, "polarisation_not_in_training"),
+    ):
+        block = answers.answer([imagette(**more)], used, tags.Config(), first=0)
+        (row,) = block.table.to_pylist()
+        assert row["tag_quality"] & BITS[bit] and row["unknown"] and row["tags"] == row["precise_tags"] == []
+        assert np.isfinite([row[n] for n in PROBABILITIES]).all() and np.isnan(row["confidence"])
+    assert not quality(used, imagette(polarisation="VV")) & NOT_ASSESSED
+
+
+def test_precise_tags_are_some_of_the_tags(tmp_path):
+    """Where the threshold of precision lies below that of the best F1, as for sea ice of the shipped network."""
+    low = tag_networks.described()["decision"] | {"best_f1": [0.9] * 10, "precise": [1e-9] * 10}
+    used = network.load(tags.Config(network=str(tag_networks.by_scalars(tmp_path / "n.onnx", decision=low))))
+    block = answers.answer(
+        [imagette(), imagette(picture=np.ones((400, 400), np.float32))], used, tags.Config(), first=0
+    )
+    assert not (block.precise & ~block.given).any()
+    for row in block.table.to_pylist():
+        assert set(row["precise_tags"]) <= set(row["tags"]) and not (row["unknown"] and row["precise_tags"])
