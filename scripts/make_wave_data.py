@@ -11,6 +11,7 @@ seeds for a test than 7010 to 7099, or the network has seen its images.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -27,8 +28,10 @@ LABEL_ERRORS = 0.05
 
 
 def make(folder: Path, seed: int, count: int, label_errors: float) -> str:
-    """Draw a part unless it is there."""
-    if not (folder / RECORD).is_file():
+    """Draw a part unless it is there, of the same seed and count."""
+    record = folder / RECORD
+    held = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    if (held.get("seed"), len(held.get("imagettes", ())), held.get("label_errors")) != (seed, count, label_errors):
         folder.parent.mkdir(parents=True, exist_ok=True)
         simulate_imagettes(folder, Options(seed=seed, count=count, label_errors=label_errors), overwrite=True)
     return f"{folder.parent.name}/{folder.name}"

@@ -33,9 +33,9 @@ MOST_MEMBERS = 100_000
 MOST_BYTES = 64 << 30
 """An archive whose members together are larger, unpacked, is no scene."""
 DEFLATE_RATIO = 1100
+"""Deflate makes nothing smaller than by 1032: a member that says so is not what it says."""
 SCENE_RATIO = 200
 """No scene packs better than this; small archives may."""
-"""Deflate makes nothing smaller than by 1032: a member that says so is not what it says."""
 BY_NAME = ".hgt"
 """Ending of files that GDAL knows, and places, by their names only."""
 _MAGIC = {b"PK\x03\x04": "zip", b"PK\x05\x06": "zip"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import os
 import struct
@@ -141,3 +142,16 @@ def test_a_damaged_member_is_one_line(tmp_path, image):
     path.write_bytes(data)
     with pytest.raises(ProductError, match=r"a\.txt in it cannot be read"):
         opening.read_bytes(path / "a.txt")
+
+
+def test_a_tar_gz_that_unpacks_to_more_than_a_scene_does_is_rejected(tmp_path, monkeypatch):
+    """96 MB of zeros pack to a thousandth; nothing of it stays in the temporary folder."""
+    monkeypatch.setattr(archives, "_scratch", lambda: tmp_path / "scratch")
+    (tmp_path / "scratch").mkdir()
+    with gzip.open(tmp_path / "bomb.tar.gz", "wb", compresslevel=9) as out:
+        out.write(bytes(96 << 20))
+    with pytest.raises(
+        ProductError, match=r"bomb\.tar\.gz: more than [\d,]+ bytes come out of [\d,]+; expected a scene"
+    ):
+        archives._gunzip(tmp_path / "bomb.tar.gz")
+    assert list((tmp_path / "scratch").iterdir()) == []
