@@ -122,3 +122,14 @@ def test_real_dems_keep_their_seas_and_valleys(name):
     path = ROOT / "glaciers/oggm" / name
     assert not height_voids.find(path, 1).any
     assert [n for s in scene_geotiff.open_geotiff(path, role="dem") for n in s.notes if n.code == "height_voids"] == []
+
+
+@pytest.mark.parametrize(("pixel_m", "degrees"), [(1000.0, 25.0), (1000.0, 35.0), (500.0, 40.0), (90.0, 60.0)])
+def test_the_sea_of_a_fjord_is_no_void_in_pixels_of_any_length(tmp_path, pixel_m, degrees):
+    """Its shore rises by the slope times the pixel from one height to the next: 840 m in pixels of a kilometre."""
+    column = np.arange(SHAPE[1])[None, :] * np.ones((SHAPE[0], 1))
+    heights = np.minimum(np.tan(np.deg2rad(degrees)) * pixel_m * np.maximum(np.abs(column - 70) - 19, 0), 4000.0)
+    path = scene_rasters.write(
+        tmp_path / "dem.tif", heights[None].astype(np.float32), names=("elevation",), resolution=pixel_m
+    )
+    assert height_voids.find(path, 1).counts == ()

@@ -26,6 +26,8 @@ ASIDE = {
     "size_not_in_training": "of another size or with coarser pixels than wave mode",
     "near_land": "with land nearer than {land_km:g} km to their middle, by outlines that may be 5 km off",
     "part_of_picture_missing": "of which more than a fifth is missing or masked",
+    "no_calibration": "without calibration",
+    "polarisation_not_in_training": "of another polarisation than VV",
 }
 
 

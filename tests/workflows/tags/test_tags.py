@@ -22,10 +22,11 @@ from polynya.io import footprints, pictures
 from polynya.predict import images as predict_images
 from polynya.predict import runtime as predict_runtime
 from polynya.readers import imagette_products, wv_quicklooks
+from polynya.report import imagettes
 from polynya.schema.imagette_tags import BITS, IMAGETTE_TAGS, NOT_ASSESSED, PROBABILITIES
 from polynya.schema.imagettes import TAGS, Imagette
 from polynya.workflows import tags
-from polynya.workflows.tags import answers, network, summary
+from polynya.workflows.tags import answers, messages, network, summary
 from tests.real_files import sar
 
 from . import tag_networks
@@ -401,3 +402,8 @@ def test_precise_tags_are_some_of_the_tags(tmp_path):
     assert not (block.precise & ~block.given).any()
     for row in block.table.to_pylist():
         assert set(row["precise_tags"]) <= set(row["tags"]) and not (row["unknown"] and row["precise_tags"])
+
+
+def test_every_reason_for_no_tag_has_words():
+    assert {BITS[n] for n in messages.ASIDE} == {b for b in BITS.values() if b & NOT_ASSESSED}
+    assert set(imagettes.QUALITY_WORDS) == set(BITS)
