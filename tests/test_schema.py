@@ -205,7 +205,7 @@ def test_write_read_identity(tmp_path, spec, n):
     assert [p.name for p in tmp_path.iterdir()] == ["t.parquet"]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=3, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(n=st.integers(2, 60), seed=st.integers(0, 2**31 - 1))
 @example(n=0, seed=0)
 @example(n=1, seed=1)

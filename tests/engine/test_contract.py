@@ -346,3 +346,24 @@ def test_commands_over_many_items_take_an_engine_by_name(command, tmp_path):
     done = CliRunner().invoke(app, [command, *words, "-o", str(tmp_path / "out"), "--engine", "nowhere"])
     assert isinstance(done.exception, UsageError) and "--engine nowhere: no such engine" in str(done.exception)
     assert not (tmp_path / "out").exists()
+
+
+def test_leads_on_spark_have_the_bytes_of_the_local_engine(tmp_path, spark_session):
+    """Here, and not beside the tests of leads: a session of Spark costs as much as all of them."""
+    from polynya.engine.spark import SparkEngine
+    from polynya.simulate.altika import files
+    from polynya.simulate.altika.track import draw_track
+    from polynya.workflows import leads
+
+    tracks = [tmp_path / f"track_{seed}.nc" for seed in range(3)]
+    for seed, path in enumerate(tracks):
+        files.write_echoes(draw_track(seed, echoes=400), path)
+    config = leads.Config(network="rule", lead_db=38.0)
+    here = leads.run(tracks, out=tmp_path / "local", config=config, workers=1)
+    there = leads.run(tracks, out=tmp_path / "spark", config=config, engine=SparkEngine(session=spark_session))
+    for one, other in zip(here, there, strict=True):
+        assert (one.item, one.status, one.message) == (other.item, other.status, other.message)
+        assert one.status == "done"
+    for path in tracks:
+        local, spark = (tmp_path / k / path.stem / "leads.parquet" for k in ("local", "spark"))
+        assert local.read_bytes() == spark.read_bytes()

@@ -23,7 +23,7 @@ CENTRES = [(1600.0, 1600.0), (8000.0, 1600.0), (4800.0, 8000.0)]
 SHAPE = (500, 500)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize("seed", [0, 1])
 def test_the_true_change_of_discs_lies_inside(seed, tmp_path):
     """Three glaciers shrink from a radius of 1200 m to 1080 m. Each date's margins are mapped off by one number a
     glacier, drawn with a sigma of 40 m, and the network says so: p = Phi(distance / sigma). The true areas are pi r²

@@ -80,11 +80,11 @@ def test_corrections_are_not_smaller_than_along_the_track():
 
 
 def test_errors_that_are_drawn_are_as_large_as_stated():
-    """Monte Carlo: noise per segment, one error per pass, one for all; 400 draws."""
+    """Monte Carlo: noise per segment, one error per pass, one for all; 150 draws."""
     rng = np.random.default_rng(11)
     lengths = {"a": 400, "b": 100, "c": 250}
     draws = []
-    for _ in range(400):
+    for _ in range(150):
         common = rng.normal(0.0, 0.03)
         parts = []
         for track, n in lengths.items():
@@ -92,13 +92,13 @@ def test_errors_that_are_drawn_are_as_large_as_stated():
             parts.append(sums_of(beam(n, freeboard=board), track=track))
         found = one(parts, errors=NO_CORRECTIONS)
         draws.append(found["total_freeboard"])
-    assert np.std(draws) == pytest.approx(found["total_freeboard_uncertainty"], rel=0.1)
-    assert np.mean(draws) == pytest.approx(1.0, abs=4 * found["total_freeboard_uncertainty"] / 20)
+    assert np.std(draws) == pytest.approx(found["total_freeboard_uncertainty"], rel=0.16)  # 1 / sqrt(2 n) is 6 %
+    assert np.mean(draws) == pytest.approx(1.0, abs=4 * found["total_freeboard_uncertainty"] / np.sqrt(150))
 
 
 def test_the_random_part_alone_by_monte_carlo():
     rng = np.random.default_rng(12)
-    board = 1.0 + rng.normal(0.0, np.sqrt(0.0024), (500, 200))
+    board = 1.0 + rng.normal(0.0, np.sqrt(0.0024), (200, 200))
     means = [one([sums_of(beam(200, freeboard=b))])["total_freeboard"] for b in board]
     found = one([sums_of(beam(200))])["total_freeboard_uncertainty_random"]
     assert np.std(means) == pytest.approx(found, rel=0.1)
@@ -134,7 +134,7 @@ def test_shares_and_the_doubt_about_classes():
 def test_shares_of_many_passes_scatter_as_stated():
     rng = np.random.default_rng(3)
     draws, stated = [], []
-    for _ in range(60):
+    for _ in range(30):
         shares = rng.beta(2.0, 30.0, 40)
         found = one([sums_of(with_water(200, s), track=f"{k:04d}") for k, s in enumerate(shares)])
         draws.append(found["open_water_fraction"])

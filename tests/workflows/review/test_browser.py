@@ -348,15 +348,15 @@ def test_next_file_and_a_broken_one_does_not_stop_the_rest(browser, tmp_path):
 
 
 def test_a_long_track_comes_in_small_pieces(browser, tmp_path):
-    n = 75_000
+    n = 30_000
     path = label_tables.write(
         tmp_path / "long.parquet", beams={f"gt{k}{s}": label_tables.beam(n, seed=k) for k in (1, 2, 3) for s in "lr"}
     )
     with serving([path]) as address:
         opened(browser, address)
-        assert browser.run("[...S.feeds.values()].every(f => f.data.n > 70000 && f.data.x.length <= f.data.columns)")
-        browser.run(f"look({X + 50_000}, {X + 50_400})")
+        assert browser.run("[...S.feeds.values()].every(f => f.data.n > 28000 && f.data.x.length <= f.data.columns)")
+        browser.run(f"look({X + 20_000}, {X + 20_400})")
         settled(browser)
         assert browser.run("S.feeds.get('plot/gt1r').data.single && S.feeds.get('plot/gt1r').data.x.length < 500")
-        assert ribbon(browser, X + 50_400 - 10) == css_colour(browser, 0)
+        assert ribbon(browser, X + 20_400 - 10) == css_colour(browser, 0)
         browser.open("about:blank")
