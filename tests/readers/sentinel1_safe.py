@@ -99,10 +99,7 @@ class Small:
             line, sample = np.mgrid[top : bottom + 1, left : right + 1]
             # Vectors lie at lines 0, 30, 60, 90 and 119. The second sub-swath has none of line 0; and where the border
             # moves, the vector before holds fewer or more samples than the block: the nearest node stands in.
-            value = np.empty(line.shape)
-            for i in range(line.shape[0]):
-                for j in range(line.shape[1]):
-                    value[i, j] = self._between(channel, swath, int(line[i, j]), int(sample[i, j]))
+            value = np.stack([self._between(channel, swath, at, sample[0]) for at in range(top, bottom + 1)])
             factor = self.azimuth(swath, line) if has_azimuth else 1.0
             out[top : bottom + 1, left : right + 1] = value * factor
         out[:, LAST_POSITIVE + 1 :] = np.nan
@@ -115,7 +112,7 @@ class Small:
         ends = []
         for at in (before, after):
             low, high = _span(swath, at)
-            ends.append(self.range_noise(channel, swath, at, min(max(sample, low), min(high, LAST_POSITIVE))))
+            ends.append(self.range_noise(channel, swath, at, np.clip(sample, low, min(high, LAST_POSITIVE))))
         return ends[0] if before == after else ends[0] + (line - before) / (after - before) * (ends[1] - ends[0])
 
 
