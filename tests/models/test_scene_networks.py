@@ -32,6 +32,7 @@ SMALL = {
         "decoder": (16, 8, 8, 4, 4),
         "tile": 32,
     },
+    "gdgt": {"widths": (4, 6, 8, 8), "blocks": (1, 1, 1, 1), "has_pool": False, "decoder": 8, "heads": 2},
     "segformer": {"widths": (4, 8, 10, 16), "depths": (1, 1, 2, 1), "decoder": 12},
 }
 
