@@ -219,7 +219,10 @@ def test_too_far_apart_in_time_says_how_far(folder, granule, tmp_path):
     )
     assert list(tmp_path.iterdir()) == []
     late = label.Config(image_time="2019-11-16T23:40:00", cloud_mask="none", max_minutes=121)
-    assert one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), config=late).status == "done"
+    assert (
+        one(granule, tmp_path / "labels.parquet", image=str(folder / "scene.tif"), shift=SHIFT, config=late).status
+        == "done"
+    )
 
 
 def test_a_scene_elsewhere_or_without_time_is_refused(folder, granule, truth, tmp_path):
@@ -329,6 +332,7 @@ def test_without_a_cloud_mask_it_says_so(folder, granule, labelled, tmp_path):
         granule,
         tmp_path / "labels.parquet",
         image=str(folder / "scene.tif"),
+        shift=SHIFT,
         config=CONFIG.model_copy(update={"cloud_mask": "auto"}),
     )
     assert (
@@ -336,7 +340,7 @@ def test_without_a_cloud_mask_it_says_so(folder, granule, labelled, tmp_path):
         and "no cloud mask (the scene has no classification): cloud is labelled as ice or water" in record.message
     )
     assert (
-        "cloud" not in one(granule, tmp_path / "none.parquet", image=str(folder / "scene.tif")).message
+        "cloud" not in one(granule, tmp_path / "none.parquet", image=str(folder / "scene.tif"), shift=SHIFT).message
     )  # it was asked for
 
 
