@@ -291,10 +291,11 @@ def as_text(outputs: Outputs) -> str:
     for p in outputs.periods:
         often = sorted(((p[f"n_{t}"], t.replace("_", " ")) for t in TAGS), reverse=True)[:3]
         words = ", ".join(f"{t} {100 * n / p['n_imagettes']:.1f} %" for n, t in often if n)
+        masked = f"{schema.counted(p['n_cells_masked'], 'cell')} of fewer than {occurrence.LEAST_IMAGETTES} masked"
+        shares = f"{schema.counted(p['n_cells'], 'cell')} with shares" if p["n_cells"] else "no cell with shares"
         lines.append(
-            f"{p['period']}: {schema.counted(p['n_cells'], 'cell')} with shares ({p['n_cells_masked']:,} masked),"
-            f" {schema.counted(p['n_imagettes'], 'imagette')} of {schema.counted(p['n_tracks'], 'pass')}"
-            + (f"; {words}" if words else "")
+            f"{p['period']}: {schema.counted(p['n_imagettes'], 'imagette')} of {schema.counted(p['n_tracks'], 'pass')};"
+            f" {shares}, {masked}" + (f"; of all imagettes together: {words}" if words else "")
         )
     return "\n  ".join([*lines, *outputs.messages, *outputs.files.values()])
 
