@@ -19,7 +19,7 @@ from ...readers import altika_sgdr, cpom_elev, echo_files
 from ...readers.echo_product import file_of
 from ...schema import counted
 from ...schema.echoes import CLASS_NAMES, LRM, MODE_NAMES, SURFACE_TYPE_NAMES, Echoes
-from .extent import extent
+from .extent import extent, in_words
 
 TABLES = (".elev",)
 NETCDF = (".nc", ".nc4", ".cdf", ".sen3")
@@ -177,7 +177,7 @@ def as_text(about: dict[str, Any]) -> str:
         )
     row("time", f"{about['start']} to {about['end']}" if about["start"] else "unknown")
     if about["extent"] is not None:
-        row("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"]))
+        row("extent", in_words(about["extent"]))
     if about["kind"] == "echoes" and about["gates"]:
         wide = f", gates of {about['gate_width_m']} m" if about["gate_width_m"] else ""
         row("waveforms", f"{about['units']}{wide}")
