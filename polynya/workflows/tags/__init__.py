@@ -20,7 +20,7 @@ from . import messages, network
 from .config import DEFAULT, Config
 from .product import Item, process
 
-__all__ = ["DEFAULT", "Config", "Item", "as_text", "name_of", "process", "run"]
+__all__ = ["DEFAULT", "Config", "Item", "as_text", "n_damaged", "name_of", "process", "run"]
 
 
 def run(
@@ -113,6 +113,17 @@ def name_of(product: Path | str) -> str:
     return name if name.strip() not in ("", ".", "..") else io.folder_name(product)
 
 
+def n_damaged(record: Record) -> int:
+    """Return how many pictures of a product could not be read; 0 of one that failed whole.
+
+    Parameters
+    ----------
+    record : Record
+        Of :func:`run`.
+    """
+    return int(record.numbers.get("n_damaged", 0))
+
+
 def as_text(records: Sequence[Record]) -> str:
     """Return a run as text for a terminal.
 
@@ -125,10 +136,11 @@ def as_text(records: Sequence[Record]) -> str:
     for record in records:
         if record.status == FAILED:
             continue
-        lines.append(f"{name_of(record.item)}: {record.status}")
+        was_done = record.status == SKIPPED
+        lines.append(f"{name_of(record.item)}: {'done before' if was_done else record.status}")
         if "n_imagettes" in record.numbers:
             lines.append(f"  {messages.line(record.numbers)}")
-        if record.message and record.status != SKIPPED:
-            lines += [f"  - {m}" for m in record.message.split("\n")]
+        said = record.message.split("\n")[was_done:] if record.message else []
+        lines += [f"  - {m}" for m in said]
         lines.append(f"  {record.outputs['report']}")
     return "\n".join(lines)
