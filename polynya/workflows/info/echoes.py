@@ -104,12 +104,18 @@ def run(path: Path | str) -> dict[str, object]:
             "modes": _named(counts["mode"], MODE_NAMES),
             "surface_types": _named(counts["surface_type"], SURFACE_TYPE_NAMES),
             "classes": _named(counts["surface_class"], CLASS_NAMES) if has_classes else {},
-            "absent": list(first.absent),
+            "absent": [n for n in first.absent if not _is_found(n, counts)],
             "unknown_variables": list(first.unknown),
             "notes": [n.text for n in first.notes],
             "next_commands": _next(path, first, counts["mode"]),
         }
     )
+
+
+def _is_found(name: str, counts: dict[str, Counter[int]]) -> bool:
+    """Return whether values that a variable lacks came from elsewhere in the file: 1 Hz records, attributes, a name."""
+    nothing = {"mode": 0, "surface_type": -1}
+    return name in nothing and any(v != nothing[name] for v in counts[name])
 
 
 def _next(path: Path | str, echoes: Echoes, modes: Counter[int]) -> list[str]:
