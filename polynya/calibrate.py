@@ -391,7 +391,8 @@ class Thresholds:
         Lowest one of which ``precision`` of at least ten calls are right; None where there is none.
     precision : float
     unknown_below : float
-        An image whose largest probability is lower gets no tag.
+        An image whose largest probability is lower gets no tag; 0 where ``best_f1`` alone leaves enough of the untagged
+        images without one.
     n, untagged : int
         Images, and those of which all tags are known to be absent.
     """
@@ -419,8 +420,8 @@ def fit_thresholds(
     present, known : numpy.ndarray of bool, shape (n, tags)
         Whether a tag is there, and whether that is known.
     untagged : float
-        Share of images without any tag that may be given one; it decides ``unknown_below``. With fewer than 20 such
-        images, that is 0.
+        Share of images without any tag that may be given one; it decides ``unknown_below``. That is 0 where
+        ``best_f1`` alone gives fewer of them a tag, and where there are fewer than 20 such images.
     precision : float
         That ``precise`` thresholds reach.
     """
@@ -442,7 +443,8 @@ def fit_thresholds(
     if empty.sum() >= FEWEST_UNTAGGED:
         called = (probability[empty] >= np.array(best)).any(axis=1)
         strength = np.sort(np.where(called, probability[empty].max(axis=1), 0.0))
-        limit = float(np.nextafter(strength[int(np.ceil((1.0 - untagged) * strength.size)) - 1], 1.0))
+        strongest = float(strength[int(np.ceil((1.0 - untagged) * strength.size)) - 1])
+        limit = float(np.nextafter(strongest, 1.0)) if strongest > 0.0 else 0.0
     return Thresholds(
         best_f1=tuple(best),
         precise=tuple(precise),

@@ -65,6 +65,12 @@ def tables(scores: dict[str, Any]) -> list[str]:
     return lines
 
 
+def unknown(decision: dict[str, Any]) -> str:
+    """Return which images get no tag besides those that reach no threshold; nothing where none do."""
+    limit = f"{decision['unknown_below']:.2f}"
+    return "" if limit == "0.00" else f" An image whose largest probability is below {limit} gets no tag."
+
+
 def card(d: dict[str, Any], scores: dict[str, Any] | None, *, commit: str, size: int) -> str:
     """Return the model card, Markdown.
 
@@ -101,7 +107,7 @@ def card(d: dict[str, Any], scores: dict[str, Any] | None, *, commit: str, size:
         ),
         (
             f"- Thresholds, calibration and limits of distance: {decision['n']} imagettes of orbits that were not"
-            f" trained on. An image whose largest probability is below {decision['unknown_below']:.2f} gets no tag."
+            f" trained on.{unknown(decision)}"
         ),
         "",
         "## Data",

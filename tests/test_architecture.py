@@ -462,6 +462,17 @@ def test_every_workflow_is_a_command():
         assert module.run.__doc__ and "Raises" in module.run.__doc__
 
 
+@pytest.mark.parametrize("folder", ["benchmarks", "scripts"])
+def test_what_people_run_needs_no_tests(folder):
+    """An installation from a release has no tests."""
+    lines = [
+        (p.name, line)
+        for p in (PACKAGE.parent / folder).glob("*.py")
+        for line in p.read_text(encoding="utf-8").splitlines()
+    ]
+    assert lines and not [(n, line) for n, line in lines if line.lstrip().startswith(("from tests", "import tests"))]
+
+
 def test_the_order_of_test_files_names_files():
     from tests import conftest
 

@@ -213,3 +213,9 @@ def test_untagged_images_keep_most_of_their_nothing():
     assert called.sum() <= 10 and found.untagged == 100
     few = calibrate.fit_thresholds(p[90:], present[90:], np.ones_like(present[90:]), untagged=0.1)
     assert few.unknown_below == 0.0
+
+
+def test_nothing_more_is_held_back_where_thresholds_leave_the_untagged_alone():
+    p = np.concatenate([np.full((30, 1), 0.1), np.full((30, 1), 0.9)])
+    present = np.arange(60)[:, None] >= 30
+    assert calibrate.fit_thresholds(p, present, np.ones_like(present), untagged=0.1).unknown_below == 0.0

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from .root import app, say
+from .root import Stopped, app, say
 
 
 @app.command()
@@ -57,4 +57,8 @@ def review(
         if browser:
             webbrowser.open(started.address)
 
-    workflow.run(labels, who=who, port=port, on_start=tell)
+    try:
+        workflow.run(labels, who=who, port=port, on_start=tell)
+    except (Stopped, KeyboardInterrupt):
+        say("polynya: review ended. Every change is saved; the same command resumes.")
+        raise SystemExit(130) from None

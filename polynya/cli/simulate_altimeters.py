@@ -15,39 +15,43 @@ if TYPE_CHECKING:  # heavy, and only for the signatures
     from ..simulate.altika.product import Instrument, Options
 
 
+Out = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE.nc|FOLDER",
+        help="One track as FILE.nc with its truth beside it; or a new folder for --count tracks.",
+    ),
+]
+Seed = Annotated[
+    int, typer.Option(min=0, help="Random seed: the same seed gives the same track; in a folder the first of them.")
+]
+Count = Annotated[
+    int, typer.Option(min=1, max=10_000, help="Number of tracks, with seeds SEED, SEED + 1 ...; needs a folder.")
+]
+Cell = Annotated[float, typer.Option(min=40.0, max=100.0, help="Side of a cell of the lead maps (EPSG:3413), m.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulation.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the record instead of the paths.")]
+RANGES = (
+    "standard: what tracks usually look like; stress: more refrozen leads and bright ice, and a larger error of drift"
+    " in the radar map; varied: {varied} differ from track to track."
+)
+"""What ``--range`` says."""
+
+
 @simulate_app.command("altika")
 def simulate_altika(
-    out: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE.nc|FOLDER",
-            help="One track as FILE.nc with its truth beside it; or a new folder for --count tracks.",
-        ),
-    ],
-    seed: Annotated[
-        int, typer.Option(min=0, help="Random seed: the same seed gives the same track; in a folder the first of them.")
-    ] = 0,
-    count: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Number of tracks, with seeds SEED, SEED + 1 ...; needs a folder.")
-    ] = 1,
+    out: Out,
+    seed: Seed = 0,
+    count: Count = 1,
     echoes: Annotated[
         int, typer.Option(min=40, max=8000, help="Echoes of a track, 175 m apart: a multiple of 40.")
     ] = 800,
     ranges: Annotated[
-        str,
-        typer.Option(
-            "--range",
-            help=(
-                "standard: what tracks usually look like; stress: more refrozen leads and bright ice, and a larger"
-                " error of drift in the radar map; varied: receiver, slopes and contrasts differ from track to track."
-            ),
-        ),
+        str, typer.Option("--range", help=RANGES.format(varied="receiver, slopes and contrasts"))
     ] = "standard",
-    cell_m: Annotated[
-        float, typer.Option(min=40.0, max=100.0, help="Side of a cell of the lead maps (EPSG:3413), m.")
-    ] = 80.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record instead of the paths.")] = False,
+    cell_m: Cell = 80.0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate SARAL/AltiKa echoes at 40 Hz over sea ice with leads, in the layout of an SGDR, with the truth.
 
@@ -69,35 +73,14 @@ def simulate_altika(
 
 @simulate_app.command("cryosat2")
 def simulate_cryosat2(
-    out: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE.nc|FOLDER",
-            help="One track as FILE.nc with its truth beside it; or a new folder for --count tracks.",
-        ),
-    ],
-    seed: Annotated[
-        int, typer.Option(min=0, help="Random seed: the same seed gives the same track; in a folder the first of them.")
-    ] = 0,
-    count: Annotated[
-        int, typer.Option(min=1, max=10_000, help="Number of tracks, with seeds SEED, SEED + 1 ...; needs a folder.")
-    ] = 1,
+    out: Out,
+    seed: Seed = 0,
+    count: Count = 1,
     echoes: Annotated[int, typer.Option(min=40, max=8000, help="Echoes of a track, 309 m apart.")] = 800,
-    ranges: Annotated[
-        str,
-        typer.Option(
-            "--range",
-            help=(
-                "standard: what tracks usually look like; stress: more refrozen leads and bright ice, and a larger"
-                " error of drift in the radar map; varied: slopes and contrasts differ from track to track."
-            ),
-        ),
-    ] = "standard",
-    cell_m: Annotated[
-        float, typer.Option(min=40.0, max=100.0, help="Side of a cell of the lead maps (EPSG:3413), m.")
-    ] = 80.0,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace an earlier simulation.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record instead of the paths.")] = False,
+    ranges: Annotated[str, typer.Option("--range", help=RANGES.format(varied="slopes and contrasts"))] = "standard",
+    cell_m: Cell = 80.0,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
 ) -> None:
     """Simulate CryoSat-2 echoes of SAR mode at 20 Hz over sea ice with leads, in the layout of L1b, with the truth.
 

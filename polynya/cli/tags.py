@@ -60,6 +60,7 @@ def tags(
     Each product's folder gets tags.parquet (GeoParquet, a row per imagette: footprint, time, beam, incidence angle,
     probability per tag, tags, confidence), report.html (the contact sheet, with filters) and run.json. An imagette
     near land, of another beam, size or kind than the training's is not assessed: unknown, and counted with its cause.
+    So is one whose picture cannot be read; the others are tagged, and the exit code is 3.
     The shipped network has learned from simulated imagettes only: look at the pictures.
 
     \b
@@ -87,12 +88,16 @@ def tags(
         show_progress=sys.stderr.isatty(),
     )
     failed = [r for r in records if r.status == "failed"]
-    code = failed[0].exit_code if failed and len(records) == 1 else FINISHED_WITH_FAILURES if failed else 0
+    damaged = [r for r in records if workflow.n_damaged(r)]
+    code = failed[0].exit_code if failed and len(records) == 1 else FINISHED_WITH_FAILURES if failed or damaged else 0
     if as_json:
         answer = {"exit_code": code, "products": [records_as.as_json(r) for r in records]}
         print(json.dumps(answer, indent=1))
     for record in failed:
         say(f"polynya: {record.message}")
+    for record in damaged:
+        name, n = workflow.name_of(record.item), int(record.numbers["n_imagettes"])
+        say(f"polynya: {name}: {workflow.n_damaged(record):,} of {n:,} pictures cannot be read; the others are tagged.")
     if not as_json:
         text = workflow.as_text(records)
         if text:

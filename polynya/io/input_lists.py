@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from . import opening, remote
 
 LISTS = (".txt", ".lst")
 """Endings of files that list inputs, one a line; a line that begins with ``#`` does not count."""
+SHOWN = 60
+"""Characters of a line that an error repeats."""
 
 
 def expand(words: Iterable[Path | str], *, endings: Sequence[str]) -> list[str]:
@@ -53,13 +56,26 @@ def _expand(word: str, *, endings: tuple[str, ...]) -> list[str]:
         names = [s for s in map(str.strip, lines) if s and not s.startswith("#")]
         if not names:
             raise ProductError(f"{word}: lists nothing; expected one file or address a line. Add them.")
-        return [n if remote.is_address(n) else str(path.parent / n) for n in names]
+        inputs = [n if remote.is_address(n) else str(path.parent / n) for n in names]
+        _check_list(word, names, inputs)
+        return inputs
     if glob.has_magic(word) and not path.exists():
         matches = sorted(glob.glob(word, recursive=True))
         if not matches:
             raise ProductError(f"{word}: matches nothing; expected a pattern of files that are there. Check it.")
         return matches
     return [word]
+
+
+def _check_list(word: str, names: Sequence[str], inputs: Sequence[str]) -> None:
+    """Raise where a text names nothing that is there: it is no list, or lies in another folder than it was made for."""
+    if any(remote.is_address(n) or os.path.exists(n) for n in inputs):
+        return
+    first = names[0] if len(names[0]) <= SHOWN else names[0][:SHOWN] + "..."
+    raise ProductError(
+        f"{word}: is read as a list of inputs, one a line, and none of its {len(names):,} lines names one that is"
+        f" there; the first is {first!r}. Names are relative to the list. Give a list, or the file's folder."
+    )
 
 
 def _matches_at(word: str) -> list[str]:

@@ -17,7 +17,7 @@ from ..errors import ProductError
 from ..io import opening
 from ..io.pictures import ENDINGS, Picture, read_picture
 from ..schema import Note
-from ..schema.imagettes import GREY, ROUGHNESS, SIGMA0, TAGS, UNKNOWN, Imagette
+from ..schema.imagettes import GREY, IS_SIMULATED, NO_PIXEL_SIZE, ROUGHNESS, SIGMA0, TAGS, UNKNOWN, Imagette
 from .wave_mode_names import QUICKLOOK_PIXEL_M, parse
 
 PRODUCT = "folder of images"
@@ -25,7 +25,8 @@ RELEASES: tuple[str, ...] = ()
 CHECKED: tuple[str, ...] = ()
 PIXEL_M = 50.0
 """Of a picture of which nothing else is known."""
-SIMULATED_TEXT = "simulated: no measurement"
+SIMULATED = Note(code=IS_SIMULATED, text="simulated: no measurement")
+PIXELS_ASSUMED = Note(code=NO_PIXEL_SIZE, text=f"pixel sizes are not stated: {PIXEL_M:g} m x {PIXEL_M:g} m are assumed")
 MOST_IMAGES = 1_000_000
 DECIBELS = "_db"
 """End of the quantity's name where a file holds ten times its decimal logarithm."""
@@ -57,7 +58,11 @@ def names_in(folder: Path | str) -> list[Path]:
 
 
 def read(
-    folder: Path | str, *, azimuth_pixel_m: float | None = None, range_pixel_m: float | None = None
+    folder: Path | str,
+    *,
+    azimuth_pixel_m: float | None = None,
+    range_pixel_m: float | None = None,
+    keep_damaged: bool = False,
 ) -> Iterator[Imagette]:
     """Read the images of a folder, one after the other.
 
@@ -67,7 +72,9 @@ def read(
         The folder.
     azimuth_pixel_m, range_pixel_m : float, optional
         Distances between lines and between samples, m. By default those of quick-looks where a name is one of them,
-        else 50 m.
+        else 50 m, with a note.
+    keep_damaged : bool
+        Give an image that cannot be read without its picture (:meth:`Imagette.unreadable`), and go on.
 
     Yields
     ------
@@ -80,8 +87,46 @@ def read(
     """
     folder = Path(folder)
     for path in names_in(folder):
-        found = imagette_of(path, source=folder.name, pixels_m=(azimuth_pixel_m, range_pixel_m))
+        found = imagette_of(
+            path, source=folder.name, pixels_m=(azimuth_pixel_m, range_pixel_m), keep_damaged=keep_damaged
+        )
         yield replace(found, file=path.relative_to(folder).as_posix())
+
+
+def named_imagette(
+    path: Path,
+    *,
+    source: str,
+    product: str = PRODUCT,
+    tags: np.ndarray | None = None,
+    labels: tuple[str, ...] = (),
+) -> Imagette:
+    """Return what is known of an image without its picture: by its name, and as given. Parameters as
+    :func:`imagette_of`."""
+    named = parse(path.name)
+    blank = Imagette(
+        name=path.stem,
+        source=source,
+        product=product,
+        picture=np.empty((0, 0), np.float32),
+        quantity=GREY,
+        azimuth_pixel_m=np.nan,
+        range_pixel_m=np.nan,
+        mask=np.empty((0, 0), bool),
+        tags=np.full(len(TAGS), UNKNOWN, np.int8) if tags is None else tags,
+        labels=labels,
+        file=path.name,
+    )
+    if named is None:
+        return blank
+    return replace(
+        blank,
+        time=named.start,
+        satellite=named.satellite,
+        beam=named.beam,
+        polarisation=named.polarisation,
+        absolute_orbit=named.absolute_orbit,
+    )
 
 
 def imagette_of(
@@ -92,6 +137,7 @@ def imagette_of(
     pixels_m: tuple[float | None, float | None] = (None, None),
     tags: np.ndarray | None = None,
     labels: tuple[str, ...] = (),
+    keep_damaged: bool = False,
 ) -> Imagette:
     """Read one image.
 
@@ -107,41 +153,47 @@ def imagette_of(
         As known; unknown by default.
     labels : tuple of str
         The source's own.
+    keep_damaged : bool
+        Return one that cannot be read without its picture (:meth:`Imagette.unreadable`).
 
     Raises
     ------
     ProductError
-        If it is damaged or has no valid pixel.
+        If it is damaged or has no valid pixel, and damaged ones are not kept.
     """
+    blank = named_imagette(path, source=source, product=product, tags=tags, labels=labels)
+    try:
+        return _with_picture(blank, path, pixels_m)
+    except ProductError as error:
+        if not keep_damaged:
+            raise
+        return blank.unreadable(error)
+
+
+def _with_picture(blank: Imagette, path: Path, pixels_m: tuple[float | None, float | None]) -> Imagette:
+    """Return an imagette with its picture, and what the file says of it."""
     held = read_picture(path)
     quantity, values = _quantity(held)
     mask = np.isfinite(values)
     if not mask.any():
         raise ProductError(f"{path.name}: no pixel is valid; expected a picture. Leave it out.")
     named = parse(path.name)
-    usual = QUICKLOOK_PIXEL_M[named.beam] if named is not None and named.kind == "ql" else (PIXEL_M, PIXEL_M)
+    is_quicklook = named is not None and named.kind == "ql"
+    usual: tuple[float | None, float | None] = QUICKLOOK_PIXEL_M[blank.beam] if is_quicklook else (None, None)
     stated = (_number(held.tags, "azimuth_pixel_m"), _number(held.tags, "range_pixel_m"))
-    pixels = [g or s or u for g, s, u in zip(pixels_m, stated, usual, strict=True)]
-    notes = (Note(code="simulated", text=SIMULATED_TEXT),) if "simulated_by" in held.tags else ()
-    return Imagette(
-        name=path.stem,
-        source=source,
-        product=product,
+    known = [g or s or u for g, s, u in zip(pixels_m, stated, usual, strict=True)]
+    pixels = [k or PIXEL_M for k in known]
+    notes = (SIMULATED,) if "simulated_by" in held.tags else ()
+    return replace(
+        blank,
         picture=values,
         quantity=quantity,
         azimuth_pixel_m=pixels[0],
         range_pixel_m=pixels[1],
         mask=mask,
-        time=np.datetime64("NaT", "ns") if named is None else named.start,
-        satellite="" if named is None else named.satellite,
-        beam=held.tags.get("beam", "") if named is None else named.beam,
-        polarisation="" if named is None else named.polarisation,
-        absolute_orbit=-1 if named is None else named.absolute_orbit,
+        beam=blank.beam or held.tags.get("beam", ""),
         incidence_angle=_number(held.tags, "incidence_angle") or np.nan,
-        tags=np.full(len(TAGS), UNKNOWN, np.int8) if tags is None else tags,
-        labels=labels,
-        notes=notes,
-        file=path.name,
+        notes=notes if all(known) else (*notes, PIXELS_ASSUMED),
     )
 
 

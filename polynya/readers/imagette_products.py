@@ -87,13 +87,15 @@ def count(path: Path | str) -> int:
     return len(image_folder.names_in(path) if reader is image_folder else reader.read_table(path))
 
 
-def read(path: Path | str) -> Iterator[Imagette]:
+def read(path: Path | str, *, keep_damaged: bool = False) -> Iterator[Imagette]:
     """Read the imagettes of a product or folder, one after the other.
 
     Parameters
     ----------
     path : Path or str
         Of :func:`reader_of`.
+    keep_damaged : bool
+        Give an imagette that cannot be read without its picture (:meth:`Imagette.unreadable`), and go on.
 
     Yields
     ------
@@ -104,7 +106,7 @@ def read(path: Path | str) -> Iterator[Imagette]:
     ProductError
         As :func:`reader_of` and the reader's own ``read``.
     """
-    yield from reader_of(path).read(path)
+    yield from reader_of(path).read(path, keep_damaged=keep_damaged)
 
 
 def read_one(path: Path | str, name: str, *, file: str = "") -> Imagette:

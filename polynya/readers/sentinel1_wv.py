@@ -25,7 +25,7 @@ from ..physics import boxcar, cmod5n
 from ..physics.line_vectors import Vector
 from ..physics.swath import middle_of
 from ..physics.thermal_noise import ThermalNoise, extended
-from ..schema import Note
+from ..schema import Note, counted
 from ..schema.imagettes import ROUGHNESS, SIGMA0, Imagette
 from . import sentinel1_grd
 from .sentinel1_annotation import Annotation, read_annotation
@@ -211,7 +211,9 @@ def _imagette(
     )
 
 
-def read(path: Path | str, *, pixel_m: float = PIXEL_M, quantity: str = ROUGHNESS) -> Iterator[Imagette]:
+def read(
+    path: Path | str, *, pixel_m: float = PIXEL_M, quantity: str = ROUGHNESS, keep_damaged: bool = False
+) -> Iterator[Imagette]:
     """Read the imagettes of a product, one after the other.
 
     Parameters
@@ -222,6 +224,8 @@ def read(path: Path | str, *, pixel_m: float = PIXEL_M, quantity: str = ROUGHNES
         Side that the pixels shall have, m; whole numbers of the product's own pixels are averaged.
     quantity : str
         ``roughness`` or ``sigma0``.
+    keep_damaged : bool
+        Give an imagette that cannot be read without its picture (:meth:`Imagette.unreadable`), and go on.
 
     Yields
     ------
@@ -230,11 +234,23 @@ def read(path: Path | str, *, pixel_m: float = PIXEL_M, quantity: str = ROUGHNES
     Raises
     ------
     ProductError, UsageError
-        As :func:`open_product` and :func:`read_imagette`.
+        As :func:`open_product` and :func:`read_imagette`; or if there is no measurement file at all.
     """
     product = open_product(path)
+    if not product.has_images:
+        raise ProductError(
+            f"{product.product_id}: no measurement files, footprints only: the manifest lists"
+            f" {counted(len(product.imagettes), 'imagette')}; expected measurement/*.tiff and their annotation."
+            " Download the product whole."
+        )
     for imagette in product.imagettes:
-        yield read_imagette(product, imagette.name, pixel_m=pixel_m, quantity=quantity)
+        try:
+            found = read_imagette(product, imagette.name, pixel_m=pixel_m, quantity=quantity)
+        except ProductError as error:
+            if not keep_damaged:
+                raise
+            found = imagette.unreadable(error)
+        yield found
 
 
 def read_imagette(product: WaveProduct, name: str, *, pixel_m: float = PIXEL_M, quantity: str = ROUGHNESS) -> Imagette:

@@ -169,13 +169,15 @@ def _time(words: list[str]) -> np.datetime64:
         return np.datetime64("NaT", "ns")
 
 
-def read(folder: Path | str) -> Iterator[Imagette]:
+def read(folder: Path | str, *, keep_damaged: bool = False) -> Iterator[Imagette]:
     """Read the images that the list names, one after the other; GeoTIFFs where there are both.
 
     Parameters
     ----------
     folder : Path or str
         The folder of the data set.
+    keep_damaged : bool
+        Give an image that is missing or cannot be read without its picture (:meth:`Imagette.unreadable`), and go on.
 
     Yields
     ------
@@ -191,8 +193,8 @@ def read(folder: Path | str) -> Iterator[Imagette]:
     rows = read_table(folder)
     places = {p.stem.lower(): p for p in sorted(names_in(folder), key=lambda p: p.suffix.lower().startswith(".tif"))}
     for row in rows:
-        path = places.get(row.name.lower())
-        if path is None:
+        path = places.get(row.name.lower(), folder / f"{row.name}.tiff")
+        if not keep_damaged and row.name.lower() not in places:
             raise ProductError(
                 f"{folder.name}: no image {row.name}; expected it in GeoTIFF/{LETTERS[row.phenomenon]} or"
                 f" PNG/{LETTERS[row.phenomenon]}. Unpack the data set whole."
@@ -206,6 +208,7 @@ def read(folder: Path | str) -> Iterator[Imagette]:
             pixels_m=(PIXEL_M, PIXEL_M),
             tags=tags,
             labels=(LETTERS[row.phenomenon],),
+            keep_damaged=keep_damaged,
         )
         yield replace(
             found,

@@ -18,9 +18,9 @@ import numpy as np
 
 from ..errors import ProductError
 from ..io import opening
-from ..schema import Note
 from ..schema.imagettes import PHENOMENA, TAGS, UNKNOWN, Imagette
-from .image_folder import SIMULATED_TEXT, imagette_of
+from .image_folder import SIMULATED as NOTE
+from .image_folder import imagette_of
 
 PRODUCT = "wave-mode quick-looks with tags"
 RELEASES = ("WV-Net",)
@@ -55,6 +55,12 @@ class Row:
     labels: tuple[str, ...]
     numbers: dict[str, float]
     is_simulated: bool
+
+    @property
+    def pixels_m(self) -> tuple[float | None, float | None]:
+        """Distances between lines and between samples, m; None where the table has none."""
+        azimuth, across = (self.numbers[n] for n in ("azimuth_pixel_m", "range_pixel_m"))
+        return None if np.isnan(azimuth) else azimuth, None if np.isnan(across) else across
 
 
 def is_product(folder: Path | str) -> bool:
@@ -148,13 +154,15 @@ def _number(text: str, name: str, most: float, where: str) -> float:
     return found
 
 
-def read(folder: Path | str) -> Iterator[Imagette]:
+def read(folder: Path | str, *, keep_damaged: bool = False) -> Iterator[Imagette]:
     """Read the images that the table names, one after the other.
 
     Parameters
     ----------
     folder : Path or str
         The folder.
+    keep_damaged : bool
+        Give an image that cannot be read without its picture (:meth:`Imagette.unreadable`), and go on.
 
     Yields
     ------
@@ -174,10 +182,15 @@ def read(folder: Path | str) -> Iterator[Imagette]:
                 " the table."
             )
         number = row.numbers
-        pixels = tuple(None if np.isnan(number[n]) else number[n] for n in ("azimuth_pixel_m", "range_pixel_m"))
         found = imagette_of(
-            path, source=folder.name, product=PRODUCT, pixels_m=(pixels[0], pixels[1]), tags=row.tags, labels=row.labels
+            path,
+            source=folder.name,
+            product=PRODUCT,
+            pixels_m=row.pixels_m,
+            tags=row.tags,
+            labels=row.labels,
+            keep_damaged=keep_damaged,
         )
-        notes = found.notes or ((Note(code="simulated", text=SIMULATED_TEXT),) if row.is_simulated else ())
+        more = (NOTE,) if row.is_simulated and not found.is_simulated else ()
         found = replace(found, latitude=number["latitude"], longitude=number["longitude"])
-        yield replace(found, notes=notes, file=row.filename)
+        yield replace(found, notes=more + found.notes, file=row.filename)

@@ -3,6 +3,7 @@
 (() => {
   const DATA = JSON.parse(document.getElementById("imagettes").textContent), PORTION = 120;
   const $ = id => document.getElementById(id), grid = $("grid"), detail = $("detail");
+  const valueOf = id => $(id)?.value ?? "";
   const buttons = [...document.querySelectorAll("button[data-tag]")];
   let found = [], drawn = 0, open = -1;
 
@@ -16,10 +17,15 @@
     return item.c === null ? low <= 0 && high >= 1 : item.c >= low && item.c <= high;
   }
 
+  function inBeamAndTime(item) { // filters that the page has only where the pictures differ
+    const beam = valueOf("beam"), from = valueOf("from"), to = valueOf("to"), time = item.time.slice(0, 16);
+    return (!beam || (item.beam || "-") === beam) && (!from || (time && time >= from.slice(0, 16))) && (!to || (time && time <= to.slice(0, 16)));
+  }
+
   function apply() {
     const wanted = pressed(), all = $("mode").value === "all";
     const [low, high] = ["low", "high"].map(id => Number($(id).value));
-    const inside = DATA.items.filter(item => inRange(item, low, high));
+    const inside = DATA.items.filter(item => inRange(item, low, high) && inBeamAndTime(item));
     found = inside.filter(item => !wanted.length || (all ? wanted.every(w => groups(item).includes(w)) : wanted.some(w => groups(item).includes(w))));
     const order = $("order").value, value = item => item.c === null ? -1 : item.c;
     if (order === "sure") found.sort((a, b) => value(b) - value(a) || a.n - b.n);
@@ -100,10 +106,11 @@
   $("close").addEventListener("click", () => detail.close());
   $("more").addEventListener("click", () => { const first = drawn; more(); focus(first); });
   for (const b of buttons) b.addEventListener("click", () => { b.setAttribute("aria-pressed", String(b.getAttribute("aria-pressed") !== "true")); apply(); });
-  for (const id of ["mode", "low", "high", "precise", "order"]) $(id).addEventListener("change", apply);
+  for (const id of ["mode", "low", "high", "precise", "order", "beam", "from", "to"]) $(id)?.addEventListener("change", apply);
   $("reset").addEventListener("click", () => {
     for (const b of buttons) b.setAttribute("aria-pressed", "false");
     $("mode").value = "any"; $("low").value = 0; $("high").value = 1; $("precise").checked = false; $("order").value = "number";
+    for (const id of ["beam", "from", "to"]) if ($(id)) $(id).value = "";
     apply();
   });
   apply();

@@ -24,6 +24,8 @@ __all__ = ["Page", "Shown", "thumbnail", "write"]
 
 THUMBNAIL_PX = 130
 JPEG_QUALITY = 72
+MINUTE = len("2016-01-01T00:00")
+NO_BEAM = "-"
 QUALITY_WORDS = {
     "no_tag_reaches_its_threshold": "no tag reaches its threshold",
     "far_from_training_images": "unlike the images of the training",
@@ -33,6 +35,9 @@ QUALITY_WORDS = {
     "part_of_picture_missing": "part of the picture is missing",
     "no_calibration": "no calibration: level not known",
     "polarisation_not_in_training": "another polarisation than VV",
+    "picture_not_readable": "the picture cannot be read",
+    "pixel_size_not_known": "pixel size not known",
+    "satellite_not_in_training": "satellite not in training",
     "beam_and_incidence_not_known": "beam and incidence angle not known",
     "place_not_known": "place not known",
 }
@@ -181,6 +186,8 @@ def _item(s: Shown) -> dict[str, object]:
         "n": s.number,
         "name": s.name,
         "about": [w for w in (s.time, place, seen) if w],
+        "beam": s.beam,
+        "time": s.time,
         "p": [round(float(v), 3) for v in s.probability],
         "tags": list(s.tags),
         "precise": list(s.precise),
@@ -234,6 +241,7 @@ def _sheet(page: Page) -> Markup:
         '<label>confidence from <input id="low" type="number" min="0" max="1" step="0.05" value="0"> to <input'
         ' id="high" type="number" min="0" max="1" step="0.05" value="1"></label>'
         '<label><input id="precise" type="checkbox"> precise tags only</label>'
+        f"{_where_and_when(page.shown)}"
         '<label>order <select id="order"><option value="number">as taken</option><option value="sure">surest first'
         '</option><option value="unsure">least sure first</option></select></label>'
         '<button type="button" id="reset">Reset</button></div></div>'
@@ -247,6 +255,19 @@ def _sheet(page: Page) -> Markup:
         '<button type="button" id="after">next ▶</button><button type="button" id="close">Close</button></div></dialog>'
         "<noscript><p>The pictures need JavaScript; the counts below do not.</p></noscript>"
     )
+
+
+def _where_and_when(shown: tuple[Shown, ...]) -> str:
+    """Return filters by beam and by time, where the pictures differ in them."""
+    beams, times = sorted({s.beam for s in shown}), sorted({s.time[:MINUTE] for s in shown if s.time})
+    out = ""
+    if len(beams) > 1:
+        options = "".join(f'<option value="{escape(b or NO_BEAM)}">{escape(b or "not known")}</option>' for b in beams)
+        out += f'<label>beam <select id="beam"><option value="">any</option>{options}</select></label>'
+    if len(times) > 1:
+        ends = f'type="datetime-local" min="{times[0]}" max="{times[-1]}"'
+        out += f'<label>UTC from <input id="from" {ends}></label><label>to <input id="to" {ends}></label>'
+    return out
 
 
 def _counts(page: Page) -> Markup:

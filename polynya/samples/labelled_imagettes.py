@@ -41,7 +41,7 @@ class LabelledImagettes:
     ----------
     grey : numpy.ndarray of uint8, shape (n, size, size)
         Stretched pictures, mapped from a file; (n, 0, 0) where feature vectors are read.
-    scalars : numpy.ndarray of float32, shape (n, 13)
+    scalars : numpy.ndarray of float32, shape (n, 16)
         As of :data:`polynya.samples.imagette_pictures.SCALARS`; or the feature vectors (n, features).
     limits : numpy.ndarray of float32, shape (n, 2)
         What 0 and 255 of each picture stand for.

@@ -19,6 +19,9 @@ QUALITY = {
     128: "beam_and_incidence_not_known",
     256: "place_not_known",
     512: "polarisation_not_in_training",
+    1024: "picture_not_readable",
+    2048: "pixel_size_not_known",
+    4096: "satellite_not_in_training",
 }
 """Bits of ``tag_quality``."""
 BITS = {name: bit for bit, name in QUALITY.items()}
@@ -32,6 +35,7 @@ NOT_ASSESSED = sum(
         "part_of_picture_missing",
         "no_calibration",
         "polarisation_not_in_training",
+        "picture_not_readable",
     )
 )
 """Bits with which an imagette gets no tag, whatever its probabilities."""
@@ -51,7 +55,7 @@ IMAGETTE_TAGS = TableSpec(
         *WHERE,
         variable("file", TEXT, "", "file of the picture in the source; empty for imagettes of a product"),
         *(
-            variable(probability_name(t), F8, "1", f"calibrated probability of {t}; NaN: the network lacks it")
+            variable(probability_name(t), F8, "1", f"calibrated probability of {t}; NaN: no picture or no such tag")
             for t in TAGS
         ),
         variable("tags", pa.list_(TEXT), "", "tags that reach the threshold of the best F1; none if unknown"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +33,8 @@ TAGS = tuple(name for _, name in PHENOMENA)
 STATES = ((PRESENT, "present"), (ABSENT, "absent"), (UNKNOWN, "unknown"))
 SIGMA0, ROUGHNESS, GREY = "sigma0", "roughness", "grey"
 """Quantities of a picture: sigma nought; sigma nought over the model's at 10 m/s; stretched or unknown values."""
+IS_SIMULATED, NO_PIXEL_SIZE, UNREADABLE = "simulated", "pixel_size", "unreadable"
+"""Codes of notes that decide something: no satellite took it; its pixel sizes are a guess; its picture is damaged."""
 
 WHERE: tuple[Variable, ...] = (
     variable("name", TEXT, "", "name of the imagette, the file name without its extension"),
@@ -165,7 +167,33 @@ class Imagette:
     @property
     def is_simulated(self) -> bool:
         """Whether no satellite took it."""
-        return any(n.code == "simulated" for n in self.notes)
+        return self.has_note(IS_SIMULATED)
+
+    @property
+    def has_pixel_size(self) -> bool:
+        """Whether the distances between pixels are known, not a guess."""
+        return not self.has_note(NO_PIXEL_SIZE)
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether its picture could be read."""
+        return not self.has_note(UNREADABLE)
+
+    def has_note(self, code: str) -> bool:
+        """Return whether it has a note of a code."""
+        return any(n.code == code for n in self.notes)
+
+    def unreadable(self, error: Exception) -> Imagette:
+        """Return it without its picture, which cannot be read.
+
+        Parameters
+        ----------
+        error : Exception
+            Why.
+        """
+        why = Note(code=UNREADABLE, text=str(error))
+        blank = np.empty((0, 0), np.float32)
+        return replace(self, picture=blank, mask=np.empty((0, 0), bool), notes=(*self.notes, why))
 
 
 def table_of(imagettes: Sequence[Imagette]) -> pa.Table:

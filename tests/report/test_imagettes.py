@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,9 @@ def shown(k: int) -> imagettes.Shown:
     return imagettes.Shown(
         number=k,
         name=f"imagette{k}",
-        time="",
+        time=f"2016-01-{1 + k % 28:02}T05:15:{k % 60:02}Z" if k % 7 else "",
         satellite="S1A",
-        beam="wv1",
+        beam=("wv1", "wv2", "")[k % 3],
         place=(np.nan, np.nan),
         incidence=np.nan,
         probability=(*(0.9 if t in tags else 0.1 for t in range(9)), np.nan),
@@ -73,6 +74,16 @@ def test_some_of_many_are_said(path):
     assert "150 of 3,000 imagettes, chosen at random within each tag" in path.read_text()
 
 
+def test_filters_are_there_where_pictures_differ():
+    """A folder of one beam without times gets neither filter."""
+    same = tuple(replace(shown(k), beam="wv1", time="") for k in range(3))
+    assert imagettes._where_and_when(same) == ""
+    both = imagettes._where_and_when((*same, replace(shown(4), beam="", time="2016-01-05T05:15:04Z")))
+    assert 'id="beam"' in both and ">not known<" in both and 'id="from"' not in both
+    later = imagettes._where_and_when(tuple(replace(s, time=f"2016-01-0{s.number + 1}T05:15:00Z") for s in same))
+    assert 'min="2016-01-01T05:15" max="2016-01-03T05:15"' in later and 'id="beam"' not in later
+
+
 @pytest.mark.skipif(chromium.BROWSER is None, reason="no Chromium to run the page in")
 @pytest.mark.parametrize("wide", [1280, 390])
 def test_filters_and_keys(path, tmp_path, wide):
@@ -94,6 +105,18 @@ def test_filters_and_keys(path, tmp_path, wide):
         page.run('(e => { e.value = "0.5"; e.dispatchEvent(new Event("change")); })(document.getElementById("low"))')
         assert said() == count(lambda s: {1, 5} <= set(s.tags) and s.confidence >= 0.5)
         page.run('document.getElementById("reset").click()')
+        put = lambda key, value: page.run(  # noqa: E731
+            f'(e => {{ e.value = "{value}"; e.dispatchEvent(new Event("change")); }})(document.getElementById("{key}"))'
+        )
+        put("beam", "wv2")
+        assert said() == count(lambda s: s.beam == "wv2")
+        put("from", "2016-01-05T05:15")
+        put("to", "2016-01-20T05:15")  # to the whole minute
+        assert said() == count(lambda s: s.beam == "wv2" and "2016-01-05" <= s.time[:10] <= "2016-01-20")
+        put("beam", "-")
+        assert said() == count(lambda s: not s.beam and "2016-01-05" <= s.time[:10] <= "2016-01-20")
+        page.run('document.getElementById("reset").click()')
+        assert said() == N
         press("aside")
         assert said() == count(lambda s: s.quality) == 15
         press("aside")

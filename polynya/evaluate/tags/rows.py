@@ -73,7 +73,7 @@ def compare(sample: Sample, *, draws: int = 200, seed: int = 0) -> list[Row]:
     ]
     if is_single(truth):
         return rows + _dominant_rows(sample, draws=draws, seed=seed)
-    answers = {GIVEN: sample.answer, PRECISE: replace(sample.answer, given=sample.precise)} | constants(truth)
+    answers = {GIVEN: sample.answer, PRECISE: _precise(sample)} | constants(truth)
     drawn = scores.bootstrap(answers, truth, draws=draws, seed=seed)
     for prediction, answer in answers.items():
         found = scores.scores(answer, truth, labels=sample.labels)
@@ -81,6 +81,12 @@ def compare(sample: Sample, *, draws: int = 200, seed: int = 0) -> list[Row]:
         rows += _summary_rows(found, drawn[prediction], prediction, truth)
         rows += _tag_rows(found, answer, sample, prediction, draws=draws, seed=seed)
     return rows
+
+
+def _precise(sample: Sample) -> Answer:
+    """Return the precise tags as an answer, with a confidence of their own."""
+    own = scores.confidence_of(sample.answer.probability, sample.precise)
+    return replace(sample.answer, given=sample.precise, confidence=np.where(sample.is_assessed, own, -1.0))
 
 
 def is_single(truth: Truth) -> bool:

@@ -43,7 +43,7 @@ def summary(table: pa.Table) -> str:
         f"{about.get('result', 'tags')} against {rows[0]['reference']}: {n:,.0f} imagettes of {passes:,.0f} passes;"
         " 95 % intervals over passes in brackets"
     ]
-    lines += [f"NOTE: {about[k]}" for k in ("simulated", "left_out", "remark") if about.get(k)]
+    lines += [f"NOTE: {about[k]}" for k in ("simulated", "matched", "left_out", "remark") if about.get(k)]
     if aside:
         lines.append(f"NOTE: {100 * aside:.1f} % of the imagettes were not assessed: their tags count as missed.")
     stratum = DOMINANT if any(r["stratum"] == DOMINANT for r in rows) else "all"

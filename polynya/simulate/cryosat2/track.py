@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.constants import speed_of_light
@@ -13,9 +13,16 @@ from scipy.constants import speed_of_light
 from ...errors import UsageError
 from ..altika import surface
 from ..altika.floes import correlated_field
-from ..altika.frame import Frame, draw_frame
-from ..altika.lead_track import LeadTrack, draw_drift, draw_hours
-from ..altika.leads import Leads, crossed, draw_leads, nearest
+from ..altika.lead_track import (
+    LeadTrack,
+    Seen,
+    check_ranges,
+    check_seed,
+    draw_course,
+    draw_seen,
+    with_map_distance,
+)
+from ..altika.leads import Leads
 from . import echo, presets, stack
 
 PATCH_HEIGHT_M = 0.03
@@ -49,15 +56,11 @@ class Track(LeadTrack):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Surface:
-    """What the track looks at besides leads; per echo, or one number."""
+class _Surface(Seen):
+    """What the track looks at besides leads, with backscatter and slope of the floes."""
 
     backscatter: np.ndarray
     slope: np.ndarray
-    rms_height: np.ndarray
-    patches: surface.Patches
-    freeboard_m: float
-    noise: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,42 +90,27 @@ def draw_track(seed: int, *, echoes: int = 800, ranges: str = "standard") -> Tra
     """
     check_arguments(seed=seed, echoes=echoes, ranges=ranges)
     chosen = presets.ranges_of(ranges, seed)
-    frame = draw_frame(np.random.default_rng([seed, 1]), echoes, orbit=presets.ORBIT)
-    along = presets.STEP_M * np.arange(echoes)
-    leads = draw_leads(np.random.default_rng([seed, 2]), float(along[-1]), chosen)
-    true, number = nearest(leads, along)
-    seen = _draw_surface(np.random.default_rng([seed, 3]), true, chosen)
+    course = draw_course(seed, echoes=echoes, ranges=ranges, chosen=chosen, orbit=presets.ORBIT)
+    seen = _draw_surface(np.random.default_rng([seed, 3]), course.true_distance, chosen)
     rng = np.random.default_rng([seed, 4])
     jitter = rng.normal(0.0, chosen.jitter_gates, echoes)
-    power = _power(leads, seen, jitter)
+    power = _power(course.leads, seen, jitter)
     waveform, scale = counts(_speckled(rng, power.echo + seen.noise) * presets.FLOE_W)
     heights = np.random.default_rng([seed, 5])
-    altitude, height = surface.draw_heights(heights, along, seen.freeboard_m, height_m=presets.HEIGHT_M)
+    altitude, height = surface.draw_heights(heights, course.along, seen.freeboard_m, height_m=presets.HEIGHT_M)
     to_middle = presets.GATE_M * (presets.GATES // 2 - presets.NOMINAL_GATE - jitter)
-    latitude, longitude = frame.positions(along)
-    drift = draw_drift(seed, chosen)
+    slope = round(float(np.rad2deg(np.median(seen.slope))), 3)
     track = Track(
-        frame=frame,
-        time=frame.start + np.round(np.arange(echoes) * (1e9 * presets.STEP_S)).astype("timedelta64[ns]"),
-        latitude=latitude,
-        longitude=longitude,
+        **course.fields(seen, more={"floe_slope_deg": slope}),
+        time=course.frame.start + np.round(np.arange(echoes) * (1e9 * presets.STEP_S)).astype("timedelta64[ns]"),
         altitude=altitude,
-        leads=leads,
-        true_distance=true,
-        map_distance=true,
-        nearest=number,
-        crossed=crossed(leads, along),
-        is_patch=seen.patches.power > 0,
         floe_db=10.0 * np.log10(seen.backscatter[:, seen.backscatter.shape[1] // 2]),
-        rms_height=seen.rms_height,
-        drift=drift,
-        about=_about(seed, ranges, frame, leads, seen, drift, chosen),
         waveform=waveform,
         scale=scale,
         window_delay=(altitude - height + to_middle) * (2.0 / speed_of_light),
         stack=_stacks(np.random.default_rng([seed, 9]), power, seen.noise),
     )
-    return replace(track, map_distance=nearest(track.map_leads, along)[0])
+    return with_map_distance(track, course.along)
 
 
 def check_arguments(*, seed: int, echoes: int, ranges: str) -> None:
@@ -138,12 +126,10 @@ def check_arguments(*, seed: int, echoes: int, ranges: str) -> None:
     UsageError
         If one of them is not what is expected.
     """
-    if seed < 0:
-        raise UsageError(f"seed is {seed}; expected 0 or more. Choose another.")
+    check_seed(seed)
     if not presets.FEWEST <= echoes <= presets.MOST:
         raise UsageError(f"echoes is {echoes}; expected {presets.FEWEST} to {presets.MOST}. Choose another.")
-    if ranges not in presets.RANGES:
-        raise UsageError(f"ranges is {ranges!r}; expected {', '.join(presets.RANGES)}. Choose one of them.")
+    check_ranges(ranges, presets.RANGES)
 
 
 def counts(watts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -166,14 +152,8 @@ def _draw_surface(rng: np.random.Generator, true: np.ndarray, ranges: presets.Ra
         field += sd * correlated_field(rng, field.shape, length, step_m=step)
     low, high = np.log(ranges.floe_slope_deg)
     slope = rng.uniform(low, high) + 0.3 * surface.correlated(rng, n, ranges.sigma0_m[0], step_m=step)
-    return _Surface(
-        backscatter=10.0 ** (field / 10.0),
-        slope=np.deg2rad(np.exp(slope)),
-        rms_height=surface.draw_roughness(rng, n, ranges, step_m=step),
-        patches=surface.draw_patches(rng, true, ranges, step_m=step),
-        freeboard_m=float(rng.uniform(*ranges.freeboard_m)),
-        noise=float(10.0 ** (rng.uniform(*ranges.noise_db) / 10.0)),
-    )
+    seen = draw_seen(rng, true, ranges, step_m=step)
+    return _Surface(**vars(seen), backscatter=10.0 ** (field / 10.0), slope=np.deg2rad(np.exp(slope)))
 
 
 def _power(leads: Leads, seen: _Surface, jitter: np.ndarray) -> _Power:
@@ -208,28 +188,3 @@ def _stacks(rng: np.random.Generator, power: _Power, noise: float) -> stack.Stac
     noisy = stack.speckled(rng, power.stack, samples)
     noisy += floor * (rng.standard_gamma(presets.GATES / 2.0, noisy.shape) / (presets.GATES / 2.0) - 1.0)
     return stack.statistics(np.maximum(noisy, 0.0))
-
-
-def _about(
-    seed: int,
-    ranges: str,
-    frame: Frame,
-    leads: Leads,
-    seen: _Surface,
-    drift: tuple[float, float],
-    chosen: presets.Ranges,
-) -> dict[str, object]:
-    return {
-        "simulated": "polynya; no measurement",
-        "seed": seed,
-        "ranges": ranges,
-        "place": frame.place,
-        "time": str(frame.start),
-        "leads": len(leads),
-        "patches": seen.patches.count,
-        "freeboard_m": round(seen.freeboard_m, 3),
-        "noise_db": round(float(10.0 * np.log10(seen.noise)), 2),
-        "floe_slope_deg": round(float(np.rad2deg(np.median(seen.slope))), 3),
-        "map_hours_after": round(draw_hours(seed, chosen), 2),
-        "map_drift_error_m": [round(float(v), 1) for v in frame.turned(*drift)],
-    }

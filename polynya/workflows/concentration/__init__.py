@@ -12,9 +12,7 @@ from pathlib import Path
 from ... import engine as engines
 from ... import io
 from ...engine.protocol import FAILED, Engine, Record
-from ...errors import UsageError
-from ...report import terminal
-from .. import run_page
+from .. import each, run_page
 from . import amsr2 as amsr2_files
 from . import mapper
 from .config import DEFAULT, RULE, Config
@@ -75,12 +73,7 @@ def run(
     config = config or Config()
     amsr2_files.check(amsr2, mapper.load(config))  # a network that is none fails once, not with every scene
     names = [name_of(io.name_of(str(s))) for s in scenes]
-    double = sorted({n for n in names if names.count(n) > 1})
-    if double:
-        raise UsageError(
-            f"SCENE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
-            " own folder. Name it once."
-        )
+    each.check_names(names, what="SCENE")
     beside = amsr2_files.assign(names, amsr2)
     items = [
         Item(
@@ -91,15 +84,9 @@ def run(
         )
         for s, n in zip(scenes, names, strict=True)
     ]
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(max(workers, 1), len(items)))
     task = functools.partial(process, config=config, overwrite=overwrite)
-    records = {}
-    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
-        for record in engine.map(task, items):
-            records[record.item] = record
-            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    found = [records[i.name] for i in items]
+    is_shown = show_progress and len(items) > 1
+    found = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
     folders = {i.name: i.folder for i in items}
     run_page.write(found, out=out, command="concentration", results=folders, quantity=run_page.ICE_AREA)
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -16,6 +17,7 @@ from ...evaluate.tags.scores import Answer, Truth, confidence_of
 from ...readers import tengeop_sarwv, wv_quicklooks
 from ...readers.wave_mode_names import parse
 from ...samples import labelled_imagettes
+from ...schema import counted
 from ...schema.imagette_tags import IMAGETTE_TAGS, NOT_ASSESSED, PROBABILITIES
 from ...schema.imagettes import ABSENT, PRESENT, TAGS, UNKNOWN
 
@@ -91,6 +93,7 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, draws: int = 2
     known = read_reference(reference)
     names = table["name"].to_pylist()
     place = np.array([k for k, n in enumerate(names) if n in known], np.int64)
+    _check_once([names[k] for k in place], out)
     if not place.size:
         raise ProductError(
             f"{reference.name} and {out.name}: no imagette is in both, by its name; expected tags of the same pictures."
@@ -102,11 +105,22 @@ def run(out: Path | str, *, reference: Path | str, seed: int = 0, draws: int = 2
         about["simulated"] = SIMULATED
     if any(m.get("is_network_simulated") == "true" for m in meta):
         about["remark"] = NETWORK
+    about["matched"] = "imagettes and reference are matched by the names of the pictures, without ending."
     left, unused = len(names) - place.size, len(known) - place.size
     if left or unused:
         about["left_out"] = f"{left:,} imagettes without a reference, and {unused:,} of the reference without tags."
     found = rows.compare(sample, draws=draws, seed=seed)
     return scene_rows.tidy(found, region="all", reference=reference.name, about=about)
+
+
+def _check_once(names: list[str], out: Path) -> None:
+    twice = [n for n, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ProductError(
+            f"{out.name}: {counted(len(twice), 'picture')} of the reference {'is' if len(twice) == 1 else 'are'} there"
+            f" more than once, as {twice[0]}; expected each name once, since the reference is matched by name. Evaluate"
+            " each folder by itself."
+        )
 
 
 def read_reference(path: Path) -> dict[str, Known]:

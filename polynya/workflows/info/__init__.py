@@ -18,7 +18,7 @@ from ... import io
 from ...errors import ProductError
 from ...readers import icesat2, icesat2_atl03, icesat2_atl07, icesat2_atl10, icesat2_releases
 from . import echo_folder, echoes, imagettes, outlines, radar, scene, sea_ice
-from .extent import extent
+from .extent import extent, in_words
 from .next_command import MEDIUM, Prospect, prospect
 from .records import BeamInfo, Info
 
@@ -450,9 +450,7 @@ def as_text(info: Info) -> str:
     row("orientation", f"{info.orientation} (from {info.orientation_source})")
     row("time", f"{info.start} to {info.end}" if info.start else "unknown: no beam holds data")
     if info.extent:
-        west, south, east, north = info.extent
-        crosses = ", crosses the antimeridian" if west > east else ""
-        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
+        row("extent", in_words(info.extent))
     for i, beam in enumerate(info.beams):
         counts = ", ".join(_counted(n, k.replace("_", " ")) for k, n in beam.counts.items())
         shares = "".join(f", {100 * v:.0f} % {k.replace('_', ' ')}" for k, v in beam.shares.items())

@@ -19,7 +19,7 @@ from ...readers import altika_sgdr, cpom_elev, echo_files
 from ...readers.echo_product import file_of
 from ...schema import counted
 from ...schema.echoes import CLASS_NAMES, LRM, MODE_NAMES, SURFACE_TYPE_NAMES, Echoes
-from .extent import extent
+from .extent import extent, in_words
 
 TABLES = (".elev",)
 NETCDF = (".nc", ".nc4", ".cdf", ".sen3")
@@ -104,12 +104,18 @@ def run(path: Path | str) -> dict[str, object]:
             "modes": _named(counts["mode"], MODE_NAMES),
             "surface_types": _named(counts["surface_type"], SURFACE_TYPE_NAMES),
             "classes": _named(counts["surface_class"], CLASS_NAMES) if has_classes else {},
-            "absent": list(first.absent),
+            "absent": [n for n in first.absent if not _is_found(n, counts)],
             "unknown_variables": list(first.unknown),
             "notes": [n.text for n in first.notes],
             "next_commands": _next(path, first, counts["mode"]),
         }
     )
+
+
+def _is_found(name: str, counts: dict[str, Counter[int]]) -> bool:
+    """Return whether values that a variable lacks came from elsewhere in the file: 1 Hz records, attributes, a name."""
+    nothing = {"mode": 0, "surface_type": -1}
+    return name in nothing and any(v != nothing[name] for v in counts[name])
 
 
 def _next(path: Path | str, echoes: Echoes, modes: Counter[int]) -> list[str]:
@@ -177,7 +183,7 @@ def as_text(about: dict[str, Any]) -> str:
         )
     row("time", f"{about['start']} to {about['end']}" if about["start"] else "unknown")
     if about["extent"] is not None:
-        row("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"]))
+        row("extent", in_words(about["extent"]))
     if about["kind"] == "echoes" and about["gates"]:
         wide = f", gates of {about['gate_width_m']} m" if about["gate_width_m"] else ""
         row("waveforms", f"{about['units']}{wide}")

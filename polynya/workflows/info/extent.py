@@ -45,7 +45,17 @@ def extent(tracks: Sequence[Points]) -> tuple[float, float, float, float] | None
     gaps = np.diff(np.append(around, around[0] + 360.0))
     last = int(np.argmax(gaps))
     west, east = around[(last + 1) % around.size], around[last]
-    return _half_circle(west), float(lat[good].min()), _half_circle(east), float(lat[good].max())
+    west, east = _half_circle(west), _half_circle(east)
+    if east == -180.0 < west:  # points that end at the antimeridian do not go across it
+        east = 180.0
+    return west, float(lat[good].min()), east, float(lat[good].max())
+
+
+def in_words(box: Sequence[float]) -> str:
+    """Return west, south, east, north as one line; it says where the box goes across the antimeridian."""
+    west, south, east, north = box
+    crosses = ", crosses the antimeridian" if west > east else ""
+    return f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}"
 
 
 def _half_circle(longitude: float) -> float:

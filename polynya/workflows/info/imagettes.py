@@ -15,8 +15,8 @@ from ... import io
 from ...readers import image_folder, sentinel1_wv, tengeop_sarwv, wv_quicklooks
 from ...readers.wave_mode_names import parse
 from ...schema import counted
-from ...schema.imagettes import SHORT_NAMES
-from .extent import extent
+from ...schema.imagettes import NO_PIXEL_SIZE, SHORT_NAMES
+from .extent import extent, in_words
 
 PICTURES = (".png", ".jpg", ".jpeg")
 BESIDE = (*PICTURES, ".csv", ".txt", ".npy")
@@ -126,7 +126,7 @@ def _tengeop(path: Path) -> dict[str, object]:
 
 def _quicklooks(path: Path) -> dict[str, object]:
     rows = wv_quicklooks.read_table(path)
-    first = image_folder.imagette_of(path / rows[0].filename, source=path.name)
+    first = image_folder.imagette_of(path / rows[0].filename, source=path.name, pixels_m=rows[0].pixels_m)
     tags = np.array([r.tags for r in rows])
     labels = Counter(label for r in rows for label in r.labels)
     latitude, longitude = (np.array([r.numbers[n] for r in rows]) for n in ("latitude", "longitude"))
@@ -139,7 +139,7 @@ def _quicklooks(path: Path) -> dict[str, object]:
         "tags": {n: int((tags[:, k] == 1).sum()) for k, n in enumerate(SHORT_NAMES) if (tags[:, k] == 1).any()},
         "untagged": int((tags <= 0).all(axis=1).sum()),
         "labels": dict(labels.most_common()),
-        "notes": [f"{counted(simulated, 'image')} simulated: no measurement"] if simulated else [],
+        "notes": [f"{counted(simulated, 'image')} simulated: no measurement"] * bool(simulated) + _guessed(first),
     }
 
 
@@ -150,7 +150,7 @@ def _folder(path: Path) -> dict[str, object]:
         **_about(image_folder.PRODUCT, path.resolve().name, len(files)),
         **_named([f.name for f in files]),
         **_picture(first),
-        "notes": ["no table of tags"],
+        "notes": ["no table of tags", *_guessed(first)],
     }
 
 
@@ -193,6 +193,10 @@ def _picture(first: Any) -> dict[str, object]:
     }
 
 
+def _guessed(first: Any) -> list[str]:
+    return [n.text for n in first.notes if n.code == NO_PIXEL_SIZE]
+
+
 def as_text(about: dict[str, Any]) -> str:
     """Return the description for people."""
     ipf = f", IPF {about['ipf']}" if about.get("ipf") else ""
@@ -207,7 +211,7 @@ def as_text(about: dict[str, Any]) -> str:
         words = ", ".join(f"{k} {n:,}" for k, n in {**about["satellites"], **about["beams"]}.items())
         row("seen by", f"{words}; {counted(about['orbits'], 'orbit')}")
     if about["extent"] is not None:
-        row("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"]))
+        row("extent", in_words(about["extent"]))
     if about.get("shape"):
         size = "{} x {} pixels".format(*about["shape"])
         row("first image", f"{size} of {about['pixel_m'][0]:g} x {about['pixel_m'][1]:g} m, {about['quantity']}")

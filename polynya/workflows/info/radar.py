@@ -10,7 +10,7 @@ import numpy as np
 from ... import io
 from ...readers import sentinel1_grd
 from ...readers.sentinel1_grd import Image, Product, is_product
-from .extent import extent
+from .extent import extent, in_words
 
 __all__ = ["as_text", "is_product", "run"]
 
@@ -121,9 +121,7 @@ def as_text(about: dict[str, object]) -> str:
     relative = "" if about["relative_orbit"] is None else f", relative {about['relative_orbit']}"
     row("orbit", f"{about['absolute_orbit']}{relative}, {about['orbit_pass'] or 'pass unknown'}")
     if about["extent"] is not None:
-        west, south, east, north = about["extent"]
-        crosses = ", crosses the antimeridian" if west > east else ""
-        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
+        row("extent", in_words(about["extent"]))
     row("land", f"{about['land_share']:.0%} of the geolocation points")
     for i, image in enumerate(about["images"]):
         low, high = image["incidence_angle"]

@@ -20,7 +20,7 @@ from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...schema import counted
 from ..glaciers import DEFAULT
-from .extent import extent
+from .extent import extent, in_words
 
 TILE_SETS = (".h5", ".hdf5")
 RASTERS = (".tif", ".tiff", ".json", ".vrt", ".jp2", ".hgt", ".img")
@@ -216,9 +216,7 @@ def as_text(about: dict[str, object]) -> str:
         lines.append(f"{about['name']}: scene of {rows} x {columns} pixels, {about['crs']}")
         row("time", about["time"] or "unknown")
         row("region", about["region"] or "not given")
-        west, south, east, north = about["extent"]
-        crosses = ", crosses the antimeridian" if west > east else ""
-        row("extent", f"W {west:.4f}  S {south:.4f}  E {east:.4f}  N {north:.4f}{crosses}")
+        row("extent", in_words(about["extent"]))
         for i, s in enumerate(about["sensors"]):
             same = (
                 ""

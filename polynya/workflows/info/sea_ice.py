@@ -14,6 +14,7 @@ from ...errors import ProductError
 from ...io import opening
 from ...readers import ai4arctic, amsr2_swath, ice_concentration, sigrid3_chart
 from ...schema import counted
+from .extent import in_words
 
 VECTORS = (".gpkg", ".shp", ".geojson", ".fgb", ".parquet", ".geoparquet")
 GRIDS = (".nc", ".nc4", ".cdf")
@@ -212,7 +213,7 @@ def _chart_rows(about: dict) -> list[tuple[str, str]]:
     rows = [
         ("polygons", ", ".join(f"{k} {n}" for k, n in about["polygons_by_type"].items())),
         ("crs", about["crs"]),
-        ("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"])),
+        ("extent", in_words(about["extent"])),
         ("areas", f"{'CT':>4}{'polygons':>10}{'km2 in the chart':>20}{'km2 on the ellipsoid':>24}"),
     ]
     return rows + [
@@ -224,7 +225,7 @@ def _chart_rows(about: dict) -> list[tuple[str, str]]:
 def _scene_rows(about: dict) -> list[tuple[str, str]]:
     rows = [("scene", about["scene"]), ("service", about["service"] or "unknown")]
     if "extent" in about:
-        rows.append(("extent", "W {:.4f}  S {:.4f}  E {:.4f}  N {:.4f}".format(*about["extent"])))
+        rows.append(("extent", in_words(about["extent"])))
     rows.append(("cells", f"{about['cells'][0]} x {about['cells'][1]} of 2 km"))
     rows.append(("variables", ", ".join(about["variables"])))
     charts = f"in {about['reference']}" if about["reference"] else "inside" if "SIC" in about["variables"] else "none"

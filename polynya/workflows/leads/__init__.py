@@ -13,9 +13,7 @@ from pathlib import Path
 from ... import engine as engines
 from ... import io
 from ...engine.protocol import FAILED, SKIPPED, Engine, Record
-from ...errors import UsageError
-from ...report import terminal
-from .. import run_page
+from .. import each, run_page
 from . import messages, network
 from .config import DEFAULT, RULE, Config
 from .track import RECORDS, Item, process
@@ -70,24 +68,13 @@ def run(
     config = config or Config()
     network.load(config)  # a network that is none fails once, not with every file
     names = [name_of(f) for f in files]
-    double = sorted({n for n in names if names.count(n) > 1})
-    if double:
-        raise UsageError(
-            f"FILE: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
-            " own folder. Name it once."
-        )
+    each.check_names(names, what="FILE")
     below = io.place(out)
     items = [Item(path=str(f), folder=str(below / n)) for f, n in zip(files, names, strict=True)]
     io.check_writable(below)
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(max(workers, 1), len(items)))
     task = functools.partial(process, config=config, overwrite=overwrite, records=records)
-    found = {}
-    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
-        for record in engine.map(task, items):
-            found[record.item] = record
-            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    ordered = [found[i.name] for i in items]
+    is_shown = show_progress and len(items) > 1
+    ordered = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
     folders = {i.name: i.folder for i in items}
     run_page.write(ordered, out=out, command="leads", results=folders, quantity=run_page.LEAD_FRACTION)
     return ordered

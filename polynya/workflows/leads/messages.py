@@ -25,7 +25,7 @@ CAUSES = {
     "no_echo_or_no_position": "without an echo or a position",
     "probability_between_the_limits": "with a probability between the limits {ice:g} and {lead:g}",
     "rule_or_product_undecided": "that {rule} leaves undecided",
-    "input_of_the_rule_missing": "that lack an input of the rule (concentration, stack statistics or gain control)",
+    "input_of_the_rule_missing": "that lack an input of {rule}: {inputs}",
     "no_network_or_rule_for_the_mission_or_mode": "for whose mission and mode there is no network and no rule",
     "land_or_continental_ice": "over land or continental ice",
 }
@@ -101,7 +101,8 @@ def _of_unknown(setting: Setting, total: Summary) -> list[str]:
     if not n:
         return []
     c, rule = setting.config, "the product" if setting.rule == PRODUCT else f"the rule {setting.rule}"
-    words = {"ice": c.ice_probability, "lead": c.lead_probability, "rule": rule}
+    inputs = " and ".join(text for name, text in rules.INPUTS.items() if total.lacking[name]) or "not said which"
+    words = {"ice": c.ice_probability, "lead": c.lead_probability, "rule": rule, "inputs": inputs}
     parts = [
         f"{total.causes[value]:,} {CAUSES[name].format(**words)}"
         for value, name in UNKNOWN_CAUSES
@@ -245,7 +246,7 @@ def line(numbers: dict[str, float]) -> str:
     """Return the counts of a file as one line."""
     n = numbers
     leads = int(n[f"n_{CLASS_WORDS[LEAD_CLASS]}"])
-    words = f"{counted(int(n['n_echoes']), 'echo')}: {leads:,} lead ({counted(int(n['n_leads']), 'lead')})"
+    words = f"{counted(int(n['n_echoes']), 'echo')}: {leads:,} in {counted(int(n['n_leads']), 'lead')}"
     words += f", {int(n[f'n_{CLASS_WORDS[SEA_ICE]}']):,} ice, {int(n[f'n_{CLASS_WORDS[OCEAN]}']):,} ocean"
     return f"{words}, {int(n['n_unknown']):,} unknown; {int(n['n_remove']):,} to remove from ranges"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +22,14 @@ PRODUCT_CLASSES = {
 }
 """Class flags of products; each is the output of thresholds."""
 NO_RULE = "none"
+INPUTS = {
+    "concentration": "the sea-ice concentration (--concentration GRID gives it)",
+    "stack": "the standard deviation of the stack",
+    "backscatter": "the backscatter",
+    "power": "the maximum power (the gain control is missing)",
+    "class": "the product's own class",
+}
+"""Inputs of rules that a file may lack, in words."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +46,8 @@ class Ruled:
     definition : str
         Of the peakiness.
     peakiness : numpy.ndarray, shape (n,)
+    lacking : dict of str to numpy.ndarray of bool, shape (n,)
+        Where each input of the rule (a key of :data:`INPUTS`) is missing.
     """
 
     name: str
@@ -45,6 +55,7 @@ class Ruled:
     cause: np.ndarray
     definition: str
     peakiness: np.ndarray
+    lacking: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def rule_for(echoes: Echoes, config: Config) -> str:
@@ -118,7 +129,7 @@ def answer(name: str, echoes: Echoes, features: Features | None, config: Config,
     if name == settings.MAXIMUM_POWER:
         power = features["max_power_db"]
         found = lead_rules.altika_maximum_power(power, lead_db=float(config.lead_db or 0.0), ice_db=config.ice_db)
-        return _ruled(found.rule, found.classes, features, ZAKHAROVA_128, lacks=~np.isfinite(power))
+        return _ruled(found.rule, found.classes, features, ZAKHAROVA_128, lacking={"power": ~np.isfinite(power)})
     by = _by_cpom if name == settings.CPOM else _by_pysiral
     return by(echoes, features, share)
 
@@ -127,12 +138,20 @@ def _by_product(echoes: Echoes, features: Features | None) -> Ruled:
     """Return the product's own classes; its peakiness too, where it has no echoes."""
     given = echoes.surface_class.astype(np.int8)
     cause = np.where(given != UNKNOWN, HAS_CLASS, RULE_UNDECIDED).astype(np.int8)
-    cause[(given == UNKNOWN) & (echoes.product_class_flag < 0)] = INPUT_MISSING
+    lacking = echoes.product_class_flag < 0
+    cause[(given == UNKNOWN) & lacking] = INPUT_MISSING
     definition, peakiness = ESA_L2I, echoes.product_peakiness
     if features is not None:
         definition, peakiness = ZAKHAROVA_128, features["peakiness_zakharova_128"]
     name = PRODUCT_CLASSES.get(echoes.product, NO_RULE)
-    return Ruled(name=name, classes=given, cause=cause, definition=definition, peakiness=peakiness)
+    return Ruled(
+        name=name,
+        classes=given,
+        cause=cause,
+        definition=definition,
+        peakiness=peakiness,
+        lacking={"class": lacking},
+    )
 
 
 def _none(echoes: Echoes, features: Features | None) -> Ruled:
@@ -156,8 +175,8 @@ def _by_cpom(echoes: Echoes, features: Features, share: np.ndarray) -> Ruled:
     classes = np.where(is_sarin, sarin.classes, sar.classes)
     classes = np.where(fits, classes, UNKNOWN)
     words = " / ".join(a.rule for a, m in ((sar, SAR), (sarin, SARIN)) if (echoes.mode == m).any())
-    lacks = ~np.isfinite(echoes.stack_std) | ~np.isfinite(share)
-    return _ruled(words or NO_RULE, classes, features, CPOM, lacks=lacks, fits=fits)
+    lacking = {"stack": ~np.isfinite(echoes.stack_std), "concentration": ~np.isfinite(share)}
+    return _ruled(words or NO_RULE, classes, features, CPOM, lacking=lacking, fits=fits)
 
 
 def _by_pysiral(echoes: Echoes, features: Features, share: np.ndarray) -> Ruled:
@@ -172,9 +191,9 @@ def _by_pysiral(echoes: Echoes, features: Features, share: np.ndarray) -> Ruled:
     sar = lead_rules.pysiral(peakiness, rest, rule=lead_rules.PYSIRAL_SAR)
     sarin = lead_rules.pysiral(peakiness, rest, rule=lead_rules.PYSIRAL_SARIN)
     classes = np.where(fits, np.where(is_sarin, sarin.classes, sar.classes), UNKNOWN)
-    lacks = ~np.isfinite(echoes.sigma0) | ~np.isfinite(share)
+    lacking = {"backscatter": ~np.isfinite(echoes.sigma0), "concentration": ~np.isfinite(share)}
     words = sarin.rule if is_sarin.all() and is_sarin.size else sar.rule
-    return _ruled(words, classes, features, PYSIRAL, lacks=lacks, fits=fits)
+    return _ruled(words, classes, features, PYSIRAL, lacking=lacking, fits=fits)
 
 
 def _ruled(
@@ -183,9 +202,10 @@ def _ruled(
     features: Features,
     definition: str,
     *,
-    lacks: np.ndarray,
+    lacking: dict[str, np.ndarray],
     fits: np.ndarray | None = None,
 ) -> Ruled:
+    lacks = np.logical_or.reduce(list(lacking.values()))
     cause = np.where(classes != UNKNOWN, HAS_CLASS, np.where(lacks, INPUT_MISSING, RULE_UNDECIDED)).astype(np.int8)
     if fits is not None:
         cause[~fits] = NO_NETWORK_OR_RULE
@@ -195,6 +215,7 @@ def _ruled(
         cause=cause,
         definition=definition,
         peakiness=features.peakiness(definition).values,
+        lacking=lacking,
     )
 
 

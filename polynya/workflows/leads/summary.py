@@ -13,7 +13,7 @@ from ...physics.peakiness import ZAKHAROVA_128
 from ...physics.tracks import running_median
 from ...report.leads import Places, Stretch
 from ...schema.echoes import CLASS_NAMES, LEAD, OCEAN, SEA_ICE, UNKNOWN, Echoes
-from ...schema.lead_labels import BITS, HAS_CLASS, OFF_NADIR, RANGE_FLAGS, UNKNOWN_CAUSES
+from ...schema.lead_labels import BITS, HAS_CLASS, INPUT_MISSING, OFF_NADIR, RANGE_FLAGS, UNKNOWN_CAUSES
 from .answers import Block
 from .halo import Padded
 
@@ -49,6 +49,7 @@ class Summary:
     n: int = 0
     classes: Counter[int] = field(default_factory=Counter)
     causes: Counter[int] = field(default_factory=Counter)
+    lacking: Counter[str] = field(default_factory=Counter)
     ranges: Counter[int] = field(default_factory=Counter)
     rule_classes: Counter[int] = field(default_factory=Counter)
     product_classes: Counter[int] = field(default_factory=Counter)
@@ -95,6 +96,8 @@ class Summary:
             counter.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
         for name, bit in BITS.items():
             self.bits[name] += int(((own["lead_quality"] & bit) > 0).sum())
+        for name, where in found.ruled.lacking.items():
+            self.lacking[name] += int((where[part.own] & (own["unknown_cause"] == INPUT_MISSING)).sum())
         is_lead = own["surface_class"] == LEAD
         self.n_leads += int((is_lead & ~np.concatenate([[self._was_lead], is_lead[:-1]])).sum())
         self._was_lead = bool(is_lead[-1]) if n else self._was_lead

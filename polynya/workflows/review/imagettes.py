@@ -18,7 +18,7 @@ from ...labels import tag_reviews as log
 from ...physics.stretch import stretch
 from ...readers import imagette_products
 from ...readers.wv_quicklooks import TABLE as REVIEWED_TABLE
-from ...schema.imagette_tags import IMAGETTE_TAGS, NOT_ASSESSED, PROBABILITIES, QUALITY
+from ...schema.imagette_tags import BITS, IMAGETTE_TAGS, NOT_ASSESSED, PROBABILITIES, QUALITY
 from ...schema.imagettes import PHENOMENA, PRESENT, TAGS, UNKNOWN, Imagette
 from ...simulate.wave_mode.files import OFFSET_DB, SCALE_DB, decibel_numbers
 from .server import PNG, Answer, Query, Site, as_json
@@ -234,6 +234,11 @@ class ImagetteSession:
         """Put the picture into the folder of the review, unless it is there; return what the table says of it."""
         opened, file = self._open(index), self._file(index)
         one, name = opened.rows[row], opened.filenames[row]
+        if one["tag_quality"] & BITS["picture_not_readable"]:
+            raise ProductError(
+                f"{one['name']}: its picture could not be read when it was tagged; expected one that can be looked at."
+                " Put it back whole, and tag it again."
+            )
         known = log.states(opened.reviews).get(one["name"])
         if known is not None and (file.folder / known.about.filename).is_file():
             return known.about

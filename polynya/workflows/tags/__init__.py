@@ -13,14 +13,12 @@ from pathlib import Path
 from ... import engine as engines
 from ... import io
 from ...engine.protocol import FAILED, SKIPPED, Engine, Record
-from ...errors import UsageError
-from ...report import terminal
-from .. import run_page
+from .. import each, run_page
 from . import messages, network
 from .config import DEFAULT, Config
 from .product import Item, process
 
-__all__ = ["DEFAULT", "Config", "Item", "as_text", "name_of", "process", "run"]
+__all__ = ["DEFAULT", "Config", "Item", "as_text", "n_damaged", "name_of", "process", "run"]
 
 
 def run(
@@ -68,26 +66,15 @@ def run(
     config = config or Config()
     network.load(config)  # a network that is none fails once, not with every product
     names = [name_of(f) for f in products]
-    double = sorted({n for n in names if names.count(n) > 1})
-    if double:
-        raise UsageError(
-            f"PRODUCT: {', '.join(double[:3])} is given more than once; expected names that differ, since each gets its"
-            " own folder. Name it once."
-        )
+    each.check_names(names, what="PRODUCT")
     below = io.place(out)
     items = [Item(path=str(f), folder=str(below / n)) for f, n in zip(products, names, strict=True)]
     io.check_writable(below)
     workers = min(max(workers, 1), len(items))
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=workers)
     alone, threads = len(items) == 1 and show_progress, max(1, engines.cores() // workers)
     task = functools.partial(process, config=config, overwrite=overwrite, threads=threads, show_progress=alone)
-    found = {}
-    with terminal.progress(len(items), show=show_progress and not alone) as bar:
-        for record in engine.map(task, items):
-            found[record.item] = record
-            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    ordered = [found[i.name] for i in items]
+    is_shown = show_progress and not alone
+    ordered = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
     folders = {i.name: i.folder for i in items}
     run_page.write(ordered, out=out, command="tags", results=folders, quantity=run_page.TAGGED_SHARE)
     return ordered
@@ -113,6 +100,17 @@ def name_of(product: Path | str) -> str:
     return name if name.strip() not in ("", ".", "..") else io.folder_name(product)
 
 
+def n_damaged(record: Record) -> int:
+    """Return how many pictures of a product could not be read; 0 of one that failed whole.
+
+    Parameters
+    ----------
+    record : Record
+        Of :func:`run`.
+    """
+    return int(record.numbers.get("n_damaged", 0))
+
+
 def as_text(records: Sequence[Record]) -> str:
     """Return a run as text for a terminal.
 
@@ -125,10 +123,11 @@ def as_text(records: Sequence[Record]) -> str:
     for record in records:
         if record.status == FAILED:
             continue
-        lines.append(f"{name_of(record.item)}: {record.status}")
+        was_done = record.status == SKIPPED
+        lines.append(f"{name_of(record.item)}: {'done before' if was_done else record.status}")
         if "n_imagettes" in record.numbers:
             lines.append(f"  {messages.line(record.numbers)}")
-        if record.message and record.status != SKIPPED:
-            lines += [f"  - {m}" for m in record.message.split("\n")]
+        said = record.message.split("\n")[was_done:] if record.message else []
+        lines += [f"  - {m}" for m in said]
         lines.append(f"  {record.outputs['report']}")
     return "\n".join(lines)

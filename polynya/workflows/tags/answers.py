@@ -15,7 +15,7 @@ from ...predict import images as predict_images
 from ...samples.imagette_pictures import prepare
 from ...scenes.near_coast import is_near_land
 from ...schema.imagette_tags import BITS, IMAGETTE_TAGS, NOT_ASSESSED, probability_name
-from ...schema.imagettes import TAGS, WHERE, Imagette, table_of
+from ...schema.imagettes import IS_SIMULATED, NO_PIXEL_SIZE, TAGS, UNREADABLE, WHERE, Imagette, table_of
 from . import network
 from .config import Config
 
@@ -29,6 +29,10 @@ SIDES_M = (14_000.0, 30_000.0)
 """Shortest and longest side of an imagette; those of wave mode are 20 km."""
 LEAST_VALID = 0.8
 """Less of a picture that is valid gets no tag."""
+NO_PICTURE = 230
+"""Grey of the square that stands for a picture that could not be read."""
+COUNTED = (IS_SIMULATED, NO_PIXEL_SIZE, UNREADABLE)
+"""Codes of notes of which messages count the imagettes, and do not repeat the words."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,6 +50,8 @@ class Block:
     quality : numpy.ndarray of int32, shape (n,)
     simulated : int
         How many were taken by no satellite.
+    damaged : tuple of str
+        Why pictures could not be read, one for each such imagette.
     notes : tuple of str
         Of the product, each once.
     """
@@ -56,6 +62,7 @@ class Block:
     precise: np.ndarray
     quality: np.ndarray
     simulated: int
+    damaged: tuple[str, ...]
     notes: tuple[str, ...]
 
 
@@ -65,7 +72,7 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
     Parameters
     ----------
     imagettes : sequence of Imagette
-        With pictures; n of them.
+        n of them; those whose pictures could not be read get a row without an answer.
     used : network.Used
         What tags.
     config : Config
@@ -76,21 +83,23 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
         Imagettes are prepared and given to the network beside each other.
     """
     d = used.description
-
-    def work(few: Sequence[Imagette]) -> tuple[list[np.ndarray], np.ndarray]:
-        prepared = [prepare(i, size=d.size, pixel_m=d.pixel_m) for i in few]
-        return [p.grey for p in prepared], predict_images.evaluate(used.network, prepared)
-
-    size = predict_images.BATCH
-    parts = [imagettes[k : k + size] for k in range(0, len(imagettes), size)]
-    with ThreadPoolExecutor(threads) as pool:
-        done = list(pool.map(work, parts))
-    found = predict_images.of_outputs(d, np.concatenate([outputs for _, outputs in done]))
-    quality = quality_of(imagettes, found, d, land_km=config.land_km)
+    is_readable = np.array([i.is_readable for i in imagettes], bool)
+    readable = [i for i in imagettes if i.is_readable]
+    greys, found = _seen(readable, used, threads=threads)
+    quality = np.full(len(imagettes), BITS["picture_not_readable"], np.int32)
+    quality[is_readable] = quality_of(readable, found, d, land_km=config.land_km)
     is_assessed = (quality & NOT_ASSESSED) == 0
     place = [d.classes.index(t) if t in d.classes else -1 for t in TAGS]
-    given, precise = (_in_order(v, place) & is_assessed[:, None] for v in (found.tags, found.precise_tags))
-    probability = np.where(np.array(place) >= 0, found.probability[:, place], np.nan)
+
+    def spread(values: np.ndarray, *, empty: object = np.nan) -> np.ndarray:
+        """Return values of the readable ones at their places among all."""
+        out = np.full((len(imagettes), *values.shape[1:]), empty, values.dtype)
+        out[is_readable] = values
+        return out
+
+    tags, precise = (_in_order(spread(v, empty=False), place) for v in (found.tags, found.precise_tags))
+    given, precise = tags & is_assessed[:, None], precise & is_assessed[:, None]
+    probability = np.where(np.array(place) >= 0, spread(found.probability)[:, place], np.nan)
     columns = {n: table_of(imagettes)[n] for n in (v.name for v in WHERE)}
     columns |= {probability_name(t): probability[:, k] for k, t in enumerate(TAGS)}
     columns |= {
@@ -98,21 +107,37 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
         "file": [i.file for i in imagettes],
         "tags": words(given),
         "precise_tags": words(precise),
-        "confidence": np.where(is_assessed, found.confidence, np.nan),
+        "confidence": np.where(is_assessed, spread(found.confidence), np.nan),
         "unknown": ~given.any(axis=1),
-        "distance": found.distance,
+        "distance": spread(found.distance),
         "tag_quality": quality,
     }
-    simulated = sum(i.is_simulated for i in imagettes)
     return Block(
         table=schema.table(IMAGETTE_TAGS, columns),
-        greys=tuple(g for greys, _ in done for g in greys),
+        greys=tuple(greys.pop(0) if seen else np.full((d.size, d.size), NO_PICTURE, np.uint8) for seen in is_readable),
         given=given,
         precise=precise,
         quality=quality,
-        simulated=simulated,
-        notes=tuple(dict.fromkeys(n.text for i in imagettes for n in i.notes if n.code != "simulated")),
+        simulated=sum(i.is_simulated for i in imagettes),
+        damaged=tuple(n.text for i in imagettes for n in i.notes if n.code == UNREADABLE),
+        notes=tuple(dict.fromkeys(n.text for i in imagettes for n in i.notes if n.code not in COUNTED)),
     )
+
+
+def _seen(
+    imagettes: Sequence[Imagette], used: network.Used, *, threads: int
+) -> tuple[list[np.ndarray], predict_images.TagPredictions]:
+    """Return pictures as the network sees them, and what it says."""
+    d, size = used.description, predict_images.BATCH
+
+    def work(few: Sequence[Imagette]) -> tuple[list[np.ndarray], np.ndarray]:
+        prepared = [prepare(i, size=d.size, pixel_m=d.pixel_m) for i in few]
+        return [p.grey for p in prepared], predict_images.evaluate(used.network, prepared)
+
+    with ThreadPoolExecutor(threads) as pool:
+        done = list(pool.map(work, [imagettes[k : k + size] for k in range(0, len(imagettes), size)]))
+    outputs = np.concatenate([o for _, o in done]) if done else np.zeros((0, len(d.classes) + 1), np.float32)
+    return [g for greys, _ in done for g in greys], predict_images.of_outputs(d, outputs)
 
 
 def _in_order(values: np.ndarray, place: Sequence[int]) -> np.ndarray:
@@ -156,6 +181,10 @@ def quality_of(
         "polarisation_not_in_training": [i.polarisation not in ("", POLARISATION) for i in imagettes],
         "beam_and_incidence_not_known": [b is None for b in beams],
         "place_not_known": ~(np.isfinite(latitude) & np.isfinite(longitude)),
+        "pixel_size_not_known": [not i.has_pixel_size for i in imagettes],
+        "satellite_not_in_training": [
+            bool(i.satellite and d.satellites) and i.satellite not in d.satellites for i in imagettes
+        ],
     }
     out = np.zeros(len(imagettes), np.int32)
     for name, where in bits.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ...readers.image_folder import PIXEL_M
 from ...schema import counted
 from ...schema.imagettes import TAGS
 from .config import Config
@@ -28,6 +29,7 @@ ASIDE = {
     "part_of_picture_missing": "of which more than a fifth is missing or masked",
     "no_calibration": "without calibration",
     "polarisation_not_in_training": "of another polarisation than VV",
+    "picture_not_readable": "with a picture that cannot be read",
 }
 
 
@@ -45,10 +47,12 @@ def sentences(used: Used, config: Config, total: Summary) -> tuple[str, ...]:
     """
     out = []
     if total.n_simulated:
-        some = "" if total.n_simulated == total.n else f" ({total.n_simulated:,} of {total.n:,})"
+        is_all = total.n_simulated >= total.n - total.n_damaged  # a damaged picture does not say what it is
+        some = "" if is_all else f" ({total.n_simulated:,} of {total.n:,})"
         out.append(SIMULATED_INPUT.replace(" are simulated", f"{some} are simulated"))
     if used.description.is_simulated:
         out.append(SIMULATED_NETWORK)
+    out += _of_damaged(total)
     out += _of_aside(config, total)
     bits = total.bits
     if bits["no_calibration"]:
@@ -61,12 +65,36 @@ def sentences(used: Used, config: Config, total: Summary) -> tuple[str, ...]:
         if bits[bit]:
             which = "Whether land is near" if bit == "place_not_known" else "Whether the network has learned them"
             out.append(f"{share(bits[bit], total)} with unknown {what}. {which} was not checked.")
+    if bits["pixel_size_not_known"]:
+        out.append(
+            f"{share(bits['pixel_size_not_known'], total)} of unknown pixel size, and {PIXEL_M:g} m were assumed. With"
+            " other pixels the network sees waves, cells and fronts of another size, and its tags mean nothing: give"
+            " azimuth_pixel_m and range_pixel_m, in tags.csv or in the files' own metadata."
+        )
+    if bits["satellite_not_in_training"]:
+        learned = ", ".join(used.description.satellites)
+        seen = ", ".join(s for s in sorted(total.satellites) if s not in used.description.satellites)
+        out.append(
+            f"{share(bits['satellite_not_in_training'], total)} of a satellite that the network has not learned"
+            f" ({seen}; it has learned {learned}). Its noise and calibration may differ, and so may its tags."
+        )
     if config.land_km == 0:
         out.append("Nearness of land was not asked for (--land-km 0): land may pass for a phenomenon.")
     missing = [t.replace("_", " ") for t in TAGS if t not in used.description.classes]
     if missing:
         out.append(f"The network {used.name} does not know {', '.join(missing)}: their probabilities are missing.")
     return (*out, *total.notes, SIMILAR, SAMPLING)
+
+
+def _of_damaged(total: Summary) -> list[str]:
+    if not total.n_damaged:
+        return []
+    left = total.n_damaged - len(total.damaged)
+    more = f" And {left:,} more." if left else ""
+    return [
+        f"{total.n_damaged:,} of {counted(total.n, 'picture')} cannot be read: {' '.join(total.damaged)}{more} The"
+        " others are tagged; put whole files in their place and run the same command again with --overwrite."
+    ]
 
 
 def _of_aside(config: Config, total: Summary) -> list[str]:
@@ -94,7 +122,9 @@ def facts(used: Used, total: Summary, *, product: str) -> dict[str, object]:
         out["seen by"] = ", ".join(f"{k} {v:,}" for k, v in seen.items())
     if total.orbits:
         out["orbits"] = f"{len(total.orbits):,}"
-    out["network"] = f"{used.name} ({used.sha256[:12]})"
+    out["network"] = used.name
+    if used.description.weights_sha256:
+        out["sha256 of its weights"] = used.description.weights_sha256[:16]
     return out
 
 

@@ -37,7 +37,7 @@ class Used:
 
     @property
     def sha256(self) -> str:
-        """Of its file."""
+        """Of its file: weights and settings."""
         return self.network.sha256
 
 
@@ -72,5 +72,7 @@ def load(config: Config, *, threads: int = 1) -> Used:
         raise ProductError(
             f"--network {name}: takes feature vectors of another network; expected one of pictures. Choose another."
         )
-    about = {"file": found.path.name, "sha256": found.sha256, "name": found.name, "runtime": found.runtime}
-    return Used(network=found, description=description, about={**about, "is_simulated": description.is_simulated})
+    about: dict[str, object] = {n: getattr(found, n) for n in ("sha256", "name", "runtime")}
+    about |= {"file": found.path.name, "weights_sha256": description.weights_sha256}
+    about |= {"is_simulated": description.is_simulated}
+    return Used(network=found, description=description, about=about)

@@ -15,11 +15,11 @@ from ...errors import ProductError, UsageError
 from ...readers import imagette_products
 from ...report import terminal
 from ...schema.imagette_tags import IMAGETTE_TAGS
-from ...schema.imagettes import Imagette
+from ...schema.imagettes import UNREADABLE, Imagette
 from . import answers, messages, network, summary
 from .config import Config
 
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 """Raised only when the same inputs and settings give other answers."""
 BLOCK = 32
 """Imagettes in memory at once: memory grows with it, not with the product."""
@@ -101,10 +101,8 @@ def process(
     outputs = {"folder": item.folder, **{name: str(folder / file) for name, file in FILES.items()}}
     held = io.finished(folder, key) if item.source.exists() and not overwrite else None
     if held is not None:
-        numbers = held.get("numbers", {})
-        return Record(
-            item=item.name, status=SKIPPED, message=f"done before: {folder}", outputs=outputs, numbers=numbers
-        )
+        text = "\n".join([f"done before: {folder}", *held.get("messages", [])])
+        return Record(item=item.name, status=SKIPPED, message=text, outputs=outputs, numbers=held.get("numbers", {}))
     total = imagette_products.count(item.source)
     with terminal.progress(total, show=show_progress, text=item.source.name[:40]) as bar:
         said, numbers = _tag(item, key, used, config, overwrite=overwrite, threads=threads, bar=bar)
@@ -135,15 +133,14 @@ def _tag(
     from ...report import imagettes as report
 
     started, folder, total = time.monotonic(), io.place(item.folder), summary.Summary()
-    source = iter(imagette_products.read(item.source))
-    first = next(source, None)
-    if first is None:
-        raise ProductError(f"{item.source.name}: holds no imagette; expected some. Check the product.")
+    source = iter(imagette_products.read(item.source, keep_damaged=True))
+    begun = _to_first_whole(source, item.source.name)
+    first = begun[-1]
     with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
         about = _about(first, item, used, config)
         writer = io.TableWriter(temporary / FILES["tags"], spec=IMAGETTE_TAGS, about=about)
         try:
-            for block in _blocks(itertools.chain([first], source)):
+            for block in _blocks(itertools.chain(begun, source)):
                 found = answers.answer(block, used, config, first=total.n, threads=threads)
                 writer.write(found.table)
                 total.add(found)
@@ -181,6 +178,21 @@ def _tag(
         )
         io.write_json(record, temporary / FILES["run"])
     return said, numbers
+
+
+def _to_first_whole(source: Iterator[Imagette], name: str) -> list[Imagette]:
+    """Return imagettes up to the first with a picture; raise where there is none."""
+    begun = []
+    for one in source:
+        begun.append(one)
+        if one.is_readable:
+            return begun
+    why = [n.text for one in begun for n in one.notes if n.code == UNREADABLE]
+    if len(why) == 1:
+        raise ProductError(why[0])
+    if why:
+        raise ProductError(f"{name}: none of its {len(why):,} pictures can be read. The first: {why[0]}")
+    raise ProductError(f"{name}: holds no imagette; expected some. Check the product.")
 
 
 def _blocks(imagettes: Iterator[Imagette]) -> Iterator[list[Imagette]]:

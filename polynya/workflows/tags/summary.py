@@ -15,6 +15,8 @@ from .answers import Block
 
 MOST_SHOWN = 600
 """Pictures on the page; of more imagettes some are chosen, spread over the tags."""
+MOST_REASONS = 3
+"""Pictures that could not be read of which it is said why."""
 NONE, ASIDE = "none", "not_assessed"
 """Groups of imagettes without a tag: assessed, and not."""
 
@@ -33,6 +35,8 @@ class Summary:
     n_not_assessed: int = 0
     n_unknown: int = 0
     n_simulated: int = 0
+    damaged: list[str] = field(default_factory=list)
+    n_damaged: int = 0
     satellites: Counter[str] = field(default_factory=Counter)
     beams: Counter[str] = field(default_factory=Counter)
     orbits: set[int] = field(default_factory=set)
@@ -56,6 +60,8 @@ class Summary:
         self.n_not_assessed += int((~is_assessed).sum())
         self.n_unknown += int((~block.given.any(axis=1)).sum())
         self.n_simulated += block.simulated
+        self.n_damaged += len(block.damaged)
+        self.damaged += block.damaged[: MOST_REASONS - len(self.damaged)]
         for k, tag in enumerate(TAGS):
             self.tags[tag] += int(block.given[:, k].sum())
             self.precise[tag] += int(block.precise[:, k].sum())
@@ -106,6 +112,7 @@ class Summary:
             "n_tagged": self.n - self.n_unknown,
             "n_unknown": self.n_unknown,
             "n_not_assessed": self.n_not_assessed,
+            "n_damaged": self.n_damaged,
             "n_simulated": self.n_simulated,
             "n_orbits": len(self.orbits),
         }

@@ -111,6 +111,25 @@ def test_what_was_not_assessed_is_missed_and_never_covered(tmp_path, drawn):
     assert recall == pytest.approx(truth[15:, 9].sum() / truth[:, 9].sum())
 
 
+def test_precise_tags_have_a_confidence_of_their_own(tmp_path):
+    """Two tags, the precise one the less probable: its probability orders the images, not the other's."""
+    truth = np.zeros((N, 10), bool)
+    truth[:, 1] = True
+    truth[: N // 2, 0] = True  # the first half has both tags, the second is precise in a wrong one
+    truth[N // 2 :, 1] = False
+    p = np.full((N, 10), 0.01)
+    p[:, 0] = np.where(np.arange(N) < N // 2, 0.6, 0.99)
+    p[:, 1] = np.where(np.arange(N) < N // 2, 0.9, 0.7)
+    precise = np.zeros((N, 10), bool)
+    precise[:, 1] = True
+    found = scored(
+        result(tmp_path, p, precise_tags=tag_tables.words(precise)), reference(tmp_path / "ref", names(), truth)
+    )
+    # surest first by the precise tag: 30 right at 0.9, then 30 wrong at 0.7; by the other tag the wrong ones come first
+    assert found["all", "all tags", "precise", "coverage_at_95_percent"]["value"] == 0.5
+    assert found["all", "all tags", "given", "coverage_at_95_percent"]["value"] == 0.0
+
+
 def test_unknown_tags_do_not_count(tmp_path, drawn):
     truth, p = drawn
     unknown = np.random.default_rng(1).random(truth.shape) < 0.3
@@ -150,6 +169,7 @@ def test_the_command_and_its_words(tmp_path, drawn):
     done = CliRunner().invoke(app, ["evaluate", str(out), "-r", str(ref), "--table", str(tmp_path / "scores.parquet")])
     assert done.exit_code == 0, done.output
     assert "nothing here is skill on real data" in done.stdout and "learned from simulated imagettes" in done.stdout
+    assert "NOTE: imagettes and reference are matched by the names of the pictures" in done.stdout
     assert "10 imagettes without a reference" in done.stdout and "50 imagettes of 6 passes" in done.stdout
     assert "commonest tag" in done.stdout and (tmp_path / "scores.parquet").exists()
     error = CliRunner().invoke(app, ["evaluate", str(out), "-r", str(ref), "--region", "x"]).exception
@@ -166,5 +186,9 @@ def test_other_pictures_and_twice_the_same_are_rejected(tmp_path, drawn):
         reference(tmp_path / "both" / name, names()[:3], truth[:3])
     with pytest.raises(ProductError, match="is in the reference twice"):
         evaluate.run(out, reference=tmp_path / "both")
+    twice = result(tmp_path / "twice", p, name=[*names(N - 1), names()[0]])
+    with pytest.raises(ProductError, match=r"1 picture of the reference is there more than once, as s1a.*by name"):
+        evaluate.run(twice, reference=reference(tmp_path / "one", names()[:3], truth[:3]))
+    evaluate.run(twice, reference=reference(tmp_path / "rest", names()[1:9], truth[1:9]), draws=2)  # not those of it
     with pytest.raises(ProductError, match="holds neither"):
         evaluate.run(out, reference=tmp_path / "out")

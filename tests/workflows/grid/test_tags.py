@@ -156,6 +156,11 @@ def test_the_command_knows_what_it_is_given(tmp_path):
     found = json.loads(result.stdout)
     assert found["periods"][0]["n_sea_ice"] == 10 and "Simulated, not satellite data" in found["messages"][0]
     assert xr.open_dataset(found["files"]["netcdf"]).sizes["latitude"] == 36
+    said = runner.invoke(app, [*words[:-2], "--no-cog"]).stdout.splitlines()
+    assert said[0] == (
+        "2016-01: 12 imagettes of 1 pass; 1 cell with shares, 0 cells of fewer than 10 masked; of all imagettes"
+        " together: sea ice 83.3 %"
+    )
     again = runner.invoke(app, [*words[:-2], "--json", "--no-cog", "--what", "tags"])
     assert json.loads(again.stdout)["results"][0]["status"] == "skipped"
     for more, pattern in (
@@ -168,6 +173,14 @@ def test_the_command_knows_what_it_is_given(tmp_path):
         error = runner.invoke(app, ["grid", str(tmp_path / "r"), "-o", str(tmp_path / "other"), *more]).exception
         assert isinstance(error, PolynyaError) and pattern in str(error), error
     assert not (tmp_path / "other").exists()
+
+
+def test_shares_of_masked_cells_are_called_those_of_all_imagettes(tmp_path):
+    tag_tables.write(tmp_path / "r", "a", tags=rows(2, which=("sea_ice",)), **at(2))
+    text = tags.as_text(tags.run([tmp_path / "r"], out=tmp_path / "g", config=tags.TagConfig(cog=False)))
+    first, second = text.splitlines()[:2]
+    assert "no cell with shares, 1 cell of fewer than 10 masked; of all imagettes together: sea ice" in first
+    assert "so all shares are masked" in second
 
 
 def test_what_cannot_be_a_map_is_one_line(tmp_path):

@@ -21,6 +21,7 @@ def test_made_files_and_what_they_lack(tmp_path):
     assert (about["kind"], about["product"], about["echoes"], about["gates"]) == ("echoes", "cryosat2_l1b", 6, 1024)
     assert about["modes"] == {"sarin": 6} and about["surface_types"] == {"unknown": 1, "ocean": 2, "land": 3}
     assert about["start"] == "2015-11-05T00:52:44.000Z" and about["units"] == "W" and about["classes"] == {}
+    assert "surface_type" not in about["absent"]  # there are none at 20 Hz: those above are of the 1 Hz records
     assert "stack_skewness" in about["absent"] and "CS.nc: CryoSat-2 L1b, C, 6 echoes of 1024 gates" in text
 
 

@@ -19,6 +19,7 @@ from polynya.schema.lead_labels import BITS
 from polynya.workflows import leads
 from tests.real_files import altimetry
 
+from ...readers import echo_made
 from .echo_networks import around
 from .results import columns, run
 
@@ -110,6 +111,17 @@ def test_maximum_power_has_the_users_limits(tmp_path, simulated):
     assert "no published threshold" in none.message
 
 
+def test_what_a_rule_lacks_is_named(tmp_path):
+    """CPOM's rule needs the concentration and the stack: a file that lacks one, and one that lacks both."""
+    path = echo_made.cryosat(tmp_path / "CS.nc")
+    concentration = "that lack an input of the rule cpom: the sea-ice concentration (--concentration GRID gives it)"
+    message = run(path, tmp_path / "a").message
+    assert concentration in message and "of the stack" not in message
+    with h5py.File(path, "a") as file:
+        del file["stack_std_20_ku"]
+    assert f"{concentration} and the standard deviation of the stack" in run(path, tmp_path / "b").message
+
+
 def test_without_gain_control_there_is_no_power_and_it_is_said(tmp_path, simulated, network):
     """Counts alone say nothing of power: the loop keeps them near its target, over leads too."""
     path = tmp_path / "no_agc.nc"
@@ -119,7 +131,8 @@ def test_without_gain_control_there_is_no_power_and_it_is_said(tmp_path, simulat
     record = run(path, tmp_path / "a", network="rule", lead_db=38.0)
     c = columns(tmp_path / "a", "no_agc")
     assert np.isnan(c["maximum_power_db"]).all() and (c["surface_class"] == UNKNOWN).all()
-    assert (c["unknown_cause"] == lead_labels.INPUT_MISSING).all() and "800 that lack an input" in record.message
+    assert (c["unknown_cause"] == lead_labels.INPUT_MISSING).all()
+    assert "800 that lack an input of the rule" in record.message and "the gain control is missing" in record.message
     told = run(path, tmp_path / "b", network=str(network))
     assert "All of the echoes have no gain control (agc)" in told.message
     assert "gain control" not in run(simulated[0], tmp_path / "c", network=str(network)).message

@@ -501,6 +501,7 @@ def test_killed_hard_nothing_is_lost_and_the_history_goes_on(labels):
         process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=30)
         assert process.returncode == 130 and "last line is incomplete and is ignored" in errors
+        assert errors.endswith("polynya: review ended. Every change is saved; the same command resumes.\n")
     finally:
         process.kill()
     assert not list(labels.parent.glob(".*.lock"))

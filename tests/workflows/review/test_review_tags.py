@@ -15,6 +15,7 @@ from polynya.io import pictures
 from polynya.labels import tag_reviews as log
 from polynya.readers import wv_quicklooks
 from polynya.samples import labelled_imagettes
+from polynya.schema.imagette_tags import BITS
 from polynya.schema.imagettes import TAGS
 from polynya.workflows import review
 from polynya.workflows.evaluate import tags as evaluate
@@ -199,6 +200,49 @@ def test_pictures_that_are_gone_are_said(result, tmp_path):
         assert client.file()["reviewed"] == 0
     with pytest.raises(UsageError, match="do not"):
         review.started([result, tmp_path / "elsewhere"]).__enter__()
+
+
+def table_of_two(folder, source, **columns) -> Path:
+    given = np.zeros((2, 10), bool)
+    return tag_tables.write(folder, "two", tags=given, about={"source_path": str(source)}, **columns)
+
+
+def test_two_pictures_of_one_name_are_rejected(tmp_path):
+    """A review is kept by name: it would say of the one what was said of the other."""
+    two = table_of_two(tmp_path / "o", tmp_path, name=["same", "same"], file=["a/same.png", "b/same.png"])
+    with serving(two) as client:
+        status, data, _ = client.ask("/api/file?file=0")
+        assert status == 500 and b"1 names occur more than once, as same; expected one picture of a name" in data
+    assert not two.with_name("two.reviewed").exists()
+
+
+def test_what_is_no_picture_is_not_copied(tmp_path):
+    """A table may name any file of the folder: only pictures get into the folder that training reads."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "secret.key").write_text("secret")
+    (tmp_path / "secret.png").write_text("secret")
+    two = table_of_two(tmp_path / "o", tmp_path / "in", name=["a", "b"], file=["secret.key", "../secret.png"])
+    with serving(two) as client:
+        for row, says in enumerate((b"is no picture by its name", b"is not in")):
+            status, data, _ = client.ask("/api/confirm", body={"file": 0, "row": row})
+            assert status == 500 and says in data
+        assert client.file()["reviewed"] == 0
+    assert not [p for p in tmp_path.rglob("*.reviewed/*") if p.suffix in (".key", ".png")]
+
+
+def test_a_picture_that_could_not_be_read_is_not_reviewed(tmp_path):
+    """It would lie in the folder that training reads, and stop it."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "cut.png").write_bytes(b"cut")
+    quality = np.array([BITS["picture_not_readable"]] * 2)
+    two = table_of_two(
+        tmp_path / "o", tmp_path / "in", name=["cut", "gone"], file=["cut.png", "gone.png"], tag_quality=quality
+    )
+    with serving(two) as client:
+        for row in (0, 1):
+            status, data, _ = client.ask("/api/confirm", body={"file": 0, "row": row})
+            assert status == 500 and b"could not be read when it was tagged" in data
+    assert not list(tmp_path.rglob("*.reviewed/*.png"))
 
 
 @pytest.mark.skipif(chromium.BROWSER is None, reason="no Chromium to run the page in")

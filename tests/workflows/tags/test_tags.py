@@ -21,7 +21,7 @@ from polynya.errors import PolynyaError, ProductError, UsageError
 from polynya.io import footprints, pictures
 from polynya.predict import images as predict_images
 from polynya.predict import runtime as predict_runtime
-from polynya.readers import imagette_products, wv_quicklooks
+from polynya.readers import image_folder, imagette_products, wv_quicklooks
 from polynya.report import imagettes
 from polynya.schema.imagette_tags import BITS, IMAGETTE_TAGS, NOT_ASSESSED, PROBABILITIES
 from polynya.schema.imagettes import TAGS, Imagette
@@ -136,6 +136,9 @@ def test_simulated_is_said_everywhere(done):
         ({"quantity": "grey"}, BITS["no_calibration"]),
         ({"mask": np.arange(160_000).reshape(400, 400) > 40_000}, BITS["part_of_picture_missing"]),
         ({"picture": np.full((400, 400), 100.0, np.float32)}, BITS["far_from_training_images"]),
+        ({"notes": (image_folder.PIXELS_ASSUMED,)}, BITS["pixel_size_not_known"]),
+        ({"satellite": "S1D"}, BITS["satellite_not_in_training"]),
+        ({"satellite": ""}, 0),
     ],
 )
 def test_what_limits_an_answer(used, more, bit):
@@ -195,7 +198,9 @@ def test_a_finished_product_is_not_tagged_again(done, made, net):
     assert (done / "tags.parquet").stat().st_mtime_ns == before
     [other] = tags.run([made], out=done.parent, config=tags.Config(network=str(net), land_km=5.0))
     assert other.status == "failed" and "other settings (land_km)" in other.message
-    assert "done before" not in tags.as_text([again]) and "imagettes" in tags.as_text([again])
+    text = tags.as_text([again])
+    assert text.count("done before") == 1 and text.startswith("set: done before\n") and f"{N} imagettes" in text
+    assert "  - These imagettes are simulated" in text and str(done.parent) not in text.partition("\n")[0]
 
 
 def test_many_products_and_their_page(tmp_path, made, net):
@@ -228,17 +233,39 @@ def copied(made, tmp_path) -> Path:
     return Path(shutil.copytree(made, tmp_path / "set"))
 
 
-def test_bad_pictures_are_one_line(tmp_path, copied, net):
+def test_pictures_that_cannot_be_read_cost_themselves(tmp_path, copied, done, net):
+    """One cut, one gone, one without a valid pixel: the others have the rows that they have without them."""
+    files = [copied / r.filename for r in wv_quicklooks.read_table(copied)]
+    os.truncate(files[0], files[0].stat().st_size // 2)
+    files[3].unlink()
+    pictures.write_tiff(files[5], np.zeros((400, 400), np.uint16), nodata=0)
+    words = ["tags", str(copied), "-o", str(tmp_path / "o"), "--network", str(net)]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 3 and result.stderr.splitlines() == [
+        f"polynya: set: 3 of {N} pictures cannot be read; the others are tagged."
+    ]
+    assert all(files[k].name in result.stdout for k in (0, 3, 5)) and "no pixel is valid" in result.stdout
+    bad, before = {0, 3, 5}, table(done).to_pylist()
+    for k, row in enumerate(table(tmp_path / "o" / "set").to_pylist()):
+        if k not in bad:
+            assert repr(row) == repr(before[k])  # as text: NaN is not equal to itself
+            continue
+        assert row["tag_quality"] == BITS["picture_not_readable"] and row["unknown"] and row["tags"] == []
+        assert {n: row[n] for n in ("number", "name", "file", "time", "beam", "absolute_orbit", "latitude")} == {
+            n: before[k][n] for n in ("number", "name", "file", "time", "beam", "absolute_orbit", "latitude")
+        }
+        assert np.isnan([row[n] for n in (*PROBABILITIES, "confidence", "distance")]).all() and row["rows"] == 0
+    run = json.loads((tmp_path / "o" / "set" / "run.json").read_text())
+    assert run["numbers"]["n_damaged"] == run["counts"]["quality"]["picture_not_readable"] == 3
+    again = CliRunner().invoke(app, words)
+    assert again.exit_code == 3 and "done before" in again.stdout and "3 of 9 pictures" in again.stderr
+
+
+def test_a_set_without_a_whole_picture_and_a_bad_table_are_one_line(tmp_path, copied, net):
     option = ("--network", net)
-    first = copied / wv_quicklooks.read_table(copied)[0].filename
-    whole = first.read_bytes()
-    os.truncate(first, len(whole) // 2)
-    assert first.name in refused(tmp_path / "o", copied, *option)
-    first.unlink()
-    assert first.name in refused(tmp_path / "o", copied, *option)
-    pictures.write_tiff(first, np.zeros((400, 400), np.uint16), nodata=0)
-    assert "no pixel is valid" in refused(tmp_path / "o", copied, *option)
-    first.write_bytes(whole)
+    for row in wv_quicklooks.read_table(copied):
+        os.truncate(copied / row.filename, 100)
+    assert f"none of its {N} pictures can be read" in refused(tmp_path / "o", copied, *option)
     text = (copied / "tags.csv").read_text()
     rows = text.splitlines()
     place = rows[0].split(",").index("latitude")
@@ -262,23 +289,33 @@ def test_what_is_no_product_is_one_line(tmp_path, net):
     refused(tmp_path / "o", other, *option)
 
 
-def test_a_product_that_lacks_a_file_is_one_line(tmp_path, product, net):
+def test_a_product_that_lacks_files(tmp_path, product, net):
     product = Path(shutil.copytree(product, tmp_path / product.name))
     for pattern in ("annotation/calibration/noise-*", "measurement/*"):
         path = min(product.glob(pattern))
         held = path.read_bytes()
         path.unlink()
-        assert "is missing" in refused(tmp_path / "o", product, "--network", net)
+        done = CliRunner().invoke(
+            app, ["tags", str(product), "-o", str(tmp_path / "o"), "--network", str(net), "--overwrite"]
+        )
+        assert done.exit_code == 3 and "1 of 2 pictures cannot be read" in done.stdout and "is missing" in done.stdout
+        found = table(tmp_path / "o" / tags.name_of(product)).to_pylist()
+        assert [bool(r["tag_quality"] & BITS["picture_not_readable"]) for r in found] == [True, False]
+        assert all(len(r["corner_latitude"]) == 4 for r in found)  # the manifest knows where it would be
         path.write_bytes(held)
-    path = min(product.glob("measurement/*"))
-    os.truncate(path, len(held) // 2)
-    assert path.stem in refused(tmp_path / "o", product, "--network", net)
+    shutil.rmtree(tmp_path / "o")
+    for path in product.glob("measurement/*"):
+        os.truncate(path, len(held) // 2)
+    assert "none of its 2 pictures can be read" in refused(tmp_path / "o", product, "--network", net)
+    shutil.rmtree(product / "measurement")
+    line = refused(tmp_path / "o", product, "--network", net)
+    assert "no measurement files, footprints only: the manifest lists 2 imagettes" in line and "Download" in line
 
 
 @pytest.mark.real
 def test_a_real_manifest_without_pictures_is_one_line(tmp_path, net):
     name = "safe/S1B_WV_SLC__1SSV_20210403T083025_20210403T084452_026300_032390_D542.SAFE"
-    assert "annotation" in refused(tmp_path / "o", sar(name), "--network", net)
+    assert "footprints only: the manifest lists 60 imagettes" in refused(tmp_path / "o", sar(name), "--network", net)
 
 
 @pytest.mark.real
@@ -367,6 +404,7 @@ def block(first: int, given: np.ndarray) -> answers.Block:
         precise=given,
         quality=np.zeros(n, np.int32),
         simulated=0,
+        damaged=(),
         notes=(),
     )
 
@@ -402,6 +440,43 @@ def test_precise_tags_are_some_of_the_tags(tmp_path):
     assert not (block.precise & ~block.given).any()
     for row in block.table.to_pylist():
         assert set(row["precise_tags"]) <= set(row["tags"]) and not (row["unknown"] and row["precise_tags"])
+
+
+def test_a_calibrated_picture_of_unknown_pixel_size_says_so(tmp_path, net):
+    """What a file does not state is a guess of 50 m: tags of it stand, with a bit and a sentence."""
+    (tmp_path / "set").mkdir()
+    about = {"quantity": "roughness_db", "beam": "wv1", "incidence_angle": "23.8"}
+    stated = {**about, "azimuth_pixel_m": "50", "range_pixel_m": "50"}
+    numbers = np.random.default_rng(1).integers(30_000, 45_000, (400, 400)).astype(np.uint16)
+    for name, tags_of in (("a", about), ("b", stated)):
+        pictures.write_tiff(tmp_path / "set" / f"{name}.tiff", numbers, scale=1e-3, offset=-40.0, tags=tags_of)
+    [record] = tags.run([tmp_path / "set"], out=tmp_path / "o", config=tags.Config(network=str(net)))
+    rows = table(tmp_path / "o" / "set").to_pylist()
+    assert [bool(r["tag_quality"] & BITS["pixel_size_not_known"]) for r in rows] == [True, False]
+    assert rows[0]["azimuth_pixel"] == 50.0 and rows[0]["tags"] == rows[1]["tags"]
+    assert "1 of 2 imagettes are of unknown pixel size, and 50 m were assumed" in record.message
+
+
+def test_another_satellite_than_that_of_the_training_is_said(used):
+    total = summary.Summary()
+    total.add(answers.answer([imagette(), imagette(satellite="S1D")], used, tags.Config(), first=0))
+    said = " ".join(messages.sentences(used, tags.Config(), total))
+    assert "1 of 2 imagettes are of a satellite that the network has not learned (S1D; it has learned S1A)" in said
+
+
+def test_a_text_is_a_list_only_if_it_names_something(tmp_path, net):
+    (tmp_path / "text.txt").write_text("Dear colleague,\nplease find the imagettes below.\n")
+    line = refused(tmp_path / "o", tmp_path / "text.txt", "--network", net)
+    assert "is read as a list" in line and "none of its 2 lines" in line and "'Dear colleague,'" in line
+
+
+def test_the_page_names_the_hash_of_the_weights(tmp_path, made):
+    """The same that docs and model card show; run.json has that of the file beside it."""
+    net = tag_networks.by_scalars(tmp_path / "n.onnx", weights_sha256="ab" * 32)
+    used = network.load(tags.Config(network=str(net)))
+    facts = messages.facts(used, summary.Summary(), product="made")
+    assert facts["network"] == "n" and facts["sha256 of its weights"] == "ab" * 8
+    assert used.about["weights_sha256"] == "ab" * 32 != used.about["sha256"] == used.sha256
 
 
 def test_every_reason_for_no_tag_has_words():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,15 +11,16 @@ import numpy as np
 from .... import __version__, io, schema
 from .... import engine as engines
 from ....engine.protocol import FAILED, Engine, Record
-from ....errors import PolynyaError, ProductError, UsageError
+from ....errors import ProductError, UsageError
 from ....io import grids
 from ....physics.gridding import lead_share
-from ....report import terminal
 from ....schema.lead_labels import LEADS
+from .. import tables
 from ..config import period_name
+from ..tables import Item, Outputs, as_json
 from . import maps
 from .config import LeadConfig
-from .file_sums import RESULTS_VERSION, TABLE, Item, process, read_sums
+from .file_sums import RESULTS_VERSION, TABLE, process, read_sums
 
 __all__ = ["Item", "LeadConfig", "Outputs", "as_json", "as_text", "is_leads", "process", "run"]
 
@@ -28,30 +28,6 @@ ALIKE = ("network", "network_sha256", "rule", "lead_probability_limit", "ice_pro
 """What the tables of one map share, as their metadata have it."""
 RULES_BY_MODE = ("CPOM:", "pysiral:")
 """Rules that have thresholds of their own for each mode of CryoSat-2: they begin so, and are one rule."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """What a run wrote.
-
-    Attributes
-    ----------
-    folder : Path
-        The maps.
-    files : dict of str to str
-        ``netcdf``, ``page``, ``cog`` (where it was asked for) and ``run``.
-    records : tuple of Record
-        One per file, sorted by name.
-    periods : tuple of dict
-        One per period: cells, passes, echoes, share of leads over all cells.
-    messages : tuple of str
-    """
-
-    folder: Path
-    files: dict[str, str]
-    records: tuple[Record, ...]
-    periods: tuple[dict, ...]
-    messages: tuple[str, ...] = field(default=())
 
 
 def is_leads(results: Sequence[Path | str]) -> bool:
@@ -62,19 +38,11 @@ def is_leads(results: Sequence[Path | str]) -> bool:
     results : sequence of path
         Folders, or folders of folders.
     """
-    return bool(results) and any(_is_table(p) for p in _tables(Path(results[0]))[:1])
+    return bool(results) and any(tables.is_table(p, LEADS) for p in _tables(Path(results[0]))[:1])
 
 
 def _tables(path: Path) -> list[Path]:
-    inside = [path / TABLE] if (path / TABLE).is_file() else sorted(path.glob(f"*/{TABLE}")) if path.is_dir() else []
-    return [p for p in inside if not (p.parent / "segments.parquet").exists()]
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return io.table_metadata(path).get(b"polynya_table", b"").decode() == LEADS.name
-    except (PolynyaError, OSError):
-        return False
+    return [p for p in tables.tables_in(path, TABLE) if not (p.parent / "segments.parquet").exists()]
 
 
 def run(
@@ -121,29 +89,17 @@ def run(
     """
     folders, about, is_north = _inputs(results)
     config = (config or LeadConfig()).with_crs(is_north=is_north)
-    items = [
-        Item(path=str(f), folder=str(Path(out) / "sums" / f.name), file=f.name)
-        for f in sorted(folders, key=lambda p: p.name)
-    ]
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
+    items = tables.items_of(folders, Path(out))
     task = functools.partial(process, config=config, overwrite=overwrite)
-    found: dict[str, Record] = {}
-    with terminal.progress(len(items), show=show_progress) as bar:
-        for record in engine.map(task, items):
-            found[record.item] = record
-            bar.advance(text=f"{Path(record.item).name[:40]} {record.status}")
-    records = tuple(found[i.name] for i in items)
+    records = tables.summed(items, task, engine=engine, workers=workers, show_progress=show_progress)
     good = [(i, r) for i, r in zip(items, records, strict=True) if r.status != FAILED]
-    if not good:
-        raise ProductError(records[0].message)
     return _write(Path(out) / "maps", config, records=records, good=good, about=about, overwrite=overwrite)
 
 
 def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object], bool]:
     """Return the folders, what their tables share, and whether the first echo lies north."""
-    tables = list(dict.fromkeys(p.resolve() for r in results for p in _checked(Path(r))))
-    names = [p.parent.name for p in tables]
+    found = list(dict.fromkeys(p.resolve() for r in results for p in _checked(Path(r))))
+    names = [p.parent.name for p in found]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise UsageError(
@@ -151,7 +107,7 @@ def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object
         )
     same: dict[str, str] = {}
     missions, all_rules, thresholds, n_simulated = set(), set(), set(), 0
-    for path in tables:
+    for path in found:
         meta = {k.decode(): v.decode() for k, v in io.table_metadata(path).items()}
         mine = {k: meta.get(k, "") for k in ALIKE}
         mission = meta.get("mission", "")
@@ -160,7 +116,7 @@ def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object
             differing = None
         if differing:
             raise UsageError(
-                f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {tables[0].parent.name}"
+                f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {found[0].parent.name}"
                 f" has {same[differing]}; expected results of one kind. Grid them apart."
             )
         same = same or mine
@@ -168,11 +124,11 @@ def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object
         all_rules.update(mine["rule"].split(" / "))
         thresholds |= {meta["threshold_m"]} - {"null"} if "threshold_m" in meta else set()
         n_simulated += meta.get("is_simulated") == "true"
-    latitude = next((v for p in tables if (v := _latitudes(p)).size), np.zeros(1))
+    latitude = next((v for p in found if (v := _latitudes(p)).size), np.zeros(1))
     same["rule"] = " / ".join(sorted(all_rules))
     same["threshold_m"] = ", ".join(sorted(thresholds))
-    about: dict[str, object] = {**same, "missions": ", ".join(sorted(missions)), "n_files": len(tables)}
-    return [p.parent for p in tables], about | {"n_simulated_files": n_simulated}, bool(np.median(latitude) >= 0)
+    about: dict[str, object] = {**same, "missions": ", ".join(sorted(missions)), "n_files": len(found)}
+    return [p.parent for p in found], about | {"n_simulated_files": n_simulated}, bool(np.median(latitude) >= 0)
 
 
 def _rule_of(words: str) -> str:
@@ -190,11 +146,7 @@ def _latitudes(path: Path) -> np.ndarray:
 
 def _checked(path: Path) -> list[Path]:
     found = _tables(path)
-    if not found:
-        raise ProductError(
-            f"{path}: {'holds no result of polynya leads' if path.exists() else 'no such folder'}; expected a folder"
-            " that it wrote. Run it first, or check the path."
-        )
+    tables.check_found(found, path, command="leads")
     return found
 
 
@@ -342,25 +294,3 @@ def as_text(outputs: Outputs) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None or share != share else f"{100 * share:.1f} %"
-
-
-def as_json(outputs: Outputs) -> dict[str, object]:
-    """Return a run for machines.
-
-    Parameters
-    ----------
-    outputs : Outputs
-        Of :func:`run`.
-    """
-    from ....engine import protocol
-
-    return dict(
-        io.plain(
-            {
-                "files": outputs.files,
-                "periods": list(outputs.periods),
-                "messages": list(outputs.messages),
-                "results": [protocol.as_json(r) for r in outputs.records],
-            }
-        )
-    )

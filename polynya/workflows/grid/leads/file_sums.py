@@ -2,56 +2,25 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from .... import io, schema
-from ....engine.protocol import DONE, SKIPPED, Record
-from ....errors import OutputError
+from ....engine.protocol import Record
 from ....physics import gridding
 from ....physics.gridding.lead_share import LeadCounts
 from ....schema.echoes import LEAD, OCEAN, SEA_ICE, UNKNOWN
 from ....schema.lead_grids import COUNTS, LEAD_GRID_SUMS
 from ..config import periods_of
+from ..tables import Item, columns_of, kept
 from .config import LeadConfig
 
 RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other numbers."""
 TABLE = "leads.parquet"
 COLUMNS = ("time", "latitude", "longitude", "surface_class", "lead_quality")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """The result of one file.
-
-    Attributes
-    ----------
-    path : str
-        A folder that ``polynya leads`` wrote.
-    folder : str
-        Where its sums go.
-    file : str
-        Name of the file of echoes: a pass.
-    """
-
-    path: str
-    folder: str
-    file: str
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return self.path
-
-    @property
-    def place(self) -> str:
-        """Folder of its sums."""
-        return self.folder
 
 
 def process(item: Item, *, config: LeadConfig, overwrite: bool = False) -> Record:
@@ -77,40 +46,22 @@ def process(item: Item, *, config: LeadConfig, overwrite: bool = False) -> Recor
     OutputError
         If the folder holds something else.
     """
-    started, source, folder = time.perf_counter(), Path(item.path), Path(item.folder)
+    source = Path(item.path) / TABLE
     key = io.Key(
         workflow="lead grid sums",
         version=RESULTS_VERSION,
         settings={**config.settings(), "file": item.file},
-        inputs={"leads": source / TABLE},
+        inputs={"leads": source},
     )
-    outputs = {"sums": str(folder / "sums.parquet")}
-    try:
-        old = io.finished(folder, key)
-    except OutputError:
-        if not overwrite:
-            raise
-        old = None
-    if old is not None:
-        numbers = old.get("numbers", {})
-        return Record(item=item.name, status=SKIPPED, message="summed before", outputs=outputs, numbers=numbers)
-    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
-        found, numbers = _counts(io.read_table(source / TABLE, columns=list(COLUMNS)), item, config)
-        about = {"file": item.file, "crs": config.crs, "cell_m": 1000.0 * config.cell}
-        columns = {n: getattr(found, n) for n in ("period", "cell", "track", "day")} | found.counts
-        io.write_table(
-            schema.table(LEAD_GRID_SUMS, columns), temporary / "sums.parquet", spec=LEAD_GRID_SUMS, about=about
-        )
-        numbers["seconds"] = round(time.perf_counter() - started, 3)
-        record = io.run_record(
-            command=io.command_line(),
-            config=config.model_dump(mode="json"),
-            inputs=[{"file": item.file, "folder": source.name}],
-            key=hashed(),
-            numbers=numbers,
-        )
-        io.write_json(record, temporary / "run.json")
-    return Record(item=item.name, status=DONE, outputs=outputs, numbers=numbers)
+    return kept(
+        item,
+        key,
+        config=config,
+        spec=LEAD_GRID_SUMS,
+        about={"file": item.file, "crs": config.crs, "cell_m": 1000.0 * config.cell},
+        count=lambda: _counts(io.read_table(source, columns=list(COLUMNS)), item, config),
+        overwrite=overwrite,
+    )
 
 
 def _counts(table: pa.Table, item: Item, config: LeadConfig) -> tuple[LeadCounts, dict[str, float]]:
@@ -149,9 +100,6 @@ def read_sums(path: Path | str) -> LeadCounts:
     ProductError
         If they are missing or no such table.
     """
-    table = schema.check(io.read_table(path), LEAD_GRID_SUMS)
-    return LeadCounts(
-        **{n: schema.to_numpy(table[n]).astype(np.int64) for n in ("period", "cell", "day")},
-        track=np.array(table["track"].to_pylist(), dtype=str),
-        counts={n: schema.to_numpy(table[n]) for n in COUNTS},
-    )
+    column = columns_of(path, LEAD_GRID_SUMS)
+    counts = {n: column[n] for n in COUNTS}
+    return LeadCounts(**{n: column[n] for n in ("period", "cell", "day", "track")}, counts=counts)

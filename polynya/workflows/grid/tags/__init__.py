@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,45 +11,22 @@ import numpy as np
 from .... import __version__, io, schema
 from .... import engine as engines
 from ....engine.protocol import FAILED, Engine, Record
-from ....errors import PolynyaError, ProductError, UsageError
+from ....errors import ProductError, UsageError
 from ....io import grids
 from ....physics.gridding import occurrence
-from ....report import terminal
 from ....schema.imagette_tags import IMAGETTE_TAGS
 from ....schema.imagettes import TAGS
+from .. import tables
 from ..config import period_name
+from ..tables import Item, Outputs, as_json
 from . import maps
 from .config import TagConfig
-from .file_sums import RESULTS_VERSION, TABLE, Item, process, read_sums
+from .file_sums import RESULTS_VERSION, TABLE, process, read_sums
 
 __all__ = ["Item", "Outputs", "TagConfig", "as_json", "as_text", "is_tags", "process", "run"]
 
 ALIKE = ("network", "network_sha256", "land_km")
 """What the tables of one map share, as their metadata have it."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Outputs:
-    """What a run wrote.
-
-    Attributes
-    ----------
-    folder : Path
-        The maps.
-    files : dict of str to str
-        ``netcdf``, ``page``, ``cog`` (where it was asked for) and ``run``.
-    records : tuple of Record
-        One per product, sorted by name.
-    periods : tuple of dict
-        One per period: cells, passes, imagettes, imagettes with each tag.
-    messages : tuple of str
-    """
-
-    folder: Path
-    files: dict[str, str]
-    records: tuple[Record, ...]
-    periods: tuple[dict, ...]
-    messages: tuple[str, ...] = field(default=())
 
 
 def is_tags(results: Sequence[Path | str]) -> bool:
@@ -61,20 +37,9 @@ def is_tags(results: Sequence[Path | str]) -> bool:
     results : sequence of path
         Folders, or folders of folders.
     """
-    return bool(results) and any(_is_table(p) for p in _tables(Path(results[0]))[:1])
-
-
-def _tables(path: Path) -> list[Path]:
-    if (path / TABLE).is_file():
-        return [path / TABLE]
-    return sorted(path.glob(f"*/{TABLE}")) if path.is_dir() else []
-
-
-def _is_table(path: Path) -> bool:
-    try:
-        return io.table_metadata(path).get(b"polynya_table", b"").decode() == IMAGETTE_TAGS.name
-    except (PolynyaError, OSError):
-        return False
+    return bool(results) and any(
+        tables.is_table(p, IMAGETTE_TAGS) for p in tables.tables_in(Path(results[0]), TABLE)[:1]
+    )
 
 
 def run(
@@ -121,29 +86,17 @@ def run(
     """
     folders, about = _inputs(results)
     config = config or TagConfig()
-    items = [
-        Item(path=str(f), folder=str(Path(out) / "sums" / f.name), file=f.name)
-        for f in sorted(folders, key=lambda p: p.name)
-    ]
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
+    items = tables.items_of(folders, Path(out))
     task = functools.partial(process, config=config, overwrite=overwrite)
-    found: dict[str, Record] = {}
-    with terminal.progress(len(items), show=show_progress) as bar:
-        for record in engine.map(task, items):
-            found[record.item] = record
-            bar.advance(text=f"{Path(record.item).name[:40]} {record.status}")
-    records = tuple(found[i.name] for i in items)
+    records = tables.summed(items, task, engine=engine, workers=workers, show_progress=show_progress)
     good = [(i, r) for i, r in zip(items, records, strict=True) if r.status != FAILED]
-    if not good:
-        raise ProductError(records[0].message)
     return _write(Path(out) / "maps", config, records=records, good=good, about=about, overwrite=overwrite)
 
 
 def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object]]:
     """Return the folders, and what their tables share."""
-    tables = list(dict.fromkeys(p.resolve() for r in results for p in _checked(Path(r))))
-    names = [p.parent.name for p in tables]
+    found = list(dict.fromkeys(p.resolve() for r in results for p in _checked(Path(r))))
+    names = [p.parent.name for p in found]
     double = sorted({n for n in names if names.count(n) > 1})
     if double:
         raise UsageError(
@@ -151,31 +104,27 @@ def _inputs(results: Sequence[Path | str]) -> tuple[list[Path], dict[str, object
         )
     same: dict[str, str] = {}
     products, n_simulated, is_network_simulated = set(), 0, False
-    for path in tables:
+    for path in found:
         meta = {k.decode(): v.decode() for k, v in io.table_metadata(path).items()}
         mine = {k: meta.get(k, "") for k in ALIKE}
         differing = next((k for k in ALIKE if same and same[k] != mine[k]), None)
         if differing:
             raise UsageError(
-                f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {tables[0].parent.name}"
+                f"{path.parent.name}: has {differing.replace('_', ' ')} {mine[differing]}, but {found[0].parent.name}"
                 f" has {same[differing]}; expected results of one kind. Grid them apart."
             )
         same = same or mine
         products.add(meta.get("product", ""))
         n_simulated += meta.get("is_simulated") == "true"
         is_network_simulated |= meta.get("is_network_simulated") == "true"
-    about: dict[str, object] = {**same, "products": ", ".join(sorted(products)), "n_products": len(tables)}
+    about: dict[str, object] = {**same, "products": ", ".join(sorted(products)), "n_products": len(found)}
     about |= {"n_simulated_products": n_simulated, "is_network_simulated": str(is_network_simulated).lower()}
-    return [p.parent for p in tables], about
+    return [p.parent for p in found], about
 
 
 def _checked(path: Path) -> list[Path]:
-    found = [p for p in _tables(path) if _is_table(p)]
-    if not found:
-        raise ProductError(
-            f"{path}: {'holds no result of polynya tags' if path.exists() else 'no such folder'}; expected a folder"
-            " that it wrote. Run it first, or check the path."
-        )
+    found = [p for p in tables.tables_in(path, TABLE) if tables.is_table(p, IMAGETTE_TAGS)]
+    tables.check_found(found, path, command="tags")
     return found
 
 
@@ -291,31 +240,10 @@ def as_text(outputs: Outputs) -> str:
     for p in outputs.periods:
         often = sorted(((p[f"n_{t}"], t.replace("_", " ")) for t in TAGS), reverse=True)[:3]
         words = ", ".join(f"{t} {100 * n / p['n_imagettes']:.1f} %" for n, t in often if n)
+        masked = f"{schema.counted(p['n_cells_masked'], 'cell')} of fewer than {occurrence.LEAST_IMAGETTES} masked"
+        shares = f"{schema.counted(p['n_cells'], 'cell')} with shares" if p["n_cells"] else "no cell with shares"
         lines.append(
-            f"{p['period']}: {schema.counted(p['n_cells'], 'cell')} with shares ({p['n_cells_masked']:,} masked),"
-            f" {schema.counted(p['n_imagettes'], 'imagette')} of {schema.counted(p['n_tracks'], 'pass')}"
-            + (f"; {words}" if words else "")
+            f"{p['period']}: {schema.counted(p['n_imagettes'], 'imagette')} of {schema.counted(p['n_tracks'], 'pass')};"
+            f" {shares}, {masked}" + (f"; of all imagettes together: {words}" if words else "")
         )
     return "\n  ".join([*lines, *outputs.messages, *outputs.files.values()])
-
-
-def as_json(outputs: Outputs) -> dict[str, object]:
-    """Return a run for machines.
-
-    Parameters
-    ----------
-    outputs : Outputs
-        Of :func:`run`.
-    """
-    from ....engine import protocol
-
-    return dict(
-        io.plain(
-            {
-                "files": outputs.files,
-                "periods": list(outputs.periods),
-                "messages": list(outputs.messages),
-                "results": [protocol.as_json(r) for r in outputs.records],
-            }
-        )
-    )

@@ -2,56 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from .... import io, schema
-from ....engine.protocol import DONE, SKIPPED, Record
-from ....errors import OutputError, ProductError
+from ....engine.protocol import Record
+from ....errors import ProductError
 from ....physics.gridding.occurrence import TagCounts
 from ....schema.imagette_tags import NOT_ASSESSED
 from ....schema.imagettes import TAGS
 from ....schema.tag_grids import COUNTS, TAG_GRID_SUMS
 from ..config import periods_of
+from ..tables import Item, columns_of, kept
 from .config import TagConfig
 
 RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other numbers."""
 TABLE = "tags.parquet"
 COLUMNS = ("time", "latitude", "longitude", "satellite", "absolute_orbit", "source", "tag_quality")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Item:
-    """The result of one product.
-
-    Attributes
-    ----------
-    path : str
-        A folder that ``polynya tags`` wrote.
-    folder : str
-        Where its sums go.
-    file : str
-        Name of the product.
-    """
-
-    path: str
-    folder: str
-    file: str
-
-    @property
-    def name(self) -> str:
-        """The path."""
-        return self.path
-
-    @property
-    def place(self) -> str:
-        """Folder of its sums."""
-        return self.folder
 
 
 def process(item: Item, *, config: TagConfig, overwrite: bool = False) -> Record:
@@ -77,40 +47,23 @@ def process(item: Item, *, config: TagConfig, overwrite: bool = False) -> Record
     OutputError
         If the folder holds something else.
     """
-    started, source, folder = time.perf_counter(), Path(item.path), Path(item.folder)
+    source = Path(item.path) / TABLE
     key = io.Key(
         workflow="tag grid sums",
         version=RESULTS_VERSION,
         settings={**config.settings(), "file": item.file},
-        inputs={"tags": source / TABLE},
+        inputs={"tags": source},
     )
-    outputs = {"sums": str(folder / "sums.parquet")}
-    try:
-        old = io.finished(folder, key)
-    except OutputError:
-        if not overwrite:
-            raise
-        old = None
-    if old is not None:
-        numbers = old.get("numbers", {})
-        return Record(item=item.name, status=SKIPPED, message="summed before", outputs=outputs, numbers=numbers)
-    with io.writing_folder(folder, overwrite=overwrite) as temporary, io.hashing(key) as hashed:
-        column = "precise_tags" if config.precise else "tags"
-        found, numbers = counts_of(io.read_table(source / TABLE, columns=[*COLUMNS, column]), config)
-        columns = {n: getattr(found, n) for n in ("period", "cell", "track", "day")} | found.counts
-        about = {"file": item.file, "cell_deg": config.cell}
-        table = schema.table(TAG_GRID_SUMS, columns)
-        io.write_table(table, temporary / "sums.parquet", spec=TAG_GRID_SUMS, about=about)
-        numbers["seconds"] = round(time.perf_counter() - started, 3)
-        record = io.run_record(
-            command=io.command_line(),
-            config=config.model_dump(mode="json"),
-            inputs=[{"file": item.file, "folder": source.name}],
-            key=hashed(),
-            numbers=numbers,
-        )
-        io.write_json(record, temporary / "run.json")
-    return Record(item=item.name, status=DONE, outputs=outputs, numbers=numbers)
+    column = "precise_tags" if config.precise else "tags"
+    return kept(
+        item,
+        key,
+        config=config,
+        spec=TAG_GRID_SUMS,
+        about={"file": item.file, "cell_deg": config.cell},
+        count=lambda: counts_of(io.read_table(source, columns=[*COLUMNS, column]), config),
+        overwrite=overwrite,
+    )
 
 
 def counts_of(table: pa.Table, config: TagConfig) -> tuple[TagCounts, dict[str, float]]:
@@ -173,9 +126,6 @@ def read_sums(path: Path | str) -> TagCounts:
     ProductError
         If they are missing or no such table.
     """
-    table = schema.check(io.read_table(path), TAG_GRID_SUMS)
-    return TagCounts(
-        **{n: schema.to_numpy(table[n]).astype(np.int64) for n in ("period", "cell", "day")},
-        track=np.array(table["track"].to_pylist(), dtype=str),
-        counts={n: schema.to_numpy(table[n]) for n in COUNTS},
-    )
+    column = columns_of(path, TAG_GRID_SUMS)
+    counts = {n: column[n] for n in COUNTS}
+    return TagCounts(**{n: column[n] for n in ("period", "cell", "day", "track")}, counts=counts)
