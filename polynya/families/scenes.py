@@ -400,6 +400,7 @@ class SceneData:
             "scenes": len({t.scene for t in tiles}),
             "tiles": len(tiles),
             "pixels": sum(t.shape[0] * t.shape[1] for t in tiles),
+            "pixel_m": [round(edge([side for t in tiles for side in t.pixel]), 1) for edge in (min, max)],
             "regions": sorted({t.region or "unknown" for t in tiles}),
             "ground": self.ground,
             "labelled": sum(sum(v.values()) for v in labels.values()),

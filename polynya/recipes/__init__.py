@@ -241,6 +241,9 @@ class Recipe(_Settings):
     """``recomputed``: means and variances of batch norms are taken anew from the training part when the training is
     over, with the weights that are kept: running ones lag behind, averaged ones belong to no weights."""
     calibration: Literal["none", "temperature", "vector"] = "temperature"
+    calibrated_on: Literal["pooled", "held_out"] = "pooled"
+    """``held_out``: where there are out-of-fold predictions (``--cross-fit``), the calibration and the errors of areas
+    are fitted on these alone, not on the calibration part too."""
     decision: Literal["most_probable", "macro_f1"] = "most_probable"
     """``macro_f1``: class weights for naming the class, fitted on the calibration part; probabilities stay
     calibrated."""
@@ -321,7 +324,7 @@ _TRACKS_AND_SCENES = (
     "scene",
     "decision",
 )
-_LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling", "batch_norm")
+_LATE_KEYS = ("family", "settings", "predicts", "positive", "sensor_table", "scaling", "batch_norm", "calibrated_on")
 _LATE_AUGMENT = ("gain_db", "swath_db", "patch_dropout")
 _LATE = ("smoothing", "auxiliary", "teacher", "restarts", "precision", "cell_m", "labels")
 

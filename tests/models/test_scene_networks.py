@@ -33,6 +33,7 @@ SMALL = {
         "tile": 32,
     },
     "gdgt": {"widths": (4, 6, 8, 8), "blocks": (1, 1, 1, 1), "has_pool": False, "decoder": 8, "heads": 2},
+    "surroundings": {"width": 6, "scales": (1.0, 3.0), "tile": 32},
     "segformer": {"widths": (4, 8, 10, 16), "depths": (1, 1, 2, 1), "decoder": 12},
 }
 
@@ -218,3 +219,38 @@ def test_settings_are_frozen_and_unknown_ones_refused(name):
         NETWORKS[name].Config(sensors={"optical": 0})
     with pytest.raises(ValueError, match="frozen"):
         config.classes = 3
+
+
+def test_surroundings_are_means_under_gaussians_of_what_is_there():
+    """Against sums over all pixels, the edge pixels repeated beyond the border."""
+    from polynya.models import surroundings
+
+    side, scale = 12, 1.5
+    rng = np.random.default_rng(2)
+    values, seen = rng.random((side, side)), (rng.random((side, side)) < 0.7).astype(float)
+    reach = 5  # ceil(3 * 1.5)
+    steps = np.arange(-reach, reach + 1)
+    weights = np.exp(-0.5 * (steps / scale) ** 2)
+    weights /= weights.sum()
+    expected = np.zeros((side, side))
+    for row in range(side):
+        for column in range(side):
+            rows, columns = (np.clip(at + steps, 0, side - 1) for at in (row, column))
+            w = weights[:, None] * weights[None, :] * seen[np.ix_(rows, columns)]
+            expected[row, column] = (w * values[np.ix_(rows, columns)]).sum() / w.sum()
+    mean = surroundings.Mean(side, scale)
+    x, there = (torch.tensor(a, dtype=torch.float32)[None, None] for a in (values * seen, seen))
+    np.testing.assert_allclose(mean(x, there)[0, 0].numpy(), expected, atol=1e-5)
+
+
+def test_surroundings_look_at_no_unused_band():
+    config, network = make("surroundings", unused=(0, 3))
+    jolt(network)
+    network.eval()
+    x = planes(config)
+    other = x.clone()
+    other[:, [0, 3]] = 7.0
+    with torch.no_grad():
+        assert torch.equal(network(x), network(other))
+        other[:, 1] = 7.0
+        assert not torch.equal(network(x), network(other))

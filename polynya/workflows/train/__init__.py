@@ -319,9 +319,9 @@ def _finish(
     others = cross_fitting.predict(
         task.folds, description=task.description, batch=plan.batch, device=task.processes.device
     )
-    outputs, targets = cross_fitting.pool(own, others)
+    outputs, targets = cross_fitting.pool(own, others, calibrated_on=plan.calibrated_on)
     fitted = _fit(plan, task.description, outputs, targets)
-    more = data.fit_more(own, others, fitted)
+    more = data.fit_more(others[0] if plan.calibrated_on == "held_out" and others else own, others, fitted)
     if hasattr(data, "fit_network"):
         more = {**more, **data.fit_network(model, batch=plan.batch, device=task.processes.device)}
     scored = _predictions(task, model, score_part)
@@ -347,7 +347,9 @@ def _finish(
             scored.outputs, scored.targets, data.groups(scored.where), calibration=fitted.calibration
         )
         if hasattr(families.named(task.description.family), "scoring_data"):
-            numbers["cross_fitting"] = cross_fitting.scores(own, others, method=plan.calibration, target=target)
+            numbers["cross_fitting"] = cross_fitting.scores(
+                own, others, method=plan.calibration, target=target, calibrated_on=plan.calibrated_on
+            )
     numbers |= data.more_scores(scored, fitted, more)
     described = task.description.model_validate(
         {

@@ -186,9 +186,11 @@ def predict(folds: Sequence[Fold], *, description: Description, batch: int, devi
     return out
 
 
-def pool(own: FoldPredictions, others: Sequence[FoldPredictions]) -> tuple[np.ndarray, np.ndarray]:
+def pool(
+    own: FoldPredictions, others: Sequence[FoldPredictions], *, calibrated_on: str = "pooled"
+) -> tuple[np.ndarray, np.ndarray]:
     """Return outputs and targets of the calibration part and of the out-of-fold predictions, one of the latter to two
-    of the former, evenly taken and mixed: halves of them hold both.
+    of the former, evenly taken and mixed: halves of them hold both. Of the latter alone where a recipe says so.
 
     Parameters
     ----------
@@ -196,10 +198,14 @@ def pool(own: FoldPredictions, others: Sequence[FoldPredictions]) -> tuple[np.nd
         The calibration part, by the network itself.
     others : sequence of FoldPredictions
         Out-of-fold predictions.
+    calibrated_on : str
+        ``pooled`` or ``held_out``, of :class:`polynya.recipes.Recipe`.
     """
     if not others:
         return own.outputs, own.targets
     more, more_targets = (np.concatenate([getattr(p, name) for p in others]) for name in ("outputs", "targets"))
+    if calibrated_on == "held_out":
+        return more, more_targets
     n = min(len(own.outputs) // OWN, MOST_TIMES * len(more))
     one, two = (
         np.linspace(0, len(part) - 1, count).round().astype(int) for part, count in ((own.outputs, OWN * n), (more, n))
@@ -209,7 +215,12 @@ def pool(own: FoldPredictions, others: Sequence[FoldPredictions]) -> tuple[np.nd
 
 
 def scores(
-    own: FoldPredictions, others: Sequence[FoldPredictions], *, method: str, target: OneOf
+    own: FoldPredictions,
+    others: Sequence[FoldPredictions],
+    *,
+    method: str,
+    target: OneOf,
+    calibrated_on: str = "pooled",
 ) -> list[dict[str, object]]:
     """Score every held-out scene, its probabilities calibrated on the calibration part and the other ground.
 
@@ -223,6 +234,8 @@ def scores(
         Of :func:`polynya.calibrate.fit`.
     target : OneOf
         Its positive class is scored.
+    calibrated_on : str
+        ``pooled`` or ``held_out``, of :class:`polynya.recipes.Recipe`.
 
     Returns
     -------
@@ -239,7 +252,9 @@ def scores(
             for i, p in enumerate(others)
             if i != k and p.tiles != here.tiles and not any(overlaps(a, b) for a in p.ground for b in here.ground)
         ]
-        probability = calibrate.fit(*pool(own, rest), method=method).probabilities(here.outputs)
+        probability = calibrate.fit(*pool(own, rest, calibrated_on=calibrated_on), method=method).probabilities(
+            here.outputs
+        )
         truth, tile = class_bits.single(here.targets), scene_windows.tile_of(here.where)
         for scene in sorted(set(here.scenes)):
             mine = np.isin(tile, [i for i, s in enumerate(here.scenes) if s == scene]) & (truth >= 0)

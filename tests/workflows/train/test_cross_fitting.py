@@ -64,6 +64,25 @@ def test_ground_that_overlaps_the_scored_ground_does_not_calibrate_it(ground, ma
         assert both["brier_skill"] < alone["brier_skill"] - 0.01
 
 
+def test_a_recipe_may_calibrate_on_held_out_ground_alone():
+    """The calibration part, of which every second label is turned round, takes no part then."""
+    wrong = np.arange(len(OWN.targets)) % 2 == 0
+    own = dataclasses.replace(OWN, targets=np.where(wrong, 3 - OWN.targets, OWN.targets).astype(np.uint32))
+    outputs, targets = cross_fitting.pool(own, [WEST], calibrated_on="held_out")
+    np.testing.assert_array_equal(outputs, WEST.outputs)
+    np.testing.assert_array_equal(targets, WEST.targets)
+    east = predictions("east", sign=1.0, ground=APART, seed=3)
+    pooled, alone = (
+        next(
+            r
+            for r in cross_fitting.scores(own, [WEST, east], method=METHOD, target=TARGET, calibrated_on=on)
+            if r["tiles"] == "west"
+        )
+        for on in ("pooled", "held_out")
+    )
+    assert alone["calibration_error"] < 0.03 < pooled["calibration_error"]
+
+
 def test_other_tiles_of_the_same_file_do_not_calibrate_it():
     twice = predictions("west", sign=-1.0, ground=APART, seed=4)
     assert score(WEST, twice) == score(WEST)

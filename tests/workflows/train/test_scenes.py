@@ -25,7 +25,7 @@ from polynya.samples import scene_scaling, scene_windows, splits  # noqa: E402
 from polynya.sensors.glaciers import REGIONS  # noqa: E402
 from polynya.workflows import train as workflow  # noqa: E402
 
-from ...samples.scene_pieces import cut_images, piece, write_tiles  # noqa: E402
+from ...samples.scene_pieces import PIXEL, cut_images, piece, write_tiles  # noqa: E402
 
 SIZE = 24
 STILL = {"flip": False, "crop": 0.0, "gamma": 0.0, "shift": 0.0, "noise": 0.0, "occlusion_px": 0}
@@ -112,6 +112,7 @@ def test_everything_it_names_is_there_and_says_one_thing(trained):
     )
     assert (
         about["data"]["tables"][0]["file"] == "tiles.h5"
+        and about["data"]["pixel_m"] == [PIXEL, PIXEL]
         and str(trained.out.parent)
         not in trained.outputs["report"].read_text() + trained.outputs["description"].read_text()
     )
