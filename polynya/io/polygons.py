@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,7 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "slope_deg": ("degree", "mean slope"),
     "aspect_deg": ("degree", "circular mean of the direction downslope, clockwise from north"),
     "confidence": ("1", "mean confidence of the pixels inside"),
+    "is_simulated": ("", "true where the scene was simulated: no glacier of the real world"),
 }
 """Columns of an outline file: units and meaning."""
 
@@ -72,7 +74,7 @@ _NO_DATE = "-9999999"  # RGI 6's; OGGM then takes the region's usual year
 _REGION = re.compile(r"^(?:RGI\d\d-(\d\d)\.\d+|RGI2000-v7\.\d-[GC]-(\d\d)-\d+)$")
 
 
-def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
+def write(frame: geopandas.GeoDataFrame, path: Path | str, *, about: Mapping[str, str] | None = None) -> Path:
     """Write polygons, or lines, under a temporary name, then rename: GeoPackage or GeoParquet, as the name ends.
 
     GeoParquet columns carry units and meaning (:data:`ATTRIBUTES`) in their field metadata.
@@ -83,6 +85,8 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
         With a CRS; may be empty.
     path : Path or str
         ``.gpkg`` or ``.parquet``.
+    about : mapping of str to str, optional
+        Metadata of the layer.
 
     Raises
     ------
@@ -112,9 +116,10 @@ def write(frame: geopandas.GeoDataFrame, path: Path | str) -> Path:
                     engine="pyogrio",
                     promote_to_multi=True,
                     geometry_type=_kind(frame),
+                    layer_metadata=dict(about) if about else None,
                 )
             else:
-                _write_parquet(frame, inner)
+                _write_parquet(frame, inner, about or {})
             os.replace(inner, temporary)
         except (RuntimeError, ValueError, TypeError) as error:  # pyogrio's and pyarrow's
             raise OutputError(
@@ -132,7 +137,7 @@ def _kind(frame: geopandas.GeoDataFrame) -> str:
     return "MultiLineString" if kinds and kinds <= {"LineString", "MultiLineString"} else "MultiPolygon"
 
 
-def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:
+def _write_parquet(frame: geopandas.GeoDataFrame, path: Path, about: Mapping[str, str]) -> None:
     frame.to_parquet(path, index=False)
     table = parquet.read(path)
     fields = [
@@ -143,7 +148,9 @@ def _write_parquet(frame: geopandas.GeoDataFrame, path: Path) -> None:
         )
         for f in table.schema
     ]
-    parquet.write(table.cast(pa.schema(fields, metadata=table.schema.metadata)), path, compression="zstd")
+    parquet.write(
+        table.cast(pa.schema(fields, metadata={**(table.schema.metadata or {}), **about})), path, compression="zstd"
+    )
 
 
 def read(path: Path | str) -> geopandas.GeoDataFrame:

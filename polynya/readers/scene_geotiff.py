@@ -1,5 +1,4 @@
-"""What the bands of a GeoTIFF are to a scene: given by their names, by the file's name where a band has none, or by the
-user.
+"""What the bands of a GeoTIFF are to a scene: by their names, by the file's name where a band has none, or by the user.
 
 Units are those the file states. Decibels become linear; counts without a scale are rejected, since a wrong guess would
 look like dark ice; 8-bit numbers pass as reflectance, divided by 255, with a note. Checked on the files in
@@ -21,7 +20,7 @@ from ..io import opening
 from ..schema import Note
 from ..sensors import PASSES, Sensor, SensorTable, table
 from . import band_sample, earth_engine_names, height_voids, landsat, sentinel2_offset
-from .scene_layer import Layer, Source, geobox_of
+from .scene_layer import SIMULATED, Layer, Source, geobox_of
 from .sentinel2_geotiff import TIME_TAGS
 from .sentinel2_safe import BAND_IDS, LATER_OFFSET, QUANTIFICATION
 from .times import utc
@@ -121,6 +120,8 @@ def open_geotiff(
         orbit = orbit or _orbit_of(path.stem, tags)
         names = _numbered(source, path)
         file = _File(source=source, path=path, sensors=sensors, role=role, orbit=orbit, notes=[], names=names)
+        if "simulated_by" in tags:
+            file.note(SIMULATED, "is simulated: no satellite measured it")
         meanings = _meanings(file)
         time = _time(tags, path)
         found = _layers(file, meanings)

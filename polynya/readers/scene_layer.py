@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 KINDS = ("linear", "decibel", "thermal", "slope")
 
 
+SIMULATED = "simulated"
+"""Code of the note that a file was simulated."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Layer:
     """Where a band lies and what its counts mean.

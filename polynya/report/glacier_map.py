@@ -11,17 +11,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 import pyarrow as pa
-import shapely
 from odc.geo.geobox import GeoBox
 
 from ..glaciers.agreement import CAUTION, MEANING, Agreement
 from ..metrics import Estimate
-from . import grid_picture, html, training
+from . import glacier_layers, grid_picture, html, layered_map, training
 from .html import Markup, escape, number
 
-OUTLINE, BAND = "#101418", "#ffb000"
-NOT_SEEN = ("#8a6fb0", "#c9bfd9")
-"""Colours of the hatching of pixels that the image does not show."""
 KINDS = {
     "bright_ice": "#4aa8e0",
     "dark_ice": "#c9733a",
@@ -29,9 +25,8 @@ KINDS = {
     "bright_ground_left_out": "#f2d541",
 }
 """Colours of the parts in :data:`polynya.glaciers.agreement.NAMES`, in that order."""
-WIDE_BAND = 0.3
-"""Share of the scene from which the uncertainty band is drawn paler, to leave the scene to be seen."""
 MOST_GLACIERS = 200
+SIMULATED = "Simulated scene: no satellite measured it. Nothing here is a result about real glaciers."
 SCORES = ("iou", "precision", "recall", "area_deviation", "false_alarm_rate")
 WORDS = {
     "iou": "IoU",
@@ -66,14 +61,20 @@ class MappedScene:
         Reflectance on that grid; NaN where missing.
     probability : numpy.ndarray or None, shape (h, w)
         Of glacier, on that grid.
+    confidence : numpy.ndarray or None, shape (h, w)
+        Probability that the class is right, on that grid.
+    differences : numpy.ndarray of uint8 or None, shape (h, w)
+        1 where only the map has ice, 2 where only the reference has it, 0 elsewhere, on that grid.
     not_seen : numpy.ndarray of bool or None, shape (h, w)
         Pixels that the image does not show, on that grid; None where it shows all.
     not_seen_text : str
         How much that is, in words.
     band : geopandas.GeoDataFrame or None
         The uncertainty band.
+    inventory, reference : geopandas.GeoDataFrame or None
+        Outlines of others.
     confident : float
-        Confidence below which a pixel lies in it.
+        Confidence below which a pixel lies in the band.
     total : Estimate or None
         Total area with its interval, km².
     no_interval : str
@@ -86,6 +87,8 @@ class MappedScene:
         Of :data:`polynya.evaluate.scene_rows.SCENE_EVALUATION`.
     reliability : sequence of (n, mean probability, frequency) or None
         Bins of a reliability diagram.
+    is_simulated : bool
+        Whether the scene was simulated.
     """
 
     title: str
@@ -94,9 +97,13 @@ class MappedScene:
     geobox: GeoBox
     optical: np.ndarray | None = None
     probability: np.ndarray | None = None
+    confidence: np.ndarray | None = None
+    differences: np.ndarray | None = None
     not_seen: np.ndarray | None = None
     not_seen_text: str = ""
     band: gpd.GeoDataFrame | None = None
+    inventory: gpd.GeoDataFrame | None = None
+    reference: gpd.GeoDataFrame | None = None
     confident: float = 0.95
     total: Estimate | None = None
     no_interval: str = ""
@@ -104,6 +111,7 @@ class MappedScene:
     notes: tuple[str, ...] = ()
     evaluation: pa.Table | None = None
     reliability: Sequence[tuple[float, float, float]] | None = None
+    is_simulated: bool = False
 
 
 def write(path: Path, mapped: MappedScene) -> Path:
@@ -121,40 +129,51 @@ def write(path: Path, mapped: MappedScene) -> Path:
     OutputError
         If it cannot be written.
     """
-    outlines = mapped.outlines
+    outlines = mapped.outlines.sort_values("area_km2", ascending=False)
     body = [
         f'<p class="brand">polynya glaciers</p><h1>{escape(mapped.title)}</h1>',
+        f'<p class="simulated">{SIMULATED}</p>' if mapped.is_simulated else "",
         html.fact_list(mapped.facts.items()),
         result(outlines, mapped.total, not_seen=mapped.not_seen_text),
     ]
-    maps = []
-    if mapped.optical is not None:
-        maps.append(
-            scene_map(
-                mapped.optical,
-                mapped.geobox,
-                outlines=outlines,
-                band=mapped.band,
-                confident=mapped.confident,
-                not_seen=mapped.not_seen,
-            )
+    layers = _layers(mapped, outlines)
+    has_map = any(isinstance(x, layered_map.Picture) and x.is_base for x in layers)
+    if has_map:
+        body.append(
+            f"<section><h2>Map</h2>{layered_map.figure(layers, mapped.geobox, title='Map of glaciers')}</section>"
         )
-    if mapped.probability is not None:
-        maps.append(probability_map(mapped.probability, mapped.geobox, outlines=outlines, not_seen=mapped.not_seen))
-    if maps:
-        body.append(f"<section><h2>Map</h2><div class=figures>{''.join(maps)}</div></section>")
     body.append(html.warnings(mapped.notes))
     about = interval_text(mapped.total, reason=mapped.no_interval)
-    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines)}{about}</section>")
+    body.append(f"<section><h2>Glaciers</h2>{area_table(outlines, has_map=has_map)}{about}</section>")
     if mapped.agreement is not None and mapped.agreement.strata:
-        body.append(colour_section(mapped.agreement, mapped.optical, mapped.geobox))
+        body.append(colour_section(mapped.agreement, mapped.optical, mapped.geobox, not_seen=mapped.not_seen))
     if mapped.evaluation is not None:
         scores = f"{score_table(mapped.evaluation)}{boundary_table(mapped.evaluation)}"
         body.append(f"<section><h2>Against {escape(_reference(mapped.evaluation))}</h2>{scores}</section>")
     if mapped.reliability:
         figure = reliability_figure(mapped.reliability)
         body.append(f"<section><h2>Calibration</h2><div class=figures>{figure}</div></section>")
-    return html.write_text(path, html.page(title=f"{mapped.title}: glaciers", body=body))
+    parts = layered_map.page_parts(mapped.geobox) if has_map else {}
+    return html.write_text(path, html.page(title=f"{mapped.title}: glaciers", body=body, **parts))
+
+
+def _layers(mapped: MappedScene, outlines: gpd.GeoDataFrame) -> list[layered_map.Layer]:
+    """Return the layers of the map from below to above."""
+    numbers = tuple(str(k) for k in range(1, min(len(outlines), MOST_GLACIERS) + 1))
+    differences = {"name": "differences", "title": "where map and reference differ"}
+    return [
+        *glacier_layers.bases(mapped.optical, mapped.probability, mapped.confidence),
+        *glacier_layers.of_classes(mapped.differences, glacier_layers.DIFFERENCES, **differences),
+        *glacier_layers.not_seen(mapped.not_seen),
+        *glacier_layers.over(
+            outlines,
+            numbers=numbers,
+            band=mapped.band,
+            confident=mapped.confident,
+            inventory=mapped.inventory,
+            reference=mapped.reference,
+        ),
+    ]
 
 
 def _reference(evaluation: pa.Table) -> str:
@@ -195,7 +214,9 @@ def interval_text(total: Estimate | None, *, reason: str = "") -> Markup:
     )
 
 
-def colour_section(agreement: Agreement, optical: np.ndarray | None, geobox: GeoBox) -> Markup:
+def colour_section(
+    agreement: Agreement, optical: np.ndarray | None, geobox: GeoBox, *, not_seen: np.ndarray | None = None
+) -> Markup:
     """Return the parts of a map by colour: a map, their areas, and what they are not."""
     rows = []
     for s in agreement.strata:
@@ -217,15 +238,16 @@ def colour_section(agreement: Agreement, optical: np.ndarray | None, geobox: Geo
     )
     rule, shadow = escape(agreement.rule), escape(agreement.shadow)
     note = f'<p class="note">Rule: {rule}. Without sun: {shadow}. {escape(CAUTION)}</p>'
-    figure = kind_map(agreement.kinds, optical, geobox) if agreement.kinds is not None and optical is not None else ""
+    has_map = agreement.kinds is not None and optical is not None
+    figure = kind_map(agreement.kinds, optical, geobox, not_seen=not_seen) if has_map else ""
     return Markup(
         f'<section><h2>By colour</h2><div class=figures>{figure}<div>{table}<dl class="words"'
         f' style="margin-top:14px">{words}</dl>{note}</div></div></section>'
     )
 
 
-def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
-    """Return the parts by colour over the scene in grey."""
+def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox, *, not_seen: np.ndarray | None = None) -> Markup:
+    """Return the parts by colour over the scene in grey, hatched where it was not seen."""
     pair = optical[[2, 3]]
     seen = np.isfinite(pair)
     grey = np.where(seen.any(axis=0), np.where(seen, pair, 0.0).sum(axis=0) / np.maximum(seen.sum(axis=0), 1), np.nan)
@@ -236,114 +258,19 @@ def kind_map(kinds: np.ndarray, optical: np.ndarray, geobox: GeoBox) -> Markup:
     for k, name in enumerate(KINDS, 1):
         colour = np.array([int(KINDS[name][i : i + 2], 16) for i in (1, 3, 5)], float)
         rgb[kinds == k] = (0.45 + 0.55 * level[kinds == k][:, None]) * colour
-    return grid_picture.figure(
-        np.clip(rgb, 0, 255).astype(np.uint8), geobox, [], title="Parts by colour, over red and near infrared", key=""
-    )
+    rgb, key = glacier_layers.hatched(np.clip(rgb, 0, 255).astype(np.uint8), not_seen)
+    return grid_picture.figure(rgb, geobox, [], title="Parts by colour, over red and near infrared", key=key)
 
 
-def false_colour(optical: np.ndarray) -> tuple[np.ndarray, str]:
-    """Return a picture of a scene, 0 where nothing is known, and which bands it shows.
-
-    SWIR1, NIR, red (ice turquoise, debris and rock brown) or, without SWIR, NIR, red, green; each band stretched from
-    its 2nd to its 98th percentile.
-
-    Parameters
-    ----------
-    optical : numpy.ndarray, shape (6, h, w)
-        Reflectance; NaN where missing.
-
-    Returns
-    -------
-    rgb : numpy.ndarray of uint8, shape (h, w, 3)
-    bands : str
-    """
-    seen = [bool(np.isfinite(b).any()) for b in optical]
-    chosen, words = ((4, 3, 2), "SWIR1, NIR, red") if seen[4] else ((3, 2, 1), "NIR, red, green")
-    rgb = np.zeros((*optical.shape[1:], 3), np.uint8)
-    known = np.isfinite(optical[list(chosen)]).all(axis=0)
-    if not known.any():
-        return rgb, words
-    for k, b in enumerate(chosen):
-        low, high = np.quantile(optical[b][known], [0.02, 0.98])
-        rgb[..., k] = np.where(
-            known, np.clip(1 + 254 * (np.nan_to_num(optical[b]) - low) / max(high - low, 1e-6), 1, 255), 0
-        ).astype(np.uint8)
-    return rgb, words
-
-
-def scene_map(
-    optical: np.ndarray,
-    geobox: GeoBox,
-    *,
-    outlines: gpd.GeoDataFrame,
-    band: gpd.GeoDataFrame | None = None,
-    confident: float = 0.95,
-    not_seen: np.ndarray | None = None,
-) -> Markup:
-    """Return the scene in false colour under the outlines and the uncertainty band, hatched where it was not seen."""
-    rgb, words = false_colour(optical)
-    layers = (
-        [(band, f'fill="{BAND}" fill-opacity="{0.45 if _share(band, geobox) < WIDE_BAND else 0.18}" stroke="none"')]
-        if band is not None and len(band)
-        else []
-    )
-    layers += [
-        (outlines, 'fill="none" stroke="#fff" stroke-opacity=".85" stroke-width="3"'),
-        (outlines, f'fill="none" stroke="{OUTLINE}" stroke-width="1.3"'),
-    ]
-    key = f'<span><span class="sw" style="background:{OUTLINE}"></span>outline</span>'
-    key += (
-        f'<span><span class="sw" style="background:{BAND}"></span>confidence below {confident:g}</span>'
-        if len(layers) > 2
-        else ""
-    )
-    rgb, unseen_key = hatched(rgb, not_seen)
-    return grid_picture.figure(rgb, geobox, layers, title=f"Scene: {words}", key=key + unseen_key)
-
-
-def hatched(rgb: np.ndarray, not_seen: np.ndarray | None) -> tuple[np.ndarray, str]:
-    """Return a picture hatched where the scene was not seen, and the key to that; empty where all was seen.
-
-    Parameters
-    ----------
-    rgb : numpy.ndarray of uint8, shape (h, w, 3)
-        The picture.
-    not_seen : numpy.ndarray of bool or None, shape (h, w)
-        Pixels that the image does not show.
-    """
-    if not_seen is None or not not_seen.any():
-        return rgb, ""
-    out = rgb.copy()
-    line = (np.add.outer(np.arange(rgb.shape[0]), np.arange(rgb.shape[1])) // 3) % 2
-    for k, colour in enumerate(NOT_SEEN):
-        out[not_seen & (line == k)] = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-    return out, f'<span><span class="sw" style="background:{NOT_SEEN[0]}"></span>not seen by the image</span>'
-
-
-def _share(frame: gpd.GeoDataFrame, geobox: GeoBox) -> float:
-    """Return the share of the grid that polygons cover."""
-    return float(shapely.area(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy()).sum() / geobox.extent.geom.area)
-
-
-def probability_map(
-    probability: np.ndarray, geobox: GeoBox, *, outlines: gpd.GeoDataFrame, not_seen: np.ndarray | None = None
-) -> Markup:
-    """Return the probability of glacier, in the colours of viridis, under the outlines, hatched where the scene was not
-    seen."""
-    rgb, unseen_key = hatched(grid_picture.coloured(probability, low=0.0, high=1.0), not_seen)
-    key = grid_picture.key((0, 0.25, 0.5, 0.75, 1), low=0.0, high=1.0) + unseen_key
-    return grid_picture.figure(
-        rgb, geobox, [(outlines, 'fill="none" stroke="#fff" stroke-width="1"')], title="Probability of glacier", key=key
-    )
-
-
-def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS) -> Markup:
-    """Return the largest outlines with area and interval, elevation, slope, aspect and confidence."""
+def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS, has_map: bool = False) -> Markup:
+    """Return the largest outlines with area and interval, elevation, slope, aspect and confidence; numbered, the
+    numbers lead to the map where there is one."""
     shown = outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records")
-    has_ids, has_names = (any(row.get(c) for row in shown) for c in ("rgi_id", "glac_name"))
+    has = {c: any(row.get(c) for row in shown) for c in ("rgi_id", "glac_name")}
     head = (
-        "glacier",
-        *(("name",) if has_names else ()),
+        "number",
+        *(("glacier",) if has["rgi_id"] else ()),
+        *(("name",) if has["glac_name"] else ()),
         "area, km²",
         "95 % interval",
         "elevation, m",
@@ -352,27 +279,25 @@ def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS) -> Mark
         "aspect, °",
         "confidence",
     )
-    rows = []
-    for k, row in enumerate(shown, 1):
-        low, high = row.get("area_low_km2"), row.get("area_high_km2")
-        z = (row.get("zmin_m"), row.get("zmax_m"))
-        rows.append(
-            (
-                row.get("rgi_id") or ("not in the inventory" if has_ids else f"{k}"),
-                *((row.get("glac_name") or "",) if has_names else ()),
-                number(row["area_km2"], 3),
-                _range(low, high, 3),
-                _range(*z, 0),
-                number(row.get("zmed_m"), 0),
-                number(row.get("slope_deg"), 1),
-                number(row.get("aspect_deg"), 0),
-                number(row.get("confidence"), 2),
-            )
+    rows = [
+        (
+            Markup(f'<button type="button" data-k="{k}" title="show on the map">{k}</button>') if has_map else k,
+            *((row.get("rgi_id") or "not in the inventory",) if has["rgi_id"] else ()),
+            *((row.get("glac_name") or "",) if has["glac_name"] else ()),
+            number(row["area_km2"], 3),
+            _range(row.get("area_low_km2"), row.get("area_high_km2"), 3),
+            _range(row.get("zmin_m"), row.get("zmax_m"), 0),
+            number(row.get("zmed_m"), 0),
+            number(row.get("slope_deg"), 1),
+            number(row.get("aspect_deg"), 0),
+            number(row.get("confidence"), 2),
         )
+        for k, row in enumerate(shown, 1)
+    ]
     more = (
         f"<p>The {most} largest of {len(outlines):,}; the outline files hold all.</p>" if len(outlines) > most else ""
     )
-    return Markup(html.table(head, rows, text_columns=2 if has_names else 1) + more)
+    return Markup(html.table(head, rows, text_columns=1 + sum(has.values())) + more)
 
 
 def _range(low: object, high: object, decimals: int) -> str:

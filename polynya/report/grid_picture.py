@@ -112,8 +112,10 @@ def figure(
     )
 
 
-def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float]) -> str:
-    """Return polygons or lines as the ``d`` of an SVG path, simplified to a third of a unit; ``scale`` is units per
+def outline_path(
+    frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, float], *, tolerance: float = 0.33
+) -> str:
+    """Return polygons or lines as the ``d`` of an SVG path, simplified to ``tolerance`` units; ``scale`` is units per
     pixel, across and down."""
     if not len(frame):
         return ""
@@ -127,7 +129,7 @@ def outline_path(frame: gpd.GeoDataFrame, geobox: GeoBox, scale: tuple[float, fl
             ]
         )
 
-    drawn = shapely.simplify(shapely.transform(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy(), place), 0.33)
+    drawn = shapely.simplify(shapely.transform(frame.geometry.to_crs(geobox.crs.to_wkt()).to_numpy(), place), tolerance)
     out = []
     for part in shapely.get_parts(drawn):
         if part.is_empty:

@@ -181,6 +181,7 @@ def page(
     title: str,
     body: Iterable[str],
     style: str = "report.css",
+    more_styles: Sequence[str] = (),
     scripts: Sequence[str] = (),
     data: Sequence[tuple[str, str, str]] = (),
 ) -> str:
@@ -194,6 +195,8 @@ def page(
         HTML parts, escaped by whoever made them.
     style : str
         Style sheet in this folder.
+    more_styles : sequence of str
+        Style sheets below this folder that follow it.
     scripts : sequence of str
         Scripts in this folder, in order; they run after the body is there.
     data : sequence of (id, type, text)
@@ -208,7 +211,9 @@ def page(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>{escape(title)}</title>\n<style>\n{resource(style)}</style></head>\n<body><main>\n",
+        f"<title>{escape(title)}</title>\n<style>\n",
+        *map(resource, (style, *more_styles)),
+        "</style></head>\n<body><main>\n",
         *body,
         "</main>\n",
     ]

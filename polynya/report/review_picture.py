@@ -143,12 +143,12 @@ def _reduced(rgb: np.ndarray, step: int) -> np.ndarray:
 
 
 def png(rgb: np.ndarray) -> bytes:
-    """Return an 8-bit picture as PNG with transparency where all three values are 0.
+    """Return an 8-bit picture as PNG, transparent by its alpha, or without one where all three values are 0.
 
     Parameters
     ----------
-    rgb : numpy.ndarray of uint8, shape (h, w, 3)
-        Red, green, blue.
+    rgb : numpy.ndarray of uint8, shape (h, w, 3) or (h, w, 4)
+        Red, green, blue and perhaps alpha.
 
     Notes
     -----
@@ -157,8 +157,8 @@ def png(rgb: np.ndarray) -> bytes:
     high, wide = rgb.shape[:2]
     lines = np.zeros((high, 1 + 4 * wide), np.uint8)  # every line begins with its filter: 0, none
     pixels = lines[:, 1:].reshape(high, wide, 4)
-    pixels[..., :3] = rgb
-    pixels[..., 3] = np.where(rgb.any(axis=2), 255, 0)
+    pixels[..., :3] = rgb[..., :3]
+    pixels[..., 3] = rgb[..., 3] if rgb.shape[2] == 4 else np.where(rgb.any(axis=2), 255, 0)
     lines[:, 1:] = pixels.reshape(high, 4 * wide)
     parts = [
         (b"IHDR", struct.pack(">IIBBBBB", wide, high, 8, 6, 0, 0, 0)),

@@ -18,7 +18,7 @@ import numpy as np
 from ..errors import ProductError, UsageError
 from ..physics.swath import Swath
 from ..readers import landsat, times
-from ..readers.scene_layer import Source, as_window, pixel_metres
+from ..readers.scene_layer import SIMULATED, Source, as_window, pixel_metres
 from ..schema import Note
 from ..sensors import SensorTable, table
 from . import sources as scene_sources
@@ -198,12 +198,12 @@ def open_scene(
         sensors=tuple(s.sensor for s in merged),
         time=time,
         region=region,
-        notes=tuple(dict.fromkeys(notes)),
+        notes=tuple(n for n in dict.fromkeys(notes) if n.code != SIMULATED),
         sun_elevation=elevation,
         sun_azimuth=azimuth,
         sources=tuple(merged),
         folder=opened.folder,
-        is_simulated="simulated" in about,
+        is_simulated="simulated" in about or any(n.code == SIMULATED for n in notes),
     )
 
 

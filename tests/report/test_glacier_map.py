@@ -16,7 +16,7 @@ from shapely import box
 
 from polynya.evaluate import scene_rows
 from polynya.metrics import Estimate
-from polynya.report import glacier_map, grid_picture
+from polynya.report import glacier_layers, glacier_map, grid_picture, layered_map
 
 GRID = GeoBox((100, 160), Affine(50.0, 0, 500_000.0, 0, -50.0, 5_200_000.0), "EPSG:32632")
 HOLE = box(501_000, 5_196_000, 504_000, 5_199_000).difference(box(502_000, 5_197_000, 503_000, 5_198_000))
@@ -92,24 +92,28 @@ def test_the_page_says_what_it_was_given(tmp_path):
         "confidence below 0.95",
     ):
         assert said in text, said
-    assert "<b>odd" not in page and "&lt;b&gt;odd" in page and "<script" not in page
+    assert "<b>odd" not in page and "&lt;b&gt;odd" in page
     assert not re.search(r"""(src|href)\s*=\s*["']?(http|//)""", page) and "default-src 'none'" in page
 
 
+def picture_of(layer) -> np.ndarray:
+    """Return the pixels of a picture as the page has them."""
+    figure = layered_map.figure([layer], GRID, title="map")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", figure)[1]))))
+
+
 def test_pictures_hold_the_pixels():
-    figure = glacier_map.scene_map(optical(), GRID, outlines=outlines())
-    data = re.search(r"base64,([^\"]+)", figure)[1]
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
+    picture = picture_of(glacier_layers.bases(optical(), None, None)[0])
     assert picture.shape == (100, 160, 4)
     assert (picture[:10, :20, 3] == 0).all() and (picture[10:, :, 3] == 255).all()  # nothing known: transparent
     swir = optical()[4]
     order = np.argsort(swir[20:].ravel())
     assert (np.diff(picture[20:, :, 0].ravel()[order].astype(int)) >= 0).all(), "red is SWIR1, stretched monotonically"
-    assert glacier_map.false_colour(optical())[1] == "SWIR1, NIR, red"
+    assert glacier_layers.false_colour(optical())[1] == "SWIR1, NIR, red"
     no_swir = optical()
     no_swir[4:] = np.nan
-    assert glacier_map.false_colour(no_swir)[1] == "NIR, red, green"
-    assert not glacier_map.false_colour(np.full((6, 3, 3), np.nan))[0].any()
+    assert glacier_layers.false_colour(no_swir)[1] == "NIR, red, green"
+    assert not glacier_layers.false_colour(np.full((6, 3, 3), np.nan))[0].any()
 
 
 def test_outlines_lie_where_they_are():
@@ -127,9 +131,18 @@ def test_outlines_lie_where_they_are():
 
 def test_probability_runs_from_dark_to_bright():
     p = np.tile(np.linspace(0, 1, 160), (100, 1))
-    figure = glacier_map.probability_map(p, GRID, outlines=outlines())
-    picture = np.asarray(Image.open(io.BytesIO(base64.b64decode(re.search(r"base64,([^\"]+)", figure)[1]))))
+    picture = picture_of(glacier_layers.bases(None, p, None)[0])
     assert picture[50, 0, :3].tolist() == [0x44, 0x01, 0x54] and picture[50, -1, :3].tolist() == [0xFD, 0xE7, 0x25]
+
+
+def test_what_was_not_seen_is_hatched_and_named_on_every_map():
+    not_seen = np.zeros((100, 160), bool)
+    not_seen[:, :40] = True
+    layer = glacier_layers.not_seen(not_seen)[0]
+    assert (picture_of(layer)[..., 3] > 0).tolist() == not_seen.tolist()
+    assert glacier_layers.not_seen(None) == glacier_layers.not_seen(np.zeros((3, 3), bool)) == []
+    by_colour = glacier_map.kind_map(np.zeros((100, 160), np.uint8), optical(), GRID, not_seen=not_seen)
+    assert glacier_layers.NOT_SEEN_TITLE in by_colour
 
 
 @pytest.mark.parametrize(

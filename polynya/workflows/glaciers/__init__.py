@@ -25,13 +25,13 @@ from ...errors import ProductError
 from ...evaluate import scene_rows
 from ...glaciers import agreement
 from ...readers import rgi_outlines
-from ...report import glacier_map, terminal
+from ...report import terminal
 from ...scenes import quality as scene_quality
 from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
-from . import mapped_outlines, rasters, scene_files
+from . import mapped_outlines, page, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import notes as glacier_notes
 from . import reference as glacier_reference
@@ -42,9 +42,6 @@ from .outputs import Outputs, as_json, as_text, scores_text, total_text
 from .reference import Scored
 
 __all__ = ["DATE", "DEFAULT", "RULE", "Config", "Outputs", "as_json", "as_text", "open_scene", "run", "total_text"]
-
-PICTURE_PX = 900
-"""Longer side of the pictures in the report, at most."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +55,8 @@ class _Job:
     inventory_path: Path | None
     inventory: gpd.GeoDataFrame | None
     reference: Path | None
+    date: np.datetime64 | None
+    """Of the GLIMS analyses to take."""
     lines: tuple[str, ...]
     """What was chosen and cut of inventory and reference, and done to the grid, in words."""
     is_coarser: bool
@@ -133,6 +132,7 @@ def run(
         folder = stack.enter_context(io.writing_folder(place, overwrite=overwrite))
         location, unseen = _write_maps(job, used, folder, bar.advance)
         notes += [unseen.text] if unseen.text else []
+        notes = [page.SIMULATED, *notes] if scene.is_simulated else notes
         outlined = mapped_outlines.draw(
             folder,
             scene=scene,
@@ -143,30 +143,27 @@ def run(
         )
         notes += [f"no intervals: {why}"] if why and not job.is_rule else []
         notes += mapped_outlines.write(outlined, folder, scene=scene, config=job.config)
-        step = max(1, -(-max(scene.shape) // PICTURE_PX))
+        step = page.step_of(scene)
         agreed = agreement.compare(scene, outlined.table, step=step, is_rule=job.is_rule)
         scored = _score(job, folder)
-        small = scene.geobox if step == 1 else scene.geobox.zoom_out(step)
-        is_map = not job.is_rule
-        glacier_map.write(
-            folder / "report.html",
-            glacier_map.MappedScene(
-                title=scene.name,
+        warned = page.warnings_of(quality, scene, unseen)
+        page.write(
+            folder,
+            page.Content(
+                scene=scene,
                 facts=_facts(job, used, location),
-                outlines=outlined.table,
-                geobox=small,
-                optical=agreed.picture,
-                probability=rasters.reduced(folder / "probability.tif", _shape(small)) if is_map else None,
-                not_seen=_not_seen(folder, small, unseen),
-                not_seen_text=unseen.text,
-                band=outlined.band,
-                total=outlined.areas.total,
+                outlined=outlined,
+                agreement=agreed,
+                step=step,
+                unseen=unseen,
+                warnings=warned,
+                notes=tuple(notes),
                 no_interval=why,
                 confident=job.config.confident,
-                agreement=agreed,
-                notes=(*(f.text for f in quality.warnings), *notes),
-                evaluation=None if scored is None else scored.table,
-                reliability=None if scored is None else scored.reliability,
+                is_map=not job.is_rule,
+                inventory=job.inventory,
+                reference=None if job.reference is None else page.Reference(path=job.reference, date=job.date),
+                scored=scored,
             ),
         )
         total = outlined.areas.total
@@ -191,10 +188,8 @@ def run(
             not_seen_km2=unseen.area_km2,
             not_seen_ice_km2=unseen.ice_km2,
             by_colour=agreed.as_json(),
-            outputs={
-                p.name.split(".")[0] + ("_parquet" if p.name == "outlines.parquet" else ""): p.name
-                for p in sorted(folder.iterdir())
-            },
+            is_simulated=scene.is_simulated,
+            outputs=page.output_names(folder),
         )
         io.write_json(record, folder / "run.json")
         names = sorted(p.name for p in folder.iterdir())
@@ -203,6 +198,7 @@ def run(
         files={n: place / n for n in names},
         scene=scene.name,
         quality=quality,
+        warnings=warned,
         n_outlines=len(outlined.table),
         total=total,
         strata=agreed.strata,
@@ -300,6 +296,7 @@ def _job(
         inventory_path=None if inventory is None else Path(inventory),
         inventory=known,
         reference=None if reference is None else Path(reference),
+        date=date,
         lines=tuple(dict.fromkeys(lines)),
         is_coarser=fit is not None and fit.is_coarser,
     )
@@ -359,7 +356,12 @@ def _write_maps(
             geobox=scene.geobox,
             scratch=Path(scratch),
             folder=folder,
-            about={"scene": scene.name, "network": mapper.name, "region": location},
+            about={
+                "scene": scene.name,
+                "network": mapper.name,
+                "region": location,
+                **({"simulated": page.SIMULATED} if scene.is_simulated else {}),
+            },
         )
     if not has_data:
         image = scene.table.name_of("reflectance")
@@ -368,13 +370,6 @@ def _write_maps(
             " nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors."
         )
     return location, unseen
-
-
-def _not_seen(folder: Path, small: GeoBox, unseen: rasters.Unseen) -> np.ndarray | None:
-    """Return which pixels of a reduced picture the image does not show for the most part; None where it shows all."""
-    if not unseen.area_km2 > 0:
-        return None
-    return rasters.reduced(folder / f"{rasters.NOT_SEEN}.tif", _shape(small)) >= 0.5
 
 
 def _score(job: _Job, folder: Path) -> Scored | None:
@@ -387,15 +382,11 @@ def _score(job: _Job, folder: Path) -> Scored | None:
         scene=job.scene,
         reference=job.reference,
         is_probability=not job.is_rule,
-        date=_reference_date(job.scene, job.config),
+        date=job.date,
         seed=job.config.seed,
     )
     io.write_table(scored.table, folder / "evaluation.parquet", spec=scene_rows.SCENE_EVALUATION)
     return scored
-
-
-def _shape(geobox: GeoBox) -> tuple[int, int]:
-    return int(geobox.shape[0]), int(geobox.shape[1])
 
 
 def _input(job: _Job, used: Sequence[str]) -> dict[str, object]:
@@ -405,6 +396,7 @@ def _input(job: _Job, used: Sequence[str]) -> dict[str, object]:
         "time": None if job.scene.time is None else str(job.scene.time),
         "sensors": list(job.scene.sensors),
         "used": list(used),
+        "is_simulated": job.scene.is_simulated,
         "inventory": None if job.inventory_path is None else job.inventory_path.name,
         "reference": None if job.reference is None else job.reference.name,
     }

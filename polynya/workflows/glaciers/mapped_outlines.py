@@ -20,6 +20,7 @@ from .mapper import Mapper
 
 BLOCK = 1024
 """Side of the blocks in which a scene is read after it was mapped."""
+SIMULATED = "simulated scene: no satellite measured it; nothing here is a result about real glaciers"
 OUTSIDE = 0.05
 """Share of the mapped area from which an expected area outside the outlines is worth a note."""
 
@@ -130,6 +131,8 @@ def _described(drawn: gpd.GeoDataFrame, scene: Scene, folder: Path) -> gpd.GeoDa
     table = attributes.place(
         drawn, src_date="" if scene.time is None else f"{np.datetime_as_string(scene.time, unit='s')}Z"
     )
+    if scene.is_simulated:
+        table["is_simulated"] = True
     return attributes.describe(table, read, geobox=scene.geobox, block=BLOCK)
 
 
@@ -153,13 +156,14 @@ def write(outlined: Outlined, folder: Path, *, scene: Scene, config: Config) -> 
         If they cannot be written.
     """
     table, areas = outlined.table, outlined.areas
-    polygons.write(table, folder / "outlines.gpkg")
-    polygons.write(table, folder / "outlines.parquet")
-    polygons.write(outlined.band, folder / "uncertainty_band.gpkg")
+    about = {"scene": scene.name, **({"simulated": SIMULATED} if scene.is_simulated else {})}
+    for name in ("outlines.gpkg", "outlines.parquet"):
+        polygons.write(table, folder / name, about=about)
+    polygons.write(outlined.band, folder / "uncertainty_band.gpkg", about=about)
     notes = []
     try:
         oggm = glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region)
-        polygons.write(oggm, folder / "outlines_oggm.gpkg")
+        polygons.write(oggm, folder / "outlines_oggm.gpkg", about=about)
     except UsageError as error:
         notes.append(f"outlines_oggm.gpkg was not written: {error}")
     if areas.elsewhere_km2 > OUTSIDE * max(areas.total.value, 1e-9) and areas.elsewhere_km2 > 0.01:

@@ -25,6 +25,8 @@ class Outputs:
     files : dict of str to Path or Address
     scene : str
     quality : scene_quality.Quality
+    warnings : tuple of str
+        Of the quality gate, each cause once.
     n_outlines : int
     total : Estimate
         km² with its interval.
@@ -42,6 +44,7 @@ class Outputs:
     files: dict[str, io.Place]
     scene: str
     quality: scene_quality.Quality
+    warnings: tuple[str, ...]
     n_outlines: int
     total: Estimate
     strata: tuple[agreement.Stratum, ...]
@@ -132,7 +135,7 @@ def as_text(result: Outputs) -> str:
             f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s",
             *([f"  by colour: {parts}"] if parts else []),
             *([f"  {result.scores}"] if result.scores else []),
-            *(f"  warning: {f.text}" for f in result.quality.warnings),
+            *(f"  warning: {w}" for w in result.warnings),
             *(f"  note: {n}" for n in result.notes),
             *(f"  wrote {p}" for p in result.files.values()),
         ]

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pyarrow.parquet as pq
+import pyogrio
 import pytest
 import rasterio
 from shapely import box
@@ -35,7 +37,9 @@ ALWAYS = {
     "uncertainty_band.gpkg",
     "report.html",
     "run.json",
+    *(f"{name}.qml" for name in ("probability", "confidence", "outlines", "uncertainty_band")),
 }
+OGGM = {"outlines_oggm.gpkg", "outlines_oggm.qml"}
 BRIGHT = {("optical", 1): 12.0, ("optical", 4): -12.0}
 """Green minus short-wave infrared."""
 RADIUS = 700.0
@@ -105,7 +109,7 @@ def test_a_scene_becomes_maps_outlines_and_a_page(simulated, tmp_path):
     )
     assert code == 0
     out = tmp_path / "out"
-    assert {p.name for p in out.iterdir()} == ALWAYS | {"outlines_oggm.gpkg"}
+    assert {p.name for p in out.iterdir()} == ALWAYS | OGGM
     assert all(f"wrote {p}" in said for p in out.iterdir())
     with rasterio.open(simulated / "optical.tif") as source:
         optical, crs, transform = source.read(), source.crs, source.transform
@@ -156,6 +160,14 @@ def test_a_scene_becomes_maps_outlines_and_a_page(simulated, tmp_path):
         and set(record["outputs"].values()) == {p.name for p in out.iterdir()} - {"run.json"}
     )
     page = (out / "report.html").read_text()
+    assert glacier_map.SIMULATED in page and page.count("no satellite measured it") == 1
+    assert said.count("no satellite measured it") == 1 and record["is_simulated"] is True
+    assert parquet["is_simulated"].all() and table["is_simulated"].all()
+    for name in ("outlines.gpkg", "outlines_oggm.gpkg", "uncertainty_band.gpkg"):
+        assert "simulated" in pyogrio.read_info(out / name)["layer_metadata"]
+    with rasterio.open(out / "probability.tif") as file:
+        assert "no satellite" in file.tags()["simulated"]
+    assert b"simulated" in pq.read_schema(out / "outlines.parquet").metadata
     assert (
         "without sun" in page
         and "default-src 'none'" in page

@@ -9,7 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+import rasterio
 import shapely
+from rasterio.features import geometry_mask
 
 from polynya.errors import ProductError
 from polynya.io import polygons
@@ -88,13 +90,25 @@ def test_scores_and_reliability(judged, tmp_path):
     )
 
 
-def test_the_reliability_is_of_the_truth_given(judged, tmp_path, monkeypatch):
+def pieces_transform(scene):
+    with rasterio.open(scene / "optical.tif") as file:
+        return file.transform
+
+
+def test_the_page_is_given_reliability_and_differences_from_the_truth(judged, tmp_path, monkeypatch):
     scene, network, truth, p = judged
     kept = {}
     monkeypatch.setattr(glacier_map, "write", lambda path, mapped: kept.update(vars(mapped)) or path.write_text(""))
     glaciers.run([scene], out=tmp_path / "out", config=config(network), reference=scene / "truth.tif")
     n, said, found = np.array(kept["reliability"]).T
     assert n.sum() == (truth != 255).sum() and np.abs(said - found)[n > 300].max() < 0.1
+    drawn = geometry_mask(
+        kept["outlines"].geometry, out_shape=truth.shape, transform=pieces_transform(scene), invert=True
+    )
+    known = truth != 255
+    expected = np.select([known & drawn & (truth != 1), known & ~drawn & (truth == 1)], [1, 2], 0)
+    np.testing.assert_array_equal(kept["differences"], expected)
+    assert {1, 2} <= set(np.unique(expected))
     middle = (p > 0.4) & (p < 0.6) & (truth != 255)
     assert np.interp(0.5, said, found) == pytest.approx((truth == 1)[middle].mean(), abs=0.06)
 

@@ -10,6 +10,7 @@ import pytest
 import rasterio
 
 from polynya import io
+from polynya.report import glacier_layers
 from polynya.scenes.areas import row_areas_m2
 from polynya.workflows import change, glaciers
 
@@ -79,7 +80,11 @@ def test_no_ice_where_nothing_was_seen(network, tmp_path, kind, fill):
     assert record["not_seen_ice_km2"] == pytest.approx(expected, rel=1e-4)
     words = f"not seen: {unseen:.2f} km² ({hidden.mean():.1%} of the scene), of which {expected:.2f} km² expected ice"
     assert any(n.startswith(words) for n in result.notes), result.notes
-    assert words[1:] in (tmp_path / "out/report.html").read_text()
+    page = (tmp_path / "out/report.html").read_text()
+    assert page.count(words[1:]) == 1 and "of the pixels have no" not in page and "exactly 0 in every band" not in page
+    said = glaciers.as_text(result)
+    assert said.count("not seen:") == 1 and "of the pixels have no" not in said and "exactly 0" not in said
+    assert page.count(glacier_layers.NOT_SEEN_TITLE) == 2  # the map, and the parts by colour
     assert result.total.high < truth + 0.5 and record["elsewhere_km2"] < 0.2
 
 
