@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,10 +58,8 @@ def _elsewhere(handle: h5py.File) -> str:
         elif info.type != h5l.TYPE_SOFT:
             foreign.append((name, info.type))
 
-    try:
+    with contextlib.suppress(RuntimeError, KeyError, ValueError, OSError):  # damage: who reads it says so
         handle.id.links.visit(seen, info=True)
-    except (RuntimeError, KeyError, ValueError, OSError):  # damage: who reads it says so
-        pass
     for name, kind in foreign:
         return f"{_text(name)} is {'an external link' if kind == h5l.TYPE_EXTERNAL else 'a link of an unknown kind'}"
     for name in names:

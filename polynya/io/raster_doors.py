@@ -1,7 +1,7 @@
-"""Other files that a raster names or brings along: GDAL would open them with any of its drivers, those of a network too.
+"""Other files that a raster names or brings along: GDAL would open them with any of its drivers, also those of networks.
 
-GDAL takes the overviews of a raster from the file that its metadata name (``OVERVIEW_FILE``), from ``NAME.ovr`` and from
-``NAME.aux``, its mask from ``NAME.msk``, and asks each of those in the same way.
+GDAL takes the overviews of a raster from the file that its metadata name (``OVERVIEW_FILE``), from ``NAME.ovr`` and
+from ``NAME.aux``, its mask from ``NAME.msk``, and asks each of those in the same way.
 """
 
 from __future__ import annotations
@@ -86,6 +86,6 @@ def _check_side(path: Path, side: Path, driver: str) -> None:
         if driver == "HFA" and side.suffix.lower() == ".aux":
             return  # files of LaTeX end so, too; GDAL takes none but its own
         raise ProductError(
-            f"{path.name}: {side.name} beside it is no plain GeoTIFF; expected one, as GDAL writes it. Remove it, or make"
-            " it again."
+            f"{path.name}: {side.name} beside it is no plain GeoTIFF; expected one, as GDAL writes it. Remove it, or"
+            " make it again."
         ) from error

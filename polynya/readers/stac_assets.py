@@ -172,8 +172,8 @@ def _reject_outside(path: Path, href: object) -> None:
     outside = next((p for p in _places(path, href) if archives.is_file(p)), None)
     if outside is not None:
         raise ProductError(
-            f"{path.name}: its asset {href[:80]} lies outside the item's folder; expected files beside the item or below."
-            f" Copy it there, or name the folder in the environment variable {FOLDERS}."
+            f"{path.name}: its asset {href[:80]} lies outside the item's folder; expected files beside the item or"
+            f" below. Copy it there, or name the folder in the environment variable {FOLDERS}."
         )
 
 
