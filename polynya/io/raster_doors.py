@@ -1,4 +1,4 @@
-"""Other files that a raster names or brings along: GDAL would open them with any of its drivers, also those of networks.
+"""Other files that a raster names or brings along: GDAL would open them with any driver, also those of networks.
 
 GDAL takes the overviews of a raster from the file that its metadata name (``OVERVIEW_FILE``), from ``NAME.ovr`` and
 from ``NAME.aux``, its mask from ``NAME.msk``, and asks each of those in the same way.
