@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from . import families, io
 from .description import Description
 from .errors import PolynyaError, UsageError
+from .io import onnx_files
 
 OPSET = 17
 PARITY = 1e-4
@@ -180,7 +181,9 @@ def _to_onnx(graph_of: nn.Module, description: Description, *, path: Path) -> No
             dynamic_axes={"inputs": axes, "probability": out_axes},
         )
     graph = onnx.load(str(path))
-    onnx.helper.set_model_props(graph, {"polynya": json.dumps(description.as_json())})
+    words = json.dumps(description.as_json())
+    bound = onnx_files.digest(graph.graph.SerializeToString(), words)
+    onnx.helper.set_model_props(graph, {"polynya": words, onnx_files.HASH: bound})
     onnx.save(graph, str(path))
 
 

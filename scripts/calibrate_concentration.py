@@ -19,6 +19,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
 
 from polynya import io, spread
+from polynya.io import onnx_files
 from polynya.predict import halo, runtime
 from polynya.predict import scenes as predict_scenes
 from polynya.readers import glacier_tiles
@@ -66,8 +67,9 @@ def main() -> None:
     description["metrics"]["scenes_of_spread"] = n
     words = json.dumps(description)
     model = onnx.load(graph)
+    bound = onnx_files.digest(model.graph.SerializeToString(), words)
     kept = {p.key: p.value for p in model.metadata_props}
-    onnx.helper.set_model_props(model, {**kept, runtime.PROPERTY: words})
+    onnx.helper.set_model_props(model, {**kept, runtime.PROPERTY: words, onnx_files.HASH: bound})
     with safe_open(weights, "np") as held:
         about = {**(held.metadata() or {}), runtime.PROPERTY: words}
     tensors = load_file(weights)

@@ -31,6 +31,9 @@ share no compiled code, so that on a new clone it is compiled once and not by bo
 
 
 def pytest_configure(config):
+    from polynya.io import onnx_files
+
+    onnx_files.is_tried = False  # hundreds of tiny networks, each in a process of its own; its own tests turn it on
     if hasattr(config.option, "loadscopereorder"):  # else xdist sorts files by their number of tests
         config.option.loadscopereorder = False
 

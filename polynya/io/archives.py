@@ -181,8 +181,10 @@ def named(folder: Path, name: str) -> Path | None:
     folder : Path
         On the disk or in an archive.
     name : str
-        The file's name; with slashes, a path below the folder.
+        The file's name; with slashes, a path below the folder. Nothing is found by one that leads out of it.
     """
+    if PurePosixPath(name).is_absolute() or Path(name).is_absolute() or ".." in PurePosixPath(name).parts:
+        return None
     if is_file(folder / name):
         return folder / name
     place = folder

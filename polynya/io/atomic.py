@@ -266,9 +266,11 @@ def is_own(held: dict) -> bool:
 
 def read_record(path: Place) -> dict | None:
     """Return a record as it stands; None where it is missing or damaged."""
+    if isinstance(path, Path) and not path.is_file():
+        return None
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return None
     return held if isinstance(held, dict) else None
 

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING
 from xml.etree import ElementTree
 
 from ..errors import PolynyaError, ProductError, one_line
-from . import archives, vector_formats, vrt_text
+from . import archives, geojson_doors, hdf5_doors, raster_doors, vector_formats, vrt_text
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import geopandas
@@ -27,8 +27,8 @@ if TYPE_CHECKING:  # heavy, and only for the signatures
     import rasterio
     import xarray
 
-RASTER_DRIVERS = ("GTiff", "JP2OpenJPEG", "VRT", "SRTMHGT", "HFA")
-"""GDAL's names of the raster formats that are read: GeoTIFF and COG, JPEG 2000, VRT, SRTM tiles, Erdas Imagine."""
+RASTER_DRIVERS = (*vrt_text.SOURCES, "VRT")
+"""GDAL's names of the raster formats that are read."""
 VECTOR_DRIVERS = {
     ".gpkg": "GPKG",
     ".shp": "ESRI Shapefile",
@@ -228,8 +228,10 @@ def open_raster(
             if is_vrt:
                 about = path.stat()
                 _check_vrt(path.resolve(), about.st_mtime_ns, about.st_size)
-            drivers = ["VRT"] if is_vrt else [d for d in RASTER_DRIVERS if d != "VRT"]
+            raster_doors.check_beside(path)
+            drivers = ["VRT"] if is_vrt else list(vrt_text.SOURCES)
             with DatasetReader(archives.gdal_name(path) if is_inside else str(path), driver=drivers) as source:
+                raster_doors.check_opened(source, path.name)
                 yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
@@ -259,33 +261,9 @@ def vrt_sources(path: Path) -> list[Path]:
 
 @functools.lru_cache(maxsize=256)
 def _check_vrt(path: Path, changed_ns: int, size: int) -> None:
-    """Check that all sources of a VRT are rasters in its folder or below; kept while the file does not change."""
-    from rasterio.errors import RasterioError
-    from rasterio.io import DatasetReader
-
+    """Check a VRT; kept while the file does not change."""
     root = parse_xml(read_bytes(path), path.name)
-    for kind in vrt_text.computed_bands(root):
-        raise ProductError(
-            f"{path.name}: holds a {kind}; expected plain bands made of rasters. Write it out with gdal_translate."
-        )
-    for text, inner in vrt_text.sources(root, path.parent):
-        if _ADDRESS.match(text) or not inner.resolve().is_relative_to(path.parent) or not inner.is_file():
-            raise ProductError(
-                f"{path.name}: its source {text[:80] or 'without a name'} is no file in the folder of the VRT; expected"
-                " sources beside it or below. Copy them there, or write it out with gdal_translate."
-            )
-        if _is_vrt(inner):
-            raise ProductError(
-                f"{path.name}: its source {inner.name} is a VRT, too; expected GeoTIFF or JPEG 2000. Write one of them"
-                " out with gdal_translate."
-            )
-        try:
-            DatasetReader(str(inner), driver=[d for d in RASTER_DRIVERS if d != "VRT"]).close()
-        except RasterioError as error:
-            raise ProductError(
-                f"{path.name}: its source {inner.name} cannot be read ({one_line(error)[:120]}); expected GeoTIFF or"
-                " JPEG 2000. Get it again, or write the VRT out with gdal_translate."
-            ) from error
+    vrt_text.check(path, root, is_vrt=_is_vrt, is_elsewhere=lambda text: _ADDRESS.match(text) is not None)
 
 
 def read_vectors(
@@ -326,6 +304,8 @@ def read_vectors(
     vector_formats.check_driver(
         path, vector_formats.format_of(starts_with(path, vector_formats.SEARCHED)), driver
     )  # before a library opens it: it would follow what a file says
+    if driver == "GeoJSON":
+        geojson_doors.check(path)
     try:
         if driver == "Parquet":
             from . import parquet
@@ -372,6 +352,7 @@ def open_hdf5(path: Path | str, *, expected: str = "a whole HDF5 file. Get it ag
             f"{path.name}: cannot be read as HDF5 ({one_line(error)[:160]}); expected {expected}."
         ) from error
     with handle:
+        hdf5_doors.check(handle, path)
         yield handle
 
 
@@ -403,6 +384,9 @@ def open_netcdf(
 
     path = regular_file(path, expected=expected)
     engine = "h5netcdf" if is_hdf5(path) else "scipy"
+    if engine == "h5netcdf":
+        with open_hdf5(path, expected=expected):
+            pass  # by it is known that all values lie in the file
     try:
         data = xr.open_dataset(path, engine=engine, decode_times=decode_times)
     except Exception as error:  # engines throw what they like

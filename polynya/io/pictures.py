@@ -13,7 +13,7 @@ from types import MappingProxyType
 import numpy as np
 
 from ..errors import OutputError, ProductError, one_line
-from . import opening
+from . import opening, raster_doors
 
 DRIVERS = ("GTiff", "PNG", "JPEG")
 """GDAL's names of the formats."""
@@ -71,7 +71,9 @@ def read_picture(path: Path | str, *, expected: str = "a PNG, JPEG or GeoTIFF, w
     try:
         with rasterio.Env(**opening.GDAL_OPTIONS), warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            raster_doors.check_beside(path)
             with DatasetReader(str(path), driver=list(DRIVERS)) as source:
+                raster_doors.check_opened(source, path.name)
                 if source.width * source.height > MOST_PIXELS:
                     raise ProductError(
                         f"{path.name}: {source.height} x {source.width} pixels; expected a picture of up to"

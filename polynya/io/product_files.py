@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from xml.etree import ElementTree
 
 from ..errors import ProductError, one_line
-from . import opening
+from . import opening, raster_doors
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
     import rasterio
@@ -134,7 +134,9 @@ class ProductFiles:
         try:
             with rasterio.Env(**opening.GDAL_OPTIONS), warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                raster_doors.check_beside(self.path / self.root / name)
                 with DatasetReader(inside, driver=["GTiff"]) as source:
+                    raster_doors.check_opened(source, name)
                     yield source
         except (RasterioError, OSError, ValueError) as error:
             raise ProductError(

@@ -21,7 +21,7 @@ import numpy as np
 
 from .. import __version__
 from ..errors import OutputError, ProductError, one_line
-from . import atomic, outputs, stored
+from . import atomic, opening, outputs, stored
 from .addresses import Place
 from .addresses import place as place_of
 from .input_files import files_of
@@ -168,7 +168,7 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
         files = []
         for name, file in files_of(Path(path)):
             try:
-                state = file.stat()
+                state = opening.regular_file(file, expected=f"the {role}, a regular file").stat()
                 digest = _sha256(file, state, stop)
                 now = file.stat()
             except OSError as error:
@@ -354,11 +354,13 @@ def read_json(path: Place | str) -> dict:
     """
     path = place_of(path)
     try:
+        if isinstance(path, Path):
+            opening.regular_file(path)
         found = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(found, dict):
             raise ValueError(f"holds a {type(found).__name__}")
         return found
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError, ProductError) as error:
         raise ProductError(
             f"{path.name}: cannot be read ({one_line(error)[:120]}); expected the run.json of a finished run. Run it"
             " again."

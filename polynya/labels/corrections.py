@@ -25,6 +25,7 @@ import pyarrow.compute as pc
 
 from .. import schema
 from ..errors import OutputError, ProductError, UsageError, one_line
+from ..io import opening
 
 LABEL, SHIFT, UNDO, DONE = "label", "shift", "undo", "done"
 ACTIONS = (LABEL, SHIFT, UNDO, DONE)
@@ -181,15 +182,9 @@ def read_log(path: Path | str) -> Log:
         If a line is broken that is not what a stopped writer leaves, or two lines have one id.
     """
     path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return Log(corrections=())
-    except OSError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)}); expected a corrections file. Check the path and its"
-            " permissions."
-        ) from error
+    raw = opening.read_bytes(path, expected="a corrections file. Check the path and its permissions")
     out: list[Correction] = []
     broken: list[tuple[int, str, str]] = []
     seen: set[str] = set()

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OutputError, ProductError, one_line
+from ..io import opening
 from ..readers.wv_quicklooks import NUMBERS, SIMULATED, TABLE
 from ..schema.imagettes import ABSENT, PRESENT, SHORT_NAMES, TAGS, UNKNOWN
 
@@ -89,14 +90,9 @@ def read_log(path: Path) -> list[Review]:
     ProductError
         If a line is none that a review wrote, or the file cannot be read.
     """
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return []
-    except OSError as error:
-        raise ProductError(
-            f"{path.name}: cannot be read ({one_line(error)}); expected reviews. Check {path}."
-        ) from error
+    raw = opening.read_bytes(path, expected=f"reviews. Check {path}")
     out, seen = [], set()
     for number, line in enumerate(raw.split(b"\n")[:-1], start=1):
         try:
@@ -250,8 +246,8 @@ def check_table(folder: Path, reviews: Sequence[Review]) -> None:
     if not path.exists():
         return
     try:
-        held = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+        held = opening.read_text(path)
+    except ProductError:
         held = ""
     if held not in (table_text(reviews), table_text(reviews[:-1])):
         raise OutputError(

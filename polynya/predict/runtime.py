@@ -12,12 +12,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from ..description import Description, SomeDescription, from_text, read
 from ..errors import PolynyaError, ProductError, UsageError, one_line
+from ..io import onnx_files
+from ..targets.one_of import OneOf
 
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
@@ -26,6 +28,8 @@ PROPERTY = "polynya"
 """Name of the ONNX metadata property."""
 
 
+SUM_TOLERANCE = 1e-3
+"""Probabilities of one of several classes add up to 1 within this."""
 RUNTIMES = ("auto", "onnxruntime", "openvino")
 REPORTER = "openvino_telemetry"
 """Package that OpenVINO brings along to report its use; nothing is sent that nobody asked for."""
@@ -129,6 +133,7 @@ def load(path: Path | str, *, runtime: str = "auto", threads: int = 1) -> Networ
         opened = session(path)
         description, about = described(opened, path, wanted=Description)
         used, evaluate = evaluator(opened, path, runtime=runtime, threads=threads)
+    evaluate = checked(evaluate, description, path)
     return Network(
         name=path.stem,
         path=path,
@@ -187,10 +192,13 @@ def session(path: Path):
     Raises
     ------
     ProductError
-        If the file cannot be read.
+        If the file cannot be read, or is no plain network (:mod:`.onnx_files`).
     """
     import onnxruntime
 
+    onnx_files.check(path, description=PROPERTY)
+    if path.resolve().parent != WEIGHTS.resolve():
+        onnx_files.try_out(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -209,6 +217,42 @@ def evaluator(session, path: Path, *, runtime: str, threads: int) -> tuple[str, 
         _onnxruntime(session)
         if runtime == "onnxruntime"
         else _openvino(path, threads, must=runtime == "openvino") or _onnxruntime(session)
+    )
+
+
+def checked(
+    evaluate: Callable[[np.ndarray], np.ndarray], description: Description, path: Path
+) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the call of a network, with an error where its answers are no answers.
+
+    Parameters
+    ----------
+    evaluate : callable
+        Graph input to what is predicted, classes along the second axis.
+    description : Description
+        What is predicted: probabilities of one of several classes add up to 1.
+    path : Path
+        For the error.
+    """
+    n = len(description.classes) if isinstance(description.predicts, OneOf) else 0
+
+    def answers(batch: np.ndarray) -> np.ndarray:
+        out = evaluate(batch)
+        if not np.isfinite(out).all():
+            _no_answer(path, "is not a finite number")
+        if n > 1 and out.ndim > 1 and out.shape[1] == n and out.size:
+            total = out.sum(axis=1)
+            if not (out.min() >= -SUM_TOLERANCE and np.abs(total - 1.0).max() <= SUM_TOLERANCE):
+                worst = float(total.flat[np.abs(total - 1.0).argmax()])
+                _no_answer(path, f"is no probability: {n} classes add up to {worst:.4g}, the least is {out.min():.4g}")
+        return out
+
+    return answers
+
+
+def _no_answer(path: Path, what: str) -> NoReturn:
+    raise ProductError(
+        f"{path.name}: an answer of it {what}; expected probabilities that add up to 1. Export the network again."
     )
 
 

@@ -151,7 +151,7 @@ def _load(path: Path, stamp: int, runtime: str, threads: int) -> SceneNetwork:
         description=description,
         about=about,
         runtime=used,
-        evaluate=evaluate,
+        evaluate=predict_runtime.checked(evaluate, description, path),
     )
 
 

@@ -150,7 +150,7 @@ def _load(name: str, path: Path, stamp: int, runtime: str, threads: int) -> Clas
         description=description,
         about=about,
         runtime=used,
-        evaluate=evaluate,
+        evaluate=predict_runtime.checked(evaluate, description, path),
     )
 
 

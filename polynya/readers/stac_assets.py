@@ -6,6 +6,7 @@ under addresses although the files lie beside the item. An asset that is not on 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from ..errors import ProductError
 from ..io import archives
 from ..sensors import PASSES, Sensor, SensorTable
 from . import landsat
@@ -28,6 +30,8 @@ PICTURES = {
 CLOUD = {"qa_pixel": "landsat_qa", "scl": "sentinel2_scl"}
 NAMES_ANYTHING = "data"
 """A name that Copernicus DEM items give to heights and other items to anything."""
+FOLDERS = "POLYNYA_ITEM_FOLDERS"
+"""Environment variable: folders, separated as in PATH, from which items that lie elsewhere may take their assets."""
 _SIZE = re.compile(r"_(\d+)m$")
 _ENDING = re.compile(r"(?:[.-](?:tiff?|jp2))$")
 _LANDSAT_BAND = re.compile(r"^(?:\w+_)?(?:sr_|toa_)?b(\d+)$")
@@ -138,6 +142,11 @@ def local(path: Path, asset: pystac.Asset) -> Path | None:
         The item's file.
     asset : pystac.Asset
         One of its assets.
+
+    Raises
+    ------
+    ProductError
+        If it lies outside the item's folder, and nothing of its name lies inside.
     """
     more = asset.extra_fields
     others = more.get("alternate")
@@ -145,13 +154,34 @@ def local(path: Path, asset: pystac.Asset) -> Path | None:
     hrefs += [a.get("href") for a in others.values() if isinstance(a, dict)] if isinstance(others, dict) else []
     for href in [h for h in hrefs if isinstance(h, str) and h]:
         for place in _places(path, href):
-            if archives.is_file(place):
+            if _is_allowed(path, place) and archives.is_file(place):
                 return place
     for href in (h for h in hrefs if isinstance(h, str) and h):
         found = archives.named(path.parent, _parts(href)[-1]) if _parts(href) else None
-        if found is not None and found != path:
+        if found is not None and found != path and _is_allowed(path, found):
             return found
+    for href in hrefs:
+        _reject_outside(path, href)
     return None
+
+
+def _reject_outside(path: Path, href: object) -> None:
+    """Raise where a reference leads to a file that an item must not read: whoever wrote it may mean any file."""
+    if not isinstance(href, str) or not href or is_address(href):
+        return
+    outside = next((p for p in _places(path, href) if archives.is_file(p)), None)
+    if outside is not None:
+        raise ProductError(
+            f"{path.name}: its asset {href[:80]} lies outside the item's folder; expected files beside the item or"
+            f" below. Copy it there, or name the folder in the environment variable {FOLDERS}."
+        )
+
+
+def _is_allowed(path: Path, place: Path) -> bool:
+    """Return whether a place lies in the item's folder, or in one that the user named; links are followed."""
+    named = [Path(f) for f in os.environ.get(FOLDERS, "").split(os.pathsep) if f]
+    resolved = place.resolve()
+    return any(resolved.is_relative_to(f.resolve()) for f in (path.parent, *named))
 
 
 def is_address(href: str) -> bool:

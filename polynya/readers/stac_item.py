@@ -64,7 +64,7 @@ def open_item(path: Path, *, sensors: SensorTable | None = None) -> list[Source]
     Parameters
     ----------
     path : Path
-        The item's JSON; hrefs relative to it, absolute paths, or files of the same names beside it.
+        The item's JSON; its assets lie in its folder or below, or in folders of :data:`.stac_assets.FOLDERS`.
     sensors : SensorTable, optional
         Sensors of the scene; those of glacier scenes by default.
 

@@ -12,11 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from .. import schema, sensors
-from ..errors import UsageError, one_line
+from ..errors import ProductError, UsageError, one_line
+from ..io import yaml_text
 from ..samples.scene_samples import Augment as Augment
 from ..samples.scene_samples import SceneSamples
 from ..sensors.glaciers import GLACIER_CLASSES
@@ -370,7 +370,7 @@ def published(name: str = PUBLISHED) -> dict[str, tuple[tuple[float, float], ...
             f" {', '.join(sorted(p.stem for p in path.parent.glob('*.yaml')))}, or pairs for each sensor. Fix the"
             " recipe."
         )
-    found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    found = yaml_text.read(path, expected="constants of a scaling")
     return {sensor: tuple((float(a), float(b)) for a, b in pairs) for sensor, pairs in found.items()}
 
 
@@ -407,7 +407,7 @@ def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
             f"recipe {name}: no such recipe; expected one of {', '.join(names())}, or a YAML file. Check the name."
         )
     try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        found = yaml_text.read(path, expected="a recipe")
         if not isinstance(found, dict):
             raise UsageError(
                 f"{path.name}: holds no settings; expected a YAML mapping with name, model and features or sensors. See"
@@ -420,5 +420,5 @@ def load(name: Path | str, *, epochs: int | None = None) -> Recipe:
         raise UsageError(
             f"{path.name}: {where}: {first['msg']}; found {str(first['input'])[:60]!r}. Fix this setting."
         ) from error
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path.name}: cannot be read as YAML ({one_line(error)[:160]}). Fix the file.") from error
+    except ProductError as error:
+        raise UsageError(one_line(error)) from error

@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ProductError, UsageError
+from ..io import opening
 from ..readers import tengeop_sarwv, wv_quicklooks
 from ..schema.imagettes import PRESENT, SHORT_NAMES, TAGS, UNKNOWN, Imagette
 from .imagette_pictures import Prepared, prepare
@@ -175,7 +176,7 @@ def true_tags(folder: Path | str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         return {}
     found = {}
     try:
-        for line in csv.DictReader(bytes_io.StringIO(path.read_text(encoding="utf-8"))):
+        for line in csv.DictReader(bytes_io.StringIO(opening.read_text(path))):
             tags = np.array([line[n] == "1" for n in SHORT_NAMES])
             found[line["filename"]] = (tags, np.array([line[f"{n}_visible"] for n in SHORT_NAMES]).astype(np.int8))
     except (KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
@@ -270,7 +271,7 @@ def vectors_of(path: Path, *, count: int, features: int) -> np.ndarray:
     """
     try:
         found = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, MemoryError, SyntaxError, TypeError) as error:
         raise ProductError(
             f"{path.parent.name}/{path.name}: cannot be read; expected an NPY file with a feature vector per row of the"
             " table of tags. Check settings.vectors of the recipe."

@@ -18,6 +18,7 @@ import numpy as np
 
 from .. import schema
 from ..errors import ProductError, UsageError, one_line
+from ..io import onnx_files
 from ..physics import ice_colour, thin_cloud
 from ..readers import sentinel2
 from . import tiling
@@ -77,6 +78,8 @@ def _open(path: Path, changed: int) -> Network:
     """Open a network once, however many tiles ask for it."""
     import onnxruntime
 
+    onnx_files.check(path, description=PROPERTY)
+    onnx_files.try_out(path)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     options.intra_op_num_threads = options.inter_op_num_threads = 1  # tiles run on threads of their own

@@ -246,3 +246,23 @@ def test_the_narrow_near_infrared_is_taken_where_there_is_no_other(tmp_path):
     """Landsat items have nir08 only, 3900 counts here."""
     scene = glacier_scene.open_scene(sentinel2(tmp_path, change=lambda item: item["assets"].pop("nir")))
     np.testing.assert_allclose(glacier_scene.read(scene)["optical"][3, 5, 5], 0.29, atol=1e-6)
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_an_asset_outside_the_items_folder_is_read_only_where_the_user_names_it(tmp_path, monkeypatch, is_link):
+    folder, other = tmp_path / "item", tmp_path / "other"
+    folder.mkdir()
+    other.mkdir()
+
+    def change(item):
+        item["assets"]["blue"]["href"] = "blue.tif" if is_link else "../other/private.tif"
+
+    path = sentinel2(folder, change=change)
+    (folder / "blue.tif").rename(other / "private.tif")
+    if is_link:
+        (folder / "blue.tif").symlink_to(other / "private.tif")
+    monkeypatch.delenv("POLYNYA_ITEM_FOLDERS", raising=False)
+    with pytest.raises(ProductError, match=r"item\.json: its asset .* lies outside the item's folder; expected"):
+        glacier_scene.open_scene(path)
+    monkeypatch.setenv("POLYNYA_ITEM_FOLDERS", f"/nowhere:{other}")
+    assert glacier_scene.read(glacier_scene.open_scene(path))["optical"][0, 5, 5] == pytest.approx(0.2)

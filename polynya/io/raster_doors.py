@@ -1,0 +1,91 @@
+"""Other files that a raster names or brings along: GDAL would open them with any driver, also those of networks.
+
+GDAL takes the overviews of a raster from the file that its metadata name (``OVERVIEW_FILE``), from ``NAME.ovr`` and
+from ``NAME.aux``, its mask from ``NAME.msk``, and asks each of those in the same way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..errors import ProductError
+from . import archives
+
+if TYPE_CHECKING:
+    import rasterio
+
+DOMAINS = {"OVERVIEWS": "overviews", "GEOLOCATION": "positions"}
+"""Domains of the metadata in which a raster names other files, and of what."""
+_DEEPEST = 3  # NAME.ovr.msk.ovr: GDAL itself writes two
+
+
+def check_opened(source: rasterio.DatasetReader, name: str) -> None:
+    """Reject a raster whose metadata name another file for its overviews or positions.
+
+    Parameters
+    ----------
+    source : rasterio.DatasetReader
+        Just opened; nothing was asked of it.
+    name : str
+        Of the file, for the message.
+
+    Raises
+    ------
+    ProductError
+        If they do.
+    """
+    for domain, what in DOMAINS.items():
+        named = source.tags(ns=domain)
+        if named:
+            value = " ".join(str(next(iter(named.values()))).split())[:80]
+            raise ProductError(
+                f"{name}: its metadata name another file for its {what} ({value}); expected a raster that needs no"
+                " other file. Write it out with gdal_translate -nomd."
+            )
+
+
+def check_beside(path: Path) -> None:
+    """Reject a raster beside which a file of overviews or a mask lies that is no plain raster.
+
+    Parameters
+    ----------
+    path : Path
+        The raster, on the disk or in an archive.
+
+    Raises
+    ------
+    ProductError
+        If there is one.
+    """
+    for side, driver in _beside(path):
+        _check_side(path, side, driver)
+
+
+def _beside(path: Path, depth: int = 0) -> Iterator[tuple[Path, str]]:
+    for ending, driver in ((".ovr", "GTiff"), (".msk", "GTiff"), (".aux", "HFA")):
+        side = path.with_name(f"{path.name}{ending}")
+        if archives.is_file(side):
+            yield side, driver
+            if depth < _DEEPEST:
+                yield from _beside(side, depth + 1)
+    auxiliary = path.with_suffix(".aux")
+    if depth == 0 and auxiliary != path and archives.is_file(auxiliary):
+        yield auxiliary, "HFA"
+
+
+def _check_side(path: Path, side: Path, driver: str) -> None:
+    from rasterio.errors import RasterioError
+    from rasterio.io import DatasetReader
+
+    try:
+        with DatasetReader(archives.gdal_name(side), driver=[driver]) as source:
+            check_opened(source, side.name)
+    except RasterioError as error:
+        if driver == "HFA" and side.suffix.lower() == ".aux":
+            return  # files of LaTeX end so, too; GDAL takes none but its own
+        raise ProductError(
+            f"{path.name}: {side.name} beside it is no plain GeoTIFF; expected one, as GDAL writes it. Remove it, or"
+            " make it again."
+        ) from error
