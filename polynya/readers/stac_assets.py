@@ -160,7 +160,7 @@ def local(path: Path, asset: pystac.Asset) -> Path | None:
         found = archives.named(path.parent, _parts(href)[-1]) if _parts(href) else None
         if found is not None and found != path and _is_allowed(path, found):
             return found
-    for href in hrefs:
+    for given in hrefs:
         _reject_outside(path, href)
     return None
 

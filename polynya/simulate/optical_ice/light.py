@@ -40,7 +40,9 @@ def seen(rng: np.random.Generator, surface: Surface, *, ranges: Ranges) -> tuple
     counts = counts * _shade(surface.relief, about["sun_elevation"], rng.uniform(0, 2 * np.pi))
     if rng.random() < ranges.shadow_scenes:
         about["shadow"] = between(rng, (0.3, 0.7))
-        dark = ndimage.gaussian_filter((rough(rng, shape, exponent=3.0, longest_px=150.0) > 1.0).astype(np.float32), 2.0)
+        dark = ndimage.gaussian_filter(
+            (rough(rng, shape, exponent=3.0, longest_px=150.0) > 1.0).astype(np.float32), 2.0
+        )
         counts = counts * (1.0 - about["shadow"] * dark)
     if rng.random() < ranges.cloudy_scenes:
         about["cloud"] = between(rng, ranges.cloud)

@@ -134,9 +134,7 @@ class _Ice:
         down = y * np.cos(self.turn) + x * np.sin(self.turn)
         along = x * np.cos(self.turn) - y * np.sin(self.turn)
         rows, columns = self.shape
-        return self.field[
-            np.clip(down, 0, rows - 1).astype(np.int64), np.clip(along, 0, columns - 1).astype(np.int64)
-        ]
+        return self.field[np.clip(down, 0, rows - 1).astype(np.int64), np.clip(along, 0, columns - 1).astype(np.int64)]
 
     def classes(self, rng) -> np.ndarray:
         """Return water, thin ice, thick ice and ponds."""
@@ -158,7 +156,9 @@ class _Ice:
         self._leads(rng, found)
         if self.kind == "melt" or rng.random() < 0.25:
             about["ponds"] = between(rng, ranges.ponds)
-            pond = share_above(rough(rng, self.shape, exponent=3.0, longest_px=between(rng, (8.0, 40.0))), about["ponds"])
+            pond = share_above(
+                rough(rng, self.shape, exponent=3.0, longest_px=between(rng, (8.0, 40.0))), about["ponds"]
+            )
             found[pond & (found == THICK) & (self.border > 2.0)] = POND
         return found
 
@@ -240,10 +240,14 @@ def _land(rng, classes, counts, relief, *, brown: np.ndarray, about: dict[str, f
     plots = polygons(y, x, size=between(rng, (12.0, 60.0)), key=int(rng.integers(2**40)))
     tone = unit(plots.own)
     if snowy:
-        level = between(rng, (110.0, 200.0)) + 50.0 * (tone - 0.5) + 8.0 * rough(rng, shape, exponent=2.5, longest_px=200.0)
+        level = (
+            between(rng, (110.0, 200.0)) + 50.0 * (tone - 0.5) + 8.0 * rough(rng, shape, exponent=2.5, longest_px=200.0)
+        )
         tint = np.array([1.0, between(rng, (0.93, 0.99)), between(rng, (0.8, 0.95)), 1.0])
     else:
-        level = between(rng, (50.0, 130.0)) * (0.6 + 0.8 * tone) + 5.0 * rough(rng, shape, exponent=2.2, longest_px=100.0)
+        level = between(rng, (50.0, 130.0)) * (0.6 + 0.8 * tone) + 5.0 * rough(
+            rng, shape, exponent=2.2, longest_px=100.0
+        )
         tint = np.array([1.0, between(rng, (0.8, 1.0)), between(rng, (0.55, 0.85)), between(rng, (0.9, 1.4))])
     level = level + rng.normal(0.0, 5.0, shape) - 25.0 * (plots.border < 0.8)
     ground = np.clip(level, 15.0, 250.0)[None] * tint[:, None, None]
