@@ -161,7 +161,7 @@ def local(path: Path, asset: pystac.Asset) -> Path | None:
         if found is not None and found != path and _is_allowed(path, found):
             return found
     for given in hrefs:
-        _reject_outside(path, href)
+        _reject_outside(path, given)
     return None
 
 
