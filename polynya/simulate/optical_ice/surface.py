@@ -155,7 +155,8 @@ class _Ice:
             about["refrozen"] = 1.0
         self._leads(rng, found)
         if self.kind == "melt" or rng.random() < 0.25:
-            about["ponds"] = between(rng, ranges.ponds)
+            least = 0.25 * ranges.ponds[1] if self.kind == "melt" else ranges.ponds[0]
+            about["ponds"] = between(rng, (least, ranges.ponds[1]))
             pond = share_above(
                 rough(rng, self.shape, exponent=3.0, longest_px=between(rng, (8.0, 40.0))), about["ponds"]
             )
