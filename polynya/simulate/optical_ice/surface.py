@@ -214,13 +214,14 @@ class _Ice:
 
 def _brash(rng, counts: np.ndarray, classes: np.ndarray, *, ice: _Ice) -> np.ndarray:
     """Fill part of the water between floes with crushed ice; where it holds more than half, it is ice."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.65:
         return counts
     near = ndimage.gaussian_filter((classes == THICK).astype(np.float32), 6.0)
     grain = ndimage.gaussian_filter(rng.standard_normal(classes.shape), between(rng, (0.5, 1.0)))
     grain /= grain.std()
     amount = np.clip(near + 0.3 * rough(rng, classes.shape, exponent=3.0, longest_px=100.0) - 0.1, 0.0, 1.0)
     share = np.clip((grain + 3.0 * (amount - 0.55)) * 0.8 + 0.3, 0.0, 1.0) * (classes == WATER) * (amount > 0.15)
+    share = np.where(share > 0.5, share, 0.5 * share)
     ice.about["brash"] = float((share > 0.5).mean())
     bright = ice.about["thick_low"] * SNOW[:, None, None]
     out = counts * (1.0 - share) + bright * share

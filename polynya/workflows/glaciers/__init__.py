@@ -31,11 +31,7 @@ from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
-<<<<<<< HEAD
-from . import mapped_outlines, page, rasters, scene_files
-=======
-from . import by_image, mapped_outlines, rasters, scene_files
->>>>>>> 724d138e58c2e84ddd8a6b2771c4e5006ad67136
+from . import by_image, mapped_outlines, page, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import notes as glacier_notes
 from . import reference as glacier_reference
