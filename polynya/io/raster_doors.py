@@ -72,8 +72,9 @@ def check_size(source: rasterio.DatasetReader, name: str, stored: int) -> None:
     claimed = source.width * source.height * sum(np.dtype(t).itemsize for t in source.dtypes)
     if claimed > MOST_EMPTY and claimed > MOST_INFLATION * max(stored, 1):
         raise ProductError(
-            f"{name}: claims {source.width:,} x {source.height:,} pixels, {claimed / 1e9:,.1f} GB, in {stored / 1e6:,.1f}"
-            " MB; expected a raster that holds what it claims. Cut it to the place in question (gdal_translate -projwin)."
+            f"{name}: claims {source.width:,} x {source.height:,} pixels, {claimed / 1e9:,.1f} GB, in"
+            f" {stored / 1e6:,.1f} MB; expected a raster that holds what it claims. Cut it to the place in question"
+            " (gdal_translate -projwin)."
         )
 
 
