@@ -148,7 +148,8 @@ def _reject(difference: np.ndarray, most: float, words: str, path: Path, beam: s
     if np.any(difference > most):
         raise ProductError(
             f"{path.name}: {beam}/heights/{words.format(np.nanmax(difference))} the reference photons of their 20 m"
-            f" segments; expected at most {most:g}. Positions, times or the index of photons are wrong: order the granule again."
+            f" segments; expected at most {most:g}. Positions, times or the index of"
+            " photons are wrong: order the granule again."
         )
 
 
