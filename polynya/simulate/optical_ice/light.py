@@ -32,7 +32,10 @@ def seen(rng: np.random.Generator, surface: Surface, *, ranges: Ranges) -> tuple
         Sun, haze, cloud, shadow, blur and quality.
     """
     shape = surface.classes.shape
-    about = {"sun_elevation": between(rng, ranges.sun_deg), "haze": ranges.haze[0] + (ranges.haze[1] - ranges.haze[0]) * float(rng.random()) ** 2}
+    about = {
+        "sun_elevation": between(rng, ranges.sun_deg),
+        "haze": ranges.haze[0] + (ranges.haze[1] - ranges.haze[0]) * float(rng.random()) ** 3,
+    }
     # the stretch of a picture makes up for the sun's height, not for the colour of a low sun
     low = (HIGH_SUN_DEG - about["sun_elevation"]) / HIGH_SUN_DEG
     light = np.array([1.0, 1.0 - 0.04 * low, 1.0 - 0.12 * low, 1.0])

@@ -185,7 +185,7 @@ class _Ice:
         """Return counts of the ice, shape (4, h, w)."""
         ranges, about, shape = self.ranges, self.about, self.shape
         floe = unit(mix(self.own ^ np.uint64(3)))
-        low, high = sorted(between(rng, ranges.thick) for _ in range(2))
+        low, high = sorted(between(rng, ranges.thick) for _ in range(3))[1:]  # dull snow is rarer than bright
         about["thick_low"], about["thick_high"] = low, high
         snow = low + (high - low) * floe + 6.0 * rough(rng, shape, exponent=2.2, longest_px=60.0) + self._ridges(rng)
         low, high = sorted(between(rng, ranges.thin) for _ in range(2))
