@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from .root import say, simulate_app
+from ..root import say, simulate_app
 
 
 @simulate_app.command("optical-ice")
@@ -34,8 +34,8 @@ def simulate_optical_ice(
     polynya simulate optical-ice train --count 200 --seed 1
     polynya simulate optical-ice coast --kind coast --size 1024
     """
-    from .. import io
-    from ..simulate.optical_ice.product import Options, simulate_images
+    from ... import io
+    from ...simulate.optical_ice.product import Options, simulate_images
 
     options = Options(seed=seed, count=count, side=size, kind=kind)
     written = simulate_images(out, options, overwrite=overwrite, say=say)
