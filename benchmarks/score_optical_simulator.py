@@ -5,8 +5,8 @@
 A forest of 100 trees on 11 numbers per pixel (red, green, blue, their means over 9 pixels, the standard deviation of
 the brightness over 9 and 41 pixels, red minus blue, the brightness, its mean over 41 pixels) learns from labels as
 people draw them and is scored on the true classes of other images: IoU of water, thin ice, thick ice, melt ponds and
-land (pond grids count as land), over all pixels. Beside it the published thresholds of the brightness (30 and 204) on water,
-thin and thick ice. The simulator is as hard as it should be where the forest's mean IoU is .45 to .60. Needs
+land (pond grids count as land), over all pixels. Beside it the published thresholds of the brightness (30 and 204) on
+water, thin and thick ice. The simulator is as hard as it should be where the forest's mean IoU is .45 to .60. Needs
 scikit-learn. Numbers from simulated images are never skill on real data.
 """
 
