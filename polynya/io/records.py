@@ -317,8 +317,11 @@ def run_record(
     }
 
 
-def write_json(data: object, path: Path) -> Path:
+def write_json(data: object, path: Path, *, files: Mapping[str, Path] | None = None) -> Path:
     """Write JSON under a temporary name, then rename; NaN becomes null.
+
+    A record that lists files gets their sizes and hashes, so it is written after them: :func:`finished` knows by them
+    whether the files still are what was written.
 
     Parameters
     ----------
@@ -326,12 +329,18 @@ def write_json(data: object, path: Path) -> Path:
         Dicts, lists, text, numbers, paths, times.
     path : Path
         Replaced if it is there.
+    files : mapping of str to Path, optional
+        Where the files of a record lie that have no name yet; by default they lie beside it.
 
     Returns
     -------
     Path
         The file.
     """
+    if isinstance(data, dict) and data.get(atomic.CONTENTS) and outputs.WRITTEN not in data:
+        places = {n: Path(path).parent / n for n in atomic.listed_in(data)} | dict(files or {})
+        written = {n: outputs.state_of(p) for n, p in places.items() if p != Path(path) and p.is_file()}
+        data = {**data, outputs.WRITTEN: written}
     with atomic.writing(Path(path)) as temporary:
         temporary.write_text(
             json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"
