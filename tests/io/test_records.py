@@ -239,3 +239,19 @@ def test_a_record_beside_a_file_knows_what_was_written(tmp_path):
             records.finished(tmp_path / "a.run.json", key)
     table.write_bytes(b"0123456789")
     assert records.finished(tmp_path / "a.run.json", key) is not None
+
+
+@pytest.mark.parametrize("change", ["written", "gone", "new"])
+def test_an_input_that_changes_after_it_was_hashed(tmp_path, change):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    key = records.Key(workflow="w", version=1, settings={}, inputs={"scene": folder})
+    with records.hashing(key) as known:
+        assert known()["inputs"]["scene"][0]["size"] == 1
+        if change == "gone":
+            (folder / "a").unlink()
+        else:
+            (folder / ("b" if change == "new" else "a")).write_text("22")
+        with pytest.raises(ProductError, match="changed while it was read; expected a file at rest"):
+            known()
