@@ -232,6 +232,8 @@ def open_raster(
             drivers = ["VRT"] if is_vrt else list(vrt_text.SOURCES)
             with DatasetReader(archives.gdal_name(path) if is_inside else str(path), driver=drivers) as source:
                 raster_doors.check_opened(source, path.name)
+                parts = vrt_sources(path) if is_vrt else [path]
+                raster_doors.check_size(source, path.name, sum(archives.size_of(p) for p in parts))
                 yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
