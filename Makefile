@@ -28,7 +28,7 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean fuzz
 
 help:
 	@sed -n '1,17p' Makefile | sed 's/^# //'
@@ -208,6 +208,13 @@ docs: setup-docs
 # MUTANTS=--short takes a few only, in less than a minute; MUTANTS="NAME ..." takes these.
 mutants: setup-train
 	"$(BIN)/python" scripts/mutants.py $(MUTANTS)
+
+# Changed bytes of every kind of file, read again: docs/security.md. The seed makes the same cases.
+MINUTES ?= 10
+SEED ?= 0
+
+fuzz: setup
+	"$(BIN)/python" scripts/fuzz.py --minutes $(MINUTES) --seed $(SEED)
 
 clean:
 	rm -rf "$(VENV)" demo build dist site .pytest_cache .ruff_cache .mypy_cache .hypothesis
