@@ -383,6 +383,7 @@ def _score(job: _Job, folder: Path) -> Scored | None:
         scene=job.scene,
         reference=job.reference,
         is_probability=not job.is_rule,
+        threshold=job.config.threshold,
         date=job.date,
         seed=job.config.seed,
     )
@@ -418,7 +419,7 @@ def _facts(job: _Job, used: Sequence[str], location: str) -> dict[str, object]:
         "sensors used": ", ".join(used),
         "mapped by": job.mapper.name,
         **({} if location == NO_LOCATION else {"region encoding": location}),
-        **({} if job.is_rule else {"glacier from": f"probability {config.threshold:g}"}),
+        **({} if job.is_rule else {"glacier from": f"probability {config.threshold:.3g}"}),
         **({"predictions averaged": f"{views} per pixel"} if views > 1 else {}),
         "smallest outline": f"{config.min_area_km2:g} km²",
     }

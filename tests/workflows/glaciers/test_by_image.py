@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pyarrow.parquet import read_table
 
 from polynya.errors import UsageError
 from polynya.scenes import scene as glacier_scene
 from polynya.workflows import glaciers
+from polynya.workflows.evaluate import scene as evaluate_scene
 from polynya.workflows.glaciers import by_image, key
 from polynya.workflows.glaciers import mapper as glacier_mapper
 
@@ -83,8 +85,18 @@ def test_the_threshold_is_where_the_weighted_probabilities_are_equal(tmp_path, w
 def test_a_map_follows_the_network_s_threshold_and_the_user_s_goes_before(tmp_path):
     scene = pieces.write_scene(tmp_path / "s", pieces.grid(60, 60), optical=pieces.optical_of(np.full((60, 60), -0.2)))
     network = str(pieces.linear_network(tmp_path / "n.onnx", decision_weights=(1.0, 1.5)))  # p is 0.45
-    areas = {}
+    truth = pieces.write_tiff(tmp_path / "truth.tif", np.ones((60, 60), np.uint8), pieces.grid(60, 60), nodata=None)
+    areas, found = {}, {}
     for name, more in (("own", {}), ("given", {"threshold": 0.5})):
         config = glaciers.Config.checked(network=(network,), runtime="onnxruntime", **more)
-        areas[name] = glaciers.run([scene], out=tmp_path / name, config=config).total.value
+        areas[name] = glaciers.run([scene], out=tmp_path / name, config=config, reference=truth).total.value
+        for table in (
+            read_table(tmp_path / name / "evaluation.parquet"),
+            evaluate_scene.run(tmp_path / name, reference=truth),
+        ):
+            rows = [
+                r for r in table.to_pylist() if (r["metric"], r["prediction"], r["stratum"]) == ("iou", "given", "all")
+            ]
+            found.setdefault(name, []).append(rows[0]["value"])
     assert areas["own"] == pytest.approx(60 * 60 * 400e-6, rel=0.01) and areas["given"] == 0.0
+    assert found == {"own": [1.0, 1.0], "given": [0.0, 0.0]}  # all is ice: scores follow the map
