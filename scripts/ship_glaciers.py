@@ -157,7 +157,8 @@ def held_out(rows: list[dict]) -> list[str]:
         "|---|---|---|---|---|---|---|---|---|",
         *(
             f"| {r['scene']} | {r['tiles'].removeprefix('real_').split('/')[0]} | {r['iou']:.3f} |"
-            f" {r['everything_iou']:.3f} | {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} | {r['calibration_error']:.3f} |"
+            f" {r['everything_iou']:.3f} | {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} |"
+            f" {r['calibration_error']:.3f} |"
             f" {r['brier_skill']:.3f} |"
             for r in rows
         ),
