@@ -14,6 +14,7 @@
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
 # make docs    build the documentation site into site/, warnings as errors
+# make fuzz    set up, damage the files of every reader for MINUTES and see that each ends in a result or one line
 # make mutants set up, apply one-line changes to a copy, one at a time, and check that the tests catch each
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
@@ -31,7 +32,7 @@ ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 .PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean fuzz
 
 help:
-	@sed -n '1,17p' Makefile | sed 's/^# //'
+	@sed -n '1,18p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
