@@ -41,7 +41,7 @@ from polynya.errors import PolynyaError, ProductError, UsageError
 from polynya.physics import angle_classes, bootstrap_concentration
 from polynya.predict import halo
 from polynya.predict import scenes as predict_scenes
-from polynya.samples import radar_tiles
+from polynya.samples import physical_tiles
 from polynya.workflows.concentration import rule
 
 TREES, LEAF = 30, 20
@@ -188,7 +188,7 @@ def _as_tiles(paths: Sequence[Path], folder: Path) -> Path:
             if scene.is_chart:
                 labels |= {"chart_concentration": scene.truth[None], "polygon": _regions(scene.truth)[None]}
             sensors = dict(zip(SENSORS, (*scene.channels, scene.incidence), strict=True))
-            radar_tiles.write(
+            physical_tiles.write(
                 file, scene.name, sensors={k: v[None] for k, v in sensors.items()}, labels=labels, scene=scene.name
             )
     out.with_suffix(".part").rename(out)

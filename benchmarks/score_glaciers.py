@@ -140,7 +140,9 @@ class Test:
             self.held[k]["near"] = near
         return self.held[k]["near"]
 
-    def intervals(self, probability: list[np.ndarray], *, between_blocks: float, sd: float) -> list[dict[str, object]]:
+    def intervals(
+        self, probability: list[np.ndarray], *, between_blocks: float, sd: float, threshold: float = 0.5
+    ) -> list[dict[str, object]]:
         """Draw outlines of every tile, give their sum its interval as ``polynya glaciers`` does (without its median and
         least area), and lay the true area beside (labelled ground only)."""
         out = []
@@ -159,7 +161,7 @@ class Test:
                 )
                 * 1e-6
             )
-            drawn = outlines.vectorise((seen >= 0.5).astype(np.uint8), geobox=geobox, is_smoothed=False)
+            drawn = outlines.vectorise((seen >= threshold).astype(np.uint8), geobox=geobox, is_smoothed=False)
             if true_km2 == 0:
                 continue
             if not len(drawn):

@@ -23,7 +23,7 @@ from affine import Affine
 from pyproj import Transformer
 
 from polynya import io
-from polynya.samples import radar_tiles
+from polynya.samples import physical_tiles
 from polynya.simulate.sentinel1 import presets
 from polynya.simulate.sentinel1.scene import Scene, draw_scene
 
@@ -64,7 +64,7 @@ def write(file: h5py.File, scene: Scene, seed: int, *, keep_noise: bool = False)
     """
     hh, hv = scene.decibels(remove_noise=not keep_noise)
     unknown = np.float32(np.nan)
-    radar_tiles.write(
+    physical_tiles.write(
         file,
         f"s{seed:07d}",
         sensors={
@@ -74,8 +74,8 @@ def write(file: h5py.File, scene: Scene, seed: int, *, keep_noise: bool = False)
         },
         labels={
             "concentration": np.where(scene.valid, scene.concentration, unknown)[None],
-            "stage": radar_tiles.one_hot(np.where(scene.valid, scene.stage, 255), len(radar_tiles.STAGES)),
-            "floe": radar_tiles.one_hot(np.where(scene.valid, scene.floe, 255), len(radar_tiles.FLOES)),
+            "stage": physical_tiles.one_hot(np.where(scene.valid, scene.stage, 255), len(physical_tiles.STAGES)),
+            "floe": physical_tiles.one_hot(np.where(scene.valid, scene.floe, 255), len(physical_tiles.FLOES)),
             "chart_concentration": np.where(scene.valid, scene.chart_concentration, unknown)[None],
             "polygon": scene.polygon[None],
         },

@@ -13,6 +13,23 @@ from pathlib import Path
 
 import simulator_commit
 
+PURPOSE = {
+    "glavitu-narrow": (
+        "Glacier or not, for every pixel, from any subset of six sensors. Debris-covered ice is glacier. What"
+        " `polynya glaciers` takes for most images."
+    ),
+    "glacier-saturated": (
+        "Glacier or not, for every pixel, of images without short-wave infrared whose snow is saturated (8-bit digital"
+        " numbers of Landsat 4 to 7), with a DEM where there is one. `polynya glaciers` takes it for such images."
+    ),
+}
+MADE_BY = {"glacier-saturated": "make glacier-saturated"}
+NOT_FOR = {
+    "glacier-saturated": (
+        "- Images that are not saturated or have short-wave infrared: its real ground is one image of one day.",
+    )
+}
+HELD_OUT = "both on out-of-fold predictions for the halves of the real chip"
 CROSS_FITTED = (
     "two thirds on simulated scenes of their own, a third on out-of-fold predictions for halves of the real chips"
 )
@@ -36,27 +53,25 @@ def card(d: dict, *, commit: str, size: int) -> str:
         if "start_from" in d
         else ""
     )
+    made_by = MADE_BY.get(d["name"], "make glacier-weights")
     lines = [
         f"# Model card: {d['name']}",
         "",
-        (
-            "Glacier or not, for every pixel, from any subset of six sensors. Debris-covered ice is glacier. The"
-            " default of `polynya glaciers`."
-        ),
+        PURPOSE.get(d["name"], "Glacier or not, for every pixel."),
         "",
         (
             f"- Network: `polynya/models/{d['model']['name']}.py`, width {d['model']['width']}, {m['parameters']:,}"
-            f" parameters, {size / 1e6:.1f} MB as ONNX; windows of {d['size']} pixels."
+            f" parameters, {size / 1e6:.2g} MB as ONNX; windows of {d['size']} pixels."
         ),
-        f"- Inputs (bands): {sensors}; physical units, NaN where missing. Pixels of 10 to 30 m.",
+        f"- Inputs (bands): {sensors}; physical units, NaN where missing. Pixels of {_pixels(data)} m.",
         (
             f"- Recipe: `polynya/recipes/{d['recipe']['name']}.yaml`, seed {d['seed']}, epoch {m['epoch']} of"
-            f" {m['epochs']}.{first} Rebuilt by `make glacier-weights`. Weights sha256 {d['weights_sha256'][:16]}."
+            f" {m['epochs']}.{first} Rebuilt by `{made_by}`. Weights sha256 {d['weights_sha256'][:16]}."
         ),
         (
             f"- Calibration: {d['calibration']['method']} scaling of the logits; confidence by"
             f" {c['method'].replace('_', ' ')} (chosen by its error on the half it was not fitted on),"
-            f" {CROSS_FITTED if m.get('cross_fitting') or m.get('kept_back') else 'both on scenes of their own'}."
+            f" {_calibrated_on(d)}."
             f" Within blocks of 3.2 km, errors of areas are {d['areas']['sd']:.2f} times those under full correlation;"
             f" the between-block correlation is {d['areas']['between_blocks']:.2f} (fitted on the same scenes; the"
             " intervals use both)."
@@ -69,9 +84,10 @@ def card(d: dict, *, commit: str, size: int) -> str:
             f" regions (`scripts/make_glacier_data.py`, glacier simulator of commit {commit}); truth outlines."
         ),
         (
-            f"- Real, training part only: {', '.join(real) if real else 'none'}. Khumbu (Sentinel-2 L2A, winter and"
-            " spring 2024) and Everest (Landsat-7, October 2000, digital numbers, no SWIR) with RGI 6.0 outlines of"
-            " 2000-2010: labels are noisy."
+            f"- Real, training part only: {', '.join(real) if real else 'none'}."
+            f"{' Khumbu: Sentinel-2 L2A, winter and spring 2024.' if any('khumbu' in r for r in real) else ''}"
+            " Everest: Landsat-7, October 2000, digital numbers, no SWIR. RGI 6.0 outlines of 2000-2010: labels are"
+            " noisy."
         ),
         (
             f"- Split by scene: {', '.join(f'{n} {p}' for p, n in data['split']['groups'].items())}. Labelled pixels of"
@@ -104,9 +120,22 @@ def card(d: dict, *, commit: str, size: int) -> str:
         "- Pixels far from 10 to 30 m, night, or scenes that are mostly cloud.",
         "- Separating debris-covered ice from rock glaciers or dead ice: the simulation contains neither.",
         "- Claims of skill on regions of the world from simulated scores.",
+        *NOT_FOR.get(d["name"], ()),
         "",
     ]
     return "\n".join(lines)
+
+
+def _pixels(data: dict) -> str:
+    low, high = data.get("pixel_m") or (10.0, 30.0)
+    return f"{low:g} to {high:g}"
+
+
+def _calibrated_on(d: dict) -> str:
+    """Return what calibration and confidence were fitted on, in words."""
+    if not (d["metrics"].get("cross_fitting") or d["metrics"].get("kept_back")):
+        return "both on scenes of their own"
+    return HELD_OUT if d["recipe"].get("calibrated_on") == "held_out" else CROSS_FITTED
 
 
 def held_out(rows: list[dict]) -> list[str]:
@@ -127,7 +156,8 @@ def held_out(rows: list[dict]) -> list[str]:
         ),
         "|---|---|---|---|---|---|---|---|---|",
         *(
-            f"| {r['scene']} | {r['tiles'].removeprefix('real_')} | {r['iou']:.3f} | {r['everything_iou']:.3f} |"
+            f"| {r['scene']} | {r['tiles'].removeprefix('real_').split('/')[0]} | {r['iou']:.3f} |"
+            f" {r['everything_iou']:.3f} |"
             f" {r['precision']:.3f} | {r['recall']:.3f} | {r['area_deviation']:+.3f} | {r['calibration_error']:.3f} |"
             f" {r['brier_skill']:.3f} |"
             for r in rows

@@ -7,12 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-OTHERS = ("glaciers", "sentinel1", "altika", "cryosat2", "wave_mode")
+OTHERS = ("glaciers", "sentinel1", "altika", "cryosat2", "wave_mode", "optical_ice")
 TRACKS = ("polynya/simulate", *(f":!polynya/simulate/{name}" for name in OTHERS))
 GLACIERS = ("polynya/simulate/glaciers",)
 SENTINEL1 = ("polynya/simulate/sentinel1",)
 ALTIKA = ("polynya/simulate/altika",)
 WAVE_MODE = ("polynya/simulate/wave_mode",)
+OPTICAL_ICE = ("polynya/simulate/optical_ice",)
 """The files of each simulator, as paths for git."""
 
 

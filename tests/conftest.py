@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Other work on the machine makes no example wrong.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 # The workers of xdist share the cores out. Two threads in each wait for each other in a busy loop, and for no gain:
 # networks of tests are tiny. Read when numpy's and torch's libraries are loaded; what tests set themselves holds.

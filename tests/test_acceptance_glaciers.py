@@ -8,7 +8,7 @@ import numpy as np
 from polynya.physics import ice_rules
 from polynya.predict import scenes as predict_scenes
 from polynya.simulate.glaciers.scene import Config, simulate_scene
-from polynya.workflows import glaciers
+from polynya.workflows.glaciers import by_image
 
 
 def iou(found: np.ndarray, truth: np.ndarray) -> float:
@@ -16,7 +16,7 @@ def iou(found: np.ndarray, truth: np.ndarray) -> float:
 
 
 def test_the_shipped_network_finds_ice_that_the_rule_misses():
-    network = predict_scenes.load(glaciers.DEFAULT, runtime="onnxruntime")
+    network = predict_scenes.load(by_image.GENERAL, runtime="onnxruntime")
     ours, rule, truth, debris = [], [], [], []
     for region, seed, share in (("HMA", 3_000_001, 0.8), ("ALP", 3_000_002, None)):
         scene = simulate_scene(Config(region=region, size=256, pixel_m=20.0, debris_share=share), seed=seed)

@@ -16,7 +16,7 @@ import pytest
 from polynya.errors import ProductError
 from polynya.predict.halo import Uncertain
 from polynya.readers.ai4arctic_preparation import STATISTICS
-from polynya.samples import radar_tiles
+from polynya.samples import physical_tiles
 from polynya.simulate.sentinel1 import product
 from tests.readers import ai4arctic_files
 
@@ -57,7 +57,7 @@ def write_tiles(path: Path, seeds) -> Path:
     with h5py.File(path, "w") as file:
         for seed in seeds:
             drawn = easy(seed)
-            radar_tiles.write(
+            physical_tiles.write(
                 file,
                 f"scene{seed}",
                 sensors={
@@ -67,7 +67,7 @@ def write_tiles(path: Path, seeds) -> Path:
                 },
                 labels={
                     "concentration": drawn["truth"][None],
-                    "stage": radar_tiles.one_hot(np.where(drawn["truth"] > 0, 4, 0), 6),
+                    "stage": physical_tiles.one_hot(np.where(drawn["truth"] > 0, 4, 0), 6),
                 },
                 scene=f"scene{seed}",
             )

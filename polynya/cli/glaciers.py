@@ -39,7 +39,10 @@ def glaciers(
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="Shipped network or .onnx file; repeat it to average several. 'rule' is the classical rule.",
+            help=(
+                "Shipped network or .onnx file; repeat it to average several. By default the shipped network that fits"
+                " the image; 'rule' is the classical rule."
+            ),
         ),
     ] = None,
     inventory: Annotated[
@@ -82,7 +85,10 @@ def glaciers(
     use_misregistered: Annotated[
         bool, typer.Option("--use-misregistered", help="Use misregistered sensors too.")
     ] = False,
-    threshold: Annotated[float, typer.Option(help="A pixel is glacier from this probability on.")] = 0.5,
+    threshold: Annotated[
+        float | None,
+        typer.Option(help="A pixel is glacier from this probability on; by default the network's own, mostly 0.5."),
+    ] = None,
     min_area_km2: Annotated[float, typer.Option(help="Leave out smaller outlines.")] = 0.01,
     tta: Annotated[
         bool,

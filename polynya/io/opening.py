@@ -232,6 +232,8 @@ def open_raster(
             drivers = ["VRT"] if is_vrt else list(vrt_text.SOURCES)
             with DatasetReader(archives.gdal_name(path) if is_inside else str(path), driver=drivers) as source:
                 raster_doors.check_opened(source, path.name)
+                parts = vrt_sources(path) if is_vrt else [path]
+                raster_doors.check_size(source, path.name, sum(archives.size_of(p) for p in parts))
                 yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
@@ -323,7 +325,9 @@ def read_vectors(
 
 
 @contextlib.contextmanager
-def open_hdf5(path: Path | str, *, expected: str = "a whole HDF5 file. Get it again") -> Iterator[h5py.File]:
+def open_hdf5(
+    path: Path | str, *, expected: str = "a whole HDF5 file. Get it again", kind: str = "HDF5"
+) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading, without a lock, so that read-only and network disks work.
 
     Parameters
@@ -332,6 +336,8 @@ def open_hdf5(path: Path | str, *, expected: str = "a whole HDF5 file. Get it ag
         The file.
     expected : str
         What should be there and what to do, for the message.
+    kind : str
+        What it is called in the message.
 
     Yields
     ------
@@ -349,7 +355,7 @@ def open_hdf5(path: Path | str, *, expected: str = "a whole HDF5 file. Get it ag
         handle = h5py.File(path, "r", locking=False)
     except Exception as error:  # libhdf5 raises OSError for most damage, but not only
         raise ProductError(
-            f"{path.name}: cannot be read as HDF5 ({one_line(error)[:160]}); expected {expected}."
+            f"{path.name}: cannot be read as {kind} ({one_line(error)[:160]}); expected {expected}."
         ) from error
     with handle:
         hdf5_doors.check(handle, path)
@@ -385,7 +391,7 @@ def open_netcdf(
     path = regular_file(path, expected=expected)
     engine = "h5netcdf" if is_hdf5(path) else "scipy"
     if engine == "h5netcdf":
-        with open_hdf5(path, expected=expected):
+        with open_hdf5(path, expected=expected, kind="NetCDF"):
             pass  # by it is known that all values lie in the file
     try:
         data = xr.open_dataset(path, engine=engine, decode_times=decode_times)

@@ -35,12 +35,19 @@ def states(folder: Path, names: list[str]) -> dict[str, dict[str, object]]:
     OSError
         If one cannot be read.
     """
-    found: dict[str, dict[str, object]] = {}
-    for name in names:
-        path = folder / name
-        state = path.stat()
-        found[name] = {"size": state.st_size, **_times(state), "sha256": _sha256(path)}
-    return found
+    return {name: state_of(folder / name) for name in names}
+
+
+def state_of(path: Path) -> dict[str, object]:
+    """Return size, times and SHA-256 of a file.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    """
+    state = path.stat()
+    return {"size": state.st_size, **_times(state), "sha256": _sha256(path)}
 
 
 def damage(folder: Path, names: list[str], written: object) -> str:

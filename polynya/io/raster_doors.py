@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 DOMAINS = {"OVERVIEWS": "overviews", "GEOLOCATION": "positions"}
 """Domains of the metadata in which a raster names other files, and of what."""
+MOST_EMPTY = 1 << 30
+MOST_INFLATION = 2000
+"""A raster of more than :data:`MOST_EMPTY` bytes that is so many times larger than its file holds next to nothing:
+deflate makes nothing smaller than by 1032, so most of its blocks were never written."""
 _DEEPEST = 3  # NAME.ovr.msk.ovr: GDAL itself writes two
 
 
@@ -44,6 +48,35 @@ def check_opened(source: rasterio.DatasetReader, name: str) -> None:
                 f"{name}: its metadata name another file for its {what} ({value}); expected a raster that needs no"
                 " other file. Write it out with gdal_translate -nomd."
             )
+
+
+def check_size(source: rasterio.DatasetReader, name: str, stored: int) -> None:
+    """Reject a raster that claims far more pixels than its files can hold.
+
+    Parameters
+    ----------
+    source : rasterio.DatasetReader
+        Just opened.
+    name : str
+        Of the file, for the message.
+    stored : int
+        Bytes of the file, or of all that a VRT reads.
+
+    Raises
+    ------
+    ProductError
+        If it does: work and memory would follow its claims.
+    """
+    import numpy as np
+
+    sizes = (4 if t == "complex_int16" else np.dtype(t).itemsize for t in source.dtypes)  # numpy has no such complex
+    claimed = source.width * source.height * sum(sizes)
+    if claimed > MOST_EMPTY and claimed > MOST_INFLATION * max(stored, 1):
+        raise ProductError(
+            f"{name}: claims {source.width:,} x {source.height:,} pixels, {claimed / 1e9:,.1f} GB, in"
+            f" {stored / 1e6:,.1f} MB; expected a raster that holds what it claims. Cut it to the place in question"
+            " (gdal_translate -projwin)."
+        )
 
 
 def check_beside(path: Path) -> None:

@@ -142,8 +142,14 @@ def hashing(key: Key) -> Iterator[Callable[[], dict]]:
     stop = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="hash") as pool:
         future = pool.submit(key_as_dict, key, stop=stop)
+
+        def known() -> dict:
+            found = future.result()
+            _check_at_rest(key, found)  # hours may have passed since it was hashed
+            return found
+
         try:
-            yield future.result
+            yield known
         finally:
             stop.set()
 
@@ -176,10 +182,7 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
                     f"{file.name}: cannot be read ({one_line(error)}); expected a readable file. Check {file}."
                 ) from error
             if _state(now) != _state(state):
-                raise ProductError(
-                    f"{file.name}: changed while it was read; expected a file at rest. Wait until it is complete, then"
-                    " run again."
-                )
+                raise _changed(file)
             files.append({"name": name, **_state(state), "sha256": digest})
         inputs[role] = files
     return {
@@ -189,6 +192,28 @@ def key_as_dict(key: Key, *, stop: threading.Event | None = None) -> dict:
         "networks": dict(key.networks),
         "inputs": inputs,
     }
+
+
+def _check_at_rest(key: Key, found: dict) -> None:
+    """Raise where an input is not the file any more that was hashed."""
+    for role, path in key.inputs.items():
+        held = {f["name"]: f for f in found["inputs"][role]}
+        files = files_of(Path(path))
+        if len(files) != len(held):
+            raise _changed(Path(path))
+        for name, file in files:
+            try:
+                now = _state(file.stat())
+            except OSError as error:
+                raise _changed(file) from error
+            if name not in held or any(held[name][n] != v for n, v in now.items()):
+                raise _changed(file)
+
+
+def _changed(file: Path) -> ProductError:
+    return ProductError(
+        f"{file.name}: changed while it was read; expected a file at rest. Wait until it is complete, then run again."
+    )
 
 
 def digest_of(key: dict) -> str:
@@ -317,8 +342,11 @@ def run_record(
     }
 
 
-def write_json(data: object, path: Path) -> Path:
+def write_json(data: object, path: Path, *, files: Mapping[str, Path] | None = None) -> Path:
     """Write JSON under a temporary name, then rename; NaN becomes null.
+
+    A record that lists files gets their sizes and hashes, so it is written after them: :func:`finished` knows by them
+    whether the files still are what was written.
 
     Parameters
     ----------
@@ -326,12 +354,18 @@ def write_json(data: object, path: Path) -> Path:
         Dicts, lists, text, numbers, paths, times.
     path : Path
         Replaced if it is there.
+    files : mapping of str to Path, optional
+        Where the files of a record lie that have no name yet; by default they lie beside it.
 
     Returns
     -------
     Path
         The file.
     """
+    if isinstance(data, dict) and data.get(atomic.CONTENTS) and outputs.WRITTEN not in data:
+        places = {n: Path(path).parent / n for n in atomic.listed_in(data)} | dict(files or {})
+        written = {n: outputs.state_of(p) for n, p in places.items() if p != Path(path) and p.is_file()}
+        data = {**data, outputs.WRITTEN: written}
     with atomic.writing(Path(path)) as temporary:
         temporary.write_text(
             json.dumps(plain(data), indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8"

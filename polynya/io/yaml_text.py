@@ -75,6 +75,6 @@ def _check(events: Any, path: Path) -> None:
             open_[-1] = (open_[-1][0], total)
         if total > MOST_VALUES:
             raise UsageError(
-                f"{path.name}: holds more than {MOST_VALUES} values with its aliases written out; expected settings."
-                " Fix the file."
+                f"{path.name}: holds more than {MOST_VALUES} values, aliases written out; expected settings. Fix"
+                " the file."
             )

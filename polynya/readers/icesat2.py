@@ -20,6 +20,7 @@ import numpy as np
 from ..errors import ProductError, UsageError, one_line
 from ..io import opening
 from ..schema import BEAM_NAMES, Note
+from . import icesat2_agreement
 from .hdf5_chunks import read_whole
 
 EPOCH = np.datetime64("2018-01-01T00:00:00", "ns")
@@ -44,6 +45,9 @@ GRIDDED = {
 }
 """Gridded sea-ice products: no beams, nothing along the track."""
 
+MOST_PHOTONS = 500_000_000
+MOST_ROWS = {"geolocation": 2_400_000, "geophys_corr": 2_400_000, "bckgrd_atlas": 2_400_000}
+"""Rows of a beam that a whole orbit could fill, by the group: geosegments of 20 m, 50 shots of 10 kHz."""
 MAX_INFLATION = 1100
 """Deflate cannot expand more than 1032 to 1: a dataset larger than this many file sizes is damaged."""
 
@@ -238,7 +242,7 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
         if product and found != product:
             what = f"holds {found}" if found else "is HDF5, but not an ICESat-2 product that is known here"
             raise ProductError(f"{path.name}: {what}; expected {product}. Give an {product} granule.")
-        _check_epoch(handle, path)
+        icesat2_agreement.check_epoch(handle, GPS_EPOCH_SECONDS, path)
         notes: list[Note] = []
         orientation, source = _orientation(handle, notes, path)
         beams = {}
@@ -270,19 +274,6 @@ def open_granule(path: Path | str, *, product: str | None = None) -> Granule:
         )
 
 
-def _check_epoch(handle: h5py.File, path: Path) -> None:
-    """Reject a granule whose times count from another instant than all of ICESat-2's."""
-    name = "ancillary_data/atlas_sdp_gps_epoch"
-    if name not in handle:
-        return
-    stored = np.asarray(handle[name][()], np.float64).ravel()
-    if stored.size and not abs(stored[0] - GPS_EPOCH_SECONDS) < 1e-3:
-        raise ProductError(
-            f"{path.name}: {name} is {stored[0]:.10g}; expected {GPS_EPOCH_SECONDS:.0f} (2018-01-01 UTC in GPS"
-            " seconds): its delta_time counts from another instant. Order the granule again."
-        )
-
-
 def _time_span(handle: h5py.File) -> tuple[np.datetime64, np.datetime64] | None:
     """Return the granule's own start and end, UTC; None where one is missing or is no time."""
     found = []
@@ -298,6 +289,8 @@ def _orientation(handle: h5py.File, notes: list[Note], path: Path) -> tuple[int 
     if "orbit_info/sc_orient" in handle:
         values = sorted(set(np.asarray(handle["orbit_info/sc_orient"][()]).ravel().tolist()))
         if len(values) == 1 and int(values[0]) in ORIENTATIONS:
+            there = tuple(b for b in BEAM_NAMES if b in handle)
+            icesat2_agreement.check_orientation(handle, there, ORIENTATIONS[int(values[0])], path)
             return int(values[0]), "orbit_info/sc_orient"
         if len(values) > 1:
             return 2, "orbit_info/sc_orient (changes inside the granule)"
@@ -435,7 +428,19 @@ def dataset(
             f"{Path(path).name}: {name} claims {n} values, more than {size} bytes can hold; expected fewer. "
             "The file is damaged: download it again."
         )
+    most = next((m for word, m in MOST_ROWS.items() if f"/{word}/" in f"/{name}"), MOST_PHOTONS)
+    if node.shape and node.shape[0] > most:
+        raise ProductError(
+            f"{Path(path).name}: {name} claims {node.shape[0]:,} rows; expected at most {most:,}, those of an orbit."
+            " The file is damaged: download it again."
+        )
     return node
+
+
+def rows(handle: h5py.File, path: Path | str, name: str, *, release: str = "") -> int:
+    """Return the rows of a dataset of integers that other datasets share; nothing of it is read."""
+    node = dataset(handle, path, name, release=release, kind="i")
+    return int(node.shape[0]) if node.shape else 0
 
 
 def values(

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ..errors import EmptyBeamError, NoSeaIceError, ProductError
 from ..physics import first_photon_bias, solar
 from ..schema import Note, counted, from_numpy, to_numpy
-from . import icesat2
+from . import icesat2, icesat2_agreement
 from .hdf5_chunks import Column, Kept, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
@@ -51,9 +51,6 @@ MAX_EXTENT_M = 4.2e7
 """Longer than one orbit: a beam that claims it is damaged."""
 GEOSEGMENT_M = 20.0
 """Length of a geosegment, to 1 %, for sentences."""
-TIME_TOLERANCE = np.timedelta64(5, "s")
-"""Photons further outside the granule's own start and end than this contradict them: GPS time is 18 s off UTC, real
-granules agree to 0.03 s."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -193,7 +190,8 @@ def index(
         inside = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
         if not np.any(inside & (count > 0)):
             return None
-        _compare_times(segments["delta_time"], granule, beam, notes)
+        icesat2_agreement.compare_times(segments["delta_time"], granule.time_span, beam, notes)
+        icesat2_agreement.check_order(segments["delta_time"], path, beam)
         degraded = inside & (segments["podppd_flag"] != 0) & (f"{beam}/geolocation/podppd_flag" in handle)
         if degraded.any():
             notes.append(_degraded(segments["podppd_flag"], degraded, beam, is_kept=keep_degraded))
@@ -259,23 +257,6 @@ def _degraded(flag: np.ndarray, degraded: np.ndarray, beam: str, *, is_kept: boo
     return Note(code="degraded_left_out", text=f"{what} left out (--keep-degraded keeps them)")
 
 
-def _compare_times(delta_time: np.ndarray, granule: Granule, beam: str, notes: list[Note]) -> None:
-    """Note where a beam's times lie outside the granule's own start and end."""
-    time = icesat2.utc(delta_time[np.isfinite(delta_time)])
-    if granule.time_span is None or time.size == 0:
-        return
-    start, end = granule.time_span
-    if time.min() < start - TIME_TOLERANCE or time.max() > end + TIME_TOLERANCE:
-        low, high, first, last = (str(t.astype("datetime64[s]")) for t in (time.min(), time.max(), start, end))
-        notes.append(
-            Note(
-                code="time_contradicts",
-                text=f"{beam}: delta_time says {low} to {high} UTC, data_start_utc and data_end_utc say {first} to"
-                f" {last}: one of them is wrong; times here are those of delta_time",
-            )
-        )
-
-
 def photons(
     beam: BeamIndex, *, start: int, stop: int, threads: int = 2, arrays: dict[str, np.ndarray] | None = None
 ) -> dict[str, np.ndarray]:
@@ -319,6 +300,7 @@ def photons(
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
         for item in PHOTONS:
             _check_values(out[item.name], item, path, name)
+    icesat2_agreement.check_photons(out, beam.geosegments, start=start, path=path, beam=name)
     return out
 
 
@@ -410,6 +392,12 @@ def _check_values(values: np.ndarray, item: Field, path: Path, beam: str) -> Non
     if item.valid is None or values.size == 0:
         return
     low, high = values.min(), values.max()
+    if np.isnan(low):
+        missing = int(np.isnan(values).sum())
+        raise ProductError(
+            f"{path.name}: {beam}/{item.path} is NaN in {missing:,} of {values.size:,} photons; expected a number in"
+            " each. The file is damaged: download it again."
+        )
     if not (low >= item.valid[0] and high <= item.valid[1]):
         raise ProductError(
             f"{path.name}: {beam}/{item.path} holds {low:g} to {high:g} {item.units}; expected {item.valid[0]:g} to"
@@ -428,12 +416,17 @@ def _table(columns: dict[str, np.ndarray], fields: tuple[Field, ...]) -> pa.Tabl
 def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: list[Note]) -> dict[str, np.ndarray]:
     out: dict[str, np.ndarray] = {}
     missing = []
+    rows = icesat2.rows(handle, path, f"{beam}/geolocation/ph_index_beg", release=release)
     for item in GEOSEGMENTS:
         name = f"{beam}/{item.path}"
         if not item.required and name not in handle:
             missing.append(item.name)
             continue
         node = icesat2.dataset(handle, path, name, release=release, kind=item.kind)
+        if node.shape[:1] != (rows,):  # before anything of it is read
+            raise ProductError(
+                f"{path.name}: {name} has shape {node.shape}; expected ({rows},) as ph_index_beg has. {CUT_WRONGLY}"
+            )
         if item.column is not None and (node.ndim != 2 or node.shape[1] != 5):
             raise ProductError(f"{path.name}: {name} has shape {node.shape}; expected (n, 5). {CUT_WRONGLY}")
         column = Column(name=name, column=item.column, node=node)
@@ -450,11 +443,6 @@ def _geosegments(handle: h5py.File, path: Path, beam: str, release: str, notes: 
     for item in GEOSEGMENTS:
         if item.name not in out:
             out[item.name] = np.full(n, np.nan) if item.kind == "f" else np.full(n, -1, np.int8)
-        elif out[item.name].shape != (n,):
-            raise ProductError(
-                f"{path.name}: {beam}/{item.path} has shape {out[item.name].shape}; expected ({n},) as ph_index_beg"
-                f" has. {CUT_WRONGLY}"
-            )
     if "solar_elevation" in missing:
         out["solar_elevation"] = solar.solar_elevation(
             icesat2.utc(out["delta_time"]), latitude=out["reference_photon_lat"], longitude=out["reference_photon_lon"]
@@ -481,12 +469,13 @@ def _background(handle: h5py.File, path: Path, beam: str, release: str, notes: l
     if f"{beam}/bckgrd_atlas" not in handle:
         notes.append(Note(code="no_background", text=f"{beam}: without bckgrd_atlas, background rates are NaN"))
         return _table({f.name: np.empty(0, np.float64) for f in BACKGROUND}, BACKGROUND)
-    out = {f.name: icesat2.values(handle, path, f"{beam}/{f.path}", release=release, kind=f.kind) for f in BACKGROUND}
-    if len({v.shape for v in out.values()}) != 1:
+    names = {f.name: f"{beam}/{f.path}" for f in BACKGROUND}
+    shapes = [icesat2.dataset(handle, path, names[f.name], release=release, kind=f.kind).shape for f in BACKGROUND]
+    if len(set(shapes)) != 1:
         raise ProductError(
-            f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {[v.shape for v in out.values()]}; expected one"
-            f" length. {CUT_WRONGLY}"
+            f"{path.name}: {beam}/bckgrd_atlas has variables of lengths {shapes}; expected one length. {CUT_WRONGLY}"
         )
+    out = {f.name: icesat2.values(handle, path, names[f.name], release=release, kind=f.kind) for f in BACKGROUND}
     out["bckgrd_rate"] = np.where(out["bckgrd_rate"] >= 0, out["bckgrd_rate"], np.nan)
     order = np.argsort(out["delta_time"], kind="stable")
     return _table({k: v[order] for k, v in out.items()}, BACKGROUND)

@@ -13,6 +13,9 @@ from ..schema import Note
 from . import icesat2
 from .icesat2 import Beam
 
+NANOSECONDS = (0.1, 100.0)
+"""Dead times of photon counters; CAL-19 gives them in ns, CAL-42 in s."""
+
 
 def first_photon_table(
     handle: h5py.File, path: Path, beam: Beam, notes: list[Note]
@@ -66,6 +69,16 @@ def first_photon_table(
     own = channels[:16] if beam.is_strong else channels[16:20]
     own = own[np.isfinite(own) & (own > 0)]
     beam_dead_time = float(own.mean()) * 1e9 if own.size else np.nan
+    wrong = [d for d in (*dead, beam_dead_time) if np.isfinite(d) and not NANOSECONDS[0] <= d <= NANOSECONDS[1]]
+    if wrong:
+        notes.append(
+            Note(
+                code="cal19_units",
+                text=f"{name}: the granule's CAL-19 or CAL-42 holds a dead time of {wrong[0]:.3g} ns, which no detector"
+                f" has ({NANOSECONDS[0]:g} to {NANOSECONDS[1]:g} ns): heights are not corrected for first-photon bias",
+            )
+        )
+        return None
     if np.isfinite(dead).all() and np.isfinite(beam_dead_time):
         near = _around(dead, beam_dead_time)  # what other slices lack does not matter
         dead, strength, width, bias = dead[near], strength[near], width[near], bias[near]

@@ -57,14 +57,25 @@ def _field(
 
 
 LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
+HEIGHTS = (-2.0e4, 2.0e4)
+"""m: the telemetry window around the surface of the earth, and noise in it."""
+ALONG_SEGMENT = (-5.0, 30.0)
+"""m: segments are 20 m long; photons beside the beam's middle may lie a little before or behind their own."""
 PHOTONS = (
     _field(
         "h_ph",
         "heights",
         "m",
         about="height above the WGS 84 ellipsoid, tide-free; solid-earth, load, pole tides and atmosphere removed",
+        valid=HEIGHTS,
     ),
-    _field("dist_ph_along", "heights", "m", about="along-track distance from the start of the photon's 20 m segment"),
+    _field(
+        "dist_ph_along",
+        "heights",
+        "m",
+        about="along-track distance from the start of the photon's 20 m segment",
+        valid=ALONG_SEGMENT,
+    ),
     _field("lat_ph", "heights", "degrees_north", valid=LATITUDES),
     _field("lon_ph", "heights", "degrees_east", valid=LONGITUDES),
     _field("delta_time", "heights", "seconds since 2018-01-01T00:00:00Z", valid=SECONDS_ALLOWED),
@@ -75,6 +86,7 @@ PHOTONS = (
         "i",
         column=SEA_ICE,
         about="-2 TEP, -1 not considered, 0 noise, 1 buffer, 2 low, 3 medium, 4 high",
+        valid=(-2, 4),
     ),
     _field(
         "quality_ph",
@@ -85,7 +97,7 @@ PHOTONS = (
         " streak, and plus 10 or 20 in a pulse that is nearly or fully saturated",
     ),
     _field("pce_mframe_cnt", "heights", "1", "i", about="major frame of 200 shots"),
-    _field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200"),
+    _field("ph_id_pulse", "heights", "1", "i", about="shot in the major frame, 1-200", valid=(1, 200)),
 )
 PHOTON_FILTERS = (
     _field(

@@ -169,3 +169,17 @@ def test_hdf5_with_values_in_another_file(tmp_path, kind):
 def test_hdf5_with_links_in_itself(tmp_path):
     with opening.open_hdf5(hdf5(tmp_path / "a.h5", "own")) as file:
         assert file["deep/down/y"][2] == 2.0
+
+
+@pytest.mark.parametrize("is_vrt", [False, True])
+def test_a_raster_that_claims_what_it_does_not_hold(tmp_path, is_vrt):
+    path = tmp_path / "a.tif"
+    shape = {"width": 200_000, "height": 200_000, "count": 1, "dtype": "float32", "tiled": True}
+    rasterio.open(
+        path, "w", driver="GTiff", SPARSE_OK=True, BIGTIFF="YES", blockxsize=4096, blockysize=4096, **shape
+    ).close()
+    if is_vrt:
+        path = tmp_path / "m.vrt"
+        path.write_text(vrt("a.tif", relative=1).replace('"64"', '"200000"'))
+    with pytest.raises(ProductError, match=r"claims 200,000 x 200,000 pixels, [\d.]+ GB, in [\d.]+ MB; expected"):
+        use(path)

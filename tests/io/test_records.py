@@ -217,3 +217,41 @@ def test_versions_are_those_of_the_packages():
     assert {n: found[n] for n in ("numpy", "h5py", "pyarrow")} == {
         n: metadata.version(n) for n in ("numpy", "h5py", "pyarrow")
     }
+
+
+def test_a_record_beside_a_file_knows_what_was_written(tmp_path):
+    """A file of which a byte was changed, or that was cut or emptied, is not done."""
+    table, key = tmp_path / "a.parquet", records.Key(workflow="w", version=1, settings={}, inputs={})
+    record = records.run_record(
+        command=["x"], config={}, inputs=[], key=records.key_as_dict(key), contents=[table.name]
+    )
+    with records.atomic.writing(table) as temporary:
+        temporary.write_bytes(b"0123456789")
+        records.write_json(record, tmp_path / "a.run.json", files={table.name: temporary})
+    assert records.finished(tmp_path / "a.run.json", key) is not None
+    for content, words in (
+        (b"0123456780", "was changed since"),
+        (b"012345678", "9 bytes and not 10"),
+        (b"", "has 0 bytes"),
+    ):
+        table.write_bytes(content)
+        with pytest.raises(OutputError, match=f"a.parquet .*{words}"):
+            records.finished(tmp_path / "a.run.json", key)
+    table.write_bytes(b"0123456789")
+    assert records.finished(tmp_path / "a.run.json", key) is not None
+
+
+@pytest.mark.parametrize("change", ["written", "gone", "new"])
+def test_an_input_that_changes_after_it_was_hashed(tmp_path, change):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "a").write_text("1")
+    key = records.Key(workflow="w", version=1, settings={}, inputs={"scene": folder})
+    with records.hashing(key) as known:
+        assert known()["inputs"]["scene"][0]["size"] == 1
+        if change == "gone":
+            (folder / "a").unlink()
+        else:
+            (folder / ("b" if change == "new" else "a")).write_text("22")
+        with pytest.raises(ProductError, match="changed while it was read; expected a file at rest"):
+            known()

@@ -472,6 +472,7 @@ def test_bbox_keeps_whole_segments_inside(granule, crossing):
         f[f"{BEAM}/geolocation/reference_photon_lon"][...] = (lon + 180.0) % 360.0 - 180.0
         lat = f[f"{BEAM}/geolocation/reference_photon_lat"][()]
         count = f[f"{BEAM}/geolocation/segment_ph_cnt"][()]
+        f[f"{BEAM}/heights/lon_ph"][...] = np.repeat((lon + 180.0) % 360.0 - 180.0, count)
         heights = f[f"{BEAM}/heights/h_ph"][()]
         first = f[f"{BEAM}/geolocation/ph_index_beg"][()] - 1
     middle = 180.0 if crossing else 10.0

@@ -32,10 +32,13 @@ def seen(rng: np.random.Generator, surface: Surface, *, ranges: Ranges) -> tuple
         Sun, haze, cloud, shadow, blur and quality.
     """
     shape = surface.classes.shape
-    about = {"sun_elevation": between(rng, ranges.sun_deg), "haze": between(rng, ranges.haze)}
-    # the stretch of a picture makes up for most of the sun's height; what is left, and the colour of a low sun
+    about = {
+        "sun_elevation": between(rng, ranges.sun_deg),
+        "haze": ranges.haze[0] + (ranges.haze[1] - ranges.haze[0]) * float(rng.random()) ** 3,
+    }
+    # the stretch of a picture makes up for the sun's height, not for the colour of a low sun
     low = (HIGH_SUN_DEG - about["sun_elevation"]) / HIGH_SUN_DEG
-    light = (1.0 - 0.35 * low * rng.random()) * np.array([1.0, 1.0 - 0.04 * low, 1.0 - 0.12 * low, 1.0])
+    light = np.array([1.0, 1.0 - 0.04 * low, 1.0 - 0.12 * low, 1.0])
     counts = surface.counts * light[:, None, None]
     counts = counts * _shade(surface.relief, about["sun_elevation"], rng.uniform(0, 2 * np.pi))
     if rng.random() < ranges.shadow_scenes:

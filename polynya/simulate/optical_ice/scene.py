@@ -62,7 +62,7 @@ def draw_scene(
     if min(size) < 64:
         raise UsageError(f"size is {size[0]} x {size[1]}; expected at least 64 pixels a side.")
     rng = np.random.default_rng([seed, 17])
-    kind = kind or str(rng.choice(KINDS, p=(0.3, 0.25, 0.25, 0.17, 0.03)))
+    kind = kind or str(rng.choice(KINDS, p=(0.27, 0.22, 0.25, 0.23, 0.03)))
     pixel_m = float(np.exp(rng.uniform(*np.log(ranges.pixel_m))))
     ground = surface.draw(rng, size, kind=kind, ranges=ranges)
     counts, about = light.seen(rng, ground, ranges=ranges)

@@ -155,7 +155,8 @@ class _Ice:
             about["refrozen"] = 1.0
         self._leads(rng, found)
         if self.kind == "melt" or rng.random() < 0.25:
-            about["ponds"] = between(rng, ranges.ponds)
+            least = 0.25 * ranges.ponds[1] if self.kind == "melt" else ranges.ponds[0]
+            about["ponds"] = between(rng, (least, ranges.ponds[1]))
             pond = share_above(
                 rough(rng, self.shape, exponent=3.0, longest_px=between(rng, (8.0, 40.0))), about["ponds"]
             )
@@ -184,7 +185,7 @@ class _Ice:
         """Return counts of the ice, shape (4, h, w)."""
         ranges, about, shape = self.ranges, self.about, self.shape
         floe = unit(mix(self.own ^ np.uint64(3)))
-        low, high = sorted(between(rng, ranges.thick) for _ in range(2))
+        low, high = sorted(between(rng, ranges.thick) for _ in range(3))[1:]  # dull snow is rarer than bright
         about["thick_low"], about["thick_high"] = low, high
         snow = low + (high - low) * floe + 6.0 * rough(rng, shape, exponent=2.2, longest_px=60.0) + self._ridges(rng)
         low, high = sorted(between(rng, ranges.thin) for _ in range(2))
@@ -213,13 +214,14 @@ class _Ice:
 
 def _brash(rng, counts: np.ndarray, classes: np.ndarray, *, ice: _Ice) -> np.ndarray:
     """Fill part of the water between floes with crushed ice; where it holds more than half, it is ice."""
-    if rng.random() < 0.5:
+    if rng.random() < 0.65:
         return counts
     near = ndimage.gaussian_filter((classes == THICK).astype(np.float32), 6.0)
     grain = ndimage.gaussian_filter(rng.standard_normal(classes.shape), between(rng, (0.5, 1.0)))
     grain /= grain.std()
     amount = np.clip(near + 0.3 * rough(rng, classes.shape, exponent=3.0, longest_px=100.0) - 0.1, 0.0, 1.0)
     share = np.clip((grain + 3.0 * (amount - 0.55)) * 0.8 + 0.3, 0.0, 1.0) * (classes == WATER) * (amount > 0.15)
+    share = np.where(share > 0.5, share, 0.5 * share)
     ice.about["brash"] = float((share > 0.5).mean())
     bright = ice.about["thick_low"] * SNOW[:, None, None]
     out = counts * (1.0 - share) + bright * share

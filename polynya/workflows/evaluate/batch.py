@@ -242,8 +242,8 @@ def process(pair: Pair, *, seed: int = 0, overwrite: bool = False) -> Record:
         numbers=numbers,
     )
     with io.writing(out) as temporary, io.writing(pair.record) as beside:  # the table gets its name last
-        io.write_json(record, beside)
         io.write_table(table, temporary, spec=spec)
+        io.write_json(record, beside, files={out.name: temporary})
     return Record(item=pair.name, status=DONE, outputs=outputs, numbers=numbers)
 
 
@@ -324,8 +324,8 @@ def _write_together(items: Sequence[Pair], path: io.Place, *, about: io.Place, s
         contents=[path.name],
     )
     with io.writing(path) as temporary, io.writing(about) as beside:
-        io.write_json(record, beside)
         pa.parquet.write_table(together, temporary)
+        io.write_json(record, beside, files={path.name: temporary})
 
 
 def text(records: Sequence[Record]) -> str:

@@ -17,6 +17,7 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from ... import io
 from ...errors import ProductError, UsageError
 from ...evaluate import outlines, rasters, scene_rows
 from ...glaciers import agreement
@@ -33,6 +34,8 @@ from ..change import read_outlines
 RASTERS = (".tif", ".tiff", ".vrt")
 GLACIER = "glacier"
 """Name of the band that is read of several."""
+HALF = 0.5
+"""Threshold of a map that states none."""
 FIT_PIXELS = 400_000
 """Pixels that the DEM rule is fitted on."""
 
@@ -48,6 +51,7 @@ def run(
     within: Path | str | None = None,
     region: str | None = None,
     reference_date: np.datetime64 | None = None,
+    threshold: float | None = None,
     pixel_m: float | None = None,
     densify_m: float = outlines.DENSIFY_M,
     seed: int = 0,
@@ -76,6 +80,8 @@ def run(
     reference_date : numpy.datetime64, optional
         Of several GLIMS analyses of a glacier the one nearest to it is taken; by default to the scene, and without a
         scene or its time the newest.
+    threshold : float, optional
+        Probability from which a pixel is glacier; by default that of the result folder's record, else 0.5.
     pixel_m : float, optional
         Pixel of the boundary F1 of outlines; the grid's, or 10 m.
     densify_m : float
@@ -93,6 +99,7 @@ def run(
     ProductError
         If a file is missing, damaged, or not what was expected, or the two cover different places.
     """
+    threshold = _threshold(Path(out)) if threshold is None else threshold
     out, reference = _result(Path(out)), Path(reference)
     opened = glacier_scene.open_scene(scene) if scene is not None else None
     if strata is None and opened is not None and opened.folder is not None and (opened.folder / "strata.tif").exists():
@@ -123,7 +130,9 @@ def run(
         given = _polygon_reader(ours, grid) if ours is not None else _raster_reader(out, grid, is_probability=None)
         rules = _rules(opened, truth) if opened is not None else {}
         bits = _raster_reader(Path(strata), grid, fill=0) if strata is not None else None
-        found = rasters.compare(given, truth, geobox=grid, strata=bits, rules=rules, bootstrap=bootstrap)
+        found = rasters.compare(
+            given, truth, geobox=grid, strata=bits, rules=rules, threshold=threshold, bootstrap=bootstrap
+        )
         rows += (
             [r for r in found if not rows or r.stratum != "all" or r.prediction != "given"]
             if ours is not None and theirs is not None
@@ -170,6 +179,16 @@ def _result(out: Path) -> Path:
     if not out.exists():
         raise ProductError(f"{out.name}: no such file at {out}; expected outlines or a raster. Check the path.")
     return out
+
+
+def _threshold(out: Path) -> float:
+    """Return from which probability the map in a result folder, or beside a file of it, calls a pixel glacier."""
+    record = (out if out.is_dir() else out.parent) / "run.json"
+    if not record.is_file():
+        return HALF
+    config = io.read_json(record).get("config")
+    found = config.get("threshold") if isinstance(config, dict) else None
+    return float(found) if isinstance(found, int | float) and 0.0 < found < 1.0 else HALF
 
 
 def _grid(opened: glacier_scene.Scene | None, *files: Path | str | None) -> GeoBox | None:

@@ -31,7 +31,7 @@ from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
-from . import cover, mapped_outlines, page, rasters, scene_files
+from . import by_image, cover, mapped_outlines, page, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import notes as glacier_notes
 from . import reference as glacier_reference
@@ -123,7 +123,7 @@ def run(
             threads=threads,
         )
         scene = job.scene
-        key = result_key(job.paths, scene, job.config, inventory=inventory, reference=reference)
+        key = result_key(job.paths, scene, config or Config(), inventory=inventory, reference=reference)
         hashed = stack.enter_context(io.hashing(key))
         pixels = scene.shape[0] * scene.shape[1]
         bar = stack.enter_context(terminal.progress(pixels, show=show_progress, text="scene"))
@@ -279,15 +279,16 @@ def _job(
     """Open all inputs."""
     if reference is not None:
         glacier_reference.check(reference)
-    scene = open_scene(paths, config)
+    scene, why = open_scene(paths, config), ""
     if config.network == (RULE,):
         mapper = glacier_mapper.rule()
     else:
         passes = Passes(turns=config.turns, draws=config.draws, runtime=config.runtime, threads=threads)
-        mapper = glacier_mapper.networks(config.network, region=config.region, passes=passes)
+        names, why = by_image.chosen(scene, config.network)
+        mapper = glacier_mapper.networks(names, region=config.region, passes=passes)
     fit = None if mapper.pixel_m is None else resolution.fitted(scene, name=mapper.name, learnt_m=mapper.pixel_m)
     scene = scene if fit is None else fit.scene
-    lines: tuple[str, ...] = () if fit is None or not fit.text else (fit.text,)
+    lines: tuple[str, ...] = tuple(t for t in (why, "" if fit is None else fit.text) if t)
     date = _reference_date(scene, config)
     if reference is not None:
         lines += glacier_reference.check(reference, scene=scene, date=date)
@@ -298,7 +299,7 @@ def _job(
         paths=list(paths),
         scene=scene,
         mapper=mapper,
-        config=config,
+        config=config.model_copy(update={"threshold": config.threshold or mapper.threshold}),
         inventory_path=None if inventory is None else Path(inventory),
         inventory=known,
         reference=None if reference is None else Path(reference),
@@ -389,6 +390,7 @@ def _score(job: _Job, folder: Path) -> Scored | None:
         scene=job.scene,
         reference=job.reference,
         is_probability=not job.is_rule,
+        threshold=job.config.threshold,
         date=job.date,
         seed=job.config.seed,
     )
@@ -424,7 +426,7 @@ def _facts(job: _Job, used: Sequence[str], location: str) -> dict[str, object]:
         "sensors used": ", ".join(used),
         "mapped by": job.mapper.name,
         **({} if location == NO_LOCATION else {"region encoding": location}),
-        **({} if job.is_rule else {"glacier from": f"probability {config.threshold:g}"}),
+        **({} if job.is_rule else {"glacier from": f"probability {config.threshold:.3g}"}),
         **({"predictions averaged": f"{views} per pixel"} if views > 1 else {}),
         "smallest outline": f"{config.min_area_km2:g} km²",
     }

@@ -11,9 +11,10 @@ from ...errors import UsageError
 from ...glaciers import outlines
 from ...sensors.glaciers import TABLE
 from ..options import validated
+from . import by_image
 from .mapper import RULE
 
-DEFAULT = "glavitu-narrow"
+DEFAULT = by_image.AUTO
 RGI_REGIONS = tuple(f"{k:02d}" for k in range(1, 20))
 DATE = re.compile(r"\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])(T\d\d:\d\d(:\d\d)?Z?)?")
 
@@ -24,12 +25,13 @@ class Config(BaseModel):
     Attributes
     ----------
     network : tuple of str
-        Shipped names or ``.onnx`` files; several are averaged. ``rule`` alone is the classical rule.
+        Shipped names or ``.onnx`` files; several are averaged. ``auto`` alone is the shipped network that fits the
+        image (:mod:`polynya.workflows.glaciers.by_image`), ``rule`` alone the classical rule.
     region : str
         One of :data:`polynya.sensors.glaciers.REGIONS`, ``auto`` (what the scene says, else unknown), ``unknown``, or
         ``optimised`` (the mixture of regions with the least entropy of the network on this scene; needs torch).
-    threshold : float
-        Probability from which a pixel is glacier.
+    threshold : float or None
+        Probability from which a pixel is glacier; None for the network's own.
     confident : float
         Confidence below which a pixel lies in the uncertainty band.
     min_area_km2 : float
@@ -66,7 +68,7 @@ class Config(BaseModel):
 
     network: tuple[str, ...] = (DEFAULT,)
     region: str = "auto"
-    threshold: float = Field(0.5, gt=0, lt=1)
+    threshold: float | None = Field(None, gt=0, lt=1)
     confident: float = Field(outlines.CONFIDENT, gt=0, le=1)
     min_area_km2: float = Field(0.01, ge=0)
     turns: Literal[1, 8] = 1
@@ -98,6 +100,10 @@ class Config(BaseModel):
         elif RULE in config.network:
             raise UsageError(
                 "--network rule: cannot be averaged with networks; expected rule alone. Run it on its own."
+            )
+        elif by_image.AUTO in config.network and len(config.network) > 1:
+            raise UsageError(
+                "--network auto: cannot be averaged with others; expected it alone, or networks by name. Name them."
             )
         return config
 

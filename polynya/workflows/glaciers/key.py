@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ... import io
 from ...predict import runtime as predict_runtime
 from ...scenes import scene as glacier_scene
-from . import mapper
+from . import by_image, mapper
 
 if TYPE_CHECKING:
     from . import Config
@@ -73,6 +73,6 @@ def _networks(config: Config) -> dict[str, str]:
     """Return the hash of every network's file, in order; none for the rule."""
     if config.network == (mapper.RULE,):
         return {}
-    paths = [mapper.located(n) for n in config.network]
+    paths = [mapper.located(n) for n in by_image.candidates(config.network)]
     files = [mapper.with_dropout(p) if config.draws > 1 else p for p in paths]
     return {f"network {k}": predict_runtime.sha256(p) for k, p in enumerate(files, start=1)}

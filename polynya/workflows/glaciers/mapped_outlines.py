@@ -85,7 +85,7 @@ def draw(
     """
     probability, _ = outlines.from_raster(folder / "probability.tif")
     drawn = outlines.vectorise(
-        lambda rows, columns: probability(rows, columns) >= config.threshold,
+        lambda rows, columns: probability(rows, columns) >= (config.threshold or mapper.threshold),
         geobox=scene.geobox,
         min_area_km2=config.min_area_km2,
         seen=lambda rows, columns: np.isfinite(probability(rows, columns)),

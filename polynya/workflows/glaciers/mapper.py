@@ -59,6 +59,9 @@ class Mapper:
         0 and 1 where none does.
     has_area_errors : bool
         Whether every network states them.
+    threshold : float
+        Probability from which a pixel is called glacier where the user says nothing: what the networks' weights of
+        decision mean, on average.
     pixel_m : (float, float) or None
         Least and largest pixel size of the training data, m; None for the rule, which takes any.
     place : callable
@@ -76,6 +79,7 @@ class Mapper:
     between_blocks: float
     block_sd: float
     has_area_errors: bool
+    threshold: float
     pixel_m: tuple[float, float] | None
     place: Callable[[Scene, Sequence[str]], tuple[np.ndarray, str]]
     strips: Callable[[Scene, Sequence[str], np.ndarray, Callable[[int], None]], Iterator[Strip]]
@@ -173,6 +177,7 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
         between_blocks=max((a.between_blocks for a in areas if a is not None), default=0.0),
         block_sd=max((a.sd for a in areas if a is not None), default=1.0),
         has_area_errors=None not in areas,
+        threshold=float(np.mean([_threshold(n.description, positive) for n in plain])),
         pixel_m=_pixel_m([n.about for n in plain]),
         place=functools.partial(_place, plain[0], region),
         strips=strips,
@@ -232,6 +237,14 @@ def _about(network: predict_scenes.SceneNetwork, draws: int) -> dict[str, object
 
 def _always(about: Mapping[str, Any]) -> Sequence[str]:
     return ((about.get("recipe") or {}).get("scene") or {}).get("always") or ()
+
+
+def _threshold(description: predict_scenes.Description, positive: int) -> float:
+    """Return the probability from which a network of two classes calls a pixel glacier; 0.5 of more classes."""
+    weights = description.decision_weights
+    if weights is None or len(weights) != 2:
+        return 0.5
+    return float(weights[1 - positive] / sum(weights))
 
 
 def _pixel_m(every: Sequence[Mapping[str, Any]]) -> tuple[float, float]:
@@ -325,6 +338,7 @@ def rule() -> Mapper:
         between_blocks=0.0,
         block_sd=1.0,
         has_area_errors=False,
+        threshold=0.5,
         pixel_m=None,
         place=lambda scene, used: (np.zeros(0, np.float32), NO_LOCATION),
         strips=strips,

@@ -83,6 +83,7 @@ def score(
     scene: Scene,
     reference: Path | str,
     is_probability: bool,
+    threshold: float | None = None,
     date: np.datetime64 | None = None,
     seed: int = 0,
 ) -> Scored:
@@ -100,6 +101,8 @@ def score(
         Outlines, or a raster of 0 other, 1 clean ice, 2 debris-covered ice, 255 unlabelled.
     is_probability : bool
         False for a map of 0 and 1, which has no reliability.
+    threshold : float, optional
+        Probability from which a pixel is glacier.
     date : numpy.datetime64, optional
         Of the GLIMS analyses to take.
     seed : int
@@ -111,7 +114,13 @@ def score(
         If the reference covers another place, or labels nothing.
     """
     table = evaluate_scene.run(
-        folder, reference=reference, scene=list(paths), region=scene.region, reference_date=date, seed=seed
+        folder,
+        reference=reference,
+        scene=list(paths),
+        region=scene.region,
+        reference_date=date,
+        threshold=threshold,
+        seed=seed,
     )
     if not is_probability:
         return Scored(table=table, reliability=[])

@@ -207,9 +207,12 @@ def _write(
         about_table = {**labels.about, "digest": digest}
         with contextlib.closing(io.TableWriter(table, spec=schema.LABELS, about=about_table)) as writer:
             writer.write(labels.table)
+        parts = {out.name: table}
         if labels.scene is not None:
+            picture = io.place(outputs["picture"])
+            parts[picture.name] = beside.enter_context(io.writing(picture))
             report.write(
-                beside.enter_context(io.writing(io.place(outputs["picture"]))),
+                parts[picture.name],
                 table=labels.table,
                 darkness=labels.darkness,
                 about=labels.about,
@@ -217,7 +220,7 @@ def _write(
                 scene=labels.scene,
                 notes=labels.notes,
             )
-        io.write_json(record, beside.enter_context(io.writing(run)))
+        io.write_json(record, beside.enter_context(io.writing(run)), files=parts)
 
 
 def _inputs(labels: Labels, size: int) -> list[dict[str, object]]:

@@ -45,6 +45,11 @@ class Pair:
     network: Path
     tiles: Path
 
+    @property
+    def tiles_name(self) -> str:
+        """Name of the tiles: of a file with its folder, since sets of two halves may have files of one name."""
+        return self.tiles.name if self.tiles.is_dir() else "/".join(self.tiles.parts[-2:])
+
     @classmethod
     def from_text(cls, text: str) -> Pair:
         """Read ``NETWORK=TILES``.
@@ -178,7 +183,7 @@ def predict(folds: Sequence[Fold], *, description: Description, batch: int, devi
                 targets=found.targets,
                 where=found.where,
                 network=fold.pair.network.name,
-                tiles=fold.pair.tiles.name,
+                tiles=fold.pair.tiles_name,
                 scenes=fold.data.scenes,
                 ground=tuple(map(tuple, fold.data.ground)),
             )

@@ -134,7 +134,7 @@ def test_shares_and_the_doubt_about_classes():
 def test_shares_of_many_passes_scatter_as_stated():
     rng = np.random.default_rng(3)
     draws, stated = [], []
-    for _ in range(30):
+    for _ in range(60):
         shares = rng.beta(2.0, 30.0, 40)
         found = one([sums_of(with_water(200, s), track=f"{k:04d}") for k, s in enumerate(shares)])
         draws.append(found["open_water_fraction"])

@@ -387,7 +387,7 @@ def wrong(kind, folder):
         return made.pixelwise(path, more=(0.5, 0.5), described=described), "head stage has the classes water, ice"
     if kind == "no network":
         path.write_text("x")
-        return path, "onnxruntime cannot read it"
+        return path, "is no ONNX file, or is cut"
     return folder / "gone.onnx", "gone.onnx: no such file; expected an .onnx file"
 
 

@@ -702,9 +702,9 @@ def test_an_inventory_of_another_place_is_said_and_the_ice_is_new(disc, network,
 
 
 def test_a_long_scene_is_never_read_whole(network, tmp_path, monkeypatch):
-    """1400 x 600 pixels: the network's pass reads every pixel once in strips of a window; afterwards at most blocks of
-    1024 are read."""
-    shape = (1400, 600)
+    """1700 x 600 pixels, more than the choice of the rule reads at once: the network's pass reads every pixel once in
+    strips of a window; afterwards at most blocks of 1024 are read."""
+    shape = (1700, 600)
     inside = pieces.discs(shape, pixel_m=20.0, centres=[(6000.0, 15_000.0)], radius_m=4000.0)
     dem = np.stack([np.full(shape, 3000.0), np.full(shape, 5.0)])
     scene = pieces.write_scene(

@@ -88,6 +88,17 @@ def test_other_tiles_of_the_same_file_do_not_calibrate_it():
     assert score(WEST, twice) == score(WEST)
 
 
+def test_files_of_one_name_in_two_folders_are_two_sets(tmp_path):
+    """Else the halves of one chip, everest.h5 twice, would not calibrate each other."""
+    names = set()
+    for half in ("east", "west"):
+        (tmp_path / half).mkdir()
+        (tmp_path / half / "chip.h5").touch()
+        names.add(cross_fitting.Pair(network=tmp_path / "n.safetensors", tiles=tmp_path / half / "chip.h5").tiles_name)
+    assert names == {"east/chip.h5", "west/chip.h5"}
+    assert cross_fitting.Pair(network=tmp_path / "n.safetensors", tiles=tmp_path / "east").tiles_name == "east"
+
+
 def test_scores_are_those_of_the_right_predictions():
     """Of the logits themselves: a calibration keeps their order, and the one that is right halves them nowhere."""
     found = score(WEST)

@@ -283,7 +283,7 @@ def _write(
     with io.writing(out) as temporary, contextlib.ExitStack() as beside:
         with contextlib.closing(io.TableWriter(temporary, spec=spec, about={**rest, "digest": digest})) as writer:
             writer.write(table)
-        io.write_json(record, beside.enter_context(io.writing(run)))
+        io.write_json(record, beside.enter_context(io.writing(run)), files={out.name: temporary})
 
 
 def _input(track: label_table.Track) -> dict[str, object]:

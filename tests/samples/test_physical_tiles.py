@@ -10,7 +10,7 @@ from affine import Affine
 from polynya import recipes
 from polynya.errors import UsageError
 from polynya.families import scenes as family
-from polynya.samples import radar_tiles, splits, tile_sets
+from polynya.samples import physical_tiles, splits, tile_sets
 from polynya.sensors import table
 from polynya.targets import Concentration
 
@@ -30,8 +30,8 @@ def scene(seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     sensors = {n: np.where(valid, rng.normal(-20, 3, SHAPE), np.nan)[None] for n in ("hh", "hv", "incidence")}
     labels = {
         "concentration": share[None],
-        "stage": radar_tiles.one_hot(codes, 6),
-        "floe": radar_tiles.one_hot(np.where(valid, 3, 255), 7),
+        "stage": physical_tiles.one_hot(codes, 6),
+        "floe": physical_tiles.one_hot(np.where(valid, 3, 255), 7),
         "chart_concentration": np.where(valid, 0.5, np.nan)[None],
         "polygon": np.where(rng.random(SHAPE) < 0.5, 2, -1)[None],
         "codes": codes[None],
@@ -44,7 +44,7 @@ def make(path, n: int = 6):
         for k in range(n):
             sensors, labels = scene(k)
             del labels["codes"]
-            radar_tiles.write(
+            physical_tiles.write(
                 file, f"t{k}", sensors=sensors, labels=labels, scene=f"s{k}", grid=GRID, simulated="by a test"
             )
     return path
@@ -94,12 +94,12 @@ def test_what_does_not_fit_is_refused(tmp_path):
     sensors, labels = scene(0)
     with h5py.File(tmp_path / "x.h5", "w") as out:
         write = {"sensors": sensors, "labels": labels, "scene": "s"}
-        radar_tiles.write(out, "t", **write)
+        physical_tiles.write(out, "t", **write)
         with pytest.raises(UsageError, match="t: the file has a tile of this name"):
-            radar_tiles.write(out, "t", **write)
+            physical_tiles.write(out, "t", **write)
         with pytest.raises(UsageError, match=r"u: vv found .*; expected sensors of hh, hv, incidence"):
-            radar_tiles.write(out, "u", **{**write, "sensors": {"vv": sensors["hh"]}})
+            physical_tiles.write(out, "u", **{**write, "sensors": {"vv": sensors["hh"]}})
         with pytest.raises(UsageError, match=r"u: shapes found \[\(20, 36\), \(40, 36\)\]"):
-            radar_tiles.write(out, "u", **{**write, "labels": {"concentration": labels["concentration"][:, :20]}})
+            physical_tiles.write(out, "u", **{**write, "labels": {"concentration": labels["concentration"][:, :20]}})
         with pytest.raises(UsageError, match="u: hh found"):
-            radar_tiles.write(out, "u", **{**write, "labels": {"hh": labels["concentration"]}})
+            physical_tiles.write(out, "u", **{**write, "labels": {"hh": labels["concentration"]}})

@@ -1,6 +1,6 @@
-"""Radar scenes of sea ice with their labels, written as tile sets.
+"""Scenes with their labels in physical units, written as tile sets: radar or optical images of sea ice.
 
-A tile is a group of an HDF5 file: a dataset (h, w, bands) per sensor of :mod:`polynya.sensors.radar_ice` in physical
+A tile is a group of an HDF5 file: a dataset (h, w, bands) per sensor of a table of :mod:`polynya.sensors` in physical
 units, NaN where missing, and labels beside them: shares and numbers of regions as one plane, classes one plane each.
 :func:`polynya.samples.tile_sets.open_all` reads them.
 """
@@ -48,6 +48,7 @@ def write(
     scene: str,
     grid: tuple[str, Affine] | None = None,
     simulated: str = "",
+    sensor_table: str = "radar_ice",
 ) -> None:
     """Write one tile into an open file.
 
@@ -67,6 +68,8 @@ def write(
         Coordinate reference system in metres and transform; a tile without lies nowhere.
     simulated : str
         What made it, where it is no measurement.
+    sensor_table : str
+        Whose sensors they are.
 
     Raises
     ------
@@ -75,7 +78,7 @@ def write(
     OutputError
         If the disk is full.
     """
-    known = table("radar_ice")
+    known = table(sensor_table)
     shapes = {v.shape[1:] for v in (*sensors.values(), *labels.values())}
     wrong = [s for s, v in sensors.items() if s not in known or v.shape[0] != len(known[s].bands)]
     wrong += [n for n in labels if n in known]

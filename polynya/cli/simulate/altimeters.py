@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..errors import UsageError
-from .root import say, simulate_app
+from ...errors import UsageError
+from ..root import say, simulate_app
 
 if TYPE_CHECKING:  # heavy, and only for the signatures
-    from ..simulate.altika.product import Instrument, Options
+    from ...simulate.altika.product import Instrument, Options
 
 
 Out = Annotated[
@@ -65,7 +65,7 @@ def simulate_altika(
     polynya simulate altika tracks --count 80 --seed 100
     polynya simulate altika hard --count 20 --range stress
     """
-    from ..simulate.altika.product import ALTIKA, Options
+    from ...simulate.altika.product import ALTIKA, Options
 
     options = Options(seed=seed, echoes=echoes, ranges=ranges, cell_m=cell_m)
     _simulate_leads(out, options, ALTIKA, count=count, overwrite=overwrite, as_json=as_json)
@@ -94,8 +94,8 @@ def simulate_cryosat2(
     polynya simulate cryosat2 tracks --count 20 --seed 100
     polynya simulate cryosat2 hard --count 20 --range stress
     """
-    from ..simulate.altika.product import Options
-    from ..simulate.cryosat2.product import CRYOSAT2
+    from ...simulate.altika.product import Options
+    from ...simulate.cryosat2.product import CRYOSAT2
 
     options = Options(seed=seed, echoes=echoes, ranges=ranges, cell_m=cell_m)
     _simulate_leads(out, options, CRYOSAT2, count=count, overwrite=overwrite, as_json=as_json)
@@ -105,8 +105,8 @@ def _simulate_leads(
     out: Path, options: Options, instrument: Instrument[Any], *, count: int, overwrite: bool, as_json: bool
 ) -> None:
     """Write one track or a folder of tracks of an altimeter, and print what was written."""
-    from .. import io
-    from ..simulate.altika.product import simulate_track, simulate_tracks
+    from ... import io
+    from ...simulate.altika.product import simulate_track, simulate_tracks
 
     if out.suffix == ".nc":
         if count != 1:

@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
-from .root import say, simulate_app
+from ...errors import UsageError
+from ..root import say, simulate_app
 
 SURFACE_HELP = (
     "A surface in place of what the season draws; give it several times, or with commas between: specular-ponds,"
@@ -73,12 +73,12 @@ def simulate_atl03(
                 "--surface and --ice belong to drawn ice; expected none of them with --from-atl07, whose surface is"
                 " real. Leave them out."
             )
-        from ..simulate.icesat2.from_atl07 import simulate_from_atl07
+        from ...simulate.icesat2.from_atl07 import simulate_from_atl07
 
         result = simulate_from_atl07(from_atl07, out, beams=beams, seed=seed, overwrite=overwrite)
     else:
-        from ..simulate.icesat2.atl03 import simulate
-        from ..simulate.sea_ice import surfaces
+        from ...simulate.icesat2.atl03 import simulate
+        from ...simulate.sea_ice import surfaces
 
         result = simulate(
             out,
@@ -145,10 +145,10 @@ def simulate_pair_command(
     polynya simulate pair pair1 --seed 1
     polynya simulate pair pair2 --season spring --sun-elevation 8 --drift-m 300 -120 --image both
     """
-    from .. import io
-    from ..errors import OutputError
-    from ..simulate.pair import Options, simulate_pair
-    from ..simulate.sea_ice import surfaces
+    from ... import io
+    from ...errors import OutputError
+    from ...simulate.pair import Options, simulate_pair
+    from ...simulate.sea_ice import surfaces
 
     if (out / "pair.json").exists() and not overwrite:
         raise OutputError(
@@ -232,8 +232,8 @@ def simulate_glacier_scene(
     polynya simulate glacier-scene scene2 --dem srtm_oetztal.tif --region ALP --pixel-m 30
     polynya simulate glacier-scene --region all --size 384 --count 110 --tiles train.h5
     """
-    from .. import io
-    from ..simulate.glaciers import request
+    from ... import io
+    from ...simulate.glaciers import request
 
     wanted = request.Request(
         region=region,
@@ -322,8 +322,8 @@ def simulate_s1_ew(
     polynya simulate s1-ew small --size 2000x2500 --kind edge --seed 2
     polynya simulate s1-ew real_noise --annotation S1A_EW_GRDM_1SDH_....SAFE --range stress
     """
-    from .. import io
-    from ..simulate.sentinel1.product import Options, parse_size, simulate_product
+    from ... import io
+    from ...simulate.sentinel1.product import Options, parse_size, simulate_product
 
     options = Options(
         seed=seed,
@@ -379,8 +379,8 @@ def simulate_wv(
     polynya simulate wv test --count 2000 --seed 2
     polynya simulate wv product --form safe --count 4
     """
-    from .. import io
-    from ..simulate.wave_mode.product import Options, simulate_imagettes
+    from ... import io
+    from ...simulate.wave_mode.product import Options, simulate_imagettes
 
     options = Options(
         seed=seed,
