@@ -13,13 +13,21 @@ SIDE_FILES = (".aux.xml", ".ovr", ".msk")
 """Endings that GDAL adds to a raster's name for what it reads beside it: georeference, overviews, mask."""
 
 
+BESIDE = (".aux.xml", ".qml", ".qmd", ".qix", ".sbn", ".sbx", ".lock", ".gpkg-wal", ".gpkg-shm", ".gpkg-journal")
+"""Endings of what GIS programs leave in a folder that they look at: statistics, styles, spatial indices, locks. They
+hold nothing that a result depends on."""
+OF_SYSTEM = ("thumbs.db", "desktop.ini", "ehthumbs.db")
+"""Names of what file browsers leave there."""
+
+
 def files_of(path: Path) -> list[tuple[str, Path]]:
     """Return every file of an input with its name, sorted by it.
 
     Parameters
     ----------
     path : Path
-        A file or a folder. Of a folder all files below it count but hidden ones and results. Of a file also those that
+        A file or a folder. Of a folder all files below it count but hidden ones, results, and
+        what programs that looked at it left there (:data:`BESIDE`). Of a file also those that
         it is read with: the sources of a VRT, the parts of a shapefile, and side files of a raster
         (:data:`SIDE_FILES`, world files). Of a place in an archive, the archive; of a layer, its file.
     """
@@ -39,6 +47,7 @@ def _with_parts(path: Path) -> list[tuple[str, Path]]:
         found.append((name, file))
         if file.suffix.lower() == ".shp":
             parts = [p for p in file.parent.glob(f"{glob.escape(file.stem)}.*") if p != file]
+            parts = [p for p in parts if not _is_left_behind(p.name, [])]
         else:
             parts = _side_files(file) + _sources(file)
         waiting += [(Path(os.path.relpath(p, path.parent)).as_posix(), p) for p in parts if p.is_file()]
@@ -74,5 +83,14 @@ def _below(path: Path) -> list[tuple[str, Path]]:
             continue
         seen.add((about.st_dev, about.st_ino))
         inner[:] = sorted(n for n in inner if not n.startswith(".") and not (here / n / atomic.RECORD).exists())
-        found += [here / n for n in names if not n.startswith(".")]
+        found += [here / n for n in names if not n.startswith(".") and not _is_left_behind(n, names)]
     return sorted((p.relative_to(path).as_posix(), p) for p in found)
+
+
+def _is_left_behind(name: str, names: list[str]) -> bool:
+    """Return whether a program that looked at a folder left a file there; georeference in ``.aux.xml`` counts where no
+    raster beside it has its name."""
+    low = name.lower()
+    if low in OF_SYSTEM:
+        return True
+    return low.endswith(BESIDE) and (not low.endswith(".aux.xml") or name[: -len(".aux.xml")] in names)

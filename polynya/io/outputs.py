@@ -1,7 +1,8 @@
 """Whether a result's files still are what was written: their sizes and SHA-256 stand in its record.
 
 A file that was not touched since (its time says so) is not read again: pages of tables and chunks of grids carry
-checksums of their own. Databases (GeoPackage) change when a program merely looks at them: those must not be empty.
+checksums of their own. Databases (GeoPackage) change when a program merely looks at them, and pages and styles are
+saved again: those must not be empty.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ WRITTEN = "written"
 """Key of a record: what each file was when the result was finished."""
 LIVING = (".gpkg", ".sqlite")
 """Endings of databases."""
+SHOWN = (".html", ".qml")
+"""Endings of pages and styles, which browsers and QGIS save again: their content is no result."""
 _BLOCK = 1 << 22
 
 
@@ -65,7 +68,7 @@ def damage(folder: Path, names: list[str], written: object) -> str:
             if size == 0:
                 return f"whose {name} is empty"
             continue
-        if path.suffix.lower() in LIVING:
+        if path.suffix.lower() in (*LIVING, *SHOWN):
             if size == 0 and was.get("size"):
                 return f"whose {name} is empty"
             continue

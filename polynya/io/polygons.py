@@ -44,6 +44,12 @@ ATTRIBUTES: dict[str, tuple[str, str]] = {
     "slope_deg": ("degree", "mean slope"),
     "aspect_deg": ("degree", "circular mean of the direction downslope, clockwise from north"),
     "confidence": ("1", "mean confidence of the pixels inside"),
+    "clean_km2": ("km2", "area of clean ice and snow on ice; missing where no image tells"),
+    "clean_low_km2": ("km2", "lower end of its 95 % interval"),
+    "clean_high_km2": ("km2", "upper end of its 95 % interval"),
+    "debris_km2": ("km2", "area of debris-covered ice"),
+    "debris_low_km2": ("km2", "lower end of its 95 % interval"),
+    "debris_high_km2": ("km2", "upper end of its 95 % interval"),
     "is_simulated": ("", "true where the scene was simulated: no glacier of the real world"),
 }
 """Columns of an outline file: units and meaning."""

@@ -60,3 +60,25 @@ def test_another_source_of_a_vrt_is_another_result(tmp_path):
     (tmp_path / "a.tif").write_bytes(b"PIXELS")
     with pytest.raises(OutputError, match="of another scene"):
         io.finished(tmp_path / "out", key)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["B02.tif.aux.xml", "Thumbs.db", "desktop.ini", "B02.qml", "outlines.qix", "outlines.sbn", "outlines.gpkg-wal"],
+)
+def test_what_programs_leave_behind_makes_no_other_input(tmp_path, name):
+    (tmp_path / "B02.tif").write_bytes(b"pixels")
+    before = files_of(tmp_path)
+    (tmp_path / name).write_text("x")
+    assert files_of(tmp_path) == before
+
+
+def test_metadata_without_a_raster_beside_it_counts(tmp_path):
+    (tmp_path / "product.aux.xml").write_text("x")
+    assert [n for n, _ in files_of(tmp_path)] == ["product.aux.xml"]
+
+
+def test_an_index_beside_a_shapefile_is_no_part_of_it(tmp_path):
+    for name in ("a.shp", "a.dbf", "a.qix", "a.sbn"):
+        (tmp_path / name).write_text("x")
+    assert [n for n, _ in files_of(tmp_path / "a.shp")] == ["a.dbf", "a.shp"]

@@ -83,3 +83,14 @@ def test_earlier_results_without_sizes_must_not_be_empty(result, key):
     (result / "table.parquet").write_bytes(b"")
     with pytest.raises(OutputError, match=r"whose table\.parquet is empty"):
         io.finished(result, key)
+
+
+@pytest.mark.parametrize("name", ["report.html", "map.qml"])
+def test_a_page_or_a_style_that_was_saved_again_is_the_same_result(tmp_path, name):
+    path = tmp_path / name
+    path.write_text("<html>")
+    written = outputs.states(tmp_path, [name])
+    path.write_text("<html> saved by a browser")
+    assert outputs.damage(tmp_path, [name], written) == ""
+    path.write_text("")
+    assert "is empty" in outputs.damage(tmp_path, [name], written)

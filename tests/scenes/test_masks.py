@@ -86,3 +86,13 @@ def test_a_fourth_band_of_near_infrared_is_no_alpha(tmp_path):
     with rasterio.open(path) as file:
         assert file.colorinterp[3] == ColorInterp.alpha
     assert np.isfinite(glacier_scene.read(glacier_scene.open_scene([path]))["optical"][0]).all()
+
+
+def test_a_stray_pixel_makes_no_classes_of_a_mask_of_0_and_255(tmp_path):
+    mask = ICE * np.uint8(255)
+    mask = np.tile(mask, (1, 3, 3))
+    mask[0, 0, 0] = 1
+    with pytest.raises(ProductError, match=r"only 0 and 255 and 1 pixel\(s\) of 1 or 2"):
+        masks.check(write(tmp_path / "stray.tif", mask))
+    mask[0, :20, :20] = 1  # a small glacier in ground that is mostly unlabelled
+    masks.check(write(tmp_path / "small.tif", mask))
