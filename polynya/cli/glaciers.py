@@ -108,6 +108,20 @@ def glaciers(
             ),
         ),
     ] = None,
+    divides: Annotated[
+        str,
+        typer.Option(
+            metavar="none|dem",
+            help="dem: cut ice that no inventory names into glaciers along the ice divides of the DEM.",
+        ),
+    ] = "none",
+    complexes: Annotated[
+        bool,
+        typer.Option(
+            "--complexes",
+            help="Also write complexes.gpkg (glaciers that touch, dissolved) and intersects.gpkg (common edges).",
+        ),
+    ] = False,
     each: Annotated[
         bool, typer.Option("--each", help="Every SCENE is one scene; FOLDER gets a folder for each.")
     ] = False,
@@ -140,10 +154,10 @@ def glaciers(
 ) -> None:
     """Map glaciers in an optical scene, with DEM, radar, coherence and thermal images where available.
 
-    FOLDER gets probability.tif, confidence.tif, outlines.gpkg and .parquet (RGI 7 names), outlines_oggm.gpkg,
-    uncertainty_band.gpkg, report.html and run.json; spread.tif if predictions were averaged; evaluation.parquet with
-    --reference. Missing and misregistered sensors are left out and named. --each also gives index.html (map, totals,
-    failures, links) and runs.parquet. More: docs/glaciers.md.
+    FOLDER gets probability.tif, confidence.tif, ice_class.tif (clean, debris-covered), outlines.gpkg and .parquet
+    (RGI 7 names), outlines_oggm.gpkg, uncertainty_band.gpkg, report.html, run.json and QGIS styles; spread.tif if
+    predictions were averaged; evaluation.parquet with --reference. Missing and misregistered sensors are left out and
+    named. --each also gives index.html (map, totals, failures, links) and runs.parquet. More: docs/glaciers.md.
 
     \b
     polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg
@@ -160,6 +174,8 @@ def glaciers(
         network=tuple(network or (workflow.DEFAULT,)),
         region=region,
         rgi_region=rgi_region,
+        divides=divides,
+        complexes=complexes,
         sensors=tuple(sensor or ()),
         keep_flagged=use_misregistered,
         threshold=threshold,

@@ -26,6 +26,7 @@ KINDS = {
 }
 """Colours of the parts in :data:`polynya.glaciers.agreement.NAMES`, in that order."""
 MOST_GLACIERS = 200
+ENDS = ("low", "high")
 SIMULATED = "Simulated scene: no satellite measured it. Nothing here is a result about real glaciers."
 SCORES = ("iou", "precision", "recall", "area_deviation", "false_alarm_rate")
 WORDS = {
@@ -65,6 +66,10 @@ class MappedScene:
         Probability that the class is right, on that grid.
     differences : numpy.ndarray of uint8 or None, shape (h, w)
         1 where only the map has ice, 2 where only the reference has it, 0 elsewhere, on that grid.
+    cover : numpy.ndarray of uint8 or None, shape (h, w)
+        1 clean ice, 2 debris-covered ice, on that grid.
+    cover_text : str
+        How much that is, in words.
     not_seen : numpy.ndarray of bool or None, shape (h, w)
         Pixels that the image does not show, on that grid; None where it shows all.
     not_seen_text : str
@@ -99,6 +104,8 @@ class MappedScene:
     probability: np.ndarray | None = None
     confidence: np.ndarray | None = None
     differences: np.ndarray | None = None
+    cover: np.ndarray | None = None
+    cover_text: str = ""
     not_seen: np.ndarray | None = None
     not_seen_text: str = ""
     band: gpd.GeoDataFrame | None = None
@@ -134,7 +141,7 @@ def write(path: Path, mapped: MappedScene) -> Path:
         f'<p class="brand">polynya glaciers</p><h1>{escape(mapped.title)}</h1>',
         f'<p class="simulated">{SIMULATED}</p>' if mapped.is_simulated else "",
         html.fact_list(mapped.facts.items()),
-        result(outlines, mapped.total, not_seen=mapped.not_seen_text),
+        result(outlines, mapped.total, not_seen=mapped.not_seen_text, cover=mapped.cover_text),
     ]
     layers = _layers(mapped, outlines)
     has_map = any(isinstance(x, layered_map.Picture) and x.is_base for x in layers)
@@ -163,6 +170,7 @@ def _layers(mapped: MappedScene, outlines: gpd.GeoDataFrame) -> list[layered_map
     differences = {"name": "differences", "title": "where map and reference differ"}
     return [
         *glacier_layers.bases(mapped.optical, mapped.probability, mapped.confidence),
+        *glacier_layers.of_classes(mapped.cover, glacier_layers.CLASSES, name="cover", title="what covers the ice"),
         *glacier_layers.of_classes(mapped.differences, glacier_layers.DIFFERENCES, **differences),
         *glacier_layers.not_seen(mapped.not_seen),
         *glacier_layers.over(
@@ -181,7 +189,7 @@ def _reference(evaluation: pa.Table) -> str:
     return str(names[0]) if names else "the reference"
 
 
-def result(outlines: gpd.GeoDataFrame, total: Estimate | None, *, not_seen: str = "") -> Markup:
+def result(outlines: gpd.GeoDataFrame, total: Estimate | None, *, not_seen: str = "", cover: str = "") -> Markup:
     """Return the sentence that says what was found, and the one that says what was not seen."""
     area = total.value if total is not None else float(outlines["area_km2"].sum()) if len(outlines) else 0.0
     interval = (
@@ -193,6 +201,7 @@ def result(outlines: gpd.GeoDataFrame, total: Estimate | None, *, not_seen: str 
     return Markup(
         f'<section id="result"><p class="result"><strong>{number(area, 2)}\u202fkm²</strong> of ice in {n:,}'
         f" outline{'' if n == 1 else 's'}{interval}.</p>"
+        + (f"<p>{escape(cover[:1].upper() + cover[1:])}, by red / SWIR1.</p>" if cover else "")
         + (f"<p>{escape(not_seen[:1].upper() + not_seen[1:])}.</p>" if not_seen else "")
         + "</section>"
     )
@@ -267,12 +276,14 @@ def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS, has_map
     numbers lead to the map where there is one."""
     shown = outlines.sort_values("area_km2", ascending=False).head(most).to_dict("records")
     has = {c: any(row.get(c) for row in shown) for c in ("rgi_id", "glac_name")}
+    has_cover = "debris_km2" in outlines.columns and outlines["debris_km2"].notna().any()
     head = (
         "number",
         *(("glacier",) if has["rgi_id"] else ()),
         *(("name",) if has["glac_name"] else ()),
         "area, km²",
         "95 % interval",
+        *(("debris-covered, km²", "95 % interval") if has_cover else ()),
         "elevation, m",
         "median",
         "slope, °",
@@ -286,6 +297,7 @@ def area_table(outlines: gpd.GeoDataFrame, *, most: int = MOST_GLACIERS, has_map
             *((row.get("glac_name") or "",) if has["glac_name"] else ()),
             number(row["area_km2"], 3),
             _range(row.get("area_low_km2"), row.get("area_high_km2"), 3),
+            *((number(row["debris_km2"], 3), _range(*(row[f"debris_{e}_km2"] for e in ENDS), 3)) if has_cover else ()),
             _range(row.get("zmin_m"), row.get("zmax_m"), 0),
             number(row.get("zmed_m"), 0),
             number(row.get("slope_deg"), 1),

@@ -12,7 +12,7 @@ import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -31,7 +31,7 @@ from ...scenes import resolution
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
 from ...sensors.glaciers import TABLE
-from . import mapped_outlines, page, rasters, scene_files
+from . import cover, mapped_outlines, page, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import notes as glacier_notes
 from . import reference as glacier_reference
@@ -142,6 +142,9 @@ def run(
             no_interval=(why := glacier_notes.no_interval(scene, used, job.mapper, is_coarser=job.is_coarser)),
         )
         notes += [f"no intervals: {why}"] if why and not job.is_rule else []
+        covered = cover.split(outlined, folder, scene=scene, about=_tags(job, location))
+        if covered is not None:
+            outlined = replace(outlined, table=covered.table)
         notes += mapped_outlines.write(outlined, folder, scene=scene, config=job.config)
         step = page.step_of(scene)
         agreed = agreement.compare(scene, outlined.table, step=step, is_rule=job.is_rule)
@@ -164,6 +167,7 @@ def run(
                 inventory=job.inventory,
                 reference=None if job.reference is None else page.Reference(path=job.reference, date=job.date),
                 scored=scored,
+                cover=cover.text(covered),
             ),
         )
         total = outlined.areas.total
@@ -188,6 +192,7 @@ def run(
             not_seen_km2=unseen.area_km2,
             not_seen_ice_km2=unseen.ice_km2,
             by_colour=agreed.as_json(),
+            cover=cover.as_json(covered),
             is_simulated=scene.is_simulated,
             outputs=page.output_names(folder),
         )
@@ -205,6 +210,7 @@ def run(
         notes=tuple(notes),
         seconds=time.monotonic() - started,
         unseen=unseen,
+        cover=cover.text(covered),
         scores="" if scored is None or job.reference is None else scores_text(scored.table, job.reference.name),
     )
 
@@ -356,12 +362,7 @@ def _write_maps(
             geobox=scene.geobox,
             scratch=Path(scratch),
             folder=folder,
-            about={
-                "scene": scene.name,
-                "network": mapper.name,
-                "region": location,
-                **({"simulated": page.SIMULATED} if scene.is_simulated else {}),
-            },
+            about=_tags(job, location),
         )
     if not has_data:
         image = scene.table.name_of("reflectance")
@@ -370,6 +371,12 @@ def _write_maps(
             " nothing; expected data. Look at the files (gdalinfo -stats), or give other sensors."
         )
     return location, unseen
+
+
+def _tags(job: _Job, location: str) -> dict[str, str]:
+    """Return the tags of the rasters."""
+    simulated = {"simulated": page.SIMULATED} if job.scene.is_simulated else {}
+    return {"scene": job.scene.name, "network": job.mapper.name, "region": location, **simulated}
 
 
 def _score(job: _Job, folder: Path) -> Scored | None:

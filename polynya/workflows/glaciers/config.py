@@ -40,6 +40,10 @@ class Config(BaseModel):
         Predictions with dropout on, for networks exported with it (Monte-Carlo dropout); 1 for none.
     between_blocks : float or None
         Between-block correlation of the errors in the area's interval; None for what the network states.
+    divides : str
+        ``none``, or ``dem`` to cut ice that no inventory names along the ice divides of the DEM.
+    complexes : bool
+        Also write glacier complexes, and the lines along which glaciers touch.
     rgi_region : str
         First-order region of the RGI, two digits, for ``outlines_oggm.gpkg`` where neither inventory nor region
         gives it.
@@ -68,6 +72,8 @@ class Config(BaseModel):
     turns: Literal[1, 8] = 1
     draws: int = Field(1, ge=1, le=100)
     between_blocks: float | None = Field(None, ge=0, le=1)
+    divides: Literal["none", "dem"] = "none"
+    complexes: bool = False
     rgi_region: str = ""
     keep_flagged: bool = False
     sensors: tuple[str, ...] = ()

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import geopandas as gpd
 import numpy as np
+import pandas as pd
 
 from ...errors import UsageError
-from ...glaciers import attributes, divides, intervals, outlines
+from ...glaciers import attributes, divides, flow_divides, intervals, outlines
 from ...io import polygons
 from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene, only_sensors
@@ -91,6 +92,8 @@ def draw(
     )
     if inventory is not None:
         drawn = divides.divide(drawn, inventory)
+    if config.divides == "dem":
+        drawn = _cut_by_flow(drawn, scene)
     between_blocks = mapper.between_blocks if config.between_blocks is None else config.between_blocks
     table = _described(drawn, scene, folder)
     areas = intervals.intervals(
@@ -113,6 +116,26 @@ def draw(
         areas=areas,
         between_blocks=between_blocks,
     )
+
+
+def _cut_by_flow(drawn: gpd.GeoDataFrame, scene: Scene) -> gpd.GeoDataFrame:
+    """Cut outlines that no inventory names along the ice divides of the DEM; without a DEM they stay whole."""
+    height = scene.table.name_of("height")
+    only = only_sensors(scene, (height,))
+    if not only.sensors or not len(drawn):
+        return drawn
+    is_new = drawn["rgi_id"].eq("").to_numpy() if "rgi_id" in drawn.columns else np.ones(len(drawn), bool)
+
+    def read(rows: slice, columns: slice) -> np.ndarray:
+        return glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))[height][0]
+
+    cut = flow_divides.divide(drawn[is_new], read, geobox=scene.geobox)
+    if "rgi_id" not in drawn.columns:
+        return cut
+    out = pd.concat([drawn[~is_new], cut.assign(rgi_id="")], ignore_index=True)
+    for name in set(divides.KEPT) & set(out.columns) - {"term_type"}:
+        out[name] = out[name].astype(object).where(out[name].notna(), "")
+    return gpd.GeoDataFrame(out, geometry="geometry", crs=drawn.crs)
 
 
 def _described(drawn: gpd.GeoDataFrame, scene: Scene, folder: Path) -> gpd.GeoDataFrame:
@@ -161,6 +184,12 @@ def write(outlined: Outlined, folder: Path, *, scene: Scene, config: Config) -> 
         polygons.write(table, folder / name, about=about)
     polygons.write(outlined.band, folder / "uncertainty_band.gpkg", about=about)
     notes = []
+    if config.divides == "dem" and scene.table.name_of("height") not in scene.sensors:
+        notes.append("no ice divides: the scene has no DEM (--divides dem)")
+    if config.complexes:
+        names = [str(r) or f"polynya-{k}" for k, r in enumerate(table["rgi_id"], 1)]
+        polygons.write(flow_divides.complexes(table, names=names), folder / "complexes.gpkg", about=about)
+        polygons.write(flow_divides.intersects(table, names=names), folder / "intersects.gpkg", about=about)
     try:
         oggm = glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region)
         polygons.write(oggm, folder / "outlines_oggm.gpkg", about=about)

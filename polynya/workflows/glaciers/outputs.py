@@ -36,6 +36,8 @@ class Outputs:
     seconds : float
     unseen : Unseen
         Ground that the image does not show.
+    cover : str
+        Clean and debris-covered ice, in words; empty where it is not known.
     scores : str
         IoU and area against the reference, in words; empty without one.
     """
@@ -51,6 +53,7 @@ class Outputs:
     notes: tuple[str, ...]
     seconds: float
     unseen: Unseen
+    cover: str = ""
     scores: str = ""
 
 
@@ -133,6 +136,7 @@ def as_text(result: Outputs) -> str:
     return "\n".join(
         [
             f"{result.scene}: {total_text(result.total, result.n_outlines)}, {result.seconds:.1f} s",
+            *([f"  {result.cover}"] if result.cover else []),
             *([f"  by colour: {parts}"] if parts else []),
             *([f"  {result.scores}"] if result.scores else []),
             *(f"  warning: {w}" for w in result.warnings),

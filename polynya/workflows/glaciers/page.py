@@ -20,6 +20,7 @@ from ...scenes.scene import Scene
 from ..change import read_outlines
 from ..evaluate.scene import RASTERS
 from . import rasters
+from .cover import NAME as ICE_CLASS
 from .mapped_outlines import SIMULATED, Outlined
 from .reference import Scored
 
@@ -72,6 +73,8 @@ class Content:
     inventory : geopandas.GeoDataFrame or None
     reference : Reference or None
     scored : Scored or None
+    cover : str
+        Clean and debris-covered ice, in words.
     """
 
     scene: Scene
@@ -88,6 +91,7 @@ class Content:
     inventory: gpd.GeoDataFrame | None = None
     reference: Reference | None = None
     scored: Scored | None = None
+    cover: str = ""
 
 
 def step_of(scene: Scene) -> int:
@@ -158,6 +162,8 @@ def write(folder: Path, content: Content) -> None:
             probability=maps["probability"],
             confidence=maps["confidence"],
             differences=differences,
+            cover=_classes(folder, shape),
+            cover_text=content.cover,
             not_seen=not_seen,
             not_seen_text=content.unseen.text,
             band=outlined.band,
@@ -174,6 +180,12 @@ def write(folder: Path, content: Content) -> None:
         ),
     )
     write_styles(folder, has_inventory=content.inventory is not None)
+
+
+def _classes(folder: Path, shape: tuple[int, int]) -> np.ndarray | None:
+    """Return clean and debris-covered ice on the grid of the pictures, None without ``ice_class.tif``."""
+    path = folder / f"{ICE_CLASS}.tif"
+    return rasters.reduced(path, shape, is_classes=True) if path.is_file() else None
 
 
 def _touching(frame: gpd.GeoDataFrame, scene: Scene) -> gpd.GeoDataFrame:
@@ -246,6 +258,9 @@ def write_styles(folder: Path, *, has_inventory: bool = False) -> None:
         "ice_class.tif": qgis_style.classes(glacier_layers.CLASSES),
         "outlines.gpkg": outline,
         "outlines_oggm.gpkg": outline,
+        "complexes.gpkg": qgis_style.polygons(
+            {"": (glacier_layers.INVENTORY, "glacier complex")}, attribute="''", label='"complex_id"', width_mm=0.7
+        ),
         "uncertainty_band.gpkg": band,
     }
     for name, style in styles.items():

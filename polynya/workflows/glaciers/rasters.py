@@ -157,8 +157,8 @@ def _areas(strip: Strip, geobox: GeoBox) -> np.ndarray:
     return np.array([float((row_km2 * c).sum()) for c in (*counts, ice)])
 
 
-def reduced(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    """Return a raster's first band averaged to fewer pixels, NaN where missing.
+def reduced(path: Path, shape: tuple[int, int], *, is_classes: bool = False) -> np.ndarray:
+    """Return a raster's first band averaged to fewer pixels, NaN where missing; of classes the most frequent one.
 
     Parameters
     ----------
@@ -166,6 +166,9 @@ def reduced(path: Path, shape: tuple[int, int]) -> np.ndarray:
         The raster.
     shape : (int, int)
         Rows and columns of the result.
+    is_classes : bool
+        Whether its numbers are classes.
     """
+    resampling = Resampling.mode if is_classes else Resampling.average
     with opening.open_raster(path) as source:
-        return source.read(1, out_shape=shape, resampling=Resampling.average)
+        return source.read(1, out_shape=shape, resampling=resampling)

@@ -37,7 +37,8 @@ ALWAYS = {
     "uncertainty_band.gpkg",
     "report.html",
     "run.json",
-    *(f"{name}.qml" for name in ("probability", "confidence", "outlines", "uncertainty_band")),
+    "ice_class.tif",
+    *(f"{name}.qml" for name in ("probability", "confidence", "outlines", "uncertainty_band", "ice_class")),
 }
 OGGM = {"outlines_oggm.gpkg", "outlines_oggm.qml"}
 BRIGHT = {("optical", 1): 12.0, ("optical", 4): -12.0}
@@ -173,6 +174,31 @@ def test_a_scene_becomes_maps_outlines_and_a_page(simulated, tmp_path):
         and "default-src 'none'" in page
         and not re.search(r"""(src|href)\s*=\s*["']?(http|//)""", page)
     )
+
+
+def test_clean_and_debris_covered_ice_are_split(tmp_path):
+    """A disc whose east half has the colours of rock: its cover is half debris; divides of a ridge; complexes."""
+    inside = pieces.discs((120, 130), pixel_m=20.0, centres=[(1300.0, 1200.0)], radius_m=RADIUS)
+    optical = pieces.optical_of(np.clip(inside / 20.0, -8, 8))
+    optical[4, :, :65] = 0.02  # red is 0.17: clean in the west; 0.25 in the east
+    across = np.abs(np.indices((120, 130))[1] - 65.0)
+    dem = np.stack([4000.0 - 8.0 * across, np.full((120, 130), 3.0)])
+    scene = pieces.write_scene(tmp_path / "split", pieces.grid(120, 130), optical=optical, dem=dem)
+    net = pieces.linear_network(tmp_path / "net.onnx")
+    result = glaciers.run([scene], out=tmp_path / "out", config=config(net, divides="dem", complexes=True))
+    table = gpd.read_parquet(tmp_path / "out/outlines.parquet")
+    half = 0.5 * np.pi * RADIUS**2 * 1e-6
+    assert len(table) == 2 and table["area_km2"].to_numpy() == pytest.approx([half, half], rel=0.05)
+    assert sorted(table["debris_km2"] / table["area_km2"]) == pytest.approx([0.0, 1.0], abs=0.04)
+    record = io.read_json(tmp_path / "out/run.json")["cover"]
+    assert record["clean"]["area_km2"] == pytest.approx(half, rel=0.03)
+    assert record["debris_covered"]["low_km2"] < half < record["debris_covered"]["high_km2"]
+    kinds = pieces.values_of(tmp_path / "out/ice_class.tif")
+    assert set(np.unique(kinds[:, :65])) == {0, 1} and set(np.unique(kinds[:, 65:])) == {0, 2}
+    assert "clean" in glaciers.as_text(result) and "debris-covered" in (tmp_path / "out/report.html").read_text()
+    whole = gpd.read_file(tmp_path / "out/complexes.gpkg")
+    assert len(whole) == 1 and whole["count"].tolist() == [2]
+    assert len(gpd.read_file(tmp_path / "out/intersects.gpkg")) == 1
 
 
 def test_area_and_interval_of_a_disc(disc, network, tmp_path):
