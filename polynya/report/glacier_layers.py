@@ -25,6 +25,8 @@ DIFFERENCES = {1: ("#d7301f", "ice only in the map"), 2: ("#0868ac", "ice only i
 """Colour and words of each kind of :attr:`polynya.report.glacier_map.MappedScene.differences`."""
 CLASSES = {1: ("#7fd3f7", "clean ice"), 2: ("#b0713c", "debris-covered ice")}
 """Colour and words of each class of ice."""
+MUCH = 0.5
+"""From this share of doubtful pixels on their hatching would hide the image."""
 
 
 def bases(optical: np.ndarray | None, probability: np.ndarray | None, confidence: np.ndarray | None) -> list[Picture]:
@@ -104,6 +106,7 @@ def over(
     numbers: tuple[str, ...],
     band: gpd.GeoDataFrame | None = None,
     confident: float = 0.95,
+    doubtful: float = 0.0,
     inventory: gpd.GeoDataFrame | None = None,
     reference: gpd.GeoDataFrame | None = None,
 ) -> list[Layer]:
@@ -119,13 +122,16 @@ def over(
         The uncertainty band.
     confident : float
         Confidence below which a pixel lies in it.
+    doubtful : float
+        Share of the pixels below; from a half on the band is not shown at first, since it would hide the image.
     inventory, reference : geopandas.GeoDataFrame or None
         Outlines of others.
     """
     out: list[Layer] = []
     if band is not None and len(band):
-        title = f"confidence below {confident:g}"
-        out.append(Shapes(name="band", title=title, frame=band, colour=BAND, width=0.0, is_hatched=True))
+        title = f"confidence below {confident:g}" + (f", {doubtful:.0%} of the map" if doubtful >= MUCH else "")
+        is_on = doubtful < MUCH
+        out.append(Shapes(name="band", title=title, frame=band, colour=BAND, width=0.0, is_hatched=True, is_on=is_on))
     for name, frame, colour in (("inventory", inventory, INVENTORY), ("reference", reference, REFERENCE)):
         if frame is not None and len(frame):
             title, white = f"outlines of the {name}", "#ffffff"

@@ -167,6 +167,8 @@ def write(path: Path, mapped: MappedScene) -> Path:
 def _layers(mapped: MappedScene, outlines: gpd.GeoDataFrame) -> list[layered_map.Layer]:
     """Return the layers of the map from below to above."""
     numbers = tuple(str(k) for k in range(1, min(len(outlines), MOST_GLACIERS) + 1))
+    seen = np.empty(0) if mapped.confidence is None else mapped.confidence[np.isfinite(mapped.confidence)]
+    doubtful = float(np.mean(seen < mapped.confident)) if seen.size else 0.0
     differences = {"name": "differences", "title": "where map and reference differ"}
     return [
         *glacier_layers.bases(mapped.optical, mapped.probability, mapped.confidence),
@@ -178,6 +180,7 @@ def _layers(mapped: MappedScene, outlines: gpd.GeoDataFrame) -> list[layered_map
             numbers=numbers,
             band=mapped.band,
             confident=mapped.confident,
+            doubtful=doubtful,
             inventory=mapped.inventory,
             reference=mapped.reference,
         ),

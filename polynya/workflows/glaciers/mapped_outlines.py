@@ -24,6 +24,8 @@ BLOCK = 1024
 SIMULATED = "simulated scene: no satellite measured it; nothing here is a result about real glaciers"
 OUTSIDE = 0.05
 """Share of the mapped area from which an expected area outside the outlines is worth a note."""
+UNLIKE = 0.1
+"""Share of the mapped area by which it may differ from the expected one without a note."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -202,4 +204,10 @@ def write(outlined: Outlined, folder: Path, *, scene: Scene, config: Config) -> 
         )
     elif not len(table):
         notes.append("no glacier was found")
+    expected, mapped = float(areas.expected.sum()), areas.total.value
+    if np.isfinite(areas.total.low) and abs(expected - mapped) > UNLIKE * mapped:
+        notes.append(
+            f"the outlines hold {mapped:.2f} km2, but the probabilities expect {expected:.2f} km2 of ice there:"
+            " the interval lies about the expected area, not about the mapped one"
+        )
     return notes
