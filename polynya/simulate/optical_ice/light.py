@@ -69,9 +69,11 @@ def _shade(relief: np.ndarray, elevation: float, azimuth: float) -> np.ndarray:
 
 def _compressed(counts: np.ndarray, quality: int) -> np.ndarray:
     """Return the three colours as JPEG leaves them; the near infrared is not compressed."""
+    from affine import Affine
     from rasterio.io import MemoryFile
 
     shape = {"height": counts.shape[1], "width": counts.shape[2], "count": 3, "dtype": "uint8"}
+    shape["transform"] = Affine.scale(10.0, -10.0)  # without one rasterio warns
     with MemoryFile() as memory:
         with memory.open(driver="GTiff", compress="jpeg", photometric="ycbcr", jpeg_quality=quality, **shape) as file:
             file.write(counts[:3])
