@@ -359,6 +359,8 @@ def scores_of_blocks(
     out: dict[int, float] = {}
     used = (truth >= 0) & np.isfinite(probability)
     probability, truth, block = probability[used], truth[used], block[used]
+    if not block.size:
+        return out
     order = np.argsort(block, kind="stable")
     numbers, first = np.unique(block[order], return_index=True)
     for number, at in zip(numbers.tolist(), np.split(order, first[1:]), strict=True):

@@ -321,7 +321,7 @@ def _finish(
     )
     outputs, targets = cross_fitting.pool(own, others, calibrated_on=plan.calibrated_on)
     fitted = _fit(plan, task.description, outputs, targets)
-    more = data.fit_more(others[0] if plan.calibrated_on == "held_out" and others else own, others, fitted)
+    more = data.fit_more(cross_fitting.counted(own, others, calibrated_on=plan.calibrated_on), others, fitted)
     if hasattr(data, "fit_network"):
         more = {**more, **data.fit_network(model, batch=plan.batch, device=task.processes.device)}
     scored = _predictions(task, model, score_part)

@@ -8,6 +8,7 @@ assume that on new ground it is as good as the others were on theirs. The assump
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,6 +190,25 @@ def predict(folds: Sequence[Fold], *, description: Description, batch: int, devi
             )
         )
     return out
+
+
+def counted(
+    own: FoldPredictions, others: Sequence[FoldPredictions], *, calibrated_on: str = "pooled"
+) -> FoldPredictions:
+    """Return what counts of the calibration part: nothing where a recipe wants held-out ground alone, and has some.
+
+    Parameters
+    ----------
+    own : FoldPredictions
+        Of the calibration part.
+    others : sequence of FoldPredictions
+        Of other networks on the ground that they were not trained on.
+    calibrated_on : str
+        ``pooled`` or ``held_out``, of :class:`polynya.recipes.Recipe`.
+    """
+    if calibrated_on != "held_out" or not others:
+        return own
+    return dataclasses.replace(own, outputs=own.outputs[:0], targets=own.targets[:0], where=own.where[:0])
 
 
 def pool(

@@ -165,3 +165,18 @@ def test_too_few_blocks_tell_nothing():
     few = part.where < 19  # of 36
     part = dataclasses.replace(part, outputs=part.outputs[few], targets=part.targets[few], where=part.where[few])
     assert errors_of(part) is None
+
+
+def test_errors_of_areas_are_fitted_on_held_out_ground_alone_where_a_recipe_wants_that():
+    """The calibration part is far worse: it must not widen the intervals, and no held-out set counts twice."""
+    own, west, east = (
+        set_of(n, per_scene=0, per_block=b, seed=k) for k, (n, b) in enumerate({"own": 1, "west": 0, "east": 0}.items())
+    )
+    found = {}
+    for on in ("pooled", "held_out"):
+        kept = cross_fitting.counted(own, [west, east], calibrated_on=on)
+        found[on] = family.area_errors([[kept], [west, east]], calibration=calibrate.identity(2), positive=1)
+    assert [s["scenes"] for s in found["pooled"]["sets"]] == [12, 24]
+    assert [s["scenes"] for s in found["held_out"]["sets"]] == [24]
+    assert found["held_out"]["sd"] < 0.1 < 0.5 < found["pooled"]["sd"]
+    assert cross_fitting.counted(own, [], calibrated_on="held_out") is own
