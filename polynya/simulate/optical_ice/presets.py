@@ -48,6 +48,8 @@ class Ranges:
         Standard deviation of the sensor's point spread.
     quality : tuple of int
         Of JPEG.
+    cloudy_scenes, shadow_scenes, turbid_scenes : float
+        Share of the scenes with thin cloud, with shadow of clouds, and with muddy water.
     """
 
     pixel_m: tuple[float, float] = (1.0, 50.0)

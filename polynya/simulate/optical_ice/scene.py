@@ -11,7 +11,7 @@ from scipy import ndimage
 from ...errors import UsageError
 from . import light, surface
 from .polygons import polygons, unit
-from .presets import CLASSES, KINDS, STANDARD, THICK, THIN, UNKNOWN, WATER, Ranges
+from .presets import CLASSES, KINDS, STANDARD, THICK, THIN, WATER, Ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +25,7 @@ class Scene:
     classes : numpy.ndarray of uint8, shape (h, w)
         Codes of :mod:`polynya.simulate.optical_ice.presets`: the truth.
     labels : numpy.ndarray of uint8, shape (h, w)
-        What a person would draw: smoother, a few polygons wrong; 255 along borders between classes.
+        What a person would draw: smoother, and wrong in a few polygons.
     about : dict
         What was drawn.
     """
@@ -97,4 +97,4 @@ def labels(rng: np.random.Generator, classes: np.ndarray, *, wrong: float = 0.03
     piece = polygons(y, x, size=40.0, key=int(rng.integers(2**40)))
     swapped = unit(piece.own) < wrong
     turned = np.where(out == THIN, THICK, np.where(out == THICK, THIN, out))
-    return np.where(swapped & (out != WATER) & (out != UNKNOWN), turned, out).astype(np.uint8)
+    return np.where(swapped & (out != WATER), turned, out).astype(np.uint8)

@@ -60,9 +60,9 @@ def chosen(scene: Scene, names: Sequence[str]) -> tuple[tuple[str, ...], str]:
     if has_swir or share < LEAST_SATURATED:
         return (GENERAL,), ""
     return (SATURATED,), (
-        f"the image has no short-wave infrared and {share:.0%} of it is saturated: mapped by {SATURATED}, which is"
-        f" better than {GENERAL} and the classical rule on held-out real ground of such an image; --network {GENERAL}"
-        " takes the other"
+        f"the image has no short-wave infrared and {share:.0%} of it is saturated: mapped by {SATURATED}, which was"
+        f" better than {GENERAL} and the classical rule on held-out halves of the one real image of this kind;"
+        f" --network {GENERAL} takes the other"
     )
 
 
