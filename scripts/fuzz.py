@@ -1,8 +1,9 @@
 """Change bytes of every kind of file that polynya reads or writes, and read it: ``make fuzz MINUTES=10 SEED=1``.
 
 Products come from the simulators, results from the commands, which takes two minutes; ``--files FOLDER`` keeps them for
-the next time, ``--also FOLDER`` adds files of your own. Every case runs in a process of its own. A case fails with a traceback, an unexpected error, a signal, more than a minute, or more than
-3 GB of memory. The seed and the number of a case make it again.
+the next time, ``--also FOLDER`` adds files of your own. Every case runs in a process of its own. A case fails with a
+traceback, an unexpected error, a signal, more than a minute, or more than 3 GB of memory. The seed and the number of a
+case make it again from the same files.
 """
 
 from __future__ import annotations
