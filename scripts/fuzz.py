@@ -1,8 +1,9 @@
 """Change bytes of every kind of file that polynya reads or writes, and read it: ``make fuzz MINUTES=10 SEED=1``.
 
-Products come from the simulators, results from the commands; ``--also FOLDER`` adds files of your own. Every case runs
-in a process of its own. A case fails with a traceback, an unexpected error, a signal, more than a minute, or more than
-3 GB of memory. The seed and the number of a case make it again.
+Products come from the simulators, results from the commands, which takes two minutes; ``--files FOLDER`` keeps them for
+the next time, ``--also FOLDER`` adds files of your own. Every case runs in a process of its own. A case fails with a
+traceback, an unexpected error, a signal, more than a minute, or more than 3 GB of memory. The seed and the number of a
+case make it again from the same files.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ import traceback
 from pathlib import Path
 
 MOST_SECONDS, MOST_MB = 60.0, 3000
+SECONDS_BETWEEN = 15.0
+"""Between two lines that say how far it is."""
 PRODUCTS = (
     "simulate atl03 {f}/ATL03_a.h5 --length-km 3 --beams gt1l,gt1r --seed 3",
     "simulate altika {f}/altika.nc --echoes 400 --seed 1",
@@ -47,21 +50,37 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--also", type=Path, action="append", default=[])
+    parser.add_argument("--files", type=Path, help="where the products are kept")
     a = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = Path(scratch) / "files"
-        folder.mkdir()
-        for words in PRODUCTS:
-            subprocess.run(
-                [sys.executable, "-m", "polynya", *words.format(f=folder).split()],
-                check=True,
-                stdout=subprocess.DEVNULL,
-            )
+        folder = make(a.files or Path(scratch) / "files")
         files = [p for f in (folder, *a.also) for p in sorted(f.rglob("*")) if p.is_file()]
-        files = [p for p in files if p.suffix not in SKIPPED and p.stat().st_size < 64 << 20]
+        files = [p for p in files if p.suffix not in SKIPPED and not p.name.startswith(".made_")]
+        files = [p for p in files if p.stat().st_size < 64 << 20]
         n, wrong = work(files, folder, Path(scratch), seed=a.seed, until=time.monotonic() + 60 * a.minutes)
     print(f"{n} cases of {len(files)} files, {wrong} failed (seed {a.seed})")
     raise SystemExit(int(wrong > 0))
+
+
+def make(folder: Path) -> Path:
+    """Make the products and results that are not there; return their folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for k, words in enumerate(PRODUCTS, 1):
+        done = folder / f".made_{k}"
+        if done.exists() and done.read_text() == words:
+            continue
+        print(f"{k} of {len(PRODUCTS)} products: polynya {words.format(f=folder.name)}", flush=True)
+        made = subprocess.run(
+            [sys.executable, "-m", "polynya", *words.format(f=folder).split(), "--overwrite"],
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if made.returncode != 0:
+            raise SystemExit(f"polynya {words} ended with {made.returncode}: {made.stdout[-400:]}")
+        done.write_text(words)
+    return folder
 
 
 def work(files: list[Path], folder: Path, scratch: Path, *, seed: int, until: float) -> tuple[int, int]:
@@ -71,7 +90,12 @@ def work(files: list[Path], folder: Path, scratch: Path, *, seed: int, until: fl
     import polynya.workflows.info  # noqa: F401  a child that is a copy of this process starts at once
 
     n = wrong = 0
+    said_at = time.monotonic()
+    print(f"{len(files)} files, {until - said_at:.0f} s", flush=True)
     while time.monotonic() < until:
+        if time.monotonic() - said_at > SECONDS_BETWEEN:
+            said_at = time.monotonic()
+            print(f"{n} cases, {wrong} failed, {until - said_at:.0f} s left", flush=True)
         rng = random.Random(f"{seed} {n}")
         path = files[n % len(files)]
         place = scratch / "case"

@@ -156,6 +156,28 @@ def test_every_error_is_one_line(monkeypatch, capsys, error, code):
     assert err.startswith("polynya: ") and err.count("\n") == 1 and err.endswith("\n")
 
 
+class FailsAtItsEnd:
+    def __del__(self):
+        raise AttributeError("half open")
+
+
+@pytest.mark.parametrize("debug", ["", "1"])
+def test_what_a_library_cannot_raise_is_no_traceback_beside_the_line(monkeypatch, capsys, debug):
+    monkeypatch.setattr(sys, "unraisablehook", sys.unraisablehook)  # main sets it: back afterwards
+    monkeypatch.setenv("POLYNYA_DEBUG", debug)
+
+    def fail():
+        FailsAtItsEnd()
+        raise ProductError("a.nc: is damaged")
+
+    monkeypatch.setattr(root, "app", fail)
+    with pytest.raises(SystemExit):
+        root.main()
+    said = capsys.readouterr().err
+    assert said.splitlines()[-1] == "polynya: a.nc: is damaged"
+    assert ("half open" in said) == bool(debug) == (len(said.splitlines()) > 1)
+
+
 def test_debug_shows_where(monkeypatch):
     def fail():
         raise ZeroDivisionError

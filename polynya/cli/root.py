@@ -52,6 +52,7 @@ def main() -> None:
     for name in (signal.SIGINT, signal.SIGTERM):
         signal.signal(name, _stop)
     gc.set_threshold(OBJECTS_AT_ONCE)
+    sys.unraisablehook = _told_already
     try:
         check_renamed(sys.argv[1:])
         app()
@@ -109,6 +110,13 @@ class Stopped(BaseException):
 
 def _stop(*_: object) -> None:
     raise Stopped
+
+
+def _told_already(more: sys.UnraisableHookArgs) -> None:
+    """Say nothing of what fails where nobody can catch it: libraries fail again while they close a damaged file, or log
+    what is wrong with it, and print a traceback beside the line that says what the error was."""
+    if os.environ.get("POLYNYA_DEBUG"):
+        sys.__unraisablehook__(more)
 
 
 def say(text: str) -> None:

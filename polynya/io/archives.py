@@ -391,7 +391,7 @@ def _check_packing(archive: Path, unpacked: int) -> None:
     if unpacked > SCENE_RATIO * packed + (64 << 20):
         raise ProductError(
             f"{archive.name}: more than {unpacked:,} bytes come out of {packed:,}; expected a scene, which packs to a"
-            f" {SCENE_RATIO}th at most. Download it again."
+            f" {SCENE_RATIO}th at most. Download it again, or unpack it yourself if it is whole."
         )
     if shutil.disk_usage(_scratch()).free < 64 << 20:
         raise ProductError(

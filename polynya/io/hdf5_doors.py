@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,13 +39,13 @@ def check(handle: h5py.File, path: Path) -> None:
         _checked[key] = _elsewhere(handle)
     if _checked[key]:
         raise ProductError(
-            f"{path.name}: {_checked[key]}; expected a file that holds all its values. Order it again, or write it out"
+            f"{path.name}: {_checked[key]}; expected a file that holds all its values. Get it again, or write it out"
             " with h5repack or h5copy."
         )
 
 
 def _elsewhere(handle: h5py.File) -> str:
-    """Return the first thing of a file that lies in another one; empty where there is none."""
+    """Return the first thing of a file that lies in another one, or that damage hides; empty where there is none."""
     from h5py import h5d, h5l, h5o
 
     names: list[bytes] = []
@@ -58,8 +57,10 @@ def _elsewhere(handle: h5py.File) -> str:
         elif info.type != h5l.TYPE_SOFT:
             foreign.append((name, info.type))
 
-    with contextlib.suppress(RuntimeError, KeyError, ValueError, OSError):  # damage: who reads it says so
+    try:
         handle.id.links.visit(seen, info=True)
+    except (RuntimeError, KeyError, ValueError, OSError):  # behind the damage there may be any link
+        return "its list of links is damaged"
     for name, kind in foreign:
         return f"{_text(name)} is {'an external link' if kind == h5l.TYPE_EXTERNAL else 'a link of an unknown kind'}"
     for name in names:

@@ -22,6 +22,9 @@ MOST_EMPTY = 1 << 30
 MOST_INFLATION = 2000
 """A raster of more than :data:`MOST_EMPTY` bytes that is so many times larger than its file holds next to nothing:
 deflate makes nothing smaller than by 1032, so most of its blocks were never written."""
+DENSER = ("zstd", "lzma", "ccittrle", "ccittfax3", "ccittfax4")
+MOST_OF_DENSER = 40_000
+"""The same for what packs blocks of one value further: zstd takes 4 bytes for 128 KiB."""
 _DEEPEST = 3  # NAME.ovr.msk.ovr: GDAL itself writes two
 
 
@@ -70,12 +73,17 @@ def check_size(source: rasterio.DatasetReader, name: str, stored: int) -> None:
     import numpy as np
 
     sizes = (4 if t == "complex_int16" else np.dtype(t).itemsize for t in source.dtypes)  # numpy has no such complex
-    claimed = source.width * source.height * sum(sizes)
-    if claimed > MOST_EMPTY and claimed > MOST_INFLATION * max(stored, 1):
+    bits = source.tags(1, ns="IMAGE_STRUCTURE").get("NBITS", "")
+    share = int(bits) / 8 if bits.isdecimal() and 0 < int(bits) < 8 else 1.0  # masks of one bit
+    claimed = int(source.width * source.height * sum(sizes) * share)
+    packing = source.compression.name if source.compression else ""
+    most = MOST_OF_DENSER if packing in DENSER else MOST_INFLATION
+    if claimed > MOST_EMPTY and claimed > most * max(stored, 1):
         raise ProductError(
             f"{name}: claims {source.width:,} x {source.height:,} pixels, {claimed / 1e9:,.1f} GB, in"
             f" {stored / 1e6:,.1f} MB; expected a raster that holds what it claims. Cut it to the place in question"
-            " (gdal_translate -projwin)."
+            " (gdal_translate -projwin), or, if most of it is empty, write all of it"
+            " (gdal_translate -co COMPRESS=DEFLATE -co TILED=YES)."
         )
 
 

@@ -155,14 +155,14 @@ def _reject(difference: np.ndarray, most: float, words: str, path: Path, beam: s
 
 
 def compare_times(
-    delta_time: np.ndarray, span: tuple[np.datetime64, np.datetime64] | None, beam: str, notes: list[Note]
+    time: np.ndarray, span: tuple[np.datetime64, np.datetime64] | None, beam: str, notes: list[Note]
 ) -> None:
     """Note where a beam's times lie outside the granule's own start and end.
 
     Parameters
     ----------
-    delta_time : numpy.ndarray, shape (g,)
-        Seconds.
+    time : numpy.ndarray of datetime64, shape (g,)
+        UTC; those that are missing left out.
     span : tuple of numpy.datetime64 or None
         The granule's start and end, UTC; None where it does not say.
     beam : str
@@ -170,9 +170,6 @@ def compare_times(
     notes : list of Note
         Gets one.
     """
-    from .icesat2 import utc  # which imports this module
-
-    time = utc(delta_time[np.isfinite(delta_time)])
     if span is None or time.size == 0:
         return
     start, end = span

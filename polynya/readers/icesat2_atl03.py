@@ -190,8 +190,9 @@ def index(
         inside = _inside(segments, bbox) if bbox else np.ones(count.size, bool)
         if not np.any(inside & (count > 0)):
             return None
-        icesat2_agreement.compare_times(segments["delta_time"], granule.time_span, beam, notes)
-        icesat2_agreement.check_order(segments["delta_time"], path, beam)
+        seconds = segments["delta_time"]
+        icesat2_agreement.compare_times(icesat2.utc(seconds[np.isfinite(seconds)]), granule.time_span, beam, notes)
+        icesat2_agreement.check_order(seconds, path, beam)
         degraded = inside & (segments["podppd_flag"] != 0) & (f"{beam}/geolocation/podppd_flag" in handle)
         if degraded.any():
             notes.append(_degraded(segments["podppd_flag"], degraded, beam, is_kept=keep_degraded))

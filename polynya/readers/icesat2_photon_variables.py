@@ -59,8 +59,9 @@ def _field(
 LATITUDES, LONGITUDES, SECONDS_ALLOWED, X_ALLOWED = (-90.0, 90.0), (-180.0, 180.0), (0.0, 4.0e9), (-1.0e5, 4.2e7)
 HEIGHTS = (-2.0e4, 2.0e4)
 """m: the telemetry window around the surface of the earth, and noise in it."""
-ALONG_SEGMENT = (-5.0, 30.0)
-"""m: segments are 20 m long; photons beside the beam's middle may lie a little before or behind their own."""
+ALONG_SEGMENT = (-100.0, 120.0)
+"""m: segments are 20 m long; noise some kilometres above or below the surface lies before or behind its own where the
+beam points a few mrad along the track. A real granule holds 0.0 to 20.0."""
 PHOTONS = (
     _field(
         "h_ph",

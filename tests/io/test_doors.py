@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import select
 import socket
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 import rasterio
+from rasterio.shutil import copy
 
 from polynya.errors import ProductError
-from polynya.io import opening, pictures
+from polynya.io import opening, pictures, raster_doors
 
 
 @pytest.fixture
@@ -183,3 +186,68 @@ def test_a_raster_that_claims_what_it_does_not_hold(tmp_path, is_vrt):
         path.write_text(vrt("a.tif", relative=1).replace('"64"', '"200000"'))
     with pytest.raises(ProductError, match=r"claims 200,000 x 200,000 pixels, [\d.]+ GB, in [\d.]+ MB; expected"):
         use(path)
+
+
+@pytest.mark.parametrize(
+    "options", [{"compress": "zstd"}, {"compress": "deflate", "nbits": 1}, {"compress": "ccittfax4", "nbits": 1}]
+)
+def test_a_mask_of_one_value_is_whole_however_well_it_packs(tmp_path, monkeypatch, options):
+    """6000 pixels a side in blocks of 2000; the bound for raster size is lowered as far as the file is small."""
+    monkeypatch.setattr(raster_doors, "MOST_EMPTY", 1 << 20)
+    path, n = tmp_path / "a.tif", 6000
+    shape = {"width": n, "height": n, "count": 1, "dtype": "uint8", "tiled": True, "blockxsize": 2000}
+    with rasterio.open(path, "w", driver="GTiff", blockysize=2000, **shape, **options) as out:
+        out.write(np.zeros((1, n, n), np.uint8))
+    assert n * n > raster_doors.MOST_INFLATION * path.stat().st_size
+    assert not use(path).any()
+
+
+def test_a_sparse_mosaic_is_told_how_to_be_read(tmp_path, monkeypatch):
+    """What the message says is done: written with all of its blocks, the same mosaic opens."""
+    monkeypatch.setattr(raster_doors, "MOST_EMPTY", 1 << 20)
+    sparse, whole = tmp_path / "sparse.tif", tmp_path / "whole.tif"
+    shape = {"width": 8192, "height": 8192, "count": 1, "dtype": "float32", "tiled": True, "nodata": 0}
+    rasterio.open(sparse, "w", driver="GTiff", SPARSE_OK=True, blockxsize=1024, blockysize=1024, **shape).close()
+    with pytest.raises(ProductError, match=r"write all of it \(gdal_translate -co COMPRESS=DEFLATE -co TILED=YES\)\.$"):
+        use(sparse)
+    copy(sparse, whole, driver="GTiff", compress="deflate", tiled=True)
+    assert not use(whole).any()
+
+
+@pytest.mark.parametrize("dtype", ["complex_int16", "complex64", "float64", "int8"])
+def test_bytes_of_every_kind_of_pixel_count(dtype):
+    """By rasterio's own names: 4, 8, 8 and 1 bytes a pixel; one more than the file may hold is too much."""
+    size = {"complex_int16": 4, "complex64": 8, "float64": 8, "int8": 1}[dtype]
+    stored = 1 << 20
+    for extra, is_wrong in ((0, False), (1, True)):
+        width = (raster_doors.MOST_INFLATION * stored) // size + extra
+        source = SimpleNamespace(width=width, height=1, dtypes=(dtype,), compression=None, tags=lambda *_, **__: {})
+        with pytest.raises(ProductError) if is_wrong else nullcontext():
+            raster_doors.check_size(source, "a.tif", stored)
+    source.width = raster_doors.MOST_EMPTY // size  # small rasters may hold nothing
+    raster_doors.check_size(source, "a.tif", 1)
+
+
+def test_hdf5_whose_list_of_links_is_damaged(tmp_path):
+    """Behind the damage there may be a link to another file."""
+    path = hdf5(tmp_path / "a.h5", "an external link")
+    with h5py.File(path, "r+") as file:
+        for k in range(40):
+            file.create_group(f"a{k}")
+    data = bytearray(path.read_bytes())
+    at = data.find(b"SNOD")
+    while at >= 0:
+        data[at : at + 4] = b"XXXX"
+        at = data.find(b"SNOD")
+    path.write_bytes(bytes(data))
+    with pytest.raises(ProductError, match=r"a\.h5: its list of links is damaged; expected"), opening.open_hdf5(path):
+        pass
+
+
+def test_hdf5_that_changed_is_looked_at_again(tmp_path):
+    path = hdf5(tmp_path / "a.h5", "own")
+    with opening.open_hdf5(path):
+        pass
+    hdf5(path, "an external link")
+    with pytest.raises(ProductError, match="is an external link"), opening.open_hdf5(path):
+        pass

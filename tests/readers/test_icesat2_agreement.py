@@ -45,7 +45,7 @@ def put(array, index, value):
         (values("heights/lat_ph", lambda v: v[::-1] * 1.0 + 0.02), "degrees from the reference photons"),
         (values("heights/delta_time", lambda v: v + 3600.0), "delta_time is up to 3.6e.03 s away from the reference"),
         (values("geolocation/delta_time", lambda v: v[::-1]), r"geolocation/delta_time runs .* s backward"),
-        (values("heights/dist_ph_along", lambda v: v * 1000), r"dist_ph_along holds .* m; expected -5 to 30"),
+        (values("heights/dist_ph_along", lambda v: v * 1000), r"dist_ph_along holds .* m; expected -100 to 120"),
         (values("heights/ph_id_pulse", lambda v: put(v, 7, 201)), "ph_id_pulse holds 1 to 201 1; expected 1 to 200"),
         (values("heights/ph_id_pulse", lambda v: put(v, 7, 0)), "ph_id_pulse holds 0 to 200 1; expected 1 to 200"),
         (values("heights/signal_conf_ph", lambda v: put(v, (7, 2), 9)), "signal_conf_ph holds .* to 9"),
