@@ -222,6 +222,28 @@ def test_divides_and_identifiers_of_an_inventory_are_kept(disc, network, tmp_pat
     assert "West" in (tmp_path / "out/report.html").read_text()
 
 
+def test_glaciers_of_glims_are_not_cut_along_a_ridge(network, tmp_path):
+    """They have a ``glims_id`` and no ``rgi_id``: named ice stays as the inventory has it, and keeps its name."""
+    inside = pieces.discs((120, 130), pixel_m=20.0, centres=[(1300.0, 1200.0)], radius_m=RADIUS)
+    ridge = 4000.0 - 8.0 * np.abs(np.indices((120, 130))[1] - 65.0)
+    scene = pieces.write_scene(
+        tmp_path / "ridge",
+        pieces.grid(120, 130),
+        optical=pieces.optical_of(np.clip(inside / 20.0, -8, 8)),
+        dem=np.stack([ridge, np.full(ridge.shape, 3.0)]),
+    )
+    known = gpd.GeoDataFrame(
+        {"rgi_id": [""], "glims_id": ["G010E46N"]},
+        geometry=[box(640_000, 5_187_600, 642_600, 5_190_000)],
+        crs="EPSG:32632",
+    )
+    known.to_file(tmp_path / "glims.gpkg")
+    settings = config(network, divides="dem", complexes=True)
+    glaciers.run([scene], out=tmp_path / "out", config=settings, inventory=tmp_path / "glims.gpkg")
+    assert gpd.read_parquet(tmp_path / "out/outlines.parquet")["glims_id"].tolist() == ["G010E46N"]
+    assert gpd.read_file(tmp_path / "out/complexes.gpkg")["glaciers"].tolist() == ["G010E46N"]
+
+
 def test_outlines_for_oggm(disc, simulated, network, tmp_path):
     glaciers.run([disc], out=tmp_path / "alps", config=config(network))
     frame = gpd.read_file(tmp_path / "alps/outlines_oggm.gpkg")
