@@ -30,6 +30,8 @@ FIRST = (
     "simulate/icesat2/test_atl03.py",
     "simulate/test_pair.py",
     "workflows/test_change.py",
+    "workflows/glaciers/test_again.py",
+    "workflows/glaciers/test_inputs.py",
 )
 """The longest files. Workers that take whole files take these first, so that at the end none works alone; the first two
 share no compiled code, so that on a new clone it is compiled once and not by both."""

@@ -13,8 +13,7 @@ from ..scenes.areas import area_km2
 
 KEPT = ("rgi_id", "glims_id", "glac_name", "o1region", "o2region", "term_type")
 """Columns of an inventory that are kept with the new outlines."""
-_GRID_M = 1e-3
-"""Overlays are computed on a millimetre grid: two outlines that should share an edge then do."""
+_GRID_M, _DEGREE_M = 1e-3, 111_320.0
 
 
 def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m: float = 30.0) -> gpd.GeoDataFrame:
@@ -57,8 +56,8 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
             f"inventory: {names[names.duplicated()].iloc[0]} occurs twice; expected one row per glacier. Dissolve it by"
             " rgi_id (GLIMS: keep one date of each glac_id)."
         )
-    unit = 1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0
-    grid, spacing = _GRID_M * unit, spacing_m * unit
+    grid = overlay_grid(outlines)
+    spacing = spacing_m * grid / _GRID_M
     columns = [c for c in KEPT if c in inventory.columns]
     known = inventory.loc[names.sort_values().index].to_crs(outlines.crs).reset_index(drop=True)
     polygons = shapely.get_parts(shapely.set_precision(outlines.geometry.to_numpy(), grid))
@@ -85,18 +84,41 @@ def divide(outlines: gpd.GeoDataFrame, inventory: gpd.GeoDataFrame, *, spacing_m
     return frame
 
 
+def overlay_grid(outlines: gpd.GeoDataFrame) -> float:
+    """Return the grid of overlays, a millimetre in units of the CRS: two outlines that should share an edge then do.
+
+    Parameters
+    ----------
+    outlines : geopandas.GeoDataFrame
+        In a projected CRS or in degrees.
+    """
+    return _GRID_M / _DEGREE_M if outlines.crs.is_geographic else _GRID_M
+
+
+def identifiers(outlines: gpd.GeoDataFrame) -> pd.Series:
+    """Return what an inventory calls each glacier: ``rgi_id``, where that is empty ``glims_id``, else nothing.
+
+    Parameters
+    ----------
+    outlines : geopandas.GeoDataFrame
+        With ``rgi_id``.
+    """
+    names = outlines["rgi_id"]
+    if "glims_id" in outlines.columns:
+        names = names.where(names.notna() & (names != ""), outlines["glims_id"])
+    return names.astype(object).where(names.notna(), "")
+
+
 def _names(inventory: gpd.GeoDataFrame) -> pd.Series:
-    """Return what tells the glaciers of an inventory apart: ``rgi_id``, where that is empty ``glims_id``.
+    """Return the identifiers of an inventory.
 
     Raises
     ------
     UsageError
-        If a glacier has neither.
+        If a glacier has none.
     """
-    names = inventory["rgi_id"]
-    if "glims_id" in inventory.columns:
-        names = names.where(names.notna() & (names != ""), inventory["glims_id"])
-    without = int((names.isna() | (names == "")).sum())
+    names = identifiers(inventory)
+    without = int((names == "").sum())
     if without:
         raise UsageError(
             f"inventory: {without} of {len(names)} glaciers have no identifier; expected RGI or GLIMS outlines (rgi_id,"

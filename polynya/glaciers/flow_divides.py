@@ -10,7 +10,6 @@ from collections.abc import Callable
 
 import geopandas as gpd
 import numpy as np
-import pandas as pd
 import shapely
 from odc.geo.geobox import GeoBox
 from rasterio.features import rasterize, shapes
@@ -19,6 +18,7 @@ from scipy import ndimage
 from ..io.polygons import only_area
 from ..physics import flow_basins
 from ..scenes.areas import area_km2, pixel_size_m
+from .divides import overlay_grid
 
 LEAST_DEPTH_M = 60.0
 """Depth of a divide below which it parts no glaciers."""
@@ -28,7 +28,10 @@ SMOOTH_M = 60.0
 """Standard deviation of the Gaussian that takes noise off the DEM."""
 MOST_PIXELS = 4_000_000
 """A polygon with a larger box is cut on a coarser grid."""
-_GRID_M = 1e-3
+LEAST_KNOWN = 0.5
+"""A polygon of whose ice a smaller share has heights stays whole."""
+STRIP = 512
+"""Rows of the DEM that are read at a time."""
 
 Read = Callable[[slice, slice], np.ndarray]
 """Takes rows and columns; returns heights of that window, m, NaN where missing."""
@@ -60,10 +63,10 @@ def divide(
     Returns
     -------
     geopandas.GeoDataFrame
-        One row per glacier, with ``area_km2``. No area is lost or counted twice; ice without a height in its box
-        stays as it is.
+        One row per glacier, with ``area_km2``. No area is lost or counted twice. Voids have the nearest height; a
+        polygon with less than :data:`LEAST_KNOWN` of heights stays as it is.
     """
-    grid = _GRID_M * (1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0)
+    grid = overlay_grid(outlines)
     parts: list[shapely.Geometry] = []
     for polygon in outlines.geometry:
         parts += _cut(polygon, read, geobox, least_depth_m=least_depth_m, least_km2=least_km2, grid=grid)
@@ -78,14 +81,14 @@ def _cut(
     """Return the parts of a polygon, or the polygon itself where nothing parts it."""
     rows, columns = _box(polygon, geobox)
     step = max(1, int(np.ceil(((rows.stop - rows.start) * (columns.stop - columns.start) / MOST_PIXELS) ** 0.5)))
-    heights = read(rows, columns)[step // 2 :: step, step // 2 :: step].astype(np.float64)
+    heights = _every(read, rows, columns, step=step)
     own = geobox[rows, columns]
     transform = own.transform * own.transform.scale(step, step)
     if not heights.size:
         return [polygon]
     ice = rasterize([(polygon, 1)], out_shape=heights.shape, transform=transform, dtype="uint8") == 1
     known = np.isfinite(heights)
-    if not known[ice].any() or not ice.any():
+    if not ice.any() or known[ice].mean() < LEAST_KNOWN:
         return [polygon]
     wide, tall = (v * step for v in pixel_size_m(own))
     smooth = _smoothed(_filled(heights, known), (SMOOTH_M / tall, SMOOTH_M / wide))
@@ -120,6 +123,14 @@ def _box(polygon: shapely.Geometry, geobox: GeoBox) -> tuple[slice, slice]:
     )
 
 
+def _every(read: Read, rows: slice, columns: slice, *, step: int) -> np.ndarray:
+    """Return every ``step``-th height of a window, read in strips: a polygon may be as large as the scene."""
+    tall, first = max(STRIP // step, 1) * step, slice(step // 2, None, step)
+    strips = [slice(top, min(top + tall, rows.stop)) for top in range(rows.start, rows.stop, tall)]
+    parts = [read(strip, columns)[first, first].astype(np.float64) for strip in strips]
+    return np.concatenate(parts) if parts else np.zeros((0, 0))
+
+
 def _filled(heights: np.ndarray, known: np.ndarray) -> np.ndarray:
     """Return heights whose voids have the nearest known one."""
     if known.all():
@@ -132,13 +143,15 @@ def _smoothed(heights: np.ndarray, sigma: tuple[float, float]) -> np.ndarray:
     return ndimage.gaussian_filter(heights, sigma, mode="nearest", truncate=3.0)
 
 
-def complexes(outlines: gpd.GeoDataFrame, *, names: list[str]) -> gpd.GeoDataFrame:
+def complexes(outlines: gpd.GeoDataFrame, edges: gpd.GeoDataFrame, *, names: list[str]) -> gpd.GeoDataFrame:
     """Return glacier complexes: glaciers that share an edge, dissolved, as the product C of the RGI 7 has them.
 
     Parameters
     ----------
     outlines : geopandas.GeoDataFrame
         Glaciers that do not overlap.
+    edges : geopandas.GeoDataFrame
+        Of :func:`intersects`.
     names : list of str
         An identifier for each.
 
@@ -148,7 +161,6 @@ def complexes(outlines: gpd.GeoDataFrame, *, names: list[str]) -> gpd.GeoDataFra
         One row per complex, the largest first: ``complex_id``, ``glaciers`` (identifiers, separated by blanks),
         ``count`` and ``area_km2``.
     """
-    lines = intersects(outlines, names=names)
     parent = {n: n for n in names}
 
     def root(n: str) -> str:
@@ -156,18 +168,20 @@ def complexes(outlines: gpd.GeoDataFrame, *, names: list[str]) -> gpd.GeoDataFra
             n = parent[n]
         return n
 
-    for a, b in zip(lines["rgi_g_id_i"], lines["rgi_g_id_j"], strict=True):
+    for a, b in zip(edges["rgi_g_id_i"], edges["rgi_g_id_j"], strict=True):
         parent[root(a)] = root(b)
-    group = pd.Series([root(n) for n in names], dtype=object)
-    grid = _GRID_M * (1.0 / 111_320.0 if outlines.crs.is_geographic else 1.0)
-    geometry = outlines.geometry.to_numpy()
-    held = [np.flatnonzero((group == g).to_numpy()) for g in dict.fromkeys(group)]
+    members: dict[str, list[int]] = {}
+    for k, n in enumerate(names):
+        members.setdefault(root(n), []).append(k)
+    grid, geometry = overlay_grid(outlines), outlines.geometry.to_numpy()
     frame = gpd.GeoDataFrame(
         {
-            "glaciers": [" ".join(names[k] for k in rows) for rows in held],
-            "count": np.array([len(rows) for rows in held], np.int64),
+            "glaciers": [" ".join(names[k] for k in rows) for rows in members.values()],
+            "count": np.array([len(rows) for rows in members.values()], np.int64),
         },
-        geometry=gpd.GeoSeries([shapely.union_all(geometry[rows], grid_size=grid) for rows in held], crs=outlines.crs),
+        geometry=gpd.GeoSeries(
+            [shapely.union_all(geometry[rows], grid_size=grid) for rows in members.values()], crs=outlines.crs
+        ),
         crs=outlines.crs,
     )
     frame["area_km2"] = area_km2(frame) if len(frame) else np.zeros(0)
@@ -189,7 +203,7 @@ def intersects(outlines: gpd.GeoDataFrame, *, names: list[str]) -> gpd.GeoDataFr
     Returns
     -------
     geopandas.GeoDataFrame
-        A line a pair of neighbours: ``rgi_g_id_i``, ``rgi_g_id_j``.
+        One line per pair of neighbours: ``rgi_g_id_i``, ``rgi_g_id_j``.
     """
     geometry = outlines.geometry.to_numpy()
     rows = []

@@ -44,7 +44,7 @@ class Cover:
     clean, debris : Estimate
         In total, km²; n counts outlines.
     unknown_km2 : float
-        Ice under cloud or without both bands.
+        Ice under cloud, without both bands, or of outlines without a pixel's centre.
     """
 
     table: gpd.GeoDataFrame
@@ -66,11 +66,11 @@ def classes(optical: np.ndarray, *, limit: float = LIMIT) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of uint8, shape (h, w)
-        :data:`CLEAN`, :data:`DEBRIS`, or :data:`UNKNOWN` where a band is missing.
+        :data:`CLEAN`, :data:`DEBRIS`, or :data:`UNKNOWN` where a band is missing or neither is above 0.
     """
     red, swir = optical[RED], optical[SWIR1]
-    known = np.isfinite(red) & np.isfinite(swir)
     with np.errstate(invalid="ignore"):
+        known = np.isfinite(red) & np.isfinite(swir) & (np.maximum(red, swir) > 0.0)
         clean = red > limit * np.maximum(swir, 0.0)
     return np.where(known, np.where(clean, CLEAN, DEBRIS), UNKNOWN).astype(np.uint8)
 
@@ -132,8 +132,8 @@ def split(
             km2 = np.broadcast_to(
                 row_areas_m2(geobox, rows, 0.5 * (columns.start + columns.stop))[:, None] * 1e-6, index.shape
             )[inside]
-            at, found = index[inside], kind[inside]
-            cell = at * 4 + np.minimum(found, 3)
+            at = index[inside]
+            cell = at * 4 + kind[inside]
             area += np.bincount(cell, weights=km2, minlength=4 * n).reshape(n, 4)
             weight = np.nan_to_num(p[inside] * (1.0 - p[inside])) * km2
             doubt += np.bincount(cell, weights=weight, minlength=4 * n).reshape(n, 4)
@@ -166,12 +166,12 @@ def _estimates(
         for key, numbers in (("", value), ("low_", low), ("high_", high)):
             columns[f"{name}_{key}km2"] = np.where(is_known, numbers, np.nan)
     known = np.where(np.isfinite(area), area, 0.0)
-    unknown = float(known[:, UNKNOWN].sum() + known[:, NONE].sum())
+    known[pixels == 0, UNKNOWN] = size[pixels == 0]
     return Cover(
         table=outlines.assign(**{c: columns[c] for c in COLUMNS}),
         clean=_total(total, known, doubt, np.nan_to_num(ends), CLEAN),
         debris=_total(total, known, doubt, np.nan_to_num(ends), DEBRIS),
-        unknown_km2=unknown,
+        unknown_km2=float(known[:, UNKNOWN].sum()),
     )
 
 
@@ -184,7 +184,7 @@ def _part(doubt: np.ndarray, area: np.ndarray, kind: int) -> np.ndarray:
 
 
 def _total(total: Estimate, area: np.ndarray, doubt: np.ndarray, ends: np.ndarray, kind: int) -> Estimate:
-    """Return a class in total: errors of the limit are one for all glaciers."""
+    """Return a class in total; the errors of the limit are the same for all glaciers."""
     sums, n = area.sum(axis=0), len(area)
     if not sums[CLEAN] + sums[DEBRIS] > 0:
         return Estimate(value=np.nan, low=np.nan, high=np.nan, n=n)

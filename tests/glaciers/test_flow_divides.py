@@ -53,6 +53,36 @@ def test_ice_without_heights_stays_as_it_is():
     assert cut(some)["area_km2"].sum() == pytest.approx(area_km2(ICE).sum(), rel=1e-6)
 
 
+def test_ice_with_few_heights_is_not_cut_by_what_fills_the_rest():
+    """The ridge has heights, but six of ten columns of the ice have none."""
+    some = roof(60)
+    some[:, 5:35] = some[:, 80:117] = np.nan
+    assert len(cut(some)) == 1
+    some = roof(60)
+    some[:, 5:20] = some[:, 100:117] = np.nan
+    assert len(cut(some)) == 2
+
+
+@pytest.mark.parametrize("pixels", [10_000_000, 1200])
+def test_the_dem_is_read_in_strips(monkeypatch, pixels):
+    """Of a large polygon every third height counts; strips of any height give the same glaciers."""
+    found = []
+    for strip in (512, 7):
+        monkeypatch.setattr(flow_divides, "MOST_PIXELS", pixels)
+        monkeypatch.setattr(flow_divides, "STRIP", strip)
+        asked: list[int] = []
+
+        def read(rows, columns, asked=asked):
+            asked.append(rows.stop - rows.start)
+            return roof(70)[rows, columns]
+
+        found.append(flow_divides.divide(ICE, read, geobox=GRID))
+        assert max(asked) <= strip
+    one, other = found
+    assert len(one) == 2 and one.geometry.geom_equals(other.geometry).all()
+    assert max(g.bounds[0] for g in one.geometry) == pytest.approx(500_000 + 30.0 * 70.5, abs=100.0)
+
+
 def test_complexes_and_intersects():
     frame = gpd.GeoDataFrame(
         geometry=[
@@ -67,9 +97,9 @@ def test_complexes_and_intersects():
     lines = flow_divides.intersects(frame, names=names)
     assert list(zip(lines["rgi_g_id_i"], lines["rgi_g_id_j"], strict=True)) == [("a", "b")]  # c touches b in a point
     assert lines.geometry.length.tolist() == [1000.0]
-    found = flow_divides.complexes(frame, names=names)
+    found = flow_divides.complexes(frame, lines, names=names)
     assert found["glaciers"].tolist() == ["a b", "c", "d"] and found["count"].tolist() == [2, 1, 1]
     assert found["area_km2"].sum() == pytest.approx(area_km2(frame).sum(), rel=1e-9)
     assert found["complex_id"].is_unique and found.geometry.iloc[0].geom_type == "Polygon"
-    empty = flow_divides.complexes(frame.iloc[:0], names=[])
-    assert not len(empty) and not len(flow_divides.intersects(frame.iloc[:0], names=[]))
+    none = flow_divides.intersects(frame.iloc[:0], names=[])
+    assert not len(none) and not len(flow_divides.complexes(frame.iloc[:0], none, names=[]))

@@ -96,6 +96,41 @@ def test_cloud_and_missing_bands_are_unknown():
     assert np.isnan(nothing.clean.value) and nothing.table["debris_km2"].isna().all()
 
 
+def test_no_reflectance_tells_nothing():
+    """Zero or less in both bands, as in fill and black shadow, has no ratio; in one band it has."""
+    values = np.zeros((6, 1, 4))
+    values[2], values[4] = [[0.0, -0.01, 0.1, 0.0]], [[0.0, -0.02, -0.01, 0.1]]
+    assert ice_cover.classes(values).tolist() == [[3, 3, 1, 2]]
+
+
+def test_an_outline_between_the_centres_of_pixels_is_unknown():
+    """No ice of the total is lost: clean, debris-covered and unknown add up to it."""
+    frame = outlines()
+    frame.loc[1, "geometry"] = box(504_060, 5_198_060, 504_140, 5_198_140)
+    frame["area_km2"] = area_km2(frame)
+    found = split(np.full((40, 60), 3.0), frame=frame)
+    sizes = frame["area_km2"].to_numpy()
+    assert np.isnan(found.table["clean_km2"].iloc[1]) and found.unknown_km2 == pytest.approx(sizes[1])
+    assert found.clean.value + found.debris.value + found.unknown_km2 == pytest.approx(sizes.sum())
+    assert found.debris.high >= sizes[1]
+
+
+def test_totals_have_the_errors_of_the_limit_and_of_the_margin():
+    """One glacier's total is its row; the limits' changes of several add up, since they are the same error."""
+    ratio = np.full((40, 60), 3.0)
+    ratio[18:20, :] = 1.8  # clean at 1.5 and 1.2, not at 2.0
+    ratio[20:, :] = 0.9
+    found = split(ratio)
+    size = found.table["area_km2"].to_numpy()
+    down = 2 / 20 * size[0] + 2 / 10 * size[1]
+    clean, debris = 0.5 * size[0] + size[1], 0.5 * size[0]
+    share = clean / size.sum()  # nothing is in doubt: by area
+    assert found.clean.low == pytest.approx(clean - np.hypot(share * 0.1 * size.sum(), down))
+    assert found.clean.high == pytest.approx(clean + share * 0.2 * size.sum())
+    assert found.debris.low == pytest.approx(debris - (1 - share) * 0.1 * size.sum())
+    assert found.debris.high == pytest.approx(debris + np.hypot((1 - share) * 0.2 * size.sum(), down))
+
+
 def test_no_interval_of_an_outline_is_none_of_its_parts():
     found = split(np.full((40, 60), 3.0), frame=outlines(area_low_km2=np.nan, area_high_km2=np.nan))
     assert found.table["clean_km2"].notna().all() and found.table[["clean_low_km2", "clean_high_km2"]].isna().all(None)

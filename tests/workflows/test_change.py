@@ -16,7 +16,7 @@ from polynya.io import polygons
 from polynya.scenes.areas import row_areas_m2
 
 from .glaciers import pieces
-from .glaciers.test_glaciers import cli
+from .glaciers.pieces import cli
 
 CENTRES = [(1600.0, 1600.0), (8000.0, 1600.0), (4800.0, 8000.0)]
 """Each in a block of 3.2 km of its own: what errs together in the test errs together in the interval."""

@@ -126,13 +126,14 @@ def _cut_by_flow(drawn: gpd.GeoDataFrame, scene: Scene) -> gpd.GeoDataFrame:
     only = only_sensors(scene, (height,))
     if not only.sensors or not len(drawn):
         return drawn
-    is_new = drawn["rgi_id"].eq("").to_numpy() if "rgi_id" in drawn.columns else np.ones(len(drawn), bool)
+    has_names = "rgi_id" in drawn.columns
+    is_new = divides.identifiers(drawn).eq("").to_numpy() if has_names else np.ones(len(drawn), bool)
 
     def read(rows: slice, columns: slice) -> np.ndarray:
         return glacier_scene.read(only, window=((rows.start, rows.stop), (columns.start, columns.stop)))[height][0]
 
     cut = flow_divides.divide(drawn[is_new], read, geobox=scene.geobox)
-    if "rgi_id" not in drawn.columns:
+    if not has_names:
         return cut
     out = pd.concat([drawn[~is_new], cut.assign(rgi_id="")], ignore_index=True)
     for name in set(divides.KEPT) & set(out.columns) - {"term_type"}:
@@ -189,9 +190,10 @@ def write(outlined: Outlined, folder: Path, *, scene: Scene, config: Config) -> 
     if config.divides == "dem" and scene.table.name_of("height") not in scene.sensors:
         notes.append("no ice divides: the scene has no DEM (--divides dem)")
     if config.complexes:
-        names = [str(r) or f"polynya-{k}" for k, r in enumerate(table["rgi_id"], 1)]
-        polygons.write(flow_divides.complexes(table, names=names), folder / "complexes.gpkg", about=about)
-        polygons.write(flow_divides.intersects(table, names=names), folder / "intersects.gpkg", about=about)
+        names = [str(n) or f"polynya-{k}" for k, n in enumerate(divides.identifiers(table), 1)]
+        edges = flow_divides.intersects(table, names=names)
+        polygons.write(edges, folder / "intersects.gpkg", about=about)
+        polygons.write(flow_divides.complexes(table, edges, names=names), folder / "complexes.gpkg", about=about)
     try:
         oggm = glacier_region.for_oggm(table, region=scene.region, o1region=config.rgi_region)
         polygons.write(oggm, folder / "outlines_oggm.gpkg", about=about)

@@ -22,7 +22,7 @@ from polynya.workflows.evaluate import concentration
 from tests.real_files import sar
 
 from ...readers import ai4arctic_files, ice_grids
-from ..glaciers.test_glaciers import cli
+from ..glaciers.pieces import cli
 
 POLAR = "EPSG:3413"
 

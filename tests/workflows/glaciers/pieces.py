@@ -9,13 +9,21 @@ import numpy as np
 import rasterio
 from affine import Affine
 from odc.geo.geobox import GeoBox
+from typer.testing import CliRunner
 
+from polynya.cli import app
+from polynya.errors import PolynyaError
 from polynya.sensors.glaciers import REGIONS, TABLE
+from polynya.workflows import glaciers
 
 from ... import onnx_networks
 
 helper = onnx_networks.helper
 TIME = "2021-08-14T10:12:30Z"
+BRIGHT = {("optical", 1): 12.0, ("optical", 4): -12.0}
+"""Green minus short-wave infrared."""
+RADIUS = 700.0
+"""Of the glacier of the fixture ``disc``, m."""
 
 
 def grid(
@@ -133,3 +141,16 @@ def discs(shape: tuple[int, int], *, pixel_m: float, centres: list[tuple[float, 
 def values_of(path: Path) -> np.ndarray:
     with rasterio.open(path) as file:
         return file.read(1)
+
+
+def cli(*words: object) -> tuple[int, str, str]:
+    done = CliRunner().invoke(app, [str(w) for w in words])
+    if isinstance(done.exception, PolynyaError):  # what main() does with it
+        return done.exception.exit_code, done.stdout, f"{done.stderr}polynya: {done.exception}"
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.exit_code, done.stdout, done.stderr
+
+
+def config(*networks: Path, **more: object) -> glaciers.Config:
+    return glaciers.Config.checked(network=tuple(str(n) for n in networks), runtime="onnxruntime", **more)

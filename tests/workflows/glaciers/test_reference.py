@@ -21,7 +21,7 @@ from polynya.workflows.evaluate import scene as evaluate_scene
 from polynya.workflows.glaciers import reference
 
 from . import pieces
-from .test_glaciers import cli, config
+from .pieces import cli, config
 
 PIXEL = 20.0
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ...readers.sentinel1_safe import EW, LINES, SAMPLES, SLC, Small, real_safe, write_safe, zipped
-from ..glaciers.test_glaciers import cli
+from ..glaciers.pieces import cli
 
 
 @pytest.fixture(scope="module")

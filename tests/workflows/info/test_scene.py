@@ -8,7 +8,7 @@ import numpy as np
 
 from ...samples.scene_pieces import piece, write_tiles
 from ..glaciers import pieces
-from ..glaciers.test_glaciers import cli
+from ..glaciers.pieces import cli
 
 
 def test_a_scene_folder_has_evidence_apart_sensor_by_sensor(tmp_path):

@@ -14,7 +14,7 @@ from polynya.readers.ai4arctic_preparation import STATISTICS
 from tests.real_files import sar
 
 from ...readers import ai4arctic_files, ice_grids
-from ..glaciers.test_glaciers import cli
+from ..glaciers.pieces import cli
 
 
 def test_a_chart_has_areas_by_concentration(tmp_path):
