@@ -20,7 +20,7 @@ def tags(
             metavar="PRODUCT|FOLDER...",
             help="Sentinel-1 WV SLC products (SAFE folder, manifest.safe, zip archive), the folder of TenGeoP-SARwv,"
             " folders of images (PNG, JPEG, GeoTIFF) with or without tags.csv; folders that hold such products,"
-            " patterns in quotes, lists (NAME.txt, a product a line).",
+            " patterns in quotes, lists (NAME.txt, one product per line).",
         ),
     ],
     out: Annotated[
@@ -57,7 +57,7 @@ def tags(
     The phenomena: pure ocean waves, wind streaks, micro-convective cells, rain cells, biological slicks, sea ice,
     icebergs, low wind area, atmospheric front, oceanic front.
 
-    Each product's folder gets tags.parquet (GeoParquet, a row per imagette: footprint, time, beam, incidence angle,
+    Each product's folder gets tags.parquet (GeoParquet, one row per imagette: footprint, time, beam, incidence angle,
     probability per tag, tags, confidence), report.html (the contact sheet, with filters) and run.json. An imagette
     near land, of another beam, size or kind than the training's is not assessed: unknown, and counted with its cause.
     So is one whose picture cannot be read; the others are tagged, and the exit code is 3.

@@ -2,7 +2,7 @@
 /* State, server and events of the review page. Nothing counts as changed here before the server says that it is saved. */
 const KEY = location.hash.slice(1), MIN_SPAN = 40, MEMORY = "polynya-review";
 const S = {
-  session: null, file: 0, state: null, beam: null, origin: 0, extent: [0, 1], view: [0, 1], cursor: null, hover: null, selection: null, anchor: null, moving: false, pending: null,
+  session: null, file: 0, state: null, beam: null, origin: 0, extent: [0, 1], view: [0, 1], cursor: null, hover: null, selection: null, selected: 0, anchor: null, moving: false, pending: null,
   baseShift: null, north: false, across: 0, map: { e: 0, n: 0, mpp: 10 }, contrast: 0, hidden: false, courses: new Map(), feeds: new Map(), tiles: new Map(), frames: 0, scale: null,
 };
 
@@ -165,7 +165,7 @@ function show() {
   remember(); tell(); redraw();
 }
 
-function choose(name) { S.beam = name; S.anchor = null; S.selection = null; show(); }
+function choose(name) { S.beam = name; S.anchor = null; S.selection = null; S.selected++; show(); }
 function notice(text, bad = false) { const p = $("notice"); p.textContent = text; p.hidden = !text; p.classList.toggle("bad", bad); redraw(); }
 function remember() { sessionStorage.setItem(MEMORY, JSON.stringify({ name: S.state.name, file: S.file, beam: S.beam, view: S.view, north: S.north })); }
 
@@ -233,12 +233,13 @@ function stepCursor(by) {
   else setCursor(S.cursor + by * (S.view[1] - S.view[0]) / plotShape().wide);
   reveal(S.cursor);
 }
-function select(a, b) { S.selection = a === null ? null : [Math.min(a, b), Math.max(a, b)]; tell(); redraw(); }
+function select(a, b) { S.selected++; S.selection = a === null ? null : [Math.min(a, b), Math.max(a, b)]; tell(); redraw(); }
 
 async function selectRun(step, unlabelled = false) {
-  const x = S.cursor ?? (S.view[0] + S.view[1]) / 2;
+  const x = S.cursor ?? (S.view[0] + S.view[1]) / 2, before = S.selected;
   let run;
   try { run = await (await query("/api/run", { file: S.file, beam: S.beam, x, step, unlabelled: unlabelled ? "1" : "0" })).json(); } catch (error) { failed(error); return; }
+  if (S.selected !== before) return; // something else was selected meanwhile, or Escape pressed
   if (!run.found) { notice(unlabelled ? "No unlabelled run is left on this side." : "No further run on this side."); return; }
   S.anchor = null; S.cursor = step < 0 ? run.to : run.from;
   select(run.from, run.to);

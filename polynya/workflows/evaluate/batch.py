@@ -15,8 +15,7 @@ from ...engine.protocol import DONE, FAILED, SKIPPED, Engine, Record
 from ...errors import ProductError, UsageError
 from ...evaluate import scene_rows
 from ...io import atomic, pairs
-from ...report import terminal
-from .. import run_page
+from .. import each, run_page
 
 RESULTS_VERSION = 1
 """Raised only when the same inputs and settings give other scores."""
@@ -177,15 +176,9 @@ def run(
     about = folder / f"scores.{atomic.RECORD}"
     io.check_writable(folder)
     io.check_files([folder / SCORES], record=about, overwrite=True)
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
     task = functools.partial(process, seed=seed, overwrite=overwrite)
-    records = {}
-    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
-        for record in engine.map(task, items):
-            records[record.item] = record
-            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    found = [records[p.name] for p in items]
+    is_shown, workers = show_progress and len(items) > 1, workers or engines.cores()
+    found = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
     scored = [p for p, r in zip(items, found, strict=True) if r.status != FAILED]
     if scored:
         _write_together(scored, folder / SCORES, about=about, seed=seed)

@@ -16,7 +16,7 @@ from ... import io, schema
 from ...engine import protocol
 from ...engine.protocol import DONE, FAILED, SKIPPED, Engine, Record, Task
 from ...errors import OutputError, PolynyaError, ProductError
-from ...report import terminal
+from .. import each
 
 SUMS = "sums.parquet"
 
@@ -174,14 +174,8 @@ def summed(
     ProductError
         If none can be counted.
     """
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
-    found: dict[str, Record] = {}
-    with terminal.progress(len(items), show=show_progress) as bar:
-        for record in engine.map(task, items):
-            found[record.item] = record
-            bar.advance(text=f"{Path(record.item).name[:40]} {record.status}")
-    records = tuple(found[i.name] for i in items)
+    workers = workers or engines.cores()
+    records = tuple(each.records_of(items, task, engine=engine, workers=workers, show_progress=show_progress))
     if all(r.status == FAILED for r in records):
         raise ProductError(records[0].message)
     return records

@@ -100,7 +100,8 @@ def answer(imagettes: Sequence[Imagette], used: network.Used, config: Config, *,
     tags, precise = (_in_order(spread(v, empty=False), place) for v in (found.tags, found.precise_tags))
     given, precise = tags & is_assessed[:, None], precise & is_assessed[:, None]
     probability = np.where(np.array(place) >= 0, spread(found.probability)[:, place], np.nan)
-    columns = {n: table_of(imagettes)[n] for n in (v.name for v in WHERE)}
+    rows = table_of(imagettes)
+    columns = {v.name: rows[v.name] for v in WHERE}
     columns |= {probability_name(t): probability[:, k] for k, t in enumerate(TAGS)}
     columns |= {
         "number": first + np.arange(len(imagettes)),

@@ -21,9 +21,9 @@ from .... import io
 from ....engine.protocol import DONE, FAILED, SKIPPED, Engine, Record
 from ....errors import OutputError
 from ....io import atomic
-from ....report import terminal
 from ....schema import counted, mosaics
 from ....schema.sea_ice_maps import CONCENTRATION, QUALITY, UNCERTAINTY
+from ... import each
 from .. import ice_chart, products
 from ..config import Config
 from ..scene import SIMULATED
@@ -131,15 +131,10 @@ def run(
         Item(name=f"{PREFIX}{name}", place=str(Path(out) / f"{PREFIX}{name}"), sources=sources, about=found.about)
         for name, sources in found.groups.items()
     ]
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(max(workers, 1), len(items)))
     task = functools.partial(process, config=config or Config(), overwrite=overwrite)
-    records = {}
-    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
-        for record in engine.map(task, items):
-            records[record.item] = record
-            bar.advance(text=f"{record.item} {record.status}")
-    return Outputs(records=tuple(records[i.name] for i in items), messages=found.messages)
+    is_shown = show_progress and len(items) > 1
+    records = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
+    return Outputs(records=tuple(records), messages=found.messages)
 
 
 def process(item: Item, *, config: Config, overwrite: bool = False) -> Record:

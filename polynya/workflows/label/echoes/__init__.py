@@ -23,9 +23,8 @@ from .... import io
 from ....engine.protocol import DONE, SKIPPED, Engine, Record
 from ....errors import ProductError, UsageError
 from ....readers import echo_files, lead_map
-from ....report import terminal
 from ....schema import TableSpec
-from ... import run_page
+from ... import each, run_page
 from . import table as label_table
 from .config import Config
 
@@ -126,15 +125,9 @@ def run(
     is_folder = not str(out).endswith(TABLE)
     folder = io.place(out) if is_folder else io.place(out).parent
     io.check_writable(folder)
-    if isinstance(engine, str):
-        engine = engines.load(engine, workers=min(workers or engines.cores(), len(items)))
     task = functools.partial(process, config=config, overwrite=overwrite)
-    records = {}
-    with terminal.progress(len(items), show=show_progress and len(items) > 1) as bar:
-        for record in engine.map(task, items):
-            records[record.item] = record
-            bar.advance(text=f"{Path(record.item).stem[:40]} {record.status}")
-    results = [records[i.name] for i in items]
+    is_shown, workers = show_progress and len(items) > 1, workers or engines.cores()
+    results = each.records_of(items, task, engine=engine, workers=workers, show_progress=is_shown)
     places = {i.name: i.out for i in items}
     run_page.write(results, out=folder, command="label", results=places, quantity=run_page.LABELLED_ECHOES)
     return results
