@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import fft
 
 
 def rough(rng: np.random.Generator, shape: tuple[int, int], *, exponent: float, longest_px: float) -> np.ndarray:
@@ -25,11 +26,12 @@ def rough(rng: np.random.Generator, shape: tuple[int, int], *, exponent: float, 
         It repeats nowhere within the window: twice the window is drawn.
     """
     rows, columns = 2 * shape[0], 2 * shape[1]
-    ky, kx = np.fft.fftfreq(rows)[:, None], np.fft.rfftfreq(columns)[None, :]
-    wave = np.maximum(np.hypot(ky, kx), 1.0 / longest_px)
-    noise = rng.standard_normal((rows, columns), dtype=np.float32)
-    field = np.fft.irfft2(np.fft.rfft2(noise) * wave ** (-0.5 * exponent), s=(rows, columns))[: shape[0], : shape[1]]
-    return ((field - field.mean()) / max(float(field.std()), 1e-9)).astype(np.float32)
+    ky, kx = (f.astype(np.float32) for f in (fft.fftfreq(rows)[:, None], fft.rfftfreq(columns)[None, :]))
+    square = np.maximum(ky * ky + kx * kx, np.float32(longest_px**-2.0))
+    noise = fft.rfft2(rng.standard_normal((rows, columns), dtype=np.float32))  # single numbers stay single
+    noise *= square ** np.float32(-0.25 * exponent)
+    field = fft.irfft2(noise, s=(rows, columns), overwrite_x=True)[: shape[0], : shape[1]]
+    return ((field - field.mean(dtype=np.float64)) / max(float(field.std(dtype=np.float64)), 1e-9)).astype(np.float32)
 
 
 def share_above(field: np.ndarray, share: float) -> np.ndarray:

@@ -10,7 +10,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ... import compiled
+
 _A, _B, _C = (np.uint64(v) for v in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
+_PART = np.uint64(0xFFFFF)
 _FRACTION = 1.0 / 9007199254740992.0
 
 
@@ -68,29 +71,34 @@ def polygons(y: np.ndarray, x: np.ndarray, *, size: float, key: int) -> Polygons
     key : int
         Another key, other polygons.
     """
-    y, x = np.asarray(y, np.float64) / size, np.asarray(x, np.float64) / size
-    row, column = np.floor(y).astype(np.int64), np.floor(x).astype(np.int64)
-    shape = np.broadcast_shapes(y.shape, x.shape)
-    first, second = np.full(shape, np.inf), np.full(shape, np.inf)
-    own, other = np.zeros(shape, np.uint64), np.zeros(shape, np.uint64)
-    places = [np.zeros(shape) for _ in range(4)]
-    start = mix(np.uint64(key))
-    for down in (0, -1, 1):
-        for along in (0, -1, 1):
-            i, j = row + down, column + along
-            z = mix(start ^ ((i + 1048576).astype(np.uint64) << np.uint64(31) | (j + 1048576).astype(np.uint64)))
-            sy = i + 0.1 + 0.8 * ((z & np.uint64(0xFFFFF)) / 1048576.0)
-            sx = j + 0.1 + 0.8 * ((z >> np.uint64(30) & np.uint64(0xFFFFF)) / 1048576.0)
-            apart = (sy - y) ** 2 + (sx - x) ** 2
-            nearest, nearer = apart < first, apart < second
-            moved = nearer & ~nearest
-            for at, new in ((0, sy), (1, sx)):
-                places[at + 2] = np.where(nearest, places[at], np.where(moved, new, places[at + 2]))
-                places[at] = np.where(nearest, new, places[at])
-            other = np.where(nearest, own, np.where(moved, z, other))
-            own = np.where(nearest, z, own)
-            second = np.where(nearest, first, np.where(moved, apart, second))
-            first = np.where(nearest, apart, first)
+    y, x = (np.ascontiguousarray(v) for v in np.broadcast_arrays(*(np.asarray(v, np.float64) / size for v in (y, x))))
+    own, other = np.zeros(y.shape, np.uint64), np.zeros(y.shape, np.uint64)
+    apart, places = np.empty((2, y.size)), np.empty((4, y.size))
+    _two_nearest(y.ravel(), x.ravel(), np.atleast_1d(mix(np.uint64(key))), own.ravel(), other.ravel(), apart, places)
     between = np.hypot(places[0] - places[2], places[1] - places[3])
-    border = 0.5 * size * (second - first) / np.maximum(between, 1e-6)
-    return Polygons(own=own, next=other, border=border.astype(np.float32), y=places[0] * size, x=places[1] * size)
+    border = 0.5 * size * (apart[1] - apart[0]) / np.maximum(between, 1e-6)
+    at_y, at_x = (places[k].reshape(y.shape) * size for k in (0, 1))
+    return Polygons(own=own, next=other, border=border.astype(np.float32).reshape(y.shape), y=at_y, x=at_x)
+
+
+@compiled.kernel
+def _two_nearest(y, x, start, own, other, apart, places):
+    """Fill in the two nearest points of every place, in squares of the lattice around it; lengths in squares."""
+    for p in range(y.size):
+        row, column = int(np.floor(y[p])), int(np.floor(x[p]))
+        apart[0, p] = apart[1, p] = np.inf
+        for n in range(9):
+            i, j = row + (n // 3 + 1) % 3 - 1, column + (n % 3 + 1) % 3 - 1
+            z = np.uint64(i + 1048576) << np.uint64(31) | np.uint64(j + 1048576)
+            z = (start[0] ^ z) + _A
+            z = (z ^ (z >> np.uint64(30))) * _B
+            z = (z ^ (z >> np.uint64(27))) * _C
+            z = z ^ (z >> np.uint64(31))
+            at_y = i + 0.1 + 0.8 * ((z & _PART) / 1048576.0)
+            at_x = j + 0.1 + 0.8 * (((z >> np.uint64(30)) & _PART) / 1048576.0)
+            square = (at_y - y[p]) ** 2 + (at_x - x[p]) ** 2
+            if square < apart[0, p]:
+                other[p], apart[1, p], places[2, p], places[3, p] = own[p], apart[0, p], places[0, p], places[1, p]
+                own[p], apart[0, p], places[0, p], places[1, p] = z, square, at_y, at_x
+            elif square < apart[1, p]:
+                other[p], apart[1, p], places[2, p], places[3, p] = z, square, at_y, at_x
