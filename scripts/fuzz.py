@@ -9,6 +9,7 @@ case make it again from the same files.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import random
 import resource
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 MOST_SECONDS, MOST_MB = 60.0, 3000
@@ -62,14 +64,14 @@ def main() -> None:
     raise SystemExit(int(wrong > 0))
 
 
-def make(folder: Path) -> Path:
+def make(folder: Path, products: Sequence[str] = PRODUCTS) -> Path:
     """Make the products and results that are not there; return their folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for k, words in enumerate(PRODUCTS, 1):
+    for k, words in enumerate(products, 1):
         done = folder / f".made_{k}"
         if done.exists() and done.read_text() == words:
             continue
-        print(f"{k} of {len(PRODUCTS)} products: polynya {words.format(f=folder.name)}", flush=True)
+        print(f"{k} of {len(products)} products: polynya {words.format(f=folder.name)}", flush=True)
         made = subprocess.run(
             [sys.executable, "-m", "polynya", *words.format(f=folder).split(), "--overwrite"],
             check=False,
@@ -85,10 +87,7 @@ def make(folder: Path) -> Path:
 
 def work(files: list[Path], folder: Path, scratch: Path, *, seed: int, until: float) -> tuple[int, int]:
     """Run cases; return how many, and how many failed."""
-    import polynya.cli
-    import polynya.workflows.freeboard
-    import polynya.workflows.info  # noqa: F401  a child that is a copy of this process starts at once
-
+    warm()
     n = wrong = 0
     said_at = time.monotonic()
     print(f"{len(files)} files, {until - said_at:.0f} s", flush=True)
@@ -123,6 +122,13 @@ def work(files: list[Path], folder: Path, scratch: Path, *, seed: int, until: fl
     return n, wrong
 
 
+def warm() -> None:
+    """Import what commands need: a child that is a copy of this process then starts at once."""
+    import polynya.cli
+    import polynya.workflows.freeboard
+    import polynya.workflows.info  # noqa: F401
+
+
 def mutated(data: bytes, rng: random.Random) -> bytes:
     """Return bytes with flips at the start or anywhere, zeros, a repetition, or without their end."""
     out = bytearray(data)
@@ -147,23 +153,32 @@ def mutated(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
-def case(words: list[str], said: Path) -> str:
+def case(words: list[str], said: Path, *, expected: Sequence[int] = (0, 1, 2, 3), seconds: float = MOST_SECONDS) -> str:
     """Run a command in a copy of this process; return what is wrong, empty where nothing is."""
-    child = os.fork()
-    if child == 0:
-        _child(words, said)
-    deadline = time.monotonic() + MOST_SECONDS
+    child = forked(words, said)
+    deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         done, status, used = os.wait4(child, os.WNOHANG)
         if done:
             text, code = said.read_text(errors="replace"), os.waitstatus_to_exitcode(status)
-            if "Traceback" in text or "unexpected error" in text or code < 0 or code not in (0, 1, 2, 3):
+            if "Traceback" in text or "unexpected error" in text or code not in expected:
                 return f"exit {code}: {' '.join(text.split())[-400:]}"
             return f"took {used.ru_maxrss // 1024} MB" if used.ru_maxrss // 1024 > MOST_MB else ""
         time.sleep(0.01)
-    os.kill(child, signal.SIGKILL)
+    os.killpg(child, signal.SIGKILL)
     os.waitpid(child, 0)
-    return f"no end within {MOST_SECONDS:.0f} s"
+    return f"no end within {seconds:.0f} s"
+
+
+def forked(words: list[str], said: Path) -> int:
+    """Start a command in a copy of this process, in a group of its own; return its number."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        _child(words, said)
+    with contextlib.suppress(OSError):  # whichever of the two is first
+        os.setpgid(child, child)
+    return child
 
 
 def _child(words: list[str], said: Path) -> None:
