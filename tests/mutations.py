@@ -99,9 +99,8 @@ class Source:
         return not any(offset <= at < offset + size for _, offset, size in self.chunks)
 
 
-def mutate(source: Source, *, into: Path, rng: random.Random) -> tuple[str, str]:
+def mutate(source: Source, *, kind: str, into: Path, rng: random.Random) -> tuple[str, str]:
     """Write a damaged copy; return the kind of damage and where it is."""
-    kind = rng.choice(KINDS)
     data = bytearray(source.data)
     where = ""
     if kind == "flip_chunk":
@@ -353,7 +352,8 @@ def main(first: int, last: int, paths: list[str]) -> None:
             rng = random.Random(case)
             k = case % len(sources)
             copy, out = folder / sources[k].path.name, folder / "out"
-            kind, where = mutate(sources[k], into=copy, rng=rng)
+            kind = KINDS[case // len(sources) % len(KINDS)]  # each for every source, in turn
+            kind, where = mutate(sources[k], kind=kind, into=copy, rng=rng)
             started = time.perf_counter()
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")

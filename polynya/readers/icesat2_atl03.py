@@ -49,6 +49,10 @@ RELEASES = ("003", "004", "005", "006", "007")
 CHECKED = ("006",)
 MAX_EXTENT_M = 4.2e7
 """Longer than one orbit: a beam that claims it is damaged."""
+MOST_MISSING = 0.01
+"""Share of photons without a height, position or time up to which the others are used."""
+LEAST_CONFIDENCE = -2
+"""``signal_conf_ph`` of photons that are never used: that of the transmitter echo path."""
 GEOSEGMENT_M = 20.0
 """Length of a geosegment, to 1 %, for sentences."""
 
@@ -78,6 +82,8 @@ class BeamIndex:
         Names of :data:`PHOTON_FILTERS` that :func:`photons` reads too.
     chunks : dict of (path, name) to numpy.ndarray
         Where the photons' chunks lie, filled by the first call of :func:`photons`.
+    missing : set of int
+        Rows of photons without a height, position or time, filled by :func:`photons`: see :meth:`missing_note`.
     """
 
     granule: Granule
@@ -91,11 +97,19 @@ class BeamIndex:
     n_degraded: int = 0
     filters: tuple[str, ...] = ()
     chunks: dict[tuple[Path, str], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    missing: set[int] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def has_cal19(self) -> bool:
         """Whether the granule carries a usable first-photon-bias table for this beam."""
         return self.first_photon is not None
+
+    def missing_note(self) -> tuple[Note, ...]:
+        """Return a note that counts the photons left out because a number of theirs is NaN; none where none is."""
+        if not self.missing:
+            return ()
+        what = f"{counted(len(self.missing), 'photon')} without a height, position or time (NaN)"
+        return (Note(code="photons_missing", text=f"{self.beam.name}: {what}, left out"),)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +296,8 @@ def photons(
     Raises
     ------
     ProductError
-        If a chunk's checksum does not fit, or a value is impossible.
+        If a chunk's checksum does not fit, a value is impossible, or more than :data:`MOST_MISSING` of the photons have
+        NaN; fewer are left out: they get the lowest confidence, and the numbers of a photon beside them.
     """
     path, name = beam.granule.path, beam.beam.name
     fields = (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in beam.filters))
@@ -299,9 +314,36 @@ def photons(
             kept=Kept(chunks=beam.chunks, arrays=arrays),
         )
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
+        is_missing = _missing(out)
         for item in PHOTONS:
-            _check_values(out[item.name], item, path, name)
+            known = out[item.name] if is_missing is None else out[item.name][~is_missing]
+            _check_values(known, item, path, name)
     icesat2_agreement.check_photons(out, beam.geosegments, start=start, path=path, beam=name)
+    if is_missing is not None:
+        beam.missing.update((start + np.flatnonzero(is_missing)).tolist())
+        out = _without(out, is_missing)
+    return out
+
+
+def _missing(data: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Return which photons lack a number, None where all are there or so many lack one that the file is damaged."""
+    numbers = [v for v in data.values() if v.dtype.kind == "f" and v.size]
+    if all(np.isfinite(v.min()) for v in numbers):  # min of a NaN is NaN
+        return None
+    found = np.logical_or.reduce([np.isnan(v) for v in numbers])
+    return found if 0 < np.count_nonzero(found) <= MOST_MISSING * found.size else None
+
+
+def _without(data: dict[str, np.ndarray], is_missing: np.ndarray) -> dict[str, np.ndarray]:
+    """Return photons of which those that lack a number are never used, whatever is asked for."""
+    whole = np.flatnonzero(~is_missing)
+    beside = whole[np.clip(np.searchsorted(whole, np.flatnonzero(is_missing)), 0, whole.size - 1)]
+    out = {}
+    for name, values in data.items():
+        out[name] = values.copy()
+        if values.dtype.kind == "f":
+            out[name][is_missing] = values[beside]
+    out["signal_conf_ph"][is_missing] = LEAST_CONFIDENCE
     return out
 
 
@@ -382,6 +424,7 @@ def read(
         start=0,
         stop=found.stop - found.start,
         notes=found.notes,
+        missing=found.missing,
         n_degraded=found.n_degraded,
         filters=found.filters,
         photons=_table(data, (*PHOTONS, *PHOTON_FILTERS)),
