@@ -6,6 +6,11 @@ printed as it stands by the command line; the class decides the exit code.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 class PolynyaError(Exception):
     """Base of every error that polynya raises on purpose.
@@ -99,7 +104,8 @@ def unreadable(error: BaseException) -> ProductError | None:
     ProductError or None
         With the byte, row or line where the exception names one.
     """
-    inner, step = [], error.__traceback__
+    inner: list[tuple[str, FrameType, int]] = []
+    step = error.__traceback__
     while step is not None:
         package, _, module = str(step.tb_frame.f_globals.get("__name__", "")).rpartition(".")
         if package.endswith("polynya.readers"):

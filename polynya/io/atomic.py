@@ -127,12 +127,14 @@ def scratch(path: Path | None = None) -> Iterator[Path]:
     OutputError
         If it cannot be made.
     """
-    part = _part_folder.get()
-    if path is None and part is None:
+    if path is not None:
+        temporary = temporary_name(path)
+    elif (part := _part_folder.get()) is not None:
+        temporary = temporary_name(part / "scratch")
+    else:
         with tempfile.TemporaryDirectory(prefix="polynya_") as folder:
             yield Path(folder)
         return
-    temporary = temporary_name(path) if path is not None else temporary_name(part / "scratch")  # type: ignore[operator]
     try:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)

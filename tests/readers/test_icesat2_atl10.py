@@ -51,7 +51,7 @@ def test_three_tables_from_either_layout(tmp_path, release):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("latitude", 90.1), ("longitude", 1e30), ("beam_fb_height", 3e4), ("seg_dist_x", -np.inf)]
+    ("name", "value"), [("latitude", 90.1), ("longitude", 1e10), ("beam_fb_height", 3e4), ("seg_dist_x", -2e5)]
 )
 def test_values_that_cannot_be(tmp_path, name, value):
     path = write(tmp_path / "a.h5")
