@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from polynya import io
 from polynya.engine.protocol import DONE, FAILED
-from polynya.errors import PolynyaError, one_line
+from polynya.errors import UNEXPECTED, PolynyaError, one_line
 from polynya.readers import icesat2_atl03, icesat2_atl07, icesat2_atl10
 from polynya.tracks import beam_segments
 from polynya.workflows import freeboard, info, verify
@@ -304,7 +304,7 @@ def _check_message(message: str, exit_code: int, path: Path, wrong: list[str]) -
         wrong.append(f"does not name the file: {message}")
     if exit_code not in (1, 2):
         wrong.append(f"exit code {exit_code}")
-    if "polynya failed on it" in message:
+    if "polynya failed on it" in message or UNEXPECTED in message:
         wrong.append(f"internal error: {message}")
 
 
