@@ -23,6 +23,7 @@ from . import icesat2, icesat2_agreement
 from .hdf5_chunks import Column, Kept, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
+from .icesat2_missing_photons import missing_note, missing_photons, without_photons
 from .icesat2_photon_index import CUT_WRONGLY, photon_index
 from .icesat2_photon_variables import BACKGROUND, GEOSEGMENTS, PHOTON_FILTERS, PHOTONS, SEA_ICE, Field, surface_quality
 
@@ -49,10 +50,6 @@ RELEASES = ("003", "004", "005", "006", "007")
 CHECKED = ("006",)
 MAX_EXTENT_M = 4.2e7
 """Longer than one orbit: a beam that claims it is damaged."""
-MOST_MISSING = 0.01
-"""Share of photons without a height, position or time up to which the others are used."""
-LEAST_CONFIDENCE = -2
-"""``signal_conf_ph`` of photons that are never used: that of the transmitter echo path."""
 GEOSEGMENT_M = 20.0
 """Length of a geosegment, to 1 %, for sentences."""
 
@@ -106,10 +103,7 @@ class BeamIndex:
 
     def missing_note(self) -> tuple[Note, ...]:
         """Return a note that counts the photons left out because a number of theirs is NaN; none where none is."""
-        if not self.missing:
-            return ()
-        what = f"{counted(len(self.missing), 'photon')} without a height, position or time (NaN)"
-        return (Note(code="photons_missing", text=f"{self.beam.name}: {what}, left out"),)
+        return missing_note(self.beam.name, len(self.missing))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -296,7 +290,7 @@ def photons(
     Raises
     ------
     ProductError
-        If a chunk's checksum does not fit, a value is impossible, or more than :data:`MOST_MISSING` of the photons have
+        If a chunk's checksum does not fit, a value is impossible, or more than one per cent of the photons have
         NaN; fewer are left out: they get the lowest confidence, and the numbers of a photon beside them.
     """
     path, name = beam.granule.path, beam.beam.name
@@ -314,36 +308,14 @@ def photons(
             kept=Kept(chunks=beam.chunks, arrays=arrays),
         )
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
-        is_missing = _missing(out)
+        is_missing = missing_photons(out)
         for item in PHOTONS:
             known = out[item.name] if is_missing is None else out[item.name][~is_missing]
             _check_values(known, item, path, name)
     icesat2_agreement.check_photons(out, beam.geosegments, start=start, path=path, beam=name)
     if is_missing is not None:
         beam.missing.update((start + np.flatnonzero(is_missing)).tolist())
-        out = _without(out, is_missing)
-    return out
-
-
-def _missing(data: dict[str, np.ndarray]) -> np.ndarray | None:
-    """Return which photons lack a number, None where all are there or so many lack one that the file is damaged."""
-    numbers = [v for v in data.values() if v.dtype.kind == "f" and v.size]
-    if all(np.isfinite(v.min()) for v in numbers):  # min of a NaN is NaN
-        return None
-    found = np.logical_or.reduce([np.isnan(v) for v in numbers])
-    return found if 0 < np.count_nonzero(found) <= MOST_MISSING * found.size else None
-
-
-def _without(data: dict[str, np.ndarray], is_missing: np.ndarray) -> dict[str, np.ndarray]:
-    """Return photons of which those that lack a number are never used, whatever is asked for."""
-    whole = np.flatnonzero(~is_missing)
-    beside = whole[np.clip(np.searchsorted(whole, np.flatnonzero(is_missing)), 0, whole.size - 1)]
-    out = {}
-    for name, values in data.items():
-        out[name] = values.copy()
-        if values.dtype.kind == "f":
-            out[name][is_missing] = values[beside]
-    out["signal_conf_ph"][is_missing] = LEAST_CONFIDENCE
+        out = without_photons(out, is_missing)
     return out
 
 
