@@ -290,8 +290,7 @@ def photons(
     Raises
     ------
     ProductError
-        If a chunk's checksum does not fit, a value is impossible, or more than one per cent of the photons have
-        NaN; fewer are left out: they get the lowest confidence, and the numbers of a photon beside them.
+        If a chunk's checksum does not fit, a value is impossible, or more than one per cent of the photons have NaN.
     """
     path, name = beam.granule.path, beam.beam.name
     fields = (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in beam.filters))
