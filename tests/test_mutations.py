@@ -104,7 +104,7 @@ def check(lines: list[dict], n: int) -> None:
 
 
 def test_simulated_granule(small_granule):
-    check(watched(0, 12, [small_granule]), 12)
+    check(watched(0, 24, [small_granule]), 24)
 
 
 def one_pair(path: Path, into: Path) -> Path:
