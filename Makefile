@@ -15,6 +15,7 @@
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
 # make docs    build the documentation site into site/, warnings as errors
 # make fuzz    set up, damage the files of every reader for MINUTES and see that each ends in a result or one line
+# make soak    set up, kill every command that writes for MINUTES, run it again and see that nothing is lost
 # make mutants set up, apply one-line changes to a copy, one at a time, and check that the tests catch each
 PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
 VENV   ?= .venv
@@ -29,10 +30,10 @@ INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean fuzz
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean fuzz soak
 
 help:
-	@sed -n '1,18p' Makefile | sed 's/^# //'
+	@sed -n '1,19p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -216,6 +217,10 @@ SEED ?= 0
 
 fuzz: setup
 	"$(BIN)/python" scripts/fuzz.py --minutes $(MINUTES) --seed $(SEED)
+
+# Kills of every command that writes, and the same command again: docs/security.md.
+soak: setup
+	"$(BIN)/python" scripts/soak.py --minutes $(MINUTES) --seed $(SEED)
 
 clean:
 	rm -rf "$(VENV)" demo build dist site .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -6,6 +6,11 @@ printed as it stands by the command line; the class decides the exit code.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
 
 class PolynyaError(Exception):
     """Base of every error that polynya raises on purpose.
@@ -77,6 +82,56 @@ class UsageError(PolynyaError):
 
 class NoRegionError(UsageError):
     """Outlines whose first-order region of the RGI nothing tells."""
+
+
+UNEXPECTED = "unexpected:"
+"""In the message of :func:`unreadable`; the fuzz tests count it as a finding."""
+
+
+def unreadable(error: BaseException) -> ProductError | None:
+    """Return the error of a file that a reader stumbled over in a way nobody thought of; None for any other mistake.
+
+    Whatever module of :mod:`polynya.readers` the exception came through says what was being read, and its variables
+    which file: a new reader needs nothing for it.
+
+    Parameters
+    ----------
+    error : BaseException
+        With its traceback.
+
+    Returns
+    -------
+    ProductError or None
+        With the byte, row or line where the exception names one.
+    """
+    inner: list[tuple[str, FrameType, int]] = []
+    step = error.__traceback__
+    while step is not None:
+        package, _, module = str(step.tb_frame.f_globals.get("__name__", "")).rpartition(".")
+        if package.endswith("polynya.readers"):
+            inner.append((module, step.tb_frame, step.tb_lineno))
+        step = step.tb_next
+    if not inner:
+        return None
+    module, frame, line = inner[-1]
+    name = next((n for _, f, _ in reversed(inner) if (n := _file_in(f.f_locals))), "a file")
+    places = [f"{word} {n}" for word in ("pos", "start", "lineno") if isinstance(n := getattr(error, word, None), int)]
+    where = f", {places[0]}".replace("pos ", "byte ").replace("start ", "byte ") if places else ""
+    return ProductError(
+        f"{name}: cannot be read as {module.replace('_', ' ')} ({UNEXPECTED} {one_line(error)[:200]}{where}, in"
+        f" {frame.f_code.co_name} line {line}); expected a whole file of this product. Get it again; if it is whole,"
+        " please report this line."
+    )
+
+
+def _file_in(variables: dict[str, object]) -> str:
+    """Return the name of the file among the variables of a function, empty where there is none."""
+    for name in ("path", "file", "folder", "source"):
+        held = variables.get(name)
+        text = str(getattr(held, "path", held)) if held is not None else ""
+        if text and not text.startswith("<") and "\n" not in text:
+            return text.rstrip("/").rpartition("/")[2][:120]
+    return ""
 
 
 def one_line(error: BaseException) -> str:

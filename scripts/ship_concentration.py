@@ -15,6 +15,7 @@ import math
 import shutil
 from pathlib import Path
 
+import ship_sums
 import simulator_commit
 
 NAMES = {
@@ -140,6 +141,7 @@ def main() -> None:
     onnx = (a.weights / f"{name}.onnx").read_bytes()
     text = card(description, scores, commit=simulator_commit.of(a.data), onnx=onnx)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
+    ship_sums.write(a.weights)
     print(text)
 
 

@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+import ship_sums
 import simulator_commit
 
 PURPOSE = {
@@ -179,6 +180,7 @@ def main() -> None:
     description = json.loads((a.weights / f"{name}.json").read_text(encoding="utf-8"))
     text = card(description, commit=simulator_commit.of(a.data), size=(a.weights / f"{name}.onnx").stat().st_size)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
+    ship_sums.write(a.weights)
     print(text)
 
 

@@ -15,6 +15,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import ship_sums
 import simulator_commit
 
 RESULTS = Path(__file__).resolve().parents[1] / "docs" / "results"
@@ -194,6 +195,7 @@ def main() -> None:
     size = (a.weights / f"{name}.onnx").stat().st_size
     text = card(description, commit=simulator_commit.of(a.data), size=size)
     (a.weights / f"{name}.md").write_text(text, encoding="utf-8")
+    ship_sums.write(a.weights)
     print(text)
 
 

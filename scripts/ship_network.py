@@ -11,6 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
+import ship_sums
 import simulator_commit
 
 CLASSES = {"thick_ice": "thick or snow-covered ice", "thin_ice": "thin ice", "open_water": "open water"}
@@ -117,6 +118,7 @@ def main() -> None:
     description = json.loads((a.weights / f"{a.name}.json").read_text(encoding="utf-8"))
     text = card(description, commit=simulator_commit.of(a.data), size=(a.weights / f"{a.name}.onnx").stat().st_size)
     (a.weights / f"{a.name}.md").write_text(text, encoding="utf-8")
+    ship_sums.write(a.weights)
     print(text)
 
 

@@ -104,7 +104,7 @@ def check(lines: list[dict], n: int) -> None:
 
 
 def test_simulated_granule(small_granule):
-    check(watched(0, 48, [small_granule]), 48)
+    check(watched(0, 24, [small_granule]), 24)
 
 
 def one_pair(path: Path, into: Path) -> Path:
@@ -124,7 +124,7 @@ def test_real_granules(tmp_path):
         one_pair(real("ATL10_subset_bbox_RossSea.h5"), tmp_path),
         one_pair(real("processed_ATL07-01_20190222003738_08490201_003_02.h5"), tmp_path),
     ]
-    check(watched(1000, 1060, sources), 60)
+    check(watched(1008, 1044, sources), 36)
 
 
 def test_a_crash_and_a_hang_are_seen(tmp_path, monkeypatch):

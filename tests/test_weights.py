@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from safetensors import safe_open
 from safetensors.numpy import load_file
 
 from polynya import recipes, schema
+from polynya.errors import ProductError
 from polynya.predict import echoes as predict_echoes
 from polynya.predict import images as predict_images
 from polynya.predict import runtime as predict_runtime
@@ -50,6 +52,25 @@ def described(name: str) -> dict:
 def test_a_name_alone_says_whether_a_network_is_shipped():
     assert all(predict_runtime.is_shipped(name) for name in (*TRACKS, *SCENES))
     assert not predict_runtime.is_shipped("no-such-network")
+
+
+def test_every_shipped_network_is_what_was_shipped():
+    lines = (predict_runtime.WEIGHTS / predict_runtime.SUMS).read_text().splitlines()
+    there = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in predict_runtime.WEIGHTS.glob("*.onnx")}
+    assert {f"{digest}  {name}" for name, digest in there.items()} == set(lines)  # else: scripts/ship_sums.py
+
+
+def test_a_shipped_network_that_was_changed_is_not_used(tmp_path, monkeypatch):
+    name = min(predict_runtime.WEIGHTS.glob("*.onnx"), key=lambda p: p.stat().st_size).name
+    for file in (name, predict_runtime.SUMS):
+        shutil.copyfile(predict_runtime.WEIGHTS / file, tmp_path / file)
+    monkeypatch.setattr(predict_runtime, "WEIGHTS", tmp_path)
+    predict_runtime.session(tmp_path / name)
+    sums = (tmp_path / predict_runtime.SUMS).read_text()
+    for lines in (re.sub(rf".(?=  {name})", "x", sums), sums.replace(name, "other.onnx")):
+        (tmp_path / predict_runtime.SUMS).write_text(lines)
+        with pytest.raises(ProductError, match=f"{name}: its SHA-256 is .* keep a network of your own in another"):
+            predict_runtime.session(tmp_path / name)
 
 
 def test_the_default_is_shipped():

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import PolynyaError, UsageError, one_line
+from ..errors import PolynyaError, UsageError, one_line, unreadable
 
 app = typer.Typer(
     name="polynya",
@@ -73,6 +73,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("POLYNYA_DEBUG"):
             raise
+        told = unreadable(error)
+        if told is not None:
+            say(f"polynya: {one_line(told)}")
+            raise SystemExit(told.exit_code) from None
         say(
             f"polynya: unexpected error ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened."
         )

@@ -20,7 +20,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Protocol, TypeVar
 
 from .. import io
-from ..errors import PolynyaError, UsageError, one_line
+from ..errors import PolynyaError, UsageError, one_line, unreadable
 from ..io import atomic
 from . import claims
 
@@ -170,6 +170,9 @@ def _attempted(task: Task[AnyItem], item: AnyItem) -> Record:
         stop = _stop_behind(error)
         if stop is not None:
             raise stop from None
+        told = unreadable(error)
+        if told is not None:
+            return failed(item, one_line(told), exit_code=told.exit_code)
         where = traceback.extract_tb(error.__traceback__)[-1]
         return failed(
             item,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .addresses import Address, Place, common_folder, place
-from .atomic import check_files, check_replaceable, folder_name, lists
+from .atomic import check_files, check_replaceable, folder_name, lists, scratch
 from .geoparquet import BBOX, GEOMETRY, point_wkb
 from .input_lists import expand
 from .netcdf import to_xarray, write_netcdf
@@ -58,6 +58,7 @@ __all__ = [
     "read_table",
     "reading",
     "run_record",
+    "scratch",
     "table_metadata",
     "to_geopandas",
     "to_xarray",

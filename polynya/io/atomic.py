@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
-import re
-import secrets
 import shutil
-import socket
-from collections.abc import Callable, Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import OutputError, UsageError, one_line
-from . import outputs
+from . import durable, outputs
+from .parts import PART, announce, clear, host, is_alive, listening, sweep, sweep_folder, temporary_name
 
 if TYPE_CHECKING:
     from .addresses import Place
+
+__all__ = ["announce", "clear", "host", "is_alive", "listening", "sweep", "sweep_folder", "temporary_name"]
 
 RECORD = "run.json"
 """Name of the record that makes a folder a result."""
@@ -27,39 +28,7 @@ CONTENTS = "contents"
 """Key of a record: every file of the result, relative to the record, ``/`` between folders."""
 SIDE_FILES = (".aux.xml", "-wal", "-shm", "-journal")
 """Endings of files that GDAL, QGIS and SQLite write beside a listed file; they can be made again."""
-_PART = re.compile(r"\.(?P<name>.+)\.(?P<host>[\w-]+)\.(?P<process>\d+)\.[0-9a-f]{8}\.(?P<kind>part|old)")
-_LONGEST_NAME = 150
-_listeners: list[Callable[[Path], object]] = []
-
-
-@contextlib.contextmanager
-def listening(listener: Callable[[Path], object]) -> Iterator[None]:
-    """Call a function with every temporary name of this process before something is written under it.
-
-    Who outlives a process that may be killed knows by it what to :func:`clear`.
-
-    Parameters
-    ----------
-    listener : callable
-        Takes the path; called from the thread that writes.
-    """
-    _listeners.append(listener)
-    try:
-        yield
-    finally:
-        _listeners.remove(listener)
-
-
-def announce(path: Path) -> None:
-    """Tell those who listen of something that is to go when this process dies.
-
-    Parameters
-    ----------
-    path : Path
-        A temporary name, or a claim.
-    """
-    for listener in _listeners:
-        listener(path)
+_part_folder: ContextVar[Path | None] = ContextVar("_part_folder", default=None)
 
 
 @contextlib.contextmanager
@@ -78,10 +47,17 @@ def writing(path: Path) -> Iterator[Path]:
     """
     temporary = temporary_name(path)
     announce(temporary)
+    is_inner = any(PART.fullmatch(p.name) for p in (path, *path.parents))  # the folder around it is swept and synced
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if not is_inner:
+            sweep(path)
         yield temporary
+        if not is_inner:
+            durable.sync_file(temporary)
         os.replace(temporary, path)
+        if not is_inner:
+            durable.sync_names(path.parent)
     except OSError as error:
         raise _cannot_be_written(path, error) from error
     finally:
@@ -120,14 +96,55 @@ def writing_folder(path: Path, *, overwrite: bool = False, record: str = RECORD)
         temporary.mkdir()
     except OSError as error:
         raise _cannot_be_written(path, error) from error
+    outer = _part_folder.set(temporary)
     try:
         yield temporary
         _list_contents(temporary, record)
+        durable.sync_tree(temporary)
         _take_place(temporary, path, overwrite=overwrite, record=record)
+        durable.sync_names(path.parent)
         with contextlib.suppress(OSError):  # one who was being killed may have been alive still when this began
             sweep(path)
     except OSError as error:
         raise _cannot_be_written(path, error) from error
+    finally:
+        _part_folder.reset(outer)
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def scratch(path: Path | None = None) -> Iterator[Path]:
+    """Yield a folder for files that nobody needs afterwards; where this process is killed, the next run removes it.
+
+    Parameters
+    ----------
+    path : Path, optional
+        A file that is being made: the scratch lies beside it under a temporary name. By default it lies in the folder
+        that :func:`writing_folder` is filling, and where there is none, where the system keeps such files.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be made.
+    """
+    if path is not None:
+        temporary = temporary_name(path)
+    elif (part := _part_folder.get()) is not None:
+        temporary = temporary_name(part / "scratch")
+    else:
+        with tempfile.TemporaryDirectory(prefix="polynya_") as folder:
+            yield Path(folder)
+        return
+    try:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            sweep(path)
+        announce(temporary)
+        temporary.mkdir()
+    except OSError as error:
+        raise _cannot_be_written(path or temporary, error) from error
+    try:
+        yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -213,7 +230,8 @@ def check_files(files: Iterable[Place], *, record: Place, overwrite: bool) -> No
     record : Path or Address
         ``NAME.run.json`` beside them: written too, so it must be free or that of an earlier run.
     overwrite : bool
-        Files of an earlier run may be replaced.
+        Files of an earlier run may be replaced; those of a run that was stopped before the last one had its name may
+        always be.
 
     Raises
     ------
@@ -222,8 +240,10 @@ def check_files(files: Iterable[Place], *, record: Place, overwrite: bool) -> No
     UsageError
         If a file is there, and ``overwrite`` is not given.
     """
+    files = list(files)
     there = [p for p in files if p.exists() or p.is_symlink()]
     listed = set(contents_of(record))
+    is_half = any(p.name in listed for p in files if p not in there)  # the record comes first: a run was stopped
     if (record.exists() or record.is_symlink()) and not is_own(read_record(record) or {}):
         raise OutputError(
             f"{record}: exists already and is no record of polynya; expected a free name: it is not replaced, even with"
@@ -235,7 +255,7 @@ def check_files(files: Iterable[Place], *, record: Place, overwrite: bool) -> No
                 f"{path}: exists already and {record.name} does not list it, so it is no result of polynya; expected a"
                 " new name: it is not replaced, even with --overwrite. Choose another name, or remove it yourself."
             )
-    if there and not overwrite:
+    if there and not overwrite and not is_half:
         raise UsageError(f"{there[0]}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 
@@ -292,124 +312,10 @@ def folder_name(path: Path | str) -> str:
     return name
 
 
-def temporary_name(path: Path, *, kind: str = "part") -> Path:
-    """Return a hidden name beside ``path`` that carries this computer, this process and a random word.
-
-    Parameters
-    ----------
-    path : Path
-        The file or folder.
-    kind : str
-        ``part`` for what is being written, ``old`` for an earlier result that is being replaced.
-    """
-    name = path.name
-    if len(name.encode()) > _LONGEST_NAME:
-        name = name.encode()[:_LONGEST_NAME].decode(errors="ignore")
-    return path.with_name(f".{name}.{host()}.{os.getpid()}.{secrets.token_hex(4)}.{kind}")
-
-
-def host() -> str:
-    """Return a word for this computer that fits into a file name."""
-    full = socket.gethostname()
-    word = re.sub(r"[^\w-]", "-", full, flags=re.ASCII)[:30]
-    return f"{word}-{hashlib.sha256(full.encode()).hexdigest()[:6]}"
-
-
-def sweep(*paths: Path) -> None:
-    """Remove what runs for results left behind that died on this computer; those of other computers stay.
-
-    Where a run died while it replaced an earlier result, and nothing has its name, that result gets it back.
-
-    Parameters
-    ----------
-    paths : Path
-        The results; every folder is read once.
-    """
-    wanted: dict[Path, dict[str, Path]] = {}
-    for path in paths:
-        own = _PART.fullmatch(temporary_name(path).name)
-        if own is not None:
-            wanted.setdefault(path.parent, {})[own["name"]] = path
-    for folder, results in wanted.items():
-        with os.scandir(folder) as entries:
-            parts = [found for e in entries if (found := _PART.fullmatch(e.name)) is not None]
-        for found in parts:
-            if found["name"] not in results or found["host"] != host() or is_alive(int(found["process"])):
-                continue
-            _clear(folder / found[0], results[found["name"]], kind=found["kind"])
-
-
-def sweep_folder(folder: Path) -> None:
-    """Remove everything that dead processes of this computer left in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        One that holds nothing but temporary names.
-    """
-    for path in list(folder.iterdir()) if folder.is_dir() else []:
-        found = _PART.fullmatch(path.name)
-        if found is not None and found["host"] == host() and not is_alive(int(found["process"])):
-            clear(path)
-
-
-def clear(part: Path) -> None:
-    """Remove what a dead process left under a temporary name; an earlier result gets its own name back.
-
-    Parameters
-    ----------
-    part : Path
-        As :func:`announce` told it; nothing happens where nothing is.
-    """
-    found = _PART.fullmatch(part.name)
-    kind = "" if found is None else found["kind"]
-    _clear(part, part if found is None else part.with_name(found["name"]), kind=kind)
-
-
-def _clear(part: Path, path: Path, *, kind: str) -> None:
-    if kind == "old" and not os.path.lexists(path):
-        with contextlib.suppress(OSError):
-            os.rename(part, path)
-        return
-    if part.is_dir() and not part.is_symlink():
-        shutil.rmtree(part, ignore_errors=True)
-    else:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)
-
-
-def is_alive(process: int) -> bool:
-    """Return whether a process of this computer runs; one that ended and that nobody asked after yet does not.
-
-    Parameters
-    ----------
-    process : int
-        Its number.
-    """
-    if os.name == "nt":  # there a signal of 0 is an interrupt
-        return True
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return _state(process) not in ("Z", "X")
-
-
-def _state(process: int) -> str:
-    """Return the letter of a process' state where the system tells it: in a container, the dead may stay for long."""
-    try:
-        said = Path(f"/proc/{process}/stat").read_bytes()
-    except OSError:
-        return ""
-    return said.rpartition(b")")[2].split()[0].decode()
-
-
 def _files_in(folder: Path) -> set[str]:
     """Return the files of a folder, temporary ones of running writers left out."""
     found = {p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_symlink() or not p.is_dir()}
-    return {n for n in found if not any(_PART.fullmatch(w) for w in n.split("/"))}
+    return {n for n in found if not any(PART.fullmatch(w) for w in n.split("/"))}
 
 
 def is_side_file(name: str, listed: set[str]) -> bool:

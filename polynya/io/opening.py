@@ -308,6 +308,9 @@ def read_vectors(
     )  # before a library opens it: it would follow what a file says
     if driver == "GeoJSON":
         geojson_doors.check(path)
+    for ending in vector_formats.SIDE_ENDINGS:
+        for side in (f"{path.stem}{ending}", f"{path.name}{ending}"):
+            raster_doors.check_regular(path, path.with_name(side))
     try:
         if driver == "Parquet":
             from . import parquet

@@ -25,6 +25,8 @@ deflate makes nothing smaller than by 1032, so most of its blocks were never wri
 DENSER = ("zstd", "lzma", "ccittrle", "ccittfax3", "ccittfax4")
 MOST_OF_DENSER = 40_000
 """The same for what packs blocks of one value further: zstd takes 4 bytes for 128 KiB."""
+SIDE_ENDINGS = (".ovr", ".msk", ".aux", ".aux.xml", ".ovr.msk", ".msk.ovr")
+"""Endings of names that GDAL looks for beside a raster."""
 _DEEPEST = 3  # NAME.ovr.msk.ovr: GDAL itself writes two
 
 
@@ -100,8 +102,31 @@ def check_beside(path: Path) -> None:
     ProductError
         If there is one.
     """
+    for ending in SIDE_ENDINGS:
+        check_regular(path, path.with_name(f"{path.name}{ending}"))
     for side, driver in _beside(path):
         _check_side(path, side, driver)
+
+
+def check_regular(path: Path, side: Path) -> None:
+    """Reject a file beside which a pipe or a device has the name of a file that is read with it.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    side : Path
+        The name; nothing, a folder, or a regular file may have it.
+
+    Raises
+    ------
+    ProductError
+        If it does: whoever opens it would wait for ever.
+    """
+    if side.exists() and not (side.is_file() or side.is_dir()):
+        raise ProductError(
+            f"{path.name}: {side.name} beside it is a pipe or a device; expected a regular file. Remove it."
+        )
 
 
 def _beside(path: Path, depth: int = 0) -> Iterator[tuple[Path, str]]:

@@ -25,6 +25,8 @@ _MAGIC = {
     b"fgb": "FlatGeobuf",
     b"PAR1": "Parquet",
 }
+SIDE_ENDINGS = (".shx", ".dbf", ".prj", ".cpg", ".qix", ".sbn", ".sbx", "-wal", "-shm", "-journal")
+"""Endings of names that GDAL and SQLite look for beside a vector file, in place of its own or after it."""
 
 
 def format_of(start: bytes) -> str:

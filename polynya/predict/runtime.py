@@ -24,6 +24,8 @@ from ..targets.one_of import OneOf
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
 
+SUMS = "SHA256SUMS"
+"""File beside the shipped networks with the SHA-256 of each, as ``sha256sum`` writes it."""
 PROPERTY = "polynya"
 """Name of the ONNX metadata property."""
 
@@ -192,13 +194,15 @@ def session(path: Path):
     Raises
     ------
     ProductError
-        If the file cannot be read, or is no plain network (:mod:`.onnx_files`).
+        If the file cannot be read, is no plain network (:mod:`.onnx_files`), or is a shipped one that was changed.
     """
     import onnxruntime
 
     onnx_files.check(path, description=PROPERTY)
     if path.resolve().parent != WEIGHTS.resolve():
         onnx_files.try_out(path)
+    else:
+        _check_shipped(path)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
@@ -209,6 +213,18 @@ def session(path: Path):
             f"{path.name}: onnxruntime cannot read it ({one_line(error)[:200]}); expected a network exported by polynya"
             " train. Export it again."
         ) from error
+
+
+def _check_shipped(path: Path) -> None:
+    """Raise where a network that comes with the package is not what was shipped."""
+    sums = dict(line.split()[::-1] for line in (WEIGHTS / SUMS).read_text(encoding="utf-8").splitlines())
+    found, expected = sha256(path), sums.get(path.name)
+    if found != expected:
+        known = f"{expected[:12]}..." if expected else f"none in {SUMS}"
+        raise ProductError(
+            f"{path.name}: its SHA-256 is {found[:12]}...; expected {known}: it is not the network that came with"
+            " polynya. Install polynya again; keep a network of your own in another folder."
+        )
 
 
 def evaluator(session, path: Path, *, runtime: str, threads: int) -> tuple[str, Callable[[np.ndarray], np.ndarray]]:

@@ -346,7 +346,8 @@ def _block(source: Source, rows: slice, of_file: About, *, build: Build, extra: 
     for name in ("mode", "surface_class"):
         columns[name] = np.maximum(columns[name], 0)
     columns["time"] = _time(source, rows)
-    columns["longitude"] = (columns["longitude"] + 180.0) % 360.0 - 180.0
+    east = columns["longitude"]
+    columns["longitude"] = np.where(np.abs(east) <= 360.0, (east + 180.0) % 360.0 - 180.0, np.nan)
     waveform = source.counts(rows)
     _check_positions(source, columns, waveform, first=rows.start * source.layout.per_row)
     kept = {n: source.numbers(source.file.variables[n], rows) for n in extra}

@@ -51,10 +51,8 @@ def check_orientation(handle: h5py.File, beams: tuple[str, ...], meaning: str, p
         said = handle[name].attrs.get("sc_orientation", "")
         word = (said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)).strip("\x00 ").lower()
         if word in known and meaning in known and word != meaning:
-            raise ProductError(
-                f"{path.name}: orbit_info/sc_orient says {meaning}, {name}@sc_orientation says {word}; expected them to"
-                " agree, since they decide which beams are strong. Order the granule again."
-            )
+            found = f"orbit_info/sc_orient says {meaning}, {name}@sc_orientation says {word}"
+            raise _contradiction(path, found, "them to agree, since they decide which beams are strong")
 
 
 def check_epoch(handle: h5py.File, expected: float, path: Path) -> None:
@@ -79,10 +77,12 @@ def check_epoch(handle: h5py.File, expected: float, path: Path) -> None:
         return
     stored = np.asarray(handle[name][()], np.float64).ravel()
     if stored.size and not abs(stored[0] - expected) < 1e-3:
-        raise ProductError(
-            f"{path.name}: {name} is {stored[0]:.10g}; expected {expected:.0f} (2018-01-01 UTC in GPS seconds): its"
-            " delta_time counts from another instant. Order the granule again."
-        )
+        wanted = f"{expected:.0f} (2018-01-01 UTC in GPS seconds): its delta_time counts from another instant"
+        raise _contradiction(path, f"{name} is {stored[0]:.10g}", wanted)
+
+
+def _contradiction(path: Path, found: str, expected: str) -> ProductError:
+    return ProductError(f"{path.name}: {found}; expected {expected}. Order the granule again.")
 
 
 def check_order(delta_time: np.ndarray, path: Path, beam: str) -> None:

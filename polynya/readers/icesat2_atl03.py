@@ -23,6 +23,7 @@ from . import icesat2, icesat2_agreement
 from .hdf5_chunks import Column, Kept, read_columns
 from .icesat2 import Beam, Granule, reading
 from .icesat2_first_photon import first_photon_table
+from .icesat2_missing_photons import missing_note, missing_photons, without_photons
 from .icesat2_photon_index import CUT_WRONGLY, photon_index
 from .icesat2_photon_variables import BACKGROUND, GEOSEGMENTS, PHOTON_FILTERS, PHOTONS, SEA_ICE, Field, surface_quality
 
@@ -78,6 +79,8 @@ class BeamIndex:
         Names of :data:`PHOTON_FILTERS` that :func:`photons` reads too.
     chunks : dict of (path, name) to numpy.ndarray
         Where the photons' chunks lie, filled by the first call of :func:`photons`.
+    missing : set of int
+        Rows of photons without a height, position or time, filled by :func:`photons`: see :meth:`missing_note`.
     """
 
     granule: Granule
@@ -91,11 +94,16 @@ class BeamIndex:
     n_degraded: int = 0
     filters: tuple[str, ...] = ()
     chunks: dict[tuple[Path, str], np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    missing: set[int] = field(default_factory=set, repr=False, compare=False)
 
     @property
     def has_cal19(self) -> bool:
         """Whether the granule carries a usable first-photon-bias table for this beam."""
         return self.first_photon is not None
+
+    def missing_note(self) -> tuple[Note, ...]:
+        """Return a note that counts the photons left out because a number of theirs is NaN; none where none is."""
+        return missing_note(self.beam.name, len(self.missing))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -282,7 +290,7 @@ def photons(
     Raises
     ------
     ProductError
-        If a chunk's checksum does not fit, or a value is impossible.
+        If a chunk's checksum does not fit, a value is impossible, or more than one per cent of the photons have NaN.
     """
     path, name = beam.granule.path, beam.beam.name
     fields = (*PHOTONS, *(f for f in PHOTON_FILTERS if f.name in beam.filters))
@@ -299,9 +307,14 @@ def photons(
             kept=Kept(chunks=beam.chunks, arrays=arrays),
         )
         out = {f.name: icesat2.native(data[f"{name}/{f.path}"]) for f in fields}
+        is_missing = missing_photons(out)
         for item in PHOTONS:
-            _check_values(out[item.name], item, path, name)
+            known = out[item.name] if is_missing is None else out[item.name][~is_missing]
+            _check_values(known, item, path, name)
     icesat2_agreement.check_photons(out, beam.geosegments, start=start, path=path, beam=name)
+    if is_missing is not None:
+        beam.missing.update((start + np.flatnonzero(is_missing)).tolist())
+        out = without_photons(out, is_missing)
     return out
 
 
@@ -382,6 +395,7 @@ def read(
         start=0,
         stop=found.stop - found.start,
         notes=found.notes,
+        missing=found.missing,
         n_degraded=found.n_degraded,
         filters=found.filters,
         photons=_table(data, (*PHOTONS, *PHOTON_FILTERS)),

@@ -96,6 +96,23 @@ def variable(
 
 
 SECONDS = "seconds since 2018-01-01T00:00:00Z"
+POSSIBLE = {
+    "degrees_north": (-90.0, 90.0),
+    "degrees_east": (-180.0, 180.0),
+    SECONDS: (-4.0e9, 4.0e9),
+    "m": (-1.0e5, 4.2e7),
+}
+"""Values that numbers of these units can have: the earth, this century, and one orbit along the track."""
+HEIGHTS = (-2.0e4, 2.0e4)
+"""m: of variables of which :data:`AS_HEIGHTS` matches the name."""
+AS_HEIGHTS = (
+    "height_segment_height",
+    "height_segment_mss",
+    "height_segment_geoid",
+    "lead_height",
+    "beam_fb_height",
+    "beam_refsurf_height",
+)
 
 
 def time_and_place(group: str, *, requires_time: bool = True, requires_place: bool = True) -> tuple[Variable, ...]:
@@ -238,11 +255,25 @@ def _column(handle: h5py.File, granule: Granule, path: str, v: Variable) -> pa.A
             f"{granule.path.name}: {path} holds {array.min()} to {array.max()}; expected values that fit {wanted}. "
             "The file is damaged: download it again."
         )
+    _check_possible(array, granule, path, v)
     with np.errstate(over="ignore"):
         array = np.ascontiguousarray(array, dtype=wanted)
     if v.width == 1:
         return pa.array(array, TYPES[v.dtype])
     return pa.FixedSizeListArray.from_arrays(pa.array(array.ravel(), TYPES[v.dtype]), v.width)
+
+
+def _check_possible(array: np.ndarray, granule: Granule, path: str, v: Variable) -> None:
+    """Reject values that cannot be, fill values left out: the checksums of their chunks fit, yet they are wrong."""
+    low, high = HEIGHTS if v.name in AS_HEIGHTS else POSSIBLE.get(v.units, (-np.inf, np.inf))
+    if v.kind != "f" or not array.size or not np.isfinite(low):
+        return
+    known = array[~np.isnan(array)]
+    if known.size and not (known.min() >= low and known.max() <= high):
+        raise ProductError(
+            f"{granule.path.name}: {path} holds {known.min():g} to {known.max():g} {v.units}; expected {low:g} to"
+            f" {high:g}. The file is damaged: download it again."
+        )
 
 
 def _missing(v: Variable, n: int) -> pa.Array:

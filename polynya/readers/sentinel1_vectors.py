@@ -82,6 +82,10 @@ def read_noise(files: ProductFiles, name: str) -> tuple[tuple[Vector, ...], tupl
         found += [_vector(v, lut) for v in root.all(path)]
     if not found:
         raise ProductError(f"{root.where}: holds no range noise vector; expected at least one. Download it again.")
+    if not min(float(v.values.min()) for v in found) >= 0.0:
+        raise ProductError(
+            f"{root.where}: range noise is below 0; expected a power in every vector. Download the product again."
+        )
     return tuple(found), tuple(_azimuth(v) for v in root.all("noiseAzimuthVectorList/noiseAzimuthVector"))
 
 

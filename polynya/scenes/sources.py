@@ -222,7 +222,7 @@ def _scene_folder(path: Path, sensors: SensorTable) -> tuple[list[Source], dict[
     if archives.is_file(metadata):
         try:
             about = json.loads(opening.read_text(metadata, expected="JSON with name, time and region. Write it again"))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ProductError(
                 f"{path.name}/scene.json: cannot be read ({one_line(error)[:120]}); expected JSON with name, time and"
                 " region. Write it again."

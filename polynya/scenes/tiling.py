@@ -6,16 +6,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import tempfile
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from .. import io
 from ..errors import OutputError, one_line
 from ..readers import sentinel2
 from ..readers.sentinel2_safe import BandFile
@@ -135,8 +134,8 @@ def unpacked(scene: sentinel2.Scene, *, advance: Callable[[int], None] | None = 
         yield scene
         return
     rows, columns = scene.geobox.shape
-    with tempfile.TemporaryDirectory(prefix="polynya_scene_") as folder:
-        path = Path(folder) / "true_colour.tif"
+    with io.scratch() as folder:
+        path = folder / "true_colour.tif"
         tiles = parts(sentinel2.whole(scene), TILE)
         try:
             with rasterio.open(

@@ -217,7 +217,7 @@ def beam_segments(data: icesat2_atl03.BeamIndex, settings: Settings | None = Non
         middle=middle,
         n_photons_read=n_read,
         has_cal19=data.has_cal19,
-        notes=tuple(data.notes),
+        notes=(*data.notes, *data.missing_note()),
     )
 
 

@@ -174,14 +174,15 @@ def run(
                 f"{', '.join(result.scenes)}: no tile has both image and labels; expected outlines or a mask that"
                 " overlap the scene. Check that they lie on the same ground."
             )
-    record = io.run_record(
-        command=io.command_line(),
-        config=config.model_dump(mode="json"),
-        inputs=[{"path": Path(str(p)).name} for p in paths],
-        numbers=result.as_json(),
-        contents=[out.name] if is_own else [],
-    )
-    io.write_json(record, record_path)
+        record = io.run_record(
+            command=io.command_line(),
+            config=config.model_dump(mode="json"),
+            inputs=[{"path": Path(str(p)).name} for p in paths],
+            numbers=result.as_json(),
+            contents=[out.name] if is_own else [],
+        )
+        with io.writing(record_path) as beside:  # the record gets its name first, the tiles last
+            io.write_json(record, beside, files={out.name: temporary})
     return result
 
 

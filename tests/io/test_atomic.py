@@ -14,7 +14,7 @@ import pytest
 
 from polynya import io
 from polynya.errors import OutputError, UsageError
-from polynya.io import atomic
+from polynya.io import atomic, parts
 
 OURS = {"polynya": "1.0", "command": ["polynya"]}
 
@@ -141,9 +141,67 @@ def test_an_earlier_result_that_was_replaced_meanwhile_goes(tmp_path):
 def test_computers_whose_names_look_alike_have_words_of_their_own(monkeypatch):
     words = set()
     for name in ("node.1", "node-1", "n" * 60 + "1", "n" * 60 + "2", "Knoten ß"):
-        monkeypatch.setattr(atomic.socket, "gethostname", lambda name=name: name)
+        monkeypatch.setattr(parts.socket, "gethostname", lambda name=name: name)
         words.add(atomic.host())
     assert len(words) == 5 and all(re.fullmatch(r"[A-Za-z0-9_-]{1,40}", w) for w in words)
+
+
+def test_what_a_dead_writer_of_one_file_left_goes_with_the_next(tmp_path):
+    pid = dead_pid()
+    left = tmp_path / f".a.nc.{atomic.host()}.{pid}.0123abcd.part"
+    left.write_text("half")
+    nested = tmp_path / f".{left.name}.{atomic.host()}.{pid}.89abcdef.part"
+    nested.write_text("half of it")
+    scratch = atomic.temporary_name(tmp_path / "a.nc").with_name(f".a.nc.{atomic.host()}.{pid}.00000000.part")
+    scratch.mkdir()
+    (scratch / "tile.tif").write_text("tile")
+    other = tmp_path / f".b.nc.{atomic.host()}.{pid}.0123abcd.part"
+    other.write_text("of another result")
+    with io.writing(tmp_path / "a.nc") as temporary:
+        temporary.write_text("whole")
+    assert sorted(p.name for p in tmp_path.iterdir()) == [other.name, "a.nc"]
+
+
+def test_files_and_folders_are_on_the_disk_before_their_names(tmp_path, monkeypatch):
+    calls: list[tuple[str, str]] = []
+    monkeypatch.setattr(atomic.durable, "sync_file", lambda p: calls.append(("sync", p.read_text())))
+    monkeypatch.setattr(atomic.durable, "sync_tree", lambda p: calls.append(("tree", (p / "a").read_text())))
+    real = {n: getattr(atomic.os, n) for n in ("rename", "replace")}
+    for name, done in real.items():
+        monkeypatch.setattr(atomic.os, name, lambda a, b, d=done: (calls.append(("name", Path(b).name)), d(a, b))[1])
+    with io.writing(tmp_path / "one") as temporary:
+        temporary.write_text("1")
+    with io.writing_folder(tmp_path / "many") as temporary:
+        (temporary / "a").write_text("2")
+    assert calls == [("sync", "1"), ("name", "one"), ("tree", "2"), ("name", "many")]
+
+
+def test_a_run_that_was_stopped_between_its_files_goes_on_without_overwrite(tmp_path):
+    files, record = [tmp_path / "map.tif", tmp_path / "map.png"], tmp_path / "map.run.json"
+    held = {"polynya": "1", "command": ["polynya"], "contents": ["map.tif", "map.png"]}
+    record.write_text(json.dumps(held))
+    files[1].write_text("picture")
+    atomic.check_files(files, record=record, overwrite=False)  # the map, which comes last, is missing
+    files[0].write_text("map")
+    with pytest.raises(UsageError, match="exists already"):
+        atomic.check_files(files, record=record, overwrite=False)
+    files[0].unlink()
+    record.write_text(json.dumps({**held, "contents": ["map.tif"]}))
+    with pytest.raises(OutputError, match=r"map\.png: exists already and map\.run\.json does not list it"):
+        atomic.check_files(files, record=record, overwrite=False)
+
+
+def test_scratch_lies_in_the_folder_that_is_being_written(tmp_path):
+    with io.writing_folder(tmp_path / "place") as temporary:
+        (temporary / "run.json").write_text("{}")
+        with io.scratch() as scratch:
+            assert scratch.parent == temporary and scratch.is_dir()
+        assert not scratch.exists()
+    with io.scratch(tmp_path / "map.tif") as beside:
+        assert beside.parent == tmp_path and atomic.PART.fullmatch(beside.name)
+    with io.scratch() as scratch:
+        assert not scratch.is_relative_to(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == ["place"]
 
 
 def test_long_names_get_temporary_names_that_fit(tmp_path):
@@ -173,7 +231,7 @@ def start(tmp_path: Path, name: str, number: int, *more: str) -> tuple[subproces
     words = [sys.executable, "-c", WORKER, tmp_path / "out", name, str(number), begun, go, *more]
     worker = subprocess.Popen([str(w) for w in words], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 60
-    while not begun.exists() and worker.poll() is None and time.monotonic() < deadline:
+    while not (begun.exists() and begun.read_text()) and worker.poll() is None and time.monotonic() < deadline:
         time.sleep(0.01)
     return worker, begun, go
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import socket
 from contextlib import nullcontext
@@ -226,6 +227,22 @@ def test_bytes_of_every_kind_of_pixel_count(dtype):
             raster_doors.check_size(source, "a.tif", stored)
     source.width = raster_doors.MOST_EMPTY // size  # small rasters may hold nothing
     raster_doors.check_size(source, "a.tif", 1)
+
+
+@pytest.mark.parametrize("ending", [".ovr", ".msk", ".aux.xml"])
+def test_a_pipe_beside_a_raster(tmp_path, ending):
+    path = raster(tmp_path / "a.tif")
+    os.mkfifo(path.with_name(path.name + ending))
+    with pytest.raises(ProductError, match=f"{ending} beside it is a pipe or a device"), opening.open_raster(path):
+        pytest.fail("the block must not run")
+
+
+@pytest.mark.parametrize("name", ["a.prj", "a.dbf"])
+def test_a_pipe_beside_a_shapefile(tmp_path, name):
+    (tmp_path / "a.shp").write_bytes(b"\x00\x00\x27\x0a" + bytes(96))
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(ProductError, match=f"{name} beside it is a pipe or a device"):
+        opening.read_vectors(tmp_path / "a.shp")
 
 
 def test_hdf5_whose_list_of_links_is_damaged(tmp_path):

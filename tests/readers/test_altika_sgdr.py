@@ -139,6 +139,7 @@ def test_bad_files_are_one_line(tmp_path):
 
     fails(r"echo 42 has latitude nan.*expected a position", changed(made(tmp_path, "SGDR"), "latitude", one_missing))
     fails("latitude 95", changed(made(tmp_path, "SGDR"), "latitude", lambda v: 0 * v + 95_000_000))
+    fails("longitude nan", changed(made(tmp_path, "SGDR"), "longitude", lambda v: 0 * v + 365_000_000))
     fails("time NaT", changed(made(tmp_path, "SGDR"), "time", lambda v: v * np.nan))
 
 

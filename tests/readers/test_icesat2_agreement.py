@@ -49,15 +49,37 @@ def put(array, index, value):
         (values("heights/ph_id_pulse", lambda v: put(v, 7, 201)), "ph_id_pulse holds 1 to 201 1; expected 1 to 200"),
         (values("heights/ph_id_pulse", lambda v: put(v, 7, 0)), "ph_id_pulse holds 0 to 200 1; expected 1 to 200"),
         (values("heights/signal_conf_ph", lambda v: put(v, (7, 2), 9)), "signal_conf_ph holds .* to 9"),
-        (values("heights/h_ph", lambda v: put(v, slice(5), np.nan)), r"h_ph is NaN in 5 of [\d,]+ photons"),
+        (
+            values("heights/h_ph", lambda v: put(v, slice(0, None, 50), np.nan)),
+            r"h_ph is NaN in [\d,]+ of [\d,]+ photons",
+        ),
         (values("heights/h_ph", lambda v: put(v, 5, 3.4e38)), "h_ph holds .* m; expected -20000 to 20000"),
-        (values("heights/lat_ph", lambda v: put(v, 5, np.nan)), r"lat_ph is NaN in 1 of [\d,]+ photons"),
+        (values("heights/lat_ph", lambda v: v * np.nan), r"lat_ph is NaN in [\d,]+ of [\d,]+ photons"),
     ],
 )
 def test_a_beam_that_contradicts_itself(changed, change, words):
     with pytest.raises(ProductError, match=words) as error:
         icesat2_atl03.read(changed(change), beam="gt1r")
     assert "\n" not in str(error.value) and "gt1r/" in str(error.value)
+
+
+def test_few_photons_without_a_number_are_left_out_and_counted(changed):
+    def change(file):
+        for name, row in (("h_ph", 5), ("h_ph", 6), ("lat_ph", 6), ("delta_time", 0), ("dist_ph_along", -1)):
+            file[f"gt1r/heights/{name}"][row] = np.nan
+
+    path = changed(change)
+    beam = icesat2_atl03.read(path, beam="gt1r")
+    (note,) = beam.missing_note()
+    assert "4 photons without a height, position or time" in note.text and note.text.startswith("gt1r")
+    columns = {n: beam.photons[n].to_numpy() for n in ("h_ph", "lat_ph", "delta_time", "dist_ph_along")}
+    assert all(np.isfinite(v).all() for v in columns.values())
+    left_out = np.flatnonzero(beam.photons["signal_conf_ph"].to_numpy() == -2)
+    np.testing.assert_array_equal(left_out, [0, 5, 6, len(columns["h_ph"]) - 1])
+    index = icesat2_atl03.index(path, beam="gt1r")
+    for start, stop in ((0, 900), (0, index.stop)):  # blocks overlap: a photon counts once
+        icesat2_atl03.photons(index, start=start, stop=stop)
+    assert index.missing == beam.missing
 
 
 def test_orientation_that_the_beams_deny(changed):

@@ -222,7 +222,6 @@ def test_fill_values_become_nan(granule):
     ("name", "value"),
     [
         ("heights/lat_ph", 91.0),
-        ("heights/lon_ph", np.nan),
         ("heights/delta_time", 3.4e38),
         ("geolocation/segment_dist_x", 1e12),
         ("geolocation/reference_photon_lat", -1e5),

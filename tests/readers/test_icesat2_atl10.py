@@ -50,6 +50,18 @@ def test_three_tables_from_either_layout(tmp_path, release):
                 )
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("latitude", 90.1), ("longitude", 1e10), ("beam_fb_height", 3e4), ("seg_dist_x", -2e5)]
+)
+def test_values_that_cannot_be(tmp_path, name, value):
+    path = write(tmp_path / "a.h5")
+    (held,) = [v for v in atl10.SEGMENTS if v.name == name]
+    with h5py.File(path, "r+") as f:
+        f[f"gt2l/{atl10.LAYOUTS['006'][held.group]}/{name}"][2] = value
+    with pytest.raises(ProductError, match=rf"gt2l/.*/{name} holds .*; expected .* download it again"):
+        atl10.read(path, beam="gt2l")
+
+
 def test_leads_without_segments_and_absent_beams(tmp_path):
     path = write(tmp_path / "a.h5", groups=("leads",))
     assert [read(path, beam="gt2l").num_rows for read in (atl10.read, atl10.read_leads, atl10.read_sections)] == [

@@ -95,7 +95,7 @@ def read_run(path: Path) -> dict:
         return {}
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ProductError(
             f"{path}: cannot be read ({one_line(error)[:160]}); expected the JSON that polynya wrote. Run polynya"
             " freeboard --overwrite again."

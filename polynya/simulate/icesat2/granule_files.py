@@ -95,7 +95,7 @@ def check_places(granule: Path, truth: Path, *, overwrite: bool) -> None:
                 f"{path}: exists already and is no simulation of polynya; expected a free name: it is not replaced,"
                 " even with --overwrite. Choose another name, or move it away."
             )
-    if there and not overwrite:
+    if granule in there and not overwrite:  # a truth alone is of a run that was stopped: the granule comes last
         raise UsageError(f"{there[0]}: exists already; expected a new name. Pass --overwrite to replace it.")
 
 

@@ -9,7 +9,6 @@ scene. Results appear under their name only when all of them are whole.
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -356,12 +355,12 @@ def _write_maps(
     """
     scene, mapper = job.scene, job.mapper
     vector, location = mapper.place(scene, used)
-    with tempfile.TemporaryDirectory(prefix="polynya_glaciers_") as scratch:
+    with io.scratch() as scratch:
         has_data, unseen = rasters.write(
             mapper.strips(scene, used, vector, advance),
             name=scene.name,
             geobox=scene.geobox,
-            scratch=Path(scratch),
+            scratch=scratch,
             folder=folder,
             about=_tags(job, location),
         )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 
 import numpy as np
 from rasterio.errors import RasterioError
 from rasterio.windows import Window
 
+from ... import io
 from ...errors import OutputError, one_line
 from ...glaciers import ice_cover, outlines
 from ...io import rasters
@@ -54,8 +54,8 @@ def split(outlined: Outlined, folder: Path, *, scene: Scene, about: dict[str, st
         return glacier_scene.read_cloud(scene, window=window(rows, columns)) == glacier_scene.CLOUD
 
     try:
-        with tempfile.TemporaryDirectory(prefix="polynya_cover_") as scratch:
-            plain = Path(scratch) / f"{NAME}.tif"
+        with io.scratch() as scratch:
+            plain = scratch / f"{NAME}.tif"
             with rasters.create(plain, geobox=scene.geobox, dtype="uint8", nodata=ice_cover.MISSING) as file:
 
                 def write(rows: slice, columns: slice, kind: np.ndarray) -> None:

@@ -8,7 +8,6 @@ memory does not grow with the scene. Beside ``NAME.tif`` go ``NAME.png`` (true c
 from __future__ import annotations
 
 import contextlib
-import tempfile
 import time
 import warnings
 from collections.abc import Callable
@@ -156,15 +155,42 @@ def run(
             stack.enter_context(tiling.unpacked(scene, advance=advance)) if config.method in GLOBAL_METHODS else scene
         )
         statistics = scene_statistics(ready, method=config.method, cloud_mask=config.cloud_mask, advance=advance)
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_segment_")))
+        scratch = stack.enter_context(io.scratch(out))
         counts = _classify(ready, statistics, config, scratch, advance)
         about = _about(scene, statistics, config)
+        parts = {name: stack.enter_context(io.writing(places[name])) for name in places if name != "run"}
         for name in ("classes", *(["value"] if config.with_value else [])):
-            with io.writing(places[name]) as temporary:
-                _to_cog(scratch / f"{name}.tif", temporary, about=about, is_classes=name == "classes")
-    with io.writing(places["picture"]) as temporary:
-        _picture(scene, out, temporary)
-    record = io.run_record(
+            _to_cog(scratch / f"{name}.tif", parts[name], about=about, is_classes=name == "classes")
+        _picture(scene, parts["classes"], parts["picture"])
+        record = _record(scene, statistics, config, counts, places)
+        # The record gets its name first, the map last: by that a run that was stopped is known.
+        io.write_json(
+            record,
+            stack.enter_context(io.writing(places["run"])),
+            files={p.name: parts[n] for n, p in places.items() if n in parts},
+        )
+    return Outputs(
+        classes=out,
+        picture=places["picture"],
+        run=places["run"],
+        value=places.get("value"),
+        scene=scene,
+        statistics=statistics,
+        counts=counts,
+        seconds=time.monotonic() - started,
+    )
+
+
+def _record(
+    scene: sentinel2.Scene,
+    statistics: SceneStatistics,
+    config: Config,
+    counts: dict[str, int],
+    places: dict[str, Path],
+) -> dict[str, object]:
+    """Return what the map is."""
+    files = {k: v.name for k, v in places.items() if k != "run"}
+    return io.run_record(
         command=io.command_line(),
         config=config.model_dump(),
         inputs=[
@@ -181,19 +207,8 @@ def run(
         pixels=counts,
         flags=dict(FLAGS),
         colours={str(k): v for k, v in COLOURS.items()},
-        outputs={k: v.name for k, v in places.items() if k != "run"},
-        contents=[p.name for p in files],
-    )
-    io.write_json(record, places["run"])
-    return Outputs(
-        classes=out,
-        picture=places["picture"],
-        run=places["run"],
-        value=places.get("value"),
-        scene=scene,
-        statistics=statistics,
-        counts=counts,
-        seconds=time.monotonic() - started,
+        outputs=files,
+        contents=list(files.values()),
     )
 
 

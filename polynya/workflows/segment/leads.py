@@ -7,6 +7,7 @@ and :mod:`polynya.physics.dark_leads` finds what is darker than the ice around i
 
 from __future__ import annotations
 
+import contextlib
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -166,7 +167,6 @@ def map_leads(path: Path | str, *, out: Path, config: Config | None = None, over
         )
     taken = f"{np.datetime_as_string(product.time, unit='s')}Z"
     about = {"scene": product.product_id, "product": f"{product.satellite} {product.mode}", "time": taken}
-    _write(found, places, geobox, about=about, config=config)
     run = io.run_record(
         command=io.command_line(),
         config=config.model_dump(),
@@ -177,7 +177,11 @@ def map_leads(path: Path | str, *, out: Path, config: Config | None = None, over
         outputs={k: v.name for k, v in places.items()},
         contents=[p.name for p in places.values()],
     )
-    io.write_json(run, record)
+    with contextlib.ExitStack() as stack:  # the record gets its name first, the map last
+        parts = {name: stack.enter_context(io.writing(path)) for name, path in places.items()}
+        _write(found, parts, geobox, about=about, config=config)
+        files = {places[n].name: part for n, part in parts.items()}
+        io.write_json(run, stack.enter_context(io.writing(record)), files=files)
     return Outputs(
         leads=out,
         run=record,
@@ -219,7 +223,7 @@ def _pack(product: sentinel1_grd.Product, geobox: GeoBox, config: Config) -> np.
 
 
 def _write(
-    found: dark_leads.Found, places: dict[str, Path], geobox: GeoBox, *, about: dict[str, str], config: Config
+    found: dark_leads.Found, parts: dict[str, Path], geobox: GeoBox, *, about: dict[str, str], config: Config
 ) -> None:
     rule = config.rule()
     method = f"dark_leads: seeds {rule.seed_db:g} dB, grown to {rule.grow_db:g} dB in HH, {rule.hv_db:g} dB in HV"
@@ -230,12 +234,10 @@ def _write(
         "method": method,
         **about,
     }
-    with io.writing(places["leads"]) as temporary:
-        grids.write_cog(found.states, temporary, geobox=geobox, name="is_lead", tags=tags, nodata=MISSING)
-    if "value" in places:
+    grids.write_cog(found.states, parts["leads"], geobox=geobox, name="is_lead", tags=tags, nodata=MISSING)
+    if "value" in parts:
         more = {"long_name": "HH over the ice around", "units": "dB", **about}
-        with io.writing(places["value"]) as temporary:
-            grids.write_cog(found.contrast, temporary, geobox=geobox, name="hh_contrast", tags=more)
+        grids.write_cog(found.contrast, parts["value"], geobox=geobox, name="hh_contrast", tags=more)
 
 
 def as_json(result: Outputs) -> dict[str, Any]:
