@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from ..evaluate.area_series import TOTAL, Series
 from . import html
 from .html import Markup, escape, number
 
@@ -18,25 +18,25 @@ MOST = 30
 """Plots at most, the total first, then the largest glaciers."""
 
 
-def write(path: Path, series: Series, *, error_text: str) -> Path:
+def write(path: Path, *, areas: pd.DataFrame, rates: pd.DataFrame, messages: Sequence[str]) -> Path:
     """Write the page.
 
     Parameters
     ----------
     path : Path
         The file.
-    series : Series
-        Areas and rates.
-    error_text : str
-        What the errors contain.
+    areas, rates : pandas.DataFrame
+        Of :func:`polynya.evaluate.area_series.compare`.
+    messages : sequence of str
+        What a reader must know: what the errors contain, gaps.
 
     Raises
     ------
     OutputError
         If it cannot be written.
     """
-    rates = series.rates.sort_values("area", ascending=False, na_position="last")
-    rates = pd.concat([rates[rates["rgi_id"] == TOTAL], rates[rates["rgi_id"] != TOTAL]])
+    frame, rates = areas, rates.sort_values("area", ascending=False, na_position="last")
+    rates = pd.concat([rates[rates["rgi_id"] == "total"], rates[rates["rgi_id"] != "total"]])
     rows = [
         (
             r.rgi_id,
@@ -51,19 +51,19 @@ def write(path: Path, series: Series, *, error_text: str) -> Path:
     ]
     head = ("Glacier", "Dates", "Years", "Area, km²", "Rate, km² per year", "Standard error", "Scatter")
     plots = [
-        Markup(f"<h3>{escape(r.rgi_id)}</h3>") + plot(series.areas[series.areas["rgi_id"] == r.rgi_id], r)
+        Markup(f"<h3>{escape(r.rgi_id)}</h3>") + plot(frame[frame["rgi_id"] == r.rgi_id], r)
         for r in rates.head(MOST).itertuples()
     ]
-    areas = [
+    table = [
         (a.rgi_id, a.date, number(a.year, 2), number(a.area_km2, 3), number(a.low_km2, 3), number(a.high_km2, 3))
-        for a in series.areas.itertuples()
+        for a in frame.itertuples()
     ]
     names = ("Glacier", "Date", "Year", "Area, km²", "Low", "High")
     body = [
-        html.warnings([f"Uncertainty: {error_text}.", *series.notes]),
+        html.warnings(messages),
         Markup("<section><h2>Rates</h2>") + html.table(head, rows) + Markup("</section>"),
         Markup("<section><h2>Series</h2>") + Markup("").join(plots) + Markup("</section>"),
-        Markup("<section><h2>Areas</h2>") + html.table(names, areas, text_columns=2) + Markup("</section>"),
+        Markup("<section><h2>Areas</h2>") + html.table(names, table, text_columns=2) + Markup("</section>"),
     ]
     return html.write_text(path, html.page(title="Glacier areas", body=[Markup("<h1>Glacier areas</h1>"), *body]))
 

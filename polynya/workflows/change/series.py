@@ -109,7 +109,8 @@ def write(series: area_series.Series, out: Path | str, *, overwrite: bool = Fals
     with io.writing_folder(place, overwrite=overwrite) as folder:
         series.areas.to_csv(folder / "series.csv", index=False)
         series.rates.to_csv(folder / "rates.csv", index=False)
-        page.write(folder / "report.html", series, error_text=error_text(series))
+        messages = [f"Uncertainty: {error_text(series)}.", *series.notes]
+        page.write(folder / "report.html", areas=series.areas, rates=series.rates, messages=messages)
         record = io.run_record(
             command=io.command_line(),
             config={"shared_error": series.shared},
