@@ -38,15 +38,16 @@ def evaluate(
             ),
         ),
     ] = None,
-    reference: Annotated[
-        Path | None,
+    references: Annotated[
+        list[Path] | None,
         typer.Option(
             "--reference",
             "-r",
             metavar="FILE",
             help=(
                 "Truth of a simulation (parquet), ATL07 or ATL10; for glaciers outlines (gpkg, shp, parquet) or a truth"
-                " raster; for concentration an ice chart (gpkg, shp), a grid, or an AI4Arctic scene (a folder of them"
+                " raster (repeat it with outlines of several experts for the spread among them); for concentration an"
+                " ice chart (gpkg, shp), a grid, or an AI4Arctic scene (a folder of them"
                 " for predictions); for leads a label table, the truth of a simulation (or its folder), hand-labelled"
                 " echoes, CryoSat-2 L2i, a CPOM table; for tags a folder with tags.csv, the folder of TenGeoP-SARwv, or"
                 " what polynya review wrote."
@@ -125,6 +126,7 @@ def evaluate(
     polynya evaluate ross/ATL03_granule -r ATL10_granule.h5
     polynya evaluate outlines.gpkg -r rgi.gpkg --scene scene1
     polynya evaluate probability.tif -r truth.tif --scene scene1 --table scores.parquet
+    polynya evaluate mapped -r expert1.gpkg -r expert2.gpkg -r expert3.gpkg
     polynya evaluate --pairs pairs.csv -o scores --workers 2
     polynya evaluate concentration.nc -r ice_chart.gpkg
     polynya evaluate leads -r tracks/truth
@@ -134,6 +136,7 @@ def evaluate(
     from ..errors import UsageError
     from ..workflows import evaluate as workflow
 
+    reference = (references or [None])[0]
     if pairs is not None:
         if out or reference or scene or strata or within or region or table or brief:
             raise UsageError(
@@ -142,13 +145,11 @@ def evaluate(
             )
         runner = engines.load(engine, workers=workers, master=master, timeout_s=timeout_s, memory_gb=memory_gb)
         _many(pairs, folder, seed=seed, workers=workers, overwrite=overwrite, engine=runner, as_json=as_json)
-    if out is None or reference is None:
-        raise UsageError(
-            "OUT: a result and its --reference are needed; expected both, or --pairs with -o. See polynya evaluate"
-            " --help."
-        )
-    if folder is not None:
-        raise UsageError("-o: goes with --pairs only; expected --table FILE.parquet for one result. Use that.")
+    out, reference = _one(out, reference, folder)
+    if references and len(references) > 1:
+        others = bool(scene or strata or region or table or brief)
+        _experts(out, references, within=within, reference_date=reference_date, as_json=as_json, has_others=others)
+        return
     if table is not None:
         _check_table(table, specs=(schema.EVALUATION.name, "scene_evaluation"))
     from ..workflows.evaluate import concentration as evaluate_concentration
@@ -211,6 +212,41 @@ def _glaciers(out: Path, reference: Path, ground: _Ground, *, reference_date: st
     for line in evaluate_scene.lines_of(result):
         say(f"note: {line}")
     return result, scene_rows.SCENE_EVALUATION, scene_text.summary
+
+
+def _one(out: Path | None, reference: Path | None, folder: str | None) -> tuple[Path, Path]:
+    """Return a result and its reference, both of which are needed without --pairs."""
+    from ..errors import UsageError
+
+    if out is None or reference is None:
+        raise UsageError(
+            "OUT: a result and its --reference are needed; expected both, or --pairs with -o. See polynya evaluate"
+            " --help."
+        )
+    if folder is not None:
+        raise UsageError("-o: goes with --pairs only; expected --table FILE.parquet for one result. Use that.")
+    return out, reference
+
+
+def _experts(
+    out: Path, references: list[Path], *, within: Path | None, reference_date: str, as_json: bool, has_others: bool
+) -> None:
+    """Compare a map of glaciers with the references of several experts, and these with each other."""
+    from .. import io
+    from ..errors import UsageError
+    from ..workflows import evaluate as workflow
+    from ..workflows.evaluate import experts
+    from ..workflows.evaluate import scene as evaluate_scene
+
+    if has_others or not workflow.is_scene(out):
+        raise UsageError(
+            "--reference: several go with outlines of glaciers, --within and --reference-date only; expected one for"
+            " everything else. Give one."
+        )
+    spread = experts.run(
+        out, references=references, within=within, reference_date=evaluate_scene.date_of(reference_date)
+    )
+    print(json.dumps(io.plain(experts.as_json(spread)), indent=1) if as_json else experts.as_text(spread))
 
 
 def _leads(out: Path, reference: Path, *, seed: int, has_others: bool) -> Scored:

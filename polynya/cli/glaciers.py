@@ -128,6 +128,20 @@ def glaciers(
             help="Also write complexes.gpkg (glaciers that touch, dissolved) and intersects.gpkg (common edges).",
         ),
     ] = False,
+    combine: Annotated[
+        bool,
+        typer.Option(
+            "--combine",
+            help=(
+                "Every SCENE is a date of one ground: one map of them all, without seasonal snow and cloud where a date"
+                " is free of them; dem=FILE goes to every date."
+            ),
+        ),
+    ] = False,
+    mask_clouds: Annotated[
+        bool,
+        typer.Option("--mask-clouds", help="Cloud is no data (not seen); by default it lowers the confidence."),
+    ] = False,
     each: Annotated[
         bool, typer.Option("--each", help="Every SCENE is one scene; FOLDER gets a folder for each.")
     ] = False,
@@ -169,6 +183,7 @@ def glaciers(
     polynya glaciers scene -o mapped --inventory RGI2000-v7.0-G-11.gpkg
     polynya glaciers S2A_MSIL2A.SAFE dem=copdem.tif -o mapped
     polynya glaciers scenes/* --each -o mapped
+    polynya glaciers 2020.SAFE 2021.SAFE 2022.SAFE dem=copdem.tif --combine -o mapped
     """
     from .. import io
     from ..engine import protocol
@@ -184,6 +199,8 @@ def glaciers(
         complexes=complexes,
         sensors=tuple(sensor or ()),
         keep_flagged=use_misregistered,
+        combine=combine,
+        mask_clouds=mask_clouds,
         threshold=threshold,
         min_area_km2=min_area_km2,
         turns=8 if tta else 1,
@@ -194,6 +211,10 @@ def glaciers(
         runtime=runtime,
         seed=seed,
     )
+    if each and combine:
+        raise UsageError(
+            "--each: maps every SCENE by itself, --combine all to one map; expected one of them. Leave one out."
+        )
     if not each:
         old = (
             None

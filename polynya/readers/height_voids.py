@@ -111,22 +111,26 @@ def find(path: Path, index: int, *, scale: float = 1.0, offset: float = 0.0) -> 
 def _find(path: Path, changed_ns: int, size: int, index: int, scale: float, offset: float) -> Voids:
     pieces, pixel = _pieces(path, index)
     n = sum(p.size for p in pieces) or 1
-    sample = np.concatenate([p[np.isfinite(p)].ravel() for p in pieces]) if pieces else np.zeros(0)
-    metres = sample * scale + offset
-    is_beyond = (metres < LOWEST_M) | (metres > HIGHEST_M)
-    example = float(metres[is_beyond][0]) if is_beyond.any() else math.nan
-    values, times = np.unique(sample[~is_beyond], return_counts=True)
+    beyond, example = 0, math.nan
+    for piece in pieces:
+        is_beyond = _is_beyond(piece, scale=scale, offset=offset)
+        if is_beyond.any():
+            known = piece[is_beyond & np.isfinite(piece)]
+            beyond += known.size
+            example = float(known[0]) * scale + offset if math.isnan(example) and known.size else example
+            piece[is_beyond] = np.nan
+    sample = np.concatenate([p[np.isfinite(p)] for p in pieces]) if pieces else np.zeros(0, np.float32)
+    n_known = sample.size
+    values, times = _repeated(sample)
+    del sample
     common = values[np.argsort(-times)[:CANDIDATES]].tolist()
     found, jumps, void = [], [], 0
     limit = max(STEEP * pixel, JUMP_M[0])
     if limit > JUMP_M[1]:  # in pixels this long, coasts of fjords jump as voids do
         common, values = [], np.zeros(0)
-    for piece in pieces:
-        height = piece * scale + offset
-        piece[(height < LOWEST_M) | (height > HIGHEST_M)] = np.nan
     for value in dict.fromkeys([*([0.0] if 0.0 in values else []), *common]):
         times_of, inner, jump = _border(pieces, value, scale=scale, offset=offset)
-        is_patch = value == 0.0 or (inner > 0.5 * times_of and 2 * times_of < sample.size)
+        is_patch = value == 0.0 or (inner > 0.5 * times_of and 2 * times_of < n_known)
         if times_of >= LEAST_PX and jump > limit and is_patch:
             found.append(float(value))
             jumps.append(jump)
@@ -135,9 +139,31 @@ def _find(path: Path, changed_ns: int, size: int, index: int, scale: float, offs
         counts=tuple(found),
         share=void / n,
         jump_m=float(np.median(jumps)) if jumps else math.nan,
-        beyond=float(is_beyond.sum()) / n,
+        beyond=beyond / n,
         example=example,
     )
+
+
+def _is_beyond(stored: np.ndarray, *, scale: float, offset: float) -> np.ndarray:
+    """Return which heights are no ground's, in pieces as stored: no copy in metres is made."""
+    if scale == 0:
+        return np.full(stored.shape, not LOWEST_M <= offset <= HIGHEST_M)
+    low, high = sorted(((LOWEST_M - offset) / scale, (HIGHEST_M - offset) / scale))
+    return (stored < low) | (stored > high)
+
+
+def _repeated(sample: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sort a sample in place; return the values that occur :data:`LEAST_PX` times or more, and how often. Others can be
+    no void, and a list of all values would be as large as the sample."""
+    sample.sort()
+    last = LEAST_PX - 1
+    if sample.size <= last:
+        return np.zeros(0), np.zeros(0, np.int64)
+    is_first = sample[last:] == sample[:-last]
+    is_first[1:] &= sample[1:-last] != sample[: -last - 1]
+    values = sample[:-last][is_first]
+    times = np.searchsorted(sample, values, side="right") - np.searchsorted(sample, values, side="left")
+    return values, times
 
 
 def _border(pieces: list[np.ndarray], value: float, *, scale: float, offset: float) -> tuple[int, int, float]:
@@ -171,6 +197,7 @@ def _pieces(path: Path, index: int) -> tuple[list[np.ndarray], float]:
         else:
             rows, columns = (np.unique(np.linspace(0, max(n - PIECE_PX, 0), PIECES).astype(int)) for n in source.shape)
             windows = [Window(int(c), int(r), PIECE_PX, PIECE_PX) for r in rows for c in columns]
-        return [source.read(index, window=w, masked=True).astype(np.float64).filled(np.nan) for w in windows], float(
+        exact = np.float64 if np.dtype(source.dtypes[index - 1]).itemsize > 4 else np.float32
+        return [source.read(index, window=w, masked=True).astype(exact).filled(np.nan) for w in windows], float(
             min(east[0], south[0])
         )

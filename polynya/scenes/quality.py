@@ -184,9 +184,8 @@ class _Counts:
         bands = sensor.places("blue", "green", "swir1")
         if len(bands) < 3 or not np.isfinite(image[bands[2]]).any():
             return
-        thermal = data.get(self.thermal.name) if self.thermal is not None else None
-        found = _cloud_rule(*(image[b] for b in bands), thermal=None if thermal is None else thermal[0])
-        self.by_rule += int(np.count_nonzero(found))
+        thermal = "" if self.thermal is None else self.thermal.name
+        self.by_rule += int(np.count_nonzero(cloud_by_rule(data, sensor, thermal=thermal)))
         self.rule_pixels += int(np.isfinite(image[[bands[0], bands[2]]]).all(axis=0).sum())
 
     def findings(self) -> Iterator[Finding]:
@@ -284,6 +283,29 @@ class _Counts:
         elif name in self.known:
             text = f"{name}: cloud unknown: the product has no mask, and without swir1 snow and cloud look alike"
             yield Finding(sensor=name, kind="cloud", is_warning=False, text=text)
+
+
+def cloud_by_rule(data: dict[str, np.ndarray], image: Sensor, *, thermal: str = "") -> np.ndarray:
+    """Return where pixels look like cloud by :data:`CLOUD_RULE`; nowhere without its bands.
+
+    Parameters
+    ----------
+    data : dict of str to numpy.ndarray, shape (bands, h, w)
+        As :func:`polynya.scenes.scene.read` gives it.
+    image : Sensor
+        The optical one.
+    thermal : str
+        Name of the thermal sensor, if any.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (h, w)
+    """
+    values, warm = data[image.name], data.get(thermal)
+    bands = image.places("blue", "green", "swir1")
+    if len(bands) < 3:
+        return np.zeros(values.shape[1:], bool)
+    return _cloud_rule(*(values[b] for b in bands), thermal=None if warm is None else warm[0])
 
 
 def _cloud_rule(blue: np.ndarray, green: np.ndarray, swir: np.ndarray, *, thermal: np.ndarray | None) -> np.ndarray:

@@ -133,3 +133,43 @@ def test_the_sea_of_a_fjord_is_no_void_in_pixels_of_any_length(tmp_path, pixel_m
         tmp_path / "dem.tif", heights[None].astype(np.float32), names=("elevation",), resolution=pixel_m
     )
     assert height_voids.find(path, 1).counts == ()
+
+
+def test_values_that_repeat_are_those_of_a_plain_count():
+    rng = np.random.default_rng(4)
+    for n in (0, 3, 4, 500):
+        sample = rng.integers(0, 90, n).astype(np.float32)
+        values, times = height_voids._repeated(sample.copy())
+        every, count = np.unique(sample, return_counts=True)
+        kept = count >= height_voids.LEAST_PX
+        np.testing.assert_array_equal(values, every[kept])
+        np.testing.assert_array_equal(times, count[kept])
+
+
+def test_memory_is_a_few_copies_of_the_heights(tmp_path):
+    """Heights that all differ, as those of a filtered DEM: the list of values must not be as large as the DEM."""
+    import tracemalloc
+
+    import rasterio
+    from affine import Affine
+
+    side = 1024
+    heights = np.random.default_rng(5).permutation(side * side).reshape(side, side).astype(np.float32) / 1024 + 500
+    path = tmp_path / "dem.tif"
+    with rasterio.open(
+        path,
+        "w",
+        driver="GTiff",
+        width=side,
+        height=side,
+        count=1,
+        dtype="float32",
+        crs="EPSG:32632",
+        transform=Affine(10, 0, 6e5, 0, -10, 5.2e6),
+    ) as file:
+        file.write(heights, 1)
+    tracemalloc.start()
+    found = height_voids.find(path, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not found.any and peak < 4 * heights.nbytes

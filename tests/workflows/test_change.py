@@ -153,3 +153,29 @@ def test_ice_beyond_a_scene_is_not_gained_and_other_places_are_refused(tmp_path)
     for old, new in (("m_half", "m_far"), ("m_far", "both.gpkg")):
         code, _, said = cli("change", tmp_path / old, tmp_path / new)
         assert code == 1 and "expected the same" in said
+
+
+def test_three_dates_give_a_series_a_page_and_rates(tmp_path):
+    """Squares that lose the same side length each year; the CLI finds the rate of their areas."""
+    import shapely
+
+    paths = []
+    for year, side in ((2000, 2000.0), (2010, 1900.0), (2020, 1800.0)):
+        frame = gpd.GeoDataFrame(
+            {"rgi_id": ["A"], "src_date": [f"{year}-07-01"], "area_km2": [side**2 * 1e-6]},
+            geometry=[shapely.box(5e5, 5e6, 5e5 + side, 5e6 + side)],
+            crs="EPSG:32632",
+        )
+        paths.append(tmp_path / f"{year}.gpkg")
+        frame.to_file(paths[-1])
+    code, said, _ = cli("change", *paths, "--position-error-m", 10, "-o", tmp_path / "series", "--json")
+    rates = {r["rgi_id"]: r for r in json.loads(said)["rates"]}
+    assert code == 0 and rates["A"]["per_year"] == pytest.approx((1.8**2 - 2.0**2) / 20.0, rel=0.02)
+    assert rates["A"]["sigma"] > 0 and {"series.csv", "rates.csv", "report.html", "run.json"} <= {
+        p.name for p in (tmp_path / "series").iterdir()
+    }
+    page = (tmp_path / "series/report.html").read_text()
+    assert "<svg" in page and "<circle" in page and "independent" in page
+    code, said, _ = cli("change", *paths[::-1], "--position-error-m", 10, "--shared-error", 0.5)
+    assert code == 0 and "50%" in said and "2010" in said
+    assert cli("change", *paths[:2], "-o", tmp_path / "other")[0] == 2

@@ -26,17 +26,16 @@ from ...glaciers import agreement
 from ...readers import rgi_outlines
 from ...report import terminal
 from ...scenes import quality as scene_quality
-from ...scenes import resolution
-from ...scenes import scene as glacier_scene
 from ...scenes.scene import Scene
-from ...sensors.glaciers import TABLE
-from . import by_image, cover, mapped_outlines, page, rasters, scene_files
+from . import clouded, combined, cover, mapped_outlines, opened, page, rasters, scene_files
 from . import mapper as glacier_mapper
 from . import notes as glacier_notes
 from . import reference as glacier_reference
+from .combined import Combined
 from .config import DATE, DEFAULT, Config
 from .key import result_key
-from .mapper import NO_LOCATION, RULE, Mapper, Passes
+from .mapper import NO_LOCATION, RULE, Mapper
+from .opened import Opened, open_scene
 from .outputs import Outputs, as_json, as_text, scores_text, total_text
 from .reference import Scored
 
@@ -60,6 +59,8 @@ class _Job:
     """What was chosen and cut of inventory and reference, and done to the grid, in words."""
     is_coarser: bool
     """Whether the pixels of the scene are larger than any that the network learnt."""
+    dates: Combined | None = None
+    """The dates that are combined; ``scene`` is the main one."""
 
     @property
     def is_rule(self) -> bool:
@@ -82,7 +83,8 @@ def run(
     Parameters
     ----------
     paths : sequence of Path or str
-        Files of one scene, as :func:`polynya.scenes.scene.open_scene` takes them, or addresses of them.
+        Files of one scene, as :func:`polynya.scenes.scene.open_scene` takes them, or addresses of them; with
+        ``config.combine`` one path a date, and what all dates share with a role (``dem=FILE``).
     out : Path or str
         Folder to write, or its address.
     config : Config, optional
@@ -114,23 +116,29 @@ def run(
     started, place = time.monotonic(), io.place(out)
     io.check_place(place, overwrite=overwrite)
     with contextlib.ExitStack() as stack:
-        job = _job(
-            stack.enter_context(scene_files.fetched(paths)),
-            config=config or Config(),
-            inventory=inventory,
-            reference=reference,
-            threads=threads,
-        )
-        scene = job.scene
-        key = result_key(job.paths, scene, config or Config(), inventory=inventory, reference=reference)
+        files, given = stack.enter_context(scene_files.fetched(paths)), config or Config()
+        if reference is not None:
+            glacier_reference.check(reference)
+        dates_in = opened.open_all(files, given, threads=threads)
+        key = _key(files, [o.own for o in dates_in], given, inventory=inventory, reference=reference)
         hashed = stack.enter_context(io.hashing(key))
-        pixels = scene.shape[0] * scene.shape[1]
+        pixels = sum(o.scene.shape[0] * o.scene.shape[1] for o in dates_in)
         bar = stack.enter_context(terminal.progress(pixels, show=show_progress, text="scene"))
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_dates_")))
+        dates = (
+            combined.combine(
+                [(o.scene, o.mapper) for o in dates_in], config=given, scratch=scratch, advance=bar.advance
+            )
+            if given.combine
+            else None
+        )
+        job = _job(dates_in, dates, config=given, inventory=inventory, reference=reference)
+        scene = job.scene
         quality = scene_quality.check(scene)
         used, notes = _sensors(job, quality)
         folder = stack.enter_context(io.writing_folder(place, overwrite=overwrite))
         location, unseen = _write_maps(job, used, folder, bar.advance)
-        notes += [unseen.text] if unseen.text else []
+        notes += [t for t in (unseen.text, unseen.cloud_text) if t]
         notes = [page.SIMULATED, *notes] if scene.is_simulated else notes
         outlined = mapped_outlines.draw(
             folder,
@@ -190,6 +198,8 @@ def run(
             elsewhere_km2=outlined.areas.elsewhere_km2,
             not_seen_km2=unseen.area_km2,
             not_seen_ice_km2=unseen.ice_km2,
+            cloud_km2=unseen.cloud_km2,
+            dates=None if dates is None else dates.as_json(),
             by_colour=agreed.as_json(),
             cover=cover.as_json(covered),
             is_simulated=scene.is_simulated,
@@ -242,52 +252,42 @@ def done_before(
     if io.is_free(place):
         return None
     with scene_files.fetched(paths) as files:
-        key = result_key(files, open_scene(files, config), config, inventory=inventory, reference=reference)
-        return io.finished(place, key)
+        groups = combined.split(files) if config.combine else [files]
+        scenes = [open_scene(g, config) for g in groups]
+        return io.finished(place, _key(files, scenes, config, inventory=inventory, reference=reference))
 
 
-def open_scene(paths: Sequence[Path | str], config: Config) -> Scene:
-    """Open the files of one scene with the region and the date that the settings give.
-
-    Parameters
-    ----------
-    paths : sequence of Path or str
-        As :func:`polynya.scenes.scene.open_scene` takes them.
-    config : Config
-        Settings.
-
-    Raises
-    ------
-    ProductError, UsageError
-        As :func:`polynya.scenes.scene.open_scene`.
-    """
-    scene = glacier_scene.open_scene(paths, region=config.region if config.region in TABLE.regions else None)
-    if config.date and not scene.is_time_known:
-        scene = glacier_scene.with_time(scene, np.datetime64(config.date.rstrip("Z"), "ns"))
-    return scene
+def _key(
+    files: Sequence[Path | str],
+    scenes: Sequence[Scene],
+    config: Config,
+    *,
+    inventory: Path | str | None,
+    reference: Path | str | None,
+) -> io.Key:
+    """Return everything that decides a result; of several dates all count."""
+    first = scenes[0] if len(scenes) == 1 else replace(scenes[0], name=combined.name_of(scenes))
+    return result_key(files, first, config, inventory=inventory, reference=reference, others=scenes[1:])
 
 
 def _job(
-    paths: Sequence[Path | str],
+    every: Sequence[Opened],
+    dates: Combined | None,
     *,
     config: Config,
     inventory: Path | str | None,
     reference: Path | str | None,
-    threads: int,
 ) -> _Job:
-    """Open all inputs."""
-    if reference is not None:
-        glacier_reference.check(reference)
-    scene, why = open_scene(paths, config), ""
-    if config.network == (RULE,):
-        mapper = glacier_mapper.rule()
-    else:
-        passes = Passes(turns=config.turns, draws=config.draws, runtime=config.runtime, threads=threads)
-        names, why = by_image.chosen(scene, config.network)
-        mapper = glacier_mapper.networks(names, region=config.region, passes=passes)
-    fit = None if mapper.pixel_m is None else resolution.fitted(scene, name=mapper.name, learnt_m=mapper.pixel_m)
-    scene = scene if fit is None else fit.scene
-    lines: tuple[str, ...] = tuple(t for t in (why, "" if fit is None else fit.text) if t)
+    """Put together what is mapped, and open inventory and reference."""
+    scene, mapper = (every[0].scene, every[0].mapper) if dates is None else (dates.scene, dates.mapper)
+    main = every[0] if dates is None else next(o for o in every if o.scene is dates.maps[dates.main].scene)
+    lines = tuple(t for o in every for t in o.lines)
+    if dates is not None:
+        lines += tuple(n for m in dates.maps for n in m.notes)
+        date = "time unknown" if scene.time is None else np.datetime_as_string(scene.time, unit="D")
+        lines += (
+            f"{len(dates.maps)} dates combined; outlines have the date of the main one, {main.scene.name} ({date})",
+        )
     date = _reference_date(scene, config)
     if reference is not None:
         lines += glacier_reference.check(reference, scene=scene, date=date)
@@ -295,7 +295,7 @@ def _job(
     if known is not None:
         lines += known.attrs["lines"]
     return _Job(
-        paths=list(paths),
+        paths=main.paths,
         scene=scene,
         mapper=mapper,
         config=config.model_copy(update={"threshold": config.threshold or mapper.threshold}),
@@ -304,7 +304,8 @@ def _job(
         reference=None if reference is None else Path(reference),
         date=date,
         lines=tuple(dict.fromkeys(lines)),
-        is_coarser=fit is not None and fit.is_coarser,
+        is_coarser=any(o.is_coarser for o in every),
+        dates=dates,
     )
 
 
@@ -356,13 +357,17 @@ def _write_maps(
     scene, mapper = job.scene, job.mapper
     vector, location = mapper.place(scene, used)
     with io.scratch() as scratch:
+        strips = mapper.strips(scene, used, vector, advance)
+        if job.dates is None:  # dates count their cloud themselves
+            strips = clouded.applied(strips, scene, is_masked=job.config.mask_clouds)
         has_data, unseen = rasters.write(
-            mapper.strips(scene, used, vector, advance),
+            strips,
             name=scene.name,
             geobox=scene.geobox,
             scratch=scratch,
             folder=folder,
             about=_tags(job, location),
+            is_cloud_masked=job.config.mask_clouds,
         )
     if not has_data:
         image = scene.table.name_of("reflectance")
@@ -428,6 +433,7 @@ def _facts(job: _Job, used: Sequence[str], location: str) -> dict[str, object]:
         **({} if job.is_rule else {"glacier from": f"probability {config.threshold:.3g}"}),
         **({"predictions averaged": f"{views} per pixel"} if views > 1 else {}),
         "smallest outline": f"{config.min_area_km2:g} km²",
+        **({} if job.dates is None else job.dates.facts()),
     }
 
 

@@ -51,6 +51,10 @@ class Config(BaseModel):
         gives it.
     keep_flagged : bool
         Use misregistered sensors; by default they are left out.
+    combine : bool
+        The files are dates of one ground; they give one map.
+    mask_clouds : bool
+        Cloud is no data; by default it lowers the confidence.
     sensors : tuple of str
         Use these only; all that scene and network share by default.
     date : str
@@ -78,6 +82,8 @@ class Config(BaseModel):
     complexes: bool = False
     rgi_region: str = ""
     keep_flagged: bool = False
+    combine: bool = False
+    mask_clouds: bool = False
     sensors: tuple[str, ...] = ()
     date: str = ""
     reference_date: str = ""

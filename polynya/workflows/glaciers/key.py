@@ -14,7 +14,7 @@ from . import by_image, mapper
 if TYPE_CHECKING:
     from . import Config
 
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 """Raised only when the same inputs and settings give another map."""
 
 
@@ -25,6 +25,7 @@ def result_key(
     *,
     inventory: Path | str | None = None,
     reference: Path | str | None = None,
+    others: Sequence[glacier_scene.Scene] = (),
 ) -> io.Key:
     """Return everything that decides a result.
 
@@ -38,6 +39,8 @@ def result_key(
         Settings.
     inventory, reference : Path or str, optional
         Files of outlines, or a truth raster.
+    others : sequence of Scene
+        Further dates of it.
     """
     inputs: dict[str, Path] = {}
     roles = []
@@ -46,7 +49,7 @@ def result_key(
         roles.append([sensor, orbit])
         inputs["scene" if len(paths) == 1 else f"file {number} of the scene"] = path
     folders = [p.resolve() for p in inputs.values()]
-    for path in _layer_files(scene):
+    for path in sorted({p for s in (scene, *others) for p in _layer_files(s)}):
         if not any(path == f or f in path.parents for f in folders):
             same = sum(r.startswith(f"{path.name} of the scene") for r in inputs)  # in another folder
             inputs[f"{path.name} of the scene{f' ({same + 1})' if same else ''}"] = path

@@ -254,6 +254,7 @@ def write_styles(folder: Path, *, has_inventory: bool = False) -> None:
         "probability.tif": qgis_style.ramp(VIRIDIS, low=0.0, high=1.0),
         "confidence.tif": qgis_style.ramp(glacier_layers.CONFIDENCE, low=glacier_layers.LEAST_CONFIDENCE, high=1.0),
         "spread.tif": qgis_style.ramp(VIRIDIS, low=0.0, high=0.5),
+        "clear_dates.tif": qgis_style.ramp(VIRIDIS, low=0.0, high=8.0),
         "not_seen.tif": qgis_style.classes({1: (glacier_layers.NOT_SEEN[0], glacier_layers.NOT_SEEN_TITLE)}),
         "ice_class.tif": qgis_style.classes(glacier_layers.CLASSES),
         "outlines.gpkg": outline,

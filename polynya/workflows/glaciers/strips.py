@@ -29,6 +29,10 @@ class Strip:
         Pixels that the image saw; any sensor, where no image is used.
     unseen_probability : numpy.ndarray of float32, shape (h, width)
         What the other sensors alone make of pixels that the image did not see; NaN elsewhere.
+    is_cloud : numpy.ndarray of bool, shape (h, w), or None
+        Seen pixels under cloud; None where there are none.
+    n_clear : numpy.ndarray of uint8, shape (h, w), or None
+        Dates without cloud, of a map of several.
     """
 
     row: int
@@ -37,6 +41,8 @@ class Strip:
     spread: np.ndarray
     is_seen: np.ndarray
     unseen_probability: np.ndarray
+    is_cloud: np.ndarray | None = None
+    n_clear: np.ndarray | None = None
 
 
 def masked_strip(

@@ -9,13 +9,13 @@ from pathlib import Path
 import geopandas as gpd
 import numpy as np
 
-from .. import io
-from ..errors import PolynyaError, ProductError, UsageError
-from ..evaluate import area_change
-from ..glaciers import outlines
-from ..io import opening, polygons
-from ..metrics import Estimate
-from ..readers import rgi_outlines
+from ... import io
+from ...errors import PolynyaError, ProductError, UsageError
+from ...evaluate import area_change
+from ...glaciers import outlines
+from ...io import opening, polygons
+from ...metrics import Estimate
+from ...readers import rgi_outlines
 
 
 def run(
@@ -44,22 +44,33 @@ def run(
         raise UsageError(
             f"--position-error-m {position_error_m:g}: is negative; expected metres from 0. Half a pixel is usual."
         )
-    ground = polygons.read(within).geometry if within is not None else _mapped_ground(old, new)
+    ground = polygons.read(within).geometry if within is not None else mapped_ground(old, new)
     before, after = read_outlines(old), read_outlines(new)
     found = area_change.compare(
         before,
         after,
         within=ground,
         position_error_m=position_error_m,
-        totals=(_drawn_total(old), _drawn_total(new)),
+        totals=(drawn_total(old), drawn_total(new)),
     )
     lines = (*before.attrs.get("lines", ()), *after.attrs.get("lines", ()))
     return dataclasses.replace(found, notes=tuple(dict.fromkeys(lines)))
 
 
-def _mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
+def mapped_ground(*paths: Path | str) -> gpd.GeoSeries | None:
     """Return the ground that the maps among these folders cover, in common: ice beyond a scene's edge is not lost, it
-    was not looked at."""
+    was not looked at.
+
+    Parameters
+    ----------
+    *paths : Path or str
+        Folders of ``polynya glaciers``; others count as covering everything.
+
+    Raises
+    ------
+    ProductError
+        If they share no ground.
+    """
     from shapely import box, difference, segmentize, union_all
 
     ground = None
@@ -99,8 +110,14 @@ def _not_seen(folder: Path, crs: object) -> gpd.GeoDataFrame:
     return outlines.vectorise(mask, geobox=geobox, min_area_km2=0.0, is_smoothed=False)
 
 
-def _drawn_total(path: Path | str) -> Estimate | None:
-    """Return the total area and its interval that ``polynya glaciers`` wrote beside the outlines, if it did."""
+def drawn_total(path: Path | str) -> Estimate | None:
+    """Return the total area and its interval that ``polynya glaciers`` wrote beside the outlines, if it did.
+
+    Parameters
+    ----------
+    path : Path or str
+        The outlines, or their folder.
+    """
     path = Path(path)
     record = (path if path.is_dir() else path.parent) / "run.json"
     if not record.is_file() or (path.is_file() and path.stem != "outlines"):
