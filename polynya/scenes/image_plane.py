@@ -82,9 +82,7 @@ class Plane:
         row, column = np.asarray(row, float), np.asarray(column, float)
         if not self.has_place:
             return np.full(row.shape, self.side), np.full(row.shape, self.side)
-        lon, lat = self.degrees(
-            np.concatenate([row, row, row + 1.0]), np.concatenate([column, column + 1.0, column])
-        )
+        lon, lat = self.degrees(np.concatenate([row, row, row + 1.0]), np.concatenate([column, column + 1.0, column]))
         n = row.size
         here = np.tile(lon[:n], 2), np.tile(lat[:n], 2)
         _, _, metres = areas.GEOD.inv(*here, lon[n:], lat[n:])
