@@ -217,7 +217,7 @@ def _paths(points: _Points, wide: int) -> list[np.ndarray]:
         hooks = [next((int(knot[q]) for q in near[e] if crossing[q]), -1) for e in (path[0], path[-1])]
         if len(path) == 1:
             found = [int(knot[q]) for q in near[path[0]] if crossing[q]]
-            hooks = (found + [-1, -1])[:2]
+            hooks = [*found, -1, -1][:2]
         free = hooks.count(-1)
         if free == 1 and len(path) < max(0.75 * float(points.width[path].max()), 3.0):
             continue  # the corner of an end or a bump of the border
