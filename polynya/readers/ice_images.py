@@ -1,55 +1,24 @@
-"""Optical images of sea ice through one door: GeoTIFF, JPEG 2000, PNG and JPEG of three or four bands."""
+"""Optical images of sea ice through one door: which product a path is, is told by its content and its parts.
+
+Sentinel-3 OLCI (``.SEN3`` folder or a radiance file), Sentinel-2 (``.SAFE`` and what :mod:`.sentinel2` reads), MODIS
+corrected reflectance, and any raster or picture with red, green and blue.
+"""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import ProductError
-from ..io import opening
+from ..io import archives, opening
+from . import gaofen2_bohai, modis_corrected, optical_raster, sentinel2, sentinel2_scene, sentinel3_olci
+from .ice_image import IceImage, Read, as_counts, check_valid
 
-if TYPE_CHECKING:
-    from odc.geo.geobox import GeoBox
-
-Read = Callable[[slice, slice], np.ndarray]
-"""Gives float32 (bands, h, w) of rows and columns, counts 0 to 255, NaN where nothing was seen."""
-NIR = ("nir", "near_infrared", "b08", "b8")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class IceImage:
-    """An image that is open for reading.
-
-    Attributes
-    ----------
-    name : str
-    shape : (int, int)
-    geobox : odc.geo.geobox.GeoBox or None
-    sensors : mapping of str to callable
-        ``rgb`` and perhaps ``nir``: see :data:`Read`.
-    land, cloud : callable or None
-        Give bool (h, w) of rows and columns.
-    time : numpy.datetime64 or None
-    pixel_m : float or None
-    simulated : bool
-    notes : tuple of str
-    """
-
-    name: str
-    shape: tuple[int, int]
-    geobox: GeoBox | None
-    sensors: Mapping[str, Read]
-    land: Read | None = None
-    cloud: Read | None = None
-    time: np.datetime64 | None = None
-    pixel_m: float | None = None
-    simulated: bool = False
-    notes: tuple[str, ...] = ()
+__all__ = ["IceImage", "Read", "open_image"]
+NIR = "B08"
+CLOUD, SHADOW = (8, 9, 10), 3
+"""Codes of Sentinel-2's scene classification."""
 
 
 def open_image(path: Path | str) -> IceImage:
@@ -58,56 +27,82 @@ def open_image(path: Path | str) -> IceImage:
     Parameters
     ----------
     path : Path or str
-        A raster of 8 bits with red, green, blue, and perhaps the near infrared as fourth band.
+        A file or folder; see the module.
+
+    Returns
+    -------
+    IceImage
+        Holds no pixels; windows of it are read.
 
     Raises
     ------
     ProductError
-        If it cannot be read, or has other bands.
+        If it is no such product, damaged or cut, lacks a band, has no valid pixel, or a mask of another size.
     """
-    from odc.geo.geobox import GeoBox
-    from rasterio.enums import ColorInterp
-    from rasterio.errors import NotGeoreferencedWarning
-    from rasterio.windows import Window
-
+    opening.reject_address(path)
     path = Path(path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with opening.open_raster(path) as data:
-            alpha = [k for k, c in zip(data.indexes, data.colorinterp, strict=True) if c == ColorInterp.alpha]
-            bands = [k for k in data.indexes if k not in alpha]
-            if len(bands) < 3 or any(data.dtypes[k - 1] != "uint8" for k in bands[:3]):
-                raise ProductError(
-                    f"{path.name}: has {len(bands)} band(s) of {data.dtypes[0]}; expected red, green and blue of 8"
-                    " bits. Give an image of three bands or more."
-                )
-            shape = (data.height, data.width)
-            geobox = GeoBox(shape, data.transform, data.crs) if data.crs is not None else None
-            nodata = data.nodatavals[0]
-            tags = data.tags()
-            nir = [k for k in bands[3:] if (data.descriptions[k - 1] or "").lower() in NIR]
+    if not archives.exists(path):
+        raise ProductError(f"{path.name}: no such image at {path}; expected a file or folder. Check the path.")
+    if sentinel2_scene.is_metadata(path.name):
+        path = path.resolve().parent
+    if archives.is_dir(path):
+        return _folder(path)
+    if sentinel3_olci.is_product(path):
+        return sentinel3_olci.read(path)
+    if opening.is_hdf5(path):
+        raise ProductError(
+            f"{path.name}: is an HDF5 or NetCDF file; expected an image of three colours, or a radiance file of OLCI"
+            " (Oa08_radiance.nc). Name that one."
+        )
+    if modis_corrected.kind_of(path):
+        return modis_corrected.read(path)
+    if path.suffix.lower() in gaofen2_bohai.SUFFIXES and gaofen2_bohai.mask_beside(path):
+        return gaofen2_bohai.read(path)
+    return optical_raster.read(path)
 
-    def reader(chosen: list[int]) -> Read:
-        def read(rows: slice, columns: slice) -> np.ndarray:
-            window = Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop))
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with opening.open_raster(path) as data:
-                    stored = data.read(chosen, window=window)
-                    hidden = data.read(alpha[0], window=window) == 0 if alpha else None
-            values = stored.astype(np.float32)
-            if nodata is not None:
-                values[:, (stored == nodata).all(axis=0)] = np.nan
-            if hidden is not None:
-                values[:, hidden] = np.nan
-            return values
 
-        return read
+def _folder(path: Path) -> IceImage:
+    if sentinel3_olci.is_product(path):
+        return sentinel3_olci.read(path)
+    if sentinel2_scene.is_product(path) or (not modis_corrected.true_colours(path) and path.suffix == ".SAFE"):
+        return _sentinel2(path)
+    if modis_corrected.true_colours(path):
+        return modis_corrected.read(path)
+    raise ProductError(
+        f"{path.name}: is a folder without an image that is known; expected a .SAFE or .SEN3 folder, or MODIS true"
+        " colour. Name the file."
+    )
 
-    return IceImage(
-        name=path.stem,
-        shape=shape,
-        geobox=geobox,
-        sensors={"rgb": reader(bands[:3]), **({"nir": reader(nir[:1])} if nir else {})},
-        simulated=bool(tags.get("simulated_by")),
+
+def _sentinel2(path: Path) -> IceImage:
+    """Return a product of Sentinel-2: reflectance 1 becomes 255 counts."""
+    scene = sentinel2.open_scene(path)
+
+    def bands(names: tuple[str, ...]) -> Read:
+        def read_window(rows: slice, columns: slice) -> np.ndarray:
+            window = ((rows.start, rows.stop), (columns.start, columns.stop))
+            values = sentinel2.reflectance(scene, names, window=window)
+            values[:, ~np.isfinite(values).all(axis=0)] = np.nan
+            return as_counts(values, 1.0)
+
+        return read_window
+
+    def cloud(rows: slice, columns: slice) -> np.ndarray:
+        window = ((rows.start, rows.stop), (columns.start, columns.stop))
+        return np.isin(sentinel2.scene_classification(scene, window=window), (*CLOUD, SHADOW))
+
+    sensors = {"rgb": bands(sentinel2.TRUE_COLOUR)}
+    if NIR in scene.bands:
+        sensors["nir"] = bands((NIR,))
+    return check_valid(
+        IceImage(
+            name=scene.scene_id,
+            shape=(int(scene.geobox.shape[0]), int(scene.geobox.shape[1])),
+            geobox=scene.geobox,
+            sensors=sensors,
+            cloud=cloud if scene.has_classification else None,
+            time=scene.time,
+            notes=(*(n.text for n in scene.notes), "reflectance: 1 becomes 255 counts"),
+            product=scene.product,
+        )
     )
