@@ -216,7 +216,7 @@ def fit_classes(pairs: Sequence[Pair], trees: int) -> Callable[[np.ndarray], np.
         labels.append(pair.truth.ravel()[chosen])
     x, y = np.concatenate(given), np.concatenate(labels)
     codes = np.unique(y)
-    forests = [fit_forest(x, (y == k).astype(float), trees=trees, leaf=LEAF) for k in codes]
+    forests = [fit_forest(x, (y == k).astype(float), trees=trees, least=LEAF) for k in codes]
     return lambda values: codes[np.argmax([f(values) for f in forests], axis=0)]
 
 
