@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import struct
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..errors import OutputError, ProductError, one_line
 from . import opening, raster_doors
+
+if TYPE_CHECKING:
+    import rasterio
 
 DRIVERS = ("GTiff", "PNG", "JPEG")
 """GDAL's names of the formats."""
@@ -62,6 +67,21 @@ def read_picture(path: Path | str, *, expected: str = "a PNG, JPEG or GeoTIFF, w
     ProductError
         If it is no regular file, of no such format, damaged, or too large.
     """
+    with open_picture(path, expected=expected) as source:
+        values, tags = _values(source), dict(source.tags())
+        return Picture(values=values, dtype=source.dtypes[0], tags=MappingProxyType(tags))
+
+
+@contextlib.contextmanager
+def open_picture(
+    path: Path | str, *, expected: str = "a PNG, JPEG or GeoTIFF, whole. Get it again"
+) -> Iterator[rasterio.DatasetReader]:
+    """Open a picture for reading; parameters and errors as of :func:`read_picture`.
+
+    Yields
+    ------
+    rasterio.DatasetReader
+    """
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
     from rasterio.io import DatasetReader
@@ -79,8 +99,7 @@ def read_picture(path: Path | str, *, expected: str = "a PNG, JPEG or GeoTIFF, w
                         f"{path.name}: {source.height} x {source.width} pixels; expected a picture of up to"
                         f" {MOST_PIXELS:,}. Name the small file."
                     )
-                values, tags = _values(source), dict(source.tags())
-                return Picture(values=values, dtype=source.dtypes[0], tags=MappingProxyType(tags))
+                yield source
     except (RasterioError, OSError, ValueError) as error:
         raise ProductError(
             f"{path.name}: cannot be read as a picture ({one_line(error)[:140]}); expected {expected}."

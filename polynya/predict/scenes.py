@@ -77,11 +77,15 @@ class Averaging:
     fade : fading.Fade or None
         A sensor that may end inside the scene: beside its edge, the maps with and without it are averaged
         (:mod:`polynya.predict.fading`).
+    overlap : float
+        Share of their side that neighbouring windows have in common. A half evens out more, a quarter takes half the
+        time.
     """
 
     turns: int = 1
     draws: int = 1
     fade: fading.Fade | None = None
+    overlap: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,7 +237,8 @@ def strips(
     members = _Members(networks=networks, place=place, averaging=averaging or Averaging(), positive=d.positive)
     size, (height, width) = d.size, shape
     weight = blend_weight(size)
-    rows, columns = starts(height, size), starts(width, size)
+    overlap = members.averaging.overlap
+    rows, columns = (starts(n, size, overlap=overlap) for n in (height, width))
     held = np.full((networks[0].bands, size, width), np.nan, np.float32)
     sums = np.zeros(
         (len(d.classes) + 1, size, width), np.float64
@@ -340,9 +345,9 @@ def blend_weight(size: int) -> np.ndarray:
     return across[:, None] * across[None, :]
 
 
-def starts(length: int, size: int) -> list[int]:
-    """Return where windows of a size begin so that they overlap by a half and the last one ends at the end."""
+def starts(length: int, size: int, *, overlap: float = 0.5) -> list[int]:
+    """Return where windows of a size begin so that they overlap by a share and the last one ends at the end."""
     if length <= size:
         return [0]
-    step = max(size // 2, 1)
+    step = max(round(size * (1.0 - overlap)), 1)
     return [*range(0, length - size, step), length - size]

@@ -110,6 +110,16 @@ def _tag_f1(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
     return Measure(value=_number(numbers, "macro_f1"), weight=max(_number(numbers, "n_compared"), 0.0))
 
 
+def _ice_fraction(numbers: Mapping[str, float], run: Mapping[str, object]) -> Measure:
+    half = 0.5 * (_number(numbers, "ice_fraction_high") - _number(numbers, "ice_fraction_low"))
+    return Measure(
+        value=100.0 * _number(numbers, "ice_fraction"),
+        weight=max(_number(numbers, "mapped_pixels"), 0.0),
+        random=0.0,
+        correlated=100.0 * half / 1.96,
+    )
+
+
 FREEBOARD = Quantity(name="mean total freeboard", units="m", is_sum=False, measure=_freeboard)
 GLACIER_AREA = Quantity(name="glacier area", units="km\u00b2", is_sum=True, measure=_glaciers)
 LABELS = Quantity(name="labelled segments", units="1", is_sum=True, measure=_label)
@@ -120,6 +130,7 @@ CONCENTRATION_RMSE = Quantity(
     name="sea-ice concentration, RMSE to the reference", units="%", is_sum=False, measure=_concentration_rmse
 )
 ICE_AREA = Quantity(name="sea-ice area", units="km\u00b2", is_sum=True, measure=_ice_area)
+ICE_FRACTION = Quantity(name="share of ice in the sea", units="%", is_sum=False, measure=_ice_fraction)
 LEAD_F1 = Quantity(name="leads, F1 against the reference", units="1", is_sum=False, measure=_lead_f1)
 LEAD_FRACTION = Quantity(
     name="share of leads among lead and ice echoes", units="1", is_sum=False, measure=_lead_fraction
@@ -137,6 +148,7 @@ QUANTITIES = (
     GLACIER_IOU,
     CONCENTRATION_RMSE,
     ICE_AREA,
+    ICE_FRACTION,
     LEAD_FRACTION,
     LEAD_F1,
     TAGGED_SHARE,
