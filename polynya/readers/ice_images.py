@@ -74,7 +74,8 @@ def open_image(path: Path | str) -> IceImage:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with opening.open_raster(path) as data:
-            alpha = [k for k, c in zip(data.indexes, data.colorinterp, strict=True) if c == ColorInterp.alpha]
+            named = [(d or "").lower() for d in data.descriptions]
+            alpha = [k for k in data.indexes if data.colorinterp[k - 1] == ColorInterp.alpha and not named[k - 1]]
             bands = [k for k in data.indexes if k not in alpha]
             if len(bands) < 3 or any(data.dtypes[k - 1] != "uint8" for k in bands[:3]):
                 raise ProductError(
@@ -85,7 +86,7 @@ def open_image(path: Path | str) -> IceImage:
             geobox = GeoBox(shape, data.transform, data.crs) if data.crs is not None else None
             nodata = data.nodatavals[0]
             tags = data.tags()
-            nir = [k for k in bands[3:] if (data.descriptions[k - 1] or "").lower() in NIR]
+            nir = [k for k in bands[3:] if named[k - 1] in NIR]
 
     def reader(chosen: list[int]) -> Read:
         def read(rows: slice, columns: slice) -> np.ndarray:
