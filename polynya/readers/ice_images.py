@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..errors import ProductError
-from ..io import opening
+from ..errors import ProductError, one_line
+from ..io import opening, raster_doors
 
 if TYPE_CHECKING:
+    import rasterio.io
     from odc.geo.geobox import GeoBox
 
 Read = Callable[[slice, slice], np.ndarray]
 """Gives float32 (bands, h, w) of rows and columns, counts 0 to 255, NaN where nothing was seen."""
+PICTURES = (".png", ".jpg", ".jpeg")
 NIR = ("nir", "near_infrared", "b08", "b8")
 
 
@@ -52,6 +55,30 @@ class IceImage:
     notes: tuple[str, ...] = ()
 
 
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[rasterio.io.DatasetReader]:
+    """Yield a raster, or a picture in PNG or JPEG, that is open for reading."""
+    import rasterio.io
+    from rasterio.errors import RasterioError
+
+    if path.suffix.lower() not in PICTURES:
+        with opening.open_raster(path) as data:
+            yield data
+        return
+    regular = opening.regular_file(path, expected="a PNG or JPEG, whole. Get it again")
+    try:
+        with rasterio.Env(**opening.GDAL_OPTIONS):
+            raster_doors.check_beside(regular)
+            with rasterio.io.DatasetReader(str(regular), driver=["PNG", "JPEG"]) as data:
+                raster_doors.check_opened(data, path.name)
+                yield data
+    except RasterioError as error:
+        raise ProductError(
+            f"{path.name}: cannot be read as a picture ({one_line(error)[:140]}); expected a PNG or JPEG, whole. Get it"
+            " again."
+        ) from error
+
+
 def open_image(path: Path | str) -> IceImage:
     """Open an image.
 
@@ -73,7 +100,7 @@ def open_image(path: Path | str) -> IceImage:
     path = Path(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        with opening.open_raster(path) as data:
+        with _opened(path) as data:
             named = [(d or "").lower() for d in data.descriptions]
             alpha = [k for k in data.indexes if data.colorinterp[k - 1] == ColorInterp.alpha and not named[k - 1]]
             bands = [k for k in data.indexes if k not in alpha]
@@ -93,7 +120,7 @@ def open_image(path: Path | str) -> IceImage:
             window = Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop))
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                with opening.open_raster(path) as data:
+                with _opened(path) as data:
                     stored = data.read(chosen, window=window)
                     hidden = data.read(alpha[0], window=window) == 0 if alpha else None
             values = stored.astype(np.float32)
