@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 pytest.importorskip("onnx")
 
 from polynya.cli import app
+from polynya.errors import UsageError
 from polynya.io import polygons
 from polynya.readers import ice_images
 from polynya.schema.optical_ice_maps import BITS
