@@ -8,7 +8,7 @@ import shapely
 from rasterio.features import shapes
 from scipy import ndimage
 
-from polynya.physics import calipers, ice_fraction, thinning
+from polynya.physics import calipers, common_cause, thinning
 
 
 def ring(mask: np.ndarray) -> np.ndarray:
@@ -61,7 +61,7 @@ def test_middle_lines_are_thin_connected_and_in_the_middle():
 
 
 def test_an_interval_of_sure_pixels_is_narrow_and_of_unsure_ones_wide():
-    sums = ice_fraction.Shares()
+    sums = common_cause.Shares()
     p = np.array([0.999] * 70 + [0.001] * 30)
     sums.add(p, np.ones(100), np.zeros(100, bool))
     assert sums.fraction() == pytest.approx((0.7 * 0.999 + 0.3 * 0.001, 0.7, 0.7), abs=2e-3)
@@ -75,7 +75,7 @@ def test_an_interval_holds_the_share_when_one_cause_moves_all_pixels():
     """All pixels are ice where their probability is above one random number: 95 % of the shares lie in the interval."""
     rng = np.random.default_rng(8)
     p = rng.beta(0.5, 0.4, 2000)
-    sums = ice_fraction.Shares()
+    sums = common_cause.Shares()
     sums.add(p, np.ones(p.size), np.zeros(p.size, bool))
     _, low, high = sums.fraction()
     shares = (p[None, :] > rng.uniform(size=(2000, 1))).mean(axis=1)
@@ -84,10 +84,10 @@ def test_an_interval_holds_the_share_when_one_cause_moves_all_pixels():
 
 def test_doubt_widens_the_interval_and_areas_weigh():
     p = np.array([0.99, 0.9, 0.1])
-    sure, doubtful = ice_fraction.Shares(), ice_fraction.Shares()
+    sure, doubtful = common_cause.Shares(), common_cause.Shares()
     sure.add(p, np.array([2.0, 1.0, 1.0]), np.zeros(3, bool))
     doubtful.add(p, np.array([2.0, 1.0, 1.0]), np.ones(3, bool))
     assert sure.fraction()[0] == pytest.approx((2 * 0.99 + 0.9 + 0.1) / 4) == doubtful.fraction()[0]
     assert sure.fraction()[1] > doubtful.fraction()[1]
     assert sure.fraction(all_doubtful=True) == doubtful.fraction()
-    assert np.isnan(ice_fraction.Shares().fraction()).all()
+    assert np.isnan(common_cause.Shares().fraction()).all()
