@@ -46,16 +46,16 @@ def plot(sizes: np.ndarray, law: PowerLaw | None, *, scale: float, unit: str, re
         f'<figure id="sizes"><svg viewBox="0 0 {WIDE} {TALL}" role="img" aria-label="{title}"><text class="title"'
         f' x="{LEFT}" y="16">{title}</text>'
     ]
-    for power in range(int(y1) + 1):
-        out.append(
-            f'<path class="rule" d="M{LEFT} {y(10.0**power):.1f}h{wide}"/><text x="{LEFT - 6}"'
-            f' y="{y(10.0**power) + 4:.1f}" text-anchor="end">{10**power:,}</text>'
-        )
-    for mark in _marks(10.0**x0, 10.0**x1):
-        out.append(
-            f'<path class="axis" d="M{x(mark):.1f} {TOP + tall}v4"/><text x="{x(mark):.1f}" y="{TOP + tall + 17}"'
-            f' text-anchor="middle">{mark:,g}</text>'
-        )
+    out += [
+        f'<path class="rule" d="M{LEFT} {y(10.0**power):.1f}h{wide}"/><text x="{LEFT - 6}"'
+        f' y="{y(10.0**power) + 4:.1f}" text-anchor="end">{10**power:,}</text>'
+        for power in range(int(y1) + 1)
+    ]
+    out += [
+        f'<path class="axis" d="M{x(mark):.1f} {TOP + tall}v4"/><text x="{x(mark):.1f}" y="{TOP + tall + 17}"'
+        f' text-anchor="middle">{mark:,g}</text>'
+        for mark in _marks(10.0**x0, 10.0**x1)
+    ]
     out.append(f'<path class="axis" d="M{LEFT} {TOP + tall}h{wide}"/>')
     counts = np.arange(sizes.size, 0, -1)
     kept = np.unique(np.round(np.linspace(0, 1, 300) ** 0.5 * (sizes.size - 1)).astype(int))

@@ -286,7 +286,7 @@ def _table(
         columns[f"share_{classes[code]}"] = sums.by_class[kept, code] / pixels
     geometry = np.array([shapely.transform(s, plane.to_map) for s in shapes], object)
     frame = gpd.GeoDataFrame(columns, geometry=gpd.GeoSeries(geometry, crs=plane.crs), crs=plane.crs)
-    order = np.argsort(-frame[f"area_{unit}2"].to_numpy(), kind="stable")
+    order = np.lexsort((sums.column[kept], sums.row[kept], -frame["n_pixels"].to_numpy()))
     frame = frame.iloc[order].reset_index(drop=True)
     frame.insert(0, "floe", np.arange(1, len(frame) + 1))
     return frame

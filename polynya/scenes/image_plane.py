@@ -92,9 +92,9 @@ class Plane:
         """Return longitude and latitude of places; the image must have a place on the map."""
         import pyproj
 
-        x, y = self.transform * (np.asarray(column, float), np.asarray(row, float))
+        xy = self.to_map(np.column_stack([np.asarray(column, float), np.asarray(row, float)]))
         to_degrees = pyproj.Transformer.from_crs(self.crs, "EPSG:4326", always_xy=True)
-        return to_degrees.transform(x, y)
+        return to_degrees.transform(xy[:, 0], xy[:, 1])
 
     def bearings(self, row: np.ndarray, column: np.ndarray) -> np.ndarray:
         """Return the direction of every step of a line, degrees clockwise from north, 0 to 180 (up, without a place).
@@ -116,5 +116,5 @@ class Plane:
 
     def to_map(self, xy: np.ndarray) -> np.ndarray:
         """Return coordinates of points given as columns and rows, shape (n, 2)."""
-        x, y = self.transform * (xy[:, 0], xy[:, 1])
-        return np.column_stack([x, y])
+        t = self.transform
+        return np.column_stack([t.c + t.a * xy[:, 0] + t.b * xy[:, 1], t.f + t.d * xy[:, 0] + t.e * xy[:, 1]])

@@ -124,7 +124,7 @@ def run(
         hashed = stack.enter_context(io.hashing(key))
         pixels = sum(o.scene.shape[0] * o.scene.shape[1] for o in dates_in)
         bar = stack.enter_context(terminal.progress(pixels, show=show_progress, text="scene"))
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="polynya_dates_")))
+        scratch = stack.enter_context(io.scratch())
         dates = (
             combined.combine(
                 [(o.scene, o.mapper) for o in dates_in], config=given, scratch=scratch, advance=bar.advance

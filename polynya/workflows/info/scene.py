@@ -121,10 +121,20 @@ def _scene(paths: Sequence[Path | str]) -> dict[str, object]:
             "sensors": sensors,
             "notes": [n.text for n in scene.notes],
             "next_commands": [
-                f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)"
+                f"polynya glaciers {words} -o OUT  (network {DEFAULT}; --network rule for the classical rule)",
+                *_for_sea_ice(paths, scene),
             ],
         }
     )
+
+
+def _for_sea_ice(paths: Sequence[Path | str], scene: glacier_scene.Scene) -> list[str]:
+    """Return the command for an image of three colours of sea ice; none for several files, or without the colours."""
+    image = scene.table.name_of("reflectance")
+    colours = [k for k, b in enumerate(scene.table[image].bands) if b.name in ("red", "green", "blue")]
+    if len(paths) > 1 or image not in scene.sensors or not all(scene.has_band(image, k) for k in colours):
+        return []
+    return [f"polynya seaice {shlex.quote(str(paths[0]))} -o OUT  (where the image shows sea ice)"]
 
 
 @dataclass(frozen=True, kw_only=True)

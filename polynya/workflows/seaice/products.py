@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from rasterio.windows import Window
 
 from ...errors import OutputError, ProductError, one_line
 from ...io import rasters
-from ...physics.ice_fraction import Shares
+from ...physics.common_cause import Shares
 from ...readers.ice_images import IceImage
 from ...scenes.image_plane import Plane
 from ...schema.optical_ice_maps import (
@@ -37,7 +36,6 @@ PICTURE_PX = 900
 """Longer side of the picture that the page shows, at most."""
 
 
-@dataclass(eq=False)
 class Sums:
     """What one pass over an image adds up.
 
@@ -52,15 +50,21 @@ class Sums:
     seen : quality.Seen
         Flags.
     picture : numpy.ndarray of uint8, shape (h, w, 3)
-        The image with fewer pixels; 0 where nothing was seen.
+        The image with fewer pixels, every one of ``step``; 0 where nothing was seen.
+
+    Parameters
+    ----------
+    classes : int
+        How many.
+    shape : (int, int)
+        Rows and columns of the image.
     """
 
-    area: np.ndarray
-    picture: np.ndarray
-    by_rule: np.ndarray = field(default_factory=lambda: np.zeros(len(RULE_CLASSES)))
-    shares: Shares = field(default_factory=Shares)
-    seen: quality.Seen = field(default_factory=quality.Seen)
-    step: int = 1
+    def __init__(self, classes: int, shape: tuple[int, int]) -> None:
+        self.step = max(1, -(-max(shape) // PICTURE_PX))
+        self.area, self.by_rule = np.zeros(classes), np.zeros(len(RULE_CLASSES))
+        self.picture = np.zeros((*(-(-n // self.step) for n in shape), 3), np.uint8)
+        self.shares, self.seen = Shares(), quality.Seen()
 
 
 def write(
@@ -88,9 +92,7 @@ def write(
     OutputError
         If there is no room.
     """
-    step = max(1, -(-max(plane.shape) // PICTURE_PX))
-    small = tuple(-(-n // step) for n in plane.shape)
-    sums = Sums(area=np.zeros(len(mapper.classes)), picture=np.zeros((*small, 3), np.uint8), step=step)
+    sums = Sums(len(mapper.classes), plane.shape)
     geobox = GeoBox(plane.shape, plane.transform, plane.crs if plane.has_place else None)
     has_probability = mapper.name != "rule"
     try:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 from ...schema.optical_ice_maps import BITS, NO_CLASS
@@ -19,16 +17,13 @@ COLOURFUL, COLOURFUL_SHARE = 0.6, 0.10
 WORTH_A_NOTE = 0.02
 
 
-@dataclass(eq=False)
 class Seen:
     """What was counted of an image: pixels by flag, and what tells whether it is like those of the training."""
 
-    bits: dict[str, int] = field(default_factory=lambda: dict.fromkeys(BITS, 0))
-    pixels: int = 0
-    mapped: int = 0
-    colourful: int = 0
-    confidence: float = 0.0
-    sure: int = 0
+    def __init__(self) -> None:
+        self.bits = dict.fromkeys(BITS, 0)
+        self.pixels = self.mapped = self.colourful = self.sure = 0
+        self.confidence = 0.0
 
     def add(self, bits: np.ndarray, rgb: np.ndarray, codes: np.ndarray, confidence: np.ndarray | None) -> None:
         """Count rows of a map."""

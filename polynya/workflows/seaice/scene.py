@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import rasterio
 from rasterio.windows import Window
 
 from ... import io
 from ...engine.protocol import DONE, SKIPPED, Record
-from ...io import polygons
+from ...io import opening, polygons
 from ...physics import power_law
 from ...readers import ice_images
 from ...readers.ice_images import IceImage
@@ -240,7 +239,7 @@ def _found(
 ) -> Found:
     """Return floes, leads and shares of the map in a folder."""
     ice = used.codes(THICK, POND, *((THIN,) if config.thin_floes else ()))
-    with rasterio.open(folder / products.CLASSES) as source:
+    with opening.open_raster(folder / products.CLASSES) as source:
 
         def read(rows: slice, columns: slice) -> np.ndarray:
             return source.read(1, window=Window.from_slices((rows.start, rows.stop), (columns.start, columns.stop)))

@@ -10,8 +10,6 @@ Where conditions are doubtful log odds are halved first: a network is too sure o
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 
 LEVEL = 0.95
@@ -22,7 +20,6 @@ REACH = 20.0
 """Log odds of the last bins."""
 
 
-@dataclass(eq=False)
 class Shares:
     """Probabilities of ice, counted; add pixels, then ask for the share.
 
@@ -34,8 +31,9 @@ class Shares:
         Sum of probability times area.
     """
 
-    area: np.ndarray = field(default_factory=lambda: np.zeros((2, BINS)))
-    expected: float = 0.0
+    def __init__(self) -> None:
+        self.area = np.zeros((2, BINS))
+        self.expected = 0.0
 
     def add(self, probability: np.ndarray, area: np.ndarray, doubtful: np.ndarray) -> None:
         """Count pixels.
