@@ -114,7 +114,8 @@ def unreadable(error: BaseException) -> ProductError | None:
     if not inner:
         return None
     module, frame, line = inner[-1]
-    name = next((n for _, f, _ in reversed(inner) if (n := _file_in(f.f_locals))), "a file")
+    names = (_file_in(f.f_locals) for _, f, _ in reversed(inner))
+    name = next((n for n in names if n), "a file")
     places = [f"{word} {n}" for word in ("pos", "start", "lineno") if isinstance(n := getattr(error, word, None), int)]
     where = f", {places[0]}".replace("pos ", "byte ").replace("start ", "byte ") if places else ""
     return ProductError(

@@ -124,26 +124,26 @@ def read(path: Path | str) -> IceImage:
     """
     files = files_of(Path(path))
     notes: list[str] = []
-    colours = [_first(files, c) for c in (RED, GREEN, BLUE)]
-    if colours[0] is None or colours[2] is None:
+    red_name, green_name, blue_name = (_first(files, c) for c in (RED, GREEN, BLUE))
+    if red_name is None or blue_name is None:
         raise ProductError(
             f"{files.name}: has {', '.join(files.radiance)}; expected a band of red ({' or '.join(RED)}) and of blue"
             f" ({' or '.join(BLUE)}). Get the whole product."
         )
-    if colours[1] is None:
-        notes.append(f"no green band: the mean of {colours[0]} and {colours[2]} stands in")
+    if green_name is None:
+        notes.append(f"no green band: the mean of {red_name} and {blue_name} stands in")
+    colours = [c for c in (red_name, green_name, blue_name) if c is not None]
     shape = _shape(files)
     flux = _irradiance(files)
     native = {b: _radiance(p, b, shape) for b, p in files.radiance.items()}
-    limit = _limit(native, flux, [c for c in colours if c], shape)
+    limit = _limit(native, flux, colours, shape)
     notes.append(f"radiance over the sun's irradiance: {limit:.3g} sr-1 becomes 255 counts")
     place = _grid(files, shape, notes)
 
     def rgb(rows: slice, columns: slice) -> np.ndarray:
-        seen = {c: native[c](rows, columns) / np.float32(flux[c]) for c in colours if c}
-        red, blue = seen[colours[0]], seen[colours[2]]
-        green = seen[colours[1]] if colours[1] else 0.5 * (red + blue)
-        values = np.stack([red, green, blue])
+        seen = {c: native[c](rows, columns) / np.float32(flux[c]) for c in colours}
+        red, blue = seen[red_name], seen[blue_name]
+        values = np.stack([red, 0.5 * (red + blue) if green_name is None else seen[green_name], blue])
         values[:, ~np.isfinite(values).all(axis=0)] = np.nan
         return as_counts(values, limit)
 
