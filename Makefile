@@ -26,6 +26,9 @@ TORCH  := $(VENV)/.polynya-installed-with-torch
 SITE   := $(VENV)/.polynya-installed-with-docs
 INSTALL := "$(BIN)/python" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e
 
+# Tests and training start many processes: what Python compiled for one serves the others.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Photons of these real ATL07 granules go into the training; without them the network knows simulated leads only.
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 

@@ -31,8 +31,13 @@ def seaice(
         ),
     ],
     method: Annotated[
-        str, typer.Option(metavar="network|rule", help="What maps; rule: thresholds of brightness, 30 and 204.")
-    ] = "network",
+        str,
+        typer.Option(
+            metavar="auto|network|rule",
+            help="What maps; rule: thresholds of brightness, 30 and 204; auto: the network, or the rule where none is"
+            " named or shipped.",
+        ),
+    ] = "auto",
     network: Annotated[
         str | None,
         typer.Option(metavar="NAME|FILE.onnx", help="A shipped network, or an .onnx file of polynya train seaice."),
@@ -82,7 +87,8 @@ def seaice(
     A floe is thick ice and melt ponds that stay connected when thin necks are cut (--part-px). The size distribution
     is a power law, fitted to floes that no border cuts. The interval of the ice fraction takes all pixels to err
     alike; it is wider where pixels have a size that the network did not learn, or are saturated, or the image looks
-    unlike those of the training. The shipped network has learned from simulated images: look at the picture.
+    unlike those of the training. This release ships no network of optical sea ice: train one (polynya train seaice) and
+    name it (--network), else thresholds of brightness map, which know neither land nor melt ponds.
 
     \b
     polynya seaice S2_20240412.tif -o ice

@@ -349,5 +349,5 @@ def starts(length: int, size: int, *, overlap: float = 0.5) -> list[int]:
     """Return where windows of a size begin so that they overlap by a share and the last one ends at the end."""
     if length <= size:
         return [0]
-    step = max(round(size * (1.0 - overlap)), 1)
+    step = max(int(size * (1.0 - overlap)), 1)
     return [*range(0, length - size, step), length - size]

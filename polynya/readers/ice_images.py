@@ -62,6 +62,8 @@ def open_image(path: Path | str) -> IceImage:
 
 
 def _folder(path: Path) -> IceImage:
+    if not path.is_dir():
+        return _archived(path)
     if sentinel3_olci.is_product(path):
         return sentinel3_olci.read(path)
     if sentinel2_scene.is_product(path) or (not modis_corrected.true_colours(path) and path.suffix == ".SAFE"):
@@ -71,6 +73,17 @@ def _folder(path: Path) -> IceImage:
     raise ProductError(
         f"{path.name}: is a folder without an image that is known; expected a .SAFE or .SEN3 folder, or MODIS true"
         " colour. Name the file."
+    )
+
+
+def _archived(path: Path) -> IceImage:
+    """Return the image of an archive: products of Sentinel-2 are read there, others are not."""
+    found = [path] if sentinel2_scene.is_product(path) else sentinel2_scene.products_in(path)
+    if len(found) == 1:
+        return _sentinel2(found[0])
+    raise ProductError(
+        f"{path.name}: holds {len(found)} Sentinel-2 products; expected one, since no other image is read from an"
+        " archive. Unpack it, and name the image."
     )
 
 

@@ -76,15 +76,22 @@ def files_of(path: Path) -> Files:
     ProductError
         If there is no radiance, or of several products.
     """
+    own = _BAND.search(path.name)
+    if not path.is_dir() and (own is None or path.suffix != ".nc"):
+        raise ProductError(
+            f"{path.name}: is no file of OLCI radiance; expected a folder (.SEN3) or a file such as Oa08_radiance.nc."
+            " Name one."
+        )
     folder = path if path.is_dir() else path.parent
     found: dict[str, dict[str, Path]] = {}
     for file in sorted(folder.glob("*.nc")):
         match = _BAND.search(file.name)
         if match:
             found.setdefault(file.name[: match.start()], {})[match[1]] = file
-    start = "" if path.is_dir() else path.name[: _BAND.search(path.name).start()]  # type: ignore[union-attr]
-    if path.is_dir() and len(found) == 1:
-        start = next(iter(found))
+    if not path.is_dir() and own is not None:
+        start = path.name[: own.start()]
+    else:
+        start = next(iter(found)) if len(found) == 1 else ""
     if start not in found:
         raise ProductError(
             f"{path.name}: radiance of {len(found)} OLCI products; expected one. Name its folder or one of its files"

@@ -55,9 +55,10 @@ def applied(strips: Iterable[Strip], scene: Scene, *, is_masked: bool) -> Iterat
     """
     for strip in strips:
         height, width = strip.probability.shape
-        yield with_cloud(
-            strip, found(scene, slice(strip.row, strip.row + height), slice(0, width)), is_masked=is_masked
-        )
+        cloud = strip.is_cloud
+        if cloud is None:
+            cloud = found(scene, slice(strip.row, strip.row + height), slice(0, width))
+        yield with_cloud(strip, cloud, is_masked=is_masked)
 
 
 def with_cloud(strip: Strip, cloud: np.ndarray, *, is_masked: bool) -> Strip:
@@ -78,7 +79,7 @@ def with_cloud(strip: Strip, cloud: np.ndarray, *, is_masked: bool) -> Strip:
     """
     cloud = cloud & strip.is_seen
     if not cloud.any():
-        return strip
+        return replace(strip, is_cloud=None)
     if not is_masked:
         return replace(
             strip,

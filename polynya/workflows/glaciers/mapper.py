@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from ...scenes import seen as scene_seen
 from ...scenes.scene import Scene, only_sensors
 from ...sensors.glaciers import REGIONS, TABLE
 from . import region as glacier_region
-from .strips import Strip, bands, fade, image_bands, masked_strip
+from .strips import Strip, bands, cloud_in, fade, image_bands, masked_strip
 
 RULE = "rule"
 GLACIER = "glacier"
@@ -159,13 +159,14 @@ def networks(names: Sequence[str], *, region: str, passes: Passes | None = None)
             advance=advance,
         ):
             is_seen = np.isfinite(s.values).any(axis=0)
-            yield masked_strip(
+            found = masked_strip(
                 s.row,
                 probability=s.probability[positive],
                 confidence=predict_scenes.confidence(plain[0], s.probability),
                 spread=s.spread,
                 is_seen=scene_seen.of_image(s.values[list(image)]) if image else is_seen,
             )
+            yield replace(found, is_cloud=cloud_in(scene, plain[0].sensors, s.values) if image else None)
 
     return Mapper(
         name=" + ".join(n.description.name for n in plain),

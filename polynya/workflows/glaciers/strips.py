@@ -10,6 +10,7 @@ import numpy as np
 
 from ...predict import fading
 from ...predict import scenes as predict_scenes
+from ...scenes import quality
 from ...scenes import scene as glacier_scene
 from ...scenes import seen as scene_seen
 from ...scenes.scene import Scene, only_sensors
@@ -101,6 +102,32 @@ def bands(scene: Scene, wanted: Sequence[str], used: Sequence[str]) -> predict_s
         )
 
     return read
+
+
+def cloud_in(scene: Scene, wanted: Sequence[str], values: np.ndarray) -> np.ndarray | None:
+    """Return where bands that were read show cloud by the rule; None where a mask of the product or more bands say it.
+
+    Parameters
+    ----------
+    scene : Scene
+        The scene.
+    wanted : sequence of str
+        The sensors of the bands.
+    values : numpy.ndarray, shape (bands, h, width)
+        Of :func:`bands`.
+
+    Returns
+    -------
+    numpy.ndarray of bool, shape (h, width), or None
+    """
+    image, thermal = scene.table.of("reflectance"), scene.table.name_of("brightness_temperature")
+    if any(s.cloud is not None for s in scene.sources) or image is None or image.name not in wanted:
+        return None
+    if thermal in scene.sensors and thermal not in wanted:
+        return None
+    ends = np.cumsum([len(scene.table[s].bands) for s in wanted])
+    parts = dict(zip(wanted, np.split(values, ends[:-1]), strict=True))
+    return quality.cloud_by_rule(parts, image, thermal=thermal)
 
 
 def image_bands(scene: Scene, wanted: Sequence[str], used: Sequence[str]) -> tuple[int, ...]:

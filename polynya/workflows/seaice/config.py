@@ -18,7 +18,8 @@ class Config(BaseModel):
     Attributes
     ----------
     method : str
-        ``network``, or ``rule``: thresholds of brightness.
+        ``network``; ``rule``: thresholds of brightness; ``auto``: the network, and the rule where none is named or
+        shipped.
     network : str
         A shipped name or an ``.onnx`` file.
     roles : dict of str to str
@@ -41,7 +42,7 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    method: Literal["network", "rule"] = "network"
+    method: Literal["auto", "network", "rule"] = "auto"
     network: str = DEFAULT
     roles: dict[str, Literal["water", "thin", "thick", "pond", "land"]] = Field(default_factory=dict)
     pixel_m: float | None = Field(None, gt=0, le=2000)

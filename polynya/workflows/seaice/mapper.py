@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import ProductError, UsageError
+from ...physics import ice_colour, optical_rules
 from ...predict import runtime as predict_runtime
 from ...predict import scenes as predict_scenes
 from ...predict.scenes import SceneNetwork
@@ -16,13 +17,11 @@ from ...readers.ice_images import IceImage
 from ...schema.optical_ice_maps import ICE, NO_CLASS, ROLE_OF, WATER
 from ...sensors import optical_ice
 from ...targets import OneOf
-from .config import Config
+from .config import DEFAULT, Config
 
 TABLE = optical_ice.TABLE
 RULE = "rule"
 RULE_CLASSES = ("water", "thin_ice", "thick_ice")
-LIMITS = (30.0, 204.0)
-"""Brightness up to which a pixel is water, and up to which thin ice: the largest of red, green and blue, counts."""
 ROWS = 512
 """Rows of a strip of the rule."""
 OVERLAP = 0.25
@@ -105,12 +104,12 @@ def load(config: Config) -> Mapper:
     ProductError
         If the file is no network of optical sea ice, or a class of it is not known.
     """
-    if config.method == RULE:
+    if config.method == RULE or (config.method == "auto" and not _is_there(config.network)):
         return Mapper(
             name=RULE,
             classes=RULE_CLASSES,
             roles=_roles(RULE_CLASSES, config.roles, where="--method rule"),
-            about={"name": RULE, "limits": list(LIMITS)},
+            about={"name": RULE, "limits": list(ice_colour.PUBLISHED)},
             networks={},
             strips=_by_rule,
         )
@@ -132,6 +131,11 @@ def load(config: Config) -> Mapper:
         pixel_m=_pixel_m(network),
         is_simulated=network.path.parent == predict_runtime.WEIGHTS.resolve(),
     )
+
+
+def _is_there(name: str) -> bool:
+    """Return whether the default network is shipped; a network that is named is expected."""
+    return name != DEFAULT or (predict_runtime.WEIGHTS / f"{DEFAULT}.onnx").is_file()
 
 
 def _located(name: str) -> str:
@@ -205,24 +209,11 @@ def _pixel_m(network: SceneNetwork) -> tuple[float, float]:
     return float(stated[0]), float(stated[1])
 
 
-def rule_codes(rgb: np.ndarray) -> np.ndarray:
-    """Return classes by thresholds of brightness: 0 water, 1 thin ice, 2 thick ice, 255 where nothing was seen.
-
-    Parameters
-    ----------
-    rgb : numpy.ndarray, shape (3, h, w)
-        Counts; NaN where nothing was seen.
-    """
-    seen = np.isfinite(rgb).all(axis=0)
-    bright = np.where(seen, rgb, 0.0).max(axis=0)
-    return np.where(seen, (bright > LIMITS[0]).astype(np.uint8) + (bright > LIMITS[1]), NO_CLASS).astype(np.uint8)
-
-
 def _by_rule(image: IceImage) -> Iterator[Strip]:
     height, width = image.shape
     for row in range(0, height, ROWS):
         rgb = image.sensors["rgb"](slice(row, min(row + ROWS, height)), slice(0, width))
-        yield Strip(row=row, codes=rule_codes(rgb), probability=None, confidence=None, rgb=rgb)
+        yield Strip(row=row, codes=optical_rules.classes(rgb), probability=None, confidence=None, rgb=rgb)
 
 
 def _by_network(network: SceneNetwork, image: IceImage) -> Iterator[Strip]:

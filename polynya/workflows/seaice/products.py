@@ -15,6 +15,7 @@ from rasterio.windows import Window
 
 from ...errors import OutputError, ProductError, one_line
 from ...io import rasters
+from ...physics import optical_rules
 from ...physics.common_cause import Shares
 from ...readers.ice_images import IceImage
 from ...scenes.image_plane import Plane
@@ -29,7 +30,7 @@ from ...schema.optical_ice_maps import (
     colour,
 )
 from . import quality
-from .mapper import RULE_CLASSES, Mapper, Strip, rule_codes
+from .mapper import RULE_CLASSES, Mapper, Strip
 
 CLASSES, PROBABILITIES, FLAGS = "classes.tif", "probabilities.tif", "quality_flag.tif"
 PICTURE_PX = 900
@@ -230,7 +231,7 @@ def _sum(
     area = np.broadcast_to(row_area[:, None], codes.shape)
     has = codes != NO_CLASS
     sums.area += np.bincount(codes[has], area[has], len(mapper.classes))
-    by_rule = rule_codes(strip.rgb)
+    by_rule = optical_rules.classes(strip.rgb)
     known = (by_rule != NO_CLASS) & ~hidden
     sums.by_rule += np.bincount(by_rule[known], area[known], len(RULE_CLASSES))
     sums.seen.add(bits, strip.rgb, codes, strip.confidence)

@@ -115,7 +115,9 @@ def test_the_rule_is_the_rule(granule, tmp_path, no_weights):
 
 
 def test_a_shipped_network_is_the_default_at_2_m_only(granule, tmp_path, no_weights):
-    networks.sequence_network(no_weights / f"{freeboard_classifier.DEFAULT}.onnx")
+    shipped = no_weights / f"{freeboard_classifier.DEFAULT}.onnx"
+    networks.sequence_network(shipped)
+    (no_weights / predict_runtime.SUMS).write_text(f"{predict_runtime.sha256(shipped)}  {shipped.name}\n")
     _, run = work(granule, tmp_path / "two")
     assert run["classifier"].startswith("network test-sequence") and not any("rule" in m for m in run["messages"])
     _, run = work(granule, tmp_path / "ten", resolution="10")

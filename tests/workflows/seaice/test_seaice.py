@@ -140,6 +140,14 @@ def test_the_rule_has_no_probabilities_and_says_so(made, tmp_path):
     assert "(simulated)" in page and "no satellite took it" in page
 
 
+def test_thresholds_map_where_no_network_is_named_or_shipped(tmp_path, monkeypatch):
+    monkeypatch.setattr(workflow.mapper.predict_runtime, "WEIGHTS", tmp_path)
+    assert workflow.mapper.load(workflow.Config()).name == "rule"
+    for asked in (workflow.Config(method="network"), workflow.Config(network="another")):
+        with pytest.raises(UsageError, match="no such network"):
+            workflow.mapper.load(asked)
+
+
 def test_a_chart_beside_the_map(made, tmp_path):
     _folder, image, network, _ = made
     left, right = shapely.box(300_000, -901_500, 301_000, -900_000), shapely.box(301_000, -901_500, 302_000, -900_000)
