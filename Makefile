@@ -10,6 +10,7 @@
 # make concentration-weights  set up, draw radar scenes (build/concentration), train the shipped network of concentration anew
 # make leads-weights  set up, draw altimeter tracks (build/leads), train and score the shipped network of leads anew
 # make tags-weights   set up, draw wave-mode imagettes (build/wave), train and score the shipped network of tags anew
+# make seaice-weights set up, draw optical images of sea ice (build/seaice), train the network of sea ice
 # make cluster set up, run freeboard and labels of 24 granules on two local Spark workers, killed again and again
 # make lint    ruff (rules and format) and mypy
 # make results list the measurements behind the pages' numbers; RUN="simulated atl07" (or old, all) makes these anew
@@ -33,10 +34,10 @@ unexport PYTHONDONTWRITEBYTECODE
 ATL07 ?= $(wildcard ../shared/data/icesat2/processed_ATL07*.h5)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights results lint docs mutants clean fuzz soak
+.PHONY: help setup setup-train setup-docs demo test cluster bench score weights table glacier-weights glacier-saturated glacier-table concentration-weights concentration-noise leads-weights tags-weights seaice-weights results lint docs mutants clean fuzz soak
 
 help:
-	@sed -n '1,19p' Makefile | sed 's/^# //'
+	@sed -n '1,20p' Makefile | sed 's/^# //'
 
 setup: $(STAMP)
 
@@ -185,6 +186,16 @@ tags-weights: setup-train $(WAVE)/.made
 	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
 	"$(BIN)/python" scripts/results.py tags bench_tags --wave $(WAVE)
 	"$(BIN)/python" scripts/ship_tags.py build/tags-network/tags polynya/weights --data $(WAVE)
+
+ICE := build/seaice
+
+$(ICE)/.made: | setup-train
+	"$(BIN)/python" scripts/make_seaice_data.py $(ICE)
+	@touch $@
+
+seaice-weights: setup-train $(ICE)/.made
+	OMP_NUM_THREADS=1 "$(BIN)/python" -m torch.distributed.run --standalone --nproc_per_node 2 -m polynya train seaice --data $(ICE)/train --shares 0.9 0.04 0.06 0 -o build/seaice-network --threads 1 --resume
+	"$(BIN)/python" scripts/ship_seaice.py build/seaice-network/seaice polynya/weights --data $(ICE)
 
 # Hours for all of them: run it in the background, as in  nohup make results RUN=old &   Messages: build/results/NAME.log
 ATL03 ?= $(wildcard ../shared/data/icesat2/ATL03*gt1l.h5)

@@ -1,6 +1,6 @@
 """Make the tile sets that the network of optical sea ice is trained and scored on: simulated images.
 
-    python scripts/make_seaice_data.py OUT [--train 480] [--test 96] [--size 384] [--seed 400000] [--jobs 2]
+    python scripts/make_seaice_data.py OUT [--train 960] [--test 192] [--size 384] [--seed 400000] [--jobs 2]
 
 OUT/train and OUT/test get files of 32 images each with different seeds. A tile holds the counts of rgb and nir, the
 true classes (``truth``) and labels as people draw them (``labels``), a plane per class. Everything follows from the
@@ -74,8 +74,8 @@ def write(file: h5py.File, scene: Scene, seed: int) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--train", type=int, default=480, help="training images")
-    parser.add_argument("--test", type=int, default=96, help="test images")
+    parser.add_argument("--train", type=int, default=960, help="training images")
+    parser.add_argument("--test", type=int, default=192, help="test images")
     parser.add_argument("--size", type=int, default=384, help="pixels a side")
     parser.add_argument("--seed", type=int, default=400_000)
     parser.add_argument("--jobs", type=int, default=2)
