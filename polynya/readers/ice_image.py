@@ -46,6 +46,8 @@ class IceImage:
     notes : tuple of str
         What a careful user wants to know: stretches, missing bands.
     product : str
+    full_scale : float or None
+        Reflectance that 255 counts stand for; None where the counts are those of a picture or stretched by the scene.
     spectra : callable or None
         Gives radiance of all bands of the instrument, float32 (bands, h, w), mW m-2 sr-1 nm-1, where it has many.
     """
@@ -61,6 +63,7 @@ class IceImage:
     simulated: bool = False
     notes: tuple[str, ...] = ()
     product: str = "raster"
+    full_scale: float | None = None
     spectra: Read | None = None
 
 

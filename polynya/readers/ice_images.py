@@ -1,4 +1,4 @@
-"""Optical images of sea ice through one door: which product a path is, is told by its content and its parts.
+"""Open optical images of sea ice of any product; the content of a path decides which product it is.
 
 Sentinel-3 OLCI (``.SEN3`` folder or a radiance file), Sentinel-2 (``.SAFE`` and what :mod:`.sentinel2` reads), MODIS
 corrected reflectance, and any raster or picture with red, green and blue.
@@ -115,6 +115,7 @@ def _sentinel2(path: Path) -> IceImage:
             sensors=sensors,
             cloud=cloud if scene.has_classification else None,
             time=scene.time,
+            full_scale=1.0,
             notes=(*(n.text for n in scene.notes), "reflectance: 1 becomes 255 counts"),
             product=scene.product,
         )

@@ -109,6 +109,7 @@ def read(path: Path | str) -> IceImage:
             sensors=sensors,
             time=_time(tags, path),
             simulated="simulated_by" in tags,
+            full_scale=1.0 if layout.limit == 1.0 else None,
             notes=tuple(notes),
             product=PRODUCT,
         )

@@ -13,6 +13,7 @@ from ...physics import ice_colour, optical_rules
 from ...predict import runtime as predict_runtime
 from ...predict import scenes as predict_scenes
 from ...predict.scenes import SceneNetwork
+from ...readers import sentinel2
 from ...readers.ice_images import IceImage
 from ...schema.optical_ice_maps import ICE, NO_CLASS, ROLE_OF, WATER
 from ...sensors import optical_ice
@@ -209,11 +210,26 @@ def _pixel_m(network: SceneNetwork) -> tuple[float, float]:
     return float(stated[0]), float(stated[1])
 
 
+def rule_codes(rgb: np.ndarray, full_scale: float | None) -> np.ndarray:
+    """Return classes by the published thresholds: 0 water, 1 thin ice, 2 thick ice, 255 where nothing was seen.
+
+    Parameters
+    ----------
+    rgb : numpy.ndarray, shape (3, h, w)
+        Counts; NaN where nothing was seen.
+    full_scale : float or None
+        Reflectance that 255 counts stand for. The thresholds are of Sentinel-2's true colour, so reflectances are
+        stretched as there; None: pictures are taken as they are.
+    """
+    counts = rgb if full_scale is None else np.minimum(rgb * np.float32(full_scale / sentinel2.FULL_SCALE), 255.0)
+    return optical_rules.classes(counts)
+
+
 def _by_rule(image: IceImage) -> Iterator[Strip]:
     height, width = image.shape
     for row in range(0, height, ROWS):
         rgb = image.sensors["rgb"](slice(row, min(row + ROWS, height)), slice(0, width))
-        yield Strip(row=row, codes=optical_rules.classes(rgb), probability=None, confidence=None, rgb=rgb)
+        yield Strip(row=row, codes=rule_codes(rgb, image.full_scale), probability=None, confidence=None, rgb=rgb)
 
 
 def _by_network(network: SceneNetwork, image: IceImage) -> Iterator[Strip]:
@@ -256,7 +272,7 @@ def _bands(network: SceneNetwork, image: IceImage, rows: slice, columns: slice) 
 
 
 def _mirrored(read: predict_scenes.Read, shape: tuple[int, int], rows: slice, columns: slice) -> np.ndarray:
-    """Return a window of an image that goes on mirrored below and to the right."""
+    """Return a window of an image that continues mirrored below and to the right."""
     places = []
     for s, n in zip((rows, columns), shape, strict=True):
         k = np.arange(s.start, s.stop) % (2 * n)

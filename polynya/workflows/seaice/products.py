@@ -15,7 +15,6 @@ from rasterio.windows import Window
 
 from ...errors import OutputError, ProductError, one_line
 from ...io import rasters
-from ...physics import optical_rules
 from ...physics.common_cause import Shares
 from ...readers.ice_images import IceImage
 from ...scenes.image_plane import Plane
@@ -30,7 +29,7 @@ from ...schema.optical_ice_maps import (
     colour,
 )
 from . import quality
-from .mapper import RULE_CLASSES, Mapper, Strip
+from .mapper import RULE_CLASSES, Mapper, Strip, rule_codes
 
 CLASSES, PROBABILITIES, FLAGS = "classes.tif", "probabilities.tif", "quality_flag.tif"
 PICTURE_PX = 900
@@ -95,7 +94,7 @@ def write(
     """
     sums = Sums(len(mapper.classes), plane.shape)
     geobox = GeoBox(plane.shape, plane.transform, plane.crs if plane.has_place else None)
-    has_probability = mapper.name != "rule"
+    has_probability = bool(mapper.networks)
     try:
         with contextlib.ExitStack() as stack:
 
@@ -193,7 +192,7 @@ def _add(
         planes.write(
             np.stack([_scaled(p, PROBABILITY_SCALE, hidden, codes.shape) for p in strip.probability]), window=window
         )
-    _sum(strip, codes, bits, hidden, mapper, plane.row_areas(rows), sums)
+    _sum(strip, codes, bits, hidden, mapper, plane.row_areas(rows), sums, image.full_scale)
 
 
 def _mask(read, rows: slice, columns: slice, name: str) -> np.ndarray | None:
@@ -227,11 +226,12 @@ def _sum(
     mapper: Mapper,
     row_area: np.ndarray,
     sums: Sums,
+    full_scale: float | None,
 ) -> None:
     area = np.broadcast_to(row_area[:, None], codes.shape)
     has = codes != NO_CLASS
     sums.area += np.bincount(codes[has], area[has], len(mapper.classes))
-    by_rule = optical_rules.classes(strip.rgb)
+    by_rule = rule_codes(strip.rgb, full_scale)
     known = (by_rule != NO_CLASS) & ~hidden
     sums.by_rule += np.bincount(by_rule[known], area[known], len(RULE_CLASSES))
     sums.seen.add(bits, strip.rgb, codes, strip.confidence)

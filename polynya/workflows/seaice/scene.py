@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -166,12 +165,10 @@ def _map(
     with (
         io.hashing(key) as hashed,
         io.writing_folder(folder, overwrite=overwrite) as temporary,
-        tempfile.TemporaryDirectory(prefix="polynya-") as scratch,
+        io.scratch() as scratch,
     ):
-        sums = products.write(image, used, plane=plane, folder=temporary, scratch=Path(scratch), tags=tags)
-        found = _found(
-            temporary, sums, plane=plane, config=config, used=used, scratch=Path(scratch), chart_file=item.chart
-        )
+        sums = products.write(image, used, plane=plane, folder=temporary, scratch=scratch, tags=tags)
+        found = _found(temporary, sums, plane=plane, config=config, used=used, scratch=scratch, chart_file=item.chart)
         for name, frame in (("floes", found.floes), ("leads", found.leads)):
             for ending in (".gpkg", ".parquet"):
                 polygons.write(frame, temporary / f"{name}{ending}", about=tags)

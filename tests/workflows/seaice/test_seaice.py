@@ -148,6 +148,15 @@ def test_thresholds_map_where_no_network_is_named_or_shipped(tmp_path, monkeypat
             workflow.mapper.load(asked)
 
 
+def test_thresholds_of_true_colour_take_reflectance_as_sentinel_2_shows_it(tmp_path):
+    # true colour of Sentinel-2 shows 0.3558 as 255: 30 counts are a reflectance of 0.042, 204 of 0.285
+    reflectance = np.repeat(np.array([0.03, 0.2, 0.6], np.float32), 20)[None, None].repeat(3, 0).repeat(20, 1)
+    write(tmp_path / "r.tif", reflectance, crs="EPSG:3413")
+    assert invoke(tmp_path / "r.tif", "-o", tmp_path / "out", "--method", "rule").exit_code == 0
+    with rasterio.open(tmp_path / "out" / "r" / "classes.tif") as file:
+        assert file.read(1)[5, ::20].tolist() == [0, 1, 2]
+
+
 def test_a_chart_beside_the_map(made, tmp_path):
     _folder, image, network, _ = made
     left, right = shapely.box(300_000, -901_500, 301_000, -900_000), shapely.box(301_000, -901_500, 302_000, -900_000)
