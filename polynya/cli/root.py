@@ -73,10 +73,10 @@ def main() -> None:
     except Exception as error:
         if os.environ.get("POLYNYA_DEBUG"):
             raise
-        told = unreadable(error)
-        if told is not None:
-            say(f"polynya: {one_line(told)}")
-            raise SystemExit(told.exit_code) from None
+        shown = unreadable(error)
+        if shown is not None:
+            say(f"polynya: {one_line(shown)}")
+            raise SystemExit(shown.exit_code) from None
         say(
             f"polynya: unexpected error ({one_line(error)}). Please report it; POLYNYA_DEBUG=1 shows where it happened."
         )

@@ -170,9 +170,9 @@ def _attempted(task: Task[AnyItem], item: AnyItem) -> Record:
         stop = _stop_behind(error)
         if stop is not None:
             raise stop from None
-        told = unreadable(error)
-        if told is not None:
-            return failed(item, one_line(told), exit_code=told.exit_code)
+        shown = unreadable(error)
+        if shown is not None:
+            return failed(item, one_line(shown), exit_code=shown.exit_code)
         where = traceback.extract_tb(error.__traceback__)[-1]
         return failed(
             item,

@@ -1,4 +1,4 @@
-"""Glacier areas at many dates: a series a glacier, its rate of change, and how sure that is."""
+"""Glacier areas at many dates: one series per glacier, its rate of change, and how sure that is."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Rate:
     span : float
         Years from the first to the last.
     per_year, sigma : float
-        km² a year and its standard error; NaN with fewer than two dates, or without intervals.
+        km² per year and its standard error; NaN with fewer than two dates, or without intervals.
     area, area_sigma : float
         km² at the middle of the series, on the line.
     chi2 : float

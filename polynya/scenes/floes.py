@@ -144,7 +144,7 @@ def _steps(radius: float) -> list[tuple[int, int]]:
 
 
 def _eroded(ice: np.ndarray, radius: float) -> np.ndarray:
-    """Return the ice that lies further than a radius from what is none; beyond the border the ice goes on."""
+    """Return the ice that lies further than a radius from what is none; beyond the border the ice continues."""
     n = int(radius)
     framed, out = np.pad(ice, n, mode="edge"), ice.copy()
     height, width = ice.shape

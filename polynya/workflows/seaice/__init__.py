@@ -40,7 +40,7 @@ def run(
     scenes : sequence of Path or str
         Files or folders of :func:`polynya.readers.ice_images.open_image`; files may be at addresses (``s3://``).
     out : Path or str
-        One folder an image is made in it; an image whose result is there is skipped. Or the address of an object store.
+        One folder per image is made in it; an image whose result is there is skipped. Or an address of a store.
     config : Config, optional
         Settings.
     chart : Path or str, optional

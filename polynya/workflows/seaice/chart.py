@@ -36,7 +36,7 @@ def check(chart: str, plane: Plane, name: str) -> None:
 
 
 def compare(path: str, classes: Path, *, mapper: Mapper, plane: Plane) -> list[dict[str, object]]:
-    """Return a row per polygon of a chart that lies on the image.
+    """Return one row per polygon of a chart that lies on the image.
 
     Parameters
     ----------
