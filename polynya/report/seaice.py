@@ -137,7 +137,7 @@ def _result(page: Page) -> Markup:
     ends = (
         f" ({number(low, 1)} to {number(high, 1)}\u202f%, if all pixels err alike)"
         if np.isfinite(low)
-        else " (no interval)"
+        else " (uncertainty unknown: thresholds of brightness take land and cloud for ice)"
     )
     law = page.law
     sizes = (

@@ -130,6 +130,8 @@ def _line(n: dict[str, float]) -> str:
     ice = f"ice {100 * n['ice_fraction']:.1f} % of the sea" if known("ice_fraction") else "no sea"
     if known("ice_fraction_low"):
         ice += f" ({100 * n['ice_fraction_low']:.1f} to {100 * n['ice_fraction_high']:.1f}, if all pixels err alike)"
+    elif known("ice_fraction"):
+        ice += " (uncertainty unknown: thresholds of brightness)"
     parts = [ice, f"{n['n_floes']:,.0f} floes"]
     if known("floe_exponent"):
         parts.append(

@@ -132,7 +132,7 @@ def test_the_rule_has_no_probabilities_and_says_so(made, tmp_path):
     found = invoke(image, "-o", tmp_path / "out", "--method", "rule", "--pixel-m", "4")
     folder = tmp_path / "out" / "a"
     assert found.exit_code == 0 and not (folder / "probabilities.tif").exists()
-    assert "no interval" in found.output
+    assert "no interval" in found.output and "of the sea (uncertainty unknown" in found.output
     assert gpd.read_file(folder / "floes.gpkg")["mean_caliper_m"][0] == pytest.approx(4 * 61.0, rel=0.03)
     with rasterio.open(folder / "classes.tif") as file:
         assert "simulated" in file.tags()
